@@ -1,0 +1,60 @@
+# The two that a newcomer needs are run and test; everything installs what it needs into .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE ?= .run
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick lint format kube lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
+	@mkdir -p $(STATE)/admin
+	@test -e $(STATE)/admin/users || printf admin > $(STATE)/admin/users
+	@test -e $(STATE)/cimaster.db || { $(BIN)/cimaster import cimaster/samples/clusters.json \
+	  --store sqlite:$(STATE)/cimaster.db && echo "The pool was empty: a sample inventory was added."; }
+	@echo "Open http://127.0.0.1:$${CIMASTER_PORT:-8080}/ (the admin is called admin); Ctrl-C ends it."
+	@exec $(BIN)/cimaster serve --store sqlite:$(STATE)/cimaster.db --admin-dir $(STATE)/admin
+
+test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
+	$(BIN)/pytest
+
+quick: $(VENV)/dev.stamp ## the tests that need neither Kubernetes nor a browser
+	$(BIN)/pytest -m "not kube and not browser"
+
+lint: $(VENV)/dev.stamp ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy cimaster wsgi.py
+	$(BIN)/lint-imports --verbose > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+
+format: $(VENV)/dev.stamp ## format the code
+	$(BIN)/ruff format .
+
+kube: ## build etcd and kube-apiserver for the tests (5 min, needs Go 1.26 or newer)
+	tests/kube/build.sh
+
+lock: ## resolve the dependencies anew and pin them with their hashes (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade \
+	  setup.cfg -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade \
+	  setup.cfg --extra dev -o requirements-dev.lock
+
+clean: ## remove what make made, but not the state in .run/
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CIMaster needs Python 3.11 or newer; make PYTHON=... names one")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@

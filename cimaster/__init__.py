@@ -1,0 +1,1 @@
+"""CIMaster lends a pool of shared CI test clusters to jobs and to people."""

@@ -1,0 +1,104 @@
+"""The command line of the server: serve, export, import, drain."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from cimaster import settings as configuration
+from cimaster.errors import Refusal
+from cimaster.health import drain_file
+from cimaster.metrics import Metrics
+from cimaster.pool import Rules
+from cimaster.repository import ConfigMapRepository
+from cimaster.settings import BadSetting, Settings
+from cimaster.stores import open_store
+from cimaster.transfer import exported, importing
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings."""
+    options = _parser().parse_args(arguments)
+    given = {f.name: getattr(options, f.name) for f in configuration.setting_fields() if getattr(options, f.name)}
+    configuration.put_in_environment(given)
+    try:
+        status: int = options.run(options, Settings.from_environ())
+    except BadSetting as error:
+        print(f"cimaster: {error}", file=sys.stderr)
+        return 2
+    except (Refusal, OSError) as error:
+        print(f"cimaster: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for setting in configuration.setting_fields():
+        names = [f"--{setting.name.replace('_', '-')}", *filter(None, [setting.metadata["alias"]])]
+        text = f"{setting.metadata['meaning']} (default: {configuration.default_text(setting) or 'none'})"
+        flags.add_argument(*names, dest=setting.name, metavar="VALUE", help=text.replace("%", "%%"))
+    parser = argparse.ArgumentParser(prog="cimaster", description="Lends a pool of shared CI test clusters.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[flags], help=text, description=text, allow_abbrev=False)
+        made.set_defaults(run=run)
+        return made
+
+    command("serve", _serve, "run the service")
+    command("drain", _drain, "tell a running service to say not-ready, and wait 5 s for load balancers to notice")
+    export = command("export", _export, "write the whole pool to standard output, as a ConfigMap in JSON")
+    export.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
+    load = command("import", _import, "fill the pool from a file: an export, or the first service's cluster.json")
+    load.add_argument("file", help="the file, or - for standard input")
+    load.add_argument("--replace", action="store_true", help="also where the pool has clusters already")
+    return parser
+
+
+def _serve(_options: argparse.Namespace, _settings: Settings) -> int:
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:cimaster.gunicorn_conf"])  # noqa: S606
+    return 0
+
+
+def _drain(_options: argparse.Namespace, settings: Settings) -> int:
+    drain_file(settings.port).touch()
+    time.sleep(5)
+    return 0
+
+
+def _repository(settings: Settings) -> ConfigMapRepository:
+    rules = Rules(settings.hold, settings.max_hold, settings.overdue_after)
+    return ConfigMapRepository(open_store(settings), rules, Metrics(CollectorRegistry()), deadline=settings.deadline)
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    stored = _repository(settings).fresh().object
+    if not options.key:
+        print(json.dumps(exported(stored), indent=1))
+    elif options.key in stored.data:
+        sys.stdout.buffer.write(stored.data[options.key].encode())
+    else:
+        print(f"cimaster: the pool has no key {options.key}; it has {', '.join(stored.data)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> int:
+    text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
+    change = importing(text, settings, replace=options.replace)
+    repository = _repository(settings)
+    repository.start()
+    try:
+        print(repository.update(change).answer.text)
+    finally:
+        repository.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

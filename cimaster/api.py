@@ -1,0 +1,190 @@
+"""The API that scripts curl: text by default, JSON for those who ask, GET and POST alike."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from flask import Blueprint, Response, abort, g, render_template, request
+
+from cimaster import endpoints, inputs, listing, web
+from cimaster.endpoints import Endpoint
+from cimaster.errors import MissingParameter, UsePost
+from cimaster.inputs import Given
+from cimaster.pool import Ask, Facts, Finish
+from cimaster.pool.cluster import IMAGE_PURPOSE
+from cimaster.pool.filters import Filter
+
+api = Blueprint("api", __name__)
+View = Callable[[Given], Response]
+
+
+def _route(endpoint: Endpoint) -> Callable[[View], View]:
+    """Serve an endpoint of the table: check who sends, read the parameters, hand them to the function."""
+
+    def register(view: View) -> View:
+        @wraps(view)
+        def serve() -> Response:
+            g.endpoint = endpoint
+            if endpoint.changes and (refusal := _refuse_reading(endpoint)):
+                return refusal
+            given = inputs.read(endpoint, inputs.sent(), web.settings().ignored_parameters)
+            g.given = given
+            return view(given)
+
+        api.add_url_rule(endpoint.path, endpoint.name, serve, methods=["GET", "POST"] if endpoint.changes else ["GET"])
+        return view
+
+    return register
+
+
+def _refuse_reading(endpoint: Endpoint) -> Response | None:
+    """HEAD promises to change nothing, and so must a browser's GET: it gets a page with a button instead."""
+    if request.method == "HEAD":
+        abort(405, valid_methods=["GET", "POST"])
+    if request.method != "GET" or not web.from_browser():
+        return None
+    refusal = web.refused(
+        UsePost(
+            f"{endpoint.path} changes the pool, and a browser's GET may not: send it as POST", endpoint=endpoint.name
+        )
+    )
+    if web.wants_html():
+        refusal.set_data(render_template("use_post.html", endpoint=endpoint, sent=list(request.args.items(multi=True))))
+        refusal.mimetype = "text/html"
+    return refusal
+
+
+def ask_from(given: Given, cluster: str = "", by: str = "") -> Ask:
+    """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
+    if given.purpose == IMAGE_PURPOSE and not given.osimage and not cluster:
+        raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
+    return Ask(
+        job=given.values.get("job") or "", build=given.values.get("build") or "", by=by, purpose=given.purpose or "",
+        osimage=given.osimage or "", region=given.region or "", labels=inputs.labels(given.label), cluster=cluster,
+        ttl=given.values.get("ttl"),
+    )  # fmt: skip
+
+
+def facts_from(given: Given) -> Facts:
+    """Return what the parameters say of a cluster; what is not given stays as it is."""
+    labels = inputs.labels(given.label) if given.label else None
+    return Facts(given.region, given.purpose, given.osimage, labels, given.note)
+
+
+@_route(endpoints.GETVACANT)
+def getvacant(given: Given) -> Response:
+    """Lend a vacant cluster to a job."""
+    ask = ask_from(given, given.cluster or "", given.name or given.email or "")
+    return web.committed(web.service().take(ask, given.request), bare=True)
+
+
+@_route(endpoints.FINISHTEST)
+def finishtest(given: Given) -> Response:
+    """Give a job's cluster back."""
+    said = Finish(given.cluster, given.lease or "", given.job or "", given.build or "")
+    return web.committed(web.service().finish(said, given.request))
+
+
+@_route(endpoints.RENEWLEASE)
+def renewlease(given: Given) -> Response:
+    """Move the end of a lease."""
+    return web.committed(web.service().renew(given.cluster, given.lease, given.ttl, given.request))
+
+
+@_route(endpoints.HOLDCLUSTER)
+def holdcluster(given: Given) -> Response:
+    """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
+    desc = given.desc or ""
+    if given.cluster == "any":
+        done = web.service().hold_any(ask_from(given), given.name, desc, given.duration, given.request)
+    else:
+        _refuse_kind(given)
+        done = web.service().hold(given.cluster, given.name, desc, given.duration, given.expect or "", given.request)
+    return web.committed(done)
+
+
+def _refuse_kind(given: Given) -> None:
+    for name in ("purpose", "osimage", "region", "label"):
+        if given.values[name]:
+            raise inputs.only_with(name, "cluster=any")
+
+
+@_route(endpoints.RELEASECLUSTER)
+def releasecluster(given: Given) -> Response:
+    """End a hold."""
+    is_admin = given.name in web.admins()
+    return web.committed(web.service().release(given.cluster, given.name, is_admin, given.reason or "", given.request))
+
+
+@_route(endpoints.ADDCLUSTER)
+def addcluster(given: Given) -> Response:
+    """Add a cluster to the pool."""
+    web.admins().require(given.name)
+    return web.committed(web.service().add(given.cluster, given.name, facts_from(given), given.request))
+
+
+@_route(endpoints.UPDATECLUSTER)
+def updatecluster(given: Given) -> Response:
+    """Change what is known of a cluster."""
+    web.admins().require(given.name)
+    return web.committed(web.service().update(given.cluster, given.name, facts_from(given), given.request))
+
+
+@_route(endpoints.DELETECLUSTER)
+def deletecluster(given: Given) -> Response:
+    """Take a cluster out of the pool."""
+    web.admins().require(given.name)
+    return web.committed(
+        web.service().delete(given.cluster, given.name, bool(given.force), given.reason or "", given.request)
+    )
+
+
+@_route(endpoints.DISABLECLUSTER)
+def disablecluster(given: Given) -> Response:
+    """Take a cluster out of lending."""
+    web.admins().require(given.name)
+    return web.committed(web.service().disable(given.cluster, given.name, given.reason or "", given.request))
+
+
+@_route(endpoints.ENABLECLUSTER)
+def enablecluster(given: Given) -> Response:
+    """Put a cluster back into lending."""
+    web.admins().require(given.name)
+    return web.committed(web.service().enable(given.cluster, given.name, given.reason or "", given.request))
+
+
+@_route(endpoints.CLUSTERS)
+def clusters(given: Given) -> Response:
+    """List clusters."""
+    shown = Filter(
+        given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
+        given.q or "",
+    )  # fmt: skip
+    found, snapshot = web.service().clusters(shown, given.after or 0)
+    if web.wants_json():
+        response = web.json_answer(
+            {"commit": snapshot.commit, "clusters": [web.described(cluster) for cluster in found]}
+        )
+    else:
+        response = web.text_answer(listing.clusters(snapshot.pool, found))
+    return web.dated(response, snapshot)
+
+
+@api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))
+def one_cluster(name: str) -> Response:
+    """Show one cluster."""
+    g.endpoint = endpoints.ONE_CLUSTER
+    inputs.read(endpoints.ONE_CLUSTER, inputs.sent())
+    snapshot = web.service().view_now()
+    cluster = snapshot.pool.find_any(name)
+    if web.wants_json():
+        return web.dated(web.json_answer(web.described(cluster)), snapshot)
+    return web.dated(web.text_answer(listing.one(snapshot.pool, cluster)), snapshot)
+
+
+@_route(endpoints.HISTORY)
+def history(given: Given) -> Response:
+    """List changes, newest first."""
+    entries, snapshot = web.service().history(given.cluster or "", given.since, given.limit or 100)
+    if web.wants_json():
+        return web.dated(web.json_answer({"history": [entry.fields for entry in entries]}), snapshot)
+    return web.dated(web.text_answer(listing.history(entries)), snapshot)

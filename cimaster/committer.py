@@ -1,0 +1,242 @@
+"""One thread that writes for all requests of the process: it combines the changes that wait into one write.
+
+Each pass takes every change that is not settled, decides them in order on the newest state, and writes once. While a
+write is on its way more changes gather, so load makes batches larger and nothing waits when there is none.
+"""
+
+import dataclasses
+import logging
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, unknown
+from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
+from cimaster.metrics import Metrics
+from cimaster.pool import codec
+from cimaster.pool.state import Pool
+from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
+from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
+
+CLOCK_TOLERANCE = 10.0  # seconds between our clock and the store's beyond which we let nothing expire
+OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
+STALE = 5.0  # seconds after which a decision's time is too old to be sent
+_OTHERS_WITHIN = 2.0  # seconds for which a process that wrote counts as one that writes
+_log = logging.getLogger(__name__)
+
+
+class Committer:
+    """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
+
+    def __init__(self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+        self.write_trouble: StoreTrouble | None = None
+        self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
+        self._attempts = Attempts(store.where)
+        self._lock = self._attempts.lock
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._waiting: list[Pending] = []
+        self._must_read = False
+        self._singly = 0
+        self._failures = 0
+        self._commit_seconds = 0.01
+
+    def submit(self, pending: Pending) -> None:
+        """Add a change; its caller waits on `pending.done`."""
+        with self._lock:
+            self._waiting.append(pending)
+        self._wake.set()
+
+    def give_up(self, pending: Pending) -> None:
+        """Settle a change whose deadline passed: not done if it was never sent, else nobody knows."""
+        with self._lock:
+            self._expire(pending)
+
+    def _expire(self, pending: Pending) -> None:
+        trouble = self._snapshots.trouble or self.write_trouble
+        busy = trouble.again() if trouble else TooBusy(f"{self._store.where} took no write in time; nothing was done")
+        pending.settle(unknown(self._store.where) if pending.sent else busy, 0)
+
+    def stop(self) -> None:
+        """Finish what waits, then let `run` return."""
+        self._stop.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Write until stopped."""
+        while not (self._stop.is_set() and not self._waiting):
+            self._wake.wait(self._pause() if self._attempts else None)
+            self._wake.clear()
+            try:
+                while self._pass():
+                    pass
+            except Exception as error:
+                _log.exception("a pass of the committer failed")
+                self._metrics.thread_errors.labels("committer").inc()
+                self._settle(
+                    self._waiting, StoreTrouble(f"the service failed ({type(error).__name__}); its log says why")
+                )
+
+    def _pass(self) -> bool:
+        """Decide and write once; say whether there is more to do at once."""
+        batch = self._batch()
+        if not batch:
+            self._attempts.forget_unneeded()
+            if not self._attempts:
+                return False
+        try:
+            self._decide_and_write(batch, self._base(batch))
+        except (StoreRefused, PoolFull) as refusal:
+            self._refused(batch, refusal)
+        except StoreTrouble as trouble:
+            self._outage(batch, trouble)
+        return bool(self._waiting or (self._must_read and self._attempts))
+
+    def _batch(self) -> list[Pending]:
+        now = time.monotonic()
+        with self._lock:
+            for pending in self._waiting:
+                if now > pending.deadline:
+                    self._expire(pending)
+            self._waiting = [pending for pending in self._waiting if not pending.settled]
+            if self._singly:
+                self._singly -= 1
+                return self._waiting[:1]
+            return list(self._waiting)
+
+    def _base(self, batch: list[Pending]) -> Snapshot:
+        """Return the state to decide on: the newest known, or a fresh one where that cannot be good enough."""
+        newest = self._snapshots.newest
+        if newest is None or self._must_read or self._snapshots.behind:
+            return self._read()
+        return self._read() if any(p.fresh and p.arrived > newest.begun for p in batch) else newest
+
+    def _read(self) -> Snapshot:
+        base = self._snapshots.read()
+        self._must_read = False
+        self._undo(self._attempts.observe(base.object))
+        return base
+
+    def _undo(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            self._metrics.undone_takes.inc()
+            self.submit(Pending(decision, time.monotonic(), float("inf")))
+
+    def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
+        batch = [pending for pending in batch if not pending.settled]
+        results, pool = self._decide(batch, base)
+        if self._attempts or pool is not base.pool:  # a write makes sure that an earlier one can not come after it
+            self._write(results, pool, base)
+        else:
+            self._settle_without_write(results, base)
+
+    def _decide(self, batch: list[Pending], base: Snapshot) -> tuple[Results, Pool]:
+        now = self._clock()
+        pool = base.pool.settled(now) if self.clock_is_right else base.pool
+        results: Results = []
+        for pending in batch:
+            try:
+                pool, answer = pending.decide(pool, now)
+                results.append((pending, answer))
+            except Exception as refusal:
+                results.append((pending, refusal))
+        return results, pool
+
+    @property
+    def clock_is_right(self) -> bool:
+        """Whether our clock agrees with the store's well enough to say that something is over."""
+        return abs(self._store.clock_skew or 0.0) <= CLOCK_TOLERANCE
+
+    def _settle_without_write(self, results: Results, base: Snapshot) -> None:
+        """Answers that no write confirms count only if the state was read after the request came."""
+        with self._lock:
+            for pending, result in results:
+                if pending.arrived <= base.begun:
+                    pending.settle(result, base.commit)
+            self._waiting = [pending for pending in self._waiting if not pending.settled]
+            self._must_read = any(not pending.settled for pending, _ in results)
+
+    def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
+        decided, now = time.monotonic(), self._clock()
+        pool = codec.fitted(pool, now, codec.other_keys(base.object.data))
+        pool = dataclasses.replace(pool, commit=base.commit + 1)
+        attempt = Attempt(self._attempts.new_id(), base.version, pool.commit, results)
+        annotations = self._attempts.annotated(base.object.annotations, attempt, now)
+        annotations.setdefault(POOL_ANNOTATION, str(uuid.uuid4()))
+        annotations[COMMIT_ANNOTATION] = str(pool.commit)
+        changed = base.object.replaced({**base.object.data, **codec.encode(pool)}, annotations)
+        if time.monotonic() - decided < STALE and self._attempts.announce(attempt):
+            self._send(attempt, changed, pool)
+
+    def _send(self, attempt: Attempt, changed: StoredObject, pool: Pool) -> None:
+        begun = time.monotonic()
+        try:
+            version = self._store.replace(changed)
+        except Conflict:
+            self._metrics.conflicts.inc()
+            self._must_read = True
+        except AnswerLost as lost:
+            _log.warning("the answer of a write was lost: %s", lost)
+            self._metrics.answers_lost.inc()
+            self._must_read = True
+            self._rest_after_failure()
+        except StoreTrouble as trouble:
+            self._attempts.withdraw(attempt)
+            self._write_failed(attempt, trouble)
+        else:
+            self._written(attempt, Snapshot(pool, changed.at(version), begun, time.monotonic()))
+
+    def _written(self, attempt: Attempt, written: Snapshot) -> None:
+        self._snapshots.put(written)
+        self._undo(self._attempts.observe(written.object))
+        self.write_trouble, self._failures = None, 0
+        seconds = written.known - written.begun
+        self._commit_seconds = 0.8 * self._commit_seconds + 0.2 * seconds
+        self._metrics.count_commit(len(attempt.results), seconds, written.pool.events_of(written.commit))
+        others = self._attempts.other_writers(written.object, _OTHERS_WITHIN)
+        if others:
+            self._stop.wait(others * self._commit_seconds)
+
+    def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
+        """A store that was read and took no write twice running is not in a passing mood: say so at once."""
+        if isinstance(trouble, StoreRefused):
+            raise trouble
+        again, self.write_trouble, self._must_read = self.write_trouble, trouble, True
+        _log.warning("a write failed: %s", trouble, extra={"code": trouble.code})
+        if again:
+            self._settle([pending for pending, _ in attempt.results], trouble)
+        else:
+            self._rest_after_failure()
+
+    def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
+        """What the store will not take is tried one by one, so that it fails only the change that is to blame."""
+        if len(batch) > 1:
+            self._singly = len(batch)
+        else:
+            self._settle(batch, refusal)
+
+    def _outage(self, batch: list[Pending], trouble: StoreTrouble) -> None:
+        """Fail those that waited long enough; what may have been written waits for its deadline."""
+        self._must_read = True
+        now = time.monotonic()
+        long_gone = now - self._snapshots.trouble_since > OUTAGE_GRACE
+        self._settle([p for p in batch if long_gone or now - p.arrived > OUTAGE_GRACE], trouble)
+        self._rest_after_failure()
+
+    def _settle(self, pendings: Iterable[Pending], refusal: Refusal) -> None:
+        with self._lock:
+            for pending in pendings:
+                if not pending.sent:
+                    pending.settle(refusal.again(), 0)
+            self._waiting = [pending for pending in self._waiting if not pending.settled]
+
+    def _rest_after_failure(self) -> None:
+        self._failures += 1
+        time.sleep(self._pause())
+
+    def _pause(self) -> float:
+        longest: float = min(1.0, 0.05 * 2 ** min(self._failures, 5))
+        return longest * random.uniform(0.7, 1.3)  # noqa: S311

@@ -1,0 +1,123 @@
+"""The API in a table: every endpoint, its parameters and who may use it. Routes, openapi.yaml and README follow it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cimaster import parameters as form
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its name, how its text is read, what it means; `repeated` ones may be given more than once."""
+
+    name: str
+    read: Callable[[str], Any]
+    meaning: str
+    required: bool = False
+    repeated: bool = False
+
+    def needed(self) -> "Parameter":
+        """Return the same parameter as one that must be given."""
+        return replace(self, required=True)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path: what it does, the role that may use it, and its parameters; `changes` tells verbs from reads."""
+
+    path: str
+    summary: str
+    role: str
+    parameters: tuple[Parameter, ...] = ()
+    changes: bool = False
+
+    @property
+    def name(self) -> str:
+        """The verb, as logs and metrics call it."""
+        return self.path.strip("/").partition("/")[0]
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Return a parameter by name; None if the endpoint does not have it."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+
+REQUEST_ID = Parameter("request_id", form.request_id, "repeat a request safely: the same id gets the same answer")
+CLUSTER = Parameter("cluster", form.cluster, "name of the cluster", required=True)
+NAME = Parameter("name", form.person, "who asks", required=True)
+REASON = Parameter("reason", form.plain, "why; it is kept in the history")
+LABEL = Parameter("label", form.label, "a label, `key=value`", repeated=True)
+REGION = Parameter("region", form.word, "region of the cluster")
+PURPOSE = Parameter("purpose", form.word, "what the cluster is for")
+OSIMAGE = Parameter("osimage", form.word, "image that its machines run")
+NOTE = Parameter("note", form.plain, "what people should know of the cluster")
+DESC = Parameter("desc", form.plain, "what the hold is for")
+TTL = Parameter("ttl", form.lease_time, "the lease ends after this time unless it is renewed")
+LEASE = Parameter("lease", form.lease, "lease that the take answered (`CIMaster-Lease`)")
+JOB = Parameter("job", form.job, "name of the job")
+BUILD = Parameter("build", form.job, "number of the build")
+DURATION = Parameter("duration", form.duration, "how long to hold, from now; 6h if not given")
+EXPECT = Parameter("expect", form.state, "refuse unless the cluster is in this state")
+FORCE = Parameter("force", form.flag, "true: also when the cluster is in use; needs a reason")
+
+
+def _verb(path: str, summary: str, role: str, *parameters: Parameter) -> Endpoint:
+    return Endpoint(path, summary, role, (*parameters, REQUEST_ID), changes=True)
+
+
+GETVACANT = _verb(
+    "/getvacant", "lend a vacant cluster to a job", "ci",
+    BUILD.needed(), JOB.needed(),
+    Parameter("email", form.email, "address of who triggered the job; the part before the @ is kept"),
+    replace(NAME, required=False, meaning="who triggered the job; wins over email"),
+    PURPOSE, replace(OSIMAGE, meaning="image; required for purpose tnet-ci"), REGION, LABEL,
+    replace(CLUSTER, required=False, meaning="this cluster and no other"), TTL,
+)  # fmt: skip
+FINISHTEST = _verb("/finishtest", "give a cluster back", "ci", CLUSTER, LEASE, JOB, BUILD)
+RENEWLEASE = _verb("/renewlease", "move the end of a lease", "ci", CLUSTER, LEASE.needed(), TTL)
+HOLDCLUSTER = _verb(
+    "/holdcluster", "hold a cluster for a person, or extend the hold", "person",
+    replace(CLUSTER, meaning="name of the cluster, or `any` for one that matches"),
+    NAME, DESC, DURATION, EXPECT, PURPOSE, OSIMAGE, REGION, LABEL,
+)  # fmt: skip
+RELEASECLUSTER = _verb("/releasecluster", "end a hold", "holder or admin", CLUSTER, NAME, REASON)
+ADDCLUSTER = _verb(
+    "/addcluster", "add a cluster to the pool", "admin",
+    replace(CLUSTER, read=form.new_cluster), REGION.needed(), NAME, PURPOSE, OSIMAGE, LABEL, NOTE,
+)  # fmt: skip
+UPDATECLUSTER = _verb(
+    "/updatecluster", "change what is known of a cluster", "admin", CLUSTER, NAME, REGION, PURPOSE, OSIMAGE, LABEL, NOTE
+)
+DELETECLUSTER = _verb(
+    "/deletecluster", "take a cluster out of the pool", "admin",
+    replace(CLUSTER, meaning="name of the cluster, or `#3` for the broken record at position 3"), NAME, FORCE, REASON,
+)  # fmt: skip
+DISABLECLUSTER = _verb("/disablecluster", "take a cluster out of lending", "admin", CLUSTER, NAME, REASON)
+ENABLECLUSTER = _verb("/enablecluster", "put a cluster back into lending", "admin", CLUSTER, NAME, REASON)
+CLUSTERS = Endpoint(
+    "/clusters", "list clusters", "reader",
+    (
+        Parameter("state", form.state, "only clusters in this state"), PURPOSE, REGION, LABEL,
+        Parameter("holder", form.person, "only what this person holds, or triggered the job of"),
+        Parameter("q", form.plain, "words to find in names, people, jobs, notes and reasons"),
+        Parameter("after", form.commit, "not older than this commit (`CIMaster-Commit` of an answer)"),
+    ),
+)  # fmt: skip
+ONE_CLUSTER = Endpoint("/clusters/<name>", "show one cluster, read afresh when needed", "reader")
+HISTORY = Endpoint(
+    "/history", "list changes, newest first", "reader",
+    (
+        replace(CLUSTER, required=False, meaning="only of this cluster"),
+        Parameter("since", form.moment, "only from this time on"),
+        Parameter("limit", form.limit, "how many at most; 100 if not given"),
+    ),
+)  # fmt: skip
+HEALTHZ = Endpoint("/healthz", "say that the process serves", "everybody")
+READYZ = Endpoint("/readyz", "say whether to send requests here, and what the store says", "everybody")
+OPENAPI = Endpoint("/openapi.yaml", "this API for programs", "everybody")
+
+VERBS = (
+    GETVACANT, FINISHTEST, RENEWLEASE, HOLDCLUSTER, RELEASECLUSTER, ADDCLUSTER, UPDATECLUSTER, DELETECLUSTER,
+    DISABLECLUSTER, ENABLECLUSTER,
+)  # fmt: skip
+ENDPOINTS = (*VERBS, CLUSTERS, ONE_CLUSTER, HISTORY, HEALTHZ, READYZ, OPENAPI)

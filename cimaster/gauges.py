@@ -1,0 +1,45 @@
+"""What the pool looks like at the moment of a scrape, taken from the snapshot: a scrape never asks the store."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from cimaster.repository import ConfigMapRepository
+
+
+class PoolCollector(Collector):
+    """Clusters by state and purpose, and how the store is doing. Every replica shows the same: take max over them."""
+
+    def __init__(self, repository: ConfigMapRepository) -> None:
+        self._repository = repository
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the metrics without collecting them."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges."""
+        yield self._clusters()
+        trouble = self._repository.trouble
+        yield _gauge("snapshot_age_seconds", "Seconds since the store confirmed the snapshot", self._repository.age)
+        yield _gauge("store_usable", "1 while the store can be read and written", trouble is None)
+        yield _gauge("clock_right", "0 while our clock and the store's differ so much that nothing expires",
+                     self._repository.clock_is_right)  # fmt: skip
+        newest = self._repository.newest
+        yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
+
+    def _clusters(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily("cimaster_clusters", "Clusters by state and purpose", labels=("state", "purpose"))
+        newest = self._repository.newest
+        counted = (
+            Counter((c.state, "" if c.fault else c.purpose) for c in newest.pool.clusters) if newest else Counter()
+        )
+        for labels, count in sorted(counted.items()):
+            family.add_metric(labels, count)
+        return family
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"cimaster_{name}", text, value=float(value))

@@ -1,0 +1,147 @@
+"""What callers send: query, form and JSON body read as the parameters of an endpoint, or refused by name."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from cimaster.endpoints import REQUEST_ID, Endpoint, Parameter
+from cimaster.errors import BadBody, BadParameter, MissingParameter, UnknownParameter
+from cimaster.pool import Request
+
+_ECHO = 60  # characters of what was sent that a refusal repeats
+
+
+@dataclass(frozen=True)
+class Given:
+    """The parameters of one request, read: values by name (None where not given, lists where repeated)."""
+
+    values: dict[str, Any]
+    request: Request | None
+    unknown: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def read(endpoint: Endpoint, sent: "MultiDict[str, str]", ignored: Sequence[str] = ()) -> Given:
+    """Read what was sent as the endpoint's parameters; a refusal names the parameter and the remedy.
+
+    Unknown ones are refused (a typo must not silently take any cluster), but for those `ignored` while scripts are
+    mended; what was ignored is returned as `unknown`.
+    """
+    known = {parameter.name for parameter in endpoint.parameters}
+    unknown = [name for name in sent if name not in known]
+    for name in unknown:
+        if name not in ignored:
+            raise _unknown(endpoint, name)
+    values = {parameter.name: _value(parameter, sent.getlist(parameter.name)) for parameter in endpoint.parameters}
+    request_id = values.pop("request_id", None)
+    return Given(values, _request(endpoint, request_id, sent), tuple(unknown))
+
+
+def _unknown(endpoint: Endpoint, name: str) -> UnknownParameter:
+    names = [parameter.name for parameter in endpoint.parameters]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(names) or 'none'}"
+    return UnknownParameter(f"{endpoint.path} has no parameter {_echo(name)}: {remedy}", parameter=name[:_ECHO])
+
+
+def _value(parameter: Parameter, texts: list[str]) -> Any:
+    if not texts and parameter.required:
+        raise MissingParameter(f"{parameter.name} is required: {parameter.meaning}", parameter=parameter.name)
+    if len(texts) > 1 and not parameter.repeated:
+        raise BadParameter(f"{parameter.name} is given {len(texts)} times: give it once", parameter=parameter.name)
+    values = [_read_one(parameter, text) for text in texts]
+    if parameter.repeated:
+        return values
+    return values[0] if values else None
+
+
+def _read_one(parameter: Parameter, text: str) -> Any:
+    if not text:
+        remedy = "give it a value" if parameter.required else "leave it out or give it a value"
+        raise BadParameter(f"{parameter.name} is empty: {remedy}", parameter=parameter.name)
+    try:
+        return parameter.read(text)
+    except ValueError as error:
+        raise _bad(parameter.name, text, str(error)) from None
+
+
+def _bad(name: str, text: str, expected: str) -> BadParameter:
+    return BadParameter(f"{name[:_ECHO]} is {_echo(text)}: expected {expected}", parameter=name[:_ECHO])
+
+
+def _echo(text: str) -> str:
+    return ascii(text) if len(text) <= _ECHO else f"{text[:40]!a}... ({len(text)} characters)"
+
+
+def only_with(name: str, other: str) -> BadParameter:
+    """Return the refusal of a parameter that has a meaning only beside another."""
+    return BadParameter(f"{name} goes only with {other}: leave it out", parameter=name)
+
+
+def labels(given: list[tuple[str, str]]) -> dict[str, str]:
+    """Return repeated `label` parameters as one mapping; BadParameter if one key is given two values."""
+    mapping = dict(given)
+    if len(mapping) != len(set(given)):
+        raise BadParameter("label names one key with two values: no cluster has both", parameter="label")
+    return mapping
+
+
+def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, str]") -> Request | None:
+    if request_id is None:
+        return None
+    told = sorted((key, text) for key, text in sent.items(multi=True) if key != REQUEST_ID.name)
+    digest = hashlib.sha256(json.dumps([endpoint.name, told]).encode("utf-8", "replace")).hexdigest()[:16]
+    return Request(request_id, digest, endpoint.name)
+
+
+def sent() -> "MultiDict[str, str]":
+    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read."""
+    everything: MultiDict[str, str] = MultiDict()
+    everything.update(request.args)
+    if request.method == "POST":
+        everything.update(_json_body() if request.mimetype == "application/json" else _form())
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and key not in everything.getlist(REQUEST_ID.name):
+        everything.add(REQUEST_ID.name, key)
+    return everything
+
+
+def _form() -> "MultiDict[str, str]":
+    if request.content_length and request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise BadBody(
+            f"a body of type {request.mimetype[:60] or 'unknown'} cannot be read: send a form, or application/json"
+        )
+    if request.files:
+        raise BadBody(f"{next(iter(request.files))[:60]!r} is a file: send parameters as text")
+    return request.form
+
+
+def _json_body() -> "MultiDict[str, str]":
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"the body is not valid JSON: {str(error)[:120]}") from None
+    if not isinstance(body, dict):
+        raise BadBody('the body must be a JSON object of parameters, such as {"cluster": "cluster-05"}')
+    return MultiDict((key, text) for key, value in body.items() for text in _texts(key, value))
+
+
+def _texts(key: str, value: object) -> Iterable[str]:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, bool):
+            yield "true" if one else "false"
+        elif isinstance(one, str | int):
+            yield str(one)
+        else:
+            raise _bad(key, json.dumps(one), "a text, a whole number, true or false")

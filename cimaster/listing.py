@@ -1,0 +1,50 @@
+"""Lists as text: one aligned line for each cluster or change, for people who curl."""
+
+from collections.abc import Iterable, Sequence
+
+from cimaster.pool import wording
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.history import Entry
+from cimaster.pool.state import Pool
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def clusters(pool: Pool, shown: Iterable[Cluster]) -> str:
+    """Return one line per cluster under a line of heads; an empty pool says so."""
+    heads = ("NAME", "STATE", "PURPOSE", "REGION", "SITUATION")
+    rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, wording.situation(c)) for c in shown]
+    if not rows:
+        return "no clusters match\n" if pool.clusters else "the pool is empty: add clusters with /addcluster\n"
+    return _aligned([heads, *rows])
+
+
+def one(pool: Pool, cluster: Cluster) -> str:
+    """Return what is known of one cluster, a line for each fact."""
+    facts = {
+        "name": pool.reference(cluster), "state": cluster.state, "situation": wording.situation(cluster),
+        "purpose": "" if cluster.fault else cluster.purpose, "region": cluster.region, "osimage": cluster.osimage,
+        "labels": ",".join(f"{key}={value}" for key, value in cluster.labels.items()), "note": cluster.note,
+        "last job": wording.job_words(cluster.last_job, cluster.last_build) if cluster.last_job else "",
+        "triggered by": cluster.last_trigger_name,
+    }  # fmt: skip
+    return _aligned([(key, value) for key, value in facts.items() if value])
+
+
+def history(entries: Sequence[Entry]) -> str:
+    """Return one line per change, newest first."""
+    if not entries:
+        return "no changes are remembered\n"
+    rows = [
+        (
+            entry.say("at"), entry.cluster, entry.say("event"), f"{entry.say('from')} -> {entry.say('to')}",
+            entry.say("by"), wording.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else "",
+            entry.say("reason"),
+        )
+        for entry in entries
+    ]  # fmt: skip
+    return _aligned([("TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"), *rows])

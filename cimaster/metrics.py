@@ -1,0 +1,44 @@
+"""What the service counts and times, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class Metrics:
+    """The counters and timers of the service itself; the exporter counts HTTP beside them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"cimaster_{name}", text, labels, registry=registry)
+
+        self.allocations = counter(
+            "allocations", "Takes by outcome: granted, repeated, or the code of the refusal", "outcome"
+        )
+        self.changes = counter("changes", "Changes that were written, by event", "event")
+        self.expirations = counter("expirations", "Leases and holds that ended by themselves", "what")
+        self.conflicts = counter("conflicts", "Writes that another writer forestalled; decided again")
+        self.answers_lost = counter("answers_lost", "Writes whose answer was lost; found out by reading")
+        self.restores = counter("restores", "Times that older data were put back into the store")
+        self.undone_takes = counter("undone_takes", "Takes undone because their caller never learnt the name")
+        self.unfenced_finishes = counter("unfenced_finishes", "finishtest calls that name no lease, job or build")
+        self.unknown_parameters = counter("unknown_parameters", "Unknown parameters that were sent", "endpoint")
+        self.thread_errors = counter("thread_errors", "Passes of a background thread that failed", "thread")
+        self.commit_seconds = Histogram(
+            "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST
+        )
+        self.batch_size = Histogram(
+            "cimaster_batch_size", "Requests that one write carried", registry=registry, buckets=_SIZES
+        )
+
+    def count_commit(self, requests: int, seconds: float, events: list[str]) -> None:
+        """Count a write, and what it changed."""
+        self.commit_seconds.observe(seconds)
+        self.batch_size.observe(requests)
+        for event in events:
+            self.changes.labels(event).inc()
+            if event in ("lease ended", "hold ended"):
+                self.expirations.labels(event.split()[0]).inc()

@@ -1,0 +1,5 @@
+"""The dashboard."""
+
+from flask import Blueprint
+
+pages = Blueprint("pages", __name__)

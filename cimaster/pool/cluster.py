@@ -1,0 +1,256 @@
+"""One cluster: a record of the stored array, what it means, and how it changes without losing what we do not know."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from cimaster.pool import jsontext
+from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
+from cimaster.times import parse_duration, parse_time
+
+VACANT, OCCUPIED, HELD, DISABLED, BROKEN = "vacant", "occupied", "held", "disabled", "broken"
+STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
+DEFAULT_PURPOSE = "tess-ci"
+IMAGE_PURPOSE = "tnet-ci"  # of this purpose the image must be asked for by name
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+_TEXTS = ("region", "purpose", "osimage", "lastJob", "lastBuild", "lastTriggerName")
+
+
+class Cluster:
+    """An immutable record. `fields` is its parsed content; `text` its JSON, byte for byte as stored unless changed."""
+
+    def __init__(
+        self, text: str, fields: Any, gap: str = "", edits: Mapping[str, Any] | None = None, twin: bool = False
+    ) -> None:
+        self.gap = gap
+        self.twin = twin
+        self._origin = text
+        self._edits = dict(edits or {})
+        self.fault = _fault(fields) or ("another record has the same name" if twin else "")
+        self.fields: dict[str, Any] = _speakable(fields, text) if isinstance(fields, dict) else {}
+        self.name: str = "" if self.fault else self.fields["name"]
+        self.state = self._state()
+
+    @classmethod
+    def new(cls, fields: dict[str, Any]) -> "Cluster":
+        """Make a record that was not in the data before."""
+        return cls(jsontext.dump(fields), fields)
+
+    def as_twin(self, twin: bool) -> "Cluster":
+        """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
+        return self if twin == self.twin else Cluster(self._origin, self.fields, self.gap, self._edits, twin)
+
+    @property
+    def name_as_written(self) -> str | None:
+        """The name in the record, also where the record is broken; None if there is none."""
+        name = self.fields.get("name")
+        return name if isinstance(name, str) and name else None
+
+    @cached_property
+    def text(self) -> str:
+        """The record's JSON."""
+        return jsontext.edit_object(self._origin, self._edits) if self._edits else self._origin
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that the record takes in the stored object, the separator included."""
+        return len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
+
+    @cached_property
+    def digest(self) -> str:
+        """Eight hex digits that tell this very content from any other, to name a broken record safely."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+    def _state(self) -> str:
+        if self.fault:
+            return BROKEN
+        if self.fields["status"] == "testing":
+            return OCCUPIED
+        if self.disabled:
+            return DISABLED
+        return HELD if self.held else VACANT
+
+    def edited(self, **edits: Any) -> "Cluster":
+        """Return the record with some fields changed; None leaves a field out."""
+        fields = {
+            key: value for key, value in {**self.fields, **edits}.items() if key not in edits or value is not None
+        }
+        changed = {key: value for key, value in edits.items() if value is not None or key in self.fields}
+        return Cluster(self._origin, fields, self.gap, {**self._edits, **changed})
+
+    def _say(self, key: str) -> str:
+        value = self.fields.get(key)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def region(self) -> str:
+        """Where the cluster is."""
+        return self._say("region")
+
+    @property
+    def purpose(self) -> str:
+        """What the cluster is for; records without one serve the default purpose."""
+        return self._say("purpose") or DEFAULT_PURPOSE
+
+    @property
+    def osimage(self) -> str:
+        """The image that its machines run, or nothing."""
+        return self._say("osimage")
+
+    @property
+    def note(self) -> str:
+        """What admins want people to know of it."""
+        return self._say("note")
+
+    @property
+    def held(self) -> bool:
+        """Whether a hold lies on the cluster, whatever its status."""
+        return self.fields.get("hold") is True
+
+    @property
+    def disabled(self) -> bool:
+        """Whether the cluster is taken out of lending, whatever its status."""
+        return self.fields.get("disabled") is True
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a job has the cluster."""
+        return self.state == OCCUPIED
+
+    @property
+    def disabled_by(self) -> str:
+        """Who disabled it."""
+        return self._say("disabledBy") if self.disabled else ""
+
+    @property
+    def disabled_reason(self) -> str:
+        """Why it was disabled."""
+        return self._say("disabledReason") if self.disabled else ""
+
+    @property
+    def vacant_since(self) -> datetime | None:
+        """When it last became vacant; None for data of the first service."""
+        return parse_time(self.fields.get("vacantSince"))
+
+    @property
+    def last_job(self) -> str:
+        """The job that has it or had it last."""
+        return self._say("lastJob")
+
+    @property
+    def last_build(self) -> str:
+        """The build that has it or had it last."""
+        return self._say("lastBuild")
+
+    @property
+    def last_trigger_name(self) -> str:
+        """Who triggered the job that has it or had it last."""
+        return self._say("lastTriggerName")
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The labels that jobs may ask for."""
+        labels = self.fields.get("labels")
+        return {k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {}
+
+    @property
+    def _lease_is_ours(self) -> bool:
+        """Lease fields count only for the job and build that they name: somebody may have edited by hand."""
+        return (
+            bool(self._say("acquiredAt"))
+            and self._say("leaseJob") == self.last_job
+            and self._say("leaseBuild") == self.last_build
+        )
+
+    @cached_property
+    def lease(self) -> Lease | None:
+        """The lease of an occupied cluster; None if no job has it."""
+        if self.fault or self.fields["status"] != "testing":
+            return None
+        who = (self.last_job, self.last_build, self.last_trigger_name)
+        if not self._lease_is_ours:
+            return Lease("", *who)
+        return Lease(
+            self._say("leaseId"), *who, self._say("requestId"), self._say("requestHash"),
+            parse_time(self.fields["acquiredAt"]), parse_time(self.fields.get("leaseExpires")),
+            parse_duration(self.fields.get("leaseTtl")),
+        )  # fmt: skip
+
+    @cached_property
+    def hold(self) -> Hold | None:
+        """The hold that lies on the cluster; None if there is none."""
+        if self.fault or not self.held:
+            return None
+        since, expires = parse_time(self.fields.get("heldAt")), parse_time(self.fields.get("holdExpires"))
+        return Hold(
+            self._say("holdBy"), self._say("holdDesc"), since, expires, parse_duration(self.fields.get("holdFor"))
+        )
+
+    @cached_property
+    def ended_leases(self) -> tuple[EndedLease, ...]:
+        """The last leases that ended, newest first."""
+        entries = self.fields.get("endedLeases")
+        keys = ("id", "request", "job", "build", "how")
+        if not isinstance(entries, list):
+            return ()
+        return tuple(
+            EndedLease(*(str(entry.get(key, "")) for key in keys)) for entry in entries if isinstance(entry, dict)
+        )
+
+    @cached_property
+    def due(self) -> datetime | None:
+        """When time itself must change the record: a lease or hold ends then; the beginning of time if it is untidy."""
+        if self.fault:
+            return None
+        if self._untidy():
+            return EARLIEST
+        ends = [end for end in (self.lease and self.lease.expires, self.hold and self.hold.expires) if end]
+        return min(ends, default=None)
+
+    def _untidy(self) -> bool:
+        """Old-style leases and holds have no times yet; edits by hand may leave our fields behind."""
+        leftovers = [*(() if self.lease else LEASE_FIELDS), *(() if self.hold else HOLD_FIELDS)]
+        if any(key in self.fields for key in leftovers):
+            return True
+        return self.lease_is_bare or self.hold_is_bare
+
+    @property
+    def lease_is_bare(self) -> bool:
+        """Whether a job has the cluster and nobody wrote since when."""
+        return self.lease is not None and self.lease.acquired is None
+
+    @property
+    def hold_is_bare(self) -> bool:
+        """Whether somebody holds the cluster and nobody wrote since when, or until when."""
+        hold = self.hold
+        return hold is not None and (hold.since is None or (hold.expires is None and self.lease is None))
+
+
+def _fault(fields: object) -> str:
+    """Say what is wrong with a record, or nothing."""
+    if not isinstance(fields, dict):
+        return "the record is not an object"
+    name, status = fields.get("name"), fields.get("status")
+    if not isinstance(name, str) or not name.strip():
+        return "'name' is missing or not a text"
+    if status not in ("finished", "testing"):
+        return "'status' is neither 'finished' nor 'testing'"
+    for flag in ("hold", "disabled"):
+        if not isinstance(fields.get(flag), bool | None):
+            return f"'{flag}' is neither true nor false"
+    for key in _TEXTS:
+        if not isinstance(fields.get(key), str | None):
+            return f"'{key}' is not a text"
+    return ""
+
+
+def _speakable(fields: dict[str, Any], text: str) -> dict[str, Any]:
+    """Replace halves of surrogate pairs, which JSON allows and UTF-8 does not, in what we read; the text keeps them."""
+    if "\\ud" not in text.lower():
+        return fields
+    whole = jsontext.dump(fields).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return dict(json.loads(whole))

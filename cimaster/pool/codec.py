@@ -1,0 +1,117 @@
+"""Between the stored object and the pool: the keys of the ConfigMap, and how everything fits into its size."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from cimaster.errors import PoolFull, StoreUnreadable
+from cimaster.pool import history, jsontext, repeats
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.state import Pool, Remembered, Rules
+
+CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
+OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
+HISTORY_BUDGET = 80_000
+_log = logging.getLogger(__name__)
+
+
+def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | None = None) -> Pool:
+    """Read the pool from the object's data; StoreUnreadable says what is wrong with `cluster.json`, and where.
+
+    `known` is a pool read before: records that did not change since are taken over from it as they are.
+    """
+    try:
+        array = jsontext.parse_array(data.get(CLUSTERS, "[]"))
+    except json.JSONDecodeError as error:
+        raise StoreUnreadable(
+            f"{CLUSTERS} is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
+            "mend it by hand: nothing is written until then",
+            key=CLUSTERS, line=error.lineno, column=error.colno,
+        ) from None  # fmt: skip
+    except ValueError as error:
+        raise StoreUnreadable(
+            f"{CLUSTERS}: {error}; mend it by hand: nothing is written until then", key=CLUSTERS
+        ) from None
+    before = {cluster.text: cluster for cluster in known.clusters} if known else {}
+    clusters = tuple(_cluster(item, before) for item in array.items)
+    empty = Pool(commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data))
+    return empty.with_clusters(clusters, _history(data))
+
+
+def _cluster(item: jsontext.Item, before: Mapping[str, Cluster]) -> Cluster:
+    known = before.get(item.text)
+    return known if known and known.gap == item.gap else Cluster(item.text, item.value, item.gap)
+
+
+def _history(data: Mapping[str, str]) -> history.History:
+    try:
+        return history.parse(data.get(HISTORY, "[]"))
+    except ValueError as error:
+        _log.warning("%s cannot be read (%s): history begins anew", HISTORY, error)
+        return ()
+
+
+def _requests(data: Mapping[str, str]) -> dict[str, Remembered]:
+    try:
+        return repeats.parse(data.get(REQUESTS, "[]"))
+    except ValueError as error:
+        _log.warning("%s cannot be read (%s): earlier requests are forgotten", REQUESTS, error)
+        return {}
+
+
+def fitted(pool: Pool, now: datetime, others: Mapping[str, str]) -> Pool:
+    """Return the pool as it can be stored beside `others`, the keys that are not ours.
+
+    History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
+    """
+    pool = dataclasses.replace(pool, requests=repeats.trimmed(pool.requests, now))
+    taken = _size(repeats.encode(pool.requests)) + sum(_size(text) for text in others.values())
+    room = OBJECT_LIMIT - taken - _size(_records(pool))
+    if room < 0:
+        pool = _with_fewer_leases(pool, -room)
+        room = OBJECT_LIMIT - taken - _size(_records(pool))
+    if room < 0:
+        raise PoolFull(f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} that an object may have")
+    kept = history.trimmed(pool.history, min(HISTORY_BUDGET, room), len(pool.clusters))
+    return dataclasses.replace(pool, history=kept)
+
+
+def encode(pool: Pool) -> dict[str, str]:
+    """Write the pool as the keys of the object that are ours."""
+    return {
+        CLUSTERS: _records(pool),
+        HISTORY: history.encode(pool.history),
+        REQUESTS: repeats.encode(pool.requests),
+    }
+
+
+def other_keys(data: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys of the object that the pool does not write."""
+    return {key: text for key, text in data.items() if key not in (CLUSTERS, HISTORY, REQUESTS)}
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _records(pool: Pool) -> str:
+    texts = [
+        cluster.text if place == 0 else (cluster.gap if "," in cluster.gap else ", ") + cluster.text
+        for place, cluster in enumerate(pool.clusters)
+    ]
+    return pool.head + "".join(texts) + pool.tail
+
+
+def _with_fewer_leases(pool: Pool, excess: int) -> Pool:
+    """Forget remembered leases, the largest records first, until `excess` bytes are saved."""
+    clusters = list(pool.clusters)
+    for place, cluster in sorted(enumerate(clusters), key=lambda pair: -pair[1].size):
+        if excess <= 0:
+            break
+        if cluster.fault or "endedLeases" not in cluster.fields:
+            continue
+        clusters[place] = cluster.edited(endedLeases=None)
+        excess -= cluster.size - clusters[place].size
+    return pool.with_clusters(tuple(clusters), pool.history)

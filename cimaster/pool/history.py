@@ -1,0 +1,78 @@
+"""What happened to each cluster: short entries that are stored with the change that they tell of."""
+
+from collections import Counter
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from cimaster.pool import jsontext
+from cimaster.times import format_time, parse_time
+
+
+class Entry:
+    """One change of one cluster: commit, time, event, state before and after, who, job, build, reason."""
+
+    def __init__(self, fields: dict[str, Any], text: str | None = None) -> None:
+        self.fields = fields
+        self.cluster = str(fields.get("cluster", ""))
+        self._text = text
+
+    @classmethod
+    def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
+        """Describe a change; facts that are empty are left out."""
+        given = {key: value for key, value in facts.items() if value}
+        return cls({"commit": commit, "at": format_time(now), "cluster": cluster, "event": event, **given})
+
+    @cached_property
+    def text(self) -> str:
+        """The entry's JSON."""
+        return self._text if self._text is not None else jsontext.dump(self.fields)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that it takes in the stored object."""
+        return len(self.text.encode("utf-8", "surrogatepass")) + 2
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened."""
+        return parse_time(self.fields.get("at"))
+
+    def say(self, key: str) -> str:
+        """Return one of the entry's facts, or nothing."""
+        value = self.fields.get(key, "")
+        return value if isinstance(value, str) else str(value)
+
+
+History = tuple[Entry, ...]
+MOST_PER_CLUSTER, FEWEST_PER_CLUSTER, TYPICAL_ENTRY = 20, 2, 160
+
+
+def parse(text: str) -> History:
+    """Read stored history, oldest first; ValueError if it is not an array of objects."""
+    items = jsontext.parse_array(text).items
+    if not all(isinstance(item.value, dict) for item in items):
+        raise ValueError("expected objects")
+    return tuple(Entry(item.value, item.text) for item in items)
+
+
+def trimmed(history: History, budget: int, clusters: int) -> History:
+    """Return the newest entries that fit into `budget` bytes, with a fair share (2 to 20) for each cluster."""
+    share = budget // (TYPICAL_ENTRY * max(clusters, 1))
+    most = min(MOST_PER_CLUSTER, max(FEWEST_PER_CLUSTER, share))
+    seen: Counter[str] = Counter()
+    kept: list[Entry] = []
+    for entry in reversed(history):
+        seen[entry.cluster] += 1
+        if seen[entry.cluster] > most:
+            continue
+        budget -= entry.size
+        if budget < 0:
+            break
+        kept.append(entry)
+    return tuple(reversed(kept))
+
+
+def encode(history: History) -> str:
+    """Write history as JSON, a line for each entry, for people who look at the object."""
+    return "[\n" + ",\n".join(entry.text for entry in history) + "\n]" if history else "[]"

@@ -1,0 +1,46 @@
+"""What a record says of the job that has the cluster, of the person who holds it, and of the jobs before."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LEASE_FIELDS = (
+    "leaseId", "leaseJob", "leaseBuild", "requestId", "requestHash", "acquiredAt", "leaseExpires", "leaseTtl",
+)  # fmt: skip
+HOLD_FIELDS = ("holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor")
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who has an occupied cluster. An old-style lease (status `testing` and no `leaseId`) has the empty id."""
+
+    id: str
+    job: str
+    build: str
+    by: str
+    request: str = ""
+    request_hash: str = ""
+    acquired: datetime | None = None
+    expires: datetime | None = None
+    ttl: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Who holds a cluster, and why. `expires` is None while the hold waits for a job to finish."""
+
+    by: str
+    desc: str
+    since: datetime | None
+    expires: datetime | None
+    lasts: timedelta | None
+
+
+@dataclass(frozen=True)
+class EndedLease:
+    """A lease that is over, remembered for those who ask late; `how` is finished, expired or undone."""
+
+    id: str
+    request: str
+    job: str
+    build: str
+    how: str

@@ -1,0 +1,227 @@
+"""Lend clusters to jobs: take, finish, renew."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cimaster.errors import (
+    ClusterNotVacant,
+    LeaseNeeded,
+    LeaseOver,
+    NoSuchClusterKind,
+    NotCurrent,
+    NoVacantCluster,
+)
+from cimaster.pool import wording
+from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, VACANT, Cluster
+from cimaster.pool.lease import HOLD_FIELDS, Lease
+from cimaster.pool.repeats import Request, earlier_take
+from cimaster.pool.state import Answer, Pool, end_lease
+from cimaster.times import format_duration, format_end, format_time
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+_ASK_AGAIN = timedelta(seconds=15), timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a job asks for. Empty means that the job does not care; `cluster` names one cluster and no other."""
+
+    job: str
+    build: str
+    by: str = ""
+    purpose: str = ""
+    osimage: str = ""
+    region: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""
+    ttl: timedelta | None = None
+
+    def matches(self, cluster: Cluster) -> bool:
+        """Say whether a cluster is of the kind asked for, whatever its state."""
+        purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
+        return (
+            cluster.state != BROKEN
+            and (not self.cluster or cluster.name == self.cluster)
+            and (not purpose or cluster.purpose == purpose)
+            and (not self.osimage or cluster.osimage == self.osimage)
+            and (not self.region or cluster.region == self.region)
+            and (not self.labels or self.labels.items() <= cluster.labels.items())
+        )
+
+    def words(self) -> str:
+        """Name the kind asked for in a refusal."""
+        given = {"image": self.osimage, "region": self.region, **{f"label {k}": v for k, v in self.labels.items()}}
+        kind = self.cluster or f"{self.purpose or DEFAULT_PURPOSE} cluster"
+        said = [f"{name} {value}" for name, value in given.items() if value]
+        return f"{kind} with {', '.join(said)}" if said else kind
+
+
+def take(pool: Pool, now: datetime, ask: Ask, lease_id: str, request: Request | None = None) -> tuple[Pool, Answer]:
+    """Lend the longest vacant cluster that matches; the same request gets the same one while it has it."""
+    earlier = earlier_take(pool, request) if request else None
+    if earlier and earlier.lease:
+        return pool, Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
+    cluster = choose(pool, ask, now)
+    lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(ask, lease_id, request, now))
+    pool = pool.changed(cluster, lent, "taken", now, ask.by, job=ask.job, build=ask.build)
+    return pool, Answer(lent.name, lent, lease_id)
+
+
+def _lease_fields(ask: Ask, lease_id: str, request: Request | None, now: datetime) -> dict[str, str | None]:
+    return {
+        "status": "testing",
+        "lastJob": ask.job,
+        "lastBuild": ask.build,
+        "lastTriggerName": ask.by,
+        "leaseId": lease_id,
+        "leaseJob": ask.job,
+        "leaseBuild": ask.build,
+        "requestId": request.id if request else None,
+        "requestHash": request.hash if request else None,
+        "acquiredAt": format_time(now),
+        "leaseExpires": format_end(now + ask.ttl) if ask.ttl else None,
+        "leaseTtl": format_duration(ask.ttl) if ask.ttl else None,
+        "vacantSince": None,
+    }
+
+
+def choose(pool: Pool, ask: Ask, now: datetime) -> Cluster:
+    """Return the vacant cluster that has waited longest, of those that match."""
+    if ask.cluster:
+        named = pool.find(ask.cluster)
+        if ask.matches(named) and named.state != VACANT:
+            raise _not_vacant(named)
+    matching = [cluster for cluster in pool.clusters if ask.matches(cluster)]
+    if not matching:
+        raise NoSuchClusterKind(
+            f"there is no {ask.words()} in this pool, whatever its state; /clusters lists what is there"
+        )
+    vacant = [cluster for cluster in matching if cluster.state == VACANT]
+    if not vacant:
+        why = wording.shortage(matching)
+        raise NoVacantCluster(
+            f"no {ask.words()} is vacant: {why}", retry_after=_ask_again(matching, now), counts=_counts(matching)
+        )
+    return min(vacant, key=lambda cluster: cluster.vacant_since or _ALWAYS)
+
+
+def _not_vacant(cluster: Cluster) -> ClusterNotVacant:
+    return ClusterNotVacant(
+        f"{cluster.name} is not vacant: {wording.situation(cluster)}",
+        cluster=cluster.name, state=cluster.state, holder=wording.who(cluster),
+    )  # fmt: skip
+
+
+def _counts(clusters: list[Cluster]) -> dict[str, int]:
+    states = [cluster.state for cluster in clusters]
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+def _ask_again(matching: list[Cluster], now: datetime) -> int:
+    """Return seconds: when the next one comes free, but soon enough to notice one that is given back early."""
+    shortest, longest = _ASK_AGAIN
+    coming = [end - now for cluster in matching if (end := wording.free_at(cluster))]
+    return int(min(max(min(coming, default=shortest), timedelta(seconds=1)), longest).total_seconds())
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What a job says to give a cluster back: its lease, or its job and build, or (as of old) only the name."""
+
+    cluster: str
+    lease: str = ""
+    job: str = ""
+    build: str = ""
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it says which lease it means."""
+        return bool(self.lease or self.job or self.build)
+
+    def names(self, lease_id: str, job: str, build: str) -> bool:
+        """Say whether it means that lease."""
+        if self.lease:
+            return lease_id == self.lease
+        return (not self.job or job == self.job) and (not self.build or build == self.build)
+
+
+def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | None] = ()) -> tuple[Pool, Answer]:
+    """End the lease that the caller means; a late or repeated finish never ends somebody else's.
+
+    `bound_to` has the lease (or None) that an unfenced finish saw when it was first decided: no other is its business.
+    """
+    cluster = pool.find(said.cluster)
+    current = cluster.lease
+    meant = current is not None and said.names(current.id, current.job, current.build)
+    if said.fenced:
+        _check_remembered(cluster, said, meant)
+    if current is None or not meant or not all(_same(current, lease) for lease in bound_to):
+        return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
+    pool = end_lease(pool, cluster, "finished", "finished", now)
+    return pool, Answer(_finished(pool.find(cluster.name)), pool.find(cluster.name), current.id)
+
+
+def _same(one: Lease, other: Lease | None) -> bool:
+    return other is not None and (one.id, one.job, one.build, one.acquired) == (
+        other.id,
+        other.job,
+        other.build,
+        other.acquired,
+    )
+
+
+def _finished(cluster: Cluster) -> str:
+    rest = "" if cluster.state == VACANT else f"; it is now {wording.situation(cluster)}"
+    return f"cluster {cluster.name} is finished{rest}"
+
+
+def _check_remembered(cluster: Cluster, said: Finish, meant: bool) -> None:
+    """Refuse what is not this caller's to finish; return where it is, or where it was finished already."""
+    ended = [lease for lease in cluster.ended_leases if said.names(lease.id, lease.job, lease.build)]
+    if meant and ended and not said.lease:
+        raise LeaseNeeded(
+            f"that job and build have {cluster.name} now and had it before: send lease, the CIMaster-Lease of the take",
+            cluster=cluster.name,
+        )
+    if meant or any(lease.how == "finished" for lease in ended):
+        return
+    if ended:
+        raise LeaseOver(
+            f"that lease of {cluster.name} is over ({_HOW[ended[0].how]}); now: {wording.situation(cluster)}",
+            cluster=cluster.name,
+        )
+    old_style = cluster.lease is None and not said.lease and not cluster.ended_leases
+    if old_style and said.names("", cluster.last_job, cluster.last_build):
+        return
+    raise NotCurrent(
+        f"that is neither the current lease of {cluster.name} nor one of its last; now: {wording.situation(cluster)}",
+        cluster=cluster.name,
+    )
+
+
+_HOW = {"expired": "its time ran out", "taken": "the cluster was taken away", "undone": "the take was undone"}
+
+
+def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | None) -> tuple[Pool, Answer]:
+    """Move the end of a lease to `ttl` from now, by default the length that it was taken for."""
+    cluster = pool.find(name)
+    lease = cluster.lease
+    if lease is None or not lease.id or lease.id != lease_id:
+        _check_remembered(cluster, Finish(name, lease_id), meant=False)
+        raise LeaseOver(f"that lease of {name} was finished; take another cluster", cluster=name)
+    lasts = ttl or lease.ttl
+    if lasts is None:
+        return pool, Answer(f"the lease of {name} has no end; send ttl to give it one", cluster, lease.id)
+    end = now + lasts
+    renewed = cluster.edited(leaseExpires=format_end(end), leaseTtl=format_duration(lasts))
+    pool = pool.changed(cluster, renewed, "renewed", now, lease.by, job=lease.job, build=lease.build)
+    return pool, Answer(f"the lease of {name} ends at {format_end(end)}", renewed, lease.id)
+
+
+def undo(pool: Pool, now: datetime, lease_id: str) -> tuple[Pool, Answer]:
+    """Give back a cluster whose taker was told that the outcome is unknown, and so does not know its name."""
+    cluster = next((c for c in pool.clusters if c.lease and c.lease.id == lease_id), None)
+    if cluster is None:
+        return pool, Answer("nothing to undo")
+    return end_lease(pool, cluster, "undone", "take undone", now, reason="its caller never learnt the name"), Answer("")

@@ -1,0 +1,104 @@
+"""Safe to repeat: a request that carries an id is carried out once, and gets the same answer again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.errors import RequestIdReused, RequestOver
+from cimaster.pool import jsontext
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.state import Answer, Pool, Remembered
+from cimaster.times import format_time, parse_time
+
+KEPT_FOR = timedelta(hours=1)
+BUDGET = 32_000  # bytes of the stored object; the oldest are forgotten first
+
+
+@dataclass(frozen=True)
+class Request:
+    """A caller's request_id, and a hash of the verb and all parameters that it came with."""
+
+    id: str
+    hash: str
+    verb: str
+
+
+def once(
+    pool: Pool, now: datetime, request: Request | None, decide: Callable[[], tuple[Pool, Answer]]
+) -> tuple[Pool, Answer]:
+    """Carry out `decide`, unless this request was carried out before: then the answer is what it was then."""
+    if request is None:
+        return decide()
+    if _live_take(pool, request):
+        raise _reused(request)
+    earlier = _earlier(pool, request)
+    if earlier:
+        cluster = pool.clusters[pool.places[earlier.cluster]] if earlier.cluster in pool.places else None
+        return pool, Answer(earlier.say, cluster, repeated=True)
+    pool, answer = decide()
+    name = answer.cluster.name if answer.cluster else ""
+    return pool.remember(
+        Remembered(request.id, request.hash, request.verb, format_time(now), name, answer.text)
+    ), answer
+
+
+def earlier_take(pool: Pool, request: Request) -> Cluster | None:
+    """Return the cluster that this take got and still has; RequestOver if it had one; None if the request is new."""
+    live = _live_take(pool, request)
+    if live and live.lease and live.lease.request_hash != request.hash:
+        raise _reused(request)
+    if live:
+        return live
+    if _earlier(pool, request) or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
+        raise RequestOver(
+            f"the take with request_id {request.id} was granted and has ended; take with a new request_id",
+            request_id=request.id,
+        )
+    return None
+
+
+def _live_take(pool: Pool, request: Request) -> Cluster | None:
+    return next((c for c in pool.clusters if c.lease and c.lease.request == request.id), None)
+
+
+def _earlier(pool: Pool, request: Request) -> Remembered | None:
+    earlier = pool.requests.get(request.id)
+    if earlier and earlier.hash != request.hash:
+        raise _reused(request)
+    return earlier
+
+
+def _reused(request: Request) -> RequestIdReused:
+    return RequestIdReused(
+        f"request_id {request.id} was used before for another request; use a new one (a uuid) for each request",
+        request_id=request.id,
+    )
+
+
+def parse(text: str) -> dict[str, Remembered]:
+    """Read the stored requests; ValueError if they are not an array of objects."""
+    keys = ("id", "hash", "verb", "at", "cluster", "say")
+    items = [item.value for item in jsontext.parse_array(text).items]
+    if not all(isinstance(value, dict) for value in items):
+        raise ValueError("expected objects")
+    remembered = [Remembered(*(str(value.get(key, "")) for key in keys)) for value in items]
+    return {request.id: request for request in remembered if request.id}
+
+
+def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:
+    """Return the requests of the last hour, the newest of them where they do not all fit."""
+    kept: list[Remembered] = []
+    room = BUDGET
+    for request in reversed(list(requests.values())):
+        at = parse_time(request.at)
+        room -= len(request.text) + 2
+        if room < 0:
+            break
+        if at is not None and now - at <= KEPT_FOR:
+            kept.append(request)
+    return {request.id: request for request in reversed(kept)}
+
+
+def encode(requests: Mapping[str, Remembered]) -> str:
+    """Write the requests as JSON, a line each."""
+    return "[\n" + ",\n".join(request.text for request in requests.values()) + "\n]" if requests else "[]"

@@ -1,0 +1,189 @@
+"""The pool: all clusters, their recent history and the requests that are over, as one immutable value."""
+
+import dataclasses
+import difflib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from cimaster.errors import ClusterBroken, UnknownCluster
+from cimaster.pool import jsontext
+from cimaster.pool.cluster import BROKEN, STATES, Cluster
+from cimaster.pool.history import Entry, History
+from cimaster.pool.transitions import hold_ended, lease_ended, tidied
+
+_POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long things last where nobody says; settings of the service that decisions need."""
+
+    hold: timedelta = timedelta(hours=6)
+    max_hold: timedelta = timedelta(hours=72)
+    overdue_after: timedelta = timedelta(hours=8)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A request that was carried out, kept for an hour for those who ask again."""
+
+    id: str
+    hash: str
+    verb: str
+    at: str
+    cluster: str = ""
+    say: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """The request's JSON."""
+        given = {key: getattr(self, key) for key in ("id", "hash", "verb", "at", "cluster", "say")}
+        return jsontext.dump({key: value for key, value in given.items() if value})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a change tells its caller; `repeated` where the same request was carried out before."""
+
+    text: str
+    cluster: Cluster | None = None
+    lease: str = ""
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Everything that one decision may look at and change. `commit` is the number of the newest applied change."""
+
+    clusters: tuple[Cluster, ...] = ()
+    history: History = ()
+    requests: Mapping[str, Remembered] = field(default_factory=dict)
+    commit: int = 0
+    rules: Rules = Rules()
+    head: str = "["
+    tail: str = "]"
+    places: Mapping[str, int] = field(default_factory=dict)
+    due: datetime | None = None  # nothing is due before; a change may leave it earlier than need be
+
+    @property
+    def next_commit(self) -> int:
+        """The number that the change being decided gets."""
+        return self.commit + 1
+
+    def counts(self) -> dict[str, int]:
+        """Return how many clusters are in each state, states without any included."""
+        seen = Counter(cluster.state for cluster in self.clusters)
+        return {state: seen[state] for state in STATES}
+
+    def reference(self, cluster: Cluster) -> str:
+        """Return how to name a cluster: by its name, or by its position where the record is broken."""
+        return f"#{self.clusters.index(cluster)}" if cluster.state == BROKEN else cluster.name
+
+    def find(self, name: str) -> Cluster:
+        """Return a cluster by name; UnknownCluster or ClusterBroken if there is none that can be used."""
+        if name in self.places:
+            return self.clusters[self.places[name]]
+        for position, cluster in enumerate(self.clusters):
+            if cluster.state == BROKEN and cluster.name_as_written == name:
+                raise ClusterBroken(
+                    f"the record of cluster {name} is broken ({cluster.fault}): an admin can delete it as #{position}",
+                    cluster=name,
+                )
+        raise UnknownCluster(f"cluster {name} is not known{self._nearest(name)}; /clusters lists them", cluster=name)
+
+    def _nearest(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.places, n=1)
+        return f" (did you mean {near[0]}?)" if near else ""
+
+    def find_any(self, reference: str) -> Cluster:
+        """Return a cluster by name, or a broken record by position: `#3`, or `#3.` and its digest to be sure."""
+        match = _POSITION.fullmatch(reference)
+        if not match or reference in self.places:
+            return self.find(reference)
+        position, digest = int(match[1]), match[2]
+        broken = self.clusters[position] if position < len(self.clusters) else None
+        if broken is None or broken.state != BROKEN or (digest and digest != broken.digest):
+            raise UnknownCluster(f"there is no such broken record at position {position}", cluster=reference)
+        return broken
+
+    def changed(
+        self, old: Cluster | None, new: Cluster | None, event: str, now: datetime, by: str = "", **facts: str
+    ) -> "Pool":
+        """Return the pool with a record replaced, added (old is None) or removed (new is None), and its history."""
+        subject = new or old
+        assert subject is not None
+        entry = Entry.of(
+            event, subject.name or subject.digest, now, self.next_commit,
+            **{"from": old.state if old else "", "to": new.state if new else ""}, by=by, **facts,
+        )  # fmt: skip
+        return self._with_record(old, new, (*self.history, entry))
+
+    def _with_record(self, old: Cluster | None, new: Cluster | None, history: History) -> "Pool":
+        if old is not None and new is not None:
+            at = self.places[old.name]
+            clusters = (*self.clusters[:at], new, *self.clusters[at + 1 :])
+            due = min((end for end in (self.due, new.due) if end), default=None)
+            return dataclasses.replace(self, clusters=clusters, history=history, due=due)
+        if new is not None:
+            return self.with_clusters((*self.clusters, new), history)
+        return self.with_clusters(tuple(cluster for cluster in self.clusters if cluster is not old), history)
+
+    def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
+        """Return the pool with other records; two with one name are both broken."""
+        seen = Counter(cluster.name_as_written for cluster in clusters)
+        clusters = tuple(cluster.as_twin(seen[cluster.name_as_written] > 1) for cluster in clusters)
+        return dataclasses.replace(
+            self,
+            clusters=clusters,
+            history=history,
+            places={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
+            due=min((cluster.due for cluster in clusters if cluster.due), default=None),
+        )
+
+    def settled(self, now: datetime) -> "Pool":
+        """Return the pool with all that time changes by itself: ends that have come, times not written yet."""
+        if self.due is None or now < self.due:
+            return self
+        pool = self
+        for cluster in self.clusters:
+            if cluster.due and cluster.due <= now:
+                pool = _settle_one(pool, cluster, now)
+        return dataclasses.replace(pool, due=min((c.due for c in pool.clusters if c.due), default=None))
+
+    def events_of(self, commit: int) -> list[str]:
+        """Return the events that one commit wrote."""
+        newest = itertools.takewhile(lambda entry: entry.fields.get("commit") == commit, reversed(self.history))
+        return [entry.say("event") for entry in newest]
+
+    def remember(self, request: Remembered) -> "Pool":
+        """Return the pool with a request that was carried out."""
+        return dataclasses.replace(self, requests={**self.requests, request.id: request})
+
+
+def _settle_one(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
+    tidy = tidied(cluster, now, pool.rules.hold)
+    pool = pool._with_record(cluster, tidy, pool.history)
+    if tidy.lease and tidy.lease.expires and tidy.lease.expires <= now:
+        pool = end_lease(pool, tidy, "expired", "lease ended", now, reason="its time was over")
+        tidy = pool.find(cluster.name)
+    if tidy.hold and tidy.hold.expires and tidy.hold.expires <= now:
+        by = tidy.hold.by
+        pool = pool.changed(tidy, hold_ended(tidy, now), "hold ended", now, holder=by, reason="its time was over")
+    return pool
+
+
+def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime, **facts: str) -> Pool:
+    """Return the pool with a cluster's lease ended, and its request remembered as over."""
+    lease = cluster.lease
+    assert lease is not None
+    ended = lease_ended(cluster, how, now, pool.rules.hold)
+    pool = pool.changed(cluster, ended, event, now, lease.by, job=lease.job, build=lease.build, **facts)
+    if not lease.request:
+        return pool
+    at = pool.history[-1].say("at")
+    return pool.remember(Remembered(lease.request, lease.request_hash, "getvacant", at, cluster.name))

@@ -1,0 +1,71 @@
+"""How a record changes when a lease or a hold begins, ends, or is met without its times."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS
+from cimaster.times import format_duration, format_end, format_time
+
+REMEMBERED_LEASES = 3
+
+
+def tidied(cluster: Cluster, now: datetime, default_hold: timedelta) -> Cluster:
+    """Return the record with the times that an old-style lease or hold lacks, and without fields left behind."""
+    edits: dict[str, Any] = {}
+    if cluster.lease is None or cluster.lease_is_bare:
+        edits |= dict.fromkeys(LEASE_FIELDS)
+    if cluster.lease_is_bare:
+        edits |= {
+            "acquiredAt": format_time(now),
+            "leaseJob": cluster.last_job or None,
+            "leaseBuild": cluster.last_build or None,
+        }
+    if cluster.hold is None:
+        edits |= dict.fromkeys(HOLD_FIELDS)
+    elif cluster.hold_is_bare:
+        edits |= _hold_start(cluster, now, default_hold)
+    return cluster.edited(**edits)
+
+
+def _hold_start(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
+    """A hold's time runs from when the cluster is really the holder's: not while a job still has it."""
+    lasts = (cluster.hold and cluster.hold.lasts) or default_hold
+    if cluster.lease:
+        return {"heldAt": format_time(now), "holdFor": format_duration(lasts)}
+    return {"heldAt": format_time(now), "holdExpires": format_end(now + lasts), "holdFor": None}
+
+
+def hold_begun(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
+    """Return the record held by a person; behind a job, the time runs from when that job gives the cluster back."""
+    held = cluster.edited(
+        hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
+    )
+    return held.edited(**_hold_start(held, now, lasts))
+
+
+def hold_ended(cluster: Cluster, now: datetime) -> Cluster:
+    """Return the record without its hold; a cluster that no job has is vacant since now."""
+    edits: dict[str, Any] = {"hold": False, **dict.fromkeys(HOLD_FIELDS)}
+    if cluster.lease is None:
+        edits["vacantSince"] = format_time(now)
+    return cluster.edited(**edits)
+
+
+def lease_ended(cluster: Cluster, how: str, now: datetime, default_hold: timedelta) -> Cluster:
+    """Return the record finished: its lease remembered, vacant since now, and a hold that waited begun."""
+    lease = cluster.lease
+    if lease is None:
+        return cluster
+    ended = {"id": lease.id, "request": lease.request, "job": lease.job, "build": lease.build, "how": how}
+    kept = cluster.fields.get("endedLeases")
+    remembered = [
+        {key: value for key, value in ended.items() if value},
+        *(kept if isinstance(kept, list) else []),
+    ][:REMEMBERED_LEASES]
+    finished = cluster.edited(
+        **dict.fromkeys(LEASE_FIELDS), status="finished", vacantSince=format_time(now), endedLeases=remembered
+    )
+    if finished.hold and not finished.hold.expires:
+        return finished.edited(**_hold_start(finished, now, default_hold))
+    return finished

@@ -1,0 +1,69 @@
+"""How states are told to people: the same words in refusals, lists and pages."""
+
+from datetime import datetime, timedelta
+
+from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, Cluster
+from cimaster.times import format_time
+
+
+def who(cluster: Cluster) -> str:
+    """Say who has the cluster: a job, a person, or nobody (empty)."""
+    if cluster.lease:
+        return job_words(cluster.lease.job, cluster.lease.build)
+    return (cluster.hold.by or "somebody") if cluster.hold else ""
+
+
+def job_words(job: str, build: str) -> str:
+    """Name a job's build as CI systems do: `e2e-test #124`."""
+    return f"{job or 'a job'} #{build}" if build else (job or "a job")
+
+
+def until(moment: datetime | None) -> str:
+    """Say until when, or nothing."""
+    return f" until {format_time(moment)}" if moment else ""
+
+
+def situation(cluster: Cluster) -> str:
+    """Say in a few words what a cluster is doing, who has it and until when."""
+    if cluster.state == BROKEN:
+        return f"broken: {cluster.fault}"
+    if cluster.lease:
+        by = f" for {cluster.lease.by}" if cluster.lease.by else ""
+        return f"occupied by {who(cluster)}{by}{until(cluster.lease.expires)}"
+    if cluster.state == DISABLED:
+        reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
+        return f"disabled by {cluster.disabled_by or 'somebody'}{reason}"
+    if cluster.hold:
+        desc = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
+        return f"held by {who(cluster)}{until(cluster.hold.expires)}{desc}"
+    return cluster.state
+
+
+def ends(cluster: Cluster) -> datetime | None:
+    """Return when the cluster comes free by itself, as far as anybody knows."""
+    if cluster.lease:
+        return cluster.lease.expires
+    return cluster.hold.expires if cluster.hold and not cluster.disabled else None
+
+
+def overdue(cluster: Cluster, now: datetime, after: timedelta) -> bool:
+    """Say whether a job has had the cluster for suspiciously long, without an end that it agreed to."""
+    lease = cluster.lease
+    return bool(lease and lease.acquired and not lease.expires and now - lease.acquired > after)
+
+
+def shortage(matching: list[Cluster]) -> str:
+    """Say why none of the matching clusters is vacant, and which comes free next."""
+    states = [cluster.state for cluster in matching]
+    order = (OCCUPIED, HELD, DISABLED)
+    counted = ", ".join(f"{states.count(state)} {state}" for state in order if state in states)
+    coming = sorted((end, cluster.name) for cluster in matching if (end := free_at(cluster)))
+    when = f"; next: {coming[0][1]} at {format_time(coming[0][0])}" if coming else "; nobody said until when"
+    return counted + when
+
+
+def free_at(cluster: Cluster) -> datetime | None:
+    """Return when a cluster becomes vacant by itself; None if nobody knows or more than time is in the way."""
+    if cluster.disabled or (cluster.lease and cluster.hold):
+        return None
+    return ends(cluster)

@@ -1,0 +1,170 @@
+"""The one repository: everything that reads or changes the pool goes through it, on either store."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.attempts import Decision, Pending
+from cimaster.committer import OUTAGE_GRACE, Committer
+from cimaster.errors import StoreTrouble
+from cimaster.metrics import Metrics
+from cimaster.pool.state import Answer, Rules
+from cimaster.snapshots import Snapshot, Snapshots
+from cimaster.stores.port import Store
+from cimaster.times import utc_now
+
+_WATCH = 10.0  # seconds for which one watch is kept open
+_RETRY = 1.0  # seconds between looks at a store that is in trouble
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What became of a change: its answer, and the commit at which that is true."""
+
+    answer: Answer
+    commit: int
+
+
+class ConfigMapRepository:
+    """The pool in its store. Start it before use; `update` and the reads are for any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Rules,
+        metrics: Metrics,
+        *,
+        deadline: timedelta = timedelta(seconds=20),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.store = store
+        self._clock = clock
+        self._deadline = deadline.total_seconds()
+        self._snapshots = Snapshots(store, rules, metrics)
+        self._metrics = metrics
+        self._committer = Committer(store, self._snapshots, metrics, clock)
+        self._stop = threading.Event()
+        self._tried = threading.Event()
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._committer.run, name="committer", daemon=True),
+            threading.Thread(target=self._watch, name="watcher", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Start the threads; the first read happens in the background."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Write what waits, then end the threads and let go of the store."""
+        committer, watcher = self._threads
+        self._committer.stop()
+        if committer.is_alive():
+            committer.join(timeout)
+        self._stop.set()
+        self.store.stop_waiting()
+        if watcher.is_alive():
+            watcher.join(timeout)
+        self.store.close()
+
+    def update(self, decide: Decision, *, fresh: bool = False, undo: Decision | None = None) -> Committed:
+        """Carry out a change, and return its answer when it is written.
+
+        `decide` is a pure function of the pool and the time; it may run more than once. With `fresh` it is only ever
+        shown states that are not older than this call. `undo` is carried out if the change turns out to have been
+        written after its caller was told that nobody knows. Raises the refusal of `decide`, or StoreTrouble.
+        """
+        trouble = self._snapshots.trouble
+        if trouble and time.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
+            raise trouble.again()  # at once: a long outage must not fill the threads that serve pages
+        now = time.monotonic()
+        pending = Pending(decide, now, now + self._deadline, fresh, undo)
+        self._committer.submit(pending)
+        if not pending.done.acquire(timeout=self._deadline + 0.5):
+            self._committer.give_up(pending)
+        if pending.error is not None:
+            raise pending.error
+        assert pending.answer is not None
+        return Committed(pending.answer, pending.commit)
+
+    def snapshot(self, at_least: int = 0) -> Snapshot:
+        """Return the newest known state; read afresh where it is older than commit `at_least`."""
+        snapshot = self._snapshots.current()
+        return self._snapshots.read() if snapshot.commit < at_least else snapshot
+
+    def fresh(self) -> Snapshot:
+        """Read the store now."""
+        return self._snapshots.read()
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The newest known state, without asking anybody; None before the first read succeeded."""
+        return self._snapshots.newest
+
+    @property
+    def behind(self) -> bool:
+        """Whether the store is known to have something newer than the snapshot."""
+        return self._snapshots.behind
+
+    @property
+    def age(self) -> float:
+        """Seconds since the store last confirmed the snapshot."""
+        return self._snapshots.age
+
+    @property
+    def trouble(self) -> StoreTrouble | None:
+        """Why the store cannot be used at the moment, if it cannot."""
+        return self._snapshots.trouble or self._committer.write_trouble
+
+    @property
+    def clock_is_right(self) -> bool:
+        """Whether our clock agrees with the store's; if not, nothing expires here."""
+        return self._committer.clock_is_right
+
+    @property
+    def tried(self) -> bool:
+        """Whether the store was asked at least once, with whatever success."""
+        return self._tried.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether all threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def wait_for_news(self, timeout: float) -> None:
+        """Wait until the store changed, here or elsewhere, or `timeout` seconds are over."""
+        with self._changed:
+            self._changed.wait(timeout)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._watch_once()
+            except StoreTrouble as trouble:
+                self._snapshots.note_trouble(trouble)
+                self._stop.wait(_RETRY)
+            except Exception:
+                _log.exception("a pass of the watcher failed")
+                self._metrics.thread_errors.labels("watcher").inc()
+                self._stop.wait(_RETRY)
+            self._tried.set()
+
+    def _watch_once(self) -> None:
+        if self._snapshots.newest is None or self._snapshots.trouble:
+            self._snapshots.read()
+            self._tried.set()
+            self.wake_waiters()
+        change = self.store.wait_for_change(_WATCH)
+        self._snapshots.note_news(change)
+        if change:
+            self.wake_waiters()
+
+    def wake_waiters(self) -> None:
+        """Let all that wait for news look again."""
+        with self._changed:
+            self._changed.notify_all()

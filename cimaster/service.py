@@ -1,0 +1,144 @@
+"""The verbs, one method each: the only caller of the repository."""
+
+import itertools
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from cimaster import pool as decide
+from cimaster.attempts import Decision
+from cimaster.errors import Refusal
+from cimaster.metrics import Metrics
+from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.filters import Filter
+from cimaster.pool.history import Entry
+from cimaster.pool.lease import Lease
+from cimaster.repository import Committed, ConfigMapRepository
+from cimaster.snapshots import Snapshot
+from cimaster.times import utc_now
+
+
+class Service:
+    """What CIMaster does. Every method raises a Refusal where it says no."""
+
+    def __init__(
+        self, repository: ConfigMapRepository, metrics: Metrics, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.repository = repository
+        self.clock = clock
+        self._metrics = metrics
+
+    def _once(self, request: Request | None, change: Decision, *, fresh: bool = False) -> Committed:
+        def decision(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+            return decide.once(pool, now, request, lambda: change(pool, now))
+
+        return self.repository.update(decision, fresh=fresh)
+
+    def take(self, ask: Ask, request: Request | None = None) -> Committed:
+        """Lend a vacant cluster to a job; the answer's text is its name."""
+        lease_id = uuid.uuid4().hex
+        undo: Decision = lambda pool, now: decide.undo(pool, now, lease_id)  # noqa: E731
+        try:
+            taken = self.repository.update(
+                lambda pool, now: decide.take(pool, now, ask, lease_id, request), undo=None if request else undo
+            )
+        except Refusal as refusal:
+            self._metrics.allocations.labels(refusal.code).inc()
+            raise
+        self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
+        return taken
+
+    def finish(self, said: Finish, request: Request | None = None) -> Committed:
+        """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
+        if said.fenced:
+            return self._once(request, lambda pool, now: decide.finish(pool, now, said))
+        self._metrics.unfenced_finishes.inc()
+        seen: list[Lease | None] = []
+
+        def unfenced(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+            if not seen:
+                seen.append(pool.find(said.cluster).lease)
+            return decide.finish(pool, now, said, seen)
+
+        return self._once(request, unfenced, fresh=True)
+
+    def renew(self, cluster: str, lease: str, ttl: timedelta | None, request: Request | None = None) -> Committed:
+        """Move the end of a lease."""
+        return self._once(request, lambda pool, now: decide.renew(pool, now, cluster, lease, ttl))
+
+    def hold(
+        self, cluster: str, by: str, desc: str = "", duration: timedelta | None = None, expect: str = "",
+        request: Request | None = None,
+    ) -> Committed:  # fmt: skip
+        """Hold a cluster for a person, or extend that person's hold."""
+        return self._once(request, lambda pool, now: decide.hold(pool, now, cluster, by, desc, duration, expect))
+
+    def hold_any(
+        self, ask: Ask, by: str, desc: str = "", duration: timedelta | None = None, request: Request | None = None
+    ) -> Committed:
+        """Hold whichever cluster of a kind has been vacant longest."""
+        return self._once(request, lambda pool, now: decide.hold_any(pool, now, ask, by, desc, duration))
+
+    def release(
+        self, cluster: str, by: str, is_admin: bool, reason: str = "", request: Request | None = None
+    ) -> Committed:
+        """End a hold."""
+        return self._once(request, lambda pool, now: decide.release(pool, now, cluster, by, is_admin, reason))
+
+    def add(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
+        """Add a cluster to the inventory."""
+        return self._once(request, lambda pool, now: decide.add(pool, now, cluster, by, facts))
+
+    def update(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
+        """Change what the inventory says of a cluster."""
+        return self._once(request, lambda pool, now: decide.update(pool, now, cluster, by, facts))
+
+    def delete(
+        self, cluster: str, by: str, force: bool = False, reason: str = "", request: Request | None = None
+    ) -> Committed:
+        """Take a cluster out of the inventory, or a broken record by its position (`#3`)."""
+        return self._once(request, lambda pool, now: decide.delete(pool, now, cluster, by, force, reason))
+
+    def disable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
+        """Take a cluster out of lending."""
+        return self._once(request, lambda pool, now: decide.disable(pool, now, cluster, by, reason))
+
+    def enable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
+        """Put a cluster back into lending."""
+        return self._once(request, lambda pool, now: decide.enable(pool, now, cluster, by, reason))
+
+    def expire(self) -> bool:
+        """Write what time has ended by now; say whether there was anything."""
+        due = self.repository.snapshot().pool.due
+        if due is None or due > self.clock() or not self.repository.clock_is_right:
+            return False
+        self.repository.update(lambda pool, _now: (pool, Answer("")))  # every change first settles what is due
+        return True
+
+    def view(self, at_least: int = 0) -> Snapshot:
+        """Return the newest known state, not older than commit `at_least`."""
+        return self.repository.snapshot(at_least)
+
+    def view_now(self) -> Snapshot:
+        """Return the newest state; read afresh if the store is known to have something newer."""
+        if self.repository.behind and not self.repository.trouble:
+            return self.repository.fresh()
+        return self.repository.snapshot()
+
+    def clusters(self, shown: Filter, at_least: int = 0) -> tuple[list[Cluster], Snapshot]:
+        """Return the clusters that a filter shows, and the state that they are from."""
+        snapshot = self.view(at_least)
+        return shown.of(snapshot.pool), snapshot
+
+    def history(
+        self, cluster: str = "", since: datetime | None = None, limit: int = 100
+    ) -> tuple[list[Entry], Snapshot]:
+        """Return the remembered changes, newest first, and the state that they are from."""
+        snapshot = self.view()
+        chosen = (
+            entry
+            for entry in reversed(snapshot.pool.history)
+            if (not cluster or entry.cluster == cluster) and (not since or (entry.at and entry.at >= since))
+        )
+        return list(itertools.islice(chosen, limit)), snapshot

@@ -1,0 +1,165 @@
+"""The newest known state of the pool, fed by a watch, and the rules by which one state follows another."""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from cimaster.errors import StoreTrouble, StoreWentBack
+from cimaster.metrics import Metrics
+from cimaster.pool.codec import CLUSTERS, decode
+from cimaster.pool.state import Pool, Rules
+from cimaster.stores.port import COMMIT_ANNOTATION, Change, Store, StoredObject
+
+POOL_ANNOTATION = "cimaster/pool"
+_BETWEEN_READS = 0.1  # seconds between two reads that only serve lists and pages
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One state of the pool. Times are monotonic seconds.
+
+    It was the truth at some moment between `begun` and `known`: between asking the store and its answer.
+    """
+
+    pool: Pool
+    object: StoredObject
+    begun: float
+    known: float
+
+    @property
+    def commit(self) -> int:
+        """The number of the newest change in it."""
+        return self.pool.commit
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion."""
+        return self.object.version
+
+
+class Snapshots:
+    """Holds the newest snapshot; any thread may ask."""
+
+    def __init__(self, store: Store, rules: Rules, metrics: Metrics) -> None:
+        self.trouble: StoreTrouble | None = None
+        self.trouble_since = 0.0
+        self._store = store
+        self._rules = rules
+        self._metrics = metrics
+        self._current: Snapshot | None = None
+        self._pool_id = ""
+        self._news = Change("", "")
+        self._confirmed = 0.0
+        self._versions: deque[str] = deque(maxlen=256)
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._last_try = 0.0
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The newest snapshot without looking any further; None before the first read succeeded."""
+        return self._current
+
+    def current(self) -> Snapshot:
+        """Return the newest snapshot, read anew if the watch told of something newer; StoreTrouble if there is none."""
+        rested = time.monotonic() - self._last_try > _BETWEEN_READS
+        if self.behind and rested and not self.trouble and self._reading.acquire(blocking=False):
+            try:
+                self.read()
+            except StoreTrouble as trouble:
+                _log.debug("serving the last good state: %s", trouble)
+            finally:
+                self._reading.release()
+        if self._current is None:
+            raise self.trouble.again() if self.trouble else StoreTrouble(f"{self._store.where} was not read yet")
+        return self._current
+
+    @property
+    def behind(self) -> bool:
+        """Whether the store is known to have something newer."""
+        return self._current is None or bool(self._news.version and self._news.version not in self._versions)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the store last confirmed that this is its newest state."""
+        return time.monotonic() - self._confirmed if self._confirmed else float("inf")
+
+    def read(self) -> Snapshot:
+        """Read the store and return what it has now; StoreTrouble says what is wrong with it."""
+        begun = self._last_try = time.monotonic()
+        try:
+            stored = self._store.read()
+            snapshot = Snapshot(self._understood(stored), stored, begun, time.monotonic())
+        except StoreTrouble as trouble:
+            self.note_trouble(trouble)
+            raise
+        with self._lock:
+            return self._ordered(snapshot)
+
+    def note_trouble(self, trouble: StoreTrouble) -> None:
+        """Remember why the store cannot be used, until it can."""
+        if self.trouble is None:
+            self.trouble_since = time.monotonic()
+            _log.warning("the store cannot be used: %s", trouble, extra={"code": trouble.code})
+        self.trouble = trouble
+
+    def note_success(self) -> None:
+        """Remember that the store can be used again."""
+        if self.trouble is not None:
+            _log.info("the store can be used again")
+            self.trouble = None
+
+    def note_news(self, change: Change | None) -> None:
+        """Take what the watch says: a change, or nothing new."""
+        self._confirmed = time.monotonic()
+        if change:
+            self._news = change
+
+    def _understood(self, stored: StoredObject) -> Pool:
+        counted = stored.annotations.get(COMMIT_ANNOTATION, "")
+        remembered = counted or stored.annotations.get(POOL_ANNOTATION) or self._pool_id
+        if remembered and not stored.data.get(CLUSTERS, "").strip():
+            raise StoreWentBack(
+                f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0} and "
+                f"its data are gone: put {CLUSTERS} back from a backup (an empty pool is [])"
+            )
+        known = self._current.pool if self._current else None
+        return decode(stored.data, int(counted) if counted.isascii() and counted.isdigit() else 0, self._rules, known)
+
+    def _ordered(self, read: Snapshot) -> Snapshot:
+        """Put a read in its place: newer by commit, or begun after what we know and so the truth whatever it counts."""
+        self.note_success()
+        self._pool_id = read.object.annotations.get(POOL_ANNOTATION, self._pool_id)
+        current = self._current
+        if current and read.commit < current.commit and read.begun >= current.known:
+            if read.version != current.version:
+                _log.warning("older data were put back", extra={"commit": read.commit, "newest": current.commit})
+                self._metrics.restores.inc()
+            read = self._counted_on(read, current.commit)
+        if current is None or read.commit > current.commit or read.begun >= current.known:
+            self._set(read)
+        return read
+
+    @staticmethod
+    def _counted_on(read: Snapshot, commit: int) -> Snapshot:
+        """The counter goes on from the highest that was seen, so that no browser goes back in time."""
+        return dataclasses.replace(read, pool=dataclasses.replace(read.pool, commit=commit))
+
+    def put(self, written: Snapshot) -> None:
+        """Take the state that our own write made."""
+        with self._lock:
+            self.note_success()
+            if self._current is None or written.commit > self._current.commit:
+                self._set(written)
+            else:
+                self._versions.append(written.version)
+
+    def _set(self, snapshot: Snapshot) -> None:
+        self._current = snapshot
+        self._confirmed = snapshot.known
+        self._versions.append(snapshot.version)
+        self._pool_id = snapshot.object.annotations.get(POOL_ANNOTATION, self._pool_id)

@@ -1,0 +1,174 @@
+"""The pool in a ConfigMap, by the official client's connection pool and credentials.
+
+The generated methods would cost 3 to 4 ms a call for models that nobody looks at, so bodies go as bytes. Every call has
+a time-out, and none is repeated by the client: a repeated PUT would answer 409 to its own success.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import urllib3
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
+
+from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
+from cimaster.settings import BadSetting, in_environment
+from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Change, Conflict, StoredObject
+
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_CALL = urllib3.Timeout(connect=2, read=5)
+
+
+def api_client(connections: int) -> ApiClient:
+    """Connect as the pod's service account, or as KUBECONFIG says; BadSetting if neither can be used."""
+    configuration = Configuration()
+    try:
+        if in_environment(SERVICE_HOST_ENV_NAME) and not in_environment("KUBECONFIG"):
+            load_incluster_config(client_configuration=configuration)
+        else:
+            load_kube_config(client_configuration=configuration, persist_config=False)
+    except (ConfigException, OSError, ValueError) as error:
+        raise BadSetting(f"the store is kubernetes, and no access to a cluster is configured: {error}") from error
+    configuration.retries = False
+    configuration.connection_pool_maxsize = connections + 4
+    return ApiClient(configuration)
+
+
+class KubernetesStore:
+    """One ConfigMap, guarded by its resourceVersion."""
+
+    def __init__(self, client: ApiClient, namespace: str, name: str) -> None:
+        self.where = f"ConfigMap {namespace}/{name}"
+        self.clock_skew: float | None = None
+        self._client = client
+        self._collection = f"{client.configuration.host}/api/v1/namespaces/{namespace}/configmaps"
+        self._url = f"{self._collection}/{name}"
+        self._name = name
+        self._news: Iterator[Change] = iter(())
+        self._watching: urllib3.BaseHTTPResponse | None = None
+        self._stopped = False
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        configuration = self._client.configuration
+        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        headers = {"Accept": accept, "Content-Type": "application/json", "User-Agent": "cimaster"}
+        return {**headers, "Authorization": token} if token else headers
+
+    def _request(self, method: str, url: str, accept: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        return self._client.rest_client.pool_manager.request(
+            method, url, headers=self._headers(accept), retries=False, **{"timeout": _CALL, **options}
+        )
+
+    def read(self) -> StoredObject:
+        """Read the ConfigMap; without a resourceVersion this is a quorum read, never the server's cache."""
+        try:
+            response = self._request("GET", self._url, "application/json")
+        except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
+            raise self._unreachable(error) from error
+        self._note_clock(response)
+        if response.status != 200:
+            raise self._trouble(response)
+        return StoredObject(json.loads(response.data))
+
+    def replace(self, changed: StoredObject) -> str:
+        """Put the whole ConfigMap at the version that it carries; only metadata comes back."""
+        if not changed.version:
+            raise ValueError("a replace without resourceVersion would overwrite whatever is there")
+        body = json.dumps(changed.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        try:
+            response = self._request("PUT", self._url, _METADATA_ONLY, body=body)
+        except urllib3.exceptions.NewConnectionError as error:
+            raise self._unreachable(error) from error
+        except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
+            raise AnswerLost(f"{self.where}: {_reason(error)}") from error
+        self._note_clock(response)
+        if response.status == 409:
+            raise Conflict(self.where)
+        if response.status >= 500:  # etcd may have taken the write before the server gave up
+            raise AnswerLost(f"{self.where}: {_said(response)}")
+        if response.status != 200:
+            raise self._trouble(response)
+        return str(json.loads(response.data)["metadata"]["resourceVersion"])
+
+    def wait_for_change(self, timeout: float) -> Change | None:
+        """Return the next event of a watch on the metadata; every connection begins with the present state."""
+        change = next(self._news, None)
+        if change is None and not self._stopped:
+            self._news = self._watch(timeout)
+            change = next(self._news, None)
+        return change
+
+    def _watch(self, timeout: float) -> Iterator[Change]:
+        query = f"watch=true&fieldSelector=metadata.name%3D{self._name}&timeoutSeconds={max(1, int(timeout))}"
+        try:
+            response = self._request(
+                "GET", f"{self._collection}?{query}", _METADATA_ONLY,
+                preload_content=False, timeout=urllib3.Timeout(connect=2, read=timeout + 3),
+            )  # fmt: skip
+        except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
+            raise self._unreachable(error) from error
+        try:
+            if response.status != 200:
+                raise self._trouble(response)
+            self._watching = response
+            yield from _events(response)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        finally:
+            self._watching = None
+            response.close()
+
+    def _note_clock(self, response: urllib3.BaseHTTPResponse) -> None:
+        date = response.headers.get("Date")
+        if date:
+            self.clock_skew = time.time() - parsedate_to_datetime(date).timestamp() - 0.5  # it has whole seconds
+
+    def _unreachable(self, error: Exception) -> StoreTrouble:
+        return StoreTrouble(f"{self.where} cannot be reached: {_reason(error)}")
+
+    def _trouble(self, response: urllib3.BaseHTTPResponse) -> StoreTrouble:
+        if response.status == 404:
+            return StoreMissing(f"{self.where} does not exist: kubectl apply -k k8s/ makes an empty one")
+        kind = StoreRefused if response.status in (400, 413, 422) else StoreTrouble
+        return kind(f"{self.where}: {_said(response)}", status=response.status)
+
+    def stop_waiting(self) -> None:
+        """Cut the watch."""
+        self._stopped = True
+        watching = self._watching
+        if isinstance(watching, urllib3.HTTPResponse):
+            watching.shutdown()
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._client.rest_client.pool_manager.clear()
+
+
+def _events(response: urllib3.BaseHTTPResponse) -> Iterator[Change]:
+    rest = b""
+    for chunk in response.stream(4096, decode_content=True):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                return
+            metadata = {} if event["type"] == "DELETED" else event["object"]["metadata"]
+            commit = (metadata.get("annotations") or {}).get(COMMIT_ANNOTATION, "")
+            yield Change(metadata.get("resourceVersion", ""), commit)
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "reason", None) or error
+    return f"{type(error).__name__}: {inner}"[:300]
+
+
+def _said(response: urllib3.BaseHTTPResponse) -> str:
+    try:
+        message = json.loads(response.data).get("message", "")
+    except (ValueError, AttributeError):
+        message = response.data[:200].decode("utf-8", "replace")
+    return f"the API server answered {response.status}: {message}"[:500]

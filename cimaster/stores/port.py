@@ -1,0 +1,93 @@
+"""What the repository asks of a store: read the object, replace it if nobody else did, wait until it changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+COMMIT_ANNOTATION = "cimaster/commit"  # counts the writes of all replicas; orders snapshots
+
+
+class Conflict(Exception):
+    """The object is at another version than the one that a write carried, or an intermediary repeated that write."""
+
+
+class AnswerLost(Exception):
+    """A write was sent and no answer came, or none that tells: it was applied, was not, or still may be."""
+
+
+class Change(NamedTuple):
+    """News of the object: its version, and our commit counter (empty where somebody took it away)."""
+
+    version: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """The object as it was read: a ConfigMap in its JSON form."""
+
+    body: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion; versions are only ever compared for equality."""
+        return str(self._metadata.get("resourceVersion", ""))
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The values by key."""
+        return self.body.get("data") or {}
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations by name."""
+        return self._metadata.get("annotations") or {}
+
+    @property
+    def _metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.body.get("metadata") or {}
+        return metadata
+
+    def replaced(self, data: Mapping[str, str], annotations: Mapping[str, str]) -> "StoredObject":
+        """Return the whole object with other data and annotations; everything else stays."""
+        metadata = {key: value for key, value in self._metadata.items() if key != "managedFields"}
+        return StoredObject(
+            {**self.body, "metadata": {**metadata, "annotations": dict(annotations)}, "data": dict(data)}
+        )
+
+    def at(self, version: str) -> "StoredObject":
+        """Return the same content at another version."""
+        return StoredObject({**self.body, "metadata": {**self._metadata, "resourceVersion": version}})
+
+
+class Store(Protocol):
+    """A place for one object. All methods raise StoreTrouble (with what is wrong and where) when it cannot be used."""
+
+    where: str
+    """Where the object is, in words for people."""
+
+    clock_skew: float | None
+    """Seconds by which our clock is ahead of the store's; None where it has none of its own."""
+
+    def read(self) -> StoredObject:
+        """Return the newest object; StoreMissing if there is none."""
+        ...
+
+    def replace(self, changed: StoredObject) -> str:
+        """Write the object if it is still at the version that `changed` carries, and return the new version.
+
+        Raises Conflict if it is not, AnswerLost if nobody can tell.
+        """
+        ...
+
+    def wait_for_change(self, timeout: float) -> Change | None:
+        """Wait up to `timeout` seconds for news and return it; None if there was none. For one thread only."""
+        ...
+
+    def stop_waiting(self) -> None:
+        """End a `wait_for_change` of another thread at once; a later one need not wait."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections, when no thread uses the store any more."""
+        ...

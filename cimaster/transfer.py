@@ -1,0 +1,57 @@
+"""Move a pool between stores: what `export` writes and what `import` takes."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from cimaster.attempts import Decision
+from cimaster.errors import BadBody, ClusterExists
+from cimaster.pool import Answer, Pool, Rules
+from cimaster.pool.codec import CLUSTERS, decode
+from cimaster.settings import Settings
+from cimaster.stores.port import StoredObject
+
+
+def exported(stored: StoredObject) -> dict[str, object]:
+    """Return the object as a manifest, without what belongs to the store that it comes from."""
+    metadata = stored.body.get("metadata", {})
+    kept = {key: metadata[key] for key in ("name", "labels", "annotations") if metadata.get(key)}
+    rest = {key: value for key, value in stored.body.items() if key not in ("metadata", "data")}
+    return {**rest, "metadata": kept, "data": dict(stored.data)}
+
+
+def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
+    """Return the change that fills a pool from a file; BadBody if the file holds no pool.
+
+    It refuses a pool that has clusters unless it is to be replaced. History and counter of the pool go on.
+    """
+    data = _data(text)
+    loaded = decode(data, 0, _rules(settings))
+
+    def change(pool: Pool, _now: datetime) -> tuple[Pool, Answer]:
+        if pool.clusters and not replace:
+            raise ClusterExists(f"the pool has {len(pool.clusters)} clusters: --replace replaces them")
+        filled = dataclasses.replace(loaded, commit=pool.commit, rules=pool.rules)
+        broken = sum(1 for cluster in filled.clusters if cluster.fault)
+        note = f", {broken} of them broken" if broken else ""
+        return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")
+
+    return change
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(settings.hold, settings.max_hold, settings.overdue_after)
+
+
+def _data(text: str) -> Mapping[str, str]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"the file is not valid JSON: {error}") from None
+    if isinstance(content, list):
+        return {CLUSTERS: text}
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get(CLUSTERS), str):
+        raise BadBody(f"the file is neither an array of clusters nor a ConfigMap with {CLUSTERS}")
+    return data

@@ -1,0 +1,184 @@
+"""Between the verbs and HTTP: text or JSON out, the one table from refusal to status, and what browsers may do."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from cimaster import errors
+from cimaster.auth import Admins
+from cimaster.logs import correlation_id
+from cimaster.pool.cluster import Cluster
+from cimaster.repository import Committed
+from cimaster.service import Service
+from cimaster.settings import Settings
+from cimaster.snapshots import Snapshot
+
+BODY_LIMIT = 64 * 1024
+
+STATUS: Mapping[type[errors.Refusal], int] = {
+    errors.MissingParameter: 400,
+    errors.UnknownParameter: 400,
+    errors.BadParameter: 400,
+    errors.BadBody: 400,
+    errors.NotAuthorized: 403,
+    errors.CrossOrigin: 403,
+    errors.UnknownCluster: 404,
+    errors.NoVacantCluster: 404,
+    errors.NoSuchClusterKind: 404,
+    errors.UsePost: 405,
+    errors.ClusterNotVacant: 409,
+    errors.ClusterBroken: 409,
+    errors.ClusterInUse: 409,
+    errors.ClusterExists: 409,
+    errors.HeldByOther: 409,
+    errors.NotCurrent: 409,
+    errors.LeaseNeeded: 409,
+    errors.LeaseOver: 410,
+    errors.RequestOver: 410,
+    errors.RequestIdReused: 422,
+    errors.HoldTooLong: 422,
+    errors.PoolFull: 422,
+    errors.StoreTrouble: 503,
+    errors.StoreMissing: 503,
+    errors.StoreUnreadable: 503,
+    errors.StoreWentBack: 503,
+    errors.StoreRefused: 503,
+    errors.TooBusy: 503,
+    errors.OutcomeUnknown: 503,
+}
+
+
+def service() -> Service:
+    """Return the service of this application."""
+    found: Service = current_app.extensions["cimaster"]
+    return found
+
+
+def settings() -> Settings:
+    """Return the settings of this application."""
+    found: Settings = current_app.extensions["cimaster.settings"]
+    return found
+
+
+def admins() -> Admins:
+    """Return the admins of this application."""
+    found: Admins = current_app.extensions["cimaster.admins"]
+    return found
+
+
+def check_origin() -> None:
+    """Refuse a change that a browser sends for another site's page; programs send neither header."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if origin in settings().trusted_origins or (site is None and origin is None):
+        return
+    if site in ("same-origin", "none") if site is not None else urlsplit(origin or "").netloc == request.host:
+        return
+    raise errors.CrossOrigin(
+        "a page of another site may not send changes here; an operator can allow it with CIMASTER_TRUSTED_ORIGINS"
+    )
+
+
+def from_browser() -> bool:
+    """Say whether a person's browser sent this; a link, a preview or a prefetch must change nothing."""
+    agent = request.headers.get("User-Agent", "")
+    return "Sec-Fetch-Site" in request.headers or (agent.startswith("Mozilla/") and "PowerShell" not in agent)
+
+
+def wants_json() -> bool:
+    """Say whether the caller asked for JSON; text is what scripts get."""
+    accepted = request.accept_mimetypes
+    best = accepted.best_match(["text/plain", "application/json"]) if accepted else None
+    return best == "application/json"
+
+
+def wants_html() -> bool:
+    """Say whether the caller named text/html, as browsers do."""
+    return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
+
+
+def text_answer(text: str, status: int = 200) -> Response:
+    """Answer with plain text."""
+    response = Response(text.encode("utf-8", "replace"), status, mimetype="text/plain")
+    response.vary.add("Accept")
+    return response
+
+
+def json_answer(body: object, status: int = 200, mimetype: str = "application/json") -> Response:
+    """Answer with JSON."""
+    response = Response(json.dumps(body) + "\n", status, mimetype=mimetype)
+    response.vary.add("Accept")
+    return response
+
+
+def described(cluster: Cluster) -> dict[str, Any]:
+    """Return a cluster for a JSON answer: its record as stored, and the state that it adds up to."""
+    fault = {"fault": cluster.fault} if cluster.fault else {}
+    return {**cluster.fields, "state": cluster.state, **fault}
+
+
+def committed(done: Committed, *, bare: bool = False) -> Response:
+    """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of old scripts."""
+    answer = done.answer
+    if wants_json():
+        body = {**(described(answer.cluster) if answer.cluster else {}), "message": answer.text, "commit": done.commit}
+        response = json_answer(body)
+    else:
+        response = text_answer(answer.text if bare else answer.text + "\n")
+    response.headers["CIMaster-Commit"] = str(done.commit)
+    if answer.lease:
+        response.headers["CIMaster-Lease"] = answer.lease
+    if answer.repeated:
+        response.headers["CIMaster-Repeated"] = "true"
+    return response
+
+
+def dated(response: Response, snapshot: Snapshot) -> Response:
+    """Say in an answer which state it shows, and for how many seconds nobody confirmed that it is the newest."""
+    response.headers["CIMaster-Commit"] = str(snapshot.commit)
+    response.headers["CIMaster-Age"] = f"{service().repository.age:.1f}"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def refused(refusal: errors.Refusal) -> Response:
+    """Answer a refusal: its status, its code in a header, and one line of text or problem JSON (RFC 9457)."""
+    status = STATUS[type(refusal)]
+    response = problem(status, refusal.code, refusal.sentence, refusal.facts)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, errors.UsePost):
+        response.headers["Allow"] = "POST"
+    return response
+
+
+def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] | None = None) -> Response:
+    """Answer with what is wrong, in the one shape that every refusal has."""
+    if wants_json():
+        body = {
+            "type": f"/openapi.yaml#{code}", "title": code.replace("_", " "), "status": status, "detail": sentence,
+            "code": code, "request": correlation_id.get(), **(facts or {}),
+        }  # fmt: skip
+        response = json_answer(body, status, "application/problem+json")
+    else:
+        response = text_answer(sentence + "\n", status)
+    response.headers["CIMaster-Code"] = code
+    return response
+
+
+def http_refused(error: HTTPException) -> Response:
+    """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
+    code = (error.name or "error").lower().replace(" ", "_")
+    sentence = error.description or error.name
+    if isinstance(error, RequestEntityTooLarge):
+        sentence = f"the request is larger than {BODY_LIMIT // 1024} kB; no endpoint needs that much"
+    response = problem(error.code or 500, code, str(sentence))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response

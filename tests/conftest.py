@@ -1,0 +1,148 @@
+"""The cast of the tests: the real application over both stores, with a clock that tests may move."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from kubernetes.client import CoreV1Api
+from kubernetes.client.exceptions import NotFoundException
+
+from cimaster.app import create_app
+from cimaster.repository import ConfigMapRepository
+from cimaster.service import Service
+from cimaster.settings import Settings
+from cimaster.stores.kubernetes import KubernetesStore, api_client
+from cimaster.stores.port import Store
+from cimaster.stores.sqlite import SQLiteStore
+from cimaster.times import utc_now
+from tests.kube.apiserver import ControlPlane
+
+ADMIN = "root"
+
+
+class Clock:
+    """The present, moved on by as much as a test says."""
+
+    def __init__(self) -> None:
+        self.moved = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.moved
+
+    def forward(self, **duration: float) -> None:
+        """Move on, as `forward(hours=6)`."""
+        self.moved += timedelta(**duration)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that the application under test reads."""
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A real API server for the whole run; skipped where it was not built."""
+    if ControlPlane.assets() is None:
+        if os.environ.get("CIMASTER_TEST_ALL"):
+            pytest.fail("kube-apiserver and etcd are not there: make kube builds them")
+        pytest.skip("kube-apiserver and etcd are not there: make kube builds them (5 min, needs Go 1.26)")
+    with ControlPlane() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kube_access(control_plane: ControlPlane) -> Iterator[str]:
+    """A namespace with k8s/ applied, and KUBECONFIG set to act as its service account; returns the namespace."""
+    namespace = control_plane.namespace()
+    control_plane.apply(namespace)
+    path = control_plane.service_account_kubeconfig(namespace, control_plane.folder / "cimaster.kubeconfig")
+    os.environ["KUBECONFIG"] = str(path)
+    yield namespace
+    del os.environ["KUBECONFIG"]
+
+
+def empty_config_map(control_plane: ControlPlane, namespace: str, name: str = "clusters") -> None:
+    """Put the ConfigMap back into the state in which k8s/ ships it."""
+    with control_plane.admin as admin:
+        core = CoreV1Api(admin)
+        with contextlib.suppress(NotFoundException):
+            core.delete_namespaced_config_map(name, namespace)
+        core.create_namespaced_config_map(namespace, {"metadata": {"name": name}})
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store of either kind."""
+    if request.param == "sqlite":
+        return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
+    namespace = request.getfixturevalue("kube_access")
+    empty_config_map(request.getfixturevalue("control_plane"), namespace)
+    return KubernetesStore(kube_client(), namespace, "clusters")
+
+
+def kube_client():
+    """Connect as KUBECONFIG says, whatever was loaded when the library was imported."""
+    from kubernetes.config import kube_config
+
+    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = os.environ["KUBECONFIG"]
+    return api_client(16)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with an admin called root."""
+    folder = tmp_path / "botadmin"
+    folder.mkdir()
+    (folder / "users").write_text(f"{ADMIN};Bob")
+    return Settings(admin_dir=str(folder), store="sqlite:unused.db", port=next(_ports))
+
+
+_ports = itertools.count(20000)
+
+
+@pytest.fixture
+def app(settings: Settings, store: Store, clock: Clock) -> Iterator[Flask]:
+    """The whole application with its threads running."""
+    app = create_app(settings, store, clock)
+    lifecycle = app.extensions["cimaster.lifecycle"]
+    lifecycle.start()
+    yield app
+    lifecycle.stop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who curls the application."""
+    return app.test_client()
+
+
+@pytest.fixture
+def service(app: Flask) -> Service:
+    """The service behind the application."""
+    found: Service = app.extensions["cimaster"]
+    return found
+
+
+@pytest.fixture
+def repository(service: Service) -> ConfigMapRepository:
+    """The repository behind the service."""
+    return service.repository
+
+
+@pytest.fixture
+def add(client: FlaskClient):
+    """Add clusters as the admin: `add("cluster-01", "cluster-02", purpose="tnet-ci", osimage="flatcar")`."""
+
+    def add(*names: str, region: str = "us-west", **facts: str) -> None:
+        for name in names:
+            answer = client.post("/addcluster", data={"cluster": name, "region": region, "name": ADMIN, **facts})
+            assert answer.status_code == 200, answer.text
+
+    return add

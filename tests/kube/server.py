@@ -1,0 +1,98 @@
+"""One server process of the tests: it starts again under the same arguments, and never outlives the tests."""
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import urllib3
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class ServerFailed(Exception):
+    """A server did not come up, or refused a request of the harness; the message ends with the tail of its log."""
+
+
+class Server:
+    """One program with its log in a file, started again under the same arguments as often as a test likes."""
+
+    # The kernel's parent-death signal (below) fires when the *thread* that started the child ends. A test may well
+    # start a server from a thread of its own, so all are started from one that lives as long as the tests do.
+    _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kube-spawner")
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        with_parent = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+        self.command = with_parent + command
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Say whether the process exists; a paused one does."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start the process unless it runs; the log is continued."""
+        if self.running:
+            return
+        with self.log.open("ab") as log:
+            popen = self._spawner.submit(
+                subprocess.Popen, self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            self.process = popen.result()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ask the process to end, and kill it after so many seconds; a paused one is resumed first."""
+        self.send(signal.SIGTERM)
+        self.send(signal.SIGCONT)
+        try:
+            if self.process is not None:
+                self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process with SIGKILL."""
+        self.send(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process if it is alive."""
+        if self.process is not None and self.running:
+            self.process.send_signal(number)
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait until the process serves; raise ServerFailed if it ends or START_SECONDS have passed before that."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.running:
+            # Until the port is open, or while half of a certificate file is written, the request itself fails.
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+                if ready():
+                    return
+            time.sleep(0.05)
+        raise self.failure("the server is not ready")
+
+    def failure(self, what: str) -> ServerFailed:
+        """Return the error for a server that did not do what was expected, with the end of its log."""
+        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+        code = self.process.poll() if self.process is not None else None
+        state = "runs" if code is None else f"has ended with {code}"
+        return ServerFailed(f"{what}, and its process {state}: {' '.join(self.command)}\n{tail}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return that many ports of the loopback that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        # All are held until all are found: one after the other, the kernel may name the same port twice.
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
