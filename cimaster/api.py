@@ -161,9 +161,8 @@ def clusters(given: Given) -> Response:
     )  # fmt: skip
     found, snapshot = web.service().clusters(shown, given.after or 0)
     if web.wants_json():
-        response = web.json_answer(
-            {"commit": snapshot.commit, "clusters": [web.described(cluster) for cluster in found]}
-        )
+        records = ",\n".join(cluster.described() for cluster in found)
+        response = web.json_text(f'{{"commit": {snapshot.commit}, "clusters": [\n{records}\n]}}')
     else:
         response = web.text_answer(listing.clusters(snapshot.pool, found))
     return web.dated(response, snapshot)
@@ -177,7 +176,7 @@ def one_cluster(name: str) -> Response:
     snapshot = web.service().view_now()
     cluster = snapshot.pool.find_any(name)
     if web.wants_json():
-        return web.dated(web.json_answer(web.described(cluster)), snapshot)
+        return web.dated(web.json_text(cluster.described()), snapshot)
     return web.dated(web.text_answer(listing.one(snapshot.pool, cluster)), snapshot)
 
 
@@ -186,5 +185,5 @@ def history(given: Given) -> Response:
     """List changes, newest first."""
     entries, snapshot = web.service().history(given.cluster or "", given.since, given.limit or 100)
     if web.wants_json():
-        return web.dated(web.json_answer({"history": [entry.fields for entry in entries]}), snapshot)
+        return web.dated(web.json_text(f'{{"history": [{", ".join(entry.text for entry in entries)}]}}'), snapshot)
     return web.dated(web.text_answer(listing.history(entries)), snapshot)

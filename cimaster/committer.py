@@ -24,6 +24,7 @@ from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store,
 CLOCK_TOLERANCE = 10.0  # seconds between our clock and the store's beyond which we let nothing expire
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
 STALE = 5.0  # seconds after which a decision's time is too old to be sent
+_FORGET_WRITE_TROUBLE = 30.0  # seconds after which a failed write is no news any more: the next one is tried anyway
 _OTHERS_WITHIN = 2.0  # seconds for which a process that wrote counts as one that writes
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ class Committer:
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
 
     def __init__(self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Callable[[], datetime]) -> None:
-        self.write_trouble: StoreTrouble | None = None
+        self._write_trouble: StoreTrouble | None = None
+        self._write_failures = 0
+        self._write_failed_at = 0.0
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
         self._attempts = Attempts(store.where)
         self._lock = self._attempts.lock
@@ -54,6 +57,16 @@ class Committer:
         """Settle a change whose deadline passed: not done if it was never sent, else nobody knows."""
         with self._lock:
             self._expire(pending)
+
+    @property
+    def waiting(self) -> int:
+        """How many changes have no answer yet."""
+        return sum(not pending.settled for pending in self._waiting)
+
+    @property
+    def write_trouble(self) -> StoreTrouble | None:
+        """Why the store, which can be read, took no write lately."""
+        return self._write_trouble if time.monotonic() - self._write_failed_at < _FORGET_WRITE_TROUBLE else None
 
     def _expire(self, pending: Pending) -> None:
         trouble = self._snapshots.trouble or self.write_trouble
@@ -115,9 +128,8 @@ class Committer:
         return self._read() if any(p.fresh and p.arrived > newest.begun for p in batch) else newest
 
     def _read(self) -> Snapshot:
-        base = self._snapshots.read()
+        base = self._snapshots.read(lambda stored: self._undo(self._attempts.observe(stored)))
         self._must_read = False
-        self._undo(self._attempts.observe(base.object))
         return base
 
     def _undo(self, decisions: Iterable[Decision]) -> None:
@@ -192,7 +204,7 @@ class Committer:
     def _written(self, attempt: Attempt, written: Snapshot) -> None:
         self._snapshots.put(written)
         self._undo(self._attempts.observe(written.object))
-        self.write_trouble, self._failures = None, 0
+        self._write_trouble, self._write_failures, self._failures = None, 0, 0
         seconds = written.known - written.begun
         self._commit_seconds = 0.8 * self._commit_seconds + 0.2 * seconds
         self._metrics.count_commit(len(attempt.results), seconds, written.pool.events_of(written.commit))
@@ -204,12 +216,14 @@ class Committer:
         """A store that was read and took no write twice running is not in a passing mood: say so at once."""
         if isinstance(trouble, StoreRefused):
             raise trouble
-        again, self.write_trouble, self._must_read = self.write_trouble, trouble, True
         _log.warning("a write failed: %s", trouble, extra={"code": trouble.code})
-        if again:
-            self._settle([pending for pending, _ in attempt.results], trouble)
-        else:
+        self._must_read = True
+        self._write_failures += 1
+        if self._write_failures == 1:
             self._rest_after_failure()
+            return
+        self._write_trouble, self._write_failed_at = trouble, time.monotonic()
+        self._settle([pending for pending, _ in attempt.results], trouble)
 
     def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
         """What the store will not take is tried one by one, so that it fails only the change that is to blame."""
@@ -219,11 +233,15 @@ class Committer:
             self._settle(batch, refusal)
 
     def _outage(self, batch: list[Pending], trouble: StoreTrouble) -> None:
-        """Fail those that waited long enough; what may have been written waits for its deadline."""
+        """Fail those that waited long enough; what may have been written waits for its deadline.
+
+        Only a store that cannot be reached is worth waiting for: data that are gone or damaged need a person.
+        """
         self._must_read = True
+        self._write_failures = 0
         now = time.monotonic()
-        long_gone = now - self._snapshots.trouble_since > OUTAGE_GRACE
-        self._settle([p for p in batch if long_gone or now - p.arrived > OUTAGE_GRACE], trouble)
+        hopeless = type(trouble) is not StoreTrouble or now - self._snapshots.trouble_since > OUTAGE_GRACE
+        self._settle([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)
         self._rest_after_failure()
 
     def _settle(self, pendings: Iterable[Pending], refusal: Refusal) -> None:

@@ -27,6 +27,7 @@ class PoolCollector(Collector):
         yield _gauge("store_usable", "1 while the store can be read and written", trouble is None)
         yield _gauge("clock_right", "0 while our clock and the store's differ so much that nothing expires",
                      self._repository.clock_is_right)  # fmt: skip
+        yield _gauge("changes_waiting", "Changes that wait to be written", self._repository.waiting)
         newest = self._repository.newest
         yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
 

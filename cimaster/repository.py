@@ -127,6 +127,11 @@ class ConfigMapRepository:
         return self._committer.clock_is_right
 
     @property
+    def waiting(self) -> int:
+        """How many changes wait to be written."""
+        return self._committer.waiting
+
+    @property
     def tried(self) -> bool:
         """Whether the store was asked at least once, with whatever success."""
         return self._tried.is_set()

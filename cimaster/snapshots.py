@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cimaster.errors import StoreTrouble, StoreWentBack
@@ -88,11 +89,15 @@ class Snapshots:
         """Seconds since the store last confirmed that this is its newest state."""
         return time.monotonic() - self._confirmed if self._confirmed else float("inf")
 
-    def read(self) -> Snapshot:
-        """Read the store and return what it has now; StoreTrouble says what is wrong with it."""
+    def read(self, seen: Callable[[StoredObject], None] = lambda _: None) -> Snapshot:
+        """Read the store and return what it has now; StoreTrouble says what is wrong with it.
+
+        `seen` is called with the object also where its data turn out to be unusable.
+        """
         begun = self._last_try = time.monotonic()
         try:
             stored = self._store.read()
+            seen(stored)
             snapshot = Snapshot(self._understood(stored), stored, begun, time.monotonic())
         except StoreTrouble as trouble:
             self.note_trouble(trouble)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, current_app, request
@@ -11,7 +10,6 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from cimaster import errors
 from cimaster.auth import Admins
 from cimaster.logs import correlation_id
-from cimaster.pool.cluster import Cluster
 from cimaster.repository import Committed
 from cimaster.service import Service
 from cimaster.settings import Settings
@@ -109,25 +107,19 @@ def text_answer(text: str, status: int = 200) -> Response:
     return response
 
 
-def json_answer(body: object, status: int = 200, mimetype: str = "application/json") -> Response:
-    """Answer with JSON."""
-    response = Response(json.dumps(body) + "\n", status, mimetype=mimetype)
+def json_text(text: str, status: int = 200, mimetype: str = "application/json") -> Response:
+    """Answer with JSON that is written already."""
+    response = Response(text.encode("utf-8", "replace") + b"\n", status, mimetype=mimetype)
     response.vary.add("Accept")
     return response
-
-
-def described(cluster: Cluster) -> dict[str, Any]:
-    """Return a cluster for a JSON answer: its record as stored, and the state that it adds up to."""
-    fault = {"fault": cluster.fault} if cluster.fault else {}
-    return {**cluster.fields, "state": cluster.state, **fault}
 
 
 def committed(done: Committed, *, bare: bool = False) -> Response:
     """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of old scripts."""
     answer = done.answer
     if wants_json():
-        body = {**(described(answer.cluster) if answer.cluster else {}), "message": answer.text, "commit": done.commit}
-        response = json_answer(body)
+        told = {"message": answer.text, "commit": done.commit}
+        response = json_text(answer.cluster.described(**told) if answer.cluster else json.dumps(told))
     else:
         response = text_answer(answer.text if bare else answer.text + "\n")
     response.headers["CIMaster-Commit"] = str(done.commit)
@@ -164,7 +156,7 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
             "type": f"/openapi.yaml#{code}", "title": code.replace("_", " "), "status": status, "detail": sentence,
             "code": code, "request": correlation_id.get(), **(facts or {}),
         }  # fmt: skip
-        response = json_answer(body, status, "application/problem+json")
+        response = json_text(json.dumps(body), status, "application/problem+json")
     else:
         response = text_answer(sentence + "\n", status)
     response.headers["CIMaster-Code"] = code

@@ -65,6 +65,13 @@ class Cluster:
         """Eight hex digits that tell this very content from any other, to name a broken record safely."""
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
+    def described(self, **more: Any) -> str:
+        """Return JSON of the record as stored, with the state that it adds up to and `more` members."""
+        told = {"state": self.state, "fault": self.fault or None, **more}
+        if self.fields:
+            return jsontext.edit_object(self.text, told)
+        return jsontext.dump({"record": self.text, **told})
+
     def _state(self) -> str:
         if self.fault:
             return BROKEN

@@ -2,10 +2,17 @@
 
 import json
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 class Item(NamedTuple):
@@ -98,27 +105,26 @@ def _members(text: str) -> list[_Member]:
 def edit_object(text: str, edits: dict[str, Any]) -> str:
     """Return the object's text with some members changed, added, or (where the value is None) left out.
 
-    `text` must be a valid JSON object. Members that are not named keep their bytes and their order.
+    `text` must be a valid JSON object. Members that are not named keep their bytes, their order and their spacing.
     """
     members = _members(text)
     if not members:
         return dump({key: value for key, value in edits.items() if value is not None})
-    between = text[members[0].end : members[1].start] if len(members) > 1 else ", "
-    colon = _colon(text, members[0])
+    gaps = [text[before.end : after.start] for before, after in pairwise(members)]
+    gap, colon = (gaps or [", "])[-1], _colon(text, members[0])
     last = {member.key: index for index, member in enumerate(members)}  # of two with one key, the last one counts
-    parts = []
+    parts: list[str] = []
     for index, member in enumerate(members):
-        if member.key not in edits:
-            parts.append(text[member.start : member.end])
-        elif edits[member.key] is not None:
-            new = last[member.key] == index
-            parts.append(
-                text[member.start : member.value_start] + dump(edits[member.key])
-                if new
-                else text[member.start : member.end]
-            )
-    parts += [dump(key) + colon + dump(value) for key, value in edits.items() if value is not None and key not in last]
-    return text[: members[0].start] + between.join(parts) + text[members[-1].end :]
+        kept = text[member.start : member.end]
+        if member.key in edits and last[member.key] == index:
+            if edits[member.key] is None:
+                continue
+            kept = text[member.start : member.value_start] + dump(edits[member.key])
+        parts += [gaps[index - 1], kept] if parts else [kept]
+    for key, value in edits.items():
+        if value is not None and key not in last:
+            parts += [gap, dump(key) + colon + dump(value)] if parts else [dump(key) + colon + dump(value)]
+    return text[: members[0].start] + "".join(parts) + text[members[-1].end :]
 
 
 def _colon(text: str, member: _Member) -> str:

@@ -7,6 +7,7 @@ a time-out, and none is repeated by the client: a repeated PUT would answer 409 
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -141,7 +142,8 @@ class KubernetesStore:
         self._stopped = True
         watching = self._watching
         if isinstance(watching, urllib3.HTTPResponse):
-            watching.shutdown()
+            with suppress(ValueError, RuntimeError):  # it may have ended by itself just now
+                watching.shutdown()
 
     def close(self) -> None:
         """Close idle connections."""

@@ -15,7 +15,7 @@ import urllib3
 import yaml
 from kubernetes.client import ApiClient, Configuration
 
-from .server import Server, ServerFailed, free_ports
+from ..server import Server, ServerFailed, free_ports
 
 HERE = Path(__file__).parent
 MANIFESTS = HERE.parent.parent / "k8s"

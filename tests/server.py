@@ -1,6 +1,7 @@
 """One server process of the tests: it starts again under the same arguments, and never outlives the tests."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -25,11 +26,12 @@ class Server:
 
     # The kernel's parent-death signal (below) fires when the *thread* that started the child ends. A test may well
     # start a server from a thread of its own, so all are started from one that lives as long as the tests do.
-    _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kube-spawner")
+    _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, environment: dict[str, str] | None = None) -> None:
         with_parent = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
         self.command = with_parent + command
+        self.environment = {**os.environ, **(environment or {})}
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -44,8 +46,9 @@ class Server:
             return
         with self.log.open("ab") as log:
             popen = self._spawner.submit(
-                subprocess.Popen, self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+                subprocess.Popen, self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, env=self.environment,
+            )  # fmt: skip
             self.process = popen.result()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -62,6 +65,12 @@ class Server:
         """End the process with SIGKILL."""
         self.send(signal.SIGKILL)
         if self.process is not None:
+            self.process.wait()
+
+    def crash(self) -> None:
+        """End the process and all its children with SIGKILL, as a machine that loses power would."""
+        if self.process is not None and self.running:
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def send(self, number: signal.Signals) -> None:

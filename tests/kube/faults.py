@@ -1,0 +1,133 @@
+"""A proxy between the service and the API server that loses, delays and falsifies answers as a script says."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import urllib3
+
+from .apiserver import ControlPlane
+
+
+class FaultyServer:
+    """Passes requests on to an API server, and does to the next PUTs what `script` says.
+
+    lose_before: the connection breaks and the server never saw the write. lose_after: the server applied it and the
+    answer is lost. conflict_after: the server applied it and the answer says 409. late: the answer is lost and the
+    write reaches the server only after `release_late`. slow: the answer comes after the client stopped waiting.
+    unavailable: 503, not applied. cut_after: applied, the answer is lost, and so is everything until `down` is unset.
+    """
+
+    def __init__(self, upstream: ControlPlane) -> None:
+        self.script: deque[str] = deque()
+        self.down = False
+        self.puts = 0
+        self._late: list[Any] = []
+        self._upstream = upstream
+        self._http = urllib3.PoolManager(ca_certs=str(upstream.ca_file), retries=False, timeout=30.0, maxsize=20)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @contextmanager
+    def running(self) -> Iterator["FaultyServer"]:
+        """Serve until the block ends."""
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.down = True
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+            self._http.clear()
+
+    def release_late(self) -> list[int]:
+        """Let the writes that were held back reach the server now; return its answers' statuses."""
+        late, self._late = self._late, []
+        return [send().status for send in late]
+
+    def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805 the handler has a self of its own
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+            def do_GET(self) -> None:
+                if proxy.down:
+                    return self._break()
+                self._answer(self._forward(None))
+                return None
+
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                fault = proxy.script.popleft() if proxy.script else "none"
+                proxy.puts += 1
+                if proxy.down or fault == "lose_before":
+                    return self._break()
+                if fault == "unavailable":
+                    return self._plain(503)
+                if fault == "late":
+                    url, headers = self._url(), self._headers()
+                    proxy._late.append(lambda: proxy._http.request("PUT", url, body=body, headers=headers))
+                    return self._break()
+                return self._after(fault, self._forward(body))
+
+            def _after(self, fault: str, answer: urllib3.BaseHTTPResponse) -> None:
+                proxy.down = proxy.down or fault == "cut_after"
+                if fault in ("lose_after", "cut_after"):
+                    return self._break()
+                if fault == "conflict_after":
+                    return self._plain(409)
+                if fault == "slow":
+                    time.sleep(7)  # longer than the client waits for an answer
+                return self._answer(answer)
+
+            def _url(self) -> str:
+                return proxy._upstream.url + self.path
+
+            def _headers(self) -> dict[str, str]:
+                return {
+                    key: self.headers[key] for key in ("Authorization", "Accept", "Content-Type") if self.headers[key]
+                }
+
+            def _forward(self, body: bytes | None) -> urllib3.BaseHTTPResponse:
+                streamed = self.command == "GET"
+                return proxy._http.request(
+                    self.command, self._url(), body=body, headers=self._headers(), preload_content=not streamed
+                )
+
+            def _answer(self, answer: urllib3.BaseHTTPResponse) -> None:
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+                self.send_header("Date", answer.headers.get("Date", ""))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.close_connection = True
+                with suppress(OSError):
+                    for chunk in answer.stream(4096) if self.command == "GET" else [answer.data]:
+                        if proxy.down:
+                            break
+                        self.wfile.write(chunk)
+                        self.wfile.flush()
+                answer.close()
+
+            def _plain(self, status: int) -> None:
+                body = b'{"message":"injected"}'
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def _break(self) -> None:
+                self.close_connection = True
+                with suppress(OSError):
+                    self.connection.shutdown(2)
+
+        return Handler

@@ -1,0 +1,189 @@
+"""What only real processes show: replicas side by side, crashes, restarts, draining."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from cimaster.pool.codec import CLUSTERS
+from tests.conftest import empty_config_map
+from tests.kube.apiserver import ControlPlane
+from tests.replica import Replica
+
+Start = Callable[..., Replica]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The settings of a replica over an empty store of either kind."""
+    if request.param == "sqlite":
+        return {"CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}"}
+    namespace = request.getfixturevalue("kube_access")
+    empty_config_map(request.getfixturevalue("control_plane"), namespace)
+    return {"CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": namespace}
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts replicas over one store, which end with the test."""
+    with ExitStack() as stack:
+        yield lambda name="a": stack.enter_context(Replica(tmp_path, name, **environment))
+
+
+def cimaster(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of the server's command line."""
+    command = [sys.executable, "-m", "cimaster", *arguments]
+    environment = {**os.environ, **(environment or {})}
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def fill(replica: Replica, count: int) -> None:
+    for number in range(count):
+        answer = replica.get("/addcluster", cluster=f"cluster-{number:03}", region="r", name="root")
+        assert answer.ok, answer.text
+
+
+def records(replica: Replica) -> dict[str, dict]:
+    answer = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
+    return {record["name"]: record for record in answer.json()["clusters"]}
+
+
+def test_sixty_callers_at_once_on_three_replicas_get_fifty_clusters_and_ten_reasons(start: Start) -> None:
+    replicas = [start(name) for name in "abc"]
+    fill(replicas[0], 50)
+    together = threading.Barrier(60)
+
+    def take(caller: int) -> requests.Response:
+        together.wait()
+        url = replicas[caller % 3].url
+        return requests.get(f"{url}/getvacant", params={"job": "e2e", "build": str(caller)}, timeout=60)
+
+    with ThreadPoolExecutor(60) as callers:
+        answers = list(callers.map(take, range(60)))
+    got = [answer.text for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(got) == len(set(got)) == 50
+    assert {(answer.status_code, answer.headers["CIMaster-Code"]) for answer in refused} == {(404, "no_vacant_cluster")}
+    assert all("50 occupied" in answer.text for answer in refused)
+
+
+def test_every_answer_given_before_a_crash_is_true_after_it(start: Start) -> None:
+    replica = start()
+    fill(replica, 100)
+    taken: dict[str, str] = {}
+    half = threading.Event()
+
+    def take(build: int) -> None:
+        try:
+            answer = requests.get(f"{replica.url}/getvacant", params={"job": "e2e", "build": str(build)}, timeout=60)
+        except requests.RequestException:
+            return  # no answer was given
+        if answer.status_code == 200:
+            taken[answer.text] = str(build)
+        if len(taken) >= 40:
+            half.set()
+
+    with ThreadPoolExecutor(16) as callers:
+        for build in range(100):
+            callers.submit(take, build)
+        half.wait()
+        replica.server.crash()
+    replica.start()
+    after = records(replica)
+    assert len(taken) >= 40
+    assert {name: after[name]["lastBuild"] for name in taken} == taken
+    assert all(after[name]["state"] == "occupied" for name in taken)
+
+
+def test_a_hold_ends_in_time_although_the_process_was_restarted_in_between(start: Start) -> None:
+    replica = start()
+    fill(replica, 1)
+    assert replica.get("/holdcluster", cluster="cluster-000", name="alice", duration="3s").ok
+    replica.server.crash()
+    replica.start()
+    while (record := records(replica)["cluster-000"])["state"] != "vacant":
+        assert record["holdBy"] == "alice"
+    assert "its time was over" in replica.get("/history").text
+
+
+def test_sigterm_finishes_the_requests_in_flight_and_exits_0(
+    start: Start, environment: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    replica = start()
+    fill(replica, 2)
+    blocked = block_writes(environment, request)
+    answers: list[requests.Response] = []
+    waiting = threading.Thread(target=lambda: answers.append(replica.get("/getvacant", job="e2e", build="1")))
+    waiting.start()
+    while not in_flight(replica):
+        pass
+    replica.server.send(signal.SIGTERM)
+    blocked()
+    waiting.join()
+    assert answers[0].status_code == 200
+    assert replica.server.process is not None
+    assert replica.server.process.wait(30) == 0
+
+
+def block_writes(environment: dict[str, str], request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Make the store slow until the returned function is called."""
+    kind, _, path = environment["CIMASTER_STORE"].partition(":")
+    if kind == "sqlite":
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection.close
+    control_plane: ControlPlane = request.getfixturevalue("control_plane")
+    control_plane.pause_apiserver()
+    return control_plane.resume_apiserver
+
+
+def in_flight(replica: Replica) -> bool:
+    """Say whether a change is on its way to the store."""
+    text = requests.get(replica.metrics_url, timeout=5).text
+    return "cimaster_changes_waiting 1.0" in text
+
+
+def test_a_drained_replica_says_not_ready_and_still_serves(start: Start) -> None:
+    replica = start()
+    port = replica.url.rpartition(":")[2]
+    assert cimaster("drain", "--port", port).returncode == 0
+    assert requests.get(f"{replica.url}/readyz", timeout=5).status_code == 503
+    assert replica.get("/clusters").ok
+
+
+def test_the_metrics_have_a_port_of_their_own(start: Start) -> None:
+    replica = start()
+    fill(replica, 1)
+    text = requests.get(replica.metrics_url, timeout=5).text
+    assert 'cimaster_clusters{purpose="tess-ci",state="vacant"} 1.0' in text
+    assert 'cimaster_changes_total{event="added"} 1.0' in text
+    assert requests.get(f"{replica.url}/metrics", timeout=5).status_code == 404
+
+
+def test_a_pool_moves_between_stores_byte_for_byte(start: Start, environment: dict[str, str], tmp_path: Path) -> None:
+    odd = (
+        '[\n  {"name":"a","status":"finished", "weight": 1.10, "x" : {"y":[1e400]}},\n\n'
+        '  {"name": "b" ,"status":"testing"}\n]\n'
+    )
+    source = tmp_path / "cluster.json"
+    source.write_text(odd)
+    done = cimaster("import", str(source), environment=environment)
+    assert "2 clusters are imported" in done.stdout
+    assert cimaster("export", "--key", CLUSTERS, environment=environment).stdout == odd
+    replica = start()
+    assert replica.get("/getvacant", job="j", build="1").text == "a"
+    exported = json.loads(cimaster("export", environment=environment).stdout)
+    assert '"weight": 1.10, "x" : {"y":[1e400]}' in exported["data"][CLUSTERS]
+    again = cimaster("import", str(source), environment=environment)
+    assert again.returncode == 1
+    assert "--replace" in again.stderr

@@ -1,0 +1,136 @@
+"""Writes that are answered late, falsely or not at all, between the service and a real API server.
+
+Whatever happens on the way, nobody gets two clusters and nobody is told a lie.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import yaml
+from flask import Flask
+from kubernetes.client import ApiClient, Configuration
+
+from cimaster.pool.cluster import OCCUPIED
+from cimaster.service import Service
+from cimaster.settings import Settings
+from cimaster.stores.kubernetes import KubernetesStore
+from tests.conftest import empty_config_map
+from tests.kube.apiserver import ControlPlane
+from tests.kube.faults import FaultyServer
+
+pytestmark = pytest.mark.kube
+
+
+def store_through(faulty: FaultyServer, namespace: str, control_plane: ControlPlane) -> KubernetesStore:
+    """Return a store whose requests pass through the faulty server, as the service account."""
+    user = yaml.safe_load((control_plane.folder / "cimaster.kubeconfig").read_text())["users"][0]["user"]
+    configuration = Configuration(host=faulty.url)
+    configuration.api_key = {"BearerToken": f"Bearer {user['token']}"}
+    configuration.retries = False
+    return KubernetesStore(ApiClient(configuration), namespace, "clusters")
+
+
+@pytest.fixture
+def faulty(control_plane: ControlPlane) -> Iterator[FaultyServer]:
+    with FaultyServer(control_plane).running() as server:
+        yield server
+
+
+@pytest.fixture
+def store(faulty: FaultyServer, kube_access: str, control_plane: ControlPlane) -> KubernetesStore:
+    empty_config_map(control_plane, kube_access)
+    return store_through(faulty, kube_access, control_plane)
+
+
+def occupied(service: Service) -> dict[str, str]:
+    """Return who has which cluster, by the truth of the store."""
+    pool = service.repository.fresh().pool
+    return {c.name: c.last_build for c in pool.clusters if c.state == OCCUPIED}
+
+
+@pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
+def test_a_take_whose_write_goes_wrong_once_gets_one_cluster(add, client, service, faulty, fault: str) -> None:
+    add("cluster-01", "cluster-02", "cluster-03")
+    faulty.script.append(fault)
+    answer = client.get("/getvacant?job=e2e&build=1")
+    assert answer.status_code == 200
+    assert occupied(service) == {answer.text: "1"}
+
+
+@pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after"])
+def test_everybody_in_a_batch_is_told_the_truth(add, app: Flask, service, faulty, fault: str) -> None:
+    add(*(f"cluster-{n:02}" for n in range(8)))
+    faulty.script.extend([fault] * 3)
+    told: dict[str, str] = {}
+
+    def take(build: int) -> None:
+        answer = app.test_client().get(f"/getvacant?job=e2e&build={build}")
+        told[str(build)] = answer.text if answer.status_code == 200 else f"refused {answer.status_code}"
+
+    callers = [threading.Thread(target=take, args=(build,)) for build in range(10)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(told.values()).count("refused 404") == 2
+    assert occupied(service) == {name: build for build, name in told.items() if not name.startswith("refused")}
+
+
+def test_a_write_that_arrives_after_the_next_attempt_was_sent_takes_no_second_cluster(
+    add, client, service, faulty
+) -> None:
+    add("cluster-01", "cluster-02")
+    faulty.script.append("late")
+    answer = client.get("/getvacant?job=e2e&build=1")
+    assert answer.status_code == 200
+    assert faulty.release_late() == [409]
+    assert occupied(service) == {answer.text: "1"}
+
+
+def test_an_answer_slower_than_the_client_waits_is_found_by_reading(add, client, service, faulty) -> None:
+    add("cluster-01", "cluster-02")
+    faulty.script.append("slow")
+    answer = client.get("/getvacant?job=e2e&build=1")
+    assert answer.status_code == 200
+    assert occupied(service) == {answer.text: "1"}
+
+
+class TestDeadline:
+    """What callers are told when time runs out in the middle of an outage."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, deadline=timedelta(seconds=2))
+
+    def test_an_unknown_outcome_says_so_and_the_same_request_id_finds_out(self, add, client, service, faulty) -> None:
+        add("cluster-01", "cluster-02")
+        faulty.script.append("cut_after")
+        answer = client.get("/getvacant?job=e2e&build=1&request_id=one-request")
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "outcome_unknown")
+        faulty.down = False
+        again = ask_until_served(client, "/getvacant?job=e2e&build=1&request_id=one-request")
+        assert again.headers["CIMaster-Repeated"] == "true"
+        assert occupied(service) == {again.text: "1"}
+
+    def test_a_take_without_request_id_that_nobody_knows_of_is_undone(self, add, client, service, faulty) -> None:
+        add("cluster-01", "cluster-02")
+        faulty.script.append("cut_after")
+        answer = client.get("/getvacant?job=e2e&build=1")
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "outcome_unknown")
+        faulty.down = False
+        taken = ask_until_served(client, "/getvacant?job=e2e&build=2")
+        other = ask_until_served(client, "/getvacant?job=e2e&build=3")
+        assert occupied(service) == {taken.text: "2", other.text: "3"}
+
+
+def ask_until_served(client, url: str):
+    """Ask again, as a script does, while the service says 503."""
+    for _ in range(200):
+        answer = client.get(url)
+        if answer.status_code != 503:
+            return answer
+        threading.Event().wait(0.05)
+    raise AssertionError(answer.text)
