@@ -4,7 +4,7 @@ RUN python -m venv --without-pip /opt/cimaster
 COPY requirements.lock /src/
 RUN pip --python /opt/cimaster/bin/python install --no-cache-dir --only-binary :all: --require-hashes \
         -r /src/requirements.lock
-COPY setup.cfg pyproject.toml README.md /src/
+COPY setup.cfg pyproject.toml README.md wsgi.py /src/
 COPY cimaster /src/cimaster
 RUN pip --python /opt/cimaster/bin/python install --no-cache-dir --no-deps /src
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, g, render_template, request
 
 from cimaster import endpoints, inputs, listing, web
 from cimaster.endpoints import Endpoint
-from cimaster.errors import MissingParameter, UsePost
+from cimaster.errors import MissingParameter, UnknownParameter, UsePost
 from cimaster.inputs import Given
 from cimaster.pool import Ask, Facts, Finish
 from cimaster.pool.cluster import IMAGE_PURPOSE
@@ -26,14 +26,24 @@ def _route(endpoint: Endpoint) -> Callable[[View], View]:
             g.endpoint = endpoint
             if endpoint.changes and (refusal := _refuse_reading(endpoint)):
                 return refusal
-            given = inputs.read(endpoint, inputs.sent(), web.settings().ignored_parameters)
-            g.given = given
-            return view(given)
+            g.given = _read(endpoint)
+            return view(g.given)
 
         api.add_url_rule(endpoint.path, endpoint.name, serve, methods=["GET", "POST"] if endpoint.changes else ["GET"])
         return view
 
     return register
+
+
+def _read(endpoint: Endpoint) -> Given:
+    try:
+        given = inputs.read(endpoint, inputs.sent(), web.settings().ignored_parameters)
+    except UnknownParameter:
+        web.service().count_unknown(endpoint.name)
+        raise
+    for _ in given.unknown:
+        web.service().count_unknown(endpoint.name)
+    return given
 
 
 def _refuse_reading(endpoint: Endpoint) -> Response | None:

@@ -17,14 +17,14 @@ from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, unk
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.metrics import Metrics
 from cimaster.pool import codec
+from cimaster.pool.history import UNASKED
 from cimaster.pool.state import Pool
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
+from cimaster.trouble import WriteTrouble
 
-CLOCK_TOLERANCE = 10.0  # seconds between our clock and the store's beyond which we let nothing expire
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
 STALE = 5.0  # seconds after which a decision's time is too old to be sent
-_FORGET_WRITE_TROUBLE = 30.0  # seconds after which a failed write is no news any more: the next one is tried anyway
 _OTHERS_WITHIN = 2.0  # seconds for which a process that wrote counts as one that writes
 _log = logging.getLogger(__name__)
 
@@ -33,9 +33,7 @@ class Committer:
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
 
     def __init__(self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Callable[[], datetime]) -> None:
-        self._write_trouble: StoreTrouble | None = None
-        self._write_failures = 0
-        self._write_failed_at = 0.0
+        self.write_trouble = WriteTrouble()
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
         self._attempts = Attempts(store.where)
         self._lock = self._attempts.lock
@@ -63,13 +61,8 @@ class Committer:
         """How many changes have no answer yet."""
         return sum(not pending.settled for pending in self._waiting)
 
-    @property
-    def write_trouble(self) -> StoreTrouble | None:
-        """Why the store, which can be read, took no write lately."""
-        return self._write_trouble if time.monotonic() - self._write_failed_at < _FORGET_WRITE_TROUBLE else None
-
     def _expire(self, pending: Pending) -> None:
-        trouble = self._snapshots.trouble or self.write_trouble
+        trouble = self._snapshots.trouble or self.write_trouble.current
         busy = trouble.again() if trouble else TooBusy(f"{self._store.where} took no write in time; nothing was done")
         pending.settle(unknown(self._store.where) if pending.sent else busy, 0)
 
@@ -147,7 +140,7 @@ class Committer:
 
     def _decide(self, batch: list[Pending], base: Snapshot) -> tuple[Results, Pool]:
         now = self._clock()
-        pool = base.pool.settled(now) if self.clock_is_right else base.pool
+        pool = base.pool.settled(now) if self._snapshots.clock_is_right else base.pool
         results: Results = []
         for pending in batch:
             try:
@@ -156,11 +149,6 @@ class Committer:
             except Exception as refusal:
                 results.append((pending, refusal))
         return results, pool
-
-    @property
-    def clock_is_right(self) -> bool:
-        """Whether our clock agrees with the store's well enough to say that something is over."""
-        return abs(self._store.clock_skew or 0.0) <= CLOCK_TOLERANCE
 
     def _settle_without_write(self, results: Results, base: Snapshot) -> None:
         """Answers that no write confirms count only if the state was read after the request came."""
@@ -173,13 +161,13 @@ class Committer:
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
         decided, now = time.monotonic(), self._clock()
-        pool = codec.fitted(pool, now, codec.other_keys(base.object.data))
+        pool = codec.fitted(pool, now)
         pool = dataclasses.replace(pool, commit=base.commit + 1)
         attempt = Attempt(self._attempts.new_id(), base.version, pool.commit, results)
         annotations = self._attempts.annotated(base.object.annotations, attempt, now)
         annotations.setdefault(POOL_ANNOTATION, str(uuid.uuid4()))
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
-        changed = base.object.replaced({**base.object.data, **codec.encode(pool)}, annotations)
+        changed = base.object.replaced(codec.encode(pool), annotations)
         if time.monotonic() - decided < STALE and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 
@@ -204,10 +192,15 @@ class Committer:
     def _written(self, attempt: Attempt, written: Snapshot) -> None:
         self._snapshots.put(written)
         self._undo(self._attempts.observe(written.object))
-        self._write_trouble, self._write_failures, self._failures = None, 0, 0
+        self.write_trouble.succeeded()
+        self._failures = 0
         seconds = written.known - written.begun
         self._commit_seconds = 0.8 * self._commit_seconds + 0.2 * seconds
-        self._metrics.count_commit(len(attempt.results), seconds, written.pool.events_of(written.commit))
+        entries = written.pool.entries_of(written.commit)
+        self._metrics.count_commit(len(attempt.results), seconds, [entry.say("event") for entry in entries])
+        for entry in entries:
+            if entry.say("event") in UNASKED:
+                _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
         others = self._attempts.other_writers(written.object, _OTHERS_WITHIN)
         if others:
             self._stop.wait(others * self._commit_seconds)
@@ -218,12 +211,10 @@ class Committer:
             raise trouble
         _log.warning("a write failed: %s", trouble, extra={"code": trouble.code})
         self._must_read = True
-        self._write_failures += 1
-        if self._write_failures == 1:
+        if self.write_trouble.failed(trouble):
+            self._settle([pending for pending, _ in attempt.results], trouble)
+        else:
             self._rest_after_failure()
-            return
-        self._write_trouble, self._write_failed_at = trouble, time.monotonic()
-        self._settle([pending for pending, _ in attempt.results], trouble)
 
     def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
         """What the store will not take is tried one by one, so that it fails only the change that is to blame."""
@@ -238,7 +229,7 @@ class Committer:
         Only a store that cannot be reached is worth waiting for: data that are gone or damaged need a person.
         """
         self._must_read = True
-        self._write_failures = 0
+        self.write_trouble.read_failed()
         now = time.monotonic()
         hopeless = type(trouble) is not StoreTrouble or now - self._snapshots.trouble_since > OUTAGE_GRACE
         self._settle([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)

@@ -3,6 +3,7 @@
 Use: gunicorn -c python:cimaster.gunicorn_conf
 """
 
+from pathlib import Path as _Path
 from typing import Any as _Any
 
 from cimaster.logs import configuration as _configuration
@@ -23,7 +24,8 @@ backlog = 2048
 timeout = 60
 graceful_timeout = 120
 keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
-worker_tmp_dir = "/dev/shm"  # noqa: S108 a heartbeat on a slow disk would look like a dead worker
+_memory = _Path("/dev/shm")  # noqa: S108
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat on a slow disk would look like a dead worker
 control_socket_disable = True
 logconfig_dict = _configuration(_settings.log_level)
 proc_name = "cimaster"

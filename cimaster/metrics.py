@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from cimaster.pool.history import UNASKED
+
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -19,7 +21,9 @@ class Metrics:
             "allocations", "Takes by outcome: granted, repeated, or the code of the refusal", "outcome"
         )
         self.changes = counter("changes", "Changes that were written, by event", "event")
-        self.expirations = counter("expirations", "Leases and holds that ended by themselves", "what")
+        self.expirations = counter(
+            "expirations", "Leases and holds that ended by themselves, takes that were undone", "what"
+        )
         self.conflicts = counter("conflicts", "Writes that another writer forestalled; decided again")
         self.answers_lost = counter("answers_lost", "Writes whose answer was lost; found out by reading")
         self.restores = counter("restores", "Times that older data were put back into the store")
@@ -40,5 +44,5 @@ class Metrics:
         self.batch_size.observe(requests)
         for event in events:
             self.changes.labels(event).inc()
-            if event in ("lease ended", "hold ended"):
+            if event in UNASKED:
                 self.expirations.labels(event.split()[0]).inc()

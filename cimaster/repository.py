@@ -119,12 +119,12 @@ class ConfigMapRepository:
     @property
     def trouble(self) -> StoreTrouble | None:
         """Why the store cannot be used at the moment, if it cannot."""
-        return self._snapshots.trouble or self._committer.write_trouble
+        return self._snapshots.trouble or self._committer.write_trouble.current
 
     @property
     def clock_is_right(self) -> bool:
         """Whether our clock agrees with the store's; if not, nothing expires here."""
-        return self._committer.clock_is_right
+        return self._snapshots.clock_is_right
 
     @property
     def waiting(self) -> int:

@@ -116,6 +116,10 @@ class Service:
         self.repository.update(lambda pool, _now: (pool, Answer("")))  # every change first settles what is due
         return True
 
+    def count_unknown(self, endpoint: str) -> None:
+        """Count a parameter that the endpoint does not have."""
+        self._metrics.unknown_parameters.labels(endpoint).inc()
+
     def view(self, at_least: int = 0) -> Snapshot:
         """Return the newest known state, not older than commit `at_least`."""
         return self.repository.snapshot(at_least)

@@ -15,6 +15,7 @@ from cimaster.pool.state import Pool, Rules
 from cimaster.stores.port import COMMIT_ANNOTATION, Change, Store, StoredObject
 
 POOL_ANNOTATION = "cimaster/pool"
+_CLOCK_TOLERANCE = 10.0  # seconds
 _BETWEEN_READS = 0.1  # seconds between two reads that only serve lists and pages
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,11 @@ class Snapshots:
     def behind(self) -> bool:
         """Whether the store is known to have something newer."""
         return self._current is None or bool(self._news.version and self._news.version not in self._versions)
+
+    @property
+    def clock_is_right(self) -> bool:
+        """Whether our clock agrees with the store's well enough to say that something is over."""
+        return abs(self._store.clock_skew or 0.0) <= _CLOCK_TOLERANCE
 
     @property
     def age(self) -> float:

@@ -32,7 +32,8 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
     def change(pool: Pool, _now: datetime) -> tuple[Pool, Answer]:
         if pool.clusters and not replace:
             raise ClusterExists(f"the pool has {len(pool.clusters)} clusters: --replace replaces them")
-        filled = dataclasses.replace(loaded, commit=pool.commit, rules=pool.rules)
+        others = {**pool.others, **loaded.others}
+        filled = dataclasses.replace(loaded, commit=pool.commit, others=others, history=loaded.history or pool.history)
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""
         return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")

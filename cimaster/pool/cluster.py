@@ -1,13 +1,12 @@
 """One cluster: a record of the stored array, what it means, and how it changes without losing what we do not know."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool import jsontext
+from cimaster.pool import jsontext, record
 from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
 from cimaster.times import parse_duration, parse_time
 
@@ -17,7 +16,6 @@ DEFAULT_PURPOSE = "tess-ci"
 IMAGE_PURPOSE = "tnet-ci"  # of this purpose the image must be asked for by name
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
-_TEXTS = ("region", "purpose", "osimage", "lastJob", "lastBuild", "lastTriggerName")
 
 
 class Cluster:
@@ -30,8 +28,8 @@ class Cluster:
         self.twin = twin
         self._origin = text
         self._edits = dict(edits or {})
-        self.fault = _fault(fields) or ("another record has the same name" if twin else "")
-        self.fields: dict[str, Any] = _speakable(fields, text) if isinstance(fields, dict) else {}
+        self.fault = record.fault(fields) or ("another record has the same name" if twin else "")
+        self.fields: dict[str, Any] = record.speakable(fields, text)
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
 
@@ -235,29 +233,3 @@ class Cluster:
         """Whether somebody holds the cluster and nobody wrote since when, or until when."""
         hold = self.hold
         return hold is not None and (hold.since is None or (hold.expires is None and self.lease is None))
-
-
-def _fault(fields: object) -> str:
-    """Say what is wrong with a record, or nothing."""
-    if not isinstance(fields, dict):
-        return "the record is not an object"
-    name, status = fields.get("name"), fields.get("status")
-    if not isinstance(name, str) or not name.strip():
-        return "'name' is missing or not a text"
-    if status not in ("finished", "testing"):
-        return "'status' is neither 'finished' nor 'testing'"
-    for flag in ("hold", "disabled"):
-        if not isinstance(fields.get(flag), bool | None):
-            return f"'{flag}' is neither true nor false"
-    for key in _TEXTS:
-        if not isinstance(fields.get(key), str | None):
-            return f"'{key}' is not a text"
-    return ""
-
-
-def _speakable(fields: dict[str, Any], text: str) -> dict[str, Any]:
-    """Replace halves of surrogate pairs, which JSON allows and UTF-8 does not, in what we read; the text keeps them."""
-    if "\\ud" not in text.lower():
-        return fields
-    whole = jsontext.dump(fields).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return dict(json.loads(whole))

@@ -36,7 +36,8 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         ) from None
     before = {cluster.text: cluster for cluster in known.clusters} if known else {}
     clusters = tuple(_cluster(item, before) for item in array.items)
-    empty = Pool(commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data))
+    others = {key: text for key, text in data.items() if key not in (CLUSTERS, HISTORY, REQUESTS)}
+    empty = Pool(commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data), others=others)
     return empty.with_clusters(clusters, _history(data))
 
 
@@ -61,13 +62,13 @@ def _requests(data: Mapping[str, str]) -> dict[str, Remembered]:
         return {}
 
 
-def fitted(pool: Pool, now: datetime, others: Mapping[str, str]) -> Pool:
-    """Return the pool as it can be stored beside `others`, the keys that are not ours.
+def fitted(pool: Pool, now: datetime) -> Pool:
+    """Return the pool as it can be stored.
 
     History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
     """
     pool = dataclasses.replace(pool, requests=repeats.trimmed(pool.requests, now))
-    taken = _size(repeats.encode(pool.requests)) + sum(_size(text) for text in others.values())
+    taken = _size(repeats.encode(pool.requests)) + sum(_size(text) for text in pool.others.values())
     room = OBJECT_LIMIT - taken - _size(_records(pool))
     if room < 0:
         pool = _with_fewer_leases(pool, -room)
@@ -79,17 +80,13 @@ def fitted(pool: Pool, now: datetime, others: Mapping[str, str]) -> Pool:
 
 
 def encode(pool: Pool) -> dict[str, str]:
-    """Write the pool as the keys of the object that are ours."""
+    """Write the pool as the data of the object."""
     return {
+        **pool.others,
         CLUSTERS: _records(pool),
         HISTORY: history.encode(pool.history),
         REQUESTS: repeats.encode(pool.requests),
     }
-
-
-def other_keys(data: Mapping[str, str]) -> dict[str, str]:
-    """Return the keys of the object that the pool does not write."""
-    return {key: text for key, text in data.items() if key not in (CLUSTERS, HISTORY, REQUESTS)}
 
 
 def _size(text: str) -> int:

@@ -44,6 +44,9 @@ class Entry:
         return value if isinstance(value, str) else str(value)
 
 
+UNASKED = ("lease ended", "hold ended", "take undone")
+"""The events that nobody asked for: no log line of a request tells of them."""
+
 History = tuple[Entry, ...]
 MOST_PER_CLUSTER, FEWEST_PER_CLUSTER, TYPICAL_ENTRY = 20, 2, 160
 

@@ -65,6 +65,7 @@ class Pool:
     requests: Mapping[str, Remembered] = field(default_factory=dict)
     commit: int = 0
     rules: Rules = Rules()
+    others: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
     head: str = "["
     tail: str = "]"
     places: Mapping[str, int] = field(default_factory=dict)
@@ -155,10 +156,9 @@ class Pool:
                 pool = _settle_one(pool, cluster, now)
         return dataclasses.replace(pool, due=min((c.due for c in pool.clusters if c.due), default=None))
 
-    def events_of(self, commit: int) -> list[str]:
-        """Return the events that one commit wrote."""
-        newest = itertools.takewhile(lambda entry: entry.fields.get("commit") == commit, reversed(self.history))
-        return [entry.say("event") for entry in newest]
+    def entries_of(self, commit: int) -> list[Entry]:
+        """Return the history that one commit wrote."""
+        return list(itertools.takewhile(lambda entry: entry.fields.get("commit") == commit, reversed(self.history)))
 
     def remember(self, request: Remembered) -> "Pool":
         """Return the pool with a request that was carried out."""

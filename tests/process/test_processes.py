@@ -187,3 +187,29 @@ def test_a_pool_moves_between_stores_byte_for_byte(start: Start, environment: di
     again = cimaster("import", str(source), environment=environment)
     assert again.returncode == 1
     assert "--replace" in again.stderr
+
+
+def test_the_curl_lines_of_old_scripts_work_in_strict_bash(start: Start) -> None:
+    replica = start()
+    fill(replica, 6)
+    script = f"""
+set -euo pipefail
+B={replica.url}
+CLUSTER=$(curl -sS --fail-with-body "$B/getvacant?build=123&job=e2e-test&email=ci-bot@example.com") \\
+  || {{ echo "$CLUSTER" >&2; exit 1; }}
+[ "$CLUSTER" = cluster-000 ]
+curl -sS --fail-with-body "$B/finishtest?cluster=$CLUSTER&job=e2e-test&build=123"
+curl -sS --fail-with-body "$B/holdcluster?cluster=cluster-005&name=alice&desc=debugging+network+issue"
+curl -sS --fail-with-body -X POST "$B/releasecluster?cluster=cluster-005&name=alice"
+curl -sS --fail-with-body -d cluster=cluster-004 -d name=alice "$B/holdcluster"
+curl -sS --fail-with-body --json '{{"cluster": "cluster-004", "name": "alice"}}' "$B/releasecluster"
+[ "$(curl -sS "$B/addcluster?cluster=new&region=r&name=root")" = "cluster new is added successfully" ]
+curl -sS -H "Accept: application/json" "$B/getvacant?build=123&job=test&name=john" | grep -q '"lastTriggerName":"john"'
+OLD=$(curl -sS "$B/getvacant?build=1&job=old")
+curl -sS --fail-with-body "$B/finishtest?cluster=$OLD"
+if curl -sS --fail-with-body "$B/releasecluster?cluster=nope&name=alice"; then exit 7; fi
+curl -sS "$B/holdcluster?cluster=cluster-003&name=alice" >/dev/null
+[[ "$(curl -sS "$B/releasecluster?cluster=cluster-003&name=bob2")" == "user bob2 is not authorized"* ]]
+"""
+    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr

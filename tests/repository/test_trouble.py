@@ -1,15 +1,25 @@
 """A store that goes away, is emptied or is damaged by hand: clear 503s, reads go on, and it mends itself."""
 
+import contextlib
 import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from kubernetes.client import CoreV1Api
 
+from cimaster.app import create_app
+from cimaster.errors import StoreTrouble
 from cimaster.repository import ConfigMapRepository
+from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Conflict, Store
 from cimaster.stores.sqlite import SQLiteStore
-from tests.conftest import ADMIN
+from tests.conftest import ADMIN, empty_config_map, kube_client
+from tests.kube.apiserver import ControlPlane
 
 
 def write_by_hand(store: Store, data: dict[str, str] | None, keep_annotations: bool = True) -> None:
@@ -25,8 +35,6 @@ def write_by_hand(store: Store, data: dict[str, str] | None, keep_annotations: b
 
 def until(check) -> None:
     """Wait for a condition; the test's time-out ends what never comes."""
-    import threading
-
     while not check():
         threading.Event().wait(0.02)
 
@@ -110,9 +118,61 @@ def test_whatever_is_not_ours_survives(add, client, store) -> None:
 class TestConfigMap:
     """What only happens to a ConfigMap."""
 
-    @pytest.fixture(params=["kubernetes"])
-    def store(self, store: Store) -> Store:
-        return store
+    @pytest.fixture
+    def store(self, control_plane: ControlPlane, kube_access: str) -> Store:
+        empty_config_map(control_plane, kube_access)
+        return KubernetesStore(kube_client(), kube_access, "clusters")
+
+    def test_a_deleted_config_map_is_missing_and_used_again_when_it_is_back(
+        self, add, client, control_plane: ControlPlane, kube_access: str, repository, store
+    ) -> None:
+        add("cluster-01")
+        before = store.read()
+        with control_plane.admin as admin:
+            CoreV1Api(admin).delete_namespaced_config_map("clusters", kube_access)
+            answer = take(client)
+            assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "store_missing")
+            assert f"{kube_access}/clusters" in answer.text
+            assert "cluster-01" in client.get("/clusters").text
+            metadata = {"name": "clusters", "annotations": dict(before.annotations)}
+            CoreV1Api(admin).create_namespaced_config_map(
+                kube_access, {"metadata": metadata, "data": dict(before.data)}
+            )
+        until(lambda: repository.trouble is None)
+        assert take(client).text == "cluster-01"
+
+    def test_a_config_map_made_anew_without_data_is_not_an_empty_pool(
+        self, add, client, control_plane: ControlPlane, kube_access: str
+    ) -> None:
+        add("cluster-01")
+        empty_config_map(control_plane, kube_access)
+        assert take(client).headers["CIMaster-Code"] in ("store_went_back", "store_missing")
+        assert take(client).headers["CIMaster-Code"] == "store_went_back"
+
+    def test_an_api_server_that_is_down_is_503_and_reads_go_on(
+        self, add, client, control_plane: ControlPlane, repository
+    ) -> None:
+        add("cluster-01", "cluster-02")
+        control_plane.stop_apiserver()
+        try:
+            answer = take(client)
+            assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "store_unavailable")
+            assert "cannot be reached" in answer.text
+            assert answer.headers["Retry-After"]
+            assert "cluster-02" in client.get("/clusters").text
+            assert client.get("/readyz").status_code == 200
+        finally:
+            control_plane.start_apiserver()
+        until(lambda: repository.trouble is None)
+        assert take(client).text == "cluster-01"
+
+    def test_rights_that_are_missing_are_named(self, app, control_plane: ControlPlane) -> None:
+        namespace = control_plane.namespace()
+        empty_config_map(control_plane, namespace)
+        store = KubernetesStore(kube_client(), namespace, "clusters")  # its service account is of another namespace
+        with pytest.raises(StoreTrouble, match=f"403.*cannot get resource.*{namespace}"):
+            store.read()
+        store.close()
 
 
 class TestFile:
@@ -145,6 +205,61 @@ class TestFile:
         other.replace(stored.replaced({**stored.data, "cluster.json": json.dumps(records)}, stored.annotations))
         until(lambda: "from elsewhere" in client.get("/clusters/cluster-01").text)
         other.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+class TestDisk:
+    """A file system that is full, or that may not be written any more."""
+
+    @pytest.fixture
+    def disk(self, tmp_path: Path) -> Iterator[Path]:
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True)
+        if mounted.returncode:
+            pytest.skip(f"this machine may not mount: {mounted.stderr.decode()}")
+        yield disk
+        subprocess.run(["umount", "-l", disk], check=True)
+
+    @pytest.fixture
+    def store(self, disk: Path) -> SQLiteStore:
+        return SQLiteStore(str(disk / "pool.db"), "clusters")
+
+    def test_a_full_disk_is_503_and_writing_goes_on_when_there_is_room(self, add, client, disk: Path) -> None:
+        add("cluster-01", "cluster-02")
+        with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(b"x" * 4096) == 4096:
+                pass
+        answer = take_until(client, 503)
+        assert answer.headers["CIMaster-Code"] == "store_unavailable"
+        assert "full" in answer.text
+        assert str(disk) in answer.text
+        assert "cluster-01" in client.get("/clusters").text
+        (disk / "filler").unlink()
+        assert take_until(client, 404).headers["CIMaster-Code"] == "no_vacant_cluster"
+
+    def test_a_start_on_a_read_only_file_says_so_and_mends_itself(self, settings, disk: Path) -> None:
+        SQLiteStore(str(disk / "pool.db"), "clusters").close()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        app = create_app(settings, SQLiteStore(str(disk / "pool.db"), "clusters"))
+        lifecycle = app.extensions["cimaster.lifecycle"]
+        lifecycle.start()
+        client = app.test_client()
+        until(lambda: client.get("/readyz").status_code == 200)
+        answer = take(client)
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "store_unavailable")
+        assert str(disk) in answer.text
+        assert str(disk) in client.get("/readyz").get_json()["store"]
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        assert take_until(client, 404).headers["CIMaster-Code"] == "no_such_cluster_kind"
+        lifecycle.stop()
+
+
+def take_until(client: FlaskClient, status: int):
+    """Take clusters until the answer has a status; the write-ahead log may have some room left at first."""
+    while (answer := take(client)).status_code != status:
+        pass
+    return answer
 
 
 def test_one_change_that_cannot_be_stored_fails_alone(add, client, service, store) -> None:

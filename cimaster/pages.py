@@ -1,5 +1,0 @@
-"""The dashboard."""
-
-from flask import Blueprint
-
-pages = Blueprint("pages", __name__)

@@ -1,0 +1,58 @@
+"""The three cookies: who somebody says they are, the newest commit their browser saw, a message for the next page."""
+
+from urllib.parse import quote, unquote
+
+from flask import Response, g, request
+
+from cimaster import parameters
+
+NAME, SEEN, TOLD = "cimaster_name", "cimaster_seen", "cimaster_told"
+_YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
+
+
+def name() -> str:
+    """Return who the visitor said to be; nothing if they did not, or if it is no name."""
+    try:
+        return parameters.person(request.cookies.get(NAME, ""))
+    except ValueError:
+        return ""
+
+
+def seen() -> int:
+    """Return the newest commit that the browser knows of, by cookie or by the tag of what it shows."""
+    return max(_commit(request.cookies.get(SEEN, "")), _commit(request.headers.get("HX-PTag", "").partition(".")[0]))
+
+
+def _commit(text: str) -> int:
+    try:
+        return parameters.commit(text)
+    except ValueError:
+        return 0
+
+
+def told() -> str:
+    """Return the message that the last form left for this page; it is told once."""
+    if "told" in g:
+        return ""
+    g.told = None
+    return unquote(request.cookies.get(TOLD, ""))[:1000]
+
+
+def remember(**values: object) -> None:
+    """Have the answer to this request set `name`, `seen` or `told`; None takes a cookie away."""
+    for key, value in values.items():
+        setattr(g, key, value)
+
+
+def written(response: Response) -> Response:
+    """Write the cookies that were to be remembered into an answer."""
+    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (TOLD, "told", _MINUTE)):
+        if key not in g:
+            continue
+        value = g.get(key)
+        if value is not None:
+            text = quote(str(value), safe="@")
+            response.set_cookie(cookie, text, lasts, httponly=True, samesite="Lax", secure=request.is_secure)
+        elif cookie in request.cookies:
+            response.delete_cookie(cookie, httponly=True, samesite="Lax", secure=request.is_secure)
+    return response

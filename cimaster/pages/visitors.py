@@ -1,0 +1,72 @@
+"""Who looks at a page, and at which state of the pool."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+
+from flask import g
+
+from cimaster import web
+from cimaster.errors import StoreTrouble
+from cimaster.pages import addresses, cookies
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.holding import same_person
+from cimaster.snapshots import Snapshot
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A person at a page; without a name until they gave one."""
+
+    name: str = ""
+    is_admin: bool = False
+
+    def holds(self, cluster: Cluster) -> bool:
+        """Say whether the cluster is this person's at the moment."""
+        return bool(self.name and cluster.hold and same_person(cluster.hold.by, self.name))
+
+
+def visitor() -> Visitor:
+    """Return who asks."""
+    name = cookies.name()
+    return Visitor(name, bool(name) and name in web.admins())
+
+
+def latest(at_least: int = 0) -> Snapshot:
+    """Return the state to show: never older than what the browser has seen, unless the store itself went back.
+
+    While the store is in trouble this is the last good state; StoreTrouble if there is none.
+    """
+    service = web.service()
+    seen = max(at_least, cookies.seen())
+    if service.repository.trouble:
+        return service.view()
+    try:
+        snapshot = service.view(seen)
+    except StoreTrouble:
+        return service.view()
+    if snapshot.commit < seen and "seen" not in g:
+        cookies.remember(seen=snapshot.commit)  # it was read afresh: the browser's number is of no use any more
+    return snapshot
+
+
+def warnings() -> list[str]:
+    """Say what is wrong with the store or the clock, for the strip on top of every page."""
+    repository = web.service().repository
+    found = [str(repository.trouble)] if repository.trouble else []
+    if not repository.clock_is_right:
+        found.append("our clock is more than 10 s off the store's: holds and leases do not end by themselves")
+    return found
+
+
+def tag(snapshot: Snapshot, *shown: object) -> str:
+    """Return the name of what a fragment shows: `<commit>.<hash>`, the same on all replicas."""
+    facts = (snapshot.version, addresses.build(), warnings(), visitor(), *shown)
+    digest = hashlib.blake2s(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{snapshot.commit}.{digest}"
+
+
+@functools.cache
+def element_id(reference: str) -> str:
+    """Return an id for HTML that stands for a cluster, whatever characters its name has."""
+    return "c-" + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).hexdigest()[:12]
