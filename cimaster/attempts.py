@@ -86,7 +86,7 @@ class Attempts:
         self.slot = SLOT_PREFIX + uuid.uuid4().hex[:12]
         self._where = where
         self._live: list[Attempt] = []
-        self._slot_in_use = False
+        self._slot_seen_in = ""  # uid of the object in which our slot was last seen
         self._others: dict[str, tuple[str, float]] = {}
 
     def __bool__(self) -> bool:
@@ -127,8 +127,9 @@ class Attempts:
         Settles the callers of the write that it shows, drops the writes that can never be applied any more, and
         returns what has to be undone because its caller was told that nobody knows.
         """
-        slot_lost = self._slot_in_use and self.slot not in stored.annotations
-        self._slot_in_use = self.slot in stored.annotations
+        has_slot = self.slot in stored.annotations
+        slot_lost = not has_slot and self._slot_seen_in == stored.uid  # in an object made anew, nothing can be applied
+        self._slot_seen_in = stored.uid if has_slot else ""
         applied_id = stored.annotations.get(self.slot, "").partition(" ")[0]
         live, self._live = self._live, []
         undo = [decision for attempt in live if attempt.id == applied_id for decision in self._applied(attempt)]

@@ -168,6 +168,7 @@ class Committer:
         annotations.setdefault(POOL_ANNOTATION, str(uuid.uuid4()))
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
         changed = base.object.replaced(codec.encode(pool), annotations)
+        self._snapshots.expect({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
         if time.monotonic() - decided < STALE and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 

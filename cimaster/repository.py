@@ -49,7 +49,6 @@ class ConfigMapRepository:
         self._committer = Committer(store, self._snapshots, metrics, clock)
         self._stop = threading.Event()
         self._tried = threading.Event()
-        self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._committer.run, name="committer", daemon=True),
             threading.Thread(target=self._watch, name="watcher", daemon=True),
@@ -143,8 +142,7 @@ class ConfigMapRepository:
 
     def wait_for_news(self, timeout: float) -> None:
         """Wait until the store changed, here or elsewhere, or `timeout` seconds are over."""
-        with self._changed:
-            self._changed.wait(timeout)
+        self._snapshots.wait(timeout)
 
     def _watch(self) -> None:
         while not self._stop.is_set():
@@ -163,13 +161,8 @@ class ConfigMapRepository:
         if self._snapshots.newest is None or self._snapshots.trouble:
             self._snapshots.read()
             self._tried.set()
-            self.wake_waiters()
-        change = self.store.wait_for_change(_WATCH)
-        self._snapshots.note_news(change)
-        if change:
-            self.wake_waiters()
+        self._snapshots.note_news(self.store.wait_for_change(_WATCH))
 
     def wake_waiters(self) -> None:
         """Let all that wait for news look again."""
-        with self._changed:
-            self._changed.notify_all()
+        self._snapshots.tell()

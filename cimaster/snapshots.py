@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cimaster.errors import StoreTrouble, StoreWentBack
@@ -54,7 +54,9 @@ class Snapshots:
         self._metrics = metrics
         self._current: Snapshot | None = None
         self._pool_id = ""
-        self._news = Change("", "")
+        self._news = Change("", {})
+        self._expected: Mapping[str, str] = {}
+        self._changed = threading.Condition()
         self._confirmed = 0.0
         self._versions: deque[str] = deque(maxlen=256)
         self._lock = threading.Lock()
@@ -125,10 +127,25 @@ class Snapshots:
             self.trouble = None
 
     def note_news(self, change: Change | None) -> None:
-        """Take what the watch says: a change, or nothing new."""
+        """Take what the watch says: a change, or nothing new. Our own write may be news before it is answered."""
         self._confirmed = time.monotonic()
-        if change:
+        if change and not (self._expected and self._expected.items() <= change.annotations.items()):
             self._news = change
+            self.tell()
+
+    def expect(self, annotations: Mapping[str, str]) -> None:
+        """Say by what annotations news of the write that is being sent can be known."""
+        self._expected = annotations
+
+    def wait(self, timeout: float) -> None:
+        """Wait until there is a new snapshot, or news of one; or until `tell`, or so many seconds."""
+        with self._changed:
+            self._changed.wait(timeout)
+
+    def tell(self) -> None:
+        """Let all that wait look again."""
+        with self._changed:
+            self._changed.notify_all()
 
     def _understood(self, stored: StoredObject) -> Pool:
         counted = stored.annotations.get(COMMIT_ANNOTATION, "")
@@ -174,3 +191,4 @@ class Snapshots:
         self._confirmed = snapshot.known
         self._versions.append(snapshot.version)
         self._pool_id = snapshot.object.annotations.get(POOL_ANNOTATION, self._pool_id)
+        self.tell()

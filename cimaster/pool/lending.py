@@ -92,18 +92,18 @@ def choose(pool: Pool, ask: Ask, now: datetime) -> Cluster:
         named = pool.find(ask.cluster)
         if ask.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
+    vacant = [cluster for cluster in pool.clusters if cluster.state == VACANT and ask.matches(cluster)]
+    if vacant:
+        return min(vacant, key=lambda cluster: cluster.vacant_since or _ALWAYS)
     matching = [cluster for cluster in pool.clusters if ask.matches(cluster)]
     if not matching:
         raise NoSuchClusterKind(
             f"there is no {ask.words()} in this pool, whatever its state; /clusters lists what is there"
         )
-    vacant = [cluster for cluster in matching if cluster.state == VACANT]
-    if not vacant:
-        why = wording.shortage(matching)
-        raise NoVacantCluster(
-            f"no {ask.words()} is vacant: {why}", retry_after=_ask_again(matching, now), counts=_counts(matching)
-        )
-    return min(vacant, key=lambda cluster: cluster.vacant_since or _ALWAYS)
+    why = wording.shortage(matching)
+    raise NoVacantCluster(
+        f"no {ask.words()} is vacant: {why}", retry_after=_ask_again(matching, now), counts=_counts(matching)
+    )
 
 
 def _not_vacant(cluster: Cluster) -> ClusterNotVacant:

@@ -18,7 +18,7 @@ from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
 from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
 from cimaster.settings import BadSetting, in_environment
-from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Change, Conflict, StoredObject
+from cimaster.stores.port import AnswerLost, Change, Conflict, StoredObject
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _CALL = urllib3.Timeout(connect=2, read=5)
@@ -159,8 +159,7 @@ def _events(response: urllib3.BaseHTTPResponse) -> Iterator[Change]:
             if event["type"] == "ERROR":
                 return
             metadata = {} if event["type"] == "DELETED" else event["object"]["metadata"]
-            commit = (metadata.get("annotations") or {}).get(COMMIT_ANNOTATION, "")
-            yield Change(metadata.get("resourceVersion", ""), commit)
+            yield Change(metadata.get("resourceVersion", ""), metadata.get("annotations") or {})
 
 
 def _reason(error: Exception) -> str:

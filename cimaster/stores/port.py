@@ -16,10 +16,10 @@ class AnswerLost(Exception):
 
 
 class Change(NamedTuple):
-    """News of the object: its version, and our commit counter (empty where somebody took it away)."""
+    """News of the object: its version (empty where it was deleted), and its annotations where the store tells them."""
 
     version: str
-    commit: str
+    annotations: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class StoredObject:
     def version(self) -> str:
         """The resourceVersion; versions are only ever compared for equality."""
         return str(self._metadata.get("resourceVersion", ""))
+
+    @property
+    def uid(self) -> str:
+        """What tells the object from another one of the same name, made after it was deleted."""
+        return str(self._metadata.get("uid", ""))
 
     @property
     def data(self) -> Mapping[str, str]:

@@ -121,7 +121,7 @@ class SQLiteStore:
             self._mine.pulse = (pulse, connection)
         except sqlite3.Error as error:
             raise self._trouble(error) from error
-        return Change(str(row[0]) if row else "", "")
+        return Change(str(row[0]) if row else "", {})
 
     def _trouble(self, error: sqlite3.Error) -> StoreTrouble:
         return StoreTrouble(f"{self.where}: {error}")
