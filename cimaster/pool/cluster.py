@@ -19,7 +19,10 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 class Cluster:
-    """An immutable record. `fields` is its parsed content; `text` its JSON, byte for byte as stored unless changed."""
+    """An immutable record. `fields` is its parsed content; `text` its JSON, byte for byte as stored unless changed.
+
+    `region`, `purpose` (with its default) and `osimage` are what jobs may ask for.
+    """
 
     def __init__(
         self, text: str, fields: Any, gap: str = "", edits: Mapping[str, Any] | None = None, twin: bool = False
@@ -32,6 +35,12 @@ class Cluster:
         self.fields: dict[str, Any] = record.speakable(fields, text)
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
+        # plain attributes, because every take looks at them in every record
+        self.region = self._say("region")
+        self.purpose = self._say("purpose") or DEFAULT_PURPOSE
+        self.osimage = self._say("osimage")
+        self._text: str | None = None if self._edits else text
+        self._size = 0
 
     @classmethod
     def new(cls, fields: dict[str, Any]) -> "Cluster":
@@ -48,15 +57,19 @@ class Cluster:
         name = self.fields.get("name")
         return name if isinstance(name, str) and name else None
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The record's JSON."""
-        return jsontext.edit_object(self._origin, self._edits) if self._edits else self._origin
+        if self._text is None:
+            self._text = jsontext.edit_object(self._origin, self._edits)
+        return self._text
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Bytes that the record takes in the stored object, the separator included."""
-        return len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
+        if not self._size:
+            self._size = len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
+        return self._size
 
     @cached_property
     def digest(self) -> str:
@@ -90,21 +103,6 @@ class Cluster:
     def _say(self, key: str) -> str:
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
-
-    @property
-    def region(self) -> str:
-        """Where the cluster is."""
-        return self._say("region")
-
-    @property
-    def purpose(self) -> str:
-        """What the cluster is for; records without one serve the default purpose."""
-        return self._say("purpose") or DEFAULT_PURPOSE
-
-    @property
-    def osimage(self) -> str:
-        """The image that its machines run, or nothing."""
-        return self._say("osimage")
 
     @property
     def note(self) -> str:

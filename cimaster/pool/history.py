@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from cimaster.pool import jsontext
@@ -15,23 +14,14 @@ class Entry:
     def __init__(self, fields: dict[str, Any], text: str | None = None) -> None:
         self.fields = fields
         self.cluster = str(fields.get("cluster", ""))
-        self._text = text
+        self.text = jsontext.dump(fields) if text is None else text
+        self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
 
     @classmethod
     def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
         """Describe a change; facts that are empty are left out."""
         given = {key: value for key, value in facts.items() if value}
         return cls({"commit": commit, "at": format_time(now), "cluster": cluster, "event": event, **given})
-
-    @cached_property
-    def text(self) -> str:
-        """The entry's JSON."""
-        return self._text if self._text is not None else jsontext.dump(self.fields)
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes that it takes in the stored object."""
-        return len(self.text.encode("utf-8", "surrogatepass")) + 2
 
     @property
     def at(self) -> datetime | None:
@@ -48,7 +38,8 @@ UNASKED = ("lease ended", "hold ended", "take undone")
 """The events that nobody asked for: no log line of a request tells of them."""
 
 History = tuple[Entry, ...]
-MOST_PER_CLUSTER, FEWEST_PER_CLUSTER, TYPICAL_ENTRY = 20, 2, 160
+MOST_PER_CLUSTER, FEWEST_PER_CLUSTER = 20, 8
+SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of it, so small pools stay small
 
 
 def parse(text: str) -> History:
@@ -60,8 +51,8 @@ def parse(text: str) -> History:
 
 
 def trimmed(history: History, budget: int, clusters: int) -> History:
-    """Return the newest entries that fit into `budget` bytes, with a fair share (2 to 20) for each cluster."""
-    share = budget // (TYPICAL_ENTRY * max(clusters, 1))
+    """Return the newest entries that fit into `budget` bytes, at most 8 to 20 for each cluster."""
+    share = SHARED_BUDGET // (TYPICAL_ENTRY * max(clusters, 1))
     most = min(MOST_PER_CLUSTER, max(FEWEST_PER_CLUSTER, share))
     seen: Counter[str] = Counter()
     kept: list[Entry] = []
