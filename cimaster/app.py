@@ -5,7 +5,6 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -36,7 +35,7 @@ from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from cimaster.stores.port import Store
-from cimaster.times import utc_now
+from cimaster.times import Clock
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _HEADERS = {
@@ -84,7 +83,7 @@ class Lifecycle:
         }
 
 
-def create_app(settings: Settings, store: Store | None = None, clock: Callable[[], datetime] = utc_now) -> Flask:
+def create_app(settings: Settings, store: Store | None = None, clock: Clock | None = None) -> Flask:
     """Build the application. Its threads rest until `app.extensions["cimaster.lifecycle"].start()`."""
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)

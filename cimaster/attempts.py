@@ -6,7 +6,6 @@ carried and our annotation lacks its id.
 """
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -156,9 +155,8 @@ class Attempts:
                 if error and not pending.sent:
                     pending.settle(error.again(), 0)
 
-    def other_writers(self, stored: StoredObject, within: float) -> int:
-        """Return how many other processes wrote in the last `within` seconds, as far as we saw."""
-        now = time.monotonic()
+    def other_writers(self, stored: StoredObject, now: float, within: float) -> int:
+        """Return how many other processes wrote in the last `within` seconds before `now` (monotonic)."""
         for key, text in stored.annotations.items():
             if key.startswith(SLOT_PREFIX) and key != self.slot and self._others.get(key, ("", 0.0))[0] != text:
                 self._others[key] = (text, now if key in self._others else float("-inf"))

@@ -8,10 +8,8 @@ import dataclasses
 import logging
 import random
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 
 from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, unknown
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
@@ -21,6 +19,7 @@ from cimaster.pool.history import UNASKED
 from cimaster.pool.state import Pool
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
+from cimaster.times import Clock
 from cimaster.trouble import WriteTrouble
 
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
@@ -32,8 +31,8 @@ _log = logging.getLogger(__name__)
 class Committer:
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
 
-    def __init__(self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Callable[[], datetime]) -> None:
-        self.write_trouble = WriteTrouble()
+    def __init__(self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock) -> None:
+        self.write_trouble = WriteTrouble(clock)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
         self._attempts = Attempts(store.where)
         self._lock = self._attempts.lock
@@ -102,7 +101,7 @@ class Committer:
         return bool(self._waiting or (self._must_read and self._attempts))
 
     def _batch(self) -> list[Pending]:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         with self._lock:
             for pending in self._waiting:
                 if now > pending.deadline:
@@ -128,7 +127,7 @@ class Committer:
     def _undo(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
             self._metrics.undone_takes.inc()
-            self.submit(Pending(decision, time.monotonic(), float("inf")))
+            self.submit(Pending(decision, self._clock.monotonic(), float("inf")))
 
     def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
         batch = [pending for pending in batch if not pending.settled]
@@ -160,7 +159,7 @@ class Committer:
             self._must_read = any(not pending.settled for pending, _ in results)
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
-        decided, now = time.monotonic(), self._clock()
+        decided, now = self._clock.monotonic(), self._clock()
         pool = codec.fitted(pool, now)
         pool = dataclasses.replace(pool, commit=base.commit + 1)
         attempt = Attempt(self._attempts.new_id(), base.version, pool.commit, results)
@@ -169,11 +168,11 @@ class Committer:
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
         changed = base.object.replaced(codec.encode(pool), annotations)
         self._snapshots.expect({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
-        if time.monotonic() - decided < STALE and self._attempts.announce(attempt):
+        if self._clock.monotonic() - decided < STALE and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 
     def _send(self, attempt: Attempt, changed: StoredObject, pool: Pool) -> None:
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         try:
             version = self._store.replace(changed)
         except Conflict:
@@ -188,7 +187,7 @@ class Committer:
             self._attempts.withdraw(attempt)
             self._write_failed(attempt, trouble)
         else:
-            self._written(attempt, Snapshot(pool, changed.at(version), begun, time.monotonic()))
+            self._written(attempt, Snapshot(pool, changed.at(version), begun, self._clock.monotonic()))
 
     def _written(self, attempt: Attempt, written: Snapshot) -> None:
         self._snapshots.put(written)
@@ -202,9 +201,9 @@ class Committer:
         for entry in entries:
             if entry.say("event") in UNASKED:
                 _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
-        others = self._attempts.other_writers(written.object, _OTHERS_WITHIN)
+        others = self._attempts.other_writers(written.object, written.known, _OTHERS_WITHIN)
         if others:
-            self._stop.wait(others * self._commit_seconds)
+            self._clock.rest(others * self._commit_seconds)
 
     def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
         """A store that was read and took no write twice running is not in a passing mood: say so at once."""
@@ -231,7 +230,7 @@ class Committer:
         """
         self._must_read = True
         self.write_trouble.read_failed()
-        now = time.monotonic()
+        now = self._clock.monotonic()
         hopeless = type(trouble) is not StoreTrouble or now - self._snapshots.trouble_since > OUTAGE_GRACE
         self._settle([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)
         self._rest_after_failure()
@@ -245,7 +244,7 @@ class Committer:
 
     def _rest_after_failure(self) -> None:
         self._failures += 1
-        time.sleep(self._pause())
+        self._clock.rest(self._pause())
 
     def _pause(self) -> float:
         longest: float = min(1.0, 0.05 * 2 ** min(self._failures, 5))

@@ -2,10 +2,8 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cimaster.attempts import Decision, Pending
 from cimaster.committer import OUTAGE_GRACE, Committer
@@ -14,7 +12,7 @@ from cimaster.metrics import Metrics
 from cimaster.pool.state import Answer, Rules
 from cimaster.snapshots import Snapshot, Snapshots
 from cimaster.stores.port import Store
-from cimaster.times import utc_now
+from cimaster.times import Clock
 
 _WATCH = 10.0  # seconds for which one watch is kept open
 _RETRY = 1.0  # seconds between looks at a store that is in trouble
@@ -39,12 +37,13 @@ class ConfigMapRepository:
         metrics: Metrics,
         *,
         deadline: timedelta = timedelta(seconds=20),
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock | None = None,
     ) -> None:
         self.store = store
+        clock = clock or Clock()
         self._clock = clock
         self._deadline = deadline.total_seconds()
-        self._snapshots = Snapshots(store, rules, metrics)
+        self._snapshots = Snapshots(store, rules, metrics, clock)
         self._metrics = metrics
         self._committer = Committer(store, self._snapshots, metrics, clock)
         self._stop = threading.Event()
@@ -79,9 +78,9 @@ class ConfigMapRepository:
         written after its caller was told that nobody knows. Raises the refusal of `decide`, or StoreTrouble.
         """
         trouble = self._snapshots.trouble
-        if trouble and time.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
+        if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
             raise trouble.again()  # at once: a long outage must not fill the threads that serve pages
-        now = time.monotonic()
+        now = self._clock.monotonic()
         pending = Pending(decide, now, now + self._deadline, fresh, undo)
         self._committer.submit(pending)
         if not pending.done.acquire(timeout=self._deadline + 0.5):

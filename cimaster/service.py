@@ -2,7 +2,6 @@
 
 import itertools
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from cimaster import pool as decide
@@ -16,17 +15,15 @@ from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.snapshots import Snapshot
-from cimaster.times import utc_now
+from cimaster.times import Clock
 
 
 class Service:
     """What CIMaster does. Every method raises a Refusal where it says no."""
 
-    def __init__(
-        self, repository: ConfigMapRepository, metrics: Metrics, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, repository: ConfigMapRepository, metrics: Metrics, clock: Clock | None = None) -> None:
         self.repository = repository
-        self.clock = clock
+        self.clock = clock or Clock()
         self._metrics = metrics
 
     def _once(self, request: Request | None, change: Decision, *, fresh: bool = False) -> Committed:

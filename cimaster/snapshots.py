@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from cimaster.metrics import Metrics
 from cimaster.pool.codec import CLUSTERS, decode
 from cimaster.pool.state import Pool, Rules
 from cimaster.stores.port import COMMIT_ANNOTATION, Change, Store, StoredObject
+from cimaster.times import Clock
 
 POOL_ANNOTATION = "cimaster/pool"
 _CLOCK_TOLERANCE = 10.0  # seconds
@@ -46,10 +46,11 @@ class Snapshot:
 class Snapshots:
     """Holds the newest snapshot; any thread may ask."""
 
-    def __init__(self, store: Store, rules: Rules, metrics: Metrics) -> None:
+    def __init__(self, store: Store, rules: Rules, metrics: Metrics, clock: Clock) -> None:
         self.trouble: StoreTrouble | None = None
         self.trouble_since = 0.0
         self._store = store
+        self._clock = clock
         self._rules = rules
         self._metrics = metrics
         self._current: Snapshot | None = None
@@ -70,7 +71,7 @@ class Snapshots:
 
     def current(self) -> Snapshot:
         """Return the newest snapshot, read anew if the watch told of something newer; StoreTrouble if there is none."""
-        rested = time.monotonic() - self._last_try > _BETWEEN_READS
+        rested = self._clock.monotonic() - self._last_try > _BETWEEN_READS
         if self.behind and rested and not self.trouble and self._reading.acquire(blocking=False):
             try:
                 self.read()
@@ -95,18 +96,18 @@ class Snapshots:
     @property
     def age(self) -> float:
         """Seconds since the store last confirmed that this is its newest state."""
-        return time.monotonic() - self._confirmed if self._confirmed else float("inf")
+        return self._clock.monotonic() - self._confirmed if self._confirmed else float("inf")
 
     def read(self, seen: Callable[[StoredObject], None] = lambda _: None) -> Snapshot:
         """Read the store and return what it has now; StoreTrouble says what is wrong with it.
 
         `seen` is called with the object also where its data turn out to be unusable.
         """
-        begun = self._last_try = time.monotonic()
+        begun = self._last_try = self._clock.monotonic()
         try:
             stored = self._store.read()
             seen(stored)
-            snapshot = Snapshot(self._understood(stored), stored, begun, time.monotonic())
+            snapshot = Snapshot(self._understood(stored), stored, begun, self._clock.monotonic())
         except StoreTrouble as trouble:
             self.note_trouble(trouble)
             raise
@@ -116,7 +117,7 @@ class Snapshots:
     def note_trouble(self, trouble: StoreTrouble) -> None:
         """Remember why the store cannot be used, until it can."""
         if self.trouble is None:
-            self.trouble_since = time.monotonic()
+            self.trouble_since = self._clock.monotonic()
             _log.warning("the store cannot be used: %s", trouble, extra={"code": trouble.code})
         self.trouble = trouble
 
@@ -128,7 +129,7 @@ class Snapshots:
 
     def note_news(self, change: Change | None) -> None:
         """Take what the watch says: a change, or nothing new. Our own write may be news before it is answered."""
-        self._confirmed = time.monotonic()
+        self._confirmed = self._clock.monotonic()
         if change and not (self._expected and self._expected.items() <= change.annotations.items()):
             self._news = change
             self.tell()

@@ -1,8 +1,7 @@
 """Writes that fail while reads succeed: a file that became read-only, a full disk, a right that was taken away."""
 
-import time
-
 from cimaster.errors import StoreTrouble
+from cimaster.times import Clock
 
 _NEWS_FOR = 30.0  # seconds after which a failed write is no news any more: the next one is tried anyway
 
@@ -10,7 +9,8 @@ _NEWS_FOR = 30.0  # seconds after which a failed write is no news any more: the 
 class WriteTrouble:
     """Tells a passing failure (tried again) from a lasting one (told to callers at once)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._running = 0
         self._last: StoreTrouble | None = None
         self._at = 0.0
@@ -18,14 +18,14 @@ class WriteTrouble:
     @property
     def current(self) -> StoreTrouble | None:
         """Why the store took no write lately; None if it did, or if nobody tried for a while."""
-        return self._last if time.monotonic() - self._at < _NEWS_FOR else None
+        return self._last if self._clock.monotonic() - self._at < _NEWS_FOR else None
 
     def failed(self, trouble: StoreTrouble) -> bool:
         """Take note of a write that failed; say whether it lasts: the second running, with a good read in between."""
         self._running += 1
         if self._running == 1:
             return False
-        self._last, self._at = trouble, time.monotonic()
+        self._last, self._at = trouble, self._clock.monotonic()
         return True
 
     def read_failed(self) -> None:

@@ -20,20 +20,20 @@ from cimaster.settings import Settings
 from cimaster.stores.kubernetes import KubernetesStore, api_client
 from cimaster.stores.port import Store
 from cimaster.stores.sqlite import SQLiteStore
-from cimaster.times import utc_now
+from cimaster.times import Clock
 from tests.kube.apiserver import ControlPlane
 
 ADMIN = "root"
 
 
-class Clock:
+class MovableClock(Clock):
     """The present, moved on by as much as a test says."""
 
     def __init__(self) -> None:
         self.moved = timedelta()
 
     def __call__(self) -> datetime:
-        return utc_now() + self.moved
+        return super().__call__() + self.moved
 
     def forward(self, **duration: float) -> None:
         """Move on, as `forward(hours=6)`."""
@@ -41,9 +41,9 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> MovableClock:
     """A clock that the application under test reads."""
-    return Clock()
+    return MovableClock()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,7 @@ _ports = itertools.count(20000)
 
 
 @pytest.fixture
-def app(settings: Settings, store: Store, clock: Clock) -> Iterator[Flask]:
+def app(settings: Settings, store: Store, clock: MovableClock) -> Iterator[Flask]:
     """The whole application with its threads running."""
     app = create_app(settings, store, clock)
     lifecycle = app.extensions["cimaster.lifecycle"]
