@@ -85,7 +85,7 @@ class Attempts:
         self.slot = SLOT_PREFIX + uuid.uuid4().hex[:12]
         self._where = where
         self._live: list[Attempt] = []
-        self._slot_seen_in = ""  # uid of the object in which our slot was last seen
+        self._slot_seen_in: str | None = None  # uid of the object in which our slot was last seen
         self._others: dict[str, tuple[str, float]] = {}
 
     def __bool__(self) -> bool:
@@ -128,7 +128,7 @@ class Attempts:
         """
         has_slot = self.slot in stored.annotations
         slot_lost = not has_slot and self._slot_seen_in == stored.uid  # in an object made anew, nothing can be applied
-        self._slot_seen_in = stored.uid if has_slot else ""
+        self._slot_seen_in = stored.uid if has_slot else None
         applied_id = stored.annotations.get(self.slot, "").partition(" ")[0]
         live, self._live = self._live, []
         undo = [decision for attempt in live if attempt.id == applied_id for decision in self._applied(attempt)]

@@ -31,10 +31,12 @@ _log = logging.getLogger(__name__)
 class Committer:
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
 
-    def __init__(self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None
+    ) -> None:
         self.write_trouble = WriteTrouble(clock)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
-        self._attempts = Attempts(store.where)
+        self._attempts = Attempts(store.where) if attempts is None else attempts
         self._lock = self._attempts.lock
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -76,7 +78,7 @@ class Committer:
             self._wake.wait(self._pause() if self._attempts else None)
             self._wake.clear()
             try:
-                while self._pass():
+                while self.one_pass():
                     pass
             except Exception as error:
                 _log.exception("a pass of the committer failed")
@@ -85,7 +87,7 @@ class Committer:
                     self._waiting, StoreTrouble(f"the service failed ({type(error).__name__}); its log says why")
                 )
 
-    def _pass(self) -> bool:
+    def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
         batch = self._batch()
         if not batch:

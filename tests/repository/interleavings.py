@@ -1,0 +1,232 @@
+"""Every order in which a few processes can reach the store, with every fault at every step.
+
+The real committers run as greenlets over one store that hands control back before each call. A schedule is the list of
+choices made there: which process goes on, and what becomes of its write. All schedules are run, one after the other.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from greenlet import getcurrent, greenlet
+from prometheus_client import CollectorRegistry
+
+from cimaster.attempts import Attempts, Decision, Pending
+from cimaster.committer import Committer
+from cimaster.errors import Refusal
+from cimaster.metrics import Metrics
+from cimaster.pool.state import Answer, Rules
+from cimaster.snapshots import Snapshots
+from cimaster.stores.port import AnswerLost, Conflict, StoredObject
+from cimaster.times import Clock
+
+FAULTS = ("applied", "lost before", "lost after", "conflict though applied", "late")
+_LONGEST_RUN = 60
+_METRICS = Metrics(CollectorRegistry())
+
+
+class StillClock(Clock):
+    """Time that passes only where a test lets it."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        self.passed += 0.001  # no two moments are the same
+        return self.passed
+
+    def rest(self, seconds: float) -> None:
+        self.passed += seconds
+
+
+class Cell:
+    """The stored object, shared by all processes, and the writes that are still on their way to it."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        records = [{"name": name, "status": "finished"} for name in names]
+        self.object = StoredObject(
+            {"metadata": {"resourceVersion": "1"}, "data": {"cluster.json": json.dumps(records)}}
+        )
+        self.late: list[StoredObject] = []
+
+    def apply(self, changed: StoredObject) -> bool:
+        """Write if the version is still the one that the write carries."""
+        if changed.version != self.object.version:
+            return False
+        self.object = changed.at(str(int(changed.version) + 1))
+        return True
+
+    def holders(self) -> dict[str, str]:
+        """Return the lease of each occupied cluster."""
+        records = json.loads(self.object.data["cluster.json"])
+        return {record["name"]: record["leaseId"] for record in records if record["status"] == "testing"}
+
+
+class SteppedStore:
+    """The store as one process sees it: before each call the schedule decides."""
+
+    where = "cell"
+    clock_skew = None
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    def read(self) -> StoredObject:
+        getcurrent().parent.switch("read")
+        return self._cell.object
+
+    def replace(self, changed: StoredObject) -> str:
+        fate = getcurrent().parent.switch("write")
+        if fate == "lost before":
+            raise AnswerLost(fate)
+        if fate == "late":
+            self._cell.late.append(changed)
+            raise AnswerLost(fate)
+        applied = self._cell.apply(changed)
+        if fate == "lost after":
+            raise AnswerLost(fate)
+        if not applied or fate == "conflict though applied":
+            raise Conflict(fate)
+        return self._cell.object.version
+
+
+@dataclass
+class Caller:
+    """One request: its decision, the process that serves it, and what it was told."""
+
+    name: str
+    decide: Decision
+    after: "Caller | None" = None
+    """Another request whose answer this one waits for before it begins."""
+    told: Answer | BaseException | None = None
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether what it waits for was answered."""
+        return self.after is None or self.after.told is not None
+
+
+@dataclass
+class Schedule:
+    """The choices of one run: those of the prefix, then always the first; with how many there were to choose from."""
+
+    prefix: list[int]
+    taken: list[tuple[int, int]] = field(default_factory=list)
+
+    def choose(self, options: int) -> int:
+        """Return which of so many options this run takes."""
+        at = len(self.taken)
+        choice = self.prefix[at] if at < len(self.prefix) else 0
+        self.taken.append((choice, options))
+        return choice
+
+    def next(self) -> "Schedule | None":
+        """Return the schedule that follows in depth-first order; None after the last."""
+        taken = list(self.taken)
+        while taken and taken[-1][0] + 1 >= taken[-1][1]:
+            taken.pop()
+        if not taken:
+            return None
+        return Schedule([choice for choice, _ in taken[:-1]] + [taken[-1][0] + 1])
+
+
+class Process:
+    """One replica: a committer with its own snapshots, driven step by step."""
+
+    def __init__(self, cell: Cell, kind: type[Committer], attempts: type[Attempts]) -> None:
+        self.clock, store = StillClock(), SteppedStore(cell)
+        self.snapshots = Snapshots(store, Rules(), _METRICS, self.clock)
+        self.committer = kind(store, self.snapshots, _METRICS, self.clock, attempts(store.where))
+
+    def serve(self, caller: Caller) -> None:
+        """Carry out one request; runs in a greenlet of its own."""
+        if not caller.may_begin:
+            getcurrent().parent.switch("idle")
+        pending = Pending(caller.decide, self.clock.monotonic(), self.clock.monotonic() + 1e6)
+        self.committer.submit(pending)
+        while not pending.settled:
+            self.committer.one_pass()
+        caller.told = pending.answer or pending.error
+
+
+@dataclass
+class Run:
+    """The end of one schedule."""
+
+    cell: Cell
+    callers: list[Caller]
+    trace: list[str]
+
+    def violation(self) -> str:
+        """Say what is wrong: a cluster told to two, told and not held, or held and told to nobody."""
+        granted = [(c.told.text, c.told.lease) for c in self.callers if isinstance(c.told, Answer) and c.told.lease]
+        told = dict(granted)
+        if len(told) != len(granted):
+            return f"one cluster was told to two: {granted}"
+        return "" if told == self.cell.holders() else f"told {told}, stored {self.cell.holders()}"
+
+
+def runs(
+    names: tuple[str, ...],
+    make_callers: Callable[[], list[Caller]],
+    *,
+    faults: int = 1,
+    committer: type[Committer] = Committer,
+    attempts: type[Attempts] = Attempts,
+    warm: bool = True,
+) -> Iterator[Run]:
+    """Run every schedule of the callers, each on a replica of its own, with up to so many faults in each."""
+    schedule: Schedule | None = Schedule([])
+    while schedule is not None:
+        yield _run(schedule, names, make_callers(), faults, committer, attempts, warm)
+        schedule = schedule.next()
+
+
+def _run(
+    schedule: Schedule, names: tuple[str, ...], callers: list[Caller], faults: int,
+    committer: type[Committer], attempts: type[Attempts], warm: bool,
+) -> Run:  # fmt: skip
+    cell, trace = Cell(names), []
+    processes = [Process(cell, committer, attempts) for _ in callers]
+    running: dict[greenlet, tuple[Caller, str]] = {}
+    for caller, process in zip(callers, processes, strict=True):
+        if warm:
+            _finish(greenlet(process.snapshots.read))
+        running[greenlet(process.serve)] = (caller, "start")
+    for lane, (caller, _) in list(running.items()):
+        _advance(running, lane, caller)
+    while running:
+        if len(trace) > _LONGEST_RUN:
+            raise AssertionError(f"nobody gets on: {trace}")
+        lanes = [lane for lane, (caller, at) in running.items() if at != "idle" or caller.may_begin]
+        lane = lanes[schedule.choose(len(lanes))]
+        caller, at = running[lane]
+        fate = FAULTS[schedule.choose(len(FAULTS))] if at == "write" and faults else FAULTS[0]
+        faults -= fate != FAULTS[0]
+        trace.append(f"{caller.name} {at} {fate}")
+        _advance(running, lane, fate)
+        if cell.late and running and schedule.choose(2):
+            trace.append(f"late write arrives: {cell.apply(cell.late.pop())}")
+    while cell.late:
+        trace.append(f"late write arrives at last: {cell.apply(cell.late.pop())}")
+    return Run(cell, callers, trace)
+
+
+def _finish(lane: greenlet) -> None:
+    lane.switch()
+    while not lane.dead:
+        lane.switch("applied")
+
+
+def _advance(running: dict[greenlet, tuple[Caller, str]], lane: greenlet, value: object) -> None:
+    caller, _ = running[lane]
+    at = lane.switch(value)
+    if lane.dead:
+        del running[lane]
+    else:
+        running[lane] = (caller, at)
+
+
+def refusal(caller: Caller) -> str:
+    """Return the code that a caller was refused with, or nothing."""
+    return caller.told.code if isinstance(caller.told, Refusal) else ""

@@ -1,0 +1,128 @@
+"""Two and three requests on replicas of their own, in every order, with a fault at every step.
+
+The mutations at the end take out, one by one, what makes the writes safe; the same search must find each.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+
+from cimaster import pool as decide
+from cimaster.attempts import Attempts, Decision
+from cimaster.committer import Committer
+from cimaster.pool import Answer, Ask, Finish, Pool
+from cimaster.stores.port import StoredObject
+from tests.repository.interleavings import Caller, Run, refusal, runs
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    """Each of thousands of runs loses answers on purpose."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def taking(name: str) -> Decision:
+    """Return a take whose lease is called like its caller."""
+    return lambda pool, now: decide.take(pool, now, Ask(job="e2e", build=name), name)
+
+
+def finishing(cluster: str, lease: str) -> Decision:
+    """Return a finish; its answer carries no lease, because its caller has none any more."""
+
+    def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+        pool, answer = decide.finish(pool, now, Finish(cluster, lease))
+        return pool, Answer(answer.text)
+
+    return change
+
+
+def two_takes() -> list[Caller]:
+    return [Caller("alice", taking("alice")), Caller("bob", taking("bob"))]
+
+
+def three_takes() -> list[Caller]:
+    return [*two_takes(), Caller("carol", taking("carol"))]
+
+
+def check(names: tuple[str, ...], make: Callable[[], list[Caller]], faults: int) -> int:
+    """Run all schedules; return how many there were."""
+    count = 0
+    for count, run in enumerate(runs(names, make, faults=faults), 1):  # noqa: B007
+        assert not run.violation(), (run.violation(), run.trace)
+    return count
+
+
+@pytest.mark.parametrize("names", [("c1",), ("c1", "c2"), ("c1", "c2", "c3")])
+def test_two_takes_with_two_faults_get_different_clusters_or_a_true_no(names: tuple[str, ...]) -> None:
+    assert check(names, two_takes, faults=2) > 500
+
+
+def test_three_takes_with_a_fault_get_different_clusters_or_a_true_no() -> None:
+    assert check(("c1", "c2"), three_takes, faults=1) > 1000
+
+
+def finish_then_take() -> list[Caller]:
+    """Bob asks after Alice was told that her cluster is given back: it must be there for him."""
+    taken = Caller("alice", taking("alice"))
+    finished = Caller("alice again", finishing("c1", "alice"), after=taken)
+    return [taken, finished, Caller("bob", taking("bob"), after=finished)]
+
+
+def lies(run: Run) -> str:
+    """Say whether Bob, who came after the cluster was given back, was told that there is none."""
+    finished_before = [caller for caller in run.callers if caller.name == "bob" and refusal(caller)]
+    holders = run.cell.holders()
+    return f"bob was refused, and {holders}" if finished_before or holders != {"c1": "bob"} else ""
+
+
+def test_what_was_given_back_is_there_for_whoever_asks_next() -> None:
+    count = 0
+    for count, run in enumerate(runs(("c1",), finish_then_take, faults=2), 1):  # noqa: B007
+        assert not lies(run), (lies(run), run.trace)
+    assert count > 50
+
+
+class NoSlot(Attempts):
+    """Does not look for its id in what it reads."""
+
+    def observe(self, stored: StoredObject) -> list[Decision]:
+        """Take every write for dead as soon as the version moved."""
+        annotations = {key: text for key, text in stored.annotations.items() if key != self.slot}
+        return super().observe(stored.replaced(stored.data, annotations))
+
+
+class HastyDeath(Attempts):
+    """Takes a write for dead although the version that it carries is still the newest."""
+
+    def observe(self, stored: StoredObject) -> list[Decision]:
+        """Forget what the read does not show."""
+        undo = super().observe(stored)
+        for attempt in list(self._live):
+            self.withdraw(attempt)
+        return undo
+
+
+class TrustingCommitter(Committer):
+    """Believes a refusal that was decided on whatever state it had."""
+
+    def _settle_without_write(self, results, base) -> None:
+        with self._lock:
+            for pending, result in results:
+                pending.settle(result, base.commit)
+            self._waiting = [pending for pending in self._waiting if not pending.settled]
+
+
+def test_the_search_finds_a_slot_that_is_not_looked_at() -> None:
+    assert any(run.violation() for run in runs(("c1", "c2"), two_takes, faults=1, attempts=NoSlot))
+
+
+def test_the_search_finds_a_refusal_that_nobody_checked() -> None:
+    assert any(lies(run) for run in runs(("c1",), finish_then_take, faults=0, committer=TrustingCommitter))
+
+
+def test_the_search_finds_a_write_taken_for_dead_too_early() -> None:
+    assert any(run.violation() for run in runs(("c1", "c2"), two_takes, faults=2, attempts=HastyDeath))
