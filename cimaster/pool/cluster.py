@@ -1,7 +1,6 @@
 """One cluster: a record of the stored array, what it means, and how it changes without losing what we do not know."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -21,25 +20,24 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 class Cluster:
     """An immutable record. `fields` is its parsed content; `text` its JSON, byte for byte as stored unless changed.
 
-    `region`, `purpose` (with its default) and `osimage` are what jobs may ask for.
+    `region`, `purpose` (with its default) and `osimage` are what jobs may ask for; `vacant_since` is None for
+    data of the first service.
     """
 
-    def __init__(
-        self, text: str, fields: Any, gap: str = "", edits: Mapping[str, Any] | None = None, twin: bool = False
-    ) -> None:
+    def __init__(self, text: str | jsontext.ObjectText, fields: Any, gap: str = "", twin: bool = False) -> None:
         self.gap = gap
         self.twin = twin
-        self._origin = text
-        self._edits = dict(edits or {})
+        self._text = text if isinstance(text, str) else None
+        self._object = None if isinstance(text, str) else text
         self.fault = record.fault(fields) or ("another record has the same name" if twin else "")
-        self.fields: dict[str, Any] = record.speakable(fields, text)
+        self.fields: dict[str, Any] = record.speakable(fields, text) if isinstance(text, str) else fields
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
         # plain attributes, because every take looks at them in every record
         self.region = self._say("region")
         self.purpose = self._say("purpose") or DEFAULT_PURPOSE
         self.osimage = self._say("osimage")
-        self._text: str | None = None if self._edits else text
+        self.vacant_since = parse_time(self.fields.get("vacantSince"))
         self._size = 0
 
     @classmethod
@@ -49,7 +47,7 @@ class Cluster:
 
     def as_twin(self, twin: bool) -> "Cluster":
         """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
-        return self if twin == self.twin else Cluster(self._origin, self.fields, self.gap, self._edits, twin)
+        return self if twin == self.twin else Cluster(self.text, self.fields, self.gap, twin)
 
     @property
     def name_as_written(self) -> str | None:
@@ -61,7 +59,7 @@ class Cluster:
     def text(self) -> str:
         """The record's JSON."""
         if self._text is None:
-            self._text = jsontext.edit_object(self._origin, self._edits)
+            self._text = str(self._object)
         return self._text
 
     @property
@@ -80,7 +78,7 @@ class Cluster:
         """Return JSON of the record as stored, with the state that it adds up to and `more` members."""
         told = {"state": self.state, "fault": self.fault or None, **more}
         if self.fields:
-            return jsontext.edit_object(self.text, told)
+            return str(self._taken_apart().edited(told))
         return jsontext.dump({"record": self.text, **told})
 
     def _state(self) -> str:
@@ -97,8 +95,12 @@ class Cluster:
         fields = {
             key: value for key, value in {**self.fields, **edits}.items() if key not in edits or value is not None
         }
-        changed = {key: value for key, value in edits.items() if value is not None or key in self.fields}
-        return Cluster(self._origin, fields, self.gap, {**self._edits, **changed})
+        return Cluster(self._taken_apart().edited(edits), fields, self.gap)
+
+    def _taken_apart(self) -> jsontext.ObjectText:
+        if self._object is None:
+            self._object = jsontext.ObjectText.parse(self.text)
+        return self._object
 
     def _say(self, key: str) -> str:
         value = self.fields.get(key)
@@ -133,11 +135,6 @@ class Cluster:
     def disabled_reason(self) -> str:
         """Why it was disabled."""
         return self._say("disabledReason") if self.disabled else ""
-
-    @property
-    def vacant_since(self) -> datetime | None:
-        """When it last became vacant; None for data of the first service."""
-        return parse_time(self.fields.get("vacantSince"))
 
     @property
     def last_job(self) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -13,6 +13,8 @@ def _refuse_constant(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_quote = json.encoder.encode_basestring
 
 
 class Item(NamedTuple):
@@ -37,7 +39,7 @@ class NotAnArray(ValueError):
 
 def dump(value: object) -> str:
     """Write a value compactly, characters outside ASCII as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _quote(value) if type(value) is str else _ENCODER.encode(value)
 
 
 def parse_array(text: str) -> Array:
@@ -81,52 +83,53 @@ def _skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-class _Member(NamedTuple):
+class Member(NamedTuple):
+    """One member of an object: the text between it and the one before, its key with the colon, its value."""
+
+    gap: str
     key: str
-    start: int
-    value_start: int
-    end: int
+    value: str
 
 
-def _members(text: str) -> list[_Member]:
-    members = []
-    at = _skip(text, _skip(text, 0) + 1)
-    while text[at] != "}":
-        key, key_end = _DECODER.raw_decode(text, at)
-        value_start = _skip(text, _skip(text, key_end) + 1)
-        _, end = _DECODER.raw_decode(text, value_start)
-        members.append(_Member(key, at, value_start, end))
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return members
+class ObjectText:
+    """The text of an object taken apart, so that members can be changed while all others keep their bytes."""
 
+    def __init__(self, head: str, members: dict[str, Member], tail: str) -> None:
+        self._head, self._members, self._tail = head, members, tail
 
-def edit_object(text: str, edits: dict[str, Any]) -> str:
-    """Return the object's text with some members changed, added, or (where the value is None) left out.
+    @classmethod
+    def parse(cls, text: str) -> "ObjectText":
+        """Take apart a text that is known to be a valid JSON object."""
+        at = _skip(text, _skip(text, 0) + 1)
+        head, gap_start, members = text[:at], at, dict[str, Member]()
+        while text[at] != "}":
+            key, key_end = _DECODER.raw_decode(text, at)
+            value_start = _skip(text, _skip(text, key_end) + 1)
+            _, end = _DECODER.raw_decode(text, value_start)
+            if key in members:  # of two with one key the last one counts; the other is kept where no edit finds it
+                members = {f"{key}\0{at}" if other == key else other: member for other, member in members.items()}
+            members[key] = Member(text[gap_start:at], text[at:value_start], text[value_start:end])
+            gap_start, at = end, _skip(text, end)
+            if text[at] == ",":
+                at = _skip(text, at + 1)
+        return cls(head, members, text[gap_start:])
 
-    `text` must be a valid JSON object. Members that are not named keep their bytes, their order and their spacing.
-    """
-    members = _members(text)
-    if not members:
-        return dump({key: value for key, value in edits.items() if value is not None})
-    gaps = [text[before.end : after.start] for before, after in pairwise(members)]
-    gap, colon = (gaps or [", "])[-1], _colon(text, members[0])
-    last = {member.key: index for index, member in enumerate(members)}  # of two with one key, the last one counts
-    parts: list[str] = []
-    for index, member in enumerate(members):
-        kept = text[member.start : member.end]
-        if member.key in edits and last[member.key] == index:
-            if edits[member.key] is None:
-                continue
-            kept = text[member.start : member.value_start] + dump(edits[member.key])
-        parts += [gaps[index - 1], kept] if parts else [kept]
-    for key, value in edits.items():
-        if value is not None and key not in last:
-            parts += [gap, dump(key) + colon + dump(value)] if parts else [dump(key) + colon + dump(value)]
-    return text[: members[0].start] + "".join(parts) + text[members[-1].end :]
+    def edited(self, edits: Mapping[str, Any]) -> "ObjectText":
+        """Return the object with some members changed, added at the end, or (where the value is None) left out."""
+        members = dict(self._members)
+        *_, model = members.values() or [Member(", ", '"":', "")]
+        colon = model.key[model.key.rindex('"') + 1 :]
+        for key, value in edits.items():
+            if value is None:
+                members.pop(key, None)
+            elif key in members:
+                members[key] = members[key]._replace(value=dump(value))
+            else:
+                members[key] = Member(model.gap or ", ", dump(key) + colon, dump(value))
+        return ObjectText(self._head, members, self._tail)
 
-
-def _colon(text: str, member: _Member) -> str:
-    _, key_end = _DECODER.raw_decode(text, member.start)
-    return text[key_end : member.value_start]
+    def __str__(self) -> str:
+        texts = [member.gap + member.key + member.value for member in self._members.values()]
+        if texts:
+            texts[0] = texts[0][len(next(iter(self._members.values())).gap) :]
+        return f"{self._head}{''.join(texts)}{self._tail}"

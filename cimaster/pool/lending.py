@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cimaster.errors import (
     ClusterNotVacant,
@@ -19,7 +19,6 @@ from cimaster.pool.repeats import Request, earlier_take
 from cimaster.pool.state import Answer, Pool, end_lease
 from cimaster.times import format_duration, format_end, format_time
 
-_ALWAYS = datetime.min.replace(tzinfo=UTC)
 _ASK_AGAIN = timedelta(seconds=15), timedelta(seconds=60)
 
 
@@ -92,9 +91,9 @@ def choose(pool: Pool, ask: Ask, now: datetime) -> Cluster:
         named = pool.find(ask.cluster)
         if ask.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
-    vacant = [cluster for cluster in pool.clusters if cluster.state == VACANT and ask.matches(cluster)]
+    vacant = next((cluster for cluster in pool.vacant if ask.matches(cluster)), None)
     if vacant:
-        return min(vacant, key=lambda cluster: cluster.vacant_since or _ALWAYS)
+        return vacant
     matching = [cluster for cluster in pool.clusters if ask.matches(cluster)]
     if not matching:
         raise NoSuchClusterKind(

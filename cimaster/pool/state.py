@@ -1,5 +1,6 @@
 """The pool: all clusters, their recent history and the requests that are over, as one immutable value."""
 
+import bisect
 import dataclasses
 import difflib
 import itertools
@@ -12,7 +13,7 @@ from functools import cached_property
 
 from cimaster.errors import ClusterBroken, UnknownCluster
 from cimaster.pool import jsontext
-from cimaster.pool.cluster import BROKEN, STATES, Cluster
+from cimaster.pool.cluster import BROKEN, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.history import Entry, History
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
 
@@ -69,6 +70,7 @@ class Pool:
     head: str = "["
     tail: str = "]"
     places: Mapping[str, int] = field(default_factory=dict)
+    vacant: tuple[Cluster, ...] = ()  # those that may be lent, longest vacant first
     due: datetime | None = None  # nothing is due before; a change may leave it earlier than need be
 
     @property
@@ -129,10 +131,18 @@ class Pool:
             at = self.places[old.name]
             clusters = (*self.clusters[:at], new, *self.clusters[at + 1 :])
             due = min((end for end in (self.due, new.due) if end), default=None)
-            return dataclasses.replace(self, clusters=clusters, history=history, due=due)
+            vacant = self._vacant_with(old, new) if VACANT in (old.state, new.state) else self.vacant
+            return dataclasses.replace(self, clusters=clusters, history=history, due=due, vacant=vacant)
         if new is not None:
             return self.with_clusters((*self.clusters, new), history)
         return self.with_clusters(tuple(cluster for cluster in self.clusters if cluster is not old), history)
+
+    def _vacant_with(self, old: Cluster, new: Cluster) -> tuple[Cluster, ...]:
+        """Return the vacant clusters after a change; the order of the list decides between equals."""
+        vacant = [cluster for cluster in self.vacant if cluster is not old]
+        if new.state == VACANT:
+            bisect.insort(vacant, new, key=lambda cluster: (_idle_since(cluster), self.places[cluster.name]))
+        return tuple(vacant)
 
     def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
         """Return the pool with other records; two with one name are both broken."""
@@ -144,6 +154,7 @@ class Pool:
             history=history,
             places={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
             due=min((cluster.due for cluster in clusters if cluster.due), default=None),
+            vacant=tuple(sorted((c for c in clusters if c.state == VACANT), key=_idle_since)),
         )
 
     def settled(self, now: datetime) -> "Pool":
@@ -163,6 +174,10 @@ class Pool:
     def remember(self, request: Remembered) -> "Pool":
         """Return the pool with a request that was carried out."""
         return dataclasses.replace(self, requests={**self.requests, request.id: request})
+
+
+def _idle_since(cluster: Cluster) -> datetime:
+    return cluster.vacant_since or EARLIEST
 
 
 def _settle_one(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
