@@ -37,7 +37,7 @@ def _route(endpoint: Endpoint) -> Callable[[View], View]:
 
 def _read(endpoint: Endpoint) -> Given:
     try:
-        given = inputs.read(endpoint, inputs.sent(), web.settings().ignored_parameters)
+        given = inputs.read(endpoint, inputs.sent(endpoint), web.settings().ignored_parameters)
     except UnknownParameter:
         web.service().count_unknown(endpoint.name)
         raise
@@ -182,7 +182,8 @@ def clusters(given: Given) -> Response:
 def one_cluster(name: str) -> Response:
     """Show one cluster."""
     g.endpoint = endpoints.ONE_CLUSTER
-    inputs.read(endpoints.ONE_CLUSTER, inputs.sent())
+    inputs.read(endpoints.ONE_CLUSTER, inputs.sent(endpoints.ONE_CLUSTER))
+    inputs.check(endpoints.CLUSTER, name)
     snapshot = web.service().view_now()
     cluster = snapshot.pool.find_any(name)
     if web.wants_json():

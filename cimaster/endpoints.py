@@ -83,7 +83,8 @@ HOLDCLUSTER = _verb(
 RELEASECLUSTER = _verb("/releasecluster", "end a hold", "holder or admin", CLUSTER, NAME, REASON)
 ADDCLUSTER = _verb(
     "/addcluster", "add a cluster to the pool", "admin",
-    replace(CLUSTER, read=form.new_cluster), REGION.needed(), NAME, PURPOSE, OSIMAGE, LABEL, NOTE,
+    replace(CLUSTER, read=form.new_cluster, meaning="name of the new cluster"), REGION.needed(), NAME,
+    PURPOSE, OSIMAGE, LABEL, NOTE,
 )  # fmt: skip
 UPDATECLUSTER = _verb(
     "/updatecluster", "change what is known of a cluster", "admin", CLUSTER, NAME, REGION, PURPOSE, OSIMAGE, LABEL, NOTE
@@ -99,7 +100,7 @@ CLUSTERS = Endpoint(
     (
         Parameter("state", form.state, "only clusters in this state"), PURPOSE, REGION, LABEL,
         Parameter("holder", form.person, "only what this person holds, or triggered the job of"),
-        Parameter("q", form.plain, "words to find in names, people, jobs, notes and reasons"),
+        Parameter("q", form.plain, "words to find in names, people, jobs, labels, notes and reasons"),
         Parameter("after", form.commit, "not older than this commit (`CIMaster-Commit` of an answer)"),
     ),
 )  # fmt: skip

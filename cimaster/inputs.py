@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
@@ -84,6 +85,11 @@ def _echo(text: str) -> str:
     return ascii(text) if len(text) <= _ECHO else f"{text[:40]!a}... ({len(text)} characters)"
 
 
+def check(parameter: Parameter, text: str) -> None:
+    """Refuse a text that the parameter cannot have, where it came in the path."""
+    _read_one(parameter, text)
+
+
 def only_with(name: str, other: str) -> BadParameter:
     """Return the refusal of a parameter that has a meaning only beside another."""
     return BadParameter(f"{name} goes only with {other}: leave it out", parameter=name)
@@ -105,23 +111,38 @@ def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, s
     return Request(request_id, digest, endpoint.name)
 
 
-def sent() -> "MultiDict[str, str]":
-    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read."""
+def sent(endpoint: Endpoint) -> "MultiDict[str, str]":
+    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read.
+
+    The header Idempotency-Key counts as request_id where the endpoint has one.
+    """
     everything: MultiDict[str, str] = MultiDict()
+    _check_utf8(request.query_string)
     everything.update(request.args)
     if request.method == "POST":
         everything.update(_json_body() if request.mimetype == "application/json" else _form())
     key = request.headers.get("Idempotency-Key")
-    if key is not None and key not in everything.getlist(REQUEST_ID.name):
+    if endpoint.changes and key is not None and key not in everything.getlist(REQUEST_ID.name):
         everything.add(REQUEST_ID.name, key)
     return everything
 
 
+def _check_utf8(encoded: bytes) -> None:
+    """Refuse escapes that are not UTF-8: Flask would keep them as they are written, as a value that nobody meant."""
+    for pair in encoded.split(b"&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_ECHO]
+            raise BadParameter(f"{name!a} is not UTF-8: encode it as UTF-8, then as %XX", parameter=name) from None
+
+
 def _form() -> "MultiDict[str, str]":
-    if request.content_length and request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        raise BadBody(
-            f"a body of type {request.mimetype[:60] or 'unknown'} cannot be read: send a form, or application/json"
-        )
+    kind = request.mimetype
+    if kind == "application/x-www-form-urlencoded":
+        _check_utf8(request.get_data())
+    elif kind != "multipart/form-data" and request.get_data():
+        raise BadBody(f"a body of type {kind[:60] or 'unknown'} cannot be read: send a form, or application/json")
     if request.files:
         raise BadBody(f"{next(iter(request.files))[:60]!r} is a file: send parameters as text")
     return request.form
@@ -129,19 +150,25 @@ def _form() -> "MultiDict[str, str]":
 
 def _json_body() -> "MultiDict[str, str]":
     try:
-        body = json.loads(request.get_data() or b"{}")
+        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
     except (ValueError, RecursionError) as error:
         raise BadBody(f"the body is not valid JSON: {str(error)[:120]}") from None
-    if not isinstance(body, dict):
+    if not isinstance(body, MultiDict):
         raise BadBody('the body must be a JSON object of parameters, such as {"cluster": "cluster-05"}')
-    return MultiDict((key, text) for key, value in body.items() for text in _texts(key, value))
+    return MultiDict((key, text) for key, value in body.items(multi=True) for text in _texts(key, value))
 
 
 def _texts(key: str, value: object) -> Iterable[str]:
+    """Yield a JSON value as the texts that a form would send; what is no text is named by its kind."""
+    if value == []:
+        raise _bad(key, "an empty list", "at least one text; or leave it out")
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, bool):
             yield "true" if one else "false"
         elif isinstance(one, str | int):
             yield str(one)
+        elif isinstance(one, float) and one.is_integer():
+            yield str(int(one))
         else:
-            raise _bad(key, json.dumps(one), "a text, a whole number, true or false")
+            kind = {MultiDict: "an object", list: "a list in a list", type(None): "null"}.get(type(one)) or str(one)
+            raise _bad(key, kind, "a text, a whole number, true or false")

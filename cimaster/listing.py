@@ -1,5 +1,6 @@
 """Lists as text: one aligned line for each cluster or change, for people who curl."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from cimaster.pool import wording
@@ -7,8 +8,12 @@ from cimaster.pool.cluster import Cluster
 from cimaster.pool.history import Entry
 from cimaster.pool.state import Pool
 
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return one line per row; data written by hand may hold line breaks, which a line must not."""
+    rows = [[_BREAKS.sub("?", cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "".join(f"{line}\n" for line in lines)

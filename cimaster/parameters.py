@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from cimaster.pool.cluster import STATES
 from cimaster.times import parse_duration, parse_time
 
-_CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+_CLUSTER = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,99}")
 _JOB = re.compile(r"[!-~]([ -~]{0,251}[!-~])?")
@@ -17,6 +17,7 @@ _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _LONGEST_TEXT = 500
 _SHORTEST_LEASE, _LONGEST_LEASE = timedelta(minutes=1), timedelta(days=7)
+_FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
 _UNSEEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MISLEADING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\ufeff\ufffd")
 
@@ -28,7 +29,9 @@ def _matching(pattern: re.Pattern[str], text: str, expected: str) -> str:
 
 
 def new_cluster(text: str) -> str:
-    """Read the name of a cluster to add."""
+    """Read the name of a cluster to add; `any` is how a hold asks for whichever is vacant."""
+    if text == "any":
+        raise ValueError("another name than 'any', which means whichever is vacant")
     return _matching(_CLUSTER, text, "a name of 1 to 63 lower case letters, digits, '-' and '.', such as cluster-05")
 
 
@@ -84,9 +87,9 @@ def plain(text: str, longest: int = _LONGEST_TEXT) -> str:
 def duration(text: str) -> timedelta:
     """Read a duration."""
     read = parse_duration(text)
-    if read is None or read > timedelta(days=365):
+    if read is None:
         raise ValueError("a duration such as 90s, 30m, 6h or 2d")
-    return read
+    return min(read, _FOREVER)
 
 
 def lease_time(text: str) -> timedelta:
@@ -136,6 +139,6 @@ def commit(text: str) -> int:
 
 def limit(text: str) -> int:
     """Read how many entries to list."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1000):
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1000):
         raise ValueError("a number from 1 to 1000")
     return int(text)

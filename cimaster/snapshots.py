@@ -79,9 +79,9 @@ class Snapshots:
                 _log.debug("serving the last good state: %s", trouble)
             finally:
                 self._reading.release()
-        if self._current is None:
-            raise self.trouble.again() if self.trouble else StoreTrouble(f"{self._store.where} was not read yet")
-        return self._current
+        if self._current is None and self.trouble:
+            raise self.trouble.again()
+        return self._current or self.read()
 
     @property
     def behind(self) -> bool:

@@ -75,11 +75,18 @@ def check_origin() -> None:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if origin in settings().trusted_origins or (site is None and origin is None):
         return
-    if site in ("same-origin", "none") if site is not None else urlsplit(origin or "").netloc == request.host:
+    if site in ("same-origin", "none") if site is not None else _host_of(origin or "") == request.host:
         return
     raise errors.CrossOrigin(
         "a page of another site may not send changes here; an operator can allow it with CIMASTER_TRUSTED_ORIGINS"
     )
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def from_browser() -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull
 from cimaster.pool import wording
 from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
-from cimaster.pool.state import Answer, Pool
+from cimaster.pool.state import Answer, Pool, take_over
 from cimaster.times import format_time
 
 RECORDS_LIMIT = 900_000  # bytes: what is left of the API server's 1 MiB is for leases, history and other keys
@@ -121,7 +121,7 @@ def delete(
             )  # fmt: skip
         if not reason:
             raise MissingParameter("reason is required with force: whose work ends is told why", parameter="reason")
-    pool = pool.changed(cluster, None, "deleted", now, by, reason=reason)
+    pool = take_over(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
     what = f"broken record {reference}" if cluster.state == BROKEN else f"cluster {cluster.name}"
     return pool, Answer(f"{what} is deleted")
 

@@ -94,25 +94,29 @@ class Member(NamedTuple):
 class ObjectText:
     """The text of an object taken apart, so that members can be changed while all others keep their bytes."""
 
-    def __init__(self, head: str, members: dict[str, Member], tail: str) -> None:
-        self._head, self._members, self._tail = head, members, tail
+    def __init__(
+        self, head: str, members: dict[str, Member], tail: str, doubles: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._head, self._members, self._tail, self._doubles = head, members, tail, doubles
 
     @classmethod
     def parse(cls, text: str) -> "ObjectText":
         """Take apart a text that is known to be a valid JSON object."""
         at = _skip(text, _skip(text, 0) + 1)
-        head, gap_start, members = text[:at], at, dict[str, Member]()
+        head, gap_start, members, doubles = text[:at], at, dict[str, Member](), dict[str, tuple[str, ...]]()
         while text[at] != "}":
             key, key_end = _DECODER.raw_decode(text, at)
             value_start = _skip(text, _skip(text, key_end) + 1)
             _, end = _DECODER.raw_decode(text, value_start)
             if key in members:  # of two with one key the last one counts; the other is kept where no edit finds it
-                members = {f"{key}\0{at}" if other == key else other: member for other, member in members.items()}
+                double = f"{key}\0{at}"
+                doubles[key] = (*doubles.get(key, ()), double)
+                members = {double if other == key else other: member for other, member in members.items()}
             members[key] = Member(text[gap_start:at], text[at:value_start], text[value_start:end])
             gap_start, at = end, _skip(text, end)
             if text[at] == ",":
                 at = _skip(text, at + 1)
-        return cls(head, members, text[gap_start:])
+        return cls(head, members, text[gap_start:], doubles)
 
     def edited(self, edits: Mapping[str, Any]) -> "ObjectText":
         """Return the object with some members changed, added at the end, or (where the value is None) left out."""
@@ -122,11 +126,13 @@ class ObjectText:
         for key, value in edits.items():
             if value is None:
                 members.pop(key, None)
+                for double in self._doubles.get(key, ()):
+                    members.pop(double, None)
             elif key in members:
                 members[key] = members[key]._replace(value=dump(value))
             else:
                 members[key] = Member(model.gap or ", ", dump(key) + colon, dump(value))
-        return ObjectText(self._head, members, self._tail)
+        return ObjectText(self._head, members, self._tail, self._doubles)
 
     def __str__(self) -> str:
         texts = [member.gap + member.key + member.value for member in self._members.values()]

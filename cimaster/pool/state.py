@@ -16,6 +16,7 @@ from cimaster.pool import jsontext
 from cimaster.pool.cluster import BROKEN, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.history import Entry, History
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
+from cimaster.times import format_time
 
 _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
 
@@ -147,6 +148,7 @@ class Pool:
     def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
         """Return the pool with other records; two with one name are both broken."""
         seen = Counter(cluster.name_as_written for cluster in clusters)
+        seen[None] = 0
         clusters = tuple(cluster.as_twin(seen[cluster.name_as_written] > 1) for cluster in clusters)
         return dataclasses.replace(
             self,
@@ -198,7 +200,13 @@ def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime,
     assert lease is not None
     ended = lease_ended(cluster, how, now, pool.rules.hold)
     pool = pool.changed(cluster, ended, event, now, lease.by, job=lease.job, build=lease.build, **facts)
-    if not lease.request:
+    return take_over(pool, cluster, now)
+
+
+def take_over(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
+    """Return the pool with the request of a cluster's lease remembered as over, where the taker sent one."""
+    lease = cluster.lease
+    if lease is None or not lease.request:
         return pool
-    at = pool.history[-1].say("at")
-    return pool.remember(Remembered(lease.request, lease.request_hash, "getvacant", at, cluster.name))
+    request = Remembered(lease.request, lease.request_hash, "getvacant", format_time(now), cluster.name)
+    return pool.remember(request)

@@ -1,0 +1,64 @@
+"""Taking a cluster out of lending: it drains, and it says why."""
+
+from flask.testing import FlaskClient
+
+JSON = {"Accept": "application/json"}
+
+
+def disable(client: FlaskClient, **more: object):
+    """Disable cluster-01 as the admin does."""
+    return client.get("/disablecluster", query_string={"cluster": "cluster-01", "name": "root", **more})
+
+
+def record(client: FlaskClient) -> dict:
+    """Return what everybody sees of cluster-01."""
+    return client.get("/clusters/cluster-01", headers=JSON).get_json()
+
+
+def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = disable(client, reason="waits for a new switch")
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is disabled\n")
+    shown = record(client)
+    assert (shown["state"], shown["disabledBy"]) == ("disabled", "root")
+    assert client.get("/getvacant?build=1&job=a").headers["CIMaster-Code"] == "no_vacant_cluster"
+    assert "disabled by root: waits for a new switch" in client.get("/clusters").text
+
+
+def test_the_running_job_finishes_and_nobody_gets_the_cluster_afterwards(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=124&job=e2e")
+    assert "e2e #124 still has it and finishes in peace" in disable(client).text
+    assert record(client)["state"] == "occupied"
+    assert "it is now disabled by root" in client.get("/finishtest?cluster=cluster-01&job=e2e&build=124").text
+    assert record(client)["state"] == "disabled"
+    assert client.get("/getvacant?build=1&job=a").headers["CIMaster-Code"] == "no_vacant_cluster"
+
+
+def test_disabling_it_again_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    disable(client, reason="a")
+    again = disable(client, reason="a")
+    assert (again.status_code, again.text) == (200, "cluster cluster-01 was disabled already\n")
+    assert disable(client, reason="b").text == "cluster cluster-01 is disabled\n"
+    assert record(client)["disabledReason"] == "b"
+
+
+def test_everybody_else_is_not_authorized(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = disable(client, name="alice")
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "not_authorized")
+    assert record(client)["state"] == "vacant"
+
+
+def test_an_unknown_cluster_is_not_found(client: FlaskClient) -> None:
+    assert disable(client).headers["CIMaster-Code"] == "unknown_cluster"
+
+
+def test_the_same_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    first = disable(client, request_id="r-1")
+    client.get("/enablecluster?cluster=cluster-01&name=root")
+    again = disable(client, request_id="r-1")
+    assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
+    assert record(client)["state"] == "vacant"

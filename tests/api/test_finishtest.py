@@ -1,0 +1,161 @@
+"""Giving a cluster back: early, late, twice, and never in the place of somebody else."""
+
+import pytest
+from flask.testing import FlaskClient
+
+JSON = {"Accept": "application/json"}
+
+
+def take(client: FlaskClient, build: object = 1, **more: object):
+    """Ask for a cluster as a job does."""
+    return client.get("/getvacant", query_string={"build": build, "job": "e2e-test", **more})
+
+
+def finish(client: FlaskClient, **said: object):
+    """Give cluster-01 back."""
+    return client.get("/finishtest", query_string={"cluster": "cluster-01", **said})
+
+
+def state(client: FlaskClient, name: str = "cluster-01") -> str:
+    """Return the state that everybody sees."""
+    return client.get(f"/clusters/{name}", headers=JSON).get_json()["state"]
+
+
+def refusal(answer) -> tuple[int, str]:
+    """Return what programs look at in a refusal."""
+    return answer.status_code, answer.headers["CIMaster-Code"]
+
+
+def test_a_job_gives_its_cluster_back_by_job_and_build(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    lease = take(client, 123).headers["CIMaster-Lease"]
+    answer = finish(client, job="e2e-test", build="123")
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is finished\n")
+    assert answer.headers["CIMaster-Lease"] == lease
+    assert state(client) == "vacant"
+
+
+def test_a_job_gives_its_cluster_back_by_lease(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    lease = take(client).headers["CIMaster-Lease"]
+    assert finish(client, lease=lease).status_code == 200
+    assert state(client) == "vacant"
+
+
+def test_an_old_script_gives_a_cluster_back_by_its_name_alone(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    take(client)
+    assert finish(client).text == "cluster cluster-01 is finished\n"
+    assert state(client) == "vacant"
+
+
+def test_json_tells_the_record_as_it_is_now(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    take(client, 9, name="Alice")
+    got = client.get("/finishtest?cluster=cluster-01&build=9", headers=JSON).get_json()
+    assert (got["state"], got["status"], got["lastBuild"]) == ("vacant", "finished", "9")
+    assert got["message"] == "cluster cluster-01 is finished"
+    assert "leaseId" not in got
+    assert got["vacantSince"]
+
+
+@pytest.mark.parametrize("how", ["lease", "job and build", "neither"])
+def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add, how: str) -> None:
+    add("cluster-01")
+    lease = take(client).headers["CIMaster-Lease"]
+    said = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}, "neither": {}}[how]
+    assert finish(client, **said).status_code == 200
+    again = finish(client, **said)
+    assert again.status_code == 200
+    assert "already finished" in again.text
+
+
+@pytest.mark.parametrize("how", ["lease", "job and build"])
+def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add, how: str) -> None:
+    add("cluster-01")
+    lease = take(client, 1).headers["CIMaster-Lease"]
+    said = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}}[how]
+    finish(client, **said)
+    take(client, 2)
+    late = finish(client, **said)
+    assert late.status_code == 200
+    assert "already finished" in late.text
+    assert state(client) == "occupied"
+
+
+def test_a_finish_of_a_lease_whose_time_ran_out_is_told_so(client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    lease = take(client, 1, ttl="10m").headers["CIMaster-Lease"]
+    clock.forward(minutes=11)
+    assert refusal(finish(client, lease=lease)) == (410, "lease_over")
+    take(client, 2)
+    answer = finish(client, job="e2e-test", build=1)
+    assert refusal(answer) == (410, "lease_over")
+    assert "its time ran out" in answer.text
+    assert "e2e-test #2" in answer.text
+    assert state(client) == "occupied"
+
+
+def test_a_job_that_has_no_lease_there_is_told_who_has_one(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    take(client, 1, name="Alice")
+    for said in ({"job": "other"}, {"build": 2}, {"job": "e2e-test", "build": 3}, {"lease": "a" * 32}):
+        answer = finish(client, **said)
+        assert refusal(answer) == (409, "not_current")
+        assert "occupied by e2e-test #1 for Alice" in answer.text
+    assert state(client) == "occupied"
+
+
+def test_a_finish_of_a_cluster_that_was_never_taken_is_not_current(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    assert refusal(finish(client, job="e2e-test", build=1)) == (409, "not_current")
+    assert finish(client).status_code == 200
+
+
+def test_two_shards_of_one_build_must_send_their_lease(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    take(client, 7)
+    finish(client, job="e2e-test", build=7)
+    lease = take(client, 7).headers["CIMaster-Lease"]
+    answer = finish(client, job="e2e-test", build=7)
+    assert refusal(answer) == (409, "lease_needed")
+    assert "send lease" in answer.text
+    assert state(client) == "occupied"
+    assert finish(client, lease=lease).text == "cluster cluster-01 is finished\n"
+
+
+def test_the_last_three_leases_are_remembered(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    for build in (1, 2, 3, 4):
+        take(client, build)
+        finish(client, build=build)
+    take(client, 5)
+    assert [finish(client, build=build).status_code for build in (4, 3, 2)] == [200, 200, 200]
+    assert refusal(finish(client, build=1)) == (409, "not_current")
+
+
+def test_the_same_finish_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    take(client, 1)
+    first = finish(client, request_id="r-1")
+    take(client, 2)
+    again = finish(client, request_id="r-1")
+    assert (again.status_code, again.text) == (200, first.text)
+    assert again.headers["CIMaster-Repeated"] == "true"
+    assert state(client) == "occupied"
+
+
+def test_finish_of_a_cluster_that_is_also_held_says_who_has_it_now(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    take(client, 1)
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    assert "it is now held by alice until 20" in finish(client, build=1).text
+    assert state(client) == "held"
+
+
+def test_finish_of_an_unknown_cluster_names_the_nearest(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = client.get("/finishtest?cluster=cluster-0l")
+    assert refusal(answer) == (404, "unknown_cluster")
+    assert "did you mean cluster-01?" in answer.text
+    assert client.get("/finishtest", headers=JSON).get_json()["parameter"] == "cluster"

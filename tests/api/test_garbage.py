@@ -1,0 +1,270 @@
+"""Whatever is sent, the answer names what is wrong with it and never is a failure of the service."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cimaster.endpoints import CLUSTERS, ENDPOINTS, HISTORY, VERBS, Endpoint, Parameter
+from cimaster.stores.sqlite import SQLiteStore
+
+# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
+JSON = {"Accept": "application/json"}
+GOOD = {
+    "build": "1", "job": "e2e", "cluster": "cluster-01", "name": "root", "region": "us-west", "lease": "a" * 32,
+    "purpose": "tess-ci", "osimage": "x", "label": "a=b", "email": "a@b", "ttl": "1h", "duration": "1h", "desc": "d",
+    "reason": "r", "note": "n", "force": "true", "expect": "vacant", "state": "vacant", "holder": "alice", "q": "q",
+    "after": "1", "since": "2026-01-02T03:04:05Z", "limit": "5", "request_id": "r-1",
+}  # fmt: skip
+FREE_TEXT = {"desc", "reason", "note", "q"}
+EACH = [
+    pytest.param(endpoint, parameter, id=f"{endpoint.name}-{parameter.name}")
+    for endpoint in (*VERBS, CLUSTERS, HISTORY)
+    for parameter in endpoint.parameters
+]
+EACH_OF_A_VERB = [param for param in EACH if param.values[0].changes]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SQLiteStore:
+    """SQLite only: what is refused here never reaches a store."""
+    return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
+
+
+@pytest.fixture(autouse=True)
+def pool(add) -> None:
+    """A pool with one cluster."""
+    add("cluster-01")
+
+
+def needed(endpoint: Endpoint, but: Parameter | None = None) -> dict[str, str]:
+    """Return good values for what the endpoint requires."""
+    return {p.name: GOOD[p.name] for p in endpoint.parameters if p.required and p != but}
+
+
+def check_named(answer, parameter: str, code: str = "bad_parameter") -> None:
+    """A refusal names the parameter to programs and to people, and says what was expected."""
+    problem = answer.get_json()
+    assert (answer.status_code, problem["code"]) == (400, code), answer.text
+    assert problem["parameter"] == parameter
+    assert parameter in problem["detail"]
+    assert ":" in problem["detail"]
+    assert len(problem["detail"]) < 500
+    assert problem["detail"].isprintable()
+
+
+UNSEEN = ["\x00", "a\x00b", "a\nb", "a\r\nX-Header: b", "\x1b[2J", "\x7f", "a\u202eb", "a\u200bb", "\u2028", "\ufeffa"]
+
+
+@pytest.mark.parametrize(("endpoint", "parameter"), EACH)
+def test_empty_blank_long_and_unseen_values_are_refused_by_name(client, endpoint, parameter) -> None:
+    for value in ("", " ", "\t", "x" * 10_000, "9" * 10_000, *UNSEEN):
+        sent = {**needed(endpoint, parameter), parameter.name: value}
+        check_named(client.get(endpoint.path, query_string=sent, headers=JSON), parameter.name)
+
+
+@pytest.mark.parametrize(("endpoint", "parameter"), EACH)
+def test_look_alikes_are_not_taken_for_the_real_thing(client, endpoint, parameter) -> None:
+    good = GOOD[parameter.name]
+    fullwidth = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in good)
+    for value in (fullwidth, good + "\u0430", "\u0441" + good[1:], "\u0663", good + "\u0301", "\xa0" + good):
+        sent = {**needed(endpoint, parameter), parameter.name: value}
+        answer = client.get(endpoint.path, query_string=sent, headers=JSON)
+        if parameter.name in FREE_TEXT or (endpoint is HISTORY and parameter.name == "cluster"):
+            assert answer.status_code in (200, 404, 409), answer.text
+        elif parameter.name == "cluster" and endpoint.path != "/addcluster":
+            assert (answer.status_code, answer.get_json()["code"]) == (404, "unknown_cluster")
+        else:
+            check_named(answer, parameter.name)
+
+
+@pytest.mark.parametrize(("endpoint", "parameter"), EACH)
+def test_a_parameter_given_twice_is_refused_by_name(client, endpoint, parameter) -> None:
+    if parameter.repeated:
+        return
+    good = quote(GOOD[parameter.name])
+    for twice in (f"{parameter.name}={good}&{parameter.name}={good}", f"{parameter.name}=&{parameter.name}={good}"):
+        answer = client.get(f"{endpoint.path}?{twice}", query_string=None, headers=JSON)
+        if answer.get_json()["code"] == "missing_parameter":  # an earlier one in the table
+            rest = "&".join(f"{key}={quote(value)}" for key, value in needed(endpoint, parameter).items())
+            answer = client.get(f"{endpoint.path}?{twice}&{rest}", headers=JSON)
+        check_named(answer, parameter.name)
+        assert "2 times" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(("endpoint", "parameter"), EACH)
+def test_a_misspelt_parameter_is_refused_with_the_right_one(client, endpoint, parameter) -> None:
+    for name in (parameter.name + "s", parameter.name.upper(), parameter.name[:-1] + "\u0430"):
+        if endpoint.parameter(name):
+            continue
+        answer = client.get(endpoint.path, query_string={**needed(endpoint), name: "x"}, headers=JSON)
+        assert answer.get_json()["code"] == "unknown_parameter"
+        assert answer.get_json()["parameter"] == name
+
+
+@pytest.mark.parametrize(("endpoint", "parameter"), EACH_OF_A_VERB)
+def test_wrong_json_types_are_refused_by_name(client, endpoint, parameter) -> None:
+    for value in (None, 1.5, {}, {"a": 1}, [], [[GOOD[parameter.name]]], [None], [{}], -0.5, "\ud800", "a\u0000"):
+        sent = {**needed(endpoint, parameter), parameter.name: value}
+        check_named(client.post(endpoint.path, json=sent, headers=JSON), parameter.name)
+
+
+@pytest.mark.parametrize(("endpoint", "parameter"), EACH)
+def test_escapes_that_are_not_utf_8_are_refused_by_name(client, endpoint, parameter) -> None:
+    rest = "&".join(f"{key}={quote(value)}" for key, value in needed(endpoint, parameter).items())
+    for escapes in ("%ff", "a%c3", "%ed%a0%80", "%c0%80", "%f5%80%80%80"):
+        query = f"{rest}&{parameter.name}={escapes}"
+        check_named(client.get(f"{endpoint.path}?{query}", headers=JSON), parameter.name)
+        if endpoint.changes:
+            form = {"data": query, "content_type": "application/x-www-form-urlencoded"}
+            check_named(client.post(endpoint.path, **form, headers=JSON), parameter.name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\x00", "x" * 10_000, "\u202e", "a\nb", "__class__", "\U0001f600", "%"])
+def test_odd_names_of_parameters_are_refused_as_unknown(client: FlaskClient, name: str) -> None:
+    for endpoint in (*VERBS, CLUSTERS, HISTORY):
+        answer = client.get(endpoint.path, query_string={**needed(endpoint), name: "x"}, headers=JSON)
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "unknown_parameter")
+        assert len(answer.text) < 2000
+        assert answer.get_json()["detail"].isprintable()
+
+
+def refused(answer) -> tuple[int, str]:
+    """Return what programs look at in a refusal."""
+    return answer.status_code, answer.headers["CIMaster-Code"]
+
+
+BODIES = {
+    "nothing that is JSON": b"{",
+    "a trailing comma": b'{"job": "a",}',
+    "a comment": b'{"job": "a" /* b */}',
+    "not a number": b'{"build": NaN, "job": "a"}',
+    "infinity": b'{"build": Infinity, "job": "a"}',
+    "too large a number": b'{"build": ' + b"9" * 5000 + b', "job": "a"}',
+    "an exponent": b'{"build": 1e999, "job": "a"}',
+    "not UTF-8": b'{"job": "\xff", "build": 1}',
+    "an array": b"[]",
+    "an array of objects": b'[{"job": "a", "build": 1}]',
+    "a text": b'"job=a&build=1"',
+    "null": b"null",
+    "deep": b"[" * 30_000,
+    "deep and closed": b'{"build": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    "two in one": b'{"job": "a", "build": 1}{"job": "a"}',
+    "compressed": b"\x1f\x8b\x08\x00" + b"\x00" * 20,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
+    for endpoint in VERBS:
+        answer = client.post(endpoint.path, data=body, content_type="application/json", headers=JSON)
+        assert answer.status_code == 400
+        assert answer.get_json()["code"] in ("bad_body", "bad_parameter")
+        assert len(answer.get_json()["detail"].splitlines()) == 1
+
+
+def test_nested_bodies_of_any_depth_are_refused(client: FlaskClient) -> None:
+    for depth in range(200, 1100):  # somewhere between, the recursion limit is met while reading or while answering
+        body = '{"build": ' + "[" * depth + "]" * depth + ', "job": "a"}'
+        assert client.post("/getvacant", data=body, content_type="application/json").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/octet-stream", "", "json", "a/b; c=d"])
+def test_a_body_of_another_type_is_refused_with_the_right_ones(client: FlaskClient, kind: str) -> None:
+    answer = client.post("/getvacant?job=a&build=1", data=b"purpose=perf", content_type=kind)
+    assert refused(answer) == (400, "bad_body")
+    assert "send a form, or application/json" in answer.text
+
+
+def test_a_file_is_refused_by_name(client: FlaskClient) -> None:
+    answer = client.post("/getvacant", data={"job": "a", "build": (BytesIO(b"1"), "build.txt")})
+    assert refused(answer) == (400, "bad_body")
+    assert "build" in answer.text
+    assert "parameters as text" in answer.text
+
+
+def test_multipart_forms_without_files_are_taken(client: FlaskClient) -> None:
+    answer = client.post("/getvacant", data={"job": "a", "build": "1"}, content_type="multipart/form-data")
+    assert answer.text == "cluster-01"
+
+
+def test_multipart_that_is_cut_off_is_refused(client: FlaskClient) -> None:
+    for body in (b"", b"--x", b"--x\r\nContent-Disposition: form-data; name=job\r\n\r\na", b"\xff" * 50):
+        for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
+            assert 400 <= client.post("/getvacant", data=body, content_type=kind).status_code < 500
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_megabyte_is_too_large_whatever_it_is(client: FlaskClient, kind: str) -> None:
+    for endpoint in VERBS:
+        body = json.dumps({**needed(endpoint), "reason": "x" * 1_000_000})
+        assert refused(client.post(endpoint.path, data=body, content_type=kind)) == (413, "request_entity_too_large")
+
+
+def test_a_part_of_a_megabyte_is_too_large(client: FlaskClient) -> None:
+    assert refused(post_parts(client, [("job", "x" * 1_000_000)])) == (413, "request_entity_too_large")
+
+
+def post_parts(client: FlaskClient, parts: list[tuple[str, str]]):
+    """Post a multipart form."""
+    lines = (f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in parts)
+    body = "".join(lines) + "--x--\r\n"
+    return client.post("/getvacant", data=body.encode(), content_type="multipart/form-data; boundary=x")
+
+
+def test_hundreds_of_parts_are_too_many(client: FlaskClient) -> None:
+    many = [(f"p{number}", "x") for number in range(200)]
+    assert refused(post_parts(client, many)) == (413, "request_entity_too_large")
+    assert refused(client.post("/getvacant", data=dict(many))) == (400, "unknown_parameter")
+    assert post_parts(client, [("job", "a"), ("build", "1")]).text == "cluster-01"
+
+
+def test_json_in_other_encodings_of_unicode_is_read(client: FlaskClient) -> None:
+    body = json.dumps({"cluster": "cluster-01", "name": "alice", "desc": "größer"})
+    for encoding in ("utf-8-sig", "utf-16", "utf-32"):
+        answer = client.post("/holdcluster", data=body.encode(encoding), content_type="application/json")
+        assert answer.status_code == 200
+
+
+def test_whole_numbers_and_booleans_of_json_are_read_as_their_text(client: FlaskClient) -> None:
+    assert client.post("/getvacant", json={"build": 124, "job": "a"}).text == "cluster-01"
+    assert client.post("/finishtest", json={"cluster": "cluster-01", "build": 124.0}).status_code == 200
+    sent = {"cluster": "cluster-01", "name": "root", "force": True, "reason": "x"}
+    assert client.post("/deletecluster", json=sent).status_code == 200
+
+
+def test_two_values_for_one_key_of_json_are_refused(client: FlaskClient) -> None:
+    body = b'{"build": "1", "job": "a", "region": "us-west", "region": "mars"}'
+    answer = client.post("/getvacant", data=body, content_type="application/json", headers=JSON)
+    check_named(answer, "region")
+
+
+def test_odd_paths_are_not_found(client: FlaskClient) -> None:
+    for path in ("/getvacant/", "//getvacant", "/GETVACANT", "/clusters/", "/%00", "/%ff", "/..%2f..%2fetc", "/ui/%00"):
+        answer = client.get(path)
+        assert answer.status_code in (308, 404), path
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([e for e in ENDPOINTS if "<" not in e.path]),
+    st.dictionaries(st.sampled_from(sorted(GOOD)) | st.text(max_size=8), st.text(max_size=30), max_size=5),
+    st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
+)
+def test_nothing_that_anybody_sends_makes_the_service_fail(client, endpoint, sent, method) -> None:
+    answer = client.open(endpoint.path, method=method, query_string={**needed(endpoint), **sent})
+    assert answer.status_code < 500
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(VERBS), st.binary(max_size=200), st.sampled_from(["application/json", "multipart/form-data"]))
+def test_no_body_that_anybody_sends_makes_the_service_fail(client, endpoint, body, kind) -> None:
+    answer = client.post(endpoint.path, data=body, content_type=kind)
+    assert answer.status_code < 500

@@ -1,0 +1,106 @@
+"""What happened, as people look it up afterwards."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask.testing import FlaskClient
+
+JSON = {"Accept": "application/json"}
+
+
+def events(client: FlaskClient, **filters: object) -> list[str]:
+    """Return the events that the filters show."""
+    answer = client.get("/history", query_string=filters, headers=JSON)
+    assert answer.status_code == 200, answer.text
+    return [entry["event"] for entry in answer.get_json()["history"]]
+
+
+def live(client: FlaskClient, add, clock) -> None:
+    """Let something happen to cluster-01."""
+    add("cluster-01")
+    client.get("/getvacant?build=124&job=e2e&name=Alice")
+    client.get("/holdcluster?cluster=cluster-01&name=bob&desc=logs")
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
+    client.get("/releasecluster?cluster=cluster-01&name=bob&reason=done")
+    client.get("/getvacant?build=125&job=e2e&ttl=5m")
+    clock.forward(minutes=6)
+    client.get("/disablecluster?cluster=cluster-01&name=root&reason=new+switch")
+
+
+def test_every_change_is_told_newest_first(client: FlaskClient, add, clock) -> None:
+    live(client, add, clock)
+    assert events(client) == [
+        "disabled", "lease ended", "taken", "released", "finished", "held", "taken", "added",
+    ]  # fmt: skip
+
+
+def test_an_entry_says_who_did_what_to_which_cluster_and_why(client: FlaskClient, add, clock) -> None:
+    live(client, add, clock)
+    disabled, ended, _, released, finished, held, taken, added = client.get("/history", headers=JSON).get_json()[
+        "history"
+    ]
+    expected = {"cluster": "cluster-01", "by": "Alice", "job": "e2e", "build": "124", "from": "vacant"}
+    assert expected.items() <= taken.items()
+    assert (held["by"], held["reason"], held["from"], held["to"]) == ("bob", "logs", "occupied", "occupied")
+    assert (finished["from"], finished["to"], finished["job"]) == ("occupied", "held", "e2e")
+    assert (released["reason"], released["to"]) == ("done", "vacant")
+    assert (ended["job"], ended["build"], ended["reason"]) == ("e2e", "125", "its time was over")
+    assert (disabled["by"], disabled["reason"]) == ("root", "new switch")
+    assert (added["by"], added["to"], added.get("from")) == ("root", "vacant", None)
+    assert abs(datetime.fromisoformat(added["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert disabled["commit"] == ended["commit"] > released["commit"] > added["commit"]
+
+
+def test_the_history_of_one_cluster(client: FlaskClient, add) -> None:
+    add("cluster-01", "cluster-02")
+    client.get("/holdcluster?cluster=cluster-02&name=alice")
+    assert events(client, cluster="cluster-02") == ["held", "added"]
+    assert events(client, cluster="cluster-09") == []
+
+
+def test_the_history_since_a_time_and_up_to_a_limit(client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    clock.forward(hours=2)
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    hour_hence = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert events(client, since=hour_hence) == ["held"]
+    assert events(client, since=hour_hence.replace("Z", "+00:00")) == ["held"]
+    assert events(client, limit=1) == ["held"]
+    assert events(client, limit=1000) == ["held", "added"]
+
+
+def test_the_history_as_text_has_an_aligned_line_for_each_change(client: FlaskClient, add, clock) -> None:
+    live(client, add, clock)
+    heads, newest, *_, oldest = client.get("/history").text.splitlines()
+    assert heads.split() == ["TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"]
+    assert "disabled" in newest
+    assert "new switch" in newest
+    assert "added" in oldest
+
+
+def test_a_cluster_of_which_nothing_is_remembered(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    assert client.get("/history?cluster=cluster-09").text == "no changes are remembered\n"
+
+
+def test_the_last_twenty_changes_of_a_cluster_are_remembered(client: FlaskClient, add) -> None:
+    add("cluster-01", "cluster-02")
+    for number in range(30):
+        client.get(f"/disablecluster?cluster=cluster-01&name=root&reason={number}")
+    assert len(events(client, cluster="cluster-01")) == 20
+    assert events(client, cluster="cluster-02") == ["added"]
+
+
+def test_a_change_that_was_refused_leaves_no_trace(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    client.get("/holdcluster?cluster=cluster-01&name=charlie")
+    assert events(client) == ["held", "added"]
+
+
+def test_limit_and_since_are_refused_with_what_was_expected(client: FlaskClient) -> None:
+    for limit in ("0", "1001", "-1", "ten", "0000010000", "1e3"):
+        assert "from 1 to 1000" in client.get(f"/history?limit={limit}").text
+    for since in ("yesterday", "2026-01-02", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "0"):
+        answer = client.get(f"/history?since={since}")
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (400, "bad_parameter")
+        assert "2026-01-02T03:04:05Z" in answer.text

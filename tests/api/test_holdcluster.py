@@ -1,0 +1,231 @@
+"""Holding a cluster to debug on it: for how long, behind whom, and against whom."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+JSON = {"Accept": "application/json"}
+
+
+def hold(client: FlaskClient, name: str = "alice", cluster: str = "cluster-01", **more: object):
+    """Hold a cluster as a person does."""
+    return client.get("/holdcluster", query_string={"cluster": cluster, "name": name, **more})
+
+
+def record(client: FlaskClient, name: str = "cluster-01") -> dict:
+    """Return what everybody sees of a cluster."""
+    return client.get(f"/clusters/{name}", headers=JSON).get_json()
+
+
+def left(client: FlaskClient) -> timedelta:
+    """Return how long, by the real clock, the hold of cluster-01 still lasts."""
+    return datetime.fromisoformat(record(client)["holdExpires"]) - datetime.now(UTC)
+
+
+def nearly(duration: timedelta, **expected: float) -> bool:
+    """Say whether a duration is what is expected, but for the seconds that a test takes."""
+    return abs(duration - timedelta(**expected)) < timedelta(seconds=20)
+
+
+def refusal(answer) -> tuple[int, str]:
+    """Return what programs look at in a refusal."""
+    return answer.status_code, answer.headers["CIMaster-Code"]
+
+
+def test_a_person_holds_a_vacant_cluster_for_six_hours(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = client.get("/holdcluster?cluster=cluster-01&name=alice&desc=debugging+network+issue")
+    assert answer.status_code == 200
+    assert answer.text.startswith("cluster cluster-01 is held by alice until 20")
+    assert answer.text.endswith("Z\n")
+    assert nearly(left(client), hours=6)
+    held = record(client)
+    assert (held["state"], held["holdBy"], held["holdDesc"]) == ("held", "alice", "debugging network issue")
+
+
+def test_a_forgotten_hold_ends_by_itself(client: FlaskClient, add, clock, service) -> None:
+    add("cluster-01")
+    hold(client)
+    clock.forward(hours=5, minutes=59)
+    assert not service.expire()
+    clock.forward(minutes=2)
+    assert service.expire()
+    ended = record(client)
+    assert (ended["state"], ended["hold"]) == ("vacant", False)
+    assert not {"holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor"} & ended.keys()
+    assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
+
+
+def test_a_person_chooses_how_long(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    hold(client, duration="90m")
+    assert nearly(left(client), minutes=90)
+
+
+def test_holding_again_with_a_duration_moves_the_end(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    hold(client, duration="1h")
+    assert hold(client, duration="5h").status_code == 200
+    assert nearly(left(client), hours=5)
+    assert hold(client, duration="30m").status_code == 200
+    assert nearly(left(client), minutes=30)
+
+
+def test_holding_again_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    hold(client, duration="1h")
+    again = hold(client)
+    assert again.status_code == 200
+    assert "you hold it already" in again.text
+    assert nearly(left(client), hours=1)
+
+
+def test_names_are_compared_without_case(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    hold(client, "Alice")
+    assert "already" in hold(client, "aLICE").text
+    assert record(client)["holdBy"] == "Alice"
+    assert client.get("/releasecluster?cluster=cluster-01&name=ALICE").status_code == 200
+
+
+def test_a_hold_lasts_72_hours_at_most(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    for duration in ("73h", "4d", "259201s", "999999999d"):
+        answer = hold(client, duration=duration)
+        assert refusal(answer) == (422, "hold_too_long")
+        assert "at most 3d" in answer.text
+    assert record(client)["state"] == "vacant"
+    assert hold(client, duration="72h").status_code == 200
+
+
+def test_a_hold_lasts_72_hours_at_most_with_all_extensions(client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    hold(client, duration="24h")
+    clock.forward(hours=20)
+    assert refusal(hold(client, duration="53h")) == (422, "hold_too_long")
+    assert hold(client, duration="51h").status_code == 200
+    clock.forward(hours=50)
+    assert refusal(hold(client, duration="3h")) == (422, "hold_too_long")
+    assert hold(client, duration="90m").status_code == 200
+
+
+def test_a_cluster_that_somebody_else_holds_is_refused_with_the_holder(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    hold(client, "alice")
+    answer = client.get("/holdcluster?cluster=cluster-01&name=charlie", headers=JSON)
+    assert refusal(answer) == (409, "held_by_other")
+    assert answer.get_json()["holder"] == "alice"
+    assert "held by alice until 20" in answer.get_json()["detail"]
+    assert record(client)["holdBy"] == "alice"
+
+
+def test_an_occupied_cluster_may_be_held_and_the_time_starts_when_the_job_finishes(client, add, clock) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=124&job=e2e")
+    answer = hold(client, duration="2h")
+    assert (answer.status_code, answer.text) == (
+        200, "cluster cluster-01 is held by alice from when e2e #124 finishes\n",
+    )  # fmt: skip
+    assert record(client)["state"] == "occupied"
+    assert "holdExpires" not in record(client)
+    clock.forward(hours=30)
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
+    assert record(client)["state"] == "held"
+    assert nearly(left(client) - timedelta(hours=30), hours=2)
+
+
+def test_a_hold_behind_a_lease_that_runs_out_starts_then(client: FlaskClient, add, clock, service) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=e2e&ttl=1h")
+    hold(client, duration="2h")
+    clock.forward(minutes=61)
+    assert service.expire()
+    assert record(client)["state"] == "held"
+    assert nearly(left(client) - timedelta(minutes=61), hours=2)
+
+
+def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=e2e")
+    hold(client, duration="2h")
+    assert hold(client, duration="10h").status_code == 200
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=1")
+    assert nearly(left(client), hours=10)
+
+
+def test_expect_vacant_refuses_a_cluster_that_somebody_took_meanwhile(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    assert hold(client, expect="vacant").status_code == 200
+    client.get("/releasecluster?cluster=cluster-01&name=alice")
+    client.get("/getvacant?build=124&job=e2e")
+    answer = hold(client, expect="vacant")
+    assert refusal(answer) == (409, "cluster_not_vacant")
+    assert "occupied by e2e #124" in answer.text
+    assert "holdBy" not in record(client)
+
+
+def test_disabled_clusters_may_be_held(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/disablecluster?cluster=cluster-01&name=root")
+    assert hold(client).status_code == 200
+    shown = record(client)
+    assert (shown["state"], shown["hold"], shown["disabled"]) == ("disabled", True, True)
+
+
+def test_any_holds_the_longest_vacant_cluster_of_a_kind(client: FlaskClient, add) -> None:
+    add("perf-01", purpose="perf", label="gpu=yes")
+    add("cluster-01", "cluster-02", region="eu-central")
+    assert "cluster cluster-01 is held by alice" in hold(client, cluster="any").text
+    assert "cluster perf-01 is held by alice" in hold(client, cluster="any", purpose="perf", label="gpu=yes").text
+    assert refusal(hold(client, cluster="any", region="us-east")) == (404, "no_such_cluster_kind")
+    hold(client, cluster="any")
+    answer = hold(client, "charlie", cluster="any")
+    assert refusal(answer) == (404, "no_vacant_cluster")
+    assert "2 held; next: cluster-01 at 20" in answer.text
+    assert answer.headers["Retry-After"]
+
+
+def test_any_of_tnet_ci_needs_an_osimage(client: FlaskClient, add) -> None:
+    add("net-01", purpose="tnet-ci", osimage="flatcar")
+    assert refusal(hold(client, cluster="any", purpose="tnet-ci")) == (400, "missing_parameter")
+    assert hold(client, cluster="any", purpose="tnet-ci", osimage="flatcar").status_code == 200
+
+
+@pytest.mark.parametrize("what", [{"purpose": "perf"}, {"region": "us-west"}, {"osimage": "x"}, {"label": "a=b"}])
+def test_a_kind_goes_only_with_any(client: FlaskClient, add, what: dict[str, str]) -> None:
+    add("cluster-01")
+    answer = hold(client, **what)
+    assert refusal(answer) == (400, "bad_parameter")
+    assert f"{next(iter(what))} goes only with cluster=any" in answer.text
+
+
+def test_the_same_hold_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+    add("cluster-01", "cluster-02")
+    first = hold(client, cluster="any", request_id="r-1")
+    again = hold(client, cluster="any", request_id="r-1")
+    assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
+    assert record(client, "cluster-02")["state"] == "vacant"
+    assert refusal(hold(client, "charlie", cluster="any", request_id="r-1")) == (422, "request_id_reused")
+
+
+def test_a_description_may_be_any_text_of_one_line(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    desc = "Überprüfe „größere“ Pakete — 中文 🙂 <b>&amp;"
+    assert hold(client, desc=desc).status_code == 200
+    assert record(client)["holdDesc"] == desc
+    assert desc in client.get("/clusters").text
+    assert hold(client, desc="x" * 500).status_code == 200
+
+
+def test_name_and_cluster_are_required(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    assert "name is required" in client.get("/holdcluster?cluster=cluster-01").text
+    assert "cluster is required" in client.get("/holdcluster?name=alice").text
+
+
+def test_a_duration_without_a_unit_is_refused(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = hold(client, duration="6")
+    assert refusal(answer) == (400, "bad_parameter")
+    assert "90s, 30m, 6h or 2d" in answer.text

@@ -1,0 +1,34 @@
+"""Whether a replica wants requests; trouble of the store shows there and is no reason to vanish."""
+
+from flask.testing import FlaskClient
+
+from cimaster.health import drain_file
+
+
+def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = client.get("/readyz")
+    body = answer.get_json()
+    assert answer.status_code == 200
+    assert (body["ready"], body["threads"], body["store_tried"], body["accepting"]) == (True, True, True, True)
+    assert (body["store"], body["clock"]) == ("ok", "ok")
+    assert body["age"] >= 0
+
+
+def test_a_replica_that_drains_is_not_ready(client: FlaskClient, settings, add) -> None:
+    add("cluster-01")
+    drain_file(settings.port).touch()
+    try:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.get_json()["accepting"]) == (503, False)
+        assert client.get("/clusters").status_code == 200
+    finally:
+        drain_file(settings.port).unlink()
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_replica_whose_threads_ended_is_not_ready(app, client: FlaskClient, add) -> None:
+    add("cluster-01")
+    app.extensions["cimaster.lifecycle"].stop()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.get_json()["threads"]) == (503, False)

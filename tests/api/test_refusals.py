@@ -1,0 +1,183 @@
+"""Saying no: every refusal has a real status, a stable code and one sentence, in one shape whatever went wrong."""
+
+import dataclasses
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cimaster.repository import ConfigMapRepository
+from cimaster.settings import Settings
+from cimaster.transfer import importing
+
+JSON = {"Accept": "application/json"}
+BROKEN = '[{"name": "cluster-09", "status": "Finished"}, {"name": "cluster-08", "status": "finished"}]'
+BIG = "x" * 70_000
+HEADERS = {
+    "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy", "Permissions-Policy", "X-Request-ID",
+}  # fmt: skip
+
+
+@pytest.fixture
+def busy(app: Flask, client: FlaskClient, repository: ConfigMapRepository, settings: Settings, add, clock) -> None:
+    """A pool in which every refusal can be had, and a page that fails."""
+    app.add_url_rule("/fails", view_func=lambda: 1 // 0)
+    repository.update(importing(BROKEN, settings, replace=False))
+    add("cluster-01", "cluster-02", "cluster-03")
+    client.get("/getvacant?build=1&job=e2e&cluster=cluster-01&request_id=r-1&name=Alice")
+    client.get("/getvacant?build=2&job=e2e&cluster=cluster-02&request_id=r-2")
+    client.get("/finishtest?cluster=cluster-02&job=e2e&build=2")
+    client.get("/getvacant?build=2&job=e2e&cluster=cluster-02")
+    client.get("/getvacant?build=3&job=e2e&cluster=cluster-03&ttl=1m")
+    clock.forward(minutes=2)
+    client.get("/holdcluster?cluster=cluster-03&name=alice&duration=72h")
+    client.get("/holdcluster?cluster=cluster-08&name=alice&duration=72h")
+
+
+REFUSALS: dict[str, tuple[int, str, dict[str, object]]] = {
+    "missing_parameter": (400, "/getvacant?build=1", {}),
+    "unknown_parameter": (400, "/getvacant?build=1&job=a&regoin=us", {}),
+    "bad_parameter": (400, "/getvacant?build=1&job=a&ttl=30", {}),
+    "bad_body": (400, "/getvacant", {"method": "POST", "data": "{", "content_type": "application/json"}),
+    "not_authorized": (403, "/releasecluster?cluster=cluster-03&name=charlie", {}),
+    "cross_origin": (403, "/finishtest?cluster=cluster-01", {"method": "POST", "headers": {"Origin": "http://evil"}}),
+    "unknown_cluster": (404, "/finishtest?cluster=cluster-77", {}),
+    "no_vacant_cluster": (404, "/getvacant?build=9&job=a", {}),
+    "no_such_cluster_kind": (404, "/getvacant?build=9&job=a&purpose=perf", {}),
+    "use_post": (405, "/finishtest?cluster=cluster-01", {"headers": {"User-Agent": "Mozilla/5.0"}}),
+    "cluster_not_vacant": (409, "/getvacant?build=9&job=a&cluster=cluster-03", {}),
+    "cluster_broken": (409, "/holdcluster?cluster=cluster-09&name=alice", {}),
+    "cluster_in_use": (409, "/deletecluster?cluster=cluster-01&name=root", {}),
+    "cluster_exists": (409, "/addcluster?cluster=cluster-01&name=root&region=mars", {}),
+    "held_by_other": (409, "/holdcluster?cluster=cluster-03&name=charlie", {}),
+    "not_current": (409, "/finishtest?cluster=cluster-01&job=e2e&build=77", {}),
+    "lease_needed": (409, "/finishtest?cluster=cluster-02&job=e2e&build=2", {}),
+    "lease_over": (410, "/finishtest?cluster=cluster-03&job=e2e&build=3", {}),
+    "request_over": (410, "/getvacant?build=2&job=e2e&cluster=cluster-02&request_id=r-2", {}),
+    "request_id_reused": (422, "/getvacant?build=7&job=e2e&request_id=r-1", {}),
+    "hold_too_long": (422, "/holdcluster?cluster=cluster-01&name=alice&duration=73h", {}),
+    "not_found": (404, "/getvacantt", {}),
+    "method_not_allowed": (405, "/getvacant", {"method": "PUT"}),
+    "request_entity_too_large": (413, "/getvacant", {"method": "POST", "data": {"job": BIG}}),
+    "internal_error": (500, "/fails", {}),
+}
+
+
+def ask(client: FlaskClient, code: str, accept: str):
+    """Provoke a refusal."""
+    _, path, how = REFUSALS[code]
+    return client.open(path, **{**how, "headers": {**how.get("headers", {}), "Accept": accept}})
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_every_refusal_has_one_shape(client: FlaskClient, busy, code: str) -> None:
+    status = REFUSALS[code][0]
+    answer = ask(client, code, "application/json")
+    problem = answer.get_json()
+    assert answer.content_type == "application/problem+json"
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (status, code)
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, f"/openapi.yaml#{code}")
+    assert problem["title"] == code.replace("_", " ")
+    assert problem["request"] == answer.headers["X-Request-ID"]
+    plain = ask(client, code, "*/*")
+    assert plain.content_type == "text/plain; charset=utf-8"
+    assert (plain.status_code, plain.headers["CIMaster-Code"]) == (status, code)
+    if code != "internal_error":  # that one names its own request
+        assert plain.text == problem["detail"] + "\n"
+    assert len(plain.text.splitlines()) == 1
+    for one in (answer, plain):
+        assert set(one.headers.keys()) >= HEADERS
+        assert "Accept" in one.headers["Vary"]
+
+
+def test_who_says_no_word_of_what_is_accepted_gets_text(client: FlaskClient) -> None:
+    for accept in (None, "*/*", "text/plain", "text/html", "image/png", "", "text/plain, application/json;q=0.5", ";;"):
+        answer = client.get("/getvacant", headers={} if accept is None else {"Accept": accept})
+        assert (answer.status_code, answer.mimetype) == (400, "text/plain")
+    for accept in ("application/json", "application/json, */*;q=0.1", "application/*"):
+        answer = client.get("/getvacant", headers={"Accept": accept})
+        assert answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("regoin", "region"), ("Region", "region"), ("labels", "label"), ("requestid", "request_id"),
+        ("buildd", "build"), ("e-mail", "email"), ("os_image", "osimage"),
+    ],
+)  # fmt: skip
+def test_an_unknown_parameter_names_the_nearest_and_takes_nothing(client: FlaskClient, add, sent, meant) -> None:
+    add("cluster-01")
+    answer = client.get("/getvacant", query_string={"build": 1, "job": "a", sent: "x"}, headers=JSON)
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (400, "unknown_parameter")
+    assert answer.get_json()["parameter"] == sent
+    assert f"did you mean {meant}?" in answer.get_json()["detail"]
+    assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
+
+
+def test_an_unknown_parameter_that_is_near_to_none_lists_what_there_is(client: FlaskClient) -> None:
+    answer = client.get("/renewlease?cluster=a&lease=b&zzz=1")
+    assert "it takes cluster, lease, ttl, request_id" in answer.text
+
+
+def test_the_first_thing_that_is_wrong_is_told_by_name(client: FlaskClient) -> None:
+    assert client.get("/finishtest", headers=JSON).get_json()["parameter"] == "cluster"
+    assert client.get("/finishtest?cluster=", headers=JSON).get_json()["parameter"] == "cluster"
+
+
+def test_method_not_allowed_says_which_are(client: FlaskClient) -> None:
+    for method in ("PUT", "DELETE", "PATCH"):
+        answer = client.open("/getvacant", method=method)
+        assert answer.status_code == 405
+        assert {"GET", "POST"} <= set(re.split(r",\s*", answer.headers["Allow"]))
+
+
+def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy) -> None:
+    again = {code for code in REFUSALS if "Retry-After" in ask(client, code, "*/*").headers}
+    assert again == {"no_vacant_cluster"}
+
+
+def test_a_failure_names_its_request_and_tells_nothing_else(client: FlaskClient, busy, caplog) -> None:
+    answer = client.get("/fails", headers={"X-Request-ID": "find-me-0001"})
+    assert answer.text == "the service failed; its log tells why under request find-me-0001\n"
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_correlation_id_is_taken_or_made_and_always_answered(client: FlaskClient) -> None:
+    taken = client.get("/healthz", headers={"X-Request-ID": "build-123_a.b"})
+    assert taken.headers["X-Request-ID"] == "build-123_a.b"
+    refused = client.get("/finishtest", headers={"X-Request-ID": "build-123_a.b", **JSON})
+    assert refused.headers["X-Request-ID"] == refused.get_json()["request"] == "build-123_a.b"
+    made = {client.get("/healthz").headers["X-Request-ID"] for _ in range(3)}
+    assert len(made) == 3
+    for given in ("short", "a b c d e f g", "x" * 129, "ümlaut-ümlaut", '"};drop', "a" * 20 + "\t"):
+        answered = client.get("/healthz", headers={"X-Request-ID": given}).headers["X-Request-ID"]
+        assert re.fullmatch("[0-9a-f]{32}", answered)
+
+
+@pytest.mark.parametrize("path", ["/clusters", "/healthz", "/readyz", "/openapi.yaml", "/addcluster", "/nowhere"])
+def test_every_answer_has_the_headers_that_browsers_look_for(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert set(answer.headers.keys()) >= HEADERS
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+class TestWhileScriptsAreMended:
+    """An operator may list unknown parameters to ignore."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        """Settings that ignore two of them."""
+        return dataclasses.replace(settings, ignored_parameters=("priority", "skip"))
+
+    def test_listed_parameters_are_ignored_and_others_are_not(self, client: FlaskClient, add) -> None:
+        add("cluster-01")
+        assert client.get("/getvacant?build=1&job=a&priority=high&skip=1").text == "cluster-01"
+        assert client.get("/getvacant?build=1&job=a&priorty=high").status_code == 400

@@ -1,0 +1,87 @@
+"""Releasing a hold: the holder's own, an admin's right, and nobody else's."""
+
+from flask.testing import FlaskClient
+
+JSON = {"Accept": "application/json"}
+
+
+def release(client: FlaskClient, name: str = "alice", **more: object):
+    """Release cluster-01."""
+    return client.get("/releasecluster", query_string={"cluster": "cluster-01", "name": name, **more})
+
+
+def record(client: FlaskClient) -> dict:
+    """Return what everybody sees of cluster-01."""
+    return client.get("/clusters/cluster-01", headers=JSON).get_json()
+
+
+def refusal(answer) -> tuple[int, str]:
+    """Return what programs look at in a refusal."""
+    return answer.status_code, answer.headers["CIMaster-Code"]
+
+
+def test_the_holder_releases(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    answer = release(client)
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is released\n")
+    assert record(client)["state"] == "vacant"
+    assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
+
+
+def test_release_of_a_cluster_that_nobody_holds_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = release(client)
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was not held\n")
+
+
+def test_release_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    answer = client.get("/releasecluster?cluster=cluster-01&name=charlie", headers=JSON)
+    problem = answer.get_json()
+    assert refusal(answer) == (403, "not_authorized")
+    assert problem["detail"].startswith("user charlie is not authorized")
+    assert problem["holder"] == "alice"
+    assert record(client)["state"] == "held"
+
+
+def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    assert release(client, "bob", reason="she is on holiday").status_code == 200  # the file calls him Bob
+    newest = client.get("/history?cluster=cluster-01&limit=1", headers=JSON).get_json()["history"][0]
+    assert (newest["event"], newest["by"], newest["holder"], newest["reason"]) == (
+        "released", "bob", "alice", "she is on holiday",
+    )  # fmt: skip
+
+
+def test_release_behind_a_job_leaves_the_job_alone(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=124&job=e2e")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    assert "it is now occupied by e2e #124" in release(client).text
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
+    assert record(client)["state"] == "vacant"
+
+
+def test_a_released_cluster_is_the_last_to_be_lent(client: FlaskClient, add, clock) -> None:
+    add("cluster-01", "cluster-02")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    clock.forward(minutes=1)
+    release(client)
+    assert client.get("/getvacant?build=1&job=a").text == "cluster-02"
+
+
+def test_release_of_an_unknown_cluster_is_not_found(client: FlaskClient) -> None:
+    assert refusal(release(client)) == (404, "unknown_cluster")
+
+
+def test_the_same_release_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    first = release(client, request_id="r-1")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    again = release(client, request_id="r-1")
+    assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
+    assert record(client)["state"] == "held"

@@ -1,0 +1,133 @@
+"""What a record means: its state, its overlays, and what is wrong with it."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
+
+FLAGS = (True, False, None)
+LEASE = {"leaseId": "l", "leaseJob": "e2e", "leaseBuild": "1", "acquiredAt": "2026-01-02T03:04:05Z"}
+
+
+def cluster(**fields: Any) -> Cluster:
+    """Read a record that is whole but for what a test says."""
+    record = {"name": "cluster-01", "status": "finished", "lastJob": "e2e", "lastBuild": "1", **fields}
+    return Cluster(json.dumps(record), record)
+
+
+@pytest.mark.parametrize(
+    ("status", "disabled", "hold"),
+    [*itertools.product(("finished", "testing"), (True, False, None), (True, False, None))],
+)
+def test_the_state_is_the_first_that_applies(status: str, disabled: bool | None, hold: bool | None) -> None:
+    shown = cluster(status=status, disabled=disabled, hold=hold)
+    expected = VACANT
+    if hold:
+        expected = HELD
+    if disabled:
+        expected = DISABLED
+    if status == "testing":
+        expected = OCCUPIED
+    assert shown.state == expected
+    assert (shown.held, shown.disabled, shown.occupied) == (hold is True, disabled is True, status == "testing")
+
+
+def test_states_are_listed_in_the_order_in_which_they_apply() -> None:
+    assert STATES == (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (None, "not an object"), ([], "not an object"), ("x", "not an object"), (1.5, "not an object"),
+        ({}, "'name'"), ({"name": None, "status": "finished"}, "'name'"), ({"name": 5, "status": "finished"}, "'name'"),
+        ({"name": "", "status": "finished"}, "'name'"), ({"name": " \t", "status": "finished"}, "'name'"),
+        ({"name": "a"}, "'status'"), ({"name": "a", "status": None}, "'status'"),
+        ({"name": "a", "status": "FINISHED"}, "'status'"), ({"name": "a", "status": ["finished"]}, "'status'"),
+        ({"name": "a", "status": {}}, "'status'"),
+        ({"name": "a", "status": "finished", "hold": 1}, "'hold'"),
+        ({"name": "a", "status": "finished", "disabled": "false"}, "'disabled'"),
+        ({"name": "a", "status": "finished", "lastBuild": 12345}, "'lastBuild'"),
+        ({"name": "a", "status": "finished", "purpose": []}, "'purpose'"),
+    ],
+)  # fmt: skip
+def test_a_malformed_record_is_broken_and_says_why(record: object, reason: str) -> None:
+    broken = Cluster(json.dumps(record), record)
+    assert broken.state == BROKEN
+    assert reason in broken.fault
+    assert (broken.name, broken.lease, broken.hold, broken.due) == ("", None, None, None)
+
+
+@pytest.mark.parametrize("key", ["region", "purpose", "osimage", "lastJob", "lastBuild", "lastTriggerName"])
+def test_texts_that_are_null_or_missing_are_empty(key: str) -> None:
+    for record in ({key: None}, {}):
+        whole = {"name": "a", "status": "finished", **record}
+        assert Cluster(json.dumps(whole), whole).state == VACANT
+
+
+def test_a_record_without_a_purpose_serves_the_default() -> None:
+    assert cluster().purpose == cluster(purpose="").purpose == cluster(purpose=None).purpose == "tess-ci"
+
+
+def test_lease_fields_count_only_for_the_job_and_build_that_they_name() -> None:
+    assert cluster(status="testing", **LEASE).lease.id == "l"
+    for by_hand in ({"lastJob": "other"}, {"lastBuild": "2"}):
+        assert cluster(status="testing", **{**LEASE, **by_hand}).lease.id == ""
+    assert cluster(status="finished", **LEASE).lease is None
+
+
+def test_hold_fields_count_only_while_hold_is_true() -> None:
+    left = {"holdBy": "alice", "holdExpires": "2026-01-02T03:04:05Z"}
+    assert cluster(hold=True, **left).hold.by == "alice"
+    assert cluster(hold=False, **left).hold is None
+    assert cluster(disabled=False, disabledBy="root", disabledReason="x").disabled_by == ""
+
+
+@pytest.mark.parametrize("odd", [5, None, [], {}, "", "yesterday", 1.5, True])
+def test_odd_values_in_our_own_fields_stop_nothing(odd: object) -> None:
+    keys = (
+        *LEASE, "leaseExpires", "leaseTtl", "requestId", "holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor",
+        "endedLeases", "labels", "note", "vacantSince", "disabledBy", "disabledReason",
+    )  # fmt: skip
+    for key in keys:
+        odd_one = cluster(status="testing", hold=True, disabled=True, **{**LEASE, key: odd})
+        assert odd_one.state == OCCUPIED
+        assert odd_one.lease is not None
+        assert odd_one.hold is not None
+        assert isinstance(odd_one.labels, dict)
+        assert isinstance(odd_one.ended_leases, tuple)
+        assert isinstance(odd_one.note, str)
+        assert odd_one.due is None or odd_one.due.tzinfo
+
+
+def test_labels_that_are_no_texts_are_not_labels() -> None:
+    assert cluster(labels={"a": "b", "c": 5, "d": None}).labels == {"a": "b"}
+
+
+def test_an_edit_keeps_what_is_not_known() -> None:
+    text = '{"name":"a", "status" : "finished", "x": 1.10}'
+    edited = Cluster(text, json.loads(text)).edited(status="testing", hold=None, y=None)
+    assert edited.text == '{"name":"a", "status" : "testing", "x": 1.10}'
+    assert edited.edited(hold=True).text == '{"name":"a", "status" : "testing", "x": 1.10, "hold":true}' or (
+        json.loads(edited.edited(hold=True).text)["hold"] is True
+    )
+
+
+def test_halves_of_surrogate_pairs_are_kept_and_never_spoken() -> None:
+    text = '{"name": "a", "status": "finished", "note": "\\ud800 \\ud83d\\ude00", "region": "\\udc00"}'
+    odd = Cluster(text, json.loads(text))
+    assert odd.note == "\ufffd \U0001f600"
+    odd.region.encode()
+    assert odd.edited(hold=True).text.startswith('{"name": "a", "status": "finished", "note": "\\ud800 \\ud83d\\ude00"')
+    odd.described().encode()
+
+
+def test_the_description_is_the_record_and_its_state() -> None:
+    text = '{"name": "a", "status": "finished", "x": 1e400}'
+    assert Cluster(text, json.loads(text)).described(message="m") == (
+        '{"name": "a", "status": "finished", "x": 1e400, "state": "vacant", "message": "m"}'
+    )
+    assert json.loads(Cluster("7", 7).described())["fault"] == "the record is not an object"

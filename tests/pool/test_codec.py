@@ -1,0 +1,137 @@
+"""The stored object: what is read, what is written, and how it all fits into its size."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from cimaster.errors import PoolFull, StoreUnreadable
+from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, take
+from cimaster.pool.codec import CLUSTERS, HISTORY, OBJECT_LIMIT, REQUESTS
+from cimaster.pool.inventory import RECORDS_LIMIT
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+TEXT = ' [ {"name":"a","status" : "finished"}\n,{"x": 1.10, "name": "b", "status": "testing"} ,7]\n'
+
+
+def decoded(text: str = TEXT, known: Pool | None = None, **others: str) -> Pool:
+    """Read a pool."""
+    return codec.decode({CLUSTERS: text, **others}, 1, Rules(), known)
+
+
+def size(pool: Pool) -> int:
+    """Return the bytes of all values of the object."""
+    return sum(len(text.encode()) for text in codec.encode(pool).values())
+
+
+def test_a_pool_that_nobody_changed_is_written_byte_for_byte() -> None:
+    assert codec.encode(decoded())[CLUSTERS] == TEXT
+
+
+def test_an_object_without_data_is_an_empty_pool() -> None:
+    pool = codec.decode({}, 0, Rules())
+    assert pool.clusters == ()
+    assert codec.encode(pool) == {CLUSTERS: "[]", HISTORY: "[]", REQUESTS: "[]"}
+
+
+def test_other_keys_are_kept() -> None:
+    assert codec.encode(decoded(**{"notes.txt": "keep me"}))["notes.txt"] == "keep me"
+
+
+def test_a_record_that_was_added_and_one_that_was_deleted_leave_the_others_alone() -> None:
+    pool, _ = add(decoded(), NOW, "c", "root", Facts("us"))
+    text = codec.encode(pool)[CLUSTERS]
+    assert text.startswith(TEXT.rstrip("]\n"))
+    assert json.loads(text)[3]["name"] == "c"
+    for gone in range(4):
+        kept = pool.with_clusters(tuple(c for n, c in enumerate(pool.clusters) if n != gone), ())
+        left = json.loads(codec.encode(kept)[CLUSTERS])
+        assert left == [value for n, value in enumerate(json.loads(text)) if n != gone]
+        assert all(cluster.text in codec.encode(kept)[CLUSTERS] for cluster in kept.clusters)
+
+
+def test_the_first_record_of_an_empty_array_fits_between_its_brackets() -> None:
+    for text in ("[]", "[ ]", " [\n\n] "):
+        pool, _ = add(decoded(text), NOW, "a", "root", Facts("us"))
+        pool, _ = add(pool, NOW, "b", "root", Facts("us"))
+        assert [record["name"] for record in json.loads(codec.encode(pool)[CLUSTERS])] == ["a", "b"]
+
+
+def test_records_that_did_not_change_are_taken_over_from_what_was_known() -> None:
+    known = decoded()
+    again = decoded(TEXT.replace('"a"', '"changed"'), known)
+    assert again.clusters[1] is known.clusters[1]
+    assert again.clusters[0] is not known.clusters[0]
+
+
+@pytest.mark.parametrize("text", ["", " ", "{}", "[", '[{"name": }]', "[NaN]", "[" * 5000])
+def test_what_cannot_be_read_says_where_and_that_nothing_is_written(text: str) -> None:
+    with pytest.raises(StoreUnreadable) as told:
+        decoded(text)
+    assert "cluster.json" in told.value.sentence
+    assert "nothing is written until then" in told.value.sentence
+
+
+def test_history_and_requests_that_cannot_be_read_begin_anew() -> None:
+    pool = decoded(**{HISTORY: "{", REQUESTS: "[5]"})
+    assert (pool.history, pool.requests) == ((), {})
+    assert len(pool.clusters) == 3
+
+
+def pool_of(count: int, padding: int = 0) -> Pool:
+    """Return a pool of many clusters, each with some bytes that are not ours."""
+    records = [{"name": f"cluster-{n:04}", "status": "finished", "padding": "x" * padding} for n in range(count)]
+    return codec.decode({CLUSTERS: json.dumps(records)}, 1, Rules())
+
+
+def lived_in(pool: Pool, rounds: int) -> Pool:
+    """Return the pool after every cluster was taken and given back some times."""
+    for round_ in range(rounds):
+        for cluster in pool.clusters:
+            ask = Ask("a-job-with-quite-a-long-name", str(round_), "somebody", cluster=cluster.name)
+            pool, answer = take(pool, NOW, ask, f"{round_:032}")
+            pool, _ = finish(pool, NOW, Finish(cluster.name, lease=answer.lease))
+    return codec.fitted(pool, NOW)
+
+
+def test_sixty_busy_clusters_take_about_128_kb() -> None:
+    assert size(lived_in(pool_of(60, 200), 12)) < 140_000
+
+
+def test_a_full_pool_still_lends_with_less_history_and_then_fewer_remembered_leases() -> None:
+    pool = pool_of(1000, 100)
+    filling = 850_000 // 1000
+    pool = pool_of(1000, filling - len(pool.clusters[0].text) + 100)
+    full = lived_in(pool, 1)
+    assert size(full) <= OBJECT_LIMIT
+    assert len(full.clusters) == 1000
+    taken, _ = take(full, NOW, Ask("e2e", "1"), "l" * 32)
+    assert size(codec.fitted(taken, NOW)) <= OBJECT_LIMIT
+
+
+def test_history_goes_before_remembered_leases() -> None:
+    pool = lived_in(pool_of(100, 100), 2)
+    room = size(pool) - len(codec.encode(pool)[HISTORY]) + 200
+    crowded = codec.fitted(codec.decode({**codec.encode(pool), "other": "x" * (OBJECT_LIMIT - room)}, 1, Rules()), NOW)
+    assert len(crowded.history) <= 3
+    assert all(cluster.ended_leases for cluster in crowded.clusters)
+    tighter = codec.fitted(
+        codec.decode({**codec.encode(pool), "other": "x" * (OBJECT_LIMIT - room + 20_000)}, 1, Rules()), NOW
+    )
+    assert size(tighter) <= OBJECT_LIMIT
+    assert sum(bool(cluster.ended_leases) for cluster in tighter.clusters) < 100
+    assert len(tighter.clusters) == 100
+
+
+def test_what_cannot_fit_at_all_is_refused() -> None:
+    with pytest.raises(PoolFull):
+        codec.fitted(codec.decode({CLUSTERS: TEXT, "other": "x" * OBJECT_LIMIT}, 1, Rules()), NOW)
+
+
+def test_a_thousand_clusters_can_be_added_and_not_without_end() -> None:
+    pool = pool_of(999, 250)
+    pool, _ = add(pool, NOW, "one-more", "root", Facts("us-west", note="n" * 500))
+    crowded = pool_of(1000, (RECORDS_LIMIT // 1000) - 500)
+    with pytest.raises(PoolFull, match="delete clusters"):
+        add(crowded, NOW, "one-more", "root", Facts("us-west"))
+    take(crowded, NOW, Ask("e2e", "1"), "l" * 32)

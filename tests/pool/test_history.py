@@ -1,0 +1,66 @@
+"""Short history: the newest entries of each cluster, in as many bytes as there are."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cimaster.pool.history import FEWEST_PER_CLUSTER, MOST_PER_CLUSTER, Entry, History, encode, parse, trimmed
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+ENOUGH = 10**6
+
+
+def entries(*names: str) -> History:
+    """Return one entry for each name, oldest first."""
+    return tuple(Entry.of("taken", name, NOW, number) for number, name in enumerate(names))
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=120), st.integers(0, 9000), st.integers(1, 400))
+def test_what_is_kept_fits_is_fair_and_is_the_newest(names: list[str], budget: int, clusters: int) -> None:
+    history = entries(*names)
+    kept = trimmed(history, budget, clusters)
+    assert sum(entry.size for entry in kept) <= budget
+    assert len(encode(kept)) <= budget + 4
+    for name in "abc":
+        of_one, kept_of_one = ([entry for entry in one if entry.cluster == name] for one in (history, kept))
+        assert len(kept_of_one) <= MOST_PER_CLUSTER
+        assert kept_of_one == (of_one[-len(kept_of_one) :] if kept_of_one else [])
+
+
+@pytest.mark.parametrize(("clusters", "most"), [(1, 20), (10, 20), (1000, FEWEST_PER_CLUSTER)])
+def test_large_pools_remember_fewer_changes_of_each_cluster(clusters: int, most: int) -> None:
+    assert len(trimmed(entries(*"a" * 50), ENOUGH, clusters)) == most
+
+
+def test_a_busy_cluster_does_not_push_out_the_others() -> None:
+    kept = trimmed(entries("quiet", *["busy"] * 500), ENOUGH, 2)
+    assert {entry.cluster for entry in kept} == {"quiet", "busy"}
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=20))
+def test_history_reads_back_as_it_was_written(names: list[str]) -> None:
+    history = entries(*names)
+    again = parse(encode(history))
+    assert [entry.fields for entry in again] == [entry.fields for entry in history]
+    assert encode(again) == encode(history)
+
+
+def test_entries_that_we_do_not_know_keep_their_bytes() -> None:
+    text = '[\n{"cluster": "a", "event":"drilled",  "depth": 1.10},\n{"odd": true}\n]'
+    assert encode(parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "[null]", '["a"]', "[{}", "nonsense"])
+def test_what_is_no_history_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ['[{"at": 5}]', '[{"cluster": null}]', '[{"at": "yesterday", "event": []}]', "[{}]"])
+def test_odd_entries_stop_nothing(text: str) -> None:
+    (entry,) = parse(text)
+    assert entry.at is None
+    assert isinstance(entry.cluster, str)
+    assert isinstance(entry.say("event"), str)
