@@ -52,6 +52,7 @@ _HEADERS = {
 _log = logging.getLogger("cimaster.request")
 
 StartResponse = Callable[..., Any]
+WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class Lifecycle:
@@ -115,6 +116,7 @@ def _registry() -> CollectorRegistry:
 
 
 def _register(app: Flask) -> None:
+    app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
     app.register_error_handler(Refusal, web.refused)
@@ -133,8 +135,6 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = correlation_id.get()
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
     level = logging.DEBUG if g.get("quiet") or response.status_code == 304 else logging.INFO
     if _log.isEnabledFor(level):
         _log.log(level, "%s %s %d", request.method, request.path, response.status_code, extra=_line(response))
@@ -161,6 +161,24 @@ def _failed(error: Exception) -> Response:
     logging.getLogger(__name__).error("a request failed", exc_info=error)
     sentence = f"the service failed; its log tells why under request {correlation_id.get()}"
     return web.problem(500, "internal_error", sentence)
+
+
+class FixedHeaders:
+    """Adds to every answer what tells browsers how little a page of ours may do.
+
+    It stands outside of Flask, whose header objects would take longer than the rest of a short answer.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a WSGI request."""
+
+        def start(status: str, headers: list[tuple[str, str]], failure: Any = None) -> Any:
+            return start_response(status, [*headers, *_HEADERS.items()], failure)
+
+        return self._application(environ, start)
 
 
 class PortDispatch:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import current_app, request, url_for
+from werkzeug.urls import iri_to_uri
 
 _ROOT = Path(__file__).parent.parent
 _VENDOR = "/static/vendor/"
@@ -42,7 +43,7 @@ def inside(url: str) -> str:
     ours = not parts.netloc or parts.netloc == request.host
     if not ours or not (parts.path == "/" or parts.path.startswith("/ui/")) or "\\" in url:
         return "/"
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+    return iri_to_uri(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 
 @functools.cache

@@ -5,8 +5,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from cimaster import web
 from cimaster.errors import Refusal
-from cimaster.pages import addresses, cookies
-from cimaster.pages.visitors import visitor
+from cimaster.pages import addresses, cookies, visitors
 
 pages = Blueprint("pages", __name__)
 _FOREVER = "public, max-age=31536000, immutable"
@@ -17,12 +16,20 @@ def by_htmx() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-@pages.context_processor
+def go_to(target: str) -> Response:
+    """Send the visitor to another page."""
+    if by_htmx():
+        return Response(status=204, headers={"HX-Redirect": target})
+    return Response(status=303, headers={"Location": target})
+
+
+@pages.app_context_processor
 def everywhere() -> dict[str, object]:
     """Return what every template may use."""
     return {
-        "visitor": visitor(), "now": web.service().clock(), "by_htmx": by_htmx(), "here": addresses.here(),
+        "visitor": visitors.visitor(), "now": web.service().clock(), "by_htmx": by_htmx(), "here": addresses.here(),
         "asset": addresses.asset, "cluster_url": addresses.cluster_url, "told": cookies.told,
+        "warnings": visitors.warnings, "confirmed": visitors.confirmed,
     }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def _commit(text: str) -> int:
 
 def told() -> str:
     """Return the message that the last form left for this page; it is told once."""
-    if "told" in g:
+    if "told" in g or request.blueprint != "pages":
         return ""
     g.told = None
     return unquote(request.cookies.get(TOLD, ""))[:1000]

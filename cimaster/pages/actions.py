@@ -1,0 +1,70 @@
+"""What a visitor can do to a cluster: the buttons, the main one first, and why some of them are greyed."""
+
+from dataclasses import dataclass
+
+from cimaster.pages.visitors import Visitor
+from cimaster.pool.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cluster
+
+NEEDS_ADMIN = "this needs an admin"
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button. `asks` opens a form first; `busy` is shown while the click is on its way; `why_not` greys it."""
+
+    verb: str
+    label: str
+    busy: str = ""
+    icon: str = ""
+    asks: bool = True
+    expect: str = ""
+    why_not: str = ""
+    main: bool = False
+
+
+def of(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a row: hold, extend, release, enable, by state and rights."""
+    if cluster.state == BROKEN:
+        return [_admins("delete", "Delete", visitor, icon="bin")]
+    actions = _hold_actions(cluster, visitor)
+    if cluster.state == DISABLED and visitor.is_admin:
+        enable = Action("enable", "Enable", "Enabling…", "play", asks=False, main=True)
+        return [enable, *actions]
+    return actions
+
+
+def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    if visitor.holds(cluster):
+        return [
+            Action("release", "Release", "Releasing…", "unlock", asks=False, main=True),
+            Action("extend", "Extend", icon="clock"),
+        ]
+    if cluster.hold:
+        whose = f"held by {cluster.hold.by}" if cluster.hold.by else "held, and nobody wrote by whom"
+        why_not = "" if visitor.is_admin else f"{whose}: the holder or an admin can release it"
+        return [Action("release", "Release", icon="unlock", why_not=why_not)]
+    label = "Hold next" if cluster.state == OCCUPIED else "Hold"
+    return [Action("hold", label, icon="lock", expect=cluster.state, main=cluster.state == VACANT)]
+
+
+def of_admins(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of the inventory: edit, disable or enable, delete."""
+    delete = _admins("delete", "Delete", visitor, icon="bin")
+    if cluster.state == BROKEN:
+        return [delete]
+    if cluster.disabled:
+        able = _admins("enable", "Enable", visitor, busy="Enabling…", icon="play", asks=False)
+    else:
+        able = _admins("disable", "Disable", visitor, icon="pause")
+    return [_admins("edit", "Edit", visitor, icon="pen"), able, delete]
+
+
+def all_of(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return every button, for a cluster's own page."""
+    actions = of(cluster, visitor)
+    named = {action.verb for action in actions}
+    return actions + [action for action in of_admins(cluster, visitor) if action.verb not in named]
+
+
+def _admins(verb: str, label: str, visitor: Visitor, busy: str = "", icon: str = "", asks: bool = True) -> Action:
+    return Action(verb, label, busy, icon, asks, why_not="" if visitor.is_admin else NEEDS_ADMIN)

@@ -1,0 +1,106 @@
+"""The first page: how many clusters are in each state, and the live table of those that a filter shows."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, g, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from cimaster import endpoints, inputs, web
+from cimaster.pages import rows
+from cimaster.pages.blueprint import by_htmx, pages
+from cimaster.pages.fragments import served, tagged
+from cimaster.pages.visitors import latest, visitor
+from cimaster.pool import Pool, wording
+from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT
+from cimaster.pool.filters import Filter
+from cimaster.snapshots import Snapshot
+
+CARDS = {
+    VACANT: "ready to lend", OCCUPIED: "in use by jobs", HELD: "kept by people", DISABLED: "out of lending",
+    BROKEN: "records to mend",
+}  # fmt: skip
+_FILTERS = ("state", "purpose", "region", "label", "holder", "q")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the visitor asked to see: the filter, and the query that says the same in an address."""
+
+    filter: Filter
+    query: str
+    values: "tuple[tuple[str, str], ...]" = ()
+
+    @property
+    def chips(self) -> list[tuple[str, str, str]]:
+        """Return the filters that the form has no field for: name, value, and the address without it."""
+        extra = [(name, text) for name, text in self.values if name in ("region", "label", "holder")]
+        return [
+            (name, text, f"?{urlencode([pair for pair in self.values if pair != (name, text)])}")
+            for name, text in extra
+        ]
+
+
+def asked() -> Shown:
+    """Read the filter of the address; empty fields, which forms send, mean nothing."""
+    values = tuple(
+        (name, text.strip()) for name in _FILTERS for text in request.args.getlist(name) if text.strip()
+    )  # fmt: skip
+    given = inputs.read(endpoints.CLUSTERS, MultiDict(values))
+    shown = Filter(
+        given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
+        given.q or "",
+    )  # fmt: skip
+    return Shown(shown, urlencode(values), values)
+
+
+def clusters(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:
+    """Return what the live table shows."""
+    pool, now, who = snapshot.pool, web.service().clock(), visitor()
+    found = shown.filter.of(pool)
+    return {
+        "shown": shown, "tag": tagged(snapshot, shown.query), "total": len(pool.clusters), "found": len(found),
+        "rows": [rows.drawn(pool, cluster, who, now) for cluster in found],
+    }  # fmt: skip
+
+
+def summary(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:
+    """Return how many clusters are in each state, and why none is vacant if that is so."""
+    counts = snapshot.pool.counts()
+    cards = [(state, counts[state], words) for state, words in CARDS.items() if state != BROKEN or counts[state]]
+    return {
+        "shown": shown, "cards": cards, "total": len(snapshot.pool.clusters),
+        "shortage": _shortage(snapshot.pool, counts),
+    }  # fmt: skip
+
+
+def _shortage(pool: Pool, counts: dict[str, int]) -> str:
+    usable = [cluster for cluster in pool.clusters if cluster.state != BROKEN]
+    return wording.shortage(usable) if usable and not counts[VACANT] else ""
+
+
+@pages.get("/")
+def dashboard() -> Response:
+    """Show the pool."""
+    snapshot, shown = latest(), asked()
+    purposes = sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault})
+    context = {**summary(snapshot, shown), **clusters(snapshot, shown), "purposes": purposes, "states": list(CARDS)}
+    response = Response(render_template("dashboard.html", **context))
+    if by_htmx():
+        response.headers["HX-Replace-Url"] = url_for("pages.dashboard") + (f"?{shown.query}" if shown.query else "")
+    return response
+
+
+@pages.get("/ui/fragments/clusters")
+def clusters_fragment() -> Response:
+    """Keep the live table up to date."""
+    snapshot, shown = latest(), asked()
+    return served("fragments/clusters.html", tagged(snapshot, shown.query), lambda: clusters(snapshot, shown))
+
+
+@pages.get("/ui/fragments/summary")
+def summary_fragment() -> Response:
+    """Keep the figures up to date."""
+    g.quiet = True
+    return Response(render_template("fragments/summary.html", **summary(latest(), asked())))

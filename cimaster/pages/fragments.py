@@ -1,0 +1,50 @@
+"""Pieces of pages that keep themselves up to date: polled with a tag, and drawn again only if it differs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, g, render_template, request
+
+from cimaster import web
+from cimaster.pages.blueprint import pages
+from cimaster.pages.visitors import tag
+from cimaster.snapshots import Snapshot
+
+CLOCK = 300  # seconds; what only the server tells from the time (overdue) is drawn anew this often
+
+
+def event(*names: str) -> str:
+    """Return an HX-Trigger header that tells the whole page of events."""
+    return json.dumps({name: {"target": "body"} for name in names})
+
+
+def tagged(snapshot: Snapshot, *shown: object) -> str:
+    """Return the tag of a fragment that shows a state, and times."""
+    return tag(snapshot, int(web.service().clock().timestamp()) // CLOCK, *shown)
+
+
+def served(template: str, name: str, context: Callable[[], dict[str, Any]]) -> Response:
+    """Answer a poll: 304 where the browser shows what is tagged `name` already, else the fragment."""
+    g.quiet = True
+    if request.headers.get("HX-PTag") == name:
+        return Response(status=304)
+    response = Response(render_template(template, **context()))
+    response.headers["HX-PTag"] = name
+    response.headers["HX-Trigger"] = event("pool-changed")
+    return response
+
+
+@pages.get("/ui/fragments/strip")
+def strip() -> Response:
+    """Return the strip that says what is wrong with the store."""
+    g.quiet = True
+    return Response(render_template("fragments/strip.html"))
+
+
+@pages.get("/ui/fragments/usable")
+def usable() -> Response:
+    """Have the page loaded again as soon as there is something to show; until then this fails."""
+    g.quiet = True
+    web.service().view()
+    return Response(status=204, headers={"HX-Refresh": "true"})

@@ -1,0 +1,49 @@
+"""The page of the admins: the inventory, and the records that are broken."""
+
+from typing import Any
+
+from flask import Response, render_template
+
+from cimaster import web
+from cimaster.errors import NotAuthorized
+from cimaster.pages import actions, rows
+from cimaster.pages.blueprint import pages
+from cimaster.pages.fragments import served, tagged
+from cimaster.pages.visitors import latest, visitor
+from cimaster.pool.cluster import BROKEN
+from cimaster.snapshots import Snapshot
+
+
+def inventory(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the inventory shows: broken records first, then every cluster with its buttons."""
+    pool, who, now = snapshot.pool, visitor(), web.service().clock()
+    described = [(rows.row(pool, cluster, who, now), actions.of_admins(cluster, who)) for cluster in pool.clusters]
+    return {
+        "tag": tagged(snapshot),
+        "broken": [(row, buttons) for row, buttons in described if row.state == BROKEN],
+        "inventory": [(row, buttons) for row, buttons in described if row.state != BROKEN],
+    }
+
+
+def _why_not() -> str:
+    who = visitor()
+    if not who.name:
+        return "this page is for admins: say who you are first"
+    try:
+        web.admins().require(who.name)
+    except NotAuthorized as refusal:
+        return refusal.sentence
+    return ""
+
+
+@pages.get("/ui/admin")
+def admin() -> str:
+    """Show the inventory; who is no admin sees it, and why nothing can be changed."""
+    return render_template("admin.html", **inventory(latest()), why_not=_why_not())
+
+
+@pages.get("/ui/fragments/inventory")
+def inventory_fragment() -> Response:
+    """Keep the inventory up to date."""
+    snapshot = latest()
+    return served("fragments/inventory.html", tagged(snapshot), lambda: inventory(snapshot))

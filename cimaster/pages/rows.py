@@ -1,0 +1,110 @@
+"""One cluster as pages tell of it: who has it, why, since when, how long still, and what can be done."""
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import render_template
+from markupsafe import Markup
+
+from cimaster.pages import actions
+from cimaster.pages.actions import Action
+from cimaster.pages.visitors import Visitor, element_id
+from cimaster.pool import wording
+from cimaster.pool.cluster import BROKEN, DISABLED, IMAGE_PURPOSE, Cluster
+from cimaster.pool.state import Pool
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a table row, an inventory row and the top of a cluster's page have in common."""
+
+    id: str
+    reference: str
+    cluster: Cluster
+    name: str
+    who: str = ""
+    for_whom: str = ""
+    why: str = ""
+    since: datetime | None = None
+    ends: datetime | None = None
+    no_end: str = ""
+    flags: tuple[tuple[str, str], ...] = ()
+    mine: bool = False
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The state, as lists and filters call it."""
+        return self.cluster.state
+
+    @property
+    def shows_image(self) -> bool:
+        """Whether jobs ask for the image of clusters like this one; of others only their own page tells it."""
+        return bool(self.cluster.osimage) and self.cluster.purpose == IMAGE_PURPOSE
+
+
+def reference(pool: Pool, cluster: Cluster) -> str:
+    """Return how forms name a cluster: by name, or a broken record by position and content, so that no other is met."""
+    named = pool.reference(cluster)
+    return f"{named}.{cluster.digest}" if cluster.state == BROKEN else named
+
+
+def row(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Row:
+    """Describe a cluster of the pool to a visitor."""
+    return described(cluster, reference(pool, cluster), visitor, now, pool.rules.overdue_after)
+
+
+def described(cluster: Cluster, named: str, visitor: Visitor, now: datetime, overdue_after: timedelta) -> Row:
+    """Describe a cluster to a visitor."""
+    common = Row(
+        element_id(named), named, cluster, cluster.name or cluster.name_as_written or "a record without a name",
+        flags=_flags(cluster, now, overdue_after), mine=visitor.holds(cluster),
+        actions=tuple(actions.of(cluster, visitor)),
+    )  # fmt: skip
+    return Row(**{**vars(common), **_situation(cluster)})
+
+
+def _situation(cluster: Cluster) -> dict[str, object]:
+    if cluster.state == BROKEN:
+        return {"why": cluster.fault}
+    if lease := cluster.lease:
+        return {
+            "who": wording.who(cluster), "for_whom": lease.by, "since": lease.acquired, "ends": lease.expires,
+            "no_end": "" if lease.expires else "no end set",
+        }  # fmt: skip
+    if cluster.state == DISABLED:
+        return {"who": cluster.disabled_by, "why": cluster.disabled_reason}
+    if hold := cluster.hold:
+        return {"who": wording.who(cluster), "why": hold.desc, "since": hold.since, "ends": hold.expires}
+    return {"since": cluster.vacant_since}
+
+
+def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[tuple[str, str], ...]:
+    """Return what lies on the cluster beside its state: an icon and words each."""
+    if cluster.state == BROKEN:
+        return ()
+    flags = []
+    if wording.overdue(cluster, now, overdue_after):
+        flags.append(("clock", "overdue"))
+    if cluster.hold and cluster.lease:
+        flags.append(("lock", f"then held by {cluster.hold.by or 'somebody'}"))
+    elif cluster.hold and cluster.disabled:
+        flags.append(("lock", f"held by {cluster.hold.by or 'somebody'}{wording.until(cluster.hold.expires)}"))
+    if cluster.disabled and cluster.lease:
+        flags.append(("pause", f"then disabled: {cluster.disabled_reason}" if cluster.disabled_reason else
+                      "then disabled"))  # fmt: skip
+    return tuple(flags)
+
+
+def drawn(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
+    """Return the table row as HTML; drawn once for all to whom it looks the same, anew every 15 s."""
+    sees = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin)
+    about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
+    return _drawn(cluster, reference(pool, cluster), sees, about_now, pool.rules.overdue_after)
+
+
+@functools.lru_cache(4096)
+def _drawn(cluster: Cluster, named: str, sees: Visitor, now: datetime, overdue_after: timedelta) -> Markup:
+    row = described(cluster, named, sees, now, overdue_after)
+    return Markup(render_template("fragments/row.html", row=row, visitor=sees, now=now))  # noqa: S704 the template escapes

@@ -1,0 +1,446 @@
+"""The pages in a real browser, served by a real gunicorn: with script and without, by keyboard, light and dark."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+from cimaster.pages.forms import FORMS
+from cimaster.stores.sqlite import SQLiteStore
+from tests.replica import Replica
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
+ODD = [
+    {"name": "twin", "status": "finished"},
+    {"name": "twin", "status": "finished", "note": "</td>"},
+    {"name": "ui <b>x</b> /#?", "status": "finished"},
+    7,
+]
+REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own note of a refused form
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One chromium for all tests."""
+    path = shutil.which("chromium")
+    if path is None:
+        if os.environ.get("CIMASTER_TEST_ALL"):
+            pytest.fail("chromium is not there: apt-get install chromium")
+        pytest.skip("chromium is not there: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """One server for all tests, over a file of its own with a few records that nobody would write."""
+    folder = tmp_path_factory.mktemp("served")
+    store = SQLiteStore(str(folder / "pool.db"), "clusters")
+    store.replace(store.read().replaced({"cluster.json": json.dumps(ODD)}, {}))
+    store.close()
+    with Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}") as replica:
+        yield replica
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def curl(replica: Replica) -> Callable[..., None]:
+    """Make a change beside the browser: `curl("holdcluster", cluster=..., name=...)`."""
+
+    def curl(verb: str, **fields: str) -> None:
+        answer = replica.http.post(f"{replica.url}/{verb}", fields)
+        assert answer.ok, answer.text
+
+    return curl
+
+
+@pytest.fixture
+def added(replica: Replica, curl) -> Iterator[Callable[..., str]]:
+    """Add clusters that go again with the test, so that pages stay small: `added("name", note=...)`."""
+    names = []
+
+    def added(name: str, **facts: str) -> str:
+        names.append(name)
+        curl("addcluster", cluster=name, region="us-west", name="root", **facts)
+        return name
+
+    yield added
+    for name in names:
+        fields = {"cluster": name, "name": "root", "force": "true", "reason": "the test is over"}
+        replica.http.post(f"{replica.url}/deletecluster", fields)
+
+
+@pytest.fixture
+def cluster(added) -> str:
+    """A vacant cluster of this test's own."""
+    return added(f"cluster-{next(_numbers):02}")
+
+
+class Person:
+    """Somebody at a page."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def go(self, path: str = "/") -> None:
+        """Open a page."""
+        self.page.goto(self.url + path)
+
+    def row(self, cluster: str) -> Locator:
+        """Find the row of a cluster."""
+        return self.page.locator("tr.row", has=self.page.get_by_role("link", name=cluster, exact=True))
+
+    def press(self, cluster: str, label: str) -> None:
+        """Press a button of a row."""
+        self.row(cluster).get_by_role("button", name=f"{label} {cluster}", exact=True).click()
+
+    def fill(self, **fields: str) -> None:
+        """Fill the form that is open, in the dialog or on its page, and send it."""
+        expect(self.page.locator("#form")).to_be_visible()
+        for name, text in fields.items():
+            field = self.page.locator(f"#form-{name}")
+            if field.evaluate("field => field.tagName") == "SELECT":
+                field.select_option(text)
+            elif text == "on":
+                field.check()
+            else:
+                field.fill(text)
+        self.page.locator("#form-send").click()
+
+    def sees(self, cluster: str, *texts: str, state: str) -> None:
+        """Expect a row to be in a state and to contain texts."""
+        row = self.row(cluster)
+        expect(row).to_have_attribute("data-state", state)
+        for text in texts:
+            expect(row).to_contain_text(text)
+
+
+@pytest.fixture
+def visit(browser: Browser, replica: Replica) -> Iterator[Callable[..., Person]]:
+    """Sit somebody down at a browser of their own; what its console complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not REFUSED.search(message.text):
+            complaints.append(message.text)
+
+    def visit(name: str = "", script: bool = True, listening: bool = True) -> Person:
+        context = browser.new_context(java_script_enabled=script, reduced_motion="reduce")
+        context.set_default_timeout(FOLLOWS)
+        contexts.append(context)
+        if name:
+            context.add_cookies([{"name": "cimaster_name", "value": name, "url": replica.url}])
+        page = context.new_page()
+        if listening:
+            page.on("console", listen)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+        return Person(page, replica.url)
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+
+
+@both
+def test_hold_extend_and_release(visit, cluster: str, script: bool) -> None:
+    alice = visit("alice", script)
+    alice.go()
+    alice.press(cluster, "Hold")
+    alice.fill(duration="30m", desc="my reason")
+    alice.sees(cluster, "alice", "my reason", "30 min", state="held")
+    expect(alice.page.get_by_text(f"cluster {cluster} is held by alice until")).to_be_visible()
+    alice.press(cluster, "Extend")
+    alice.fill(duration="4h")
+    alice.sees(cluster, "4 h", state="held")
+    alice.press(cluster, "Release")
+    alice.sees(cluster, state="vacant")
+    assert alice.page.url == f"{alice.url}/"
+
+
+@both
+def test_the_inventory_is_kept(visit, curl, script: bool) -> None:
+    root, name = visit("root", script), f"new-{next(_numbers)}"
+    root.go("/ui/admin")
+    root.page.locator("#add-link").click()
+    root.fill(cluster=name, region="us-west", labels="gpu=yes", note="fresh")
+    root.sees(name, "us-west", "gpu=yes", "fresh", state="vacant")
+    root.press(name, "Edit")
+    root.fill(region="eu-central", note="")
+    root.sees(name, "eu-central", state="vacant")
+    expect(root.row(name)).not_to_contain_text("fresh")
+    root.press(name, "Disable")
+    root.fill(reason="waits for a switch")
+    root.sees(name, "waits for a switch", state="disabled")
+    root.press(name, "Enable")
+    root.sees(name, state="vacant")
+    curl("holdcluster", cluster=name, name="alice")
+    root.press(name, "Delete")
+    root.fill(typed=name, force="on", reason="not needed any more")
+    expect(root.row(name)).to_have_count(0)
+    assert root.page.url == f"{root.url}/ui/admin"
+
+
+@both
+def test_a_refused_form_keeps_what_was_entered(visit, cluster: str, script: bool) -> None:
+    root = visit("root", script)
+    root.go("/ui/admin")
+    root.press(cluster, "Delete")
+    root.fill(typed="something else", reason="a long reason")
+    expect(root.page.get_by_role("alert").get_by_text(f"type {cluster} to delete it")).to_be_visible()
+    assert root.page.locator("#form-reason").input_value() == "a long reason"
+    root.fill(typed=cluster)
+    expect(root.row(cluster)).to_have_count(0)
+
+
+@both
+def test_somebody_new_is_asked_for_a_name_once(visit, cluster: str, script: bool) -> None:
+    dora = visit(script=script)
+    dora.go()
+    dora.press(cluster, "Hold")
+    dora.fill(name="dora")
+    dora.sees(cluster, "dora", state="held")
+    expect(dora.page.get_by_text("dora unverified")).to_be_visible()
+    dora.page.get_by_role("link", name="Change your name").click()
+    dora.fill(name="dora.two")
+    expect(dora.page.get_by_text("dora.two unverified")).to_be_visible()
+
+
+def test_the_table_follows_changes_made_elsewhere(visit, cluster: str, curl) -> None:
+    alice = visit("alice")
+    alice.go()
+    alice.sees(cluster, state="vacant")
+    held = int(alice.page.locator(".card-held .card-number").inner_text())
+    curl("holdcluster", cluster=cluster, name="bob", desc="by curl")
+    expect(alice.row(cluster)).to_have_attribute("data-state", "held", timeout=FOLLOWS)
+    expect(alice.page.locator(".card-held .card-number")).to_have_text(str(held + 1))
+
+
+def test_nothing_new_is_304(visit, cluster: str) -> None:
+    alice = visit("alice")
+    alice.go()
+    with alice.page.expect_response(lambda answer: answer.url.endswith("/ui/fragments/clusters")) as answer:
+        pass
+    assert answer.value.status == 304
+
+
+def test_the_answer_to_a_click_has_the_row_that_it_changed(visit, cluster: str) -> None:
+    alice = visit("alice")
+    alice.go()
+    alice.press(cluster, "Hold")
+    with alice.page.expect_response("**/ui/hold") as answer:
+        alice.fill(desc="quick")
+    assert answer.value.status == 200
+    assert 'data-state="held"' in answer.value.text()
+    assert "quick" in answer.value.text()
+    assert "<table" not in answer.value.text()
+
+
+def test_a_stale_hold_button_is_409_with_who_has_it(visit, cluster: str, curl) -> None:
+    alice = visit("alice")
+    alice.go()
+    alice.press(cluster, "Hold")
+    expect(alice.page.locator("#form")).to_be_visible()
+    curl("holdcluster", cluster=cluster, name="bob")
+    with alice.page.expect_response("**/ui/hold") as answer:
+        alice.fill(desc="too late")
+    assert answer.value.status == 409
+    alert = alice.page.get_by_role("dialog").get_by_role("alert")
+    expect(alert).to_contain_text(f"{cluster} is already held by bob until")
+    alice.page.keyboard.press("Escape")
+    alice.sees(cluster, "bob", state="held")
+
+
+def test_a_refused_click_in_a_row_leaves_the_table(visit, cluster: str, curl) -> None:
+    curl("holdcluster", cluster=cluster, name="alice")
+    alice = visit("alice")
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    curl("releasecluster", cluster=cluster, name="alice")
+    curl("holdcluster", cluster=cluster, name="bob")
+    alice.press(cluster, "Release")
+    expect(alice.page.locator("#alerts")).to_contain_text(f"user alice is not authorized: {cluster} is held by bob")
+    alice.sees(cluster, state="held")
+
+
+def test_the_filter_follows_typing_and_survives_updates(visit, cluster: str, curl) -> None:
+    alice = visit("alice")
+    alice.go("/?state=vacant")
+    search = alice.page.get_by_label("Search")
+    search.press_sequentially(cluster)
+    expect(alice.page.locator("#clusters .count")).to_contain_text("1 of")
+    expect(alice.page).to_have_url(f"{alice.url}/?state=vacant&q={cluster}")
+    curl("holdcluster", cluster=cluster, name="bob")
+    expect(alice.page.get_by_text("No cluster matches")).to_be_visible()
+    expect(search).to_be_focused()
+    expect(search).to_have_value(cluster)
+    alice.page.reload()
+    expect(search).to_have_value(cluster)
+
+
+def test_everything_is_done_by_keyboard_and_the_focus_stays(visit, cluster: str) -> None:
+    alice = visit("alice")
+    alice.go(f"/?q={cluster}")
+    press = alice.page.keyboard.press
+    press("Tab")
+    expect(alice.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    press("Enter")
+    hold = alice.row(cluster).get_by_role("button", name=f"Hold {cluster}")
+    for _ in range(30):
+        press("Tab")
+        if hold.evaluate("button => button === document.activeElement"):
+            break
+    expect(hold).to_be_focused()
+    press("Enter")
+    expect(alice.page.locator("#form-desc")).to_be_focused()
+    press("Escape")
+    expect(hold).to_be_focused()
+    press("Enter")
+    expect(alice.page.locator("#form-desc")).to_be_focused()
+    alice.page.keyboard.type("by keyboard")
+    press("Enter")
+    alice.sees(cluster, "by keyboard", state="held")
+    release = alice.row(cluster).get_by_role("button", name=f"Release {cluster}")
+    expect(release).to_be_focused()
+    press("Enter")
+    alice.sees(cluster, state="vacant")
+    expect(hold).to_be_focused()
+
+
+def test_a_strip_tells_of_the_store_and_goes_away(visit, cluster: str, replica: Replica) -> None:
+    alice = visit("alice")
+    alice.go()
+    file = Path(replica.server.environment["CIMASTER_STORE"].removeprefix("sqlite:"))
+    away = file.with_name("away.db")
+    file.rename(away)
+    try:
+        expect(alice.page.locator("#strip")).to_contain_text("The store cannot be used.")
+        alice.sees(cluster, state="vacant")
+    finally:
+        away.rename(file)
+    expect(alice.page.locator("#strip .strip")).to_have_count(0)
+
+
+def test_a_strip_tells_when_updates_stop_and_goes_away(visit, cluster: str) -> None:
+    alice = visit("alice", listening=False)
+    alice.page.clock.install()
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.abort())
+    alice.page.clock.run_for(12_000)
+    expect(alice.page.locator("#stale")).to_contain_text(re.compile(r"Last update 1\d s ago, retrying"))
+    alice.page.unroute_all()
+    alice.page.clock.run_for(4_000)
+    expect(alice.page.locator("#stale")).to_be_hidden()
+
+
+def test_time_counts_down_between_updates(visit, cluster: str, curl) -> None:
+    curl("holdcluster", cluster=cluster, name="alice", duration="40m")
+    alice = visit("alice")
+    alice.page.clock.install()
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
+    alice.page.clock.fast_forward(11 * 60_000)
+    expect(alice.row(cluster).locator("time[data-left]")).to_have_class("left left-soon")
+
+
+def check(page: Page, what: str) -> None:
+    """Expect axe to find nothing, and nothing to stick out sideways: light and dark, wide and narrow."""
+    for scheme, width in itertools.product(("light", "dark"), (1280, 320)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
+        told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found["violations"]]
+        assert not told, f"{what}, {scheme}, {width}: {told}"
+        sticks_out = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not sticks_out, f"{what} at {width} px"
+
+
+@pytest.fixture
+def busy(replica: Replica, curl, added) -> str:
+    """Something in every state; returns a cluster that alice has."""
+    for number, state in enumerate(("held", "mine", "occupied", "disabled", "waiting")):
+        name = f"{state}-{next(_numbers)}-{'long-name-' * number}x"
+        added(name, note="a <b>note</b>", label="gpu=yes")
+        if state in ("occupied", "waiting"):
+            assert replica.get("/getvacant", cluster=name, job="e2e-conformance", build="12345", name="john").ok
+        if state in ("held", "mine", "waiting"):
+            curl(
+                "holdcluster", cluster=name, name="bob" if state == "held" else "alice", duration="9m", desc="why " * 20
+            )
+        if state == "disabled":
+            curl("disablecluster", cluster=name, name="root", reason="waits for a new switch")
+    return next(name for name in replica.get("/clusters", holder="alice").text.split() if name.startswith("mine-"))
+
+
+@pytest.mark.parametrize("name", ["", "alice", "root"])
+def test_axe_finds_nothing_on_any_page(visit, busy: str, cluster: str, name: str) -> None:
+    person = visit(name)
+    person.page.context.add_init_script(AXE)
+    admins = [f"admin/{form.verb}" for form in FORMS if form.for_admins]
+    of_a_cluster = {"": ["hold"], "alice": ["extend", "release"], "root": admins}
+    pages = {
+        "": ["/", "/ui/whoami", "/ui/clusters/gone"],
+        "alice": ["/?q=nothing-at-all", "/ui/admin", f"/ui/hold?cluster={busy}&expect=vacant"],
+        "root": ["/", "/ui/admin", f"/ui/clusters/{busy}"],
+    }
+    for path in pages[name] + [f"/ui/{verb}?cluster={busy}" for verb in of_a_cluster[name]]:
+        person.go(path)
+        check(person.page, f"{path} for {name or 'somebody'}")
+
+
+def test_axe_finds_nothing_with_dialog_error_and_toast(visit, busy: str, cluster: str, curl) -> None:
+    alice = visit("alice")
+    alice.page.context.add_init_script(AXE)
+    alice.go()
+    alice.press(cluster, "Hold")
+    expect(alice.page.locator("#form")).to_be_visible()
+    check(alice.page, "the dialog")
+    curl("holdcluster", cluster=cluster, name="bob")
+    alice.fill(desc="x")
+    expect(alice.page.locator("#form-alert")).to_be_visible()
+    check(alice.page, "the dialog with an error")
+    alice.page.keyboard.press("Escape")
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
+    curl("releasecluster", cluster=busy, name="alice")
+    curl("holdcluster", cluster=busy, name="bob")
+    alice.press(busy, "Release")
+    expect(alice.page.locator("#alerts .alert")).to_be_visible()
+    check(alice.page, "the table with an error")
+    alice.page.unroute_all()
+    curl("releasecluster", cluster=busy, name="bob")
+    alice.press(busy, "Hold")
+    alice.fill(desc="mine again")
+    expect(alice.page.locator("#toasts .toast")).to_be_visible()
+    check(alice.page, "the table with a word of success")
+
+
+def test_axe_finds_nothing_without_script(visit, busy: str) -> None:
+    alice = visit("alice", listening=False)
+    alice.page.context.add_init_script(AXE)
+    alice.page.route("**/*.js*", lambda route: route.abort())
+    alice.go()
+    check(alice.page, "/ without our scripts")

@@ -1,0 +1,89 @@
+"""The page of one cluster: what is known, and who had it before."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.pages.conftest import HTMX, hold, text
+
+
+def test_it_tells_what_is_known(add, alice: FlaskClient) -> None:
+    add("cluster-01", osimage="flatcar", note="slow disks", label="gpu=yes")
+    page = text(alice.get("/ui/clusters/cluster-01"))
+    assert "Purpose tess-ci Region us-west OS image flatcar Labels gpu=yes Note slow disks" in page
+
+
+def test_it_tells_who_had_it_before_and_how_long(add, alice: FlaskClient, clock) -> None:
+    add("cluster-01")
+    alice.get("/getvacant?build=124&job=e2e&email=john@example.com")
+    clock.forward(hours=2, minutes=5)
+    alice.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
+    clock.forward(minutes=10)
+    hold(alice, "cluster-01", desc="my turn")
+    page = text(alice.get("/ui/clusters/cluster-01"))
+    assert "Before that e2e #124 for john, had it for 2 h 5 min, until 10 min ago" in page
+    history = page.partition("History")[2]
+    events = [history.index(event) for event in ("held alice", "finished e2e #124", "taken e2e #124", "added")]
+    assert events == sorted(events)
+    assert "my turn" in history
+
+
+def test_a_hold_that_somebody_else_ended_was_the_holders(add, alice: FlaskClient, root: FlaskClient, clock) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", desc="looking")
+    clock.forward(minutes=30)
+    root.post("/ui/release", data={"cluster": "cluster-01", "reason": "urgent"})
+    page = text(alice.get("/ui/clusters/cluster-01"))
+    assert "Before that alice: looking, had it for 30 min" in page
+    assert "released root" in page
+    assert "alice's hold: urgent" in page
+
+
+def test_a_hold_that_ended_by_itself_is_told(add, alice: FlaskClient, clock, service) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", duration="1h")
+    clock.forward(hours=2)
+    service.expire()
+    page = text(alice.get("/ui/clusters/cluster-01"))
+    assert "hold ended" in page
+    assert "its time was over" in page
+
+
+def test_what_may_not_be_done_is_greyed_with_the_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+    add("cluster-01")
+    page = alice.get("/ui/clusters/cluster-01").text
+    assert page.count('aria-disabled="true" title="this needs an admin"') == 3
+    assert 'aria-disabled="true"' not in root.get("/ui/clusters/cluster-01").text
+
+
+def test_an_unknown_cluster_is_404(client: FlaskClient) -> None:
+    answer = client.get("/ui/clusters/gone")
+    assert answer.status_code == 404
+    assert "cluster gone is not known" in text(answer)
+
+
+def test_a_deleted_cluster_keeps_its_history_for_a_while(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root", "reason": "gone for good"})
+    answer = root.get("/ui/clusters/cluster-01")
+    assert answer.status_code == 404
+    assert "cluster-01 is not in the pool any more" in text(answer)
+    assert "deleted root" in text(answer)
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "a//b", "../x", "/", ".", "..", " x ", "100%", "#3", "?q=", "ünï", "<b>", "a\\b"]
+)
+def test_a_cluster_of_any_name_has_a_page(written, alice: FlaskClient, name: str) -> None:
+    written({"name": name, "status": "finished", "region": "found-it"})
+    link = alice.get("/").text.partition('class="cell-name"><a href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert "found-it" in text(alice.get(link))
+    live = alice.get(link).text.partition('<div id="cluster" hx-get="')[2].partition('"')[0]
+    assert "found-it" in text(alice.get(live, headers=HTMX))
+
+
+def test_a_broken_record_has_a_page_with_what_is_stored(written, root: FlaskClient) -> None:
+    written({"name": "odd", "status": "<busy>"})
+    for url in ("/ui/clusters/odd", "/ui/clusters/%230"):
+        page = text(root.get(url))
+        assert "'status' is neither 'finished' nor 'testing'" in page
+        assert '{"name": "odd", "status": "<busy>"}' in page

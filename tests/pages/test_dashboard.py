@@ -1,0 +1,163 @@
+"""The first page: figures, filter, table, and what it says when there is nothing to show."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from cimaster.app import create_app
+from cimaster.errors import StoreUnreadable
+from tests.pages.conftest import hold, text
+
+HOSTILE = """<img src=x onerror="alert('1')"> / ../# & ?q="""
+
+
+def test_every_cluster_is_there_with_its_state_and_who_has_it(add, client: FlaskClient, alice: FlaskClient) -> None:
+    add("cluster-01", "cluster-02", "cluster-03")
+    client.get("/getvacant?build=124&job=e2e&cluster=cluster-02&email=john@example.com")
+    hold(alice, "cluster-03", desc="debugging the network")
+    page = text(client.get("/"))
+    assert re.search(r"cluster-01 vacant", page)
+    assert re.search(r"cluster-02 occupied e2e #124 for john", page)
+    assert re.search(r"cluster-03 held alice debugging the network just now 6 h", page)
+
+
+def test_figures_count_the_states_and_lead_to_them(add, client: FlaskClient) -> None:
+    add("cluster-01", "cluster-02")
+    client.get("/getvacant?build=1&job=e2e")
+    page = client.get("/")
+    assert "1 occupied" in text(page)
+    assert 'href="/?state=occupied"' in page.text
+    assert "1 of 2" in text(client.get("/?state=occupied"))
+
+
+def test_when_nothing_is_vacant_the_page_says_why(add, client: FlaskClient) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=e2e&ttl=30m")
+    assert "No cluster is vacant: 1 occupied; next: cluster-01 at" in text(client.get("/"))
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("state=held", ["cluster-02"]),
+        ("purpose=tnet-ci", ["cluster-03"]),
+        ("q=NETWORK", ["cluster-02"]),
+        ("q=&state=&purpose=", ["cluster-01", "cluster-02", "cluster-03"]),
+        ("holder=Alice", ["cluster-02"]),
+        ("label=gpu%3Dyes", ["cluster-03"]),
+        ("region=us-west&state=vacant", ["cluster-01", "cluster-03"]),
+    ],
+)
+def test_the_filter_in_the_address_says_what_is_shown(add, alice: FlaskClient, query: str, shown: list[str]) -> None:
+    add("cluster-01", "cluster-02")
+    add("cluster-03", purpose="tnet-ci", osimage="flatcar", label="gpu=yes")
+    hold(alice, "cluster-02", desc="the network")
+    for url in (f"/?{query}", f"/ui/fragments/clusters?{query}"):
+        page = alice.get(url)
+        assert re.findall(r'class="cell-name"><a [^>]*>(.*?)</a>', page.text) == shown
+
+
+def test_the_filter_is_in_the_form_again(add, client: FlaskClient) -> None:
+    add("cluster-01")
+    page = client.get("/?q=%3Cb%3E&state=held&purpose=gone&region=us-west").text
+    assert 'name="q" value="&lt;b&gt;"' in page
+    assert "<option selected>held</option>" in page
+    assert "<option selected>gone</option>" in page
+    assert 'type="hidden" name="region" value="us-west"' in page
+
+
+def test_a_filter_that_cannot_be_read_is_400_and_says_what_is_expected(client: FlaskClient) -> None:
+    answer = client.get("/?state=asleep")
+    assert answer.status_code == 400
+    assert "expected one of broken, occupied, disabled, held, vacant" in text(answer)
+
+
+def test_an_empty_pool_says_what_to_do_next(client: FlaskClient, alice: FlaskClient, root: FlaskClient) -> None:
+    assert "The pool is empty" in text(client.get("/"))
+    assert "An admin adds clusters on the page Inventory" in text(alice.get("/"))
+    assert "Add the first cluster" in text(root.get("/"))
+
+
+def test_a_filter_that_shows_nothing_is_no_empty_pool(add, client: FlaskClient) -> None:
+    add("cluster-01")
+    page = text(client.get("/?q=nothing-like-it"))
+    assert "No cluster matches" in page
+    assert "0 of 1" in page
+
+
+def test_names_notes_and_reasons_are_text_whatever_they_contain(written, alice: FlaskClient, root) -> None:
+    record = {"name": HOSTILE, "status": "finished", "note": "</td><b>", "hold": True, "holdBy": "<i>", "holdDesc": '"'}
+    written(record, {"name": "<script>alert(1)</script>", "status": "<b>"}, '{"note": "</pre><script>"}')
+    for page in (alice.get("/"), alice.get("/?q=%3Cscript"), root.get("/ui/admin"), root.get("/ui/fragments/clusters")):
+        assert page.status_code == 200
+        assert "<img src=x" not in page.text
+        assert "<script>" not in page.text
+        assert "</td><b>" not in page.text
+        assert "<i>" not in page.text
+
+
+def test_a_script_half_of_a_character_in_a_name_breaks_no_page(written, root: FlaskClient) -> None:
+    written('{"name": "bad \\ud800", "status": "finished"}', '{"name": "\\udfff", "status": "x"}')
+    for url in ("/", "/ui/admin"):
+        assert root.get(url).status_code == 200
+
+
+def test_a_page_has_nothing_that_its_own_policy_forbids(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    hold(root, "cluster-01")
+    for url in ("/", "/ui/admin", "/ui/clusters/cluster-01", "/ui/extend?cluster=cluster-01", "/ui/whoami", "/ui/no"):
+        page = root.get(url).text
+        assert not re.search(r"<script(?![^>]*\ssrc=)", page)
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|\bjs:", page)
+
+
+def test_pages_are_not_kept_by_caches(client: FlaskClient) -> None:
+    for url in ("/", "/ui/admin", "/ui/whoami", "/ui/fragments/clusters", "/ui/missing"):
+        assert client.get(url).headers["Cache-Control"] == "no-store"
+
+
+def test_time_left_is_right_without_script(add, alice: FlaskClient, clock) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", duration="1h")
+    clock.forward(minutes=45, seconds=20)
+    page = alice.get("/")
+    assert "45 min ago" in text(page)
+    assert "left-soon" in page.text
+    clock.forward(minutes=8)
+    assert "left-late" in alice.get("/").text
+
+
+def test_a_job_that_lasts_suspiciously_long_is_flagged(add, client: FlaskClient, service, clock) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=e2e")
+    assert "overdue" not in text(client.get("/"))
+    clock.forward(seconds=(service.view().pool.rules.overdue_after + timedelta(minutes=6)).total_seconds())
+    assert "overdue" in text(client.get("/"))
+
+
+def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(settings, written, store) -> None:
+    with pytest.raises(StoreUnreadable):
+        written("{")
+    fresh = create_app(settings, store).test_client()
+    answer = fresh.get("/")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "not valid JSON" in text(answer)
+    assert fresh.get("/ui/fragments/usable").status_code == 503
+
+
+def test_while_the_store_is_in_trouble_the_last_state_stays_and_a_strip_says_so(
+    add, written, alice: FlaskClient, repository
+) -> None:
+    add("cluster-01")
+    alice.get("/")
+    with pytest.raises(StoreUnreadable):
+        written("{")
+    page = text(alice.get("/"))
+    assert "The store cannot be used. cluster.json is not valid JSON" in page
+    assert "cluster-01 vacant" in page
+    answer = hold(alice, "cluster-01")
+    assert answer.status_code == 503
+    assert "not valid JSON" in text(answer)

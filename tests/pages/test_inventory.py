@@ -1,0 +1,215 @@
+"""The admins' page: add, edit, disable, enable, delete, and the broken records."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.pages.conftest import HTMX, follow, hold, text
+from tests.pages.test_hold import state
+
+DIALOG = {**HTMX, "HX-Target": "div#dialog-content", "HX-Current-URL": "http://localhost/ui/admin"}
+VERBS = ["add", "edit", "disable", "enable", "delete"]
+
+
+def send(browser: FlaskClient, verb: str, **fields: str):
+    return browser.post(f"/ui/admin/{verb}", data={"cluster": "cluster-01", "back": "/ui/admin", **fields})
+
+
+def test_an_admin_adds_a_cluster(root: FlaskClient) -> None:
+    facts = {
+        "region": "us-west",
+        "purpose": "tnet-ci",
+        "osimage": "flatcar",
+        "note": "new",
+        "labels": "gpu=yes, zone=a",
+    }
+    page = follow(root, send(root, "add", **facts))
+    assert "cluster cluster-01 is added successfully" in text(page)
+    assert "cluster-01 new vacant us-west tnet-ci flatcar gpu=yes zone=a" in text(page)
+    assert state(root)["labels"] == {"gpu": "yes", "zone": "a"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "said"),
+    [
+        ({}, 400, "region is required"),
+        ({"region": "r", "cluster": "Bad Name"}, 400, "cluster is 'Bad Name'"),
+        ({"region": "r", "purpose": "tnet-ci"}, 400, "osimage is required"),
+        ({"region": "r", "labels": "gpu"}, 400, "key=value"),
+        ({"region": "r", "labels": "a=1 a=2"}, 400, "one key with two values"),
+        ({"region": "other", "cluster": "there"}, 409, "cluster there is there already, with region us-west"),
+    ],
+)
+def test_a_refused_cluster_can_be_corrected(add, root, fields, status: int, said: str) -> None:
+    add("there")
+    answer = send(root, "add", note="kept", **fields)
+    assert answer.status_code == status
+    assert said in text(answer)
+    assert 'value="kept"' in answer.text
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_who_is_no_admin_is_told_so(add, alice: FlaskClient, verb: str) -> None:
+    add("cluster-01")
+    before = state(alice)
+    name = "cluster-02" if verb == "add" else "cluster-01"
+    answer = send(alice, verb, cluster=name, region="r", reason="why", typed=name)
+    assert answer.status_code == 403
+    assert "user alice is not authorized: this needs an admin" in text(answer)
+    assert state(alice) == before
+
+
+def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(add, alice: FlaskClient, client) -> None:
+    add("cluster-01")
+    page = alice.get("/ui/admin")
+    assert page.status_code == 200
+    assert "You can look, and not change anything: user alice is not authorized" in text(page)
+    assert page.text.count('aria-disabled="true"') == 4
+    assert "say who you are first" in text(client.get("/ui/admin"))
+
+
+def test_edit_changes_only_what_was_changed_in_the_form(add, root: FlaskClient, client) -> None:
+    add("cluster-01", note="old", osimage="one")
+    form = root.get("/ui/admin/edit?cluster=cluster-01").text
+    assert 'name="note" value="old"' in form
+    assert 'name="was_note" value="old"' in form
+    client.post("/updatecluster", data={"cluster": "cluster-01", "name": "root", "osimage": "two"})
+    was = {"was_region": "us-west", "was_purpose": "tess-ci", "was_osimage": "one", "was_note": "old", "was_labels": ""}
+    now = {"region": "eu", "purpose": "tess-ci", "osimage": "one", "note": "", "labels": "gpu=yes"}
+    follow(root, send(root, "edit", **was, **now))
+    record = state(root)
+    assert (record["region"], record["osimage"], record["labels"]) == ("eu", "two", {"gpu": "yes"})
+    assert "note" not in record
+
+
+def test_edit_without_a_change_changes_nothing(add, root: FlaskClient, repository) -> None:
+    add("cluster-01")
+    before = repository.fresh().version
+    fields = dict.fromkeys(("osimage", "note", "labels", "was_osimage", "was_note", "was_labels"), "")
+    fields |= {"region": "us-west", "was_region": "us-west", "purpose": "tess-ci", "was_purpose": "tess-ci"}
+    assert "cluster cluster-01 stays as it is" in text(follow(root, send(root, "edit", **fields)))
+    assert repository.fresh().version == before
+
+
+def test_labels_can_be_taken_away(add, root: FlaskClient) -> None:
+    add("cluster-01", label="gpu=yes")
+    assert 'value="gpu=yes"' in root.get("/ui/admin/edit?cluster=cluster-01").text
+    send(root, "edit", was_labels="gpu=yes", labels="")
+    assert "labels" not in state(root)
+
+
+def test_disable_needs_a_reason_which_everybody_reads(add, root: FlaskClient, alice: FlaskClient) -> None:
+    add("cluster-01")
+    refused = send(root, "disable", reason=" ")
+    assert refused.status_code == 400
+    assert "reason is required" in text(refused)
+    follow(root, send(root, "disable", reason="waits for a <switch>"))
+    assert "cluster-01 disabled root waits for a <switch>" in text(alice.get("/"))
+    assert "Enable" not in text(alice.get("/"))
+
+
+def test_a_cluster_in_use_is_drained(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    root.get("/getvacant?build=1&job=e2e")
+    page = follow(root, send(root, "disable", reason="new switch"))
+    assert "e2e #1 still has it and finishes in peace" in text(page)
+    assert "then disabled: new switch" in text(root.get("/"))
+
+
+def test_enable_is_one_click(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    send(root, "disable", reason="why")
+    page = follow(root, root.post("/ui/admin/enable", data={"cluster": "cluster-01"}))
+    assert "cluster cluster-01 is enabled" in text(page)
+    assert state(root)["state"] == "vacant"
+
+
+@pytest.mark.parametrize("typed", ["", "cluster-02", "CLUSTER-01", "yes"])
+def test_delete_wants_the_name_typed(add, root: FlaskClient, typed: str) -> None:
+    add("cluster-01")
+    answer = send(root, "delete", typed=typed)
+    assert answer.status_code == 400
+    assert "type cluster-01 to delete it" in text(answer)
+    assert state(root)["name"] == "cluster-01"
+
+
+def test_delete_takes_the_cluster_out(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    page = follow(root, send(root, "delete", typed="cluster-01"))
+    assert "cluster cluster-01 is deleted" in text(page)
+    assert "The inventory is empty" in text(page)
+    assert root.get("/clusters/cluster-01").status_code == 404
+
+
+def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    assert "although it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
+    refused = send(root, "delete", typed="cluster-01")
+    assert refused.status_code == 409
+    assert "held by alice until" in text(refused)
+    refused = send(root, "delete", typed="cluster-01", force="true")
+    assert refused.status_code == 400
+    assert "checked" in refused.text
+    follow(root, send(root, "delete", typed="cluster-01", force="true", reason="the rack burned"))
+    assert root.get("/clusters/cluster-01").status_code == 404
+
+
+def test_after_the_delete_on_its_own_page_one_is_led_elsewhere(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    assert send(root, "delete", typed="cluster-01", back="/ui/clusters/cluster-01").location == "/"
+
+
+def test_broken_records_are_shown_with_their_reason_and_deleted_by_position(written, add, root: FlaskClient) -> None:
+    written({"name": "good", "status": "finished"}, {"name": "odd", "status": "<busy>"}, "7")
+    page = root.get("/ui/admin")
+    assert "odd at position #1 'status' is neither 'finished' nor 'testing'" in text(page)
+    assert "at position #2 the record is not an object 7" in text(page)
+    reference = page.text.partition('value="#1.')[2][:8]
+    form = root.get("/ui/admin/delete", query_string={"cluster": f"#1.{reference}"})
+    assert "Type #1 to confirm" in text(form)
+    assert "<busy>" in text(form)
+    page = follow(root, send(root, "delete", cluster=f"#1.{reference}", typed="#1"))
+    assert f"broken record #1.{reference} is deleted" in text(page)
+    assert "at position #1 the record is not an object" in text(page)
+    assert "good" in text(page)
+
+
+def test_a_broken_record_that_moved_is_not_mistaken_for_another(written, root: FlaskClient) -> None:
+    written("1", "2")
+    first = root.get("/ui/admin").text.partition('value="#0.')[2][:8]
+    written("2")
+    answer = send(root, "delete", cluster=f"#0.{first}", typed="#0")
+    assert answer.status_code == 404
+    assert "no such broken record" in text(answer)
+    assert "at position #0" in text(root.get("/ui/admin"))
+
+
+def test_a_broken_record_is_deleted_from_the_first_page_too(written, root: FlaskClient, alice: FlaskClient) -> None:
+    written({"name": "twin", "status": "finished"}, {"name": "twin", "status": "finished", "note": "second"})
+    assert text(root.get("/")).count("broken – another record has the same name") == 2
+    assert root.get("/").text.count('action="/ui/admin/delete"') == 2
+    assert 'action="/ui/admin/delete"' not in alice.get("/").text
+
+
+@pytest.mark.parametrize("verb", ["edit", "disable", "enable"])
+def test_a_broken_record_can_only_be_deleted(written, root: FlaskClient, verb: str) -> None:
+    written({"name": "cluster-01", "status": "busy"})
+    answer = send(root, verb, reason="why", region="r")
+    assert answer.status_code == 409
+    assert "an admin can delete it as #0" in text(answer)
+
+
+def test_the_answer_to_a_click_is_the_inventory_as_it_is_now(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    answer = root.post(
+        "/ui/admin/disable", data={"cluster": "cluster-01", "reason": "why", "back": "/ui/admin"}, headers=DIALOG
+    )
+    assert answer.status_code == 200
+    assert 'hx-target="#inventory"' in answer.text
+    assert "disabled why" in text(answer)
+
+
+def test_a_form_for_nothing_is_404(root: FlaskClient) -> None:
+    for verb in ("edit", "disable", "enable", "delete"):
+        assert root.get(f"/ui/admin/{verb}?cluster=gone").status_code == 404
+        assert root.get(f"/ui/admin/{verb}").status_code == 404

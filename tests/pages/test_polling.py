@@ -1,0 +1,133 @@
+"""Live pieces of pages: nothing is sent twice, nobody goes back in time, and no cookie can do harm."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from cimaster.app import create_app
+from cimaster.errors import StoreUnreadable
+from cimaster.pages.fragments import CLOCK
+from tests.conftest import Clock
+from tests.pages.conftest import HTMX, hold, text
+
+LIVE = ["/ui/fragments/clusters", "/ui/fragments/cluster?name=cluster-01", "/ui/fragments/inventory"]
+
+
+@pytest.fixture(autouse=True)
+def _early(clock: Clock) -> None:
+    """Begin just after the pages were last drawn anew for the time alone."""
+    clock.forward(seconds=CLOCK + 1 - clock().timestamp() % CLOCK)
+
+
+def poll(browser: FlaskClient, url: str = LIVE[0], tag: str = ""):
+    return browser.get(url, headers={**HTMX, "HX-PTag": tag})
+
+
+@pytest.mark.parametrize("url", LIVE)
+def test_what_the_browser_shows_already_is_304_until_something_changes(add, alice: FlaskClient, url: str) -> None:
+    add("cluster-01")
+    first = poll(alice, url)
+    tag = first.headers["HX-PTag"]
+    assert first.status_code == 200
+    assert f'hx-ptag="{tag}"' in first.text
+    again = poll(alice, url, tag)
+    assert (again.status_code, again.data) == (304, b"")
+    hold(alice, "cluster-01")
+    changed = poll(alice, url, tag)
+    assert changed.status_code == 200
+    assert changed.headers["HX-PTag"] != tag
+    assert "pool-changed" in changed.headers["HX-Trigger"]  # the figures and the strip follow
+
+
+def test_the_tag_of_the_page_is_the_tag_of_its_live_piece(add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    tag = poll(alice).headers["HX-PTag"]
+    assert f'hx-ptag="{tag}"' in alice.get("/").text
+    assert int(tag.partition(".")[0]) > 0
+
+
+def test_the_tag_tells_filters_and_visitors_apart(add, alice: FlaskClient, root: FlaskClient, client) -> None:
+    add("cluster-01")
+    tags = {
+        poll(alice).headers["HX-PTag"],
+        poll(root).headers["HX-PTag"],
+        poll(client).headers["HX-PTag"],
+        poll(alice, LIVE[0] + "?state=held").headers["HX-PTag"],
+    }
+    assert len(tags) == 4
+
+
+def test_the_tag_is_the_same_on_every_replica(add, settings, store, clock, alice: FlaskClient) -> None:
+    add("cluster-01")
+    other = create_app(settings, store, clock).test_client()
+    other.set_cookie("cimaster_name", "alice")
+    assert poll(other, tag=poll(alice).headers["HX-PTag"]).status_code == 304
+
+
+def test_trouble_of_the_store_reaches_a_page_that_only_polls(add, written, alice: FlaskClient) -> None:
+    add("cluster-01")
+    tag = poll(alice).headers["HX-PTag"]
+    with pytest.raises(StoreUnreadable):
+        written("{")
+    answer = poll(alice, tag=tag)
+    assert answer.status_code == 200
+    assert "pool-changed" in answer.headers["HX-Trigger"]
+    assert "cluster-01" in text(answer)
+    assert "not valid JSON" in text(alice.get("/ui/fragments/strip"))
+
+
+def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(add, settings, store, alice, person) -> None:
+    add("cluster-01")
+    other = create_app(settings, store).test_client()  # its threads rest: it reads only when it must
+    assert "cluster-01 vacant" in text(other.get("/"))
+    hold(alice, "cluster-01")
+    assert "cluster-01 vacant" in text(other.get("/"))
+    other.set_cookie("cimaster_seen", alice.get_cookie("cimaster_seen").value)
+    assert "cluster-01 held" in text(other.get("/"))
+
+
+def test_the_tag_alone_makes_an_older_replica_read(add, settings, store, alice: FlaskClient) -> None:
+    add("cluster-01")
+    other = create_app(settings, store).test_client()
+    other.get("/")
+    hold(alice, "cluster-01")
+    tag = poll(alice).headers["HX-PTag"]
+    assert "cluster-01 held" in text(poll(other, tag=tag))
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "-1", "9" * 3000, "1e9", "²", "12.5", "%00", '"'])
+def test_a_cookie_or_tag_that_is_no_commit_does_no_harm(add, alice: FlaskClient, cookie: str) -> None:
+    add("cluster-01")
+    alice.set_cookie("cimaster_seen", cookie)
+    assert "cluster-01" in text(alice.get("/"))
+    if cookie.isascii():
+        assert poll(alice, tag=f"{cookie}.abc").status_code == 200
+
+
+def test_a_commit_that_never_was_is_taken_back(add, alice: FlaskClient, store) -> None:
+    add("cluster-01")
+    alice.set_cookie("cimaster_seen", "9" * 18)
+    alice.get("/")
+    assert int(alice.get_cookie("cimaster_seen").value) < 100
+    reads = []
+    read, store.read = store.read, lambda: reads.append(1) or read()
+    alice.get("/")
+    assert not reads
+    store.read = read
+
+
+@pytest.mark.parametrize("name", ["<b>", "a b", "x" * 64, "-x", "%00", ""])
+def test_a_cookie_that_is_no_name_is_nobody(client: FlaskClient, name: str) -> None:
+    client.set_cookie("cimaster_name", name)
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "Who are you?" in text(page)
+
+
+def test_a_cluster_that_is_deleted_meanwhile_is_told_to_its_open_page(add, root: FlaskClient) -> None:
+    add("cluster-01")
+    url = LIVE[1]
+    tag = poll(root, url).headers["HX-PTag"]
+    root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root"})
+    answer = poll(root, url, tag)
+    assert answer.status_code == 200
+    assert "cluster-01 is not in the pool any more" in text(answer)

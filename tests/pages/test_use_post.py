@@ -1,0 +1,19 @@
+"""A link that would change the pool, opened in a browser: a page that says so, with one button."""
+
+from flask.testing import FlaskClient
+
+from tests.pages.conftest import text
+
+BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html,*/*"}
+
+
+def test_the_page_says_what_would_be_done_and_one_button_does_it(add, client: FlaskClient) -> None:
+    add("cluster-01")
+    answer = client.get("/holdcluster?cluster=cluster-01&name=alice&desc=%3Cb%3E", headers=BROWSER)
+    assert (answer.status_code, answer.headers["CIMaster-Code"], answer.headers["Allow"]) == (405, "use_post", "POST")
+    assert "hold a cluster for a person" in text(answer)
+    assert 'name="desc" value="&lt;b&gt;"' in answer.text
+    assert answer.text.count("<button") == 2  # the other one closes the dialog that pages have
+    assert "cluster-01 vacant" in text(client.get("/"))
+    sent = {"cluster": "cluster-01", "name": "alice", "desc": "<b>"}
+    assert client.post("/holdcluster", data=sent, headers=BROWSER).status_code == 200

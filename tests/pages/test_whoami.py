@@ -1,0 +1,46 @@
+"""Who are you? Asked once, and changed at will."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.pages.conftest import HTMX, follow, text
+
+
+def test_the_name_is_kept_for_a_year_out_of_reach_of_scripts(client: FlaskClient) -> None:
+    answer = client.post("/ui/whoami", data={"name": " alice ", "back": "/ui/admin"})
+    assert answer.location == "/ui/admin"
+    cookie = next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith("cimaster_name="))
+    assert cookie.startswith("cimaster_name=alice;")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=31536000"} <= set(cookie.split("; "))
+    page = text(follow(client, answer))
+    assert "You are alice unverified" in page
+    assert "you are alice from now on" in page
+
+
+def test_an_admin_is_shown_as_one(person) -> None:
+    assert "You are BOB admin" in text(person("BOB").get("/"))
+    assert "admin unverified" not in text(person("alice").get("/"))
+
+
+@pytest.mark.parametrize("name", ["", "two words", "<b>", "x" * 64, "ünï", "-a"])
+def test_what_is_no_name_is_refused_and_can_be_corrected(client: FlaskClient, name: str) -> None:
+    answer = client.post("/ui/whoami", data={"name": name})
+    assert answer.status_code == 400
+    assert "a name of 1 to 63 letters" in text(answer)
+    assert "<b>" not in answer.text
+    assert client.get_cookie("cimaster_name") is None
+
+
+def test_the_name_can_be_changed_and_forgotten(alice: FlaskClient) -> None:
+    assert 'value="alice"' in alice.get("/ui/whoami").text
+    alice.post("/ui/whoami", data={"name": "bob"})
+    assert "You are bob" in text(alice.get("/"))
+    page = follow(alice, alice.post("/ui/whoami", data={"name": "bob", "forget": "true"}))
+    assert "Who are you?" in text(page)
+
+
+def test_htmx_loads_the_page_anew_since_every_button_may_differ(client: FlaskClient) -> None:
+    headers = {**HTMX, "HX-Current-URL": "http://localhost/?state=held"}
+    assert client.get("/ui/whoami", headers=headers).text.lstrip().startswith("<form")
+    answer = client.post("/ui/whoami", data={"name": "alice"}, headers=headers)
+    assert answer.headers["HX-Redirect"] == "/?state=held"

@@ -1,0 +1,229 @@
+"""One API, told four times: the table in code, the routes, openapi.yaml and the README say the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+
+from cimaster import endpoints, errors, web
+from cimaster.app import create_app
+from cimaster.endpoints import ENDPOINTS, VERBS, Endpoint
+from cimaster.pool.cluster import STATES
+from cimaster.settings import PREFIX, Settings, default_text, setting_fields
+from cimaster.stores.sqlite import SQLiteStore
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+TICKED = set(re.findall(r"`([^`\n]+)`", PROSE))
+DESCRIBED: dict[str, Any] = yaml.safe_load((ROOT / "cimaster" / "openapi.yaml").read_text("utf-8"))
+BY_PATH = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
+OF_A_VERB = pytest.mark.parametrize("endpoint", VERBS, ids=lambda endpoint: endpoint.path)
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Flask:
+    """An application whose threads rest."""
+    return create_app(Settings(), SQLiteStore(str(tmp_path / "pool.db"), "clusters"))
+
+
+def resolved(node: Any) -> Any:
+    """Follow a reference inside of openapi.yaml."""
+    while isinstance(node, dict) and "$ref" in node:
+        at: Any = DESCRIBED
+        for key in node["$ref"].removeprefix("#/").split("/"):
+            at = at[key]
+        node = at
+    return node
+
+
+def described(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what openapi.yaml says of an endpoint, by method."""
+    found: dict[str, Any] = DESCRIBED["paths"][endpoint.path.replace("<", "{").replace(">", "}")]
+    return found
+
+
+def query_of(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
+    """Return the query parameters of an endpoint's GET by name."""
+    parameters = [resolved(parameter) for parameter in described(endpoint)["get"].get("parameters", [])]
+    return {parameter["name"]: parameter for parameter in parameters if parameter["in"] == "query"}
+
+
+def body_of(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """Return the schemas of the bodies that an endpoint's POST takes."""
+    return [content["schema"] for content in described(endpoint)["post"]["requestBody"]["content"].values()]
+
+
+def table(endpoint: Endpoint) -> dict[str, bool]:
+    """Return the parameters in the table, and whether they are required."""
+    return {parameter.name: parameter.required for parameter in endpoint.parameters}
+
+
+def test_openapi_describes_the_endpoints_of_the_table_and_no_others() -> None:
+    assert set(DESCRIBED["paths"]) == {re.sub("<(.*)>", r"{\1}", endpoint.path) for endpoint in ENDPOINTS}
+
+
+def test_every_endpoint_has_a_route_with_its_methods(idle: Flask) -> None:
+    routes = {re.sub("<.*:", "<", rule.rule): rule.methods or set() for rule in idle.url_map.iter_rules()}
+    for endpoint in ENDPOINTS:
+        assert routes[endpoint.path] - {"HEAD", "OPTIONS"} == ({"GET", "POST"} if endpoint.changes else {"GET"})
+
+
+def test_every_route_of_the_api_is_in_the_table(idle: Flask) -> None:
+    rules = [rule for rule in idle.url_map.iter_rules() if rule.endpoint.startswith(("api.", "health."))]
+    assert {re.sub("<.*:", "<", rule.rule) for rule in rules} == {endpoint.path for endpoint in ENDPOINTS}
+
+
+def test_every_other_route_is_a_page_or_a_file_of_one(idle: Flask) -> None:
+    known = {endpoint.path for endpoint in ENDPOINTS}
+    others = {re.sub("<.*:", "<", rule.rule) for rule in idle.url_map.iter_rules()} - known
+    assert all(path in ("/", "/ui") or path.startswith(("/ui/", "/static/")) for path in others), others
+
+
+@BY_PATH
+def test_openapi_describes_the_methods(endpoint: Endpoint) -> None:
+    assert set(described(endpoint)) == ({"get", "post"} if endpoint.changes else {"get"})
+    for operation in described(endpoint).values():
+        assert operation["summary"].rstrip(".").casefold() == endpoint.summary.casefold() or not endpoint.changes
+
+
+@BY_PATH
+def test_openapi_describes_the_parameters_of_get(endpoint: Endpoint) -> None:
+    assert {name: p.get("required", False) for name, p in query_of(endpoint).items()} == table(endpoint)
+
+
+@OF_A_VERB
+def test_openapi_describes_the_parameters_of_post(endpoint: Endpoint) -> None:
+    for schema in body_of(endpoint):
+        assert {name: name in schema["required"] for name in schema["properties"]} == table(endpoint)
+        assert schema["additionalProperties"] is False
+
+
+@BY_PATH
+def test_parameters_that_may_be_repeated_are_arrays(endpoint: Endpoint) -> None:
+    for parameter in endpoint.parameters:
+        assert (resolved(query_of(endpoint)[parameter.name]["schema"]).get("type") == "array") is parameter.repeated
+
+
+@BY_PATH
+def test_openapi_says_of_every_parameter_what_the_table_says(endpoint: Endpoint) -> None:
+    for parameter in endpoint.parameters:
+        said = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
+        assert said.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
+
+
+@BY_PATH
+def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint) -> None:
+    for parameter in endpoint.parameters:
+        shown = query_of(endpoint)[parameter.name]
+        schema = resolved(shown["schema"])
+        schema = resolved(schema["items"]) if schema.get("type") == "array" else schema
+        examples = schema.get("examples", []) + ([shown["example"]] if "example" in shown else [])
+        assert examples, parameter.name
+        for example in examples:
+            parameter.read(str(example))
+
+
+@OF_A_VERB
+def test_examples_of_bodies_have_parameters_that_the_service_reads(endpoint: Endpoint) -> None:
+    example = described(endpoint)["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert {p.name for p in endpoint.parameters if p.required} <= set(example)
+    for name, value in example.items():
+        parameter = endpoint.parameter(name)
+        assert parameter is not None
+        for text in value if isinstance(value, list) else [value]:
+            parameter.read(str(text).lower() if isinstance(text, bool) else str(text))
+
+
+@OF_A_VERB
+def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint) -> None:
+    for operation in described(endpoint).values():
+        headers = [p["name"] for p in map(resolved, operation["parameters"]) if p["in"] == "header"]
+        assert headers == ["Idempotency-Key"]
+
+
+def all_refusals(kind: type[errors.Refusal] = errors.Refusal) -> set[type[errors.Refusal]]:
+    """Return every class of refusal."""
+    return {kind}.union(*(all_refusals(sub) for sub in kind.__subclasses__()))
+
+
+def test_every_refusal_has_a_status_and_a_code_of_its_own() -> None:
+    refusals = all_refusals() - {errors.Refusal}
+    assert set(web.STATUS) == refusals
+    assert len({refusal.code for refusal in refusals}) == len(refusals)
+    assert all(400 <= status < 600 for status in web.STATUS.values())
+
+
+def test_openapi_lists_every_code() -> None:
+    listed = DESCRIBED["components"]["schemas"]["Code"]
+    framework = {
+        "bad_request", "not_found", "method_not_allowed", "request_entity_too_large", "internal_error",
+    }  # fmt: skip
+    assert set(listed["enum"]) == {refusal.code for refusal in web.STATUS} | framework
+    assert set(re.findall(r"`(\w+)`", listed["description"])) - {"force", "lease"} == set(listed["enum"])
+
+
+def test_openapi_lists_every_state() -> None:
+    assert DESCRIBED["components"]["schemas"]["State"]["enum"] == list(STATES)
+
+
+@BY_PATH
+def test_every_answer_is_described_with_its_headers(endpoint: Endpoint) -> None:
+    for operation in described(endpoint).values():
+        for status, answer in operation["responses"].items():
+            headers = set(resolved(answer)["headers"])
+            assert "X-Request-ID" in headers
+            if int(status) >= 400 and endpoint is not endpoints.READYZ:
+                assert "CIMaster-Code" in headers
+
+
+@BY_PATH
+def test_the_readme_tells_of_the_endpoint(endpoint: Endpoint) -> None:
+    assert endpoint.path in TICKED
+
+
+@BY_PATH
+def test_the_readme_tells_of_the_parameters(endpoint: Endpoint) -> None:
+    rows = [line for line in README.splitlines() if line.startswith("|") and f"`{endpoint.path}`" in line]
+    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} | ({"request_id"} & TICKED)
+    assert {parameter.name for parameter in endpoint.parameters} <= told
+
+
+@OF_A_VERB
+def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{endpoint.path}`"))
+    assert set(re.findall(r"\*\*`(\w+)`\*\*", row)) == {p.name for p in endpoint.parameters if p.required}
+
+
+@pytest.mark.parametrize("setting", setting_fields(), ids=lambda setting: setting.name)
+def test_the_readme_tells_of_the_setting_and_its_default(setting) -> None:
+    name = f"`{PREFIX}{setting.name.upper()}`"
+    row = next((line for line in README.splitlines() if line.startswith("|") and name in line.split("|")[1]), None)
+    assert row, f"no row of a table begins with {name}"
+    default = default_text(setting)
+    assert f"`{default}`" in row if default else "none" in row
+    assert "alias" not in setting.metadata or not setting.metadata["alias"] or setting.metadata["alias"] in README
+
+
+def test_the_readme_tells_of_no_setting_that_there_is_not() -> None:
+    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", README) if not name.endswith("_TEST_ALL")}
+    assert named <= {PREFIX + setting.name.upper() for setting in setting_fields()}
+
+
+def metric_names(app: Flask) -> set[str]:
+    """Return the names of our metrics as Prometheus shows them, without the parts of a histogram."""
+    names = set()
+    for family in app.extensions["cimaster.metrics"].registry.collect():
+        if family.name.startswith("cimaster_"):
+            names.add(family.name + ("_total" if family.type == "counter" else ""))
+    return names
+
+
+def test_the_readme_tells_of_every_metric_and_of_no_other(idle: Flask) -> None:
+    names = metric_names(idle)
+    assert len(names) > 10
+    assert names <= TICKED
+    assert {name for name in TICKED if name.startswith("cimaster_")} <= names

@@ -1,0 +1,80 @@
+"""openapi.yaml against the running service: a program that believes the one is never surprised by the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+import yaml
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cimaster.app import create_app
+from cimaster.settings import Settings
+from cimaster.stores.sqlite import SQLiteStore
+from tests.conftest import ADMIN
+
+# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
+TEXT = (Path(__file__).parent.parent / "cimaster" / "openapi.yaml").read_text("utf-8")
+SCHEMA = schemathesis.openapi.from_dict(yaml.safe_load(TEXT))
+OPERATIONS = [pytest.param(result.ok(), id=result.ok().label) for result in SCHEMA.get_all_operations()]
+ANSWERED_AS_DESCRIBED = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    response_headers_conformance,
+]  # fmt: skip
+QUICK = settings(
+    max_examples=25,
+    phases=(Phase.explicit, Phase.generate),
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """A service over SQLite with some clusters, one of them broken."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "users").write_text(ADMIN)
+    app = create_app(Settings(admin_dir=str(folder), port=19999), SQLiteStore(str(folder / "pool.db"), "clusters"))
+    app.extensions["cimaster.lifecycle"].start()
+    client = app.test_client()
+    for name in ("cluster-05", "cluster-06", "cluster-07"):
+        client.get("/addcluster", query_string={"cluster": name, "region": "us-west", "name": ADMIN})
+    yield app
+    app.extensions["cimaster.lifecycle"].stop()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("accept", ["application/json", "text/plain"])
+def test_what_is_described_is_answered_as_described(served: Flask, operation: APIOperation, accept: str) -> None:
+    @QUICK
+    @given(operation.as_strategy())
+    def check(case: Case) -> None:
+        case.call_and_validate(headers={"Accept": accept}, checks=ANSWERED_AS_DESCRIBED, app=served)
+
+    check()
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.values[0].tags != ["operation"]])
+def test_what_is_not_described_is_refused(served: Flask, operation: APIOperation) -> None:
+    @QUICK
+    @given(operation.as_strategy(GenerationMode.NEGATIVE))
+    def check(case: Case) -> None:
+        checks = [*ANSWERED_AS_DESCRIBED, negative_data_rejection]
+        case.call_and_validate(headers={"Accept": "application/json"}, checks=checks, app=served)
+
+    check()

@@ -1,0 +1,97 @@
+"""Settings: read once from the environment, and a wrong value stops the start with a sentence."""
+
+from datetime import timedelta
+
+import pytest
+
+from cimaster.settings import (
+    PREFIX,
+    BadSetting,
+    Settings,
+    default_store,
+    default_text,
+    setting_fields,
+)
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environ({}) == Settings()
+
+
+def test_an_empty_value_is_as_good_as_none() -> None:
+    assert Settings.from_environ({"CIMASTER_PORT": "", "CIMASTER_STORE": ""}) == Settings()
+
+
+def test_every_setting_comes_from_the_environment() -> None:
+    given = {
+        "CIMASTER_STORE": "sqlite:/data/pool.db", "CIMASTER_NAMESPACE": "lab", "CIMASTER_CONFIG_MAP": "pool",
+        "CIMASTER_HOST": "0.0.0.0", "CIMASTER_PORT": "81", "CIMASTER_METRICS_PORT": "82",  # noqa: S104
+        "CIMASTER_ADMIN_DIR": "/admins", "CIMASTER_AUTH": "open", "CIMASTER_HOLD": "2h", "CIMASTER_MAX_HOLD": "1d",
+        "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
+        "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
+        "CIMASTER_LOG_LEVEL": "debug",
+    }  # fmt: skip
+    assert set(given) == {PREFIX + setting.name.upper() for setting in setting_fields()}
+    settings = Settings.from_environ(given)
+    assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
+    assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
+    assert (settings.hold, settings.max_hold) == (timedelta(hours=2), timedelta(days=1))
+    assert (settings.overdue_after, settings.deadline) == (timedelta(minutes=90), timedelta(seconds=5))
+    assert settings.ignored_parameters == ("a", "b", "c")
+    assert settings.trusted_origins == ("https://a.example", "https://b.example")
+    assert settings.log_level == "DEBUG"
+
+
+@pytest.mark.parametrize("setting", setting_fields(), ids=lambda setting: setting.name)
+def test_the_default_as_text_is_read_as_the_default(setting) -> None:
+    text = default_text(setting)
+    settings = Settings.from_environ({PREFIX + setting.name.upper(): text})
+    assert getattr(settings, setting.name) == setting.default
+
+
+@pytest.mark.parametrize("setting", setting_fields(), ids=lambda setting: setting.name)
+def test_every_setting_says_what_it_means(setting) -> None:
+    assert setting.metadata["meaning"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "0", "a port number between 1 and 65535"),
+        ("PORT", "65536", "a port number"),
+        ("PORT", "http", "a port number"),
+        ("PORT", "\u0661", "a port number"),
+        ("METRICS_PORT", "-1", "a port number"),
+        ("THREADS", "3", "between 4 and 512"),
+        ("THREADS", "9999", "between 4 and 512"),
+        ("HOLD", "6", "a duration such as 90s, 30m, 6h or 2d"),
+        ("MAX_HOLD", "0h", "a duration"),
+        ("DEADLINE", "20", "a duration"),
+        ("STORE", "postgres://x", "'kubernetes' or 'sqlite:PATH'"),
+        ("STORE", "sqlite:", "'sqlite:PATH'"),
+        ("STORE", "Kubernetes", "'kubernetes'"),
+        ("NAMESPACE", "CI", "a Kubernetes name"),
+        ("NAMESPACE", "../kube-system", "a Kubernetes name"),
+        ("CONFIG_MAP", "a b", "a Kubernetes name"),
+        ("AUTH", "required", "not built yet"),
+        ("AUTH", "none", "'open'"),
+        ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
+    ],
+)
+def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: str) -> None:
+    with pytest.raises(BadSetting) as told:
+        Settings.from_environ({PREFIX + name: value})
+    assert f"CIMASTER_{name} is {value!r}" in str(told.value)
+    assert expected in str(told.value)
+
+
+def test_the_store_of_a_pod_is_the_config_map_unless_it_says_otherwise() -> None:
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert default_store(pod) == Settings.from_environ(pod).store == "kubernetes"
+    assert Settings.from_environ({**pod, "CIMASTER_STORE": "sqlite:x.db"}).store == "sqlite:x.db"
+    assert default_store({}) == "sqlite:cimaster.db"
+
+
+def test_the_flags_of_the_first_service_are_known() -> None:
+    aliases = {setting.metadata["alias"] for setting in setting_fields()} - {""}
+    assert aliases == {"--cluster-config-map", "--botAdminDir"}
