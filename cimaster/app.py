@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 from cimaster import web
 from cimaster.api import api
 from cimaster.auth import Admins
+from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.gauges import PoolCollector
 from cimaster.health import drain_file, health
@@ -35,7 +36,6 @@ from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from cimaster.stores.port import Store
-from cimaster.times import Clock
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _HEADERS = {

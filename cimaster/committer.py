@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable
 
 from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, unknown
+from cimaster.clock import Clock
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.metrics import Metrics
 from cimaster.pool import codec
@@ -19,7 +20,6 @@ from cimaster.pool.history import UNASKED
 from cimaster.pool.state import Pool
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
-from cimaster.times import Clock
 from cimaster.trouble import WriteTrouble
 
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away

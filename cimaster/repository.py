@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cimaster.attempts import Decision, Pending
+from cimaster.clock import Clock
 from cimaster.committer import OUTAGE_GRACE, Committer
 from cimaster.errors import StoreTrouble
 from cimaster.metrics import Metrics
 from cimaster.pool.state import Answer, Rules
 from cimaster.snapshots import Snapshot, Snapshots
 from cimaster.stores.port import Store
-from cimaster.times import Clock
 
 _WATCH = 10.0  # seconds for which one watch is kept open
 _RETRY = 1.0  # seconds between looks at a store that is in trouble

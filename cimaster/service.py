@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from cimaster import pool as decide
 from cimaster.attempts import Decision
+from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.metrics import Metrics
 from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request
@@ -15,7 +16,6 @@ from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.snapshots import Snapshot
-from cimaster.times import Clock
 
 
 class Service:

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cimaster.clock import Clock
 from cimaster.errors import StoreTrouble, StoreWentBack
 from cimaster.metrics import Metrics
 from cimaster.pool.codec import CLUSTERS, decode
 from cimaster.pool.state import Pool, Rules
 from cimaster.stores.port import COMMIT_ANNOTATION, Change, Store, StoredObject
-from cimaster.times import Clock
 
 POOL_ANNOTATION = "cimaster/pool"
 _CLOCK_TOLERANCE = 10.0  # seconds

@@ -2,27 +2,10 @@
 
 import math
 import re
-import time
 from datetime import UTC, datetime, timedelta
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-
-
-class Clock:
-    """All the time that the service knows: called, it returns the present moment (UTC)."""
-
-    def __call__(self) -> datetime:
-        """Return the present moment, for what is written down."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Return seconds that only ever grow, for what is measured."""
-        return time.monotonic()
-
-    def rest(self, seconds: float) -> None:
-        """Return after so many seconds."""
-        time.sleep(seconds)
 
 
 def format_time(moment: datetime) -> str:

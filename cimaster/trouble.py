@@ -1,7 +1,7 @@
 """Writes that fail while reads succeed: a file that became read-only, a full disk, a right that was taken away."""
 
+from cimaster.clock import Clock
 from cimaster.errors import StoreTrouble
-from cimaster.times import Clock
 
 _NEWS_FOR = 30.0  # seconds after which a failed write is no news any more: the next one is tried anyway
 

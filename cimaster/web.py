@@ -160,8 +160,8 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
     """Answer with what is wrong, in the one shape that every refusal has."""
     if wants_json():
         body = {
-            "type": f"/openapi.yaml#{code}", "title": code.replace("_", " "), "status": status, "detail": sentence,
-            "code": code, "request": correlation_id.get(), **(facts or {}),
+            **(facts or {}), "type": f"/openapi.yaml#{code}", "title": code.replace("_", " "), "status": status,
+            "detail": sentence, "code": code, "request": correlation_id.get(),
         }  # fmt: skip
         response = json_text(json.dumps(body), status, "application/problem+json")
     else:

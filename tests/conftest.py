@@ -14,13 +14,13 @@ from kubernetes.client import CoreV1Api
 from kubernetes.client.exceptions import NotFoundException
 
 from cimaster.app import create_app
+from cimaster.clock import Clock
 from cimaster.repository import ConfigMapRepository
 from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.stores.kubernetes import KubernetesStore, api_client
 from cimaster.stores.port import Store
 from cimaster.stores.sqlite import SQLiteStore
-from cimaster.times import Clock
 from tests.kube.apiserver import ControlPlane
 
 ADMIN = "root"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.times import Clock, format_duration, format_end, format_time, parse_duration, parse_time, roughly
+from cimaster.clock import Clock
+from cimaster.times import format_duration, format_end, format_time, parse_duration, parse_time, roughly
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 MOMENTS = st.timedeltas(timedelta(0), timedelta(days=2_000_000)).map(lambda age: datetime(1970, 1, 2, tzinfo=UTC) + age)

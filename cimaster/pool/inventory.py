@@ -130,7 +130,7 @@ def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> 
     """Take a cluster out of lending; a job that has it finishes in peace."""
     cluster = pool.find(name)
     disabled = cluster.edited(disabled=True, disabledBy=by, disabledReason=reason or None)
-    if cluster.disabled and cluster.disabled_reason == reason:
+    if cluster.disabled and reason in ("", cluster.disabled_reason):
         return pool, Answer(f"cluster {name} was disabled already", cluster)
     pool = pool.changed(cluster, disabled, "disabled", now, by, reason=reason)
     drains = f"; {wording.who(disabled)} still has it and finishes in peace" if disabled.lease else ""

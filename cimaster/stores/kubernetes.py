@@ -6,7 +6,7 @@ a time-out, and none is repeated by the client: a repeated PUT would answer 409 
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -49,7 +49,7 @@ class KubernetesStore:
         self._collection = f"{client.configuration.host}/api/v1/namespaces/{namespace}/configmaps"
         self._url = f"{self._collection}/{name}"
         self._name = name
-        self._news: Iterator[Change] = iter(())
+        self._news: Generator[Change] = _nothing()
         self._watching: urllib3.BaseHTTPResponse | None = None
         self._stopped = False
 
@@ -103,7 +103,7 @@ class KubernetesStore:
             change = next(self._news, None)
         return change
 
-    def _watch(self, timeout: float) -> Iterator[Change]:
+    def _watch(self, timeout: float) -> Generator[Change]:
         query = f"watch=true&fieldSelector=metadata.name%3D{self._name}&timeoutSeconds={max(1, int(timeout))}"
         try:
             response = self._request(
@@ -146,8 +146,14 @@ class KubernetesStore:
                 watching.shutdown()
 
     def close(self) -> None:
-        """Close idle connections."""
+        """End the watch and close idle connections."""
+        with suppress(ValueError):  # its thread did not end in time and still reads from it
+            self._news.close()
         self._client.rest_client.pool_manager.clear()
+
+
+def _nothing() -> Generator[Change]:
+    yield from ()
 
 
 def _events(response: urllib3.BaseHTTPResponse) -> Iterator[Change]:

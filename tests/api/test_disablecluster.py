@@ -62,3 +62,10 @@ def test_the_same_request_id_gets_the_same_answer(client: FlaskClient, add) -> N
     again = disable(client, request_id="r-1")
     assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
     assert record(client)["state"] == "vacant"
+
+
+def test_disabling_again_without_a_reason_keeps_the_first_one(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/disablecluster?cluster=cluster-01&name=root&reason=switch")
+    assert "already" in client.get("/disablecluster?cluster=cluster-01&name=root").text
+    assert "switch" in client.get("/clusters/cluster-01").text

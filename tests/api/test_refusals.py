@@ -140,7 +140,6 @@ def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy) -> 
     assert again == {"no_vacant_cluster"}
 
 
-@pytest.mark.xfail(strict=True, reason="facts are written over the members that every problem has")
 def test_what_the_store_answered_does_not_pass_for_our_status(app: Flask, client: FlaskClient) -> None:
     def forbidden() -> None:
         raise StoreTrouble("ConfigMap ci/clusters: the API server answered 403: forbidden", status=403)

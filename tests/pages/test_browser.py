@@ -10,7 +10,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
 
 from cimaster.pages.forms import FORMS
 from cimaster.stores.sqlite import SQLiteStore
@@ -238,6 +238,23 @@ def test_the_table_follows_changes_made_elsewhere(visit, cluster: str, curl) -> 
     curl("holdcluster", cluster=cluster, name="bob", desc="by curl")
     expect(alice.row(cluster)).to_have_attribute("data-state", "held", timeout=FOLLOWS)
     expect(alice.page.locator(".card-held .card-number")).to_have_text(str(held + 1))
+
+
+def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit, cluster: str, curl) -> None:
+    curl("holdcluster", cluster=cluster, name="alice")
+    alice = visit("alice")
+    alice.go()
+    waiting: list[Route] = []
+    alice.page.route("**/ui/fragments/clusters", waiting.append)
+    expect(alice.page.locator("#clusters.htmx-request")).to_be_visible()
+    expect(alice.row(cluster).get_by_text("Releasing…")).to_be_hidden()
+    alice.page.route("**/ui/release", waiting.append)
+    alice.press(cluster, "Release")
+    expect(alice.row(cluster).get_by_text("Releasing…")).to_be_visible()
+    alice.page.unroute_all()
+    for route in waiting:
+        route.continue_()
+    alice.sees(cluster, state="vacant")
 
 
 def test_nothing_new_is_304(visit, cluster: str) -> None:

@@ -12,13 +12,13 @@ from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
 from cimaster.attempts import Attempts, Decision, Pending
+from cimaster.clock import Clock
 from cimaster.committer import Committer
 from cimaster.errors import Refusal
 from cimaster.metrics import Metrics
 from cimaster.pool.state import Answer, Rules
 from cimaster.snapshots import Snapshots
 from cimaster.stores.port import AnswerLost, Conflict, StoredObject
-from cimaster.times import Clock
 
 FAULTS = ("applied", "lost before", "lost after", "conflict though applied", "late")
 _LONGEST_RUN = 60
