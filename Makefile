@@ -46,7 +46,7 @@ clean: ## remove what make made, but not the state in .run/
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CIMaster needs Python 3.11 or newer; make PYTHON=... names one")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CIMaster needs Python 3.11 or newer; make PYTHON=... names one")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.lock setup.cfg pyproject.toml | $(VENV)/bin/python

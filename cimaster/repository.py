@@ -148,6 +148,8 @@ class ConfigMapRepository:
             try:
                 self._watch_once()
             except StoreTrouble as trouble:
+                if self._stop.is_set():
+                    return  # it is we who cut the watch
                 self._snapshots.note_trouble(trouble)
                 self._stop.wait(_RETRY)
             except Exception:

@@ -245,15 +245,15 @@ def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit, clust
     alice = visit("alice")
     alice.go()
     waiting: list[Route] = []
-    alice.page.route("**/ui/fragments/clusters", waiting.append)
+    alice.page.route("**/ui/fragments/clusters", lambda route: waiting.append(route))
     expect(alice.page.locator("#clusters.htmx-request")).to_be_visible()
     expect(alice.row(cluster).get_by_text("Releasing…")).to_be_hidden()
-    alice.page.route("**/ui/release", waiting.append)
+    alice.page.route("**/ui/release", lambda route: waiting.append(route))
     alice.press(cluster, "Release")
     expect(alice.row(cluster).get_by_text("Releasing…")).to_be_visible()
-    alice.page.unroute_all()
     for route in waiting:
         route.continue_()
+    alice.page.unroute_all()
     alice.sees(cluster, state="vacant")
 
 

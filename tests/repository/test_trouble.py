@@ -153,7 +153,7 @@ class TestConfigMap:
         self, add, client, control_plane: ControlPlane, repository
     ) -> None:
         add("cluster-01", "cluster-02")
-        control_plane.stop_apiserver()
+        control_plane.kill_apiserver()
         try:
             answer = take(client)
             assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "store_unavailable")
