@@ -260,9 +260,9 @@ def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit, clust
 def test_nothing_new_is_304(visit, cluster: str) -> None:
     alice = visit("alice")
     alice.go()
-    with alice.page.expect_response(lambda answer: answer.url.endswith("/ui/fragments/clusters")) as answer:
+    wanted = "/ui/fragments/clusters"  # the first poll may still tell of what another test did
+    with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
         pass
-    assert answer.value.status == 304
 
 
 def test_the_answer_to_a_click_has_the_row_that_it_changed(visit, cluster: str) -> None:
