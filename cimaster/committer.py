@@ -83,9 +83,7 @@ class Committer:
             except Exception as error:
                 _log.exception("a pass of the committer failed")
                 self._metrics.thread_errors.labels("committer").inc()
-                self._settle(
-                    self._waiting, StoreTrouble(f"the service failed ({type(error).__name__}); its log says why")
-                )
+                self._settle(self._waiting, StoreTrouble(f"the service failed ({type(error).__name__}): see its log"))
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
@@ -204,8 +202,7 @@ class Committer:
             if entry.say("event") in UNASKED:
                 _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
         others = self._attempts.other_writers(written.object, written.known, _OTHERS_WITHIN)
-        if others:
-            self._clock.rest(others * self._commit_seconds)
+        self._clock.rest(others * self._commit_seconds)  # the winner of a race would win again: let the others read
 
     def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
         """A store that was read and took no write twice running is not in a passing mood: say so at once."""
