@@ -88,7 +88,6 @@ def create_app(settings: Settings, store: Store | None = None, clock: Clock | No
     """Build the application. Its threads rest until `app.extensions["cimaster.lifecycle"].start()`."""
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     metrics = Metrics(_registry())
     rules = Rules(settings.hold, settings.max_hold, settings.overdue_after)

@@ -122,11 +122,6 @@ class Cluster:
         return self.fields.get("disabled") is True
 
     @property
-    def occupied(self) -> bool:
-        """Whether a job has the cluster."""
-        return self.state == OCCUPIED
-
-    @property
     def disabled_by(self) -> str:
         """Who disabled it."""
         return self._say("disabledBy") if self.disabled else ""

@@ -14,6 +14,7 @@ from kubernetes.client import CoreV1Api
 
 from cimaster.app import create_app
 from cimaster.errors import StoreTrouble
+from cimaster.pool.codec import OBJECT_LIMIT
 from cimaster.repository import ConfigMapRepository
 from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Conflict, Store
@@ -262,14 +263,22 @@ def take_until(client: FlaskClient, status: int):
     return answer
 
 
-def test_one_change_that_cannot_be_stored_fails_alone(add, client, service, store) -> None:
-    add("cluster-01")
-    filler = "x" * 999_000
-    write_by_hand(store, {**store.read().data, "other": filler})
-    assert client.post("/addcluster", data={"cluster": "b", "region": "r", "name": ADMIN}).status_code in (200, 422)
-    refused = [
-        client.post("/updatecluster", data={"cluster": "cluster-01", "name": ADMIN, "note": "n" * 500}).status_code
-        for _ in range(2)
-    ]
-    assert set(refused) <= {200, 422}
-    assert service.repository.fresh().object.data["other"] == filler
+def test_one_change_that_cannot_be_stored_fails_alone(add, app, client, store) -> None:
+    add("cluster-01", "cluster-02")
+    records = store.read().data["cluster.json"]
+    filler = "x" * (OBJECT_LIMIT - len(records) - 400)  # room for a lease, not for a note
+    write_by_hand(store, {"cluster.json": records, "other": filler})
+    told: dict[str, object] = {}
+    note = {"cluster": "cluster-02", "name": ADMIN, "note": "n" * 500}
+    asked = {
+        "update": lambda: app.test_client().post("/updatecluster", data=note),
+        "take": lambda: app.test_client().get("/getvacant?job=e2e&build=1"),
+    }
+    callers = [threading.Thread(target=lambda key=key: told.update({key: asked[key]()})) for key in asked]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert (told["take"].status_code, told["take"].text) == (200, "cluster-01")
+    assert (told["update"].status_code, told["update"].headers["CIMaster-Code"]) == (422, "pool_full")
+    assert store.read().data["other"] == filler
