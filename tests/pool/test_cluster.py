@@ -32,7 +32,11 @@ def test_the_state_is_the_first_that_applies(status: str, disabled: bool | None,
     if status == "testing":
         expected = OCCUPIED
     assert shown.state == expected
-    assert (shown.held, shown.disabled, shown.lease is not None) == (hold is True, disabled is True, status == "testing")
+    assert (shown.held, shown.disabled, shown.lease is not None) == (
+        hold is True,
+        disabled is True,
+        status == "testing",
+    )
 
 
 def test_states_are_listed_in_the_order_in_which_they_apply() -> None:
