@@ -1,6 +1,7 @@
 """A real server process, as an operator starts it, on ports of its own."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,11 +10,15 @@ import requests
 
 from .server import Server, free_ports
 
+_CONFIGURATION = "python:cimaster.gunicorn_conf"
+
 
 class Replica:
     """One `gunicorn` over a store; a context manager that leaves no process behind."""
 
-    def __init__(self, folder: Path, name: str = "replica", **environment: str) -> None:
+    def __init__(
+        self, folder: Path, name: str = "replica", *, arguments: Sequence[str] = (_CONFIGURATION,), **environment: str
+    ) -> None:
         admins = folder / "botadmin"
         admins.mkdir(exist_ok=True)
         (admins / "users").write_text("root;Bob")
@@ -23,7 +28,7 @@ class Replica:
         self.http = requests.Session()
         self.http.trust_env = False
         self.server = Server(
-            [sys.executable, "-m", "gunicorn", "-c", "python:cimaster.gunicorn_conf"],
+            [sys.executable, "-m", "gunicorn", "-c", *arguments],
             folder / f"{name}.log",
             {
                 "CIMASTER_PORT": str(port),

@@ -1,7 +1,8 @@
 """The pool in a ConfigMap, by the official client's connection pool and credentials.
 
-The generated methods would cost 3 to 4 ms a call for models that nobody looks at, so bodies go as bytes. Every call has
-a time-out, and none is repeated by the client: a repeated PUT would answer 409 to its own success.
+The generated methods would cost 3 to 4 ms a call for models that nobody looks at, so bodies go as bytes, in the API
+server's own encoding. Every call has a time-out, and none is repeated by the client: a repeated PUT would answer 409 to
+its own success.
 """
 
 import json
@@ -18,6 +19,7 @@ from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
 from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
 from cimaster.settings import BadSetting, in_environment
+from cimaster.stores import wire
 from cimaster.stores.port import AnswerLost, Change, Conflict, StoredObject
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -56,7 +58,7 @@ class KubernetesStore:
     def _headers(self, accept: str) -> dict[str, str]:
         configuration = self._client.configuration
         token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        headers = {"Accept": accept, "Content-Type": "application/json", "User-Agent": "cimaster"}
+        headers = {"Accept": accept, "Content-Type": wire.CONTENT_TYPE, "User-Agent": "cimaster"}
         return {**headers, "Authorization": token} if token else headers
 
     def _request(self, method: str, url: str, accept: str, **options: Any) -> urllib3.BaseHTTPResponse:
@@ -67,19 +69,23 @@ class KubernetesStore:
     def read(self) -> StoredObject:
         """Read the ConfigMap; without a resourceVersion this is a quorum read, never the server's cache."""
         try:
-            response = self._request("GET", self._url, "application/json")
+            response = self._request("GET", self._url, wire.CONTENT_TYPE)
         except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
             raise self._unreachable(error) from error
         self._note_clock(response)
         if response.status != 200:
             raise self._trouble(response)
-        return StoredObject(json.loads(response.data))
+        try:
+            message = wire.raw(response.data)
+            return StoredObject(wire.read(message), message)
+        except ValueError as error:
+            raise StoreTrouble(f"{self.where}: the API server's answer cannot be read: {error}") from error
 
     def replace(self, changed: StoredObject) -> str:
         """Put the whole ConfigMap at the version that it carries; only metadata comes back."""
         if not changed.version:
             raise ValueError("a replace without resourceVersion would overwrite whatever is there")
-        body = json.dumps(changed.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        body = wire.replaced(changed.source, changed.data, changed.annotations, changed.version)
         try:
             response = self._request("PUT", self._url, _METADATA_ONLY, body=body)
         except urllib3.exceptions.NewConnectionError as error:
@@ -175,7 +181,8 @@ def _reason(error: Exception) -> str:
 
 def _said(response: urllib3.BaseHTTPResponse) -> str:
     try:
-        message = json.loads(response.data).get("message", "")
-    except (ValueError, AttributeError):
+        in_json = response.headers.get("Content-Type", "").startswith("application/json")
+        message = json.loads(response.data)["message"] if in_json else wire.message_of(response.data)
+    except (ValueError, KeyError, TypeError):
         message = response.data[:200].decode("utf-8", "replace")
     return f"the API server answered {response.status}: {message}"[:500]

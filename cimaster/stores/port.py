@@ -24,9 +24,13 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """The object as it was read: a ConfigMap in its JSON form."""
+    """The object as it was read: a ConfigMap in its JSON form.
+
+    `source` is for stores that keep more of it than that form has: the object as it came, in the store's encoding.
+    """
 
     body: Mapping[str, Any]
+    source: bytes = b""
 
     @property
     def version(self) -> str:
@@ -56,13 +60,12 @@ class StoredObject:
     def replaced(self, data: Mapping[str, str], annotations: Mapping[str, str]) -> "StoredObject":
         """Return the whole object with other data and annotations; everything else stays."""
         metadata = {key: value for key, value in self._metadata.items() if key != "managedFields"}
-        return StoredObject(
-            {**self.body, "metadata": {**metadata, "annotations": dict(annotations)}, "data": dict(data)}
-        )
+        metadata = {**metadata, "annotations": dict(annotations)}
+        return StoredObject({**self.body, "metadata": metadata, "data": dict(data)}, self.source)
 
     def at(self, version: str) -> "StoredObject":
         """Return the same content at another version."""
-        return StoredObject({**self.body, "metadata": {**self._metadata, "resourceVersion": version}})
+        return StoredObject({**self.body, "metadata": {**self._metadata, "resourceVersion": version}}, self.source)
 
 
 class Store(Protocol):

@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-RETRY_PAUSE = 0.05  # seconds before a caller that was refused asks again
+NOBODY_VACANT = "no_vacant_cluster"
+_RETRY_PAUSE = 0.05  # seconds before a caller that was refused asks again
+_LONGEST = 60.0  # seconds that a caller waits for one answer
 
 
 @dataclass
@@ -42,11 +44,51 @@ class Figures:
 
 @dataclass
 class Answer:
-    """A response, as far as callers look at it."""
+    """A response, as far as callers look at it; the names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body."""
+        return self.body.decode()
+
+
+class _Connection(asyncio.Protocol):
+    """One answer at a time: asyncio's streams would cost the load generator twice as much."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.answer: asyncio.Future[Answer] | None = None
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, rest = self._received.partition(b"\r\n\r\n")
+        if not found or self.answer is None:
+            return
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {key.lower(): value for key, _, value in (line.partition(": ") for line in lines)}
+        length = int(headers.get("content-length", "0"))
+        if len(rest) < length:
+            return
+        self._received = rest[length:]
+        answer, self.answer = self.answer, None
+        if headers.get("connection") == "close" and self.transport:
+            self.transport.close()
+        if not answer.done():
+            answer.set_result(Answer(int(first[9:12]), headers, rest[:length]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if self.answer and not self.answer.done():
+            self.answer.set_exception(ConnectionError("closed before the answer was whole"))
 
 
 class Caller:
@@ -54,40 +96,38 @@ class Caller:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._connection: _Connection | None = None
 
-    async def get(self, path: str) -> Answer:
-        """Send a GET and read the whole answer; a connection that the server closed is opened again."""
-        for _ in range(2):
-            if self._writer is None:
-                self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+    async def get(self, path: str, *, tries: int = 2, **headers: str) -> Answer:
+        """Send a GET and return the answer; a connection that the server closed is opened again for the next try."""
+        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        request = f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n{fields}\r\n".encode()
+        for _ in range(tries - 1):
             try:
-                self._writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
-                return await self._read()
-            except (ConnectionError, asyncio.IncompleteReadError):
+                return await self._exchange(request)
+            except ConnectionError:
                 self.close()
-        raise ConnectionError(f"{self._host}:{self._port} closed the connection twice")
+        return await self._exchange(request)
 
-    async def _read(self) -> Answer:
-        assert self._reader is not None
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *lines = head.split("\r\n")
-        headers = {key.lower(): value for key, _, value in (line.partition(": ") for line in lines if line)}
-        body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        if headers.get("connection") == "close":
-            self.close()
-        return Answer(int(first[9:12]), headers, body.decode())
+    async def _exchange(self, request: bytes) -> Answer:
+        loop = asyncio.get_running_loop()
+        if self._connection is None or self._connection.transport is None:
+            _, self._connection = await loop.create_connection(_Connection, self._host, self._port)
+        connection = self._connection
+        connection.answer = loop.create_future()
+        assert connection.transport is not None
+        connection.transport.write(request)
+        return await asyncio.wait_for(connection.answer, _LONGEST)
 
     def close(self) -> None:
         """Close the connection."""
-        if self._writer is not None:
-            self._writer.close()
-        self._reader = self._writer = None
+        if self._connection is not None and self._connection.transport is not None:
+            self._connection.transport.abort()
+        self._connection = None
 
 
 class Load:
-    """Callers over some replicas."""
+    """Callers over some replicas; its figures begin anew with each run."""
 
     def __init__(self, ports: list[int], host: str = "127.0.0.1") -> None:
         self._ports, self._host = ports, host
@@ -95,15 +135,16 @@ class Load:
 
     async def pairs(self, callers: int, seconds: float) -> Figures:
         """Let callers take and give back until the time is over; those on their way finish."""
-        begun = time.perf_counter()
-        await asyncio.gather(*(self._loop(number, begun + seconds) for number in range(callers)))
-        self._figures.seconds = time.perf_counter() - begun
-        return self._figures
+        return await self._run(callers, seconds)
 
     async def burst(self, callers: int) -> Figures:
-        """Let callers take at once, each until it has a cluster, then give all back."""
+        """Let callers take at once, once each, and give back."""
+        return await self._run(callers, 0.0)
+
+    async def _run(self, callers: int, seconds: float) -> Figures:
+        self._figures = Figures()
         begun = time.perf_counter()
-        await asyncio.gather(*(self._loop(number, begun) for number in range(callers)))
+        await asyncio.gather(*(self._loop(number, begun + seconds) for number in range(callers)))
         self._figures.seconds = time.perf_counter() - begun
         return self._figures
 
@@ -122,14 +163,19 @@ class Load:
         answer = await caller.get(f"/getvacant?job=bench-{number}&build={turn}")
         if answer.status != 200:
             self._figures.refused[answer.headers.get("cimaster-code", str(answer.status))] += 1
-            await asyncio.sleep(RETRY_PAUSE)
+            await asyncio.sleep(_RETRY_PAUSE)
             return
         self._figures.takes.append(time.perf_counter() - begun)
         cluster, lease = answer.text, answer.headers.get("cimaster-lease", "")
-        finished = await caller.get(f"/finishtest?cluster={cluster}" + (f"&lease={lease}" if lease else ""))
-        if finished.status != 200:
-            self._figures.refused["finish " + finished.headers.get("cimaster-code", str(finished.status))] += 1
-            return
-        span = int(answer.headers["cimaster-commit"]), int(finished.headers["cimaster-commit"])
-        self._figures.tenancies[cluster].append(span)
-        self._figures.pairs += 1
+        if await self._finished(caller, cluster, lease, int(answer.headers["cimaster-commit"])):
+            self._figures.pairs += 1
+
+    async def _finished(self, caller: Caller, cluster: str, lease: str, since: int) -> bool:
+        """Give back, as often as it takes: a cluster that stays behind would falsify what follows."""
+        while True:
+            answer = await caller.get(f"/finishtest?cluster={cluster}" + (f"&lease={lease}" if lease else ""))
+            if answer.status == 200:
+                self._figures.tenancies[cluster].append((since, int(answer.headers["cimaster-commit"])))
+                return True
+            self._figures.refused["finish " + answer.headers.get("cimaster-code", str(answer.status))] += 1
+            await asyncio.sleep(_RETRY_PAUSE)

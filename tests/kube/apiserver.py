@@ -89,6 +89,11 @@ class ControlPlane:
             "-v=0",
         ]
 
+    @property
+    def servers(self) -> tuple[Server, Server]:
+        """Return the processes, for those who measure what they cost."""
+        return self._apiserver, self._etcd
+
     def __enter__(self) -> Self:
         """Start both servers and wait until they are ready."""
         atexit.register(self.close)

@@ -1,0 +1,164 @@
+"""What a run of the benchmark stands on: a filled store, replicas of a service over it, and what both cost."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from kubernetes.client import CoreV1Api
+
+from cimaster.stores.sqlite import SQLiteStore
+from tests.kube.apiserver import ControlPlane
+from tests.replica import Replica
+from tests.server import Server
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_SAMPLE = re.compile(r"^(cimaster_[a-z_]+?)(?:_total)?(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
+
+
+def records(count: int) -> str:
+    """Return the stored array of so many vacant clusters."""
+    return json.dumps(
+        [
+            {
+                "name": f"cluster-{number:04}", "region": "us-west", "status": "finished", "lastJob": "", "lastBuild": "",
+                "lastTriggerName": "", "hold": False, "disabled": False, "purpose": "tess-ci",
+                "osimage": "centos-atomic-7.6.1810-qcow2",
+            }
+            for number in range(count)
+        ]
+    )  # fmt: skip
+
+
+class Embedded:
+    """One SQLite file."""
+
+    name = "embedded"
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "pool.db"
+        self.environment = {"CIMASTER_STORE": f"sqlite:{self._path}"}
+        self.servers: tuple[Server, ...] = ()
+
+    def fill(self, clusters: int) -> None:
+        """Put a new pool into the file."""
+        for old in self._path.parent.glob("pool.db*"):
+            old.unlink()
+        store = SQLiteStore(str(self._path), "clusters")
+        store.replace(store.read().replaced({"cluster.json": records(clusters)}, {}))
+        store.close()
+
+
+class OnApiServer:
+    """One ConfigMap of a real API server, used as the service account of k8s/."""
+
+    name = "API server"
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self._control_plane = control_plane
+        self._namespace = control_plane.namespace()
+        control_plane.apply(self._namespace)
+        kubeconfig = control_plane.service_account_kubeconfig(
+            self._namespace, control_plane.folder / "bench.kubeconfig"
+        )
+        self.environment = {
+            "CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": self._namespace, "KUBECONFIG": str(kubeconfig),
+        }  # fmt: skip
+        self.servers = control_plane.servers
+
+    def fill(self, clusters: int) -> None:
+        """Put a new pool into the object."""
+        with self._control_plane.admin as admin:
+            core = CoreV1Api(admin)
+            core.delete_namespaced_config_map("clusters", self._namespace)
+            filled = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(clusters)}}
+            core.create_namespaced_config_map(self._namespace, filled)
+
+
+PoolStore = Embedded | OnApiServer
+
+
+def cpu_seconds(server: Server) -> float:
+    """Return the processor time that a server and its children have used."""
+    if server.process is None:
+        return 0.0
+    used = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == server.process.pid:  # the process group; each server leads one of its own
+            used += (int(fields[11]) + int(fields[12])) / _TICKS
+    return used
+
+
+def resident_bytes(server: Server) -> int:
+    """Return the memory in use by a server's largest process."""
+    sizes = [0]
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            if server.process and int(fields[2]) == server.process.pid:
+                sizes.append(int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+        except OSError:
+            continue
+    return max(sizes)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What replicas and store have done so far."""
+
+    service_cpu: float
+    store_cpu: float
+    commits: float
+    carried: float
+    conflicts: float
+
+    def since(self, before: "Cost") -> "Cost":
+        """Return the difference."""
+        return Cost(*(now - then for now, then in zip(vars(self).values(), vars(before).values(), strict=True)))
+
+
+class Fleet:
+    """Replicas of one service over one store."""
+
+    def __init__(self, store: PoolStore, replicas: list[Replica]) -> None:
+        self.store, self.replicas = store, replicas
+        self.ports = [int(replica.url.rpartition(":")[2]) for replica in replicas]
+
+    def cost(self) -> Cost:
+        """Return what was used up to now; replicas of another program have no counters of their own."""
+        seen: dict[str, float] = {}
+        for replica in self.replicas:
+            answer = requests.get(replica.metrics_url, timeout=10)
+            for name, value in _SAMPLE.findall(answer.text if answer.ok else ""):
+                seen[name] = seen.get(name, 0.0) + float(value)
+        return Cost(
+            sum(cpu_seconds(replica.server) for replica in self.replicas),
+            sum(cpu_seconds(server) for server in self.store.servers),
+            seen.get("cimaster_batch_size_count", 0.0),
+            seen.get("cimaster_batch_size_sum", 0.0),
+            seen.get("cimaster_conflicts", 0.0),
+        )
+
+
+@contextmanager
+def fleet(
+    store: PoolStore, folder: Path, clusters: int, replicas: int, application: str = "", **environment: str
+) -> Iterator[Fleet]:
+    """Start replicas over a new pool: of our service, or of another `application` (module:name)."""
+    store.fill(clusters)
+    arguments = ["python:tests.bench.plain_conf", application] if application else ["python:cimaster.gunicorn_conf"]
+    settings = {"CIMASTER_LOG_LEVEL": "WARNING" if application else "INFO", **store.environment, **environment}
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(Replica(folder, f"replica-{number}", arguments=arguments, **settings))
+            for number in range(replicas)
+        ]
+        yield Fleet(store, started)

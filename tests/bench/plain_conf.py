@@ -1,0 +1,14 @@
+"""The gunicorn set-up of the service without its threads, for the programs that it is compared with."""
+
+from cimaster.gunicorn_conf import (  # noqa: F401
+    backlog,
+    bind,
+    control_socket_disable,
+    graceful_timeout,
+    keepalive,
+    threads,
+    timeout,
+    worker_class,
+    worker_tmp_dir,
+    workers,
+)
