@@ -86,7 +86,6 @@ class Attempts:
         self._where = where
         self._live: list[Attempt] = []
         self._slot_seen_in: str | None = None  # uid of the object in which our slot was last seen
-        self._others: dict[str, tuple[str, float]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._live)
@@ -103,7 +102,7 @@ class Attempts:
     def annotated(self, annotations: Mapping[str, str], attempt: Attempt, now: datetime) -> dict[str, str]:
         """Return the annotations with the attempt in our slot, without slots that nobody used for an hour."""
         kept = {key: text for key, text in annotations.items() if not _idle(key, text, now)}
-        return {**kept, self.slot: f"{attempt.id} {format_time(now)}"}
+        return {**kept, self.slot: f"{attempt.id} {format_time(now)} {attempt.commit}"}
 
     def announce(self, attempt: Attempt) -> bool:
         """Take note of a write about to be sent; False if one of its callers gave up since it was decided."""
@@ -155,20 +154,19 @@ class Attempts:
                 if error and not pending.sent:
                     pending.settle(error.again(), 0)
 
-    def other_writers(self, stored: StoredObject, now: float, within: float) -> int:
-        """Return how many other processes wrote in the last `within` seconds before `now` (monotonic)."""
-        for key, text in stored.annotations.items():
-            if key.startswith(SLOT_PREFIX) and key != self.slot and self._others.get(key, ("", 0.0))[0] != text:
-                self._others[key] = (text, now if key in self._others else float("-inf"))
-        self._others = {key: seen for key, seen in self._others.items() if key in stored.annotations}
-        return sum(now - seen < within for _, seen in self._others.values())
-
 
 def _idle(key: str, text: str, now: datetime) -> bool:
     if not key.startswith(SLOT_PREFIX):
         return False
-    used = parse_time(text.partition(" ")[2])
+    _, _, rest = text.partition(" ")
+    used = parse_time(rest.partition(" ")[0])
     return used is None or now - used > IDLE_SLOT
+
+
+def last_commits(annotations: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of the last commit of each process that has a slot."""
+    written = {key: text.rpartition(" ")[2] for key, text in annotations.items() if key.startswith(SLOT_PREFIX)}
+    return {key: int(text) for key, text in written.items() if text.isascii() and text.isdigit()}
 
 
 def unknown(where: str) -> Refusal:

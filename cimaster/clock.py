@@ -1,6 +1,7 @@
 """All the time that the service knows, in one place that tests can take over."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 
@@ -18,3 +19,7 @@ class Clock:
     def rest(self, seconds: float) -> None:
         """Return after so many seconds."""
         time.sleep(seconds)
+
+    def wait(self, waiting: Callable[[float], None], seconds: float) -> None:
+        """Let `waiting` wait for at most so many seconds."""
+        waiting(seconds)

@@ -21,10 +21,10 @@ from cimaster.pool.state import Pool
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
 from cimaster.trouble import WriteTrouble
+from cimaster.turns import Turns
 
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
 STALE = 5.0  # seconds after which a decision's time is too old to be sent
-_OTHERS_WITHIN = 2.0  # seconds for which a process that wrote counts as one that writes
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +37,7 @@ class Committer:
         self.write_trouble = WriteTrouble(clock)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
         self._attempts = Attempts(store.where) if attempts is None else attempts
+        self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -44,7 +45,6 @@ class Committer:
         self._must_read = False
         self._singly = 0
         self._failures = 0
-        self._commit_seconds = 0.01
 
     def submit(self, pending: Pending) -> None:
         """Add a change; its caller waits on `pending.done`."""
@@ -87,13 +87,16 @@ class Committer:
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
-        batch = self._batch()
+        if self._waiting:
+            self._turns.wait()
+        batch, begun = self._batch(), self._clock.monotonic()
         if not batch:
             self._attempts.forget_unneeded()
             if not self._attempts:
                 return False
         try:
             self._decide_and_write(batch, self._base(batch))
+            self._turns.took(self._clock.monotonic() - begun)
         except (StoreRefused, PoolFull) as refusal:
             self._refused(batch, refusal)
         except StoreTrouble as trouble:
@@ -115,8 +118,10 @@ class Committer:
     def _base(self, batch: list[Pending]) -> Snapshot:
         """Return the state to decide on: the newest known, or a fresh one where that cannot be good enough."""
         newest = self._snapshots.newest
-        if newest is None or self._must_read or self._snapshots.behind:
+        if newest is None or self._must_read or self._attempts:
             return self._read()
+        if self._snapshots.behind:
+            newest = self._snapshots.catch_up()
         return self._read() if any(p.fresh and p.arrived > newest.begun for p in batch) else newest
 
     def _read(self) -> Snapshot:
@@ -177,6 +182,7 @@ class Committer:
             version = self._store.replace(changed)
         except Conflict:
             self._metrics.conflicts.inc()
+            self._turns.raced()
             self._must_read = True
         except AnswerLost as lost:
             _log.warning("the answer of a write was lost: %s", lost)
@@ -195,14 +201,11 @@ class Committer:
         self.write_trouble.succeeded()
         self._failures = 0
         seconds = written.known - written.begun
-        self._commit_seconds = 0.8 * self._commit_seconds + 0.2 * seconds
         entries = written.pool.entries_of(written.commit)
         self._metrics.count_commit(len(attempt.results), seconds, [entry.say("event") for entry in entries])
         for entry in entries:
             if entry.say("event") in UNASKED:
                 _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
-        others = self._attempts.other_writers(written.object, written.known, _OTHERS_WITHIN)
-        self._clock.rest(others * self._commit_seconds)  # the winner of a race would win again: let the others read
 
     def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
         """A store that was read and took no write twice running is not in a passing mood: say so at once."""

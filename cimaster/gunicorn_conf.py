@@ -3,8 +3,12 @@
 Use: gunicorn -c python:cimaster.gunicorn_conf
 """
 
+import os as _os
+import random as _random
 from pathlib import Path as _Path
 from typing import Any as _Any
+
+from gunicorn.glogging import Logger as _Logger
 
 from cimaster.logs import configuration as _configuration
 from cimaster.settings import BadSetting as _BadSetting
@@ -27,8 +31,36 @@ keepalive = 75  # longer than the idle time-out of proxies in front, which other
 _memory = _Path("/dev/shm")  # noqa: S108
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat on a slow disk would look like a dead worker
 control_socket_disable = True
+
+
+class _LoggerWithoutAccess(_Logger):  # type: ignore[misc]
+    """Leaves out access lines: the application logs each request itself, and knows more of it."""
+
+    def access(self, *_: _Any) -> None:
+        """Say nothing."""
+
+
+logger_class = _LoggerWithoutAccess
 logconfig_dict = _configuration(_settings.log_level)
 proc_name = "cimaster"
+
+
+def _stay_on_one_core() -> None:
+    """Keep all threads of the process on one core, where the system can do that.
+
+    Python runs one of them at a time anyway. On several cores each hand-over wakes another core, which costs more than
+    the step that runs there: 33 context switches a request against 6, and a third fewer requests (measured).
+    """
+    if _settings.core == "all" or not hasattr(_os, "sched_setaffinity"):
+        return
+    allowed = sorted(_os.sched_getaffinity(0))
+    chosen = _random.choice(allowed) if _settings.core == "any" else int(_settings.core)  # noqa: S311
+    _os.sched_setaffinity(0, {chosen if chosen in allowed else allowed[0]})
+
+
+def post_fork(server: _Any, worker: _Any) -> None:  # noqa: ARG001 gunicorn passes both
+    """Choose a core before any thread begins."""
+    _stay_on_one_core()
 
 
 def post_worker_init(worker: _Any) -> None:

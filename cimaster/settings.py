@@ -29,6 +29,12 @@ def _threads(text: str) -> int:
     return int(text)
 
 
+def _core(text: str) -> str:
+    if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise ValueError("'any', 'all' or the number of a core")
+    return text
+
+
 def _duration(text: str) -> timedelta:
     duration = parse_duration(text)
     if duration is None:
@@ -95,7 +101,10 @@ class Settings:
     deadline: timedelta = _setting(
         "longest time that a change may take to be written", timedelta(seconds=20), _duration
     )
-    threads: int = _setting("requests served at once by a replica", 48, _threads)
+    threads: int = _setting("requests served at once by a replica", 200, _threads)
+    core: str = _setting(
+        "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads", "any", _core
+    )
     ignored_parameters: tuple[str, ...] = _setting(
         "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), _words
     )

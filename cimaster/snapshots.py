@@ -74,7 +74,7 @@ class Snapshots:
         rested = self._clock.monotonic() - self._last_try > _BETWEEN_READS
         if self.behind and rested and not self.trouble and self._reading.acquire(blocking=False):
             try:
-                self.read()
+                self.catch_up()
             except StoreTrouble as trouble:
                 _log.debug("serving the last good state: %s", trouble)
             finally:
@@ -87,6 +87,16 @@ class Snapshots:
     def behind(self) -> bool:
         """Whether the store is known to have something newer."""
         return self._current is None or bool(self._news.version and self._news.version not in self._versions)
+
+    @property
+    def version(self) -> str:
+        """The newest version that we know of, whether we have read it or not."""
+        return self._news.version if self.behind or self._current is None else self._current.version
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations of that version; none where the store does not tell them with its news."""
+        return self._news.annotations if self.behind or self._current is None else self._current.object.annotations
 
     @property
     def clock_is_right(self) -> bool:
@@ -103,7 +113,8 @@ class Snapshots:
 
         `seen` is called with the object also where its data turn out to be unusable.
         """
-        begun = self._last_try = self._clock.monotonic()
+        begun, news = self._clock.monotonic(), self._news.version
+        self._last_try = begun
         try:
             stored = self._store.read()
             seen(stored)
@@ -112,7 +123,29 @@ class Snapshots:
             self.note_trouble(trouble)
             raise
         with self._lock:
+            self._versions.append(news)
             return self._ordered(snapshot)
+
+    def catch_up(self) -> Snapshot:
+        """Return the state that the news told of, which the store has at hand; if that is no progress, read.
+
+        Good enough to show and to begin a write from. It settles nothing: it may be older than this call.
+        """
+        news, known = self._news.version, self._current
+        if not news or known is None:
+            return self.read()
+        self._last_try = self._clock.monotonic()
+        try:
+            stored = self._store.read(not_older_than=news)
+            snapshot = Snapshot(self._understood(stored), stored, float("-inf"), self._clock.monotonic())
+        except StoreTrouble as trouble:
+            _log.debug("the store's news cannot be followed: %s", trouble)
+            return self.read()
+        with self._lock:
+            if snapshot.commit > known.commit:
+                self._versions.append(news)
+                return self._ordered(snapshot)
+        return self.read()
 
     def note_trouble(self, trouble: StoreTrouble) -> None:
         """Remember why the store cannot be used, until it can."""

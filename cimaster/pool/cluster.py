@@ -49,6 +49,10 @@ class Cluster:
         """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
         return self if twin == self.twin else Cluster(self.text, self.fields, self.gap, twin)
 
+    def spaced(self, gap: str) -> "Cluster":
+        """Return the record as it stands after another gap."""
+        return Cluster(self.text, self.fields, gap, self.twin)
+
     @property
     def name_as_written(self) -> str | None:
         """The name in the record, also where the record is broken; None if there is none."""

@@ -23,7 +23,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     `known` is a pool read before: records that did not change since are taken over from it as they are.
     """
     try:
-        array = jsontext.parse_array(data.get(CLUSTERS, "[]"))
+        array = jsontext.parse_array(data.get(CLUSTERS, "[]"), _objects(known))
     except json.JSONDecodeError as error:
         raise StoreUnreadable(
             f"{CLUSTERS} is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
@@ -37,26 +37,34 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     before = {cluster.text: cluster for cluster in known.clusters} if known else {}
     clusters = tuple(_cluster(item, before) for item in array.items)
     others = {key: text for key, text in data.items() if key not in (CLUSTERS, HISTORY, REQUESTS)}
-    empty = Pool(commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data), others=others)
-    return empty.with_clusters(clusters, _history(data))
+    empty = Pool(
+        commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data, known), others=others
+    )
+    return empty.with_clusters(clusters, _history(data, known))
+
+
+def _objects(known: Pool | None) -> list[str]:
+    return [cluster.text for cluster in known.clusters if cluster.text.startswith("{")] if known else []
 
 
 def _cluster(item: jsontext.Item, before: Mapping[str, Cluster]) -> Cluster:
     known = before.get(item.text)
-    return known if known and known.gap == item.gap else Cluster(item.text, item.value, item.gap)
+    if known is None:
+        return Cluster(item.text, item.value, item.gap)
+    return known if known.gap == item.gap else known.spaced(item.gap)
 
 
-def _history(data: Mapping[str, str]) -> history.History:
+def _history(data: Mapping[str, str], known: Pool | None) -> history.History:
     try:
-        return history.parse(data.get(HISTORY, "[]"))
+        return history.parse(data.get(HISTORY, "[]"), known.history if known else ())
     except ValueError as error:
         _log.warning("%s cannot be read (%s): history begins anew", HISTORY, error)
         return ()
 
 
-def _requests(data: Mapping[str, str]) -> dict[str, Remembered]:
+def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remembered]:
     try:
-        return repeats.parse(data.get(REQUESTS, "[]"))
+        return repeats.parse(data.get(REQUESTS, "[]"), known.requests if known else {})
     except ValueError as error:
         _log.warning("%s cannot be read (%s): earlier requests are forgotten", REQUESTS, error)
         return {}

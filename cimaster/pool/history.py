@@ -42,12 +42,15 @@ MOST_PER_CLUSTER, FEWEST_PER_CLUSTER = 20, 8
 SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of it, so small pools stay small
 
 
-def parse(text: str) -> History:
-    """Read stored history, oldest first; ValueError if it is not an array of objects."""
-    items = jsontext.parse_array(text).items
-    if not all(isinstance(item.value, dict) for item in items):
-        raise ValueError("expected objects")
-    return tuple(Entry(item.value, item.text) for item in items)
+def parse(text: str, known: History = ()) -> History:
+    """Read stored history, oldest first; ValueError if it is not an array of objects. `known` was read before."""
+    return tuple(jsontext.parse_lines(text, {entry.text: entry for entry in known}, _entry))
+
+
+def _entry(text: str, value: object) -> Entry:
+    if not isinstance(value, dict):
+        raise ValueError("expected objects")  # noqa: TRY004 it is the stored text that is wrong
+    return Entry(value, text)
 
 
 def trimmed(history: History, budget: int, clusters: int) -> History:
@@ -68,5 +71,5 @@ def trimmed(history: History, budget: int, clusters: int) -> History:
 
 
 def encode(history: History) -> str:
-    """Write history as JSON, a line for each entry, for people who look at the object."""
-    return "[\n" + ",\n".join(entry.text for entry in history) + "\n]" if history else "[]"
+    """Write history as JSON."""
+    return jsontext.dump_lines([entry.text for entry in history])

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -18,7 +18,10 @@ _quote = json.encoder.encode_basestring
 
 
 class Item(NamedTuple):
-    """One element of an array: the text between it and the one before, its own text, its value."""
+    """One element of an array: the text between it and the one before, its own text, its value.
+
+    Of an element that was known before the value is left out.
+    """
 
     gap: str
     text: str
@@ -42,25 +45,35 @@ def dump(value: object) -> str:
     return _quote(value) if type(value) is str else _ENCODER.encode(value)
 
 
-def parse_array(text: str) -> Array:
-    """Take an array apart; ValueError (a JSONDecodeError with line and column, where it has one) if it is none."""
+def parse_array(text: str, known: Sequence[str] = ()) -> Array:
+    """Take an array apart; ValueError (a JSONDecodeError with line and column, where it has one) if it is none.
+
+    `known` are texts of objects that the array held before, in their order: where they stand again they are not parsed
+    again, which is most of the work.
+    """
     try:
-        return _parse_array(text)
+        return _parse_array(text, known)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _parse_array(text: str) -> Array:
+def _parse_array(text: str, known: Sequence[str]) -> Array:
     start = _skip(text, 0)
     if text[start : start + 1] != "[":
         value = _DECODER.decode(text)
         raise NotAnArray(f"expected an array of records, found {_kind(value)}")
     at = _skip(text, start + 1)
-    head, gap_start = text[:at], at
+    head, gap_start, place = text[:at], at, 0
     items: list[Item] = []
     while text[at : at + 1] != "]" or items:
-        value, end = _DECODER.raw_decode(text, at)
-        items.append(Item(text[gap_start:at], text[at:end], value))
+        found = _standing_at(text, at, known, place)
+        if found is None:
+            value, end = _DECODER.raw_decode(text, at)
+            items.append(Item(text[gap_start:at], text[at:end], value))
+        else:
+            place, end = found, at + len(known[found])
+            items.append(Item(text[gap_start:at], known[found], None))
+        place += 1
         gap_start = end
         at = _skip(text, end)
         if text[at : at + 1] == "]":
@@ -71,6 +84,35 @@ def _parse_array(text: str) -> Array:
     if _skip(text, at + 1) != len(text):
         raise json.JSONDecodeError("Extra data", text, _skip(text, at + 1))
     return Array(head, tuple(items), text[gap_start:])
+
+
+def _standing_at(text: str, at: int, known: Sequence[str], place: int) -> int | None:
+    """Return which known text stands there: the one expected, or a neighbour where one came or went.
+
+    What begins as a known object is that object: no object is the beginning of another.
+    """
+    for near in (place, place + 1, place - 1):
+        if 0 <= near < len(known) and text.startswith(known[near], at):
+            return near
+    return None
+
+
+_Kept = TypeVar("_Kept")
+
+
+def parse_lines(text: str, known: Mapping[str, _Kept], make: Callable[[str, Any], _Kept]) -> list[_Kept]:
+    """Read an array as `dump_lines` writes it; elements that are `known` by their text are taken as they are."""
+    if not (text.startswith("[\n") and text.endswith("\n]")):
+        return [make(item.text, item.value) for item in parse_array(text).items]
+    try:
+        return [known.get(line) or make(line, _DECODER.decode(line)) for line in text[2:-2].split(",\n")]
+    except json.JSONDecodeError:  # somebody laid it out anew
+        return [make(item.text, item.value) for item in parse_array(text).items]
+
+
+def dump_lines(texts: Sequence[str]) -> str:
+    """Write an array of which each element is a text on a line of its own, for people who look at the object."""
+    return "[\n" + ",\n".join(texts) + "\n]" if texts else "[]"
 
 
 def _kind(value: object) -> str:

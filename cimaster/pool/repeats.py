@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from cimaster.errors import RequestIdReused, RequestOver
 from cimaster.pool import jsontext
@@ -75,14 +76,16 @@ def _reused(request: Request) -> RequestIdReused:
     )
 
 
-def parse(text: str) -> dict[str, Remembered]:
-    """Read the stored requests; ValueError if they are not an array of objects."""
-    keys = ("id", "hash", "verb", "at", "cluster", "say")
-    items = [item.value for item in jsontext.parse_array(text).items]
-    if not all(isinstance(value, dict) for value in items):
-        raise ValueError("expected objects")
-    remembered = [Remembered(*(str(value.get(key, "")) for key in keys)) for value in items]
-    return {request.id: request for request in remembered if request.id}
+def parse(text: str, known: Mapping[str, Remembered] = MappingProxyType({})) -> dict[str, Remembered]:
+    """Read the stored requests; ValueError if they are not an array of objects. `known` were read before."""
+    read = jsontext.parse_lines(text, {request.text: request for request in known.values()}, _remembered)
+    return {request.id: request for request in read if request.id}
+
+
+def _remembered(_text: str, value: object) -> Remembered:
+    if not isinstance(value, dict):
+        raise ValueError("expected objects")  # noqa: TRY004 it is the stored text that is wrong
+    return Remembered(*(str(value.get(key, "")) for key in ("id", "hash", "verb", "at", "cluster", "say")))
 
 
 def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:
@@ -100,5 +103,5 @@ def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Reme
 
 
 def encode(requests: Mapping[str, Remembered]) -> str:
-    """Write the requests as JSON, a line each."""
-    return "[\n" + ",\n".join(request.text for request in requests.values()) + "\n]" if requests else "[]"
+    """Write the requests as JSON."""
+    return jsontext.dump_lines([request.text for request in requests.values()])

@@ -66,10 +66,11 @@ class KubernetesStore:
             method, url, headers=self._headers(accept), retries=False, **{"timeout": _CALL, **options}
         )
 
-    def read(self) -> StoredObject:
-        """Read the ConfigMap; without a resourceVersion this is a quorum read, never the server's cache."""
+    def read(self, not_older_than: str = "") -> StoredObject:
+        """Read the ConfigMap; without a version this is a quorum read, with one the server's cache will do."""
+        url = f"{self._url}?resourceVersion={not_older_than}" if not_older_than else self._url
         try:
-            response = self._request("GET", self._url, wire.CONTENT_TYPE)
+            response = self._request("GET", url, wire.CONTENT_TYPE)
         except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
             raise self._unreachable(error) from error
         self._note_clock(response)

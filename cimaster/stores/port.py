@@ -77,8 +77,11 @@ class Store(Protocol):
     clock_skew: float | None
     """Seconds by which our clock is ahead of the store's; None where it has none of its own."""
 
-    def read(self) -> StoredObject:
-        """Return the newest object; StoreMissing if there is none."""
+    def read(self, not_older_than: str = "") -> StoredObject:
+        """Return the newest object; StoreMissing if there is none.
+
+        Where `not_older_than` is a version that the store told in its news, that or any newer state will do.
+        """
         ...
 
     def replace(self, changed: StoredObject) -> str:

@@ -67,7 +67,7 @@ class SQLiteStore:
         mine: sqlite3.Connection = self._mine.connection
         return mine
 
-    def read(self) -> StoredObject:
+    def read(self, not_older_than: str = "") -> StoredObject:  # noqa: ARG002 the newest costs no more
         """Read the row."""
         try:
             row = (

@@ -6,6 +6,8 @@ from cimaster.gunicorn_conf import (  # noqa: F401
     control_socket_disable,
     graceful_timeout,
     keepalive,
+    logger_class,
+    post_fork,
     threads,
     timeout,
     worker_class,

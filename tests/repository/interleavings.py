@@ -38,6 +38,9 @@ class StillClock(Clock):
     def rest(self, seconds: float) -> None:
         self.passed += seconds
 
+    def wait(self, waiting: Callable[[float], None], seconds: float) -> None:
+        self.passed += seconds
+
 
 class Cell:
     """The stored object, shared by all processes, and the writes that are still on their way to it."""
@@ -71,7 +74,7 @@ class SteppedStore:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
 
-    def read(self) -> StoredObject:
+    def read(self, not_older_than: str = "") -> StoredObject:
         getcurrent().parent.switch("read")
         return self._cell.object
 

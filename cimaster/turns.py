@@ -1,0 +1,56 @@
+"""Who writes next, where several replicas want to: whoever has not written for longest.
+
+Without turns the winner of a race wins again, because it alone holds the newest version, and the others only read and
+lose. Turns are a courtesy and never needed for safety: who waits in vain goes on after a moment.
+"""
+
+from collections.abc import Mapping
+
+from cimaster.attempts import last_commits
+from cimaster.clock import Clock
+from cimaster.snapshots import Snapshots
+
+_REMEMBERED = 8  # commits after which a replica that did not write counts as one that has nothing to write
+_CONTENDED_FOR = 1.0  # seconds after the last sign of a race
+_SHORTEST, _LONGEST = 0.005, 0.1  # seconds to wait for each replica that goes first
+
+
+class Turns:
+    """Lets the committer wait for the replicas that go first. For the committer's thread only."""
+
+    def __init__(self, snapshots: Snapshots, clock: Clock, slot: str) -> None:
+        self._snapshots, self._clock, self._slot = snapshots, clock, slot
+        self._contended_until = float("-inf")
+        self._turn_seconds = _SHORTEST
+
+    def raced(self) -> None:
+        """Take note that another replica wrote while we wanted to."""
+        self._contended_until = self._clock.monotonic() + _CONTENDED_FOR
+
+    def took(self, seconds: float) -> None:
+        """Take note of how long reading, deciding and writing took."""
+        self._turn_seconds = min(max(0.8 * self._turn_seconds + 0.2 * seconds, _SHORTEST), _LONGEST)
+
+    def wait(self) -> None:
+        """Return when it is our turn, or when those before us did not take theirs."""
+        version, ahead = self._snapshots.version, self._ahead()
+        until = self._clock.monotonic() + 1.5 * ahead * self._turn_seconds
+        while ahead and (left := until - self._clock.monotonic()) > 0:
+            self._clock.wait(self._snapshots.wait, left)
+            if self._snapshots.version != version:
+                version, ahead = self._snapshots.version, self._ahead()
+                until = self._clock.monotonic() + 1.5 * ahead * self._turn_seconds
+                self.raced()
+
+    def _ahead(self) -> int:
+        if self._clock.monotonic() > self._contended_until:
+            return 0
+        return ahead_of(self._slot, self._snapshots.annotations)
+
+
+def ahead_of(slot: str, annotations: Mapping[str, str]) -> int:
+    """Return how many replicas that wrote lately have not written for longer than the one with this slot."""
+    commits = last_commits(annotations)
+    mine = commits.pop(slot, 0)
+    newest = max([mine, *commits.values()])
+    return sum(newest - _REMEMBERED < commit < mine for commit in commits.values())
