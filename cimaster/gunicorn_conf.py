@@ -5,6 +5,7 @@ Use: gunicorn -c python:cimaster.gunicorn_conf
 
 import os as _os
 import random as _random
+import sys as _sys
 from pathlib import Path as _Path
 from typing import Any as _Any
 
@@ -65,6 +66,7 @@ def post_fork(server: _Any, worker: _Any) -> None:  # noqa: ARG001 gunicorn pass
 
 def post_worker_init(worker: _Any) -> None:
     """Start the threads where requests are served: they would not survive the fork."""
+    _sys.setswitchinterval(0.0005)  # seconds; the committer's turn must not wait for others that compute
     lifecycle = worker.wsgi.app.extensions["cimaster.lifecycle"]
     lifecycle.draining = lambda: not worker.alive
     lifecycle.start()

@@ -10,7 +10,8 @@ from cimaster.metrics import Metrics
 from cimaster.service import Service
 
 _LONGEST = timedelta(minutes=10)
-_AFTER_TROUBLE = 1.0
+_AFTER_TROUBLE = 1.0  # seconds
+_REST = 1.0  # seconds after a pass in which news do not wake it: under load there are dozens each second
 _log = logging.getLogger(__name__)
 
 
@@ -50,8 +51,8 @@ class Reaper:
                 _log.exception("a pass of the reaper failed")
                 self._metrics.thread_errors.labels("reaper").inc()
                 pause = _AFTER_TROUBLE
-            if not self._stop.is_set():
-                self._service.repository.wait_for_news(pause)
+            if not self._stop.wait(min(pause, _REST)) and pause > _REST:
+                self._service.repository.wait_for_news(pause - _REST)
 
     def _pause(self) -> float:
         """Return seconds to the next end; replicas spread out a little, so that mostly one of them writes."""

@@ -20,6 +20,7 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 class Cluster:
     """An immutable record. `fields` is its parsed content; `text` its JSON, byte for byte as stored unless changed.
 
+    `name_as_written` is the name also where the record is broken; None if there is none.
     `region`, `purpose` (with its default) and `osimage` are what jobs may ask for; `vacant_since` is None for
     data of the first service.
     """
@@ -31,6 +32,8 @@ class Cluster:
         self._object = None if isinstance(text, str) else text
         self.fault = record.fault(fields) or ("another record has the same name" if twin else "")
         self.fields: dict[str, Any] = record.speakable(fields, text) if isinstance(text, str) else fields
+        name = self.fields.get("name")
+        self.name_as_written: str | None = name if isinstance(name, str) and name else None
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
         # plain attributes, because every take looks at them in every record
@@ -52,12 +55,6 @@ class Cluster:
     def spaced(self, gap: str) -> "Cluster":
         """Return the record as it stands after another gap."""
         return Cluster(self.text, self.fields, gap, self.twin)
-
-    @property
-    def name_as_written(self) -> str | None:
-        """The name in the record, also where the record is broken; None if there is none."""
-        name = self.fields.get("name")
-        return name if isinstance(name, str) and name else None
 
     @property
     def text(self) -> str:
@@ -212,8 +209,9 @@ class Cluster:
 
     def _untidy(self) -> bool:
         """Old-style leases and holds have no times yet; edits by hand may leave our fields behind."""
-        leftovers = [*(() if self.lease else LEASE_FIELDS), *(() if self.hold else HOLD_FIELDS)]
-        if any(key in self.fields for key in leftovers):
+        if self.lease is None and not self.fields.keys().isdisjoint(LEASE_FIELDS):
+            return True
+        if self.hold is None and not self.fields.keys().isdisjoint(HOLD_FIELDS):
             return True
         return self.lease_is_bare or self.hold_is_bare
 

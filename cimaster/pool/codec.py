@@ -13,7 +13,8 @@ from cimaster.pool.state import Pool, Remembered, Rules
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
-HISTORY_BUDGET = 80_000
+OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
+LEAST_HISTORY = 32_000
 _log = logging.getLogger(__name__)
 
 
@@ -76,15 +77,16 @@ def fitted(pool: Pool, now: datetime) -> Pool:
     History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
     """
     pool = dataclasses.replace(pool, requests=repeats.trimmed(pool.requests, now))
-    taken = _size(repeats.encode(pool.requests)) + sum(_size(text) for text in pool.others.values())
-    room = OBJECT_LIMIT - taken - _size(_records(pool))
-    if room < 0:
-        pool = _with_fewer_leases(pool, -room)
-        room = OBJECT_LIMIT - taken - _size(_records(pool))
+    others = _size(repeats.encode(pool.requests)) + sum(_size(text) for text in pool.others.values())
+    taken = others + _size(_records(pool))
+    if taken > OBJECT_LIMIT:
+        pool = _with_fewer_leases(pool, taken - OBJECT_LIMIT)
+        taken = others + _size(_records(pool))
+    room = OBJECT_LIMIT - taken
     if room < 0:
         raise PoolFull(f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} that an object may have")
-    kept = history.trimmed(pool.history, min(HISTORY_BUDGET, room), len(pool.clusters))
-    return dataclasses.replace(pool, history=kept)
+    budget = min(max(OBJECT_AIM - taken, LEAST_HISTORY), room)
+    return dataclasses.replace(pool, history=history.trimmed(pool.history, budget, len(pool.clusters)))
 
 
 def encode(pool: Pool) -> dict[str, str]:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_BLANKS = " \t\n\r"
+_SPACE = re.compile(rf"[{_BLANKS}]*")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -70,10 +71,11 @@ def _parse_array(text: str, known: Sequence[str]) -> Array:
         if found is None:
             value, end = _DECODER.raw_decode(text, at)
             items.append(Item(text[gap_start:at], text[at:end], value))
+            place += 1
         else:
-            place, end = found, at + len(known[found])
+            end = at + len(known[found])
             items.append(Item(text[gap_start:at], known[found], None))
-        place += 1
+            place = found + 1
         gap_start = end
         at = _skip(text, end)
         if text[at : at + 1] == "]":
@@ -91,7 +93,9 @@ def _standing_at(text: str, at: int, known: Sequence[str], place: int) -> int | 
 
     What begins as a known object is that object: no object is the beginning of another.
     """
-    for near in (place, place + 1, place - 1):
+    if place < len(known) and text.startswith(known[place], at):
+        return place
+    for near in (place + 1, place - 1):
         if 0 <= near < len(known) and text.startswith(known[near], at):
             return near
     return None
@@ -121,6 +125,8 @@ def _kind(value: object) -> str:
 
 
 def _skip(text: str, at: int) -> int:
+    if text[at : at + 1] not in _BLANKS:  # mostly; the empty text at the end counts as blank
+        return at
     match = _SPACE.match(text, at)
     return match.end() if match else at
 

@@ -147,9 +147,7 @@ class Pool:
 
     def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
         """Return the pool with other records; two with one name are both broken."""
-        seen = Counter(cluster.name_as_written for cluster in clusters)
-        seen[None] = 0
-        clusters = tuple(cluster.as_twin(seen[cluster.name_as_written] > 1) for cluster in clusters)
+        clusters = _told_apart(clusters)
         return dataclasses.replace(
             self,
             clusters=clusters,
@@ -176,6 +174,16 @@ class Pool:
     def remember(self, request: Remembered) -> "Pool":
         """Return the pool with a request that was carried out."""
         return dataclasses.replace(self, requests={**self.requests, request.id: request})
+
+
+def _told_apart(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
+    """Return the records, those with a name that another one has too as broken."""
+    names = [cluster.name_as_written for cluster in clusters]
+    if len(set(names)) == len(names) and not any(cluster.twin for cluster in clusters):
+        return clusters
+    seen = Counter(names)
+    seen[None] = 0
+    return tuple(cluster.as_twin(seen[cluster.name_as_written] > 1) for cluster in clusters)
 
 
 def _idle_since(cluster: Cluster) -> datetime:
