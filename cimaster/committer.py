@@ -43,6 +43,7 @@ class Committer:
         self._stop = threading.Event()
         self._waiting: list[Pending] = []
         self._must_read = False
+        self._outrun = False
         self._singly = 0
         self._failures = 0
 
@@ -173,6 +174,10 @@ class Committer:
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
         changed = base.object.replaced(codec.encode(pool), annotations)
         self._snapshots.expect({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
+        if self._snapshots.behind and not self._outrun:  # it would lose: decide again, but no second time for that
+            self._outrun = True
+            return
+        self._outrun = False
         if self._clock.monotonic() - decided < STALE and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 

@@ -34,12 +34,12 @@ class Turns:
     def wait(self) -> None:
         """Return when it is our turn, or when those before us did not take theirs."""
         version, ahead = self._snapshots.version, self._ahead()
-        until = self._clock.monotonic() + 1.5 * ahead * self._turn_seconds
+        until = self._clock.monotonic() + 1.25 * ahead * self._turn_seconds
         while ahead and (left := until - self._clock.monotonic()) > 0:
             self._clock.wait(self._snapshots.wait, left)
             if self._snapshots.version != version:
                 version, ahead = self._snapshots.version, self._ahead()
-                until = self._clock.monotonic() + 1.5 * ahead * self._turn_seconds
+                until = self._clock.monotonic() + 1.25 * ahead * self._turn_seconds
                 self.raced()
 
     def _ahead(self) -> int:
