@@ -166,13 +166,12 @@ class Committer:
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
         decided, now = self._clock.monotonic(), self._clock()
-        pool = codec.fitted(pool, now)
-        pool = dataclasses.replace(pool, commit=base.commit + 1)
+        pool, data = codec.encode(dataclasses.replace(pool, commit=base.commit + 1), now)
         attempt = Attempt(self._attempts.new_id(), base.version, pool.commit, results)
         annotations = self._attempts.annotated(base.object.annotations, attempt, now)
         annotations.setdefault(POOL_ANNOTATION, str(uuid.uuid4()))
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
-        changed = base.object.replaced(codec.encode(pool), annotations)
+        changed = base.object.replaced(data, annotations)
         self._snapshots.expect({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
         if self._snapshots.behind and not self._outrun:  # it would lose: decide again, but no second time for that
             self._outrun = True

@@ -103,7 +103,9 @@ class Settings:
     )
     threads: int = _setting("requests served at once by a replica", 200, _threads)
     core: str = _setting(
-        "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads", "any", _core
+        "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
+        "any",
+        _core,
     )
     ignored_parameters: tuple[str, ...] = _setting(
         "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), _words

@@ -12,6 +12,7 @@ from cimaster.snapshots import Snapshots
 
 _REMEMBERED = 8  # commits after which a replica that did not write counts as one that has nothing to write
 _CONTENDED_FOR = 1.0  # seconds after the last sign of a race
+_PATIENCE = 1.25  # turns that each of those who go first may take
 _SHORTEST, _LONGEST = 0.005, 0.1  # seconds to wait for each replica that goes first
 
 
@@ -33,13 +34,14 @@ class Turns:
 
     def wait(self) -> None:
         """Return when it is our turn, or when those before us did not take theirs."""
-        version, ahead = self._snapshots.version, self._ahead()
-        until = self._clock.monotonic() + 1.25 * ahead * self._turn_seconds
+        ahead = self._ahead()
+        version = self._snapshots.version if ahead else ""
+        until = self._clock.monotonic() + _PATIENCE * ahead * self._turn_seconds
         while ahead and (left := until - self._clock.monotonic()) > 0:
             self._clock.wait(self._snapshots.wait, left)
             if self._snapshots.version != version:
                 version, ahead = self._snapshots.version, self._ahead()
-                until = self._clock.monotonic() + 1.25 * ahead * self._turn_seconds
+                until = self._clock.monotonic() + _PATIENCE * ahead * self._turn_seconds
                 self.raced()
 
     def _ahead(self) -> int:

@@ -71,32 +71,27 @@ def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remember
         return {}
 
 
-def fitted(pool: Pool, now: datetime) -> Pool:
-    """Return the pool as it can be stored.
+def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
+    """Return the pool as it can be stored, and the data of the object.
 
     History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
     """
-    pool = dataclasses.replace(pool, requests=repeats.trimmed(pool.requests, now))
-    others = _size(repeats.encode(pool.requests)) + sum(_size(text) for text in pool.others.values())
-    taken = others + _size(_records(pool))
+    requests = repeats.trimmed(pool.requests, now)
+    rest = {**pool.others, REQUESTS: repeats.encode(requests)}
+    taken_by_rest = sum(_size(text) for text in rest.values())
+    records = _records(pool)
+    taken = taken_by_rest + _size(records)
     if taken > OBJECT_LIMIT:
         pool = _with_fewer_leases(pool, taken - OBJECT_LIMIT)
-        taken = others + _size(_records(pool))
+        records = _records(pool)
+        taken = taken_by_rest + _size(records)
     room = OBJECT_LIMIT - taken
     if room < 0:
         raise PoolFull(f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} that an object may have")
     budget = min(max(OBJECT_AIM - taken, LEAST_HISTORY), room)
-    return dataclasses.replace(pool, history=history.trimmed(pool.history, budget, len(pool.clusters)))
-
-
-def encode(pool: Pool) -> dict[str, str]:
-    """Write the pool as the data of the object."""
-    return {
-        **pool.others,
-        CLUSTERS: _records(pool),
-        HISTORY: history.encode(pool.history),
-        REQUESTS: repeats.encode(pool.requests),
-    }
+    kept = history.trimmed(pool.history, budget, len(pool.clusters))
+    pool = dataclasses.replace(pool, requests=requests, history=kept)
+    return pool, {**rest, CLUSTERS: records, HISTORY: history.encode(kept)}
 
 
 def _size(text: str) -> int:

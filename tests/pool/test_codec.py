@@ -19,42 +19,52 @@ def decoded(text: str = TEXT, known: Pool | None = None, **others: str) -> Pool:
     return codec.decode({CLUSTERS: text, **others}, 1, Rules(), known)
 
 
+def fitted(pool: Pool) -> Pool:
+    """Return the pool as it is stored."""
+    return codec.encode(pool, NOW)[0]
+
+
+def encoded(pool: Pool) -> dict[str, str]:
+    """Return the data of the object."""
+    return codec.encode(pool, NOW)[1]
+
+
 def size(pool: Pool) -> int:
     """Return the bytes of all values of the object."""
-    return sum(len(text.encode()) for text in codec.encode(pool).values())
+    return sum(len(text.encode()) for text in encoded(pool).values())
 
 
 def test_a_pool_that_nobody_changed_is_written_byte_for_byte() -> None:
-    assert codec.encode(decoded())[CLUSTERS] == TEXT
+    assert encoded(decoded())[CLUSTERS] == TEXT
 
 
 def test_an_object_without_data_is_an_empty_pool() -> None:
     pool = codec.decode({}, 0, Rules())
     assert pool.clusters == ()
-    assert codec.encode(pool) == {CLUSTERS: "[]", HISTORY: "[]", REQUESTS: "[]"}
+    assert encoded(pool) == {CLUSTERS: "[]", HISTORY: "[]", REQUESTS: "[]"}
 
 
 def test_other_keys_are_kept() -> None:
-    assert codec.encode(decoded(**{"notes.txt": "keep me"}))["notes.txt"] == "keep me"
+    assert encoded(decoded(**{"notes.txt": "keep me"}))["notes.txt"] == "keep me"
 
 
 def test_a_record_that_was_added_and_one_that_was_deleted_leave_the_others_alone() -> None:
     pool, _ = add(decoded(), NOW, "c", "root", Facts("us"))
-    text = codec.encode(pool)[CLUSTERS]
+    text = encoded(pool)[CLUSTERS]
     assert text.startswith(TEXT.rstrip("]\n"))
     assert json.loads(text)[3]["name"] == "c"
     for gone in range(4):
         kept = pool.with_clusters(tuple(c for n, c in enumerate(pool.clusters) if n != gone), ())
-        left = json.loads(codec.encode(kept)[CLUSTERS])
+        left = json.loads(encoded(kept)[CLUSTERS])
         assert left == [value for n, value in enumerate(json.loads(text)) if n != gone]
-        assert all(cluster.text in codec.encode(kept)[CLUSTERS] for cluster in kept.clusters)
+        assert all(cluster.text in encoded(kept)[CLUSTERS] for cluster in kept.clusters)
 
 
 def test_the_first_record_of_an_empty_array_fits_between_its_brackets() -> None:
     for text in ("[]", "[ ]", " [\n\n] "):
         pool, _ = add(decoded(text), NOW, "a", "root", Facts("us"))
         pool, _ = add(pool, NOW, "b", "root", Facts("us"))
-        assert [record["name"] for record in json.loads(codec.encode(pool)[CLUSTERS])] == ["a", "b"]
+        assert [record["name"] for record in json.loads(encoded(pool)[CLUSTERS])] == ["a", "b"]
 
 
 def test_records_that_did_not_change_are_taken_over_from_what_was_known() -> None:
@@ -91,7 +101,7 @@ def lived_in(pool: Pool, rounds: int) -> Pool:
             ask = Ask("a-job-with-quite-a-long-name", str(round_), "somebody", cluster=cluster.name)
             pool, answer = take(pool, NOW, ask, f"{round_:032}")
             pool, _ = finish(pool, NOW, Finish(cluster.name, lease=answer.lease))
-    return codec.fitted(pool, NOW)
+    return fitted(pool)
 
 
 def test_sixty_busy_clusters_take_about_128_kb() -> None:
@@ -106,18 +116,16 @@ def test_a_full_pool_still_lends_with_less_history_and_then_fewer_remembered_lea
     assert size(full) <= OBJECT_LIMIT
     assert len(full.clusters) == 1000
     taken, _ = take(full, NOW, Ask("e2e", "1"), "l" * 32)
-    assert size(codec.fitted(taken, NOW)) <= OBJECT_LIMIT
+    assert size(fitted(taken)) <= OBJECT_LIMIT
 
 
 def test_history_goes_before_remembered_leases() -> None:
     pool = lived_in(pool_of(100, 100), 2)
-    room = size(pool) - len(codec.encode(pool)[HISTORY]) + 200
-    crowded = codec.fitted(codec.decode({**codec.encode(pool), "other": "x" * (OBJECT_LIMIT - room)}, 1, Rules()), NOW)
+    room = size(pool) - len(encoded(pool)[HISTORY]) + 200
+    crowded = fitted(codec.decode({**encoded(pool), "other": "x" * (OBJECT_LIMIT - room)}, 1, Rules()))
     assert len(crowded.history) <= 3
     assert all(cluster.ended_leases for cluster in crowded.clusters)
-    tighter = codec.fitted(
-        codec.decode({**codec.encode(pool), "other": "x" * (OBJECT_LIMIT - room + 20_000)}, 1, Rules()), NOW
-    )
+    tighter = fitted(codec.decode({**encoded(pool), "other": "x" * (OBJECT_LIMIT - room + 20_000)}, 1, Rules()))
     assert size(tighter) <= OBJECT_LIMIT
     assert sum(bool(cluster.ended_leases) for cluster in tighter.clusters) < 100
     assert len(tighter.clusters) == 100
@@ -125,7 +133,7 @@ def test_history_goes_before_remembered_leases() -> None:
 
 def test_what_cannot_fit_at_all_is_refused() -> None:
     with pytest.raises(PoolFull):
-        codec.fitted(codec.decode({CLUSTERS: TEXT, "other": "x" * OBJECT_LIMIT}, 1, Rules()), NOW)
+        fitted(codec.decode({CLUSTERS: TEXT, "other": "x" * OBJECT_LIMIT}, 1, Rules()))
 
 
 def test_a_thousand_clusters_can_be_added_and_not_without_end() -> None:

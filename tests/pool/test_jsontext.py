@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cimaster.pool.jsontext import ObjectText, dump, parse_array
+from cimaster.pool.jsontext import ObjectText, dump, dump_lines, parse_array, parse_lines
 
 SPACE = st.text(" \t\r\n", max_size=3)
 NUMBERS = st.sampled_from(["0", "1.10", "1e400", "1E5", "-0.0", "12345678901234567890123", "1.00000000000000001"])
@@ -163,3 +163,34 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 )
 def test_what_is_written_reads_back(value: object) -> None:
     assert json.loads(dump(value)) == value
+
+
+OBJECTS = st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5), max_size=3), max_size=6)
+
+
+@given(OBJECTS, OBJECTS, st.sampled_from(["", " ", "\n  "]), st.data())
+def test_what_was_known_before_makes_no_difference_to_what_is_read(
+    before: list[object], new: list[object], space: str, data: st.DataObject
+) -> None:
+    after = data.draw(st.permutations([*before, *new]))[: len(before) + 1]
+    text = f"[{space}{f',{space}'.join(json.dumps(one) for one in after)}]"
+    known = [json.dumps(one) for one in before]
+    array = parse_array(text, known)
+    plain = parse_array(text)
+    assert [(item.gap, item.text) for item in array.items] == [(item.gap, item.text) for item in plain.items]
+    assert (array.head, array.tail) == (plain.head, plain.tail)
+    for item, read in zip(array.items, plain.items, strict=True):
+        assert item.value == read.value or (item.value is None and item.text in known)
+
+
+@pytest.mark.parametrize("layout", ["lines", "compact", "pretty"])
+def test_an_array_of_lines_is_read_however_somebody_laid_it_out(layout: str) -> None:
+    values = [{"a": "x,\ny"}, {"b": [1, {"c": 2}]}, {}]
+    texts = {
+        "lines": dump_lines([dump(value) for value in values]),
+        "compact": json.dumps(values),
+        "pretty": json.dumps(values, indent=1),
+    }
+    known = {dump(values[0]): "known"}
+    read = parse_lines(texts[layout], known, lambda _, value: value)
+    assert read == (["known", *values[1:]] if layout == "lines" else values)
