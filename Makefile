@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format kube lock clean
+.PHONY: help run test quick bench lint format kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -23,6 +23,9 @@ test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this mac
 
 quick: $(VENV)/dev.stamp ## the tests that need neither Kubernetes nor a browser
 	$(BIN)/pytest -m "not kube and not browser"
+
+bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (10 min); BENCH=--readme updates the README
+	$(BIN)/python -m tests.bench $(BENCH)
 
 lint: $(VENV)/dev.stamp ## style, types, layers
 	$(BIN)/ruff check .

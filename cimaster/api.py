@@ -169,13 +169,10 @@ def clusters(given: Given) -> Response:
         given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
         given.q or "",
     )  # fmt: skip
-    found, snapshot = web.service().clusters(shown, given.after or 0)
-    if web.wants_json():
-        records = ",\n".join(cluster.described() for cluster in found)
-        response = web.json_text(f'{{"commit": {snapshot.commit}, "clusters": [\n{records}\n]}}')
-    else:
-        response = web.text_answer(listing.clusters(snapshot.pool, found))
-    return web.dated(response, snapshot)
+    snapshot = web.service().view(given.after or 0)
+    write, kind = (listing.as_json, "application/json") if web.wants_json() else (listing.as_text, "text/plain")
+    body = web.rendered().of(snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool)))
+    return web.dated(web.answer(body, 200, kind), snapshot)
 
 
 @api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))

@@ -31,6 +31,7 @@ from cimaster.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.pool import Rules
 from cimaster.reaper import Reaper
+from cimaster.rendered import Rendered
 from cimaster.repository import ConfigMapRepository
 from cimaster.service import Service
 from cimaster.settings import Settings
@@ -100,6 +101,7 @@ def create_app(settings: Settings, store: Store | None = None, clock: Clock | No
     app.extensions |= {
         "cimaster": service, "cimaster.settings": settings, "cimaster.admins": Admins(settings.admin_dir),
         "cimaster.metrics": metrics, "cimaster.lifecycle": lifecycle, "cimaster.ready": lifecycle.checks(),
+        "cimaster.rendered": Rendered(),
     }  # fmt: skip
     PrometheusMetrics(app, path=None, group_by="url_rule", registry=metrics.registry)
     _register(app)

@@ -39,13 +39,9 @@ class Committer:
         self._attempts = Attempts(store.where) if attempts is None else attempts
         self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
-        self._wake = threading.Event()
-        self._stop = threading.Event()
+        self._wake, self._stop = threading.Event(), threading.Event()
         self._waiting: list[Pending] = []
-        self._must_read = False
-        self._outrun = False
-        self._singly = 0
-        self._failures = 0
+        self._must_read, self._singly, self._failures = False, 0, 0
 
     def submit(self, pending: Pending) -> None:
         """Add a change; its caller waits on `pending.done`."""
@@ -173,11 +169,8 @@ class Committer:
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
         changed = base.object.replaced(data, annotations)
         self._snapshots.expect({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
-        if self._snapshots.behind and not self._outrun:  # it would lose: decide again, but no second time for that
-            self._outrun = True
-            return
-        self._outrun = False
-        if self._clock.monotonic() - decided < STALE and self._attempts.announce(attempt):
+        in_time = self._clock.monotonic() - decided < STALE and not self._turns.outrun()
+        if in_time and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 
     def _send(self, attempt: Attempt, changed: StoredObject, pool: Pool) -> None:

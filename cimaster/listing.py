@@ -1,4 +1,4 @@
-"""Lists as text: one aligned line for each cluster or change, for people who curl."""
+"""Lists as text: one aligned line for each cluster or change, for people who curl; and as JSON for programs."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,13 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def clusters(pool: Pool, shown: Iterable[Cluster]) -> str:
+def as_json(pool: Pool, shown: Iterable[Cluster]) -> str:
+    """Return the clusters as JSON, a line each, with the number of the newest change in them."""
+    records = ",\n".join(cluster.described() for cluster in shown)
+    return f'{{"commit": {pool.commit}, "clusters": [\n{records}\n]}}\n'
+
+
+def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
     """Return one line per cluster under a line of heads; an empty pool says so."""
     heads = ("NAME", "STATE", "PURPOSE", "REGION", "SITUATION")
     rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, wording.situation(c)) for c in shown]

@@ -10,8 +10,6 @@ from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.metrics import Metrics
 from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request
-from cimaster.pool.cluster import Cluster
-from cimaster.pool.filters import Filter
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
@@ -126,11 +124,6 @@ class Service:
         if self.repository.behind and not self.repository.trouble:
             return self.repository.fresh()
         return self.repository.snapshot()
-
-    def clusters(self, shown: Filter, at_least: int = 0) -> tuple[list[Cluster], Snapshot]:
-        """Return the clusters that a filter shows, and the state that they are from."""
-        snapshot = self.view(at_least)
-        return shown.of(snapshot.pool), snapshot
 
     def history(
         self, cluster: str = "", since: datetime | None = None, limit: int = 100

@@ -23,6 +23,7 @@ class Turns:
         self._snapshots, self._clock, self._slot = snapshots, clock, slot
         self._contended_until = float("-inf")
         self._turn_seconds = _SHORTEST
+        self._given_way = False
 
     def raced(self) -> None:
         """Take note that another replica wrote while we wanted to."""
@@ -43,6 +44,11 @@ class Turns:
                 version, ahead = self._snapshots.version, self._ahead()
                 until = self._clock.monotonic() + _PATIENCE * ahead * self._turn_seconds
                 self.raced()
+
+    def outrun(self) -> bool:
+        """Say whether another replica wrote since we read, so that our write would lose; never twice running."""
+        self._given_way = self._snapshots.behind and not self._given_way
+        return self._given_way
 
     def _ahead(self) -> int:
         if self._clock.monotonic() > self._contended_until:

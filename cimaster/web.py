@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from cimaster import errors
 from cimaster.auth import Admins
 from cimaster.logs import correlation_id
+from cimaster.rendered import Rendered
 from cimaster.repository import Committed
 from cimaster.service import Service
 from cimaster.settings import Settings
@@ -62,6 +63,12 @@ def settings() -> Settings:
     return found
 
 
+def rendered() -> Rendered:
+    """Return the lists of this application that are written out already."""
+    found: Rendered = current_app.extensions["cimaster.rendered"]
+    return found
+
+
 def admins() -> Admins:
     """Return the admins of this application."""
     found: Admins = current_app.extensions["cimaster.admins"]
@@ -109,14 +116,17 @@ def wants_html() -> bool:
 
 def text_answer(text: str, status: int = 200) -> Response:
     """Answer with plain text."""
-    response = Response(text.encode("utf-8", "replace"), status, mimetype="text/plain")
-    response.vary.add("Accept")
-    return response
+    return answer(text.encode("utf-8", "replace"), status, "text/plain")
 
 
 def json_text(text: str, status: int = 200, mimetype: str = "application/json") -> Response:
     """Answer with JSON that is written already."""
-    response = Response(text.encode("utf-8", "replace") + b"\n", status, mimetype=mimetype)
+    return answer(text.encode("utf-8", "replace") + b"\n", status, mimetype)
+
+
+def answer(body: bytes, status: int, mimetype: str) -> Response:
+    """Answer in the kind of text that the caller asked for."""
+    response = Response(body, status, mimetype=mimetype)
     response.vary.add("Accept")
     return response
 

@@ -29,12 +29,13 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_ADMIN_DIR": "/admins", "CIMASTER_AUTH": "open", "CIMASTER_HOLD": "2h", "CIMASTER_MAX_HOLD": "1d",
         "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
         "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
-        "CIMASTER_LOG_LEVEL": "debug",
+        "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3",
     }  # fmt: skip
     assert set(given) == {PREFIX + setting.name.upper() for setting in setting_fields()}
     settings = Settings.from_environ(given)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
+    assert settings.core == "3"
     assert (settings.hold, settings.max_hold) == (timedelta(hours=2), timedelta(days=1))
     assert (settings.overdue_after, settings.deadline) == (timedelta(minutes=90), timedelta(seconds=5))
     assert settings.ignored_parameters == ("a", "b", "c")

@@ -21,7 +21,7 @@ def test_a_job_gets_the_bare_name_of_a_vacant_cluster(client: FlaskClient, add) 
     answer = client.get("/getvacant?build=123&job=e2e-test&email=ci-bot@example.com")
     assert (answer.status_code, answer.text) == (200, "cluster-01")
     assert answer.content_type == "text/plain; charset=utf-8"
-    assert len(answer.headers["CIMaster-Lease"]) == 32
+    assert len(answer.headers["CIMaster-Lease"]) == 16
     assert int(answer.headers["CIMaster-Commit"]) == 2
     assert "CIMaster-Repeated" not in answer.headers
 

@@ -1,40 +1,70 @@
-import asyncio, sys, tempfile, argparse
+"""`make bench`: our service beside a naive version of the same job, on both stores, in one run and one table.
+
+Every server runs on this machine, the load generator too: read the figures beside each other, not as absolute ones.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from tests.bench.fleet import *
-from tests.bench.load import Load, NOBODY_VACANT
+
+from tests.bench import measure, table
+from tests.bench.fleet import Embedded, OnApiServer, PoolStore, fleet
 from tests.kube.apiserver import ControlPlane
 
-
-def cell(f, callers, seconds, label):
-    load = Load(f.ports)
-    before = f.cost()
-    fig = asyncio.run(load.pairs(callers, seconds) if seconds else load.burst(callers))
-    c = f.cost().since(before)
-    other = sum(n for k, n in fig.refused.items() if k != NOBODY_VACANT)
-    n = max(fig.pairs, 1)
-    print(
-        f"{label:28} c={callers:4} {fig.rate:6.0f}/s p50 {fig.percentile(0.5) * 1e3:6.1f} p99 {fig.percentile(0.99) * 1e3:7.1f} max {max(fig.takes, default=0) * 1e3:7.1f} novac {fig.refused[NOBODY_VACANT]} ref {other} dbl {fig.doubled} commits {c.commits:.0f} batch {c.carried / max(c.commits, 1):.1f} confl {c.conflicts:.0f} cpu svc {c.service_cpu / n * 1e3:.2f} store {c.store_cpu / n * 1e3:.2f} ms  tot {(c.service_cpu + c.store_cpu) / fig.seconds:.2f}",
-        flush=True,
-    )
-    if other:
-        print(fig.refused)
+_NAIVE_CALLERS = (1, 32, 200)
 
 
-p = argparse.ArgumentParser()
-p.add_argument("--store", default="kube")
-p.add_argument("--replicas", default="1,3")
-p.add_argument("--callers", default="1,32,200")
-p.add_argument("--clusters", type=int, default=250)
-p.add_argument("--seconds", type=float, default=5)
-p.add_argument("--app", default="")
-p.add_argument("--env", default="")
-o = p.parse_args()
-env = dict(e.split("=") for e in o.env.split(",") if e)
-with ExitStack() as stack:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    store = OnApiServer(stack.enter_context(ControlPlane())) if o.store == "kube" else Embedded(folder)
-    for r in map(int, o.replicas.split(",")):
-        with fleet(store, folder, o.clusters, r, o.app, **env) as f:
-            asyncio.run(Load(f.ports).pairs(16, 1.5))
-            for c in map(int, o.callers.split(",")):
-                cell(f, c, o.seconds, f"{o.store} r={r} {o.app} n={o.clusters}")
+def main() -> None:
+    """Run the whole benchmark."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement (default: 5)")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README")
+    parser.add_argument("--store", choices=["embedded", "kubernetes"], help="only on this store")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cimaster-bench-")))
+        stores: list[PoolStore] = []
+        if options.store != "embedded":
+            stores.append(OnApiServer(stack.enter_context(ControlPlane())))
+        if options.store != "kubernetes":
+            stores.append(Embedded(folder))
+        text = _figures(stores, folder, options.seconds)
+    print(f"\n{text}")
+    if options.readme:
+        table.into_readme(text)
+
+
+def _figures(stores: list[PoolStore], folder: Path, seconds: float) -> str:
+    rows, single = [], []
+    for store in stores:
+        for row in _rows(store, folder, seconds):
+            print(f"| {' | '.join(row.cells())} |", flush=True)
+            rows.append(row)
+        with fleet(store, folder, 250, 1) as running:
+            measure.warm(running)
+            median = measure.write_time(store, store.environment)
+        single.append([f"one write of 250 clusters, {store.name}, p50", f"{median * 1000:.1f} ms"])
+    single += [list(pair) for pair in measure.single_figures(stores[0], folder, seconds)]
+    parts = [table.markdown(table.HEADS, [row.cells() for row in rows]), table.markdown(("also", "figure"), single)]
+    return "\n".join(parts)
+
+
+def _rows(store: PoolStore, folder: Path, seconds: float) -> Iterator[table.Row]:
+    for replicas in (1, 3):
+        with fleet(store, folder, 250, replicas) as running:
+            measure.warm(running)
+            label = measure.label(replicas)
+            yield from measure.rows(running, label, 250, seconds, measure.CALLERS, measure.BURSTS)
+    with fleet(store, folder, 250, 1, "tests.bench.naive:app") as running:
+        measure.warm(running)
+        yield from measure.rows(running, measure.NAIVE, 250, seconds, _NAIVE_CALLERS, measure.BURSTS)
+    for clusters in (*measure.POOLS, 3000) if isinstance(store, Embedded) else measure.POOLS:
+        with fleet(store, folder, clusters, 1) as running:
+            measure.warm(running)
+            yield from measure.rows(running, measure.label(1), clusters, seconds, (100,))
+
+
+if __name__ == "__main__":
+    main()

@@ -25,9 +25,9 @@ def records(count: int) -> str:
     return json.dumps(
         [
             {
-                "name": f"cluster-{number:04}", "region": "us-west", "status": "finished", "lastJob": "", "lastBuild": "",
-                "lastTriggerName": "", "hold": False, "disabled": False, "purpose": "tess-ci",
-                "osimage": "centos-atomic-7.6.1810-qcow2",
+                "name": f"cluster-{number:04}", "region": "us-west", "status": "finished",
+                "lastJob": "", "lastBuild": "", "lastTriggerName": "", "hold": False, "disabled": False,
+                "purpose": "tess-ci", "osimage": "centos-atomic-7.6.1810-qcow2",
             }
             for number in range(count)
         ]
@@ -155,10 +155,15 @@ def fleet(
     """Start replicas over a new pool: of our service, or of another `application` (module:name)."""
     store.fill(clusters)
     arguments = ["python:tests.bench.plain_conf", application] if application else ["python:cimaster.gunicorn_conf"]
-    settings = {"CIMASTER_LOG_LEVEL": "WARNING" if application else "INFO", **store.environment, **environment}
+    cores = sorted(os.sched_getaffinity(0))  # named, so that chance does not put all replicas on one
     with ExitStack() as stack:
         started = [
-            stack.enter_context(Replica(folder, f"replica-{number}", arguments=arguments, **settings))
+            stack.enter_context(
+                Replica(
+                    folder, f"replica-{number}", arguments=arguments,
+                    **{"CIMASTER_CORE": str(cores[number % len(cores)]), **store.environment, **environment},
+                )
+            )
             for number in range(replicas)
-        ]
+        ]  # fmt: skip
         yield Fleet(store, started)

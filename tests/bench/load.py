@@ -24,6 +24,8 @@ class Figures:
     refused: Counter[str] = field(default_factory=Counter)
     tenancies: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     seconds: float = 0.0
+    repeated_turns: bool = True
+    """Whether callers went on for a time; after a burst there is no rate to speak of."""
 
     @property
     def rate(self) -> float:
@@ -142,7 +144,7 @@ class Load:
         return await self._run(callers, 0.0)
 
     async def _run(self, callers: int, seconds: float) -> Figures:
-        self._figures = Figures()
+        self._figures = Figures(repeated_turns=seconds > 0)
         begun = time.perf_counter()
         await asyncio.gather(*(self._loop(number, begun + seconds) for number in range(callers)))
         self._figures.seconds = time.perf_counter() - begun
