@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench lint format kube lock clean
+.PHONY: help run test quick bench chaos soak lint format kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -26,6 +26,12 @@ quick: $(VENV)/dev.stamp ## the tests that need neither Kubernetes nor a browser
 
 bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (10 min); BENCH=--readme updates the README
 	$(BIN)/python -m tests.bench $(BENCH)
+
+chaos: $(VENV)/dev.stamp kube ## break everything for minutes and judge every answer; CHAOS="--seed 7" repeats a storm
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+soak: $(VENV)/dev.stamp ## memory over 200,000 requests, size of the object after a day of work (8 min)
+	$(BIN)/python -m tests.bench.soak
 
 lint: $(VENV)/dev.stamp ## style, types, layers
 	$(BIN)/ruff check .

@@ -93,7 +93,7 @@ def create_app(settings: Settings, store: Store | None = None, clock: Clock | No
     metrics = Metrics(_registry())
     rules = Rules(settings.hold, settings.max_hold, settings.overdue_after)
     repository = ConfigMapRepository(
-        store or open_store(settings), rules, metrics, deadline=settings.deadline, clock=clock
+        store or open_store(settings, clock), rules, metrics, deadline=settings.deadline, clock=clock
     )
     metrics.registry.register(PoolCollector(repository))
     service = Service(repository, metrics, clock)

@@ -1,7 +1,10 @@
 """A real server process, as an operator starts it, on ports of its own."""
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +25,7 @@ class Replica:
         admins = folder / "botadmin"
         admins.mkdir(exist_ok=True)
         (admins / "users").write_text("root;Bob")
+        self.paused = False
         port, metrics_port = free_ports(2)
         self.url = f"http://127.0.0.1:{port}"
         self.metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
@@ -52,6 +56,18 @@ class Replica:
         """Start the process and wait until it is ready."""
         self.server.start()
         self.server.wait_until(self.ready)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Freeze the process and its worker (SIGSTOP) for as long as the block runs."""
+        assert self.server.process is not None
+        self.paused = True
+        os.killpg(self.server.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.server.process.pid, signal.SIGCONT)
+            self.paused = False
 
     def ready(self) -> bool:
         """Say whether it wants requests."""

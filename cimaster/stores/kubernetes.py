@@ -6,9 +6,9 @@ its own success.
 """
 
 import json
-import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
 
+from cimaster.clock import Clock
 from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
 from cimaster.settings import BadSetting, in_environment
 from cimaster.stores import wire
@@ -44,10 +45,11 @@ def api_client(connections: int) -> ApiClient:
 class KubernetesStore:
     """One ConfigMap, guarded by its resourceVersion."""
 
-    def __init__(self, client: ApiClient, namespace: str, name: str) -> None:
+    def __init__(self, client: ApiClient, namespace: str, name: str, clock: Clock | None = None) -> None:
         self.where = f"ConfigMap {namespace}/{name}"
         self.clock_skew: float | None = None
         self._client = client
+        self._clock = clock or Clock()
         self._collection = f"{client.configuration.host}/api/v1/namespaces/{namespace}/configmaps"
         self._url = f"{self._collection}/{name}"
         self._name = name
@@ -131,9 +133,10 @@ class KubernetesStore:
             response.close()
 
     def _note_clock(self, response: urllib3.BaseHTTPResponse) -> None:
-        date = response.headers.get("Date")
-        if date:
-            self.clock_skew = time.time() - parsedate_to_datetime(date).timestamp() - 0.5  # it has whole seconds
+        with suppress(ValueError, TypeError):  # no date, or what something between us made of it
+            date = parsedate_to_datetime(response.headers.get("Date", ""))
+            ahead = self._clock() - date.replace(tzinfo=date.tzinfo or UTC)
+            self.clock_skew = ahead.total_seconds() - 0.5  # the header has whole seconds
 
     def _unreachable(self, error: Exception) -> StoreTrouble:
         return StoreTrouble(f"{self.where} cannot be reached: {_reason(error)}")

@@ -43,6 +43,8 @@ class SQLiteStore:
             connection = sqlite3.connect(self.path, timeout=5, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
+                # What a killed process wrote and did not sync must not be answered from before it is on the disk.
+                connection.execute("PRAGMA wal_checkpoint")
                 connection.execute(_SCHEMA)
                 connection.execute("INSERT OR IGNORE INTO objects VALUES (?, 1, ?)", (self._name, json.dumps(empty)))
             finally:

@@ -5,10 +5,12 @@ was ever with two: its tenancies, each from the commit of a take to the commit o
 """
 
 import asyncio
+import json
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 NOBODY_VACANT = "no_vacant_cluster"
 _RETRY_PAUSE = 0.05  # seconds before a caller that was refused asks again
@@ -56,6 +58,10 @@ class Answer:
     def text(self) -> str:
         """The body."""
         return self.body.decode()
+
+    def json(self) -> Any:
+        """Return the body, read as JSON."""
+        return json.loads(self.body)
 
 
 class _Connection(asyncio.Protocol):

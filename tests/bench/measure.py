@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from kubernetes.config import kube_config
+
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from tests.bench.fleet import Fleet, PoolStore, fleet
@@ -99,6 +101,7 @@ def polling_share(running: Fleet, seconds: float) -> float:
 def write_time(store: PoolStore, environment: dict[str, str]) -> float:
     """Return the median time of a write of the store's present object, by nothing but the store itself."""
     os.environ.update(environment)
+    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment.get("KUBECONFIG", "")  # it was set at the import
     opened = open_store(Settings.from_environ())
     stored = opened.read()
     moments = [time.perf_counter()]

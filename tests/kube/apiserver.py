@@ -177,11 +177,14 @@ class ControlPlane:
                 query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
                 self._call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
-    def service_account_kubeconfig(self, namespace: str, path: Path) -> Path:
-        """Write a kubeconfig that acts as the service account `cimaster` for a day, and return its path."""
+    def service_account_kubeconfig(self, namespace: str, path: Path, address: str = "") -> Path:
+        """Write a kubeconfig that acts as the service account `cimaster` for a day, and return its path.
+
+        `address` is where the API server is to be reached, if not directly.
+        """
         account = f"/api/v1/namespaces/{namespace}/serviceaccounts/cimaster/token"
         answer = self._call("POST", account, {"spec": {"expirationSeconds": 86400}})
-        cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
+        cluster = {"server": address or self.url, "certificate-authority": str(self.ca_file)}
         context = {"cluster": "test", "user": "cimaster", "namespace": namespace}
         config = {
             "apiVersion": "v1",

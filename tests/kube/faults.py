@@ -13,6 +13,13 @@ import urllib3
 from .apiserver import ControlPlane
 
 
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: what is behind it may be down, and then the connection just breaks."""
+
+
 class FaultyServer:
     """Passes requests on to an API server, and does to the next PUTs what `script` says.
 
@@ -29,8 +36,7 @@ class FaultyServer:
         self._late: list[Any] = []
         self._upstream = upstream
         self._http = urllib3.PoolManager(ca_certs=str(upstream.ca_file), retries=False, timeout=30.0, maxsize=20)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _QuietServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @contextmanager
@@ -104,7 +110,7 @@ class FaultyServer:
                 )
 
             def _answer(self, answer: urllib3.BaseHTTPResponse) -> None:
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)  # without a date of our own
                 self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
                 self.send_header("Date", answer.headers.get("Date", ""))
                 self.send_header("Connection", "close")

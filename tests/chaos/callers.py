@@ -1,0 +1,126 @@
+"""Jobs and people who use the pool while it is being broken, and write down what they were told and when."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from tests.bench.load import Answer, Caller
+from tests.chaos.checker import NEVER, Operation
+from tests.replica import Replica
+
+PATIENCE = 15.0  # seconds for one answer; a service that works answers within its deadline
+_GIVE_UP = 120.0  # seconds after which somebody is stuck
+_PAUSE = 0.1  # seconds before asking again
+_UNDECIDED = ("no answer", "store_unavailable", "too_busy", "outcome_unknown")
+_HOLD = 5  # seconds
+_CLOCKS_DIFFER = 10.0  # seconds by which the end of a hold may be seen early
+
+
+@dataclass
+class Told:
+    """What all callers together were told."""
+
+    history: list[Operation] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    unknown_takes: set[str] = field(default_factory=set)  # builds of takes that nobody was answered
+    stuck: list[str] = field(default_factory=list)
+    successes: list[float] = field(default_factory=list)  # moments at which somebody got a cluster
+
+    @property
+    def operations(self) -> int:
+        """How many requests were decided, whatever the answer: granted, carried out, or refused for a reason."""
+        return sum(count for code, count in self.answers.items() if code not in _UNDECIDED)
+
+
+class Person:
+    """One caller: takes and gives back, or holds and releases, over and over, at whichever replica answers."""
+
+    def __init__(self, number: int, replicas: list[Replica], told: Told, seed: int) -> None:
+        self._number, self._replicas, self._told = number, replicas, told
+        self._random = random.Random(f"{seed}-{number}")
+        self._turn = 0
+
+    async def live(self, goes_on: Callable[[], bool]) -> None:
+        """Use the pool as long as `goes_on`, then give back what is left."""
+        while goes_on():
+            self._turn += 1
+            act = self._hold if self._random.random() < 0.03 else self._take
+            await act()
+
+    async def _take(self) -> None:
+        build, begun = f"{self._number}-{self._turn}", time.monotonic()
+        fenced = self._random.random() < 0.8
+        answer = await self._ask("/getvacant", once=not fenced, job="chaos", build=build)
+        if answer is None:
+            self._told.unknown_takes.add(build)
+        if answer is None or answer.status != 200:
+            return
+        lease = answer.headers["cimaster-lease"]
+        self._note("take", answer.text, lease, begun, answer)
+        self._told.successes.append(time.monotonic())
+        await asyncio.sleep(self._random.uniform(0.0, 0.1))
+        begun = time.monotonic()
+        finished = await self._ask("/finishtest", cluster=answer.text, lease=lease)
+        if finished is not None and finished.status == 200:
+            self._note("leave", answer.text, lease, begun, finished)
+
+    async def _hold(self) -> None:
+        name, begun = f"p{self._number}-{self._turn}", time.monotonic()
+        answer = await self._ask("/holdcluster", cluster="any", name=name, duration=f"{_HOLD}s", **_JSON)
+        if answer is None or answer.status != 200:
+            return
+        cluster = answer.json()["name"]
+        self._note("take", cluster, name, begun, answer)
+        ends = begun + _HOLD - _CLOCKS_DIFFER
+        self._told.history.append(Operation(cluster, "leave", name, ends, NEVER, sure=False))
+        await asyncio.sleep(self._random.choice([0.1, 1.5 * _HOLD]))
+        begun = time.monotonic()
+        released = await self._ask("/releasecluster", cluster=cluster, name=name)
+        if released is not None and released.status == 200 and "not held" not in released.text:
+            self._note("leave", cluster, name, begun, released, sure=False)  # it may have ended just before
+
+    def _note(self, action: str, cluster: str, tenant: str, begun: float, answer: Answer, *, sure: bool = True) -> None:
+        commit = int(answer.headers["cimaster-commit"])
+        self._told.history.append(Operation(cluster, action, tenant, begun, time.monotonic(), sure, commit))
+
+    async def _ask(self, path: str, *, once: bool = False, **parameters: str) -> Answer | None:
+        """Return the last word on a request: repeated safely until there is one, unless it goes only once.
+
+        None where a request that goes only once may have been carried out and nobody said so.
+        """
+        headers = {"Accept": parameters.pop("accept")} if "accept" in parameters else {}
+        identity = {} if once else {"request_id": str(uuid.uuid4())}
+        query, begun = urlencode({**parameters, **identity}), time.monotonic()
+        while time.monotonic() - begun < _GIVE_UP:
+            answer = await self._try(f"{path}?{query}", headers)
+            code = answer.headers.get("cimaster-code", "") if answer else "no answer"
+            self._told.answers[code or "done"] += 1
+            if answer and answer.status != 503:
+                return answer
+            if once and code in ("no answer", "outcome_unknown"):
+                return None
+            await asyncio.sleep(_PAUSE)
+        self._told.stuck.append(f"{path}?{query}")
+        return None
+
+    async def _try(self, target: str, headers: dict[str, str]) -> Answer | None:
+        replica = self._random.choice(self._replicas)
+        caller = Caller("127.0.0.1", int(replica.url.rpartition(":")[2]))
+        try:
+            return await asyncio.wait_for(caller.get(target, tries=1, **headers), PATIENCE)
+        except TimeoutError:
+            if not replica.paused:
+                self._told.stuck.append(f"{replica.url} did not answer {target}")
+        except OSError:
+            pass
+        finally:
+            caller.close()
+        return None
+
+
+_JSON = {"accept": "application/json"}

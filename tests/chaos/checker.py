@@ -1,0 +1,98 @@
+"""Judges whether one honest pool, asked by one caller at a time, could have given these answers at these moments.
+
+Each cluster is checked by itself (a history is linearizable if it is for every object). The search is Wing and Gong's,
+with Lowe's memory of what was tried; what it looks for is an order of all operations that respects real time.
+"""
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+NEVER = float("inf")
+VACANT = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What one caller did to one cluster, and between which moments (seconds) it must have happened.
+
+    `tenant` names the lease or the hold, unlike any other. An operation that is not `sure` may have happened or not.
+    `commit` is the number that the answer named; 0 if there was no answer.
+    """
+
+    cluster: str
+    action: str  # take: a tenant comes into the vacant cluster; leave: that tenant goes; see: the tenant is this one
+    tenant: str
+    begun: float
+    ended: float = NEVER
+    sure: bool = True
+    commit: int = 0
+
+    def after(self, tenant: str) -> str | None:
+        """Return who has the cluster after it was done to one that `tenant` has; None if that cannot be."""
+        if self.action == "take":
+            return self.tenant if tenant == VACANT else None
+        if tenant != self.tenant:
+            return None
+        return VACANT if self.action == "leave" else tenant
+
+
+def violations(history: Iterable[Operation]) -> list[str]:
+    """Say for each cluster whose history is impossible which operations cannot be put in order."""
+    by_cluster: defaultdict[str, list[Operation]] = defaultdict(list)
+    for operation in history:
+        by_cluster[operation.cluster].append(operation)
+    found = (_impossible(sorted(operations, key=lambda o: o.begun)) for operations in by_cluster.values())
+    return [text for text in found if text]
+
+
+def _impossible(operations: Sequence[Operation]) -> str:
+    """Search an order, depth first; `done` is a set of places as the bits of a number."""
+    tried: set[tuple[int, str]] = set()
+    path = [(0, VACANT)]
+    furthest = 0
+    needed = sum(1 << place for place, operation in enumerate(operations) if operation.sure)
+    while path:
+        done, tenant = path.pop()
+        if done & needed == needed:
+            return ""
+        if (done, tenant) in tried:
+            continue
+        tried.add((done, tenant))
+        furthest = max(furthest, done, key=int.bit_count)
+        path.extend(_next(operations, done, tenant))
+    stuck = [operation for place, operation in enumerate(operations) if not furthest >> place & 1]
+    return f"no order explains, among others: {stuck[:4]}"
+
+
+def _next(operations: Sequence[Operation], done: int, tenant: str) -> list[tuple[int, str]]:
+    """Return what may come next: whatever began before the first of the rest must have ended."""
+    steps = []
+    must_end = NEVER
+    first = (~done & (done + 1)).bit_length() - 1  # all before it are done
+    for place in range(first, len(operations)):
+        operation = operations[place]
+        if operation.begun > must_end:
+            break
+        if done >> place & 1:
+            continue
+        must_end = min(must_end, operation.ended if operation.sure else NEVER)
+        after = operation.after(tenant)
+        if after is not None:
+            steps.append((done | 1 << place, after))
+    return steps
+
+
+def steps_back(history: Iterable[Operation]) -> list[str]:
+    """Say which answers named an older state than an answer that was there before they were asked for."""
+    answered = sorted((operation for operation in history if operation.commit), key=lambda o: o.ended)
+    ends = [operation.ended for operation in answered]
+    newest = [0]
+    for operation in answered:
+        newest.append(max(newest[-1], operation.commit))
+    return [
+        f"{operation} after commit {known}"
+        for operation in answered
+        if operation.commit < (known := newest[bisect.bisect_left(ends, operation.begun)])
+    ]

@@ -1,0 +1,16 @@
+"""A replica that does not recognise its own writes: what the judge of a storm must find out."""
+
+from cimaster.attempts import Attempts
+from cimaster.stores.port import StoredObject
+
+_observe = Attempts.observe
+
+
+def _forget(self: Attempts, stored: StoredObject):  # type: ignore[no-untyped-def]
+    others = {key: text for key, text in stored.annotations.items() if key != self.slot}
+    return _observe(self, stored.replaced(stored.data, others))
+
+
+Attempts.observe = _forget  # type: ignore[method-assign]
+
+from tests.chaos.skewed import app  # noqa: E402, F401

@@ -1,0 +1,136 @@
+"""Three replicas on a real API server, callers, and things that go wrong: what was told must have been true."""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes.client import CoreV1Api
+
+from tests.bench.fleet import records
+from tests.chaos.callers import Person, Told
+from tests.chaos.checker import NEVER, Operation, steps_back, violations
+from tests.chaos.events import Events
+from tests.kube.apiserver import ControlPlane
+from tests.kube.faults import FaultyServer
+from tests.replica import Replica
+
+DEADLINE = 5.0  # seconds; the service's own is 20, and every pause of a replica would take longer than that
+CLUSTERS, PEOPLE = 40, 48
+_SKEWS = ("0", "4", "-3")  # seconds; an operator who looks away for a while
+
+
+@dataclass
+class Outcome:
+    """How a storm ended."""
+
+    told: Told
+    events: Events
+    seconds: float
+    problems: list[str]
+
+    @property
+    def slowest_return(self) -> float:
+        """Seconds from the API server's return to the next cluster that somebody got, at worst."""
+        gaps = (
+            min((moment - back for moment in self.told.successes if moment >= back), default=0.0)
+            for back in self.events.store_back
+        )
+        return max(gaps, default=0.0)
+
+
+class Storm:
+    """The stage: start it, let it rage, judge it."""
+
+    def __init__(
+        self, plane: ControlPlane, folder: Path, seed: int, application: str = "tests.chaos.skewed:app"
+    ) -> None:
+        self._plane, self._folder, self._seed, self._application = plane, folder, seed, application
+        self._namespace = plane.namespace()
+        plane.apply(self._namespace)
+
+    def rage(self, operations: int, longest: float) -> Outcome:
+        """Go on until so many requests were answered (or so many seconds are over), then judge."""
+        self._fill()
+        told, begun = Told(), time.monotonic()
+        with self._replicas() as (replicas, networks):
+            events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
+            events.start()
+            try:
+                asyncio.run(self._live(replicas, told, operations, longest))
+            finally:
+                events.stop()
+            for network in networks:
+                network.release_late()
+            stored = self._settled(replicas[0], told)
+        return Outcome(told, events, time.monotonic() - begun, _judge(told, stored))
+
+    async def _live(self, replicas: list[Replica], told: Told, operations: int, longest: float) -> None:
+        """Let everybody go on until there were enough operations."""
+        people = [Person(number, replicas, told, self._seed) for number in range(PEOPLE)]
+        until = time.monotonic() + longest
+        goes_on = lambda: told.operations < operations and time.monotonic() < until  # noqa: E731
+        await asyncio.gather(*(person.live(goes_on) for person in people))
+
+    def _fill(self) -> None:
+        with self._plane.admin as admin:
+            core = CoreV1Api(admin)
+            core.delete_namespaced_config_map("clusters", self._namespace)
+            filled = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(CLUSTERS)}}
+            core.create_namespaced_config_map(self._namespace, filled)
+
+    @contextmanager
+    def _replicas(self) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
+        """Start the replicas: the first talks to the API server, the others through a network that can fail."""
+        with ExitStack() as stack:
+            networks = [stack.enter_context(FaultyServer(self._plane).running()) for _ in _SKEWS[1:]]
+            addresses = [self._plane.url, *(network.url for network in networks)]
+            replicas = [
+                stack.enter_context(self._replica(number, address, skew))
+                for number, (address, skew) in enumerate(zip(addresses, _SKEWS, strict=True))
+            ]
+            yield replicas, networks
+
+    def _replica(self, number: int, address: str, skew: str) -> Replica:
+        kubeconfig = self._plane.service_account_kubeconfig(
+            self._namespace, self._folder / f"kubeconfig-{number}", address
+        )
+        return Replica(
+            self._folder, f"replica-{number}", arguments=("python:cimaster.gunicorn_conf", self._application),
+            CIMASTER_STORE="kubernetes", CIMASTER_NAMESPACE=self._namespace, KUBECONFIG=str(kubeconfig),
+            CIMASTER_DEADLINE=f"{DEADLINE:.0f}s", CHAOS_SKEW=skew,
+        )  # fmt: skip
+
+    def _settled(self, replica: Replica, told: Told) -> list[dict[str, str]]:
+        """Return the stored records when all that ends by itself has ended."""
+        until = time.monotonic() + 30
+        while True:
+            listed = replica.http.get(
+                f"{replica.url}/clusters?after=1", headers={"Accept": "application/json"}, timeout=30
+            )
+            stored: list[dict[str, str]] = json.loads(listed.text)["clusters"]
+            strangers = [r for r in stored if r["state"] == "occupied" and r["lastBuild"] not in told.unknown_takes]
+            if not strangers or time.monotonic() > until:
+                return stored
+            time.sleep(0.2)
+
+
+def _judge(told: Told, stored: list[dict[str, str]]) -> list[str]:
+    now = time.monotonic()
+    problems = [f"stuck: {text}" for text in told.stuck] + steps_back(told.history)
+    seen = list(told.history)
+    for record in stored:
+        unclaimed = record["state"] == "occupied" and record["lastBuild"] in told.unknown_takes
+        tenant = "" if unclaimed else str(record.get("leaseId") or record.get("holdBy") or "")
+        seen.append(Operation(record["name"], "see", tenant, now, NEVER))
+    return problems + violations(seen)
+
+
+def storm(seed: int, operations: int, longest: float) -> Outcome:
+    """Run a storm on a control plane of its own."""
+    with ControlPlane() as plane, tempfile.TemporaryDirectory(prefix="cimaster-chaos-") as folder:
+        return Storm(plane, Path(folder), seed).rage(operations, longest)

@@ -1,0 +1,55 @@
+"""The judge itself: it lets pass what can be, and finds what cannot."""
+
+import random
+
+from tests.chaos.checker import NEVER, Operation, steps_back, violations
+
+
+def op(action: str, tenant: str, begun: float, ended: float, *, sure: bool = True, commit: int = 0) -> Operation:
+    return Operation("c1", action, tenant, begun, ended, sure, commit)
+
+
+def test_one_after_the_other_is_fine() -> None:
+    assert not violations([op("take", "a", 0, 1), op("leave", "a", 2, 3), op("take", "b", 4, 5), op("see", "b", 6, 7)])
+
+
+def test_two_at_once_are_found() -> None:
+    assert violations([op("take", "a", 0, 1), op("take", "b", 2, 3), op("leave", "a", 4, 5), op("leave", "b", 4, 5)])
+
+
+def test_answers_may_come_in_another_order_than_what_they_tell_of() -> None:
+    assert not violations([op("take", "a", 0, 1), op("leave", "a", 2, 9), op("take", "b", 3, 4)])
+
+
+def test_a_cluster_that_was_given_back_only_later_is_found() -> None:
+    assert violations([op("take", "a", 0, 1), op("take", "b", 2, 3), op("leave", "a", 4, 5)])
+
+
+def test_what_may_have_happened_explains_and_need_not() -> None:
+    expired = op("leave", "a", 5, NEVER, sure=False)
+    taken = [op("take", "a", 0, 1), op("take", "b", 6, 7)]
+    assert not violations([*taken, expired])
+    assert violations(taken)
+    assert violations([op("take", "a", 0, 1), op("take", "b", 3, 4), expired])
+
+
+def test_a_tenancy_that_was_lost_is_found() -> None:
+    assert violations([op("take", "a", 0, 1), op("see", "", 2, 3)])
+
+
+def test_an_answer_from_the_past_is_found() -> None:
+    late = [op("take", "a", 0, 1, commit=5), op("take", "b", 2, 3, commit=4)]
+    assert len(steps_back(late)) == 1
+    assert not steps_back([op("take", "a", 0, 1, commit=5), op("take", "b", 0.5, 3, commit=4)])
+
+
+def test_long_histories_of_many_at_once_are_judged() -> None:
+    random.seed(1)
+    history, now = [], 0.0
+    for number in range(3000):
+        history.append(op("take", str(number), now, now + random.uniform(1, 8)))
+        history.append(op("leave", str(number), now + 1, now + random.uniform(2, 9)))
+        now += 2
+    assert not violations(history)
+    doubled = op("take", "thief", 3001, 3001.5)
+    assert violations([*history, doubled, op("leave", "thief", 3010, 3011)])

@@ -1,0 +1,22 @@
+"""A short storm with each run of the tests; `make chaos` lets a long one rage."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.storm import Storm
+from tests.kube.apiserver import ControlPlane
+
+pytestmark = pytest.mark.kube
+
+
+def test_whatever_breaks_nobody_is_told_a_lie_and_nobody_is_stuck(control_plane: ControlPlane, tmp_path: Path) -> None:
+    outcome = Storm(control_plane, tmp_path, seed=7).rage(operations=1500, longest=40)
+    assert outcome.problems == []
+    assert outcome.told.operations > 300
+    assert len(outcome.events.seen) >= 3
+
+
+def test_a_service_that_does_not_know_its_own_writes_is_found_out(control_plane: ControlPlane, tmp_path: Path) -> None:
+    forgetful = Storm(control_plane, tmp_path, seed=1, application="tests.chaos.forgetful:app")
+    assert forgetful.rage(operations=600, longest=20).problems

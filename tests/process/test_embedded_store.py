@@ -1,0 +1,377 @@
+"""What the README promises of the SQLite file, on real processes that share one: every answer given stays true.
+
+One process is killed or stopped while it writes, or the machine loses power. Callers do as the README tells scripts to:
+one request_id for one request, and the same again on the other process where a connection broke.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+import requests
+
+from tests.replica import Replica
+
+CLUSTERS = 70
+Start = Callable[..., Replica]
+
+
+@dataclass
+class Told:
+    """What callers know, and what they asked for; a lease is named by its id, a take by its request_id."""
+
+    leases: dict[str, str] = field(default_factory=dict)
+    """The cluster of each lease that somebody was told of."""
+    asked_back: set[str] = field(default_factory=set)
+    """The leases that somebody began to give back."""
+    given_back: set[str] = field(default_factory=set)
+    """Those of them for which that was confirmed."""
+    open_takes: set[str] = field(default_factory=set)
+    """The takes that have no answer (yet): they may have got a cluster, or not."""
+    commit: int = 0
+    answers: int = 0
+
+    def untrue(self, replica: Replica) -> list[str]:
+        """Return what of all this a process does not know, or contradicts."""
+        newest = {"after": str(self.commit)}  # or the list might be older than the other process's answers
+        answer = requests.get(f"{replica.url}/clusters", newest, headers={"Accept": "application/json"}, timeout=60)
+        now = {record["name"]: record for record in answer.json()["clusters"]}
+        commit = int(answer.headers["CIMaster-Commit"])
+        lost = [
+            f"{cluster} should be with {lease}: {now.get(cluster)}"
+            for lease, cluster in self.leases.items()
+            if lease not in self.asked_back and now.get(cluster, {}).get("leaseId") != lease
+        ]
+        back = [f"its lease was given back: {r}" for r in now.values() if r.get("leaseId") in self.given_back]
+        stray = [
+            f"nobody asked for its lease: {record}"
+            for record in now.values()
+            if "leaseId" in record
+            and self.leases.get(record["leaseId"]) != record["name"]
+            and record["requestId"] not in self.open_takes
+        ]
+        older = [f"commit {commit}, and {self.commit} was told"] if commit < self.commit else []
+        return lost + back + stray + older
+
+
+class Callers:
+    """Scripts that take clusters and give them back, and repeat on the next process what got no answer.
+
+    Some are impatient: they do not repeat what broke off, and never learn what they got.
+    """
+
+    def __init__(self, *replicas: Replica, count: int, impatient: int = 0) -> None:
+        self.broke_off = 0
+        self._urls = [replica.url for replica in replicas]
+        self._count = count
+        self._impatient = impatient
+        self._told = Told()
+        self._lock = threading.Lock()
+        self._enough = threading.Event()
+        self._pool = ThreadPoolExecutor(count)
+        self._running: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        self._running = [self._pool.submit(self._script, number) for number in range(self._count)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._enough.set()
+        self._pool.shutdown()
+        if error is None:
+            self._raise_failures()
+
+    def told(self) -> Told:
+        """Return what callers were told up to now."""
+        with self._lock:
+            return deepcopy(self._told)
+
+    def wait_for(self, more: int) -> None:
+        """Wait until callers got that many more answers."""
+        enough = self._told.answers + more
+        while self._told.answers < enough:
+            self._raise_failures()
+            time.sleep(0.002)
+
+    def _raise_failures(self) -> None:
+        for script in self._running:
+            if script.done():
+                script.result()
+
+    def _script(self, number: int) -> None:
+        mine: deque[str] = deque()
+        for build in itertools.count():
+            if self._enough.is_set():
+                return
+            mine.extend(self._take(number, build))
+            if len(mine) > 1:
+                self._give_back(number, mine.popleft())
+
+    def _take(self, number: int, build: int) -> list[str]:
+        """Take a cluster; return its lease, or nothing if that was not told."""
+        asked = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
+        with self._lock:
+            self._told.open_takes.add(asked["request_id"])
+        answer = self._ask(number, "/getvacant", asked)
+        if answer is None:
+            return []
+        lease = answer.headers["CIMaster-Lease"]
+        self._note_take(asked["request_id"], answer.text, lease)
+        repeated = self._ask_again(number, "/getvacant", asked, answer)
+        assert repeated is None or repeated.headers["CIMaster-Lease"] == lease
+        return [lease]
+
+    def _note_take(self, request: str, cluster: str, lease: str) -> None:
+        with self._lock:
+            told = self._told
+            assert lease not in told.leases, f"{lease} was told twice"
+            others = [other for other, its in told.leases.items() if its == cluster and other not in told.asked_back]
+            assert not others, f"{cluster} was told twice, as {lease} and as {others}"
+            told.leases[lease] = cluster
+            told.open_takes.remove(request)
+
+    def _give_back(self, number: int, lease: str) -> None:
+        asked = {"cluster": self._told.leases[lease], "lease": lease, "request_id": uuid.uuid4().hex}
+        with self._lock:
+            self._told.asked_back.add(lease)
+        answer = self._ask(number, "/finishtest", asked)
+        if answer is not None:
+            with self._lock:
+                self._told.given_back.add(lease)
+            self._ask_again(number, "/finishtest", asked, answer)
+
+    def _ask_again(
+        self, number: int, path: str, asked: dict[str, str], answer: requests.Response
+    ) -> requests.Response | None:
+        """Repeat on the next process what was answered; it must say the same."""
+        repeated = self._ask(number + 1, path, asked)
+        if repeated is not None:
+            assert repeated.headers.get("CIMaster-Repeated") == "true"
+            assert repeated.text == answer.text
+        return repeated
+
+    def _ask(self, number: int, path: str, asked: dict[str, str]) -> requests.Response | None:
+        """Return the answer; None if the caller gave up."""
+        for attempt in itertools.count(number):
+            gives_up = False
+            try:
+                answer = requests.get(self._urls[attempt % len(self._urls)] + path, params=asked, timeout=60)
+            except requests.RequestException as error:
+                self.broke_off += "refused" not in str(error)
+                gives_up = number < self._impatient
+            else:
+                if answer.status_code != 503:
+                    assert answer.status_code == 200, answer.text
+                    self._count_answer(answer)
+                    return answer
+            if self._enough.wait(0.02) or gives_up:
+                break
+        return None
+
+    def _count_answer(self, answer: requests.Response) -> None:
+        with self._lock:
+            self._told.commit = max(self._told.commit, int(answer.headers["CIMaster-Commit"]))
+            self._told.answers += 1
+
+
+def fill(replica: Replica) -> None:
+    for number in range(CLUSTERS):
+        answer = replica.get("/addcluster", cluster=f"cluster-{number:02}", region="r", name="root")
+        assert answer.ok, answer.text
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The store, alone in its folder."""
+    folder = tmp_path.resolve() / "pool"
+    folder.mkdir()
+    return folder / "pool.db"
+
+
+@pytest.fixture
+def start(file: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts processes over a file, which end with the test."""
+    with ExitStack() as stack:
+
+        def start(name: str, path: Path = file, **environment: str) -> Replica:
+            replica = Replica(tmp_path, name, CIMASTER_STORE=f"sqlite:{path}", **environment)
+            stack.enter_context(replica)
+            stack.callback(replica.server.crash)  # nothing here is about an orderly end, which takes seconds
+            return replica
+
+        yield start
+
+
+def test_every_answer_stays_true_while_one_of_two_processes_is_killed_again_and_again(start: Start) -> None:
+    replicas = [start("a"), start("b")]
+    fill(replicas[0])
+    with Callers(*replicas, count=16, impatient=4) as callers:
+        for killed in [*replicas, *replicas, *replicas]:
+            callers.wait_for(80)
+            killed.server.crash()
+            killed.start()
+        callers.wait_for(80)
+    assert callers.broke_off
+    for replica in replicas:
+        assert callers.told().untrue(replica) == []
+
+
+class Disk:
+    """A folder of which it is known what a power cut would leave: only what was synced. powercut.c does the work."""
+
+    def __init__(self, folder: Path, durable: Path, shim: Path) -> None:
+        self.environment = {
+            "LD_PRELOAD": str(shim),
+            "POWERCUT_FOLDER": str(folder),
+            "POWERCUT_DURABLE": str(durable),
+        }
+        self._durable = durable
+
+    def lie(self) -> None:
+        """From now on confirm every sync and keep nothing."""
+        (self._durable / "lies").touch()
+
+    def cut(self, copy: Path) -> Path:
+        """Write into a new folder what a power cut at this moment would leave; return the pool's file in it."""
+        copy.mkdir()
+        with (self._durable / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for line in (self._durable / "names").read_text().splitlines():
+                inode, _, name = line.partition(" ")
+                content = self._durable / f"content-{inode}"
+                if content.exists() and not name.endswith("-shm"):  # SQLite makes that anew
+                    shutil.copy(content, copy / name)
+        return copy / "pool.db"
+
+
+@pytest.fixture
+def disk(file: Path, tmp_path: Path) -> Disk:
+    """The disk under the store."""
+    if sys.platform != "linux" or not shutil.which("cc"):
+        missing = "there is no C compiler called cc, or this is not Linux: a power cut cannot be simulated"
+        (pytest.fail if os.environ.get("CIMASTER_TEST_ALL") else pytest.skip)(missing)
+    shim, durable = tmp_path / "powercut.so", tmp_path / "durable"
+    source = Path(__file__).with_name("powercut.c")
+    subprocess.run(["cc", "-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o", shim, source], check=True)
+    durable.mkdir()
+    return Disk(file.parent, durable, shim)
+
+
+def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, disk: Disk, tmp_path: Path) -> None:
+    replicas = [start(name, **disk.environment) for name in "ab"]
+    fill(replicas[0])
+    cuts: list[tuple[Told, Path]] = []
+    with Callers(*replicas, count=8) as callers:
+        for number in range(4):
+            callers.wait_for(120)
+            told = callers.told()  # before the cut: what is answered later may be lost
+            cuts.append((told, disk.cut(tmp_path / f"cut-{number}")))
+        replicas[0].server.crash()
+        replicas[0].start()
+        callers.wait_for(120)
+        for replica in replicas:
+            replica.server.crash()
+        cuts.append((callers.told(), disk.cut(tmp_path / "cut-at-the-end")))
+    for told, path in cuts:
+        assert told.untrue(start(path.parent.name, path)) == []
+
+
+def test_answers_are_found_missing_where_the_disk_confirms_what_it_did_not_write(
+    start: Start, disk: Disk, tmp_path: Path
+) -> None:
+    replicas = [start(name, **disk.environment) for name in "ab"]
+    fill(replicas[0])
+    with Callers(*replicas, count=8) as callers:
+        callers.wait_for(120)
+        disk.lie()
+        callers.wait_for(120)
+        told = callers.told()
+        cut = disk.cut(tmp_path / "cut")
+    untrue = told.untrue(start("after", cut))
+    assert any("should be with" in lie for lie in untrue)
+    assert untrue[-1].startswith("commit ")
+
+
+@contextlib.contextmanager
+def stopped(replica: Replica, path: Path, *, writing: bool) -> Iterator[None]:
+    """Stop a process at a moment at which it has SQLite's lock for writing, or has not."""
+    assert replica.server.process is not None
+    group = replica.server.process.pid
+    while True:
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            while not stands_still(group):
+                pass
+            if is_locked(path) == writing:
+                yield
+                return
+        finally:
+            os.killpg(group, signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def stands_still(group: int) -> bool:
+    """Say whether all threads of all processes of a group are stopped."""
+    states = set()
+    for stat in Path("/proc").glob("[0-9]*/task/*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group, *_ = stat.read_text().rpartition(")")[2].split()
+            states |= {state} if int(its_group) == group else set()
+    return states == {"T"}
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether anybody has the lock for writing."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        connection.close()
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="that a process stands still is read from /proc")
+def test_a_process_that_stands_still_while_it_writes_costs_the_other_a_503_and_no_more(
+    start: Start, file: Path
+) -> None:
+    stopping, other = start("a"), start("b")
+    fill(other)
+    with Callers(stopping, count=8) as callers:
+        for number, writing in enumerate([False, False, True, False, False]):
+            asked = {"job": "other", "build": str(number), "request_id": uuid.uuid4().hex}
+            callers.wait_for(10 + 7 * number)
+            with stopped(stopping, file, writing=writing):
+                answer = other.get("/getvacant", **asked)
+                assert other.get("/clusters").ok
+            if writing:
+                assert answer.status_code == 503, answer.text
+                assert answer.headers["CIMaster-Code"] in ("store_unavailable", "too_busy", "outcome_unknown")
+                while (answer := other.get("/getvacant", **asked)).status_code == 503:
+                    pass
+            assert answer.status_code == 200, answer.text
+            assert other.get("/finishtest", cluster=answer.text, lease=answer.headers["CIMaster-Lease"]).ok
+            callers.wait_for(10)
+    assert callers.told().untrue(other) == []
