@@ -35,12 +35,11 @@ def once(
     earlier = _earlier(pool, request)
     if earlier:
         cluster = pool.clusters[pool.places[earlier.cluster]] if earlier.cluster in pool.places else None
-        return pool, Answer(earlier.say, cluster, repeated=True)
+        return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
     pool, answer = decide()
     name = answer.cluster.name if answer.cluster else ""
-    return pool.remember(
-        Remembered(request.id, request.hash, request.verb, format_time(now), name, answer.text)
-    ), answer
+    said = Remembered(request.id, request.hash, request.verb, format_time(now), name, answer.text, answer.lease)
+    return pool.remember(said), answer
 
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
@@ -85,7 +84,7 @@ def parse(text: str, known: Mapping[str, Remembered] = MappingProxyType({})) -> 
 def _remembered(_text: str, value: object) -> Remembered:
     if not isinstance(value, dict):
         raise ValueError("expected objects")  # noqa: TRY004 it is the stored text that is wrong
-    return Remembered(*(str(value.get(key, "")) for key in ("id", "hash", "verb", "at", "cluster", "say")))
+    return Remembered(*(str(value.get(key, "")) for key in ("id", "hash", "verb", "at", "cluster", "say", "lease")))
 
 
 def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:

@@ -40,11 +40,12 @@ class Remembered:
     at: str
     cluster: str = ""
     say: str = ""
+    lease: str = ""
 
     @cached_property
     def text(self) -> str:
         """The request's JSON."""
-        given = {key: getattr(self, key) for key in ("id", "hash", "verb", "at", "cluster", "say")}
+        given = {key: getattr(self, key) for key in ("id", "hash", "verb", "at", "cluster", "say", "lease")}
         return jsontext.dump({key: value for key, value in given.items() if value})
 
 
