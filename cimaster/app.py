@@ -19,7 +19,7 @@ from prometheus_client import (
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import web
+from cimaster import peers, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
@@ -29,6 +29,7 @@ from cimaster.health import drain_file, health
 from cimaster.logs import correlation_id
 from cimaster.metrics import Metrics
 from cimaster.pages import pages
+from cimaster.peer_app import PeerApp
 from cimaster.pool import Rules
 from cimaster.reaper import Reaper
 from cimaster.rendered import Rendered
@@ -93,7 +94,12 @@ def create_app(settings: Settings, store: Store | None = None, clock: Clock | No
     metrics = Metrics(_registry())
     rules = Rules(settings.hold, settings.max_hold, settings.overdue_after)
     repository = ConfigMapRepository(
-        store or open_store(settings, clock), rules, metrics, deadline=settings.deadline, clock=clock
+        store or open_store(settings, clock),
+        rules,
+        metrics,
+        deadline=settings.deadline,
+        clock=clock,
+        address=settings.peer,
     )
     metrics.registry.register(PoolCollector(repository))
     service = Service(repository, metrics, clock)
@@ -183,15 +189,21 @@ class FixedHeaders:
 
 
 class PortDispatch:
-    """Serves the metrics on a port of their own, so that a network policy can keep them from everybody else."""
+    """Serves the metrics on a port of their own, so that a network policy can keep them from everybody else.
+
+    What other replicas ask goes to the public port, and past Flask.
+    """
 
     def __init__(self, app: Flask, metrics_port: int) -> None:
         self.app = app
         self._metrics = make_wsgi_app(app.extensions["cimaster.metrics"].registry)
+        self._peer_app = PeerApp(app.extensions["cimaster"].repository)
         self._metrics_port = str(metrics_port)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request; the port is the listener's, whatever the Host header says."""
+        if environ["PATH_INFO"] == peers.PATH:
+            return self._peer_app(environ, start_response)
         if environ.get("SERVER_PORT") != self._metrics_port or environ["PATH_INFO"] in ("/healthz", "/readyz"):
             return self.app(environ, start_response)
         if environ["PATH_INFO"] == "/metrics":

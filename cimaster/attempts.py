@@ -7,9 +7,10 @@ carried and our annotation lacks its id.
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cimaster.errors import OutcomeUnknown, Refusal
 from cimaster.pool.state import Answer, Pool
@@ -32,6 +33,8 @@ class Pending:
     fresh: bool = False
     """Whether it must not be decided on a state that may be older than the request."""
     undo: Decision | None = None
+    from_peer: bool = False
+    """Whether another replica passed it on to us: then it goes no further."""
     sent: bool = False
     commit: int = 0
     answer: Answer | None = None
@@ -77,11 +80,24 @@ class Attempt:
 Results = list[tuple[Pending, Answer | BaseException]]
 
 
+def decide_all(batch: Iterable[Pending], pool: Pool, now: datetime) -> tuple[Results, Pool]:
+    """Decide changes in order, each on what the ones before made of the pool; one that fails fails alone."""
+    results: Results = []
+    for pending in batch:
+        try:
+            pool, answer = pending.decide(pool, now)
+            results.append((pending, answer))
+        except Exception as refusal:
+            results.append((pending, refusal))
+    return results, pool
+
+
 class Attempts:
     """The writes of this process whose fate is open, and the annotation in which the last one is named."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, address: str = "") -> None:
         self.lock = threading.Lock()
+        self._address = address
         self.slot = SLOT_PREFIX + uuid.uuid4().hex[:12]
         self._where = where
         self._live: list[Attempt] = []
@@ -102,7 +118,8 @@ class Attempts:
     def annotated(self, annotations: Mapping[str, str], attempt: Attempt, now: datetime) -> dict[str, str]:
         """Return the annotations with the attempt in our slot, without slots that nobody used for an hour."""
         kept = {key: text for key, text in annotations.items() if not _idle(key, text, now)}
-        return {**kept, self.slot: f"{attempt.id} {format_time(now)} {attempt.commit}"}
+        ours = f"{attempt.id} {format_time(now)} {attempt.commit} {self._address}"
+        return {**kept, self.slot: ours.rstrip()}
 
     def announce(self, attempt: Attempt) -> bool:
         """Take note of a write about to be sent; False if one of its callers gave up since it was decided."""
@@ -158,15 +175,25 @@ class Attempts:
 def _idle(key: str, text: str, now: datetime) -> bool:
     if not key.startswith(SLOT_PREFIX):
         return False
-    _, _, rest = text.partition(" ")
-    used = parse_time(rest.partition(" ")[0])
+    used = parse_time(text.split(" ")[1] if " " in text else "")
     return used is None or now - used > IDLE_SLOT
 
 
-def last_commits(annotations: Mapping[str, str]) -> dict[str, int]:
-    """Return the number of the last commit of each process that has a slot."""
-    written = {key: text.rpartition(" ")[2] for key, text in annotations.items() if key.startswith(SLOT_PREFIX)}
-    return {key: int(text) for key, text in written.items() if text.isascii() and text.isdigit()}
+class LastWrite(NamedTuple):
+    """When a process wrote last (the number of that commit), and where it can be reached, if it says so."""
+
+    commit: int
+    address: str
+
+
+def last_writes(annotations: Mapping[str, str]) -> dict[str, LastWrite]:
+    """Return the last write of each process that has a slot."""
+    told = {key: text.split(" ") for key, text in annotations.items() if key.startswith(SLOT_PREFIX)}
+    return {
+        key: LastWrite(int(words[2]), words[3] if len(words) > 3 else "")
+        for key, words in told.items()
+        if len(words) > 2 and words[2].isascii() and words[2].isdigit()
+    }
 
 
 def unknown(where: str) -> Refusal:

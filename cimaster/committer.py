@@ -6,21 +6,22 @@ write is on its way more changes gather, so load makes batches larger and nothin
 
 import dataclasses
 import logging
-import random
 import threading
 import uuid
 from collections.abc import Iterable
 
-from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, unknown
+from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
 from cimaster.clock import Clock
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.metrics import Metrics
+from cimaster.peers import Peers
 from cimaster.pool import codec
+from cimaster.pool.commands import Command
 from cimaster.pool.history import UNASKED
 from cimaster.pool.state import Pool
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
-from cimaster.trouble import WriteTrouble
+from cimaster.trouble import Backoff, WriteTrouble
 from cimaster.turns import Turns
 
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
@@ -32,27 +33,30 @@ class Committer:
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None
-    ) -> None:
-        self.write_trouble = WriteTrouble(clock)
+        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None,
+        address: str = "",
+    ) -> None:  # fmt: skip
+        self.write_trouble, self._backoff = WriteTrouble(clock), Backoff(clock)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
-        self._attempts = Attempts(store.where) if attempts is None else attempts
+        self._attempts = Attempts(store.where, address) if attempts is None else attempts
         self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
+        self._peers = Peers(address, metrics, clock, self._lock, self.submit)
         self._wake, self._stop = threading.Event(), threading.Event()
         self._waiting: list[Pending] = []
-        self._must_read, self._singly, self._failures = False, 0, 0
+        self._must_read, self._singly = False, 0
 
-    def submit(self, pending: Pending) -> None:
-        """Add a change; its caller waits on `pending.done`."""
+    def submit(self, *pendings: Pending) -> None:
+        """Add changes; their callers wait on `pending.done`."""
         with self._lock:
-            self._waiting.append(pending)
+            self._waiting.extend(pendings)
         self._wake.set()
 
-    def give_up(self, pending: Pending) -> None:
-        """Settle a change whose deadline passed: not done if it was never sent, else nobody knows."""
+    def give_up(self, *pendings: Pending) -> None:
+        """Settle changes whose deadline passed: not done if it was never sent, else nobody knows."""
         with self._lock:
-            self._expire(pending)
+            for pending in pendings:
+                self._expire(pending)
 
     @property
     def waiting(self) -> int:
@@ -72,7 +76,7 @@ class Committer:
     def run(self) -> None:
         """Write until stopped."""
         while not (self._stop.is_set() and not self._waiting):
-            self._wake.wait(self._pause() if self._attempts else None)
+            self._wake.wait(self._backoff.pause if self._attempts else None)
             self._wake.clear()
             try:
                 while self.one_pass():
@@ -81,10 +85,13 @@ class Committer:
                 _log.exception("a pass of the committer failed")
                 self._metrics.thread_errors.labels("committer").inc()
                 self._settle(self._waiting, StoreTrouble(f"the service failed ({type(error).__name__}): see its log"))
+        self._peers.stop()
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
         if self._waiting:
+            if self._passed_on():
+                return False
             self._turns.wait()
         batch, begun = self._batch(), self._clock.monotonic()
         if not batch:
@@ -99,6 +106,17 @@ class Committer:
         except StoreTrouble as trouble:
             self._outage(batch, trouble)
         return bool(self._waiting or (self._must_read and self._attempts))
+
+    def _passed_on(self) -> bool:
+        """Have the replica that writes carry out what waits; say whether that is all that there was to do."""
+        address = "" if self._attempts else self._turns.writer()
+        if not self._peers.may_ask(address):
+            return False
+        left = {id(pending) for pending in self._peers.pass_on(address, self._batch())}
+        with self._lock:
+            self._waiting = [pending for pending in self._waiting if id(pending) not in left]
+        self._turns.raced()
+        return all(isinstance(pending.decide, Command) and not pending.from_peer for pending in self._waiting)
 
     def _batch(self) -> list[Pending]:
         now = self._clock.monotonic()
@@ -141,15 +159,7 @@ class Committer:
 
     def _decide(self, batch: list[Pending], base: Snapshot) -> tuple[Results, Pool]:
         now = self._clock()
-        pool = base.pool.settled(now) if self._snapshots.clock_is_right else base.pool
-        results: Results = []
-        for pending in batch:
-            try:
-                pool, answer = pending.decide(pool, now)
-                results.append((pending, answer))
-            except Exception as refusal:
-                results.append((pending, refusal))
-        return results, pool
+        return decide_all(batch, base.pool.settled(now) if self._snapshots.clock_is_right else base.pool, now)
 
     def _settle_without_write(self, results: Results, base: Snapshot) -> None:
         """Answers that no write confirms count only if the state was read after the request came."""
@@ -185,7 +195,7 @@ class Committer:
             _log.warning("the answer of a write was lost: %s", lost)
             self._metrics.answers_lost.inc()
             self._must_read = True
-            self._rest_after_failure()
+            self._backoff.rest()
         except StoreTrouble as trouble:
             self._attempts.withdraw(attempt)
             self._write_failed(attempt, trouble)
@@ -196,7 +206,7 @@ class Committer:
         self._snapshots.put(written)
         self._undo(self._attempts.observe(written.object))
         self.write_trouble.succeeded()
-        self._failures = 0
+        self._backoff.succeeded()
         seconds = written.known - written.begun
         entries = written.pool.entries_of(written.commit)
         self._metrics.count_commit(len(attempt.results), seconds, [entry.say("event") for entry in entries])
@@ -213,7 +223,7 @@ class Committer:
         if self.write_trouble.failed(trouble):
             self._settle([pending for pending, _ in attempt.results], trouble)
         else:
-            self._rest_after_failure()
+            self._backoff.rest()
 
     def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
         """What the store will not take is tried one by one, so that it fails only the change that is to blame."""
@@ -232,7 +242,7 @@ class Committer:
         now = self._clock.monotonic()
         hopeless = type(trouble) is not StoreTrouble or now - self._snapshots.trouble_since > OUTAGE_GRACE
         self._settle([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)
-        self._rest_after_failure()
+        self._backoff.rest()
 
     def _settle(self, pendings: Iterable[Pending], refusal: Refusal) -> None:
         with self._lock:
@@ -240,11 +250,3 @@ class Committer:
                 if not pending.sent:
                     pending.settle(refusal.again(), 0)
             self._waiting = [pending for pending in self._waiting if not pending.settled]
-
-    def _rest_after_failure(self) -> None:
-        self._failures += 1
-        self._clock.rest(self._pause())
-
-    def _pause(self) -> float:
-        longest: float = min(1.0, 0.05 * 2 ** min(self._failures, 5))
-        return longest * random.uniform(0.7, 1.3)  # noqa: S311

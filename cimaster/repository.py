@@ -2,10 +2,11 @@
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cimaster.attempts import Decision, Pending
+from cimaster.attempts import Decision, Pending, Results
 from cimaster.clock import Clock
 from cimaster.committer import OUTAGE_GRACE, Committer
 from cimaster.errors import StoreTrouble
@@ -38,6 +39,7 @@ class ConfigMapRepository:
         *,
         deadline: timedelta = timedelta(seconds=20),
         clock: Clock | None = None,
+        address: str = "",
     ) -> None:
         self.store = store
         clock = clock or Clock()
@@ -45,7 +47,7 @@ class ConfigMapRepository:
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)
         self._metrics = metrics
-        self._committer = Committer(store, self._snapshots, metrics, clock)
+        self._committer = Committer(store, self._snapshots, metrics, clock, address=address)
         self._stop = threading.Event()
         self._tried = threading.Event()
         self._threads = [
@@ -89,6 +91,27 @@ class ConfigMapRepository:
             raise pending.error
         assert pending.answer is not None
         return Committed(pending.answer, pending.commit)
+
+    def update_all(
+        self, decisions: Sequence[Decision], seconds: float, look: float, wanted: Callable[[], bool]
+    ) -> tuple[Results, list[int]]:
+        """Carry out changes that another replica passed on; return what became of each, and at which commits.
+
+        Every `look` seconds it asks whether the answer is `wanted` still; if not, what is not on its way is dropped.
+        """
+        now = self._clock.monotonic()
+        pendings = [Pending(decide, now, now + seconds, from_peer=True) for decide in decisions]
+        self._committer.submit(*pendings)
+        for pending in pendings:
+            while not pending.done.acquire(timeout=look):
+                if self._clock.monotonic() > now + seconds or not wanted():
+                    self._committer.give_up(*pendings)
+        results: Results = []
+        for pending in pendings:
+            result = pending.answer or pending.error
+            assert result is not None
+            results.append((pending, result))
+        return results, [pending.commit for pending in pendings]
 
     def snapshot(self, at_least: int = 0) -> Snapshot:
         """Return the newest known state; read afresh where it is older than commit `at_least`."""

@@ -10,6 +10,7 @@ from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.metrics import Metrics
 from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request
+from cimaster.pool.commands import GiveBack, Take
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
@@ -32,12 +33,9 @@ class Service:
 
     def take(self, ask: Ask, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
-        lease_id = uuid.uuid4().hex[:16]  # each record keeps four of them, in every write
-        undo: Decision = lambda pool, now: decide.undo(pool, now, lease_id)  # noqa: E731
+        change = Take(ask, uuid.uuid4().hex[:16], request)  # each record keeps four such ids, in every write
         try:
-            taken = self.repository.update(
-                lambda pool, now: decide.take(pool, now, ask, lease_id, request), undo=None if request else undo
-            )
+            taken = self.repository.update(change, undo=None if request else change.undo)
         except Refusal as refusal:
             self._metrics.allocations.labels(refusal.code).inc()
             raise
@@ -47,7 +45,7 @@ class Service:
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
         if said.fenced:
-            return self._once(request, lambda pool, now: decide.finish(pool, now, said))
+            return self.repository.update(GiveBack(said, request))
         self._metrics.unfenced_finishes.inc()
         seen: list[Lease | None] = []
 

@@ -29,6 +29,12 @@ def _threads(text: str) -> int:
     return int(text)
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]{1,255}", text):
+        raise ValueError("an address such as http://10.1.2.3:8080, without a path")
+    return text
+
+
 def _core(text: str) -> str:
     if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):
         raise ValueError("'any', 'all' or the number of a core")
@@ -100,6 +106,9 @@ class Settings:
     overdue_after: timedelta = _setting("age at which a lease shows as overdue", timedelta(hours=8), _duration)
     deadline: timedelta = _setting(
         "longest time that a change may take to be written", timedelta(seconds=20), _duration
+    )
+    peer: str = _setting(
+        "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on", "", _origin
     )
     threads: int = _setting("requests served at once by a replica", 200, _threads)
     core: str = _setting(

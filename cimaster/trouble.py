@@ -1,4 +1,9 @@
-"""Writes that fail while reads succeed: a file that became read-only, a full disk, a right that was taken away."""
+"""Writes that fail: how long to rest before the next try, and what lasts while reads succeed.
+
+Such as a file that became read-only, a full disk, a right that was taken away.
+"""
+
+import random
 
 from cimaster.clock import Clock
 from cimaster.errors import StoreTrouble
@@ -35,3 +40,26 @@ class WriteTrouble:
     def succeeded(self) -> None:
         """Take note of a write that was applied."""
         self._running, self._last = 0, None
+
+
+class Backoff:
+    """Rests between tries: longer after each failure, never more than about a second, and not all at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds to rest."""
+        longest: float = min(1.0, 0.05 * 2 ** min(self._failures, 5))
+        return longest * random.uniform(0.7, 1.3)  # noqa: S311
+
+    def rest(self) -> None:
+        """Take note of a failure and rest."""
+        self._failures += 1
+        self._clock.rest(self.pause)
+
+    def succeeded(self) -> None:
+        """Take note that all is well."""
+        self._failures = 0

@@ -6,7 +6,7 @@ lose. Turns are a courtesy and never needed for safety: who waits in vain goes o
 
 from collections.abc import Mapping
 
-from cimaster.attempts import last_commits
+from cimaster.attempts import last_writes
 from cimaster.clock import Clock
 from cimaster.snapshots import Snapshots
 
@@ -50,15 +50,23 @@ class Turns:
         self._given_way = self._snapshots.behind and not self._given_way
         return self._given_way
 
+    def writer(self) -> str:
+        """Return the address of the replica that wrote last while several want to; nothing if that was we."""
+        writes = last_writes(self._snapshots.annotations) if self._contended else {}
+        last = max(writes, key=lambda slot: writes[slot].commit, default=self._slot)
+        return "" if last == self._slot else writes[last].address
+
+    @property
+    def _contended(self) -> bool:
+        return self._clock.monotonic() < self._contended_until
+
     def _ahead(self) -> int:
-        if self._clock.monotonic() > self._contended_until:
-            return 0
-        return ahead_of(self._slot, self._snapshots.annotations)
+        return ahead_of(self._slot, self._snapshots.annotations) if self._contended else 0
 
 
 def ahead_of(slot: str, annotations: Mapping[str, str]) -> int:
     """Return how many replicas that wrote lately have not written for longer than the one with this slot."""
-    commits = last_commits(annotations)
+    commits = {other: write.commit for other, write in last_writes(annotations).items()}
     mine = commits.pop(slot, 0)
     newest = max([mine, *commits.values()])
     return sum(newest - _REMEMBERED < commit < mine for commit in commits.values())

@@ -30,6 +30,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
         "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3",
+        "CIMASTER_PEER": "http://10.1.2.3:8080",
     }  # fmt: skip
     assert set(given) == {PREFIX + setting.name.upper() for setting in setting_fields()}
     settings = Settings.from_environ(given)

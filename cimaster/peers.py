@@ -1,0 +1,155 @@
+"""Replicas that want to write at once pass their changes on to the one that wrote last, which writes for all.
+
+One write then carries everybody's changes, as within one process, and nobody has to read what the others wrote. A
+replica that does not answer is left alone, and its changes are decided here: an id that was drawn with each of them
+tells whether it carried them out after all. So this is never needed for safety, only for speed.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import urllib3
+
+from cimaster import errors
+from cimaster.attempts import Decision, Pending, Results
+from cimaster.clock import Clock
+from cimaster.metrics import Metrics
+from cimaster.pool import Answer
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.commands import Command, to_json
+
+PATH = "/peer/v1/changes"
+ANSWER_WITHIN = 2.5  # seconds after which the replica that writes gives up
+_WAIT = urllib3.Timeout(connect=0.5, read=ANSWER_WITHIN + 0.5)
+_LEFT_ALONE = 5.0  # seconds after a failure in which a replica gets nothing more
+_AT_ONCE = 2  # requests on their way: while one waits for its write, those who come meanwhile go with the next
+_REFUSALS = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+_log = logging.getLogger(__name__)
+
+Outcome = tuple[Answer | errors.Refusal, int]
+
+
+class PeerFailed(Exception):
+    """No answer that tells what became of the changes: they were carried out or not."""
+
+
+class Peers:
+    """Passes changes on; `again` takes back those that no other replica carried out."""
+
+    def __init__(
+        self, own_address: str, metrics: Metrics, clock: Clock, lock: threading.Lock, again: Callable[..., None]
+    ) -> None:
+        self._own_address, self._metrics, self._clock = own_address, metrics, clock
+        self._lock, self._again = lock, again
+        self._http = urllib3.PoolManager(retries=False, maxsize=_AT_ONCE)
+        self._senders = ThreadPoolExecutor(_AT_ONCE, "peers")
+        self._free = _AT_ONCE
+        self._failed: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Wait for what is on its way."""
+        self._senders.shutdown()
+
+    def may_ask(self, address: str) -> bool:
+        """Say whether a replica is worth asking: not ourselves, and none that failed just now."""
+        failed = self._failed.get(address, float("-inf"))
+        reachable = self._own_address and address and address != self._own_address
+        return bool(reachable) and self._clock.monotonic() - failed > _LEFT_ALONE
+
+    def pass_on(self, address: str, batch: Sequence[Pending]) -> list[Pending]:
+        """Send what can be passed on to a replica, as soon as there is a free sender; return what has left."""
+        leaving = [pending for pending in batch if isinstance(pending.decide, Command) and not pending.from_peer]
+        if not leaving or not self._free:
+            return []
+        with self._lock:
+            self._free -= 1
+            for pending in leaving:
+                pending.sent = True
+        self._senders.submit(self._carry, address, leaving)
+        return leaving
+
+    def _carry(self, address: str, pendings: list[Pending]) -> None:
+        try:
+            outcomes = self._ask(address, [p.decide for p in pendings if isinstance(p.decide, Command)])
+        except PeerFailed as failed:
+            _log.warning("changes that were passed on are decided here: %s", failed)
+            outcomes = [(errors.StoreTrouble(str(failed)), 0)] * len(pendings)
+        with self._lock:
+            self._free += 1
+            undo = [
+                change
+                for pending, outcome in zip(pendings, outcomes, strict=True)
+                for change in _settle(pending, *outcome)
+            ]
+        now = self._clock.monotonic()
+        self._again(*(p for p in pendings if not p.settled), *(Pending(change, now, float("inf")) for change in undo))
+
+    def _ask(self, address: str, commands: Sequence[Command]) -> list[Outcome]:
+        try:
+            outcomes = [_outcome(told) for told in self._post(address, [to_json(command) for command in commands])]
+        except (PeerFailed, urllib3.exceptions.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+            self._note_failure(address, len(commands))
+            raise PeerFailed(f"{address}: {error}") from error
+        if any(isinstance(result, errors.StoreTrouble) for result, _ in outcomes):
+            self._note_failure(address, len(commands))  # it answers, and cannot write: another one should
+        else:
+            self._metrics.passed_on.labels("answered").inc(len(commands))
+        return outcomes
+
+    def _note_failure(self, address: str, commands: int) -> None:
+        self._metrics.passed_on.labels("failed").inc(commands)
+        self._failed[address] = self._clock.monotonic()
+
+    def _post(self, address: str, changes: list[dict[str, Any]]) -> Any:
+        headers = {"Content-Type": "application/json"}
+        body = json.dumps(changes).encode()
+        answer = self._http.request("POST", address + PATH, body=body, headers=headers, timeout=_WAIT)
+        if answer.status != 200:
+            raise PeerFailed(f"status {answer.status}")
+        told = json.loads(answer.data)
+        if len(told) != len(changes):
+            raise PeerFailed(f"it told of {len(told)} changes, not of {len(changes)}")
+        return told
+
+
+def _settle(pending: Pending, result: Answer | errors.Refusal, commit: int) -> Iterator[Decision]:
+    """Give a caller its answer; yield what must be undone because the caller was told that nobody knows."""
+    pending.sent = False
+    if isinstance(result, errors.StoreTrouble) and isinstance(pending.decide, Command):
+        pending.decide = pending.decide.repeated()  # not carried out, or nobody knows
+        in_vain = pending.settled
+    else:
+        in_vain = not pending.settle(result, commit) and isinstance(result, Answer)
+    if in_vain and pending.undo and isinstance(pending.error, errors.OutcomeUnknown):
+        yield pending.undo
+
+
+def told(results: Results, commits: Sequence[int]) -> list[dict[str, Any]]:
+    """Return results as JSON has them, for the replica that passed the changes on."""
+    return [_told(result, commit) for (_, result), commit in zip(results, commits, strict=True)]
+
+
+def _told(result: Answer | BaseException, commit: int) -> dict[str, Any]:
+    if isinstance(result, errors.Refusal):
+        return {
+            "commit": commit, "code": result.code, "sentence": result.sentence, "retry_after": result.retry_after,
+            "facts": result.facts,
+        }  # fmt: skip
+    if not isinstance(result, Answer):
+        return _told(errors.StoreTrouble("the service failed: see its log"), commit)
+    record = result.cluster.text if result.cluster else None
+    return {
+        "commit": commit, "text": result.text, "lease": result.lease, "repeated": result.repeated, "record": record,
+    }  # fmt: skip
+
+
+def _outcome(told: dict[str, Any]) -> Outcome:
+    if "code" in told:
+        kind = _REFUSALS[told["code"]]
+        return kind(told["sentence"], retry_after=told["retry_after"], **told["facts"]), int(told["commit"])
+    cluster = Cluster(told["record"], json.loads(told["record"])) if told["record"] else None
+    return Answer(told["text"], cluster, told["lease"], told["repeated"]), int(told["commit"])
