@@ -17,6 +17,7 @@ from cimaster.pool.state import Answer, Pool
 from cimaster.stores.port import StoredObject
 from cimaster.times import format_time, parse_time
 
+NEVER = float("inf")  # the deadline of what nobody waits for and must be done: no trouble of the store ends it
 SLOT_PREFIX = "cimaster/attempt-"
 IDLE_SLOT = timedelta(hours=1)
 
@@ -153,6 +154,7 @@ class Attempts:
                 self._live.append(attempt)
             elif attempt.id != applied_id:
                 self._over(attempt, unknown(self._where) if slot_lost else None)
+                undo += [] if has_slot else _to_undo(attempt)  # it may have been pruned; harmless if nothing is there
         return undo
 
     def _applied(self, attempt: Attempt) -> list[Decision]:
@@ -170,6 +172,11 @@ class Attempts:
                 pending.sent = any(pending is other for flying in self._live for other, _ in flying.results)
                 if error and not pending.sent:
                     pending.settle(error.again(), 0)
+
+
+def _to_undo(attempt: Attempt) -> list[Decision]:
+    pendings = [pending for pending, _ in attempt.results if isinstance(pending.error, OutcomeUnknown)]
+    return [pending.undo for pending in pendings if pending.undo]
 
 
 def _idle(key: str, text: str, now: datetime) -> bool:

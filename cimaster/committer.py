@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterable
 
-from cimaster.attempts import Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
+from cimaster.attempts import NEVER, Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
 from cimaster.clock import Clock
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.metrics import Metrics
@@ -147,19 +147,17 @@ class Committer:
     def _undo(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
             self._metrics.undone_takes.inc()
-            self.submit(Pending(decision, self._clock.monotonic(), float("inf")))
+            self.submit(Pending(decision, self._clock.monotonic(), NEVER))
 
     def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
         batch = [pending for pending in batch if not pending.settled]
-        results, pool = self._decide(batch, base)
+        now = self._clock()
+        settled = base.pool.settled(now) if self._snapshots.clock_is_right else base.pool
+        results, pool = decide_all(batch, settled, now)
         if self._attempts or pool is not base.pool:  # a write makes sure that an earlier one can not come after it
             self._write(results, pool, base)
         else:
             self._settle_without_write(results, base)
-
-    def _decide(self, batch: list[Pending], base: Snapshot) -> tuple[Results, Pool]:
-        now = self._clock()
-        return decide_all(batch, base.pool.settled(now) if self._snapshots.clock_is_right else base.pool, now)
 
     def _settle_without_write(self, results: Results, base: Snapshot) -> None:
         """Answers that no write confirms count only if the state was read after the request came."""
@@ -222,7 +220,7 @@ class Committer:
         self._must_read = True
         if self.write_trouble.failed(trouble):
             self._settle([pending for pending, _ in attempt.results], trouble)
-        else:
+        if self._waiting:
             self._backoff.rest()
 
     def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
@@ -231,6 +229,8 @@ class Committer:
             self._singly = len(batch)
         else:
             self._settle(batch, refusal)
+            if self._waiting:
+                self._backoff.rest()
 
     def _outage(self, batch: list[Pending], trouble: StoreTrouble) -> None:
         """Fail those that waited long enough; what may have been written waits for its deadline.
@@ -247,6 +247,6 @@ class Committer:
     def _settle(self, pendings: Iterable[Pending], refusal: Refusal) -> None:
         with self._lock:
             for pending in pendings:
-                if not pending.sent:
+                if not pending.sent and pending.deadline != NEVER:
                     pending.settle(refusal.again(), 0)
             self._waiting = [pending for pending in self._waiting if not pending.settled]

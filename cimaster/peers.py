@@ -15,7 +15,7 @@ from typing import Any
 import urllib3
 
 from cimaster import errors
-from cimaster.attempts import Decision, Pending, Results
+from cimaster.attempts import NEVER, Decision, Pending, Results
 from cimaster.clock import Clock
 from cimaster.metrics import Metrics
 from cimaster.pool import Answer
@@ -86,7 +86,7 @@ class Peers:
                 for change in _settle(pending, *outcome)
             ]
         now = self._clock.monotonic()
-        self._again(*(p for p in pendings if not p.settled), *(Pending(change, now, float("inf")) for change in undo))
+        self._again(*(p for p in pendings if not p.settled), *(Pending(change, now, NEVER) for change in undo))
 
     def _ask(self, address: str, commands: Sequence[Command]) -> list[Outcome]:
         try:

@@ -51,7 +51,7 @@ class Service:
 
         def unfenced(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
             if not seen:
-                seen.append(pool.find(said.cluster).lease)
+                seen.append(decide.meant_by_name(pool.find(said.cluster)))
             return decide.finish(pool, now, said, seen)
 
         return self._once(request, unfenced, fresh=True)

@@ -6,7 +6,7 @@ than once for one request.
 
 from cimaster.pool.holding import hold, hold_any, release
 from cimaster.pool.inventory import Facts, add, delete, disable, enable, update
-from cimaster.pool.lending import Ask, Finish, finish, renew, take, undo
+from cimaster.pool.lending import Ask, Finish, finish, meant_by_name, renew, take, undo
 from cimaster.pool.repeats import Request, once
 from cimaster.pool.state import Answer, Pool, Rules
 
@@ -25,6 +25,7 @@ __all__ = [
     "finish",
     "hold",
     "hold_any",
+    "meant_by_name",
     "once",
     "release",
     "renew",

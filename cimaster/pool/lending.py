@@ -161,13 +161,21 @@ def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | N
     return pool, Answer(_finished(pool.find(cluster.name)), pool.find(cluster.name), current.id)
 
 
+def meant_by_name(cluster: Cluster) -> Lease | None:
+    """Return the lease that a finish means which says only the name: the current one, or the last one that ended.
+
+    The last one too, because what ended it may be undecided still, and then it is the current one again.
+    """
+    if cluster.lease or not cluster.ended_leases:
+        return cluster.lease
+    last = cluster.ended_leases[0]
+    return Lease(last.id, last.job, last.build, "")
+
+
 def _same(one: Lease, other: Lease | None) -> bool:
-    return other is not None and (one.id, one.job, one.build, one.acquired) == (
-        other.id,
-        other.job,
-        other.build,
-        other.acquired,
-    )
+    if other is None or (one.id, one.job, one.build) != (other.id, other.job, other.build):
+        return False
+    return other.acquired is None or one.acquired == other.acquired
 
 
 def _finished(cluster: Cluster) -> str:

@@ -79,7 +79,10 @@ class SteppedStore:
         return self._cell.object
 
     def replace(self, changed: StoredObject) -> str:
-        fate = getcurrent().parent.switch("write")
+        return self.meet(changed, getcurrent().parent.switch("write"))
+
+    def meet(self, changed: StoredObject, fate: str) -> str:
+        """Let a write meet its fate."""
         if fate == "lost before":
             raise AnswerLost(fate)
         if fate == "late":

@@ -1,0 +1,317 @@
+"""A few replicas in one thread: every wait, every fault and all time are in the hands of a test.
+
+Each replica is the real service over the real committer and snapshots. Whatever runs in it is a greenlet that hands
+control back before each call of the store, while it waits for its answer, and when it has nothing to do.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import inf
+from typing import Any, NamedTuple
+
+from greenlet import getcurrent, greenlet
+from prometheus_client import CollectorRegistry
+
+from cimaster.attempts import Attempts, Decision, Pending
+from cimaster.committer import OUTAGE_GRACE, Committer
+from cimaster.errors import OutcomeUnknown, Refusal, StoreRefused, StoreTrouble
+from cimaster.metrics import Metrics
+from cimaster.pool.codec import decode
+from cimaster.pool.state import Pool, Rules
+from cimaster.repository import Committed
+from cimaster.service import Service
+from cimaster.snapshots import Snapshot, Snapshots
+from cimaster.stores.port import COMMIT_ANNOTATION, Change, StoredObject
+from tests.repository.interleavings import Cell, SteppedStore, StillClock
+
+IDLE, WAITING, READ, CATCH_UP, WRITE, ANSWER = "idle", "waiting", "read", "catch up", "write", "answer"
+AT_WORK = (IDLE, READ, CATCH_UP, WRITE, ANSWER)
+APPLIED, FAILED, REFUSED, SLOW = "applied", "failed", "refused", "slow"
+DEADLINE, PATIENCE = 20.0, 0.5  # seconds, as the repository has them
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_PASSES_TO_COME_TO_REST = 60
+_METRICS = Metrics(CollectorRegistry())
+
+
+class FakeClock(StillClock):
+    """One time for all replicas and for the store."""
+
+    def __call__(self) -> datetime:
+        return self.at(self.passed)
+
+    @staticmethod
+    def at(passed: float) -> datetime:
+        """Return the moment at which so many seconds had passed."""
+        return _START + timedelta(seconds=passed)
+
+
+class Moment(NamedTuple):
+    """A state of the store, and when it began."""
+
+    object: StoredObject
+    since: float
+
+    @property
+    def commit(self) -> int:
+        """The number of the newest change in it."""
+        return int(self.object.annotations.get(COMMIT_ANNOTATION, 0))
+
+    def pool(self) -> Pool:
+        """Return what it says."""
+        return decode(self.object.data, self.commit, Rules())
+
+
+class Truth(Cell):
+    """The stored object, with everything that it ever was."""
+
+    def __init__(self, names: list[str], clock: FakeClock) -> None:
+        super().__init__(names)
+        self._clock = clock
+        self.moments = [Moment(self.object, clock.passed)]
+        self._records: tuple[StoredObject | None, dict[str, dict[str, Any]]] = None, {}
+
+    def apply(self, changed: StoredObject) -> bool:
+        """Write if the version is still the one that the write carries."""
+        applied = super().apply(changed)
+        if applied:
+            self.moments.append(Moment(self.object, self._clock.passed))
+        return applied
+
+    @property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """The stored records by name."""
+        if self._records[0] is not self.object:
+            records = json.loads(self.object.data["cluster.json"])
+            self._records = self.object, {record["name"]: record for record in records}
+        return self._records[1]
+
+    def edit(self, name: str, **fields: str) -> None:
+        """Change fields of a record by hand, as `kubectl edit` does."""
+        records = json.dumps([*{**self.records, name: {**self.records[name], **fields}}.values()], indent=1)
+        self.apply(self.object.replaced({**self.object.data, "cluster.json": records}, self.object.annotations))
+
+    def none_was_vacant(self, first: int, since: float) -> bool:
+        """Say whether there was a time, from when the state `first` was `since` so old, when nothing was vacant."""
+        start = Moment(self.moments[first].object, since)
+        if not start.pool().settled(FakeClock.at(since)).vacant:
+            return True
+        following = zip(self.moments[first:], self.moments[first + 1 :], strict=False)
+        return any(not vacant for before, after in following for vacant in _vacant_during(before, after))
+
+
+def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
+    """Yield the clusters that were vacant after each decision of a write: all of them are one moment for the store."""
+    vacant = {cluster.name for cluster in before.pool().vacant}
+    entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
+    asked = False
+    for entry in reversed(entries):
+        if entry.say("event") not in ("lease ended", "hold ended") and not asked:
+            asked = True
+            yield vacant
+        (vacant.add if entry.say("to") == "vacant" else vacant.discard)(entry.cluster)
+        if asked:
+            yield vacant
+    yield {cluster.name for cluster in after.pool().settled(FakeClock.at(after.since)).vacant}
+
+
+class FaultyStore(SteppedStore):
+    """The store as one replica sees it; besides losing answers it may be away, or refuse."""
+
+    def __init__(self, truth: Truth, clock: FakeClock) -> None:
+        super().__init__(truth)
+        self._truth, self._clock = truth, clock
+        self.trouble_at = 0.0
+
+    def read(self, not_older_than: str = "") -> StoredObject:
+        moments = [moment.object for moment in self._truth.moments]
+        oldest = next((stored for stored in moments if stored.version == not_older_than), moments[-1])
+        fate = getcurrent().parent.switch(CATCH_UP if not_older_than else READ)
+        self._fail_if(fate)
+        return oldest if fate == SLOW else self._truth.object
+
+    def replace(self, changed: StoredObject) -> str:
+        fate = getcurrent().parent.switch(WRITE)
+        self._fail_if(fate)
+        try:
+            return self.meet(changed, fate)
+        finally:
+            if fate == SLOW:
+                getcurrent().parent.switch(ANSWER)
+
+    def _fail_if(self, fate: str) -> None:
+        if fate in (FAILED, REFUSED):
+            self.trouble_at = self._clock.passed
+            raise (StoreTrouble if fate == FAILED else StoreRefused)(fate)
+
+
+class Lane(greenlet):
+    """Something that runs in a replica; `at` is where it waits to go on."""
+
+    def __init__(self, replica: "Replica", work: Callable[[], None], call: "Call | None" = None) -> None:
+        super().__init__(work)
+        self.replica, self.call, self.at = replica, call, "start"
+        self.pending: Pending | None = None
+
+    def go_on(self, fate: str = APPLIED) -> None:
+        """Run up to the next point where somebody has to choose."""
+        self.at = self.switch(*() if self.at == "start" else (fate,))
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether there is something to do now."""
+        if self.at == IDLE:
+            return bool(self.replica.committer.waiting or self.replica.attempts)
+        if self.at == WAITING:
+            assert self.pending
+            return self.pending.settled or self.replica.clock.passed > self.pending.deadline + PATIENCE
+        return True
+
+
+@dataclass(eq=False)
+class Call:
+    """One request, and what its caller was told; `commit` is what was told with it, if anything."""
+
+    replica: "Replica" = field(repr=False)
+    act: Callable[[Service], Committed | Snapshot] = field(repr=False)
+    since: float
+    first_moment: int
+    newest_told: int
+    """The highest commit that anybody was told before."""
+    told: Committed | Snapshot | Refusal | None = None
+    commit: int = 0
+    ended: float = inf
+
+    def serve(self) -> None:
+        """Carry it out; runs in a lane of its own."""
+        try:
+            self.told = self.act(self.replica.service)
+        except Refusal as refusal:
+            self.told = refusal
+
+    @property
+    def may_have_acted(self) -> bool:
+        """Whether its caller must reckon with its having been done, now or later."""
+        return not isinstance(self.told, Refusal) or isinstance(self.told, OutcomeUnknown)
+
+    @property
+    def done(self) -> bool:
+        """Whether its caller was told that it was done."""
+        return isinstance(self.told, Committed)
+
+    @property
+    def decided_against(self) -> bool:
+        """Whether it was refused for what the pool is, not for the store."""
+        return isinstance(self.told, Refusal) and not isinstance(self.told, StoreTrouble)
+
+
+class Replica:
+    """One process: to its service it is the repository, as `ConfigMapRepository` is where there are threads."""
+
+    clock_is_right = True
+
+    def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[Attempts]) -> None:
+        self.clock, self.alive = clock, True
+        self._truth = truth
+        self.store = store = FaultyStore(truth, clock)
+        self.attempts = attempts(store.where)
+        self.snapshots = Snapshots(store, Rules(), _METRICS, clock)
+        self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts)
+        self.service = Service(self, _METRICS, clock)
+        self.committing = Lane(self, self.commit)
+
+    def commit(self) -> None:
+        """Write for ever, as the committer's thread does."""
+        while True:
+            while self.committer.one_pass():
+                pass
+            getcurrent().parent.switch(IDLE)
+
+    def update(self, decide: Decision, *, fresh: bool = False, undo: Decision | None = None) -> Committed:
+        trouble, now = self.snapshots.trouble, self.clock.monotonic()
+        if trouble and now - self.snapshots.trouble_since > OUTAGE_GRACE:
+            raise trouble.again()
+        lane = getcurrent()
+        lane.pending = pending = Pending(decide, now, now + DEADLINE, fresh, undo)
+        self.committer.submit(pending)
+        lane.parent.switch(WAITING)
+        if not pending.settled:
+            self.committer.give_up(pending)
+        lane.call.commit = pending.commit
+        if pending.error is not None:
+            raise pending.error
+        return Committed(pending.answer, pending.commit)
+
+    def snapshot(self, at_least: int = 0) -> Snapshot:
+        snapshot = self.snapshots.current()
+        return self.snapshots.read() if snapshot.commit < at_least else snapshot
+
+    def watch(self) -> None:
+        """Hear of the newest change, as the watcher's thread does; look first where nothing is known."""
+        try:
+            if self.snapshots.newest is None or self.snapshots.trouble:
+                self.snapshots.read()
+            self.snapshots.note_news(Change(self._truth.object.version, self._truth.object.annotations))
+        except StoreTrouble as trouble:
+            self.snapshots.note_trouble(trouble)
+
+
+class Fleet:
+    """The replicas, and all that runs in them."""
+
+    def __init__(self, names: list[str], replicas: int, committer: type[Committer], attempts: type[Attempts]) -> None:
+        self.clock = FakeClock()
+        self.truth = Truth(names, self.clock)
+        self.replicas: list[Replica] = []
+        self.lanes: list[Lane] = []
+        self.after_step: Callable[[], None] = lambda: None
+        self._kinds = committer, attempts
+        for _ in range(replicas):
+            self.boot()
+
+    def boot(self) -> None:
+        """Add a replica."""
+        self.replicas.append(Replica(self.truth, self.clock, *self._kinds))
+        self.run(self.replicas[-1].committing)
+
+    def run(self, lane: Lane) -> None:
+        """Begin something."""
+        self.lanes.append(lane)
+        self.step(lane)
+
+    def step(self, lane: Lane, fate: str = APPLIED) -> None:
+        """Let a lane go on, and then all who got their answers or waited too long."""
+        lane.go_on(fate)
+        for waiting in [lane, *self.lanes]:
+            if waiting.at == WAITING and waiting.may_go_on:
+                waiting.go_on()
+        self.lanes = [lane for lane in self.lanes if not lane.dead]
+        self.after_step()
+
+    def give_up_overdue(self) -> None:
+        """Let all go on who waited too long."""
+        for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.may_go_on]:
+            self.step(lane)
+
+    def at(self, *places: str) -> list[Lane]:
+        """Return the lanes that could go on from these places."""
+        return [lane for lane in self.lanes if lane.at in places and lane.may_go_on]
+
+    def crash(self, replica: Replica) -> None:
+        """End a replica where it stands; what it sent may still arrive."""
+        replica.alive = False
+        self.replicas.remove(replica)
+        for lane in [lane for lane in self.lanes if lane.replica is replica]:
+            lane.throw()
+            self.lanes.remove(lane)
+
+    def come_to_rest(self, replicas: list[Replica]) -> bool:
+        """Let replicas go on without a fault until nobody has anything to do; False if there is no end to it."""
+        for _ in range(_PASSES_TO_COME_TO_REST * len(replicas)):
+            lanes = [lane for lane in self.at(*AT_WORK) if lane.replica in replicas]
+            if not lanes:
+                return True
+            for lane in lanes:
+                self.step(lane)
+        return False
