@@ -132,11 +132,11 @@ class Committer:
 
     def _base(self, batch: list[Pending]) -> Snapshot:
         """Return the state to decide on: the newest known, or a fresh one where that cannot be good enough."""
-        newest = self._snapshots.newest
-        if newest is None or self._must_read or self._attempts:
-            return self._read()
-        if self._snapshots.behind:
+        newest = None if self._must_read or self._attempts else self._snapshots.newest
+        if newest and self._snapshots.behind:
             newest = self._snapshots.catch_up()
+        if newest is None:
+            return self._read()
         return self._read() if any(p.fresh and p.arrived > newest.begun for p in batch) else newest
 
     def _read(self) -> Snapshot:
@@ -205,12 +205,11 @@ class Committer:
         self._undo(self._attempts.observe(written.object))
         self.write_trouble.succeeded()
         self._backoff.succeeded()
-        seconds = written.known - written.begun
         entries = written.pool.entries_of(written.commit)
-        self._metrics.count_commit(len(attempt.results), seconds, [entry.say("event") for entry in entries])
-        for entry in entries:
-            if entry.say("event") in UNASKED:
-                _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
+        events = [entry.say("event") for entry in entries]
+        self._metrics.count_commit(len(attempt.results), written.known - written.begun, events)
+        for entry in (entry for entry in entries if entry.say("event") in UNASKED):
+            _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
 
     def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
         """A store that was read and took no write twice running is not in a passing mood: say so at once."""
