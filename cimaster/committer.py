@@ -121,9 +121,8 @@ class Committer:
     def _batch(self) -> list[Pending]:
         now = self._clock.monotonic()
         with self._lock:
-            for pending in self._waiting:
-                if now > pending.deadline:
-                    self._expire(pending)
+            for pending in (pending for pending in self._waiting if now > pending.deadline):
+                self._expire(pending)
             self._waiting = [pending for pending in self._waiting if not pending.settled]
             if self._singly:
                 self._singly -= 1
