@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cimaster.errors import OutcomeUnknown, Refusal
+from cimaster.pool.commands import Command
 from cimaster.pool.state import Answer, Pool
 from cimaster.stores.port import StoredObject
 from cimaster.times import format_time, parse_time
@@ -36,6 +37,8 @@ class Pending:
     undo: Decision | None = None
     from_peer: bool = False
     """Whether another replica passed it on to us: then it goes no further."""
+    away: bool = False
+    """Whether it is with another replica."""
     sent: bool = False
     commit: int = 0
     answer: Answer | None = None
@@ -44,6 +47,11 @@ class Pending:
 
     def __post_init__(self) -> None:
         self.done.acquire()
+
+    @property
+    def may_be_passed_on(self) -> bool:
+        """Whether another replica could carry it out."""
+        return isinstance(self.decide, Command) and not self.from_peer
 
     @property
     def settled(self) -> bool:

@@ -16,7 +16,6 @@ from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBu
 from cimaster.metrics import Metrics
 from cimaster.peers import Peers
 from cimaster.pool import codec
-from cimaster.pool.commands import Command
 from cimaster.pool.history import UNASKED
 from cimaster.pool.state import Pool
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
@@ -89,18 +88,21 @@ class Committer:
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
-        if self._waiting:
-            if self._passed_on():
-                return False
-            self._turns.wait()
+        met = self._must_read  # after a race only reading tells who won it
+        if self._waiting and not met and self._passed_on():
+            return False
+        self._turns.wait(len(self._waiting))
         batch, begun = self._batch(), self._clock.monotonic()
         if not batch:
             self._attempts.forget_unneeded()
             if not self._attempts:
                 return False
         try:
-            self._decide_and_write(batch, self._base(batch))
-            self._turns.took(self._clock.monotonic() - begun)
+            base = self._base(batch)
+            if met and self._passed_on():
+                return False
+            self._decide_and_write(batch, base)
+            self._turns.took(self._clock.monotonic() - begun, any(pending.from_peer for pending in batch))
         except (StoreRefused, PoolFull) as refusal:
             self._refused(batch, refusal)
         except StoreTrouble as trouble:
@@ -109,21 +111,19 @@ class Committer:
 
     def _passed_on(self) -> bool:
         """Have the replica that writes carry out what waits; say whether that is all that there was to do."""
-        address = "" if self._attempts else self._turns.writer()
+        address = "" if self._attempts or self._singly else self._turns.writer()
         if not self._peers.may_ask(address):
             return False
-        left = {id(pending) for pending in self._peers.pass_on(address, self._batch())}
-        with self._lock:
-            self._waiting = [pending for pending in self._waiting if id(pending) not in left]
+        self._peers.pass_on(address, self._batch())
         self._turns.raced()
-        return all(isinstance(pending.decide, Command) and not pending.from_peer for pending in self._waiting)
+        return all(pending.may_be_passed_on for pending in self._batch())
 
     def _batch(self) -> list[Pending]:
         now = self._clock.monotonic()
         with self._lock:
             for pending in (pending for pending in self._waiting if now > pending.deadline):
                 self._expire(pending)
-            self._waiting = [pending for pending in self._waiting if not pending.settled]
+            self._waiting = [pending for pending in self._waiting if not (pending.settled or pending.away)]
             if self._singly:
                 self._singly -= 1
                 return self._waiting[:1]
@@ -231,9 +231,9 @@ class Committer:
                 self._backoff.rest()
 
     def _outage(self, batch: list[Pending], trouble: StoreTrouble) -> None:
-        """Fail those that waited long enough; what may have been written waits for its deadline.
+        """Fail those that waited long enough for a store that cannot be reached; data that are gone need a person.
 
-        Only a store that cannot be reached is worth waiting for: data that are gone or damaged need a person.
+        What may have been written waits for its deadline.
         """
         self._must_read = True
         self.write_trouble.read_failed()

@@ -60,17 +60,16 @@ class Peers:
         reachable = self._own_address and address and address != self._own_address
         return bool(reachable) and self._clock.monotonic() - failed > _LEFT_ALONE
 
-    def pass_on(self, address: str, batch: Sequence[Pending]) -> list[Pending]:
-        """Send what can be passed on to a replica, as soon as there is a free sender; return what has left."""
-        leaving = [pending for pending in batch if isinstance(pending.decide, Command) and not pending.from_peer]
+    def pass_on(self, address: str, batch: Sequence[Pending]) -> None:
+        """Send a replica what can be passed on, unless as much is on its way already as may be."""
+        leaving = [pending for pending in batch if pending.may_be_passed_on]
         if not leaving or not self._free:
-            return []
+            return
         with self._lock:
             self._free -= 1
             for pending in leaving:
-                pending.sent = True
+                pending.sent = pending.away = True
         self._senders.submit(self._carry, address, leaving)
-        return leaving
 
     def _carry(self, address: str, pendings: list[Pending]) -> None:
         try:
@@ -118,7 +117,7 @@ class Peers:
 
 def _settle(pending: Pending, result: Answer | errors.Refusal, commit: int) -> Iterator[Decision]:
     """Give a caller its answer; yield what must be undone because the caller was told that nobody knows."""
-    pending.sent = False
+    pending.sent = pending.away = False
     if isinstance(result, errors.StoreTrouble) and isinstance(pending.decide, Command):
         pending.decide = pending.decide.repeated()  # not carried out, or nobody knows
         in_vain = pending.settled

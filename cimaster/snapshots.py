@@ -95,8 +95,9 @@ class Snapshots:
 
     @property
     def annotations(self) -> Mapping[str, str]:
-        """The annotations of that version; none where the store does not tell them with its news."""
-        return self._news.annotations if self.behind or self._current is None else self._current.object.annotations
+        """The annotations of that version; the last known where the store does not tell them with its news."""
+        known = self._current.object.annotations if self._current else {}
+        return (self._news.annotations or known) if self.behind else known
 
     @property
     def clock_is_right(self) -> bool:

@@ -109,8 +109,13 @@ def test_when_the_one_that_writes_is_killed_or_frozen_the_others_go_on(replicas:
         ended.set()
         load.join()
     assert not overlapping(told[0])
-    stored = requests.get(f"{replicas[0].url}/clusters?after=1", headers={"Accept": "application/json"}, timeout=10)
-    assert {record["state"] for record in stored.json()["clusters"]} == {"vacant"}
+    until(lambda: states(replicas[0]) == {"vacant"})
+
+
+def states(replica: Replica) -> set[str]:
+    """Return the states that a replica lists, which may be those of a moment ago."""
+    listed = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
+    return {record["state"] for record in listed.json()["clusters"]}
 
 
 def commits(replica: Replica) -> float:

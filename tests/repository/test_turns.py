@@ -68,7 +68,7 @@ def turns_of(name: str, news: News, clock: ClockWithNews) -> Turns:
 
 def test_without_a_race_nobody_waits() -> None:
     clock = ClockWithNews()
-    turns_of("b", News(a=1, b=2), clock).wait()
+    turns_of("b", News(a=1, b=2), clock).wait(1)
     assert clock.waits == []
 
 
@@ -77,7 +77,7 @@ def test_after_a_race_the_winner_lets_the_others_write_first() -> None:
     turns = turns_of("b", news, clock)
     turns.raced()
     clock.happens = [lambda: news.tell(c=2, b=3, a=4), lambda: news.tell(b=3, a=4, c=5)]
-    turns.wait()
+    turns.wait(1)
     assert len(clock.waits) == 2
     assert clock.waits[0] > clock.waits[1] > 0
 
@@ -86,7 +86,7 @@ def test_a_replica_that_does_not_take_its_turn_is_waited_for_once() -> None:
     clock = ClockWithNews()
     turns = turns_of("b", News(a=1, b=2), clock)
     turns.raced()
-    turns.wait()
+    turns.wait(1)
     assert len(clock.waits) == 1
 
 
@@ -96,3 +96,13 @@ def test_a_write_that_would_lose_is_not_sent_but_never_twice_running() -> None:
     assert not turns.outrun()
     news.tell(b=2, a=3)
     assert [turns.outrun(), turns.outrun()] == [True, False]
+
+
+def test_who_writes_for_others_lets_a_few_changes_come_together() -> None:
+    clock = ClockWithNews()
+    turns = turns_of("b", News(a=1, b=2), clock)
+    for for_others, waiting, rests in ((False, 1, False), (True, 1, True), (True, 100, False)):
+        turns.took(0.01, for_others)
+        before = clock.passed
+        turns.wait(waiting)
+        assert (clock.passed - before > 0.003) == rests
