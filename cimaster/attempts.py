@@ -178,7 +178,7 @@ class Attempts:
         with self.lock:
             for pending, _ in attempt.results:
                 pending.sent = any(pending is other for flying in self._live for other, _ in flying.results)
-                if error and not pending.sent:
+                if error and not pending.sent and pending.deadline != NEVER:
                     pending.settle(error.again(), 0)
 
 

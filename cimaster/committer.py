@@ -149,7 +149,7 @@ class Committer:
             self.submit(Pending(decision, self._clock.monotonic(), NEVER))
 
     def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
-        batch = [pending for pending in batch if not pending.settled]
+        batch = [pending for pending in batch if not (pending.settled or pending.away)]
         now = self._clock()
         settled = base.pool.settled(now) if self._snapshots.clock_is_right else base.pool
         results, pool = decide_all(batch, settled, now)

@@ -41,7 +41,7 @@ ANY = st.integers(0, 11)  # which of those that there are
 TTLS = st.sampled_from([None, timedelta(minutes=1), timedelta(hours=2)])
 MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each is past some limit
 ARRIVES, PASSES = "a late write arrives", "time passes"
-FATES = st.lists(
+FATES = st.just([]) | st.lists(
     st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
 )
 SEARCH = settings(
@@ -500,7 +500,6 @@ def test_a_take_is_undone_by_a_replica_that_was_cut_off_while_others_wrote(machi
     machine.end_well()
 
 
-@pytest.mark.xfail(strict=True, raises=Violation, reason="_over settles the undo as if somebody waited for it")
 def test_an_undo_on_its_way_is_sent_again_by_a_replica_that_was_cut_off_while_others_wrote(machine) -> None:
     machine.take(on=0, then=[APPLIED, APPLIED, PASSES, APPLIED])
     machine.time_passes(seconds=7200.0)
