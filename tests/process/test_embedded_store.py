@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,8 +47,14 @@ class Told:
     """Those of them for which that was confirmed."""
     open_takes: set[str] = field(default_factory=set)
     """The takes that have no answer (yet): they may have got a cluster, or not."""
+    takes: set[str] = field(default_factory=set)
+    """All takes."""
     commit: int = 0
     answers: int = 0
+
+    def allowing_for(self, later: "Told") -> "Told":
+        """Return the same, where what was asked until a later moment may have been carried out, or not."""
+        return replace(self, asked_back=later.asked_back, open_takes=self.open_takes | (later.takes - self.takes))
 
     def untrue(self, replica: Replica) -> list[str]:
         """Return what of all this a process does not know, or contradicts."""
@@ -133,6 +139,7 @@ class Callers:
         asked = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
         with self._lock:
             self._told.open_takes.add(asked["request_id"])
+            self._told.takes.add(asked["request_id"])
         answer = self._ask(number, "/getvacant", asked)
         if answer is None:
             return []
@@ -286,7 +293,8 @@ def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, di
         for number in range(4):
             callers.wait_for(120)
             told = callers.told()  # before the cut: what is answered later may be lost
-            cuts.append((told, disk.cut(tmp_path / f"cut-{number}")))
+            path = disk.cut(tmp_path / f"cut-{number}")
+            cuts.append((told.allowing_for(callers.told()), path))
         replicas[0].server.crash()
         replicas[0].start()
         callers.wait_for(120)
