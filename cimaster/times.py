@@ -15,7 +15,7 @@ def format_time(moment: datetime) -> str:
 
 def format_end(moment: datetime) -> str:
     """Write the end of something, rounded up to the second, so that nothing ends early."""
-    return format_time(datetime.fromtimestamp(math.ceil(moment.timestamp()), UTC))
+    return format_time(moment + timedelta(microseconds=-moment.microsecond % 1_000_000))
 
 
 def parse_time(text: object) -> datetime | None:
