@@ -9,13 +9,14 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from cimaster import provisioners
 from cimaster import settings as configuration
 from cimaster.errors import Refusal
 from cimaster.health import drain_file
 from cimaster.metrics import Metrics
 from cimaster.pool import Rules
 from cimaster.repository import ConfigMapRepository
-from cimaster.settings import BadSetting, Settings
+from cimaster.settings import PREFIX, BadSetting, Settings
 from cimaster.stores import open_store
 from cimaster.transfer import exported, importing
 
@@ -23,10 +24,12 @@ from cimaster.transfer import exported, importing
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings."""
     options = _parser().parse_args(arguments)
-    given = {f.name: getattr(options, f.name) for f in configuration.setting_fields() if getattr(options, f.name)}
+    given = {variable: text for variable, text in vars(options).items() if variable.startswith(PREFIX) and text}
     configuration.put_in_environment(given)
     try:
-        status: int = options.run(options, Settings.from_environ())
+        settings = Settings.from_environ()
+        provisioners.chosen(settings)
+        status: int = options.run(options, settings)
     except BadSetting as error:
         print(f"cimaster: {error}", file=sys.stderr)
         return 2
@@ -38,10 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for setting in configuration.setting_fields():
-        names = [f"--{setting.name.replace('_', '-')}", *filter(None, [setting.metadata["alias"]])]
+    for variable, setting in provisioners.all_settings():
+        flag = variable.removeprefix(PREFIX).lower().replace("_", "-")
+        names = [f"--{flag}", *filter(None, [setting.metadata["alias"]])]
         text = f"{setting.metadata['meaning']} (default: {configuration.default_text(setting) or 'none'})"
-        flags.add_argument(*names, dest=setting.name, metavar="VALUE", help=text.replace("%", "%%"))
+        flags.add_argument(*names, dest=variable, metavar="VALUE", help=text.replace("%", "%%"))
     parser = argparse.ArgumentParser(prog="cimaster", description="Lends a pool of shared CI test clusters.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -19,10 +19,12 @@ from prometheus_client import (
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import peers, web
+from cimaster import peers, provisioners, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
+from cimaster.courier import Courier
+from cimaster.creations import Creations
 from cimaster.errors import Refusal
 from cimaster.gauges import PoolCollector
 from cimaster.health import drain_file, health
@@ -31,6 +33,7 @@ from cimaster.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.peer_app import PeerApp
 from cimaster.pool import Rules
+from cimaster.provisioners import Provisioner
 from cimaster.reaper import Reaper
 from cimaster.rendered import Rendered
 from cimaster.repository import ConfigMapRepository
@@ -60,10 +63,11 @@ WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 class Lifecycle:
     """The threads behind an application: started in the worker, stopped when it drains."""
 
-    def __init__(self, repository: ConfigMapRepository, reaper: Reaper, port: int) -> None:
+    def __init__(self, repository: ConfigMapRepository, reaper: Reaper, courier: Courier, port: int) -> None:
         self.draining: Callable[[], bool] = lambda: False
         self._repository = repository
         self._reaper = reaper
+        self._courier = courier
         self._drain_file = drain_file(port)
 
     def start(self) -> None:
@@ -71,28 +75,35 @@ class Lifecycle:
         self._drain_file.unlink(missing_ok=True)
         self._repository.start()
         self._reaper.start()
+        self._courier.start()
 
     def stop(self) -> None:
         """Write what waits, then end the threads."""
+        self._courier.stop()
         self._reaper.stop()
         self._repository.stop()
 
     def checks(self) -> dict[str, Callable[[], bool]]:
         """Return what must hold for the replica to be ready."""
         return {
-            "threads": lambda: self._repository.alive and self._reaper.alive,
+            "threads": lambda: self._repository.alive and self._reaper.alive and self._courier.alive,
             "store_tried": lambda: self._repository.tried,
             "accepting": lambda: not (self.draining() or self._drain_file.exists()),
         }
 
 
-def create_app(settings: Settings, store: Store | None = None, clock: Clock | None = None) -> Flask:
+def create_app(
+    settings: Settings,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    provisioner: Provisioner | None = None,
+) -> Flask:
     """Build the application. Its threads rest until `app.extensions["cimaster.lifecycle"].start()`."""
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     metrics = Metrics(_registry())
-    rules = Rules(settings.hold, settings.max_hold, settings.overdue_after)
+    rules = Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
     repository = ConfigMapRepository(
         store or open_store(settings, clock),
         rules,
@@ -103,11 +114,13 @@ def create_app(settings: Settings, store: Store | None = None, clock: Clock | No
     )
     metrics.registry.register(PoolCollector(repository))
     service = Service(repository, metrics, clock)
-    lifecycle = Lifecycle(repository, Reaper(service, metrics), settings.port)
+    creations = Creations(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
+    courier = Courier(creations, repository, metrics)
+    lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, settings.port)
     app.extensions |= {
         "cimaster": service, "cimaster.settings": settings, "cimaster.admins": Admins(settings.admin_dir),
         "cimaster.metrics": metrics, "cimaster.lifecycle": lifecycle, "cimaster.ready": lifecycle.checks(),
-        "cimaster.rendered": Rendered(),
+        "cimaster.rendered": Rendered(), "cimaster.creations": creations,
     }  # fmt: skip
     PrometheusMetrics(app, path=None, group_by="url_rule", registry=metrics.registry)
     _register(app)

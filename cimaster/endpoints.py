@@ -31,11 +31,20 @@ class Endpoint:
     role: str
     parameters: tuple[Parameter, ...] = ()
     changes: bool = False
+    verb: str = ""
+    """Its name where that is not the path's: such a verb shares its path with a read, and is sent by POST only."""
 
     @property
     def name(self) -> str:
         """The verb, as logs and metrics call it."""
-        return self.path.strip("/").partition("/")[0]
+        return self.verb or self.path.strip("/").partition("/")[0]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The HTTP methods that it answers; scripts of old send changes with GET."""
+        if self.verb:
+            return ("POST",)
+        return ("GET", "POST") if self.changes else ("GET",)
 
     def parameter(self, name: str) -> Parameter | None:
         """Return a parameter by name; None if the endpoint does not have it."""
@@ -85,6 +94,7 @@ ADDCLUSTER = _verb(
     "/addcluster", "add a cluster to the pool", "admin",
     replace(CLUSTER, read=form.new_cluster, meaning="name of the new cluster"), REGION.needed(), NAME,
     PURPOSE, OSIMAGE, LABEL, NOTE,
+    Parameter("creation", form.creation, "creation that it came of: its id, or its ProwJob's name (`PROW_JOB_ID`)"),
 )  # fmt: skip
 UPDATECLUSTER = _verb(
     "/updatecluster", "change what is known of a cluster", "admin", CLUSTER, NAME, REGION, PURPOSE, OSIMAGE, LABEL, NOTE
@@ -95,6 +105,43 @@ DELETECLUSTER = _verb(
 )  # fmt: skip
 DISABLECLUSTER = _verb("/disablecluster", "take a cluster out of lending", "admin", CLUSTER, NAME, REASON)
 ENABLECLUSTER = _verb("/enablecluster", "put a cluster back into lending", "admin", CLUSTER, NAME, REASON)
+CREATECLUSTER = _verb(
+    "/createcluster", "have another cluster created", "person",
+    Parameter("user", form.person, "who wants it; the job sees it as AUTHOR", required=True),
+    Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
+    Parameter("job", form.prow_job, "job that creates it; a setting names the usual one"), PURPOSE,
+    replace(FORCE, meaning="true: also when the same is on its way"),
+)  # fmt: skip
+CREATIONS = Endpoint(
+    "/creations", "list clusters that are being created, or were lately", "reader",
+    (
+        Parameter("state", form.creation_state, "only creations in this state"),
+        Parameter("creation", form.creation, "only this one: its id, or the name of its ProwJob"),
+    ),
+)  # fmt: skip
+CHANGE_CREATION = replace(
+    _verb(
+        "/creations", "try a creation again, or take it off the list", "person", NAME,
+        Parameter("retry", form.creation, "id of a creation that failed and is to be tried again"),
+        Parameter("dismiss", form.creation, "id of a creation to take off the list"),
+    ),
+    verb="changecreation",
+)  # fmt: skip
+POLICIES = Endpoint("/policies", "list the policies that keep clusters vacant, and say how each stands", "reader")
+SETPOLICY = _verb(
+    "/setpolicy", "keep a minimum of clusters of a purpose vacant", "admin",
+    replace(PURPOSE, required=True), NAME,
+    Parameter("min_vacant", form.clusters, "create clusters while fewer are vacant or on their way"),
+    Parameter("max_total", form.clusters, "never more clusters of this purpose than this"),
+    Parameter("max_creating", form.at_once, "how many may be created at once; 1 at first"),
+    Parameter("cooldown", form.cooldown, "time between two rounds, and at least after a failure; 5m at first"),
+    Parameter("hours", form.hours, "when, in UTC: `Mon-Fri 07:00-19:00, Sat 08:00-12:00`; `always` lifts that"),
+    Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
+    Parameter("job", form.prow_job, "job that creates them; a setting names the usual one"),
+)  # fmt: skip
+REMOVEPOLICY = _verb(
+    "/removepolicy", "keep no minimum of a purpose any more", "admin", replace(PURPOSE, required=True), NAME
+)
 CLUSTERS = Endpoint(
     "/clusters", "list clusters", "reader",
     (
@@ -119,6 +166,6 @@ OPENAPI = Endpoint("/openapi.yaml", "this API for programs", "everybody")
 
 VERBS = (
     GETVACANT, FINISHTEST, RENEWLEASE, HOLDCLUSTER, RELEASECLUSTER, ADDCLUSTER, UPDATECLUSTER, DELETECLUSTER,
-    DISABLECLUSTER, ENABLECLUSTER,
+    DISABLECLUSTER, ENABLECLUSTER, CREATECLUSTER, CHANGE_CREATION, SETPOLICY, REMOVEPOLICY,
 )  # fmt: skip
-ENDPOINTS = (*VERBS, CLUSTERS, ONE_CLUSTER, HISTORY, HEALTHZ, READYZ, OPENAPI)
+ENDPOINTS = (*VERBS, CLUSTERS, ONE_CLUSTER, CREATIONS, POLICIES, HISTORY, HEALTHZ, READYZ, OPENAPI)

@@ -22,6 +22,7 @@ class PoolCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
         yield self._clusters()
+        yield self._creations()
         trouble = self._repository.trouble
         yield _gauge("snapshot_age_seconds", "Seconds since the store confirmed the snapshot", self._repository.age)
         yield _gauge("store_usable", "1 while the store can be read and written", trouble is None)
@@ -37,6 +38,16 @@ class PoolCollector(Collector):
         counted = (
             Counter((c.state, "" if c.fault else c.purpose) for c in newest.pool.clusters) if newest else Counter()
         )
+        for labels, count in sorted(counted.items()):
+            family.add_metric(labels, count)
+        return family
+
+    def _creations(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "cimaster_creations_now", "Creations by state and purpose", labels=("state", "purpose")
+        )
+        newest = self._repository.newest
+        counted = Counter((c.state, c.purpose) for c in newest.pool.creations if c.shown) if newest else Counter()
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family

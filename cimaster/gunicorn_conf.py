@@ -11,12 +11,14 @@ from typing import Any as _Any
 
 from gunicorn.glogging import Logger as _Logger
 
+from cimaster import provisioners as _provisioners
 from cimaster.logs import configuration as _configuration
 from cimaster.settings import BadSetting as _BadSetting
 from cimaster.settings import Settings as _Settings
 
 try:
     _settings = _Settings.from_environ()
+    _provisioners.chosen(_settings)
 except _BadSetting as error:
     raise SystemExit(f"cimaster: {error}") from None
 

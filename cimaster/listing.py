@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from cimaster.pool import wording
 from cimaster.pool.cluster import Cluster
+from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry
 from cimaster.pool.state import Pool
 
@@ -44,6 +46,14 @@ def one(pool: Pool, cluster: Cluster) -> str:
         "triggered by": cluster.last_trigger_name,
     }  # fmt: skip
     return _aligned([(key, value) for key, value in facts.items() if value])
+
+
+def creations(shown: Sequence[Creation], now: datetime) -> str:
+    """Return one line per creation."""
+    if not shown:
+        return "no cluster is being created\n"
+    rows = [(c.id, c.state, c.purpose, c.user, c.job or "-", wording.creation(c, now)) for c in shown]
+    return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
 
 
 def history(entries: Sequence[Entry]) -> str:

@@ -31,6 +31,9 @@ class Metrics:
         self.undone_takes = counter("undone_takes", "Takes undone because their caller never learnt the name")
         self.unfenced_finishes = counter("unfenced_finishes", "finishtest calls that name no lease, job or build")
         self.unknown_parameters = counter("unknown_parameters", "Unknown parameters that were sent", "endpoint")
+        self.creations = counter(
+            "creations", "Creations by what was done: requested, triggered, ready, or the kind of a failure", "outcome"
+        )
         self.thread_errors = counter("thread_errors", "Passes of a background thread that failed", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST

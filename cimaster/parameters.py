@@ -5,6 +5,9 @@ import unicodedata
 from datetime import datetime, timedelta
 
 from cimaster.pool.cluster import STATES
+from cimaster.pool.creation import CREATION_STATES
+from cimaster.pool.creations import MOST_OPEN
+from cimaster.pool.policy import parse_hours
 from cimaster.times import parse_duration, parse_time
 
 _CLUSTER = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -15,7 +18,11 @@ _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _LEASE = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
+_BRANCH = re.compile(r"(?!.*(\.\.|//|/\.|\.lock(/|$)))[A-Za-z0-9_]([A-Za-z0-9._/+-]{0,200}[A-Za-z0-9_+-])?")
+_PROW_JOB = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?")
+_CREATION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_TEXT = 500
+_MOST_CLUSTERS = 1000
 _SHORTEST_LEASE, _LONGEST_LEASE = timedelta(minutes=1), timedelta(days=7)
 _FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
 _UNSEEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -128,6 +135,60 @@ def moment(text: str) -> datetime:
     if read is None:
         raise ValueError("a time such as 2026-01-02T03:04:05Z")
     return read
+
+
+def branch(text: str) -> str:
+    """Read the name of a branch; it reaches git and a shell."""
+    return _matching(_BRANCH, text, "the name of a branch, such as master or release-1.32")
+
+
+def prow_job(text: str) -> str:
+    """Read the name of a job that creates clusters."""
+    return _matching(_PROW_JOB, text, "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
+
+
+def creation(text: str) -> str:
+    """Read the id of a creation, or the name of its ProwJob."""
+    return _matching(_CREATION, text, "the id of a creation (/creations lists them), or the name of its ProwJob")
+
+
+def creation_state(text: str) -> str:
+    """Read the state of a creation."""
+    if text not in CREATION_STATES:
+        raise ValueError(f"one of {', '.join(CREATION_STATES)}")
+    return text
+
+
+def clusters(text: str) -> int:
+    """Read a number of clusters."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and int(text) <= _MOST_CLUSTERS):
+        raise ValueError(f"a number from 0 to {_MOST_CLUSTERS}")
+    return int(text)
+
+
+def at_once(text: str) -> int:
+    """Read how many clusters may be created at once."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= MOST_OPEN):
+        raise ValueError(f"a number from 1 to {MOST_OPEN}")
+    return int(text)
+
+
+def cooldown(text: str) -> timedelta:
+    """Read the time between two rounds of requests."""
+    read = parse_duration(text)
+    if read is None or not timedelta(seconds=1) <= read <= timedelta(days=1):
+        raise ValueError("a duration from 1s to 1d, such as 5m")
+    return read
+
+
+def hours(text: str) -> str:
+    """Read hours of the week; `always` takes them away."""
+    if len(text) > 200:
+        raise ValueError("at most 200 characters")
+    if text == "always":
+        return ""
+    parse_hours(text)
+    return text
 
 
 def commit(text: str) -> int:

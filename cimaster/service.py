@@ -79,9 +79,9 @@ class Service:
         """End a hold."""
         return self._once(request, lambda pool, now: decide.release(pool, now, cluster, by, is_admin, reason))
 
-    def add(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
-        """Add a cluster to the inventory."""
-        return self._once(request, lambda pool, now: decide.add(pool, now, cluster, by, facts))
+    def add(self, cluster: str, by: str, facts: Facts, creation: str = "", request: Request | None = None) -> Committed:
+        """Add a cluster to the inventory; the creation that it came of is ready then."""
+        return self._once(request, lambda pool, now: decide.add(pool, now, cluster, by, facts, creation))
 
     def update(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
         """Change what the inventory says of a cluster."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from cimaster.times import format_duration, parse_duration
 
@@ -29,7 +29,8 @@ def _threads(text: str) -> int:
     return int(text)
 
 
-def _origin(text: str) -> str:
+def read_origin(text: str) -> str:
+    """Read where a server is: scheme, host and port."""
     if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]{1,255}", text):
         raise ValueError("an address such as http://10.1.2.3:8080, without a path")
     return text
@@ -41,7 +42,8 @@ def _core(text: str) -> str:
     return text
 
 
-def _duration(text: str) -> timedelta:
+def read_duration(text: str) -> timedelta:
+    """Read a duration."""
     duration = parse_duration(text)
     if duration is None:
         raise ValueError("a duration such as 90s, 30m, 6h or 2d")
@@ -76,11 +78,26 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
 
 
-def _text(text: str) -> str:
+def read_word(text: str) -> str:
+    """Read the name of a plug-in."""
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", text):
+        raise ValueError("the name of a provisioner, such as manual-trigger")
     return text
 
 
-def _setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
+def _switch(text: str) -> bool:
+    if text.casefold() not in ("on", "off", "true", "false"):
+        raise ValueError("'on' or 'off'")
+    return text.casefold() in ("on", "true")
+
+
+def read_text(text: str) -> str:
+    """Read any text."""
+    return text
+
+
+def setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
+    """Declare a setting: what it means, its default, how its text is read, another name for its flag."""
     return field(default=default, metadata={"meaning": meaning, "parse": parse, "alias": alias})
 
 
@@ -89,65 +106,96 @@ def default_store(environ: Mapping[str, str]) -> str:
     return "kubernetes" if "KUBERNETES_SERVICE_HOST" in environ else "sqlite:cimaster.db"
 
 
+class FromEnvironment:
+    """Settings that are read from environment variables: each field of the class is `<prefix><FIELD>`."""
+
+    prefix: ClassVar[str] = PREFIX
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
+        environ = os.environ if environ is None else environ
+        return cls(**{f.name: _parsed(f, cls.variable(f), text) for f, text in cls._given(environ)})
+
+    @classmethod
+    def _given(cls, environ: Mapping[str, str]) -> "list[tuple[Field[Any], str]]":
+        found = ((f, environ.get(cls.variable(f)) or _default_for(f, environ)) for f in cls.fields())
+        return [(f, text) for f, text in found if text]
+
+    @classmethod
+    def fields(cls) -> "tuple[Field[Any], ...]":
+        """Return the settings in order, for the flags of `serve` and for the test that the README lists them all."""
+        return fields(cls)  # type: ignore[arg-type]
+
+    @classmethod
+    def variable(cls, field: "Field[Any]") -> str:
+        """Return the environment variable of a setting."""
+        return cls.prefix + field.name.upper()
+
+
 @dataclass(frozen=True)
-class Settings:
+class Settings(FromEnvironment):
     """What an operator can choose; each field is `CIMASTER_<FIELD>` in the environment and a flag of `serve`."""
 
-    store: str = _setting("`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", _store)
-    namespace: str = _setting("namespace of the ConfigMap", "ci", _dns_name)
-    config_map: str = _setting("name of the ConfigMap", "clusters", _dns_name, "--cluster-config-map")
-    host: str = _setting("address to listen on", "127.0.0.1", _text)
-    port: int = _setting("port of the API and the pages", 8080, _port)
-    metrics_port: int = _setting("port of /metrics", 8090, _port)
-    admin_dir: str = _setting("folder with the file `users`, the admins", "/botadmin", _text, "--botAdminDir")
-    auth: str = _setting("who callers are: `open` believes the names they give", "open", _auth)
-    hold: timedelta = _setting("how long a hold lasts if nobody says", timedelta(hours=6), _duration)
-    max_hold: timedelta = _setting("the longest hold, extensions included", timedelta(hours=72), _duration)
-    overdue_after: timedelta = _setting("age at which a lease shows as overdue", timedelta(hours=8), _duration)
-    deadline: timedelta = _setting(
-        "longest time that a change may take to be written", timedelta(seconds=20), _duration
+    store: str = setting("`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", _store)
+    namespace: str = setting("namespace of the ConfigMap", "ci", _dns_name)
+    config_map: str = setting("name of the ConfigMap", "clusters", _dns_name, "--cluster-config-map")
+    host: str = setting("address to listen on", "127.0.0.1", read_text)
+    port: int = setting("port of the API and the pages", 8080, _port)
+    metrics_port: int = setting("port of /metrics", 8090, _port)
+    admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", read_text, "--botAdminDir")
+    auth: str = setting("who callers are: `open` believes the names they give", "open", _auth)
+    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), read_duration)
+    max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), read_duration)
+    overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), read_duration)
+    deadline: timedelta = setting(
+        "longest time that a change may take to be written", timedelta(seconds=20), read_duration
     )
-    peer: str = _setting(
-        "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on", "", _origin
+    peer: str = setting(
+        "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on", "", read_origin
     )
-    threads: int = _setting("requests served at once by a replica", 200, _threads)
-    core: str = _setting(
+    threads: int = setting("requests served at once by a replica", 200, _threads)
+    core: str = setting(
         "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
         "any",
         _core,
     )
-    ignored_parameters: tuple[str, ...] = _setting(
+    ignored_parameters: tuple[str, ...] = setting(
         "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), _words
     )
-    trusted_origins: tuple[str, ...] = _setting(
+    trusted_origins: tuple[str, ...] = setting(
         "other sites whose pages may send changes, such as `https://portal.example.com`", (), _words
     )
-    log_level: str = _setting("DEBUG, INFO, WARNING or ERROR", "INFO", _log_level)
+    provisioner: str = setting(
+        "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none", "", read_word
+    )
+    default_prow_job: str = setting(
+        "job that creates a cluster where nobody names one", "", read_text, "--default-prow-job"
+    )
+    creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), read_duration)
+    manage_cluster: bool = setting(
+        "`on`: policies keep a minimum of clusters vacant", False, _switch, "--manageCluster"
+    )
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", _log_level)
 
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
-        environ = os.environ if environ is None else environ
-        given = {f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if environ.get(PREFIX + f.name.upper())}
-        given.setdefault("store", default_store(environ))
-        return cls(**{f.name: _parsed(f, given[f.name]) for f in fields(cls) if f.name in given})
+
+def _default_for(setting: "Field[Any]", environ: Mapping[str, str]) -> str:
+    """Return the value that depends on where the process runs."""
+    return default_store(environ) if setting.name == "store" else ""
 
 
-def _parsed(setting: "Field[Any]", text: str) -> Any:
+def _parsed(setting: "Field[Any]", variable: str, text: str) -> Any:
     try:
         return setting.metadata["parse"](text)
     except ValueError as error:
-        raise BadSetting(f"{PREFIX}{setting.name.upper()} is {text!r}: expected {error}") from None
-
-
-def setting_fields() -> "tuple[Field[Any], ...]":
-    """Return the settings in order, for the flags of `serve` and for the test that the README lists them all."""
-    return fields(Settings)
+        raise BadSetting(f"{variable} is {text!r}: expected {error}") from None
 
 
 def default_text(setting: "Field[Any]") -> str:
     """Return a setting's default as it would be written in the environment."""
     default = setting.default
+    if isinstance(default, bool):
+        return "on" if default else "off"
     if isinstance(default, timedelta):
         return format_duration(default)
     return ",".join(default) if isinstance(default, tuple) else str(default)
@@ -155,9 +203,14 @@ def default_text(setting: "Field[Any]") -> str:
 
 def put_in_environment(values: Mapping[str, str]) -> None:
     """Hand settings given as flags on to the server process, which reads only the environment."""
-    os.environ.update({PREFIX + name.upper(): text for name, text in values.items()})
+    os.environ.update(values)
 
 
 def in_environment(name: str) -> bool:
     """Say whether a variable that is not ours (KUBECONFIG, a pod's service address) is set."""
     return bool(os.environ.get(name))
+
+
+def inherited(*names: str) -> dict[str, str]:
+    """Return those variables of the environment that a program of ours is to inherit, and nothing else."""
+    return {name: os.environ[name] for name in names if name in os.environ}

@@ -42,7 +42,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(settings.hold, settings.max_hold, settings.overdue_after)
+    return Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
 
 
 def _data(text: str) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from cimaster import errors
 from cimaster.auth import Admins
+from cimaster.creations import Creations
 from cimaster.logs import correlation_id
 from cimaster.rendered import Rendered
 from cimaster.repository import Committed
@@ -41,6 +42,14 @@ STATUS: Mapping[type[errors.Refusal], int] = {
     errors.RequestIdReused: 422,
     errors.HoldTooLong: 422,
     errors.PoolFull: 422,
+    errors.UnknownCreation: 404,
+    errors.UnknownPolicy: 404,
+    errors.CreationNotSo: 409,
+    errors.TooManyCreations: 429,
+    errors.NoProvisioner: 501,
+    errors.CreationFailed: 502,
+    errors.ProvisionerUnreachable: 503,
+    errors.ProvisionerTimeout: 504,
     errors.StoreTrouble: 503,
     errors.StoreMissing: 503,
     errors.StoreUnreadable: 503,
@@ -54,6 +63,12 @@ STATUS: Mapping[type[errors.Refusal], int] = {
 def service() -> Service:
     """Return the service of this application."""
     found: Service = current_app.extensions["cimaster"]
+    return found
+
+
+def creations() -> Creations:
+    """Return the creations of this application."""
+    found: Creations = current_app.extensions["cimaster.creations"]
     return found
 
 

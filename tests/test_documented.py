@@ -12,7 +12,7 @@ from cimaster import endpoints, errors, web
 from cimaster.app import create_app
 from cimaster.endpoints import ENDPOINTS, VERBS, Endpoint
 from cimaster.pool.cluster import STATES
-from cimaster.settings import PREFIX, Settings, default_text, setting_fields
+from cimaster.settings import PREFIX, Settings, default_text
 from cimaster.stores.sqlite import SQLiteStore
 
 ROOT = Path(__file__).parent.parent
@@ -198,7 +198,7 @@ def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint) -> N
     assert set(re.findall(r"\*\*`(\w+)`\*\*", row)) == {p.name for p in endpoint.parameters if p.required}
 
 
-@pytest.mark.parametrize("setting", setting_fields(), ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", Settings.fields(), ids=lambda setting: setting.name)
 def test_the_readme_tells_of_the_setting_and_its_default(setting) -> None:
     name = f"`{PREFIX}{setting.name.upper()}`"
     row = next((line for line in README.splitlines() if line.startswith("|") and name in line.split("|")[1]), None)
@@ -210,7 +210,7 @@ def test_the_readme_tells_of_the_setting_and_its_default(setting) -> None:
 
 def test_the_readme_tells_of_no_setting_that_there_is_not() -> None:
     named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", README) if not name.endswith("_TEST_ALL")}
-    assert named <= {PREFIX + setting.name.upper() for setting in setting_fields()}
+    assert named <= {PREFIX + setting.name.upper() for setting in Settings.fields()}
 
 
 def metric_names(app: Flask) -> set[str]:

@@ -10,7 +10,6 @@ from cimaster.settings import (
     Settings,
     default_store,
     default_text,
-    setting_fields,
 )
 
 
@@ -32,7 +31,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3",
         "CIMASTER_PEER": "http://10.1.2.3:8080",
     }  # fmt: skip
-    assert set(given) == {PREFIX + setting.name.upper() for setting in setting_fields()}
+    assert set(given) == {PREFIX + setting.name.upper() for setting in Settings.fields()}
     settings = Settings.from_environ(given)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
@@ -44,14 +43,14 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert settings.log_level == "DEBUG"
 
 
-@pytest.mark.parametrize("setting", setting_fields(), ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", Settings.fields(), ids=lambda setting: setting.name)
 def test_the_default_as_text_is_read_as_the_default(setting) -> None:
     text = default_text(setting)
     settings = Settings.from_environ({PREFIX + setting.name.upper(): text})
     assert getattr(settings, setting.name) == setting.default
 
 
-@pytest.mark.parametrize("setting", setting_fields(), ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", Settings.fields(), ids=lambda setting: setting.name)
 def test_every_setting_says_what_it_means(setting) -> None:
     assert setting.metadata["meaning"]
 
@@ -95,5 +94,5 @@ def test_the_store_of_a_pod_is_the_config_map_unless_it_says_otherwise() -> None
 
 
 def test_the_flags_of_the_first_service_are_known() -> None:
-    aliases = {setting.metadata["alias"] for setting in setting_fields()} - {""}
+    aliases = {setting.metadata["alias"] for setting in Settings.fields()} - {""}
     assert aliases == {"--cluster-config-map", "--botAdminDir"}

@@ -3,15 +3,20 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import history, jsontext, repeats
+from cimaster.pool import creations, history, jsontext, policies, repeats
 from cimaster.pool.cluster import Cluster
+from cimaster.pool.creation import Creation
+from cimaster.pool.policy import Policy
 from cimaster.pool.state import Pool, Remembered, Rules
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
+CREATIONS, POLICIES = "creations.json", "policies.json"
+_OURS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
 OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
 LEAST_HISTORY = 32_000
@@ -37,11 +42,27 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         ) from None
     before = {cluster.text: cluster for cluster in known.clusters} if known else {}
     clusters = tuple(_cluster(item, before) for item in array.items)
-    others = {key: text for key, text in data.items() if key not in (CLUSTERS, HISTORY, REQUESTS)}
+    others = {key: text for key, text in data.items() if key not in _OURS}
+    asked = _or_aside(CREATIONS, data, others, lambda text: creations.parse(text, known.creations if known else ()))
+    kept = _or_aside(POLICIES, data, others, lambda text: policies.parse(text, known.policies if known else ()))
     empty = Pool(
-        commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data, known), others=others
-    )
+        commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data, known), others=others,
+        creations=asked, policies=kept,
+    )  # fmt: skip
     return empty.with_clusters(clusters, _history(data, known))
+
+
+_Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...])
+
+
+def _or_aside(key: str, data: Mapping[str, str], others: dict[str, str], read: Callable[[str], _Records]) -> _Records:
+    """Read what people asked for; where it cannot be read its text is kept under another key, for somebody to mend."""
+    try:
+        return read(data.get(key, "[]"))
+    except ValueError as error:
+        _log.warning("%s cannot be read (%s): it is put aside as %s.unreadable", key, error, key)
+        others[f"{key}.unreadable"] = data[key]
+        return ()
 
 
 def _objects(known: Pool | None) -> list[str]:
@@ -77,7 +98,12 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
     """
     requests = repeats.trimmed(pool.requests, now)
+    pool = dataclasses.replace(pool, requests=requests, creations=creations.trimmed(pool.creations, now))
     rest = {**pool.others, REQUESTS: repeats.encode(requests)}
+    if pool.creations:
+        rest[CREATIONS] = creations.encode(pool.creations)
+    if pool.policies:
+        rest[POLICIES] = policies.encode(pool.policies)
     taken_by_rest = sum(_size(text) for text in rest.values())
     records = _records(pool)
     taken = taken_by_rest + _size(records)
@@ -90,7 +116,7 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
         raise PoolFull(f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} that an object may have")
     budget = min(max(OBJECT_AIM - taken, LEAST_HISTORY), room)
     kept = history.trimmed(pool.history, budget, len(pool.clusters))
-    pool = dataclasses.replace(pool, requests=requests, history=kept)
+    pool = dataclasses.replace(pool, history=kept)
     return pool, {**rest, CLUSTERS: records, HISTORY: history.encode(kept)}
 
 

@@ -1,11 +1,12 @@
 """Keep the inventory: add, update, delete, disable and enable clusters."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull
-from cimaster.pool import wording
+from cimaster.pool import creations, wording
 from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.state import Answer, Pool, take_over
 from cimaster.times import format_time
@@ -33,7 +34,18 @@ class Facts:
         return {key: value or None for key, value in given.items() if value is not None}
 
 
-def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
+def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: str = "") -> tuple[Pool, Answer]:
+    """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
+    if creation:
+        wished = creations.find(pool, creation).purpose
+        facts = dataclasses.replace(facts, purpose=facts.purpose or wished)
+    grown, answer = _added(pool, now, name, by, facts)
+    if creation or not answer.repeated:
+        grown = creations.ready(grown, now, creation, name, facts.purpose or DEFAULT_PURPOSE, by)
+    return grown, answer
+
+
+def _added(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
     """Add a vacant cluster at the end of the list; the same cluster with the same facts again is a success."""
     said = f"cluster {name} is added successfully"
     if any(cluster.name_as_written == name for cluster in pool.clusters):

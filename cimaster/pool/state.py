@@ -14,7 +14,9 @@ from functools import cached_property
 from cimaster.errors import ClusterBroken, UnknownCluster
 from cimaster.pool import jsontext
 from cimaster.pool.cluster import BROKEN, EARLIEST, STATES, VACANT, Cluster
+from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry, History
+from cimaster.pool.policy import Policy
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
 from cimaster.times import format_time
 
@@ -28,6 +30,7 @@ class Rules:
     hold: timedelta = timedelta(hours=6)
     max_hold: timedelta = timedelta(hours=72)
     overdue_after: timedelta = timedelta(hours=8)
+    creation: timedelta = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Pool:
     clusters: tuple[Cluster, ...] = ()
     history: History = ()
     requests: Mapping[str, Remembered] = field(default_factory=dict)
+    creations: tuple[Creation, ...] = ()  # oldest first
+    policies: tuple[Policy, ...] = ()
     commit: int = 0
     rules: Rules = Rules()
     others: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
@@ -154,7 +159,7 @@ class Pool:
             clusters=clusters,
             history=history,
             places={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
-            due=min((cluster.due for cluster in clusters if cluster.due), default=None),
+            due=_earliest(clusters, self.creations),
             vacant=tuple(sorted((c for c in clusters if c.state == VACANT), key=_idle_since)),
         )
 
@@ -166,7 +171,12 @@ class Pool:
         for cluster in self.clusters:
             if cluster.due and cluster.due <= now:
                 pool = _settle_one(pool, cluster, now)
-        return dataclasses.replace(pool, due=min((c.due for c in pool.clusters if c.due), default=None))
+        creations = tuple(c.given_up(now) if c.deadline and c.deadline <= now else c for c in self.creations)
+        return dataclasses.replace(pool, creations=creations, due=_earliest(pool.clusters, creations))
+
+    def with_creations(self, creations: tuple[Creation, ...]) -> "Pool":
+        """Return the pool with other creations."""
+        return dataclasses.replace(self, creations=creations, due=_earliest(self.clusters, creations))
 
     def entries_of(self, commit: int) -> list[Entry]:
         """Return the history that one commit wrote."""
@@ -175,6 +185,11 @@ class Pool:
     def remember(self, request: Remembered) -> "Pool":
         """Return the pool with a request that was carried out."""
         return dataclasses.replace(self, requests={**self.requests, request.id: request})
+
+
+def _earliest(clusters: tuple[Cluster, ...], creations: tuple[Creation, ...]) -> datetime | None:
+    ends = (*(cluster.due for cluster in clusters), *(creation.deadline for creation in creations))
+    return min((end for end in ends if end), default=None)
 
 
 def _told_apart(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:

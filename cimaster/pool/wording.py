@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, Cluster
-from cimaster.times import format_time
+from cimaster.pool.creation import FAILED, READY, RUNNING, Creation
+from cimaster.times import format_time, roughly
 
 
 def who(cluster: Cluster) -> str:
@@ -37,6 +38,22 @@ def situation(cluster: Cluster) -> str:
         desc = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
         return f"held by {who(cluster)}{until(cluster.hold.expires)}{desc}"
     return cluster.state
+
+
+def creation(asked: Creation, now: datetime) -> str:
+    """Say in a few words how far a creation is."""
+    if asked.state == READY:
+        return f"cluster {asked.say('cluster')} is there"
+    if asked.state == FAILED:
+        runs = "; its job still runs" if asked.job_runs else ""
+        return f"failed: {asked.say('reason')}{runs}"
+    left = f", given up in {roughly(asked.deadline - now)}" if asked.deadline else ""
+    if asked.state == RUNNING:
+        return f"job {asked.say('jobName')} builds it{left}" if asked.say("jobName") else f"being built{left}"
+    later = asked.time("nextTry")
+    again = f"; next try in {roughly(later - now)}" if later and later > now else ""
+    why = f": {asked.say('reason')}" if asked.say("reason") else ""
+    return f"waits to begin{why}{again}{left}"
 
 
 def ends(cluster: Cluster) -> datetime | None:

@@ -1,66 +1,14 @@
-"""The API that scripts curl: text by default, JSON for those who ask, GET and POST alike."""
+"""The verbs of jobs, people and admins, and the lists."""
 
-from collections.abc import Callable
-from functools import wraps
-
-from flask import Blueprint, Response, abort, g, render_template, request
+from flask import Response, g
 
 from cimaster import endpoints, inputs, listing, web
-from cimaster.endpoints import Endpoint
-from cimaster.errors import MissingParameter, UnknownParameter, UsePost
+from cimaster.api.blueprint import api, route
+from cimaster.errors import MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import Ask, Facts, Finish
 from cimaster.pool.cluster import IMAGE_PURPOSE
 from cimaster.pool.filters import Filter
-
-api = Blueprint("api", __name__)
-View = Callable[[Given], Response]
-
-
-def _route(endpoint: Endpoint) -> Callable[[View], View]:
-    """Serve an endpoint of the table: check who sends, read the parameters, hand them to the function."""
-
-    def register(view: View) -> View:
-        @wraps(view)
-        def serve() -> Response:
-            g.endpoint = endpoint
-            if endpoint.changes and (refusal := _refuse_reading(endpoint)):
-                return refusal
-            g.given = _read(endpoint)
-            return view(g.given)
-
-        api.add_url_rule(endpoint.path, endpoint.name, serve, methods=["GET", "POST"] if endpoint.changes else ["GET"])
-        return view
-
-    return register
-
-
-def _read(endpoint: Endpoint) -> Given:
-    try:
-        given = inputs.read(endpoint, inputs.sent(endpoint), web.settings().ignored_parameters)
-    except UnknownParameter:
-        web.service().count_unknown(endpoint.name)
-        raise
-    for _ in given.unknown:
-        web.service().count_unknown(endpoint.name)
-    return given
-
-
-def _refuse_reading(endpoint: Endpoint) -> Response | None:
-    """HEAD promises to change nothing, and so must a browser's GET: it gets a page with a button instead."""
-    if request.method == "HEAD":
-        abort(405, valid_methods=["GET", "POST"])
-    if request.method != "GET" or not web.from_browser():
-        return None
-    refusal = web.refused(
-        UsePost(
-            f"{endpoint.path} changes the pool, and a browser's GET may not: send it as POST", endpoint=endpoint.name
-        )
-    )
-    if web.wants_html():
-        refusal.set_data(render_template("use_post.html", endpoint=endpoint, sent=list(request.args.items(multi=True))))
-        refusal.mimetype = "text/html"
-    return refusal
 
 
 def ask_from(given: Given, cluster: str = "", by: str = "") -> Ask:
@@ -80,27 +28,27 @@ def facts_from(given: Given) -> Facts:
     return Facts(given.region, given.purpose, given.osimage, labels, given.note)
 
 
-@_route(endpoints.GETVACANT)
+@route(endpoints.GETVACANT)
 def getvacant(given: Given) -> Response:
     """Lend a vacant cluster to a job."""
     ask = ask_from(given, given.cluster or "", given.name or given.email or "")
     return web.committed(web.service().take(ask, given.request), bare=True)
 
 
-@_route(endpoints.FINISHTEST)
+@route(endpoints.FINISHTEST)
 def finishtest(given: Given) -> Response:
     """Give a job's cluster back."""
     said = Finish(given.cluster, given.lease or "", given.job or "", given.build or "")
     return web.committed(web.service().finish(said, given.request))
 
 
-@_route(endpoints.RENEWLEASE)
+@route(endpoints.RENEWLEASE)
 def renewlease(given: Given) -> Response:
     """Move the end of a lease."""
     return web.committed(web.service().renew(given.cluster, given.lease, given.ttl, given.request))
 
 
-@_route(endpoints.HOLDCLUSTER)
+@route(endpoints.HOLDCLUSTER)
 def holdcluster(given: Given) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
     desc = given.desc or ""
@@ -118,28 +66,30 @@ def _refuse_kind(given: Given) -> None:
             raise inputs.only_with(name, "cluster=any")
 
 
-@_route(endpoints.RELEASECLUSTER)
+@route(endpoints.RELEASECLUSTER)
 def releasecluster(given: Given) -> Response:
     """End a hold."""
     is_admin = given.name in web.admins()
     return web.committed(web.service().release(given.cluster, given.name, is_admin, given.reason or "", given.request))
 
 
-@_route(endpoints.ADDCLUSTER)
+@route(endpoints.ADDCLUSTER)
 def addcluster(given: Given) -> Response:
     """Add a cluster to the pool."""
     web.admins().require(given.name)
-    return web.committed(web.service().add(given.cluster, given.name, facts_from(given), given.request))
+    return web.committed(
+        web.service().add(given.cluster, given.name, facts_from(given), given.creation or "", given.request)
+    )
 
 
-@_route(endpoints.UPDATECLUSTER)
+@route(endpoints.UPDATECLUSTER)
 def updatecluster(given: Given) -> Response:
     """Change what is known of a cluster."""
     web.admins().require(given.name)
     return web.committed(web.service().update(given.cluster, given.name, facts_from(given), given.request))
 
 
-@_route(endpoints.DELETECLUSTER)
+@route(endpoints.DELETECLUSTER)
 def deletecluster(given: Given) -> Response:
     """Take a cluster out of the pool."""
     web.admins().require(given.name)
@@ -148,21 +98,21 @@ def deletecluster(given: Given) -> Response:
     )
 
 
-@_route(endpoints.DISABLECLUSTER)
+@route(endpoints.DISABLECLUSTER)
 def disablecluster(given: Given) -> Response:
     """Take a cluster out of lending."""
     web.admins().require(given.name)
     return web.committed(web.service().disable(given.cluster, given.name, given.reason or "", given.request))
 
 
-@_route(endpoints.ENABLECLUSTER)
+@route(endpoints.ENABLECLUSTER)
 def enablecluster(given: Given) -> Response:
     """Put a cluster back into lending."""
     web.admins().require(given.name)
     return web.committed(web.service().enable(given.cluster, given.name, given.reason or "", given.request))
 
 
-@_route(endpoints.CLUSTERS)
+@route(endpoints.CLUSTERS)
 def clusters(given: Given) -> Response:
     """List clusters."""
     shown = Filter(
@@ -188,7 +138,7 @@ def one_cluster(name: str) -> Response:
     return web.dated(web.text_answer(listing.one(snapshot.pool, cluster)), snapshot)
 
 
-@_route(endpoints.HISTORY)
+@route(endpoints.HISTORY)
 def history(given: Given) -> Response:
     """List changes, newest first."""
     entries, snapshot = web.service().history(given.cluster or "", given.since, given.limit or 100)

@@ -1,0 +1,60 @@
+"""How endpoints of the table become routes: check who sends, read the parameters, hand them to a function."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from flask import Blueprint, Response, abort, g, render_template, request
+
+from cimaster import inputs, web
+from cimaster.endpoints import Endpoint
+from cimaster.errors import UnknownParameter, UsePost
+from cimaster.inputs import Given
+
+api = Blueprint("api", __name__)
+View = Callable[[Given], Response]
+
+
+def route(endpoint: Endpoint) -> Callable[[View], View]:
+    """Serve an endpoint of the table: check who sends, read the parameters, hand them to the function."""
+
+    def register(view: View) -> View:
+        @wraps(view)
+        def serve() -> Response:
+            g.endpoint = endpoint
+            if endpoint.changes and (refusal := _refuse_reading(endpoint)):
+                return refusal
+            g.given = _read(endpoint)
+            return view(g.given)
+
+        api.add_url_rule(endpoint.path, endpoint.name, serve, methods=endpoint.methods)
+        return view
+
+    return register
+
+
+def _read(endpoint: Endpoint) -> Given:
+    try:
+        given = inputs.read(endpoint, inputs.sent(endpoint), web.settings().ignored_parameters)
+    except UnknownParameter:
+        web.service().count_unknown(endpoint.name)
+        raise
+    for _ in given.unknown:
+        web.service().count_unknown(endpoint.name)
+    return given
+
+
+def _refuse_reading(endpoint: Endpoint) -> Response | None:
+    """HEAD promises to change nothing, and so must a browser's GET: it gets a page with a button instead."""
+    if request.method == "HEAD":
+        abort(405, valid_methods=["GET", "POST"])
+    if request.method != "GET" or not web.from_browser():
+        return None
+    refusal = web.refused(
+        UsePost(
+            f"{endpoint.path} changes the pool, and a browser's GET may not: send it as POST", endpoint=endpoint.name
+        )
+    )
+    if web.wants_html():
+        refusal.set_data(render_template("use_post.html", endpoint=endpoint, sent=list(request.args.items(multi=True))))
+        refusal.mimetype = "text/html"
+    return refusal

@@ -1,0 +1,121 @@
+"""The part of the API that has clusters created: ask for one, see what became of it, keep pools filled."""
+
+import json
+from typing import Any
+
+from flask import Response, url_for
+
+from cimaster import endpoints, listing, web
+from cimaster.api.blueprint import route
+from cimaster.errors import BadParameter, MissingParameter
+from cimaster.inputs import Given
+from cimaster.pool.cluster import DEFAULT_PURPOSE
+from cimaster.pool.creation import REQUESTED, Creation
+from cimaster.pool.creations import find
+from cimaster.pool.policies import Terms
+
+
+@route(endpoints.CREATECLUSTER)
+def createcluster(given: Given) -> Response:
+    """Have a cluster created; wait until it is being created, or say that it will be."""
+    creations = web.creations()
+    wish = creations.wish(given.purpose or DEFAULT_PURPOSE, given.user, given.branch or "", given.job or "")
+    done = creations.create(wish, bool(given.force), given.request)
+    creation = creations.begun(done.answer.text, done.commit)
+    response = _waits(creation) if creation.state == REQUESTED else _begun(creation)
+    response.headers["Location"] = _link(creation)
+    response.headers["CIMaster-Commit"] = str(done.commit)
+    if done.answer.repeated:
+        response.headers["CIMaster-Repeated"] = "true"
+    return response
+
+
+def _begun(creation: Creation) -> Response:
+    told = _told(creation)
+    if web.wants_json():
+        return web.json_text(json.dumps(told))
+    del told["creation"]
+    return web.text_answer(f"cluster creation triggered successfully: {json.dumps(told)}\n")
+
+
+def _waits(creation: Creation) -> Response:
+    why = f" ({creation.say('reason')})" if creation.say("reason") else ""
+    sentence = f"creation {creation.id} is requested and has not begun yet{why}; see {_link(creation)}"
+    if web.wants_json():
+        return web.json_text(json.dumps({**_told(creation), "success": False, "message": sentence}), 202)
+    return web.text_answer(sentence + "\n", 202)
+
+
+def _told(creation: Creation) -> dict[str, Any]:
+    """Return what the trigger answered; where our own program builds the cluster, our page is the link."""
+    return {
+        "success": True,
+        "message": creation.say("message")
+        or ("the cluster is being created" if creation.open else "the cluster is there"),
+        "job_name": creation.say("jobName"),
+        "status_link": creation.say("statusLink") or _link(creation),
+        "log_link": creation.say("logLink"),
+        "creation": creation.described(),
+    }
+
+
+def _link(creation: Creation) -> str:
+    return url_for("api.creations", creation=creation.id, _external=True)
+
+
+@route(endpoints.CREATIONS)
+def creations(given: Given) -> Response:
+    """List creations, newest first."""
+    snapshot = web.service().view_now() if given.creation else web.service().view()
+    chosen = [find(snapshot.pool, given.creation)] if given.creation else snapshot.pool.creations
+    shown = [c for c in reversed(chosen) if given.creation or c.shown]
+    shown = [creation for creation in shown if given.state in (None, creation.state)]
+    if web.wants_json():
+        text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
+        return web.dated(web.json_text(text), snapshot)
+    return web.dated(web.text_answer(listing.creations(shown, web.creations().clock())), snapshot)
+
+
+@route(endpoints.CHANGE_CREATION)
+def change_creation(given: Given) -> Response:
+    """Try a creation again, or take it off the list."""
+    if given.retry and given.dismiss:
+        raise BadParameter("dismiss goes not with retry: send one of them", parameter="dismiss")
+    if given.retry:
+        return web.committed(web.creations().retry(given.retry, given.name, given.request))
+    if given.dismiss:
+        return web.committed(web.creations().dismiss(given.dismiss, given.name, given.request))
+    raise MissingParameter("retry is required, or dismiss: the id of a creation", parameter="retry")
+
+
+@route(endpoints.POLICIES)
+def policies(_given: Given) -> Response:
+    """List policies, and say how each stands."""
+    snapshot = web.service().view()
+    stands = web.creations().explained(snapshot)
+    if web.wants_json():
+        told = [{**policy.fields, "says": says} for policy, says in stands]
+        return web.dated(web.json_text(json.dumps({"commit": snapshot.commit, "policies": told})), snapshot)
+    lines = [says for _, says in stands] or ["no policy keeps clusters vacant: /setpolicy sets one"]
+    return web.dated(web.text_answer("".join(f"{line}\n" for line in lines)), snapshot)
+
+
+@route(endpoints.SETPOLICY)
+def setpolicy(given: Given) -> Response:
+    """Keep a minimum of clusters of a purpose vacant."""
+    web.admins().require(given.name)
+    return web.committed(web.creations().set_policy(given.purpose, given.name, terms_from(given), given.request))
+
+
+def terms_from(given: Given) -> Terms:
+    """Return what the parameters say of a policy."""
+    return Terms(
+        given.min_vacant, given.max_total, given.max_creating, given.cooldown, given.hours, given.job, given.branch
+    )
+
+
+@route(endpoints.REMOVEPOLICY)
+def removepolicy(given: Given) -> Response:
+    """Keep no minimum of a purpose any more."""
+    web.admins().require(given.name)
+    return web.committed(web.creations().remove_policy(given.purpose, given.request))

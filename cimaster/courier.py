@@ -1,0 +1,163 @@
+"""The background thread that has clusters created: it tells the provisioner, and asks it how its jobs are doing.
+
+What it does is recorded first, in a claim that other replicas respect, and each effect has a thread of its own: one
+that takes long holds up nothing else.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from cimaster.creations import Creations
+from cimaster.errors import Refusal, StoreTrouble
+from cimaster.metrics import Metrics
+from cimaster.pool.creation import JOB, REFUSED, Creation
+from cimaster.pool.provision import Triggered
+from cimaster.provisioners.outcome import Built, Failure, Interrupted
+from cimaster.repository import ConfigMapRepository
+
+_REST = 0.2  # seconds after a pass in which news do not wake it
+_IDLE, _BUSY = 30.0, 1.0  # seconds between passes without news, while nothing is on its way and while something is
+_LOOK = 15.0  # seconds between two looks at a job
+_MOST = 16  # effects at once
+_SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
+_AFTER_TROUBLE = 1.0  # seconds
+_log = logging.getLogger(__name__)
+
+
+class Courier:
+    """Carries out what creations need. Two of them at once, here or in other replicas, do each thing once."""
+
+    def __init__(self, creations: Creations, repository: ConfigMapRepository, metrics: Metrics) -> None:
+        self._creations, self._repository, self._metrics = creations, repository, metrics
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        self._effects: dict[str, threading.Thread] = {}
+        self._next_look: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 40.0) -> None:
+        """Let what is under way end, for at most `timeout` seconds, and end the thread."""
+        self._stop.set()
+        self._repository.wake_waiters()
+        self._thread.join(timeout)
+        ends = self._creations.clock.monotonic() + timeout
+        for effect in list(self._effects.values()):
+            effect.join(max(ends - self._creations.clock.monotonic(), 0.0))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                pause = self._pass()
+            except StoreTrouble as trouble:
+                _log.debug("nothing is carried out while the store cannot be used: %s", trouble)
+                pause = _AFTER_TROUBLE
+            except Exception:
+                _log.exception("a pass of the courier failed")
+                self._metrics.thread_errors.labels("courier").inc()
+                pause = _AFTER_TROUBLE
+            if not self._stop.wait(_REST):
+                self._repository.wait_for_news(pause + random.uniform(0.0, 0.2))  # noqa: S311 replicas spread out
+
+    def _pass(self) -> float:
+        """Begin what is to be done; return seconds until the next pass, if there are no news before."""
+        if self._creations.provisioner is None:
+            return _IDLE
+        self._effects = {name: effect for name, effect in self._effects.items() if effect.is_alive()}
+        self._creations.top_up()
+        due, jobs = self._creations.due(), self._creations.jobs()
+        for creation in due:
+            self._effect(creation.id, self._carry_out, creation)
+        now = self._creations.clock.monotonic()
+        self._next_look = {job.id: self._next_look.get(job.id, now) for job in jobs}
+        for job in (job for job in jobs if self._next_look[job.id] <= now):
+            self._next_look[job.id] = now + _LOOK
+            self._effect(job.id, self._look, job)
+        return _BUSY if due or jobs or self._effects or self._waits() else _IDLE
+
+    def _waits(self) -> bool:
+        pool = self._repository.snapshot().pool
+        return bool(pool.policies) or any(creation.open for creation in pool.creations)
+
+    def _effect(self, name: str, act: Callable[[Creation], None], creation: Creation) -> None:
+        if name in self._effects or len(self._effects) >= _MOST:
+            return
+        self._effects[name] = threading.Thread(target=self._safely, args=(act, creation), name=name, daemon=True)
+        self._effects[name].start()
+
+    def _safely(self, act: Callable[[Creation], None], creation: Creation) -> None:
+        try:
+            act(creation)
+        except Exception:
+            _log.exception("creation %s could not be carried on", creation.id)
+            self._metrics.thread_errors.labels("courier").inc()
+
+    def _carry_out(self, creation: Creation) -> None:
+        provisioner, clock = self._creations.provisioner, self._creations.clock
+        assert provisioner is not None
+        began = clock.monotonic()
+        claimed = self._creations.claim(creation.id)
+        if claimed is None:
+            return
+        if clock.monotonic() - began > _SEND_WITHIN:  # it may be over before an answer could come
+            self._until_written(lambda: self._creations.let_go(claimed.id))
+            return
+        outcome: Triggered | Built | Failure
+        try:
+            outcome = provisioner.begin(claimed, self._stop)
+        except Failure as failure:
+            outcome = failure
+        except Interrupted:
+            self._until_written(lambda: self._creations.let_go(claimed.id))
+            return
+        self._log_outcome(claimed, outcome)
+        self._until_written(lambda: self._write_down(claimed, outcome))
+
+    def _write_down(self, claimed: Creation, outcome: Triggered | Built | Failure) -> None:
+        try:
+            self._creations.write_down(claimed, outcome)
+        except StoreTrouble:
+            raise
+        except Refusal as refusal:  # the pool will not have the cluster
+            self._creations.write_down(claimed, Failure(REFUSED, refusal.sentence))
+
+    def _until_written(self, write: Callable[[], None]) -> None:
+        """Write an outcome, however long the store is away; if the process ends first, the claim runs out."""
+        while True:
+            try:
+                write()
+            except StoreTrouble as trouble:
+                _log.warning("what came of a creation is not written yet: %s", trouble)
+                if self._stop.wait(_AFTER_TROUBLE):
+                    return
+            else:
+                return
+
+    def _look(self, creation: Creation) -> None:
+        provisioner = self._creations.provisioner
+        assert provisioner is not None
+        try:
+            standing = provisioner.look(creation)
+        except Failure as failure:
+            _log.info("the job of creation %s cannot be looked at: %s", creation.id, failure)
+            return
+        if standing is not None:
+            self._creations.write_standing(creation, standing)
+
+    @staticmethod
+    def _log_outcome(creation: Creation, outcome: Triggered | Built | Failure) -> None:
+        told = {"creation": creation.id, "by": creation.user, "purpose": creation.purpose, "job": creation.job}
+        if isinstance(outcome, Failure):
+            level = logging.WARNING if outcome.kind != JOB else logging.INFO
+            _log.log(level, "creation not begun: %s", outcome.reason, extra=told | {"code": outcome.kind})
+        else:
+            _log.info("creation %s", "triggered" if isinstance(outcome, Triggered) else "built", extra=told)

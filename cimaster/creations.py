@@ -1,0 +1,217 @@
+"""Clusters that are asked for: the verbs of people and policies, and what the courier writes down for them."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from cimaster import pool as decide
+from cimaster.attempts import Decision
+from cimaster.clock import Clock
+from cimaster.errors import (
+    CreationFailed,
+    MissingParameter,
+    NoProvisioner,
+    ProvisionerTimeout,
+    ProvisionerUnreachable,
+    Refusal,
+    RequestOver,
+)
+from cimaster.metrics import Metrics
+from cimaster.pool import Request, creations, policies, provision
+from cimaster.pool.creation import FAILED, REQUESTED, TIMEOUT, UNREACHABLE, Creation
+from cimaster.pool.creations import Wish
+from cimaster.pool.policies import Terms
+from cimaster.pool.policy import Policy
+from cimaster.pool.provision import Triggered
+from cimaster.provisioners import Provisioner
+from cimaster.provisioners.outcome import Built, Failure, Standing
+from cimaster.repository import Committed, ConfigMapRepository
+from cimaster.settings import Settings
+from cimaster.snapshots import Snapshot
+
+WAIT = 25.0  # seconds for which a request waits until its creation has begun
+_LOOK = 0.1  # seconds between two looks; under load there are more news than that
+_RESERVE = timedelta(seconds=60)  # for which a claim lasts longer than what was claimed may take
+BRANCH = "master"
+
+
+class Creations:
+    """What becomes of clusters that are not there yet. Every method raises a Refusal where it says no."""
+
+    def __init__(
+        self,
+        repository: ConfigMapRepository,
+        provisioner: Provisioner | None,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock | None = None,
+    ) -> None:
+        self.provisioner = provisioner
+        self.manages = settings.manage_cluster
+        self.default_job = settings.default_prow_job
+        self.clock = clock or Clock()
+        self._repository, self._metrics = repository, metrics
+        self._waiters = threading.BoundedSemaphore(max(settings.threads // 4, 1))
+        self._owner = uuid.uuid4().hex[:12]
+
+    def wish(self, purpose: str, user: str, branch: str, job: str) -> Wish:
+        """Return what somebody asks for, with what is usual for what they left out."""
+        job = job or self.default_job
+        if not job and self.provisioner is not None and not self.provisioner.kind.builds:
+            raise MissingParameter(
+                "job is required: name the job that creates a cluster (CIMASTER_DEFAULT_PROW_JOB sets a usual one)",
+                parameter="job",
+            )
+        return Wish(purpose, user, branch or BRANCH, job)
+
+    def create(self, wish: Wish, force: bool = False, request: Request | None = None) -> Committed:
+        """Ask for a cluster; the answer's text is the creation's id."""
+        if self.provisioner is None:
+            raise NoProvisioner(
+                "nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
+            )
+        identity = f"c-{uuid.uuid4().hex[:12]}"
+        done = self._repository.update(
+            lambda pool, now: decide.once(
+                pool, now, request, lambda: creations.request(pool, now, wish, identity, force)
+            )
+        )
+        if not done.answer.repeated:
+            self._metrics.creations.labels("requested").inc()
+        return done
+
+    def begun(self, identity: str, commit: int, wait: float = WAIT) -> Creation:
+        """Return the creation when its cluster is being created, or as it is after `wait` seconds.
+
+        Raises why it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
+        the others to jobs; who comes after that is answered at once.
+        """
+        ends = self.clock.monotonic() + wait
+        waits = self._waiters.acquire(blocking=False)
+        try:
+            while True:
+                creation = self._creation(self._repository.snapshot(commit), identity)
+                left = ends - self.clock.monotonic()
+                if creation.state != REQUESTED or left <= 0 or not waits:
+                    break
+                self.clock.rest(min(left, _LOOK))
+        finally:
+            if waits:
+                self._waiters.release()
+        if creation.state == FAILED:
+            raise self._failure(creation)
+        return creation
+
+    @staticmethod
+    def _creation(snapshot: Snapshot, identity: str) -> Creation:
+        found = creations.known(snapshot.pool, identity)
+        if found is None:
+            raise RequestOver(f"creation {identity} was dismissed meanwhile", creation=identity)
+        return found
+
+    @staticmethod
+    def _failure(creation: Creation) -> Refusal:
+        kinds: dict[str, type[Refusal]] = {UNREACHABLE: ProvisionerUnreachable, TIMEOUT: ProvisionerTimeout}
+        kind = kinds.get(creation.say("failure"), CreationFailed)
+        sentence = f"creation {creation.id} failed: {creation.say('reason')}"
+        return kind(sentence, creation=creation.id, job_name=creation.say("jobName"))
+
+    def retry(self, identity: str, by: str, request: Request | None = None) -> Committed:
+        """Ask once more for a creation that failed."""
+        return self._once(request, lambda pool, now: creations.retry(pool, now, identity, by))
+
+    def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:
+        """Take a creation off the lists."""
+        return self._once(request, lambda pool, now: creations.dismiss(pool, now, identity, by))
+
+    def set_policy(self, purpose: str, by: str, terms: Terms, request: Request | None = None) -> Committed:
+        """Set how many clusters of a purpose are kept vacant, or change a policy's terms."""
+        return self._once(request, lambda pool, now: policies.put(pool, now, purpose, by, terms))
+
+    def remove_policy(self, purpose: str, request: Request | None = None) -> Committed:
+        """Take a policy away."""
+        return self._once(request, lambda pool, now: policies.remove(pool, now, purpose))
+
+    def _once(self, request: Request | None, change: Decision) -> Committed:
+        return self._repository.update(lambda pool, now: decide.once(pool, now, request, lambda: change(pool, now)))
+
+    def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
+        """Return the policies, and how each stands now."""
+        pool, now = snapshot.pool, self.clock()
+        off = "" if self.manages and self.provisioner else " (policies are off: see CIMASTER_MANAGE_CLUSTER)"
+        return [(policy, policies.explained(pool, policy, now) + off) for policy in pool.policies]
+
+    def top_up(self) -> Sequence[str]:
+        """Ask for what the policies want now; return the new creations."""
+        pool, now = self._repository.snapshot().pool, self.clock()
+        if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
+            return ()
+        wanted = sum(policies.level(pool, policy, now).wanted for policy in pool.policies)
+        if not wanted:
+            return ()
+        identities = [f"c-{uuid.uuid4().hex[:12]}" for _ in range(wanted)]
+        done = self._repository.update(
+            lambda pool, now: policies.topped_up(pool, now, identities, self.default_job, BRANCH)
+        )
+        made = done.answer.text.split()
+        self._metrics.creations.labels("requested").inc(len(made))
+        return made
+
+    def due(self) -> list[Creation]:
+        """Return the creations that wait for somebody who carries them out."""
+        if self.provisioner is None:
+            return []
+        now = self.clock()
+        found = [c for c in self._repository.snapshot().pool.creations if c.claimable(now)]
+        # With a wrong clock what another replica claimed would look as if its time were over.
+        return found if self._repository.clock_is_right else [c for c in found if not c.say("claimBy")]
+
+    def jobs(self) -> list[Creation]:
+        """Return the creations whose jobs run."""
+        return [c for c in self._repository.snapshot().pool.creations if c.job_runs]
+
+    def claim(self, identity: str) -> Creation | None:
+        """Take a creation on, for as long as the provisioner may take; None if somebody else has."""
+        assert self.provisioner is not None
+        lasts, builds = self.provisioner.timeout + _RESERVE, self.provisioner.kind.builds
+        done = self._repository.update(
+            lambda pool, now: provision.claim(pool, now, identity, self._owner, lasts, builds)
+        )
+        if not done.answer.text:
+            return None
+        creation = creations.known(self._repository.snapshot(done.commit).pool, identity)
+        return creation if creation and creation.say("claimBy") == self._owner else None
+
+    def let_go(self, identity: str) -> None:
+        """Give a claim back, for another replica to carry on."""
+        self._repository.update(lambda pool, now: provision.let_go(pool, now, identity, self._owner))
+
+    def write_down(self, creation: Creation, outcome: Triggered | Built | Failure) -> None:
+        """Write what came of a claim."""
+        identity = creation.id
+        if isinstance(outcome, Built):
+            self._add(creation, outcome)
+            self._metrics.creations.labels("ready").inc()
+        elif isinstance(outcome, Triggered):
+            self._repository.update(lambda pool, now: provision.triggered(pool, now, identity, outcome))
+            self._metrics.creations.labels("triggered").inc()
+        else:
+            self._repository.update(
+                lambda pool, now: provision.attempt_failed(
+                    pool, now, identity, self._owner, outcome.kind, outcome.reason, outcome.pause
+                )
+            )
+            self._metrics.creations.labels(outcome.kind).inc()
+
+    def _add(self, creation: Creation, built: Built) -> None:
+        self._repository.update(
+            lambda pool, now: decide.add(pool, now, built.cluster, creation.user, built.facts, creation.id)
+        )
+
+    def write_standing(self, creation: Creation, standing: Standing) -> None:
+        """Write how a job stands, where that is news."""
+        said = Triggered(creation.say("jobName"), standing.status_link, standing.log_link)
+        self._repository.update(
+            lambda pool, now: provision.looked(pool, now, creation.id, said, standing.ended, standing.failure)
+        )

@@ -1,0 +1,112 @@
+"""One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from cimaster.pool import jsontext
+from cimaster.times import format_time, parse_time, roughly
+
+REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
+CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
+REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
+"""What may have made a creation fail, in its field `failure`."""
+ATTEMPT_FIELDS = ("claimBy", "claimUntil", "nextTry")
+
+
+class Creation:
+    """The record of a creation. `requested` until something builds it, `running` until it is `ready` or `failed`.
+
+    Fields that are not ours are kept, as everywhere in the object.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
+        self.fields = fields
+        self.text = jsontext.dump(fields) if text is None else text
+        self.id, self.state = self.say("id"), self.say("state")
+        self.purpose, self.user = self.say("purpose"), self.say("user")
+        self.branch, self.job = self.say("branch"), self.say("job")
+
+    @classmethod
+    def parse(cls, text: str, value: object) -> "Creation":
+        """Read a stored record; ValueError if it is none."""
+        read = cls(value, text) if isinstance(value, dict) else None
+        if read is None or not read.id or read.state not in CREATION_STATES:
+            raise ValueError("expected objects with an id and a state")
+        return read
+
+    def edited(self, **edits: object) -> "Creation":
+        """Return the record with some fields changed; those that become None or empty are left out."""
+        fields = {**self.fields, **edits}
+        return Creation({key: value for key, value in fields.items() if value not in (None, "")})
+
+    def say(self, key: str) -> str:
+        """Return one of the record's texts, or nothing."""
+        value = self.fields.get(key)
+        return value if isinstance(value, str) else ""
+
+    def time(self, key: str) -> datetime | None:
+        """Return one of the record's times."""
+        return parse_time(self.fields.get(key))
+
+    def number(self, key: str) -> int:
+        """Return one of the record's numbers, 0 where there is none."""
+        value = self.fields.get(key)
+        return value if isinstance(value, int) else 0
+
+    def described(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        return {key: value for key, value in self.fields.items() if key not in ("claimBy", "claimUntil")}
+
+    @property
+    def key(self) -> str:
+        """What makes it harmless to ask for this twice: it changes only with a new job."""
+        return f"{self.id}-{self.number('round')}"
+
+    @property
+    def open(self) -> bool:
+        """Whether a cluster may still come of it without anybody's doing."""
+        return self.state in (REQUESTED, RUNNING)
+
+    @property
+    def job_runs(self) -> bool:
+        """Whether a job was started for it that has not ended, as far as anybody knows."""
+        return bool(self.say("jobName")) and not self.say("jobEnded") and self.state != READY
+
+    @property
+    def counts(self) -> bool:
+        """Whether a cluster may come of it: it counts as one of the pool's then."""
+        return self.open or self.job_runs
+
+    @property
+    def shown(self) -> bool:
+        """Whether people want to see it still."""
+        return not self.say("dismissedBy")
+
+    @cached_property
+    def deadline(self) -> datetime | None:
+        """When it is given up; None once it is closed."""
+        return self.time("deadline") if self.open else None
+
+    def claimed(self, now: datetime) -> bool:
+        """Whether somebody is carrying it out at this time."""
+        until = self.time("claimUntil")
+        return until is not None and now < until
+
+    def claimable(self, now: datetime) -> bool:
+        """Whether it waits for somebody who carries it out."""
+        later = self.time("nextTry")
+        return self.open and not self.say("jobName") and not self.claimed(now) and (later is None or later <= now)
+
+    def failed(self, now: datetime, kind: str, reason: str) -> "Creation":
+        """Return the record as one that failed."""
+        return self.edited(
+            **dict.fromkeys(ATTEMPT_FIELDS), state=FAILED, failure=kind, reason=reason[:500], failedAt=format_time(now)
+        )
+
+    def given_up(self, now: datetime) -> "Creation":
+        """Return the record as one whose time is over."""
+        began = self.time("retriedAt") or self.time("requestedAt") or now
+        trouble = f" ({self.say('reason')})" if self.say("reason") else ""
+        return self.failed(now, DEADLINE, f"no cluster came of it in {roughly(now - began)}{trouble}")

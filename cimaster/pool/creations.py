@@ -1,0 +1,152 @@
+"""Ask for clusters that are not there yet, and keep account of what becomes of that."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
+from cimaster.pool import jsontext
+from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REQUESTED, RUNNING, Creation
+from cimaster.pool.state import Answer, Pool
+from cimaster.times import format_end, format_time, roughly
+
+MOST_OPEN = 50
+MOST_KEPT, KEPT_FOR = 60, timedelta(days=7)  # of those that are closed
+_OUTCOME = (
+    "failure", "reason", "failedAt", "jobName", "statusLink", "logLink", "message", "jobEnded", "triggeredAt",
+    "dismissedBy", "tries",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A cluster that somebody wants; `policy` where nobody did but the pool's own policy."""
+
+    purpose: str
+    user: str
+    branch: str
+    job: str
+    policy: bool = False
+
+
+def find(pool: Pool, reference: str) -> Creation:
+    """Return a creation by its id, or by the name of the job that builds it."""
+    for creation in pool.creations:
+        if reference in (creation.id, creation.say("jobName")) and reference:
+            return creation
+    raise UnknownCreation(f"creation {reference} is not known; /creations lists them", creation=reference)
+
+
+def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = False) -> tuple[Pool, Answer]:
+    """Ask for a cluster; the answer's text is the creation's id.
+
+    Who asks again while the same is on its way gets that one, unless with `force`.
+    """
+    same = next((c for c in pool.creations if c.open and _wished(c) == dataclasses.replace(wish, policy=False)), None)
+    if same and not force:
+        return pool, Answer(same.id, repeated=True)
+    if sum(creation.open for creation in pool.creations) >= MOST_OPEN:
+        raise TooManyCreations(
+            f"{MOST_OPEN} clusters are being created: wait until some are ready", retry_after=60, limit=MOST_OPEN
+        )
+    made = {
+        "id": identity, "state": REQUESTED, "purpose": wish.purpose, "user": wish.user, "branch": wish.branch,
+        "job": wish.job, "requestedAt": format_time(now), "deadline": format_end(now + pool.rules.creation),
+    }  # fmt: skip
+    creation = Creation({**made, **({"policy": True} if wish.policy else {}), **({"force": True} if force else {})})
+    return pool.with_creations((*pool.creations, creation)), Answer(identity)
+
+
+def _wished(creation: Creation) -> Wish:
+    return Wish(creation.purpose, creation.user, creation.branch, creation.job)
+
+
+def ready(pool: Pool, now: datetime, reference: str, cluster: str, purpose: str, by: str) -> Pool:
+    """Return the pool with the creation of a cluster that was added; without a reference it is the oldest such one."""
+    if reference:
+        creation = find(pool, reference)
+        if creation.state == READY and creation.say("cluster") != cluster:
+            raise CreationNotSo(
+                f"creation {creation.id} is ready already, with cluster {creation.say('cluster')}: leave creation out "
+                "to add another cluster",
+                creation=creation.id,
+            )  # fmt: skip
+    else:
+        mine = (c for c in pool.creations if c.open and (c.purpose, c.user.casefold()) == (purpose, by.casefold()))
+        found = next(mine, None)
+        if found is None:
+            return pool
+        creation = found
+    if creation.state == READY:
+        return pool
+    done = creation.edited(
+        **dict.fromkeys((*ATTEMPT_FIELDS, "failure", "reason", "failedAt", "dismissedBy")),
+        state=READY, cluster=cluster, readyAt=format_time(now),
+    )  # fmt: skip
+    return put(pool, done)
+
+
+def retry(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
+    """Ask once more for a creation that failed; where a job was started for it, that is a new job."""
+    creation = find(pool, identity)
+    if creation.state != FAILED:
+        raise CreationNotSo(
+            f"creation {creation.id} is {creation.state}: only one that failed can be tried again",
+            creation=creation.id, state=creation.state,
+        )  # fmt: skip
+    round_ = creation.number("round") + (1 if creation.say("jobName") else 0)
+    again = creation.edited(
+        **dict.fromkeys((*ATTEMPT_FIELDS, *_OUTCOME)), state=REQUESTED, round=round_ or None, retriedBy=by,
+        retriedAt=format_time(now), deadline=format_end(now + pool.rules.creation),
+    )  # fmt: skip
+    return put(pool, again), Answer(f"creation {creation.id} is requested again")
+
+
+def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
+    """Take a creation off the lists: one that is closed, or that nobody has begun with."""
+    creation = find(pool, identity)
+    if creation.state == RUNNING or (creation.open and creation.claimed(now)):
+        until = f" or is given up in {roughly(creation.deadline - now)}" if creation.deadline else ""
+        raise CreationNotSo(
+            f"creation {creation.id} is being carried out: it can be dismissed when it has ended{until}",
+            creation=creation.id, state=creation.state,
+        )  # fmt: skip
+    said = Answer(f"creation {creation.id} is dismissed")
+    if creation.job_runs:  # its job still runs, and may add a cluster: it counts until then
+        return put(pool, creation.edited(dismissedBy=by)), said
+    return pool.with_creations(tuple(c for c in pool.creations if c is not creation)), said
+
+
+def known(pool: Pool, identity: str) -> Creation | None:
+    """Return a creation by its id; None if it was dismissed meanwhile."""
+    return next((creation for creation in pool.creations if creation.id == identity), None)
+
+
+def put(pool: Pool, creation: Creation) -> Pool:
+    """Return the pool with a creation as it is now."""
+    return pool.with_creations(tuple(creation if c.id == creation.id else c for c in pool.creations))
+
+
+def parse(text: str, known: tuple[Creation, ...] = ()) -> tuple[Creation, ...]:
+    """Read the stored creations; ValueError if they cannot be read. `known` were read before."""
+    by_text: Mapping[str, Creation] = {creation.text: creation for creation in known}
+    return tuple(jsontext.parse_lines(text, by_text, Creation.parse))
+
+
+def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
+    """Return the creations that are kept: all that count, and the newest of the others, for a week."""
+    closed = [creation for creation in creations if not creation.counts]
+    old = closed[:-MOST_KEPT] + [creation for creation in closed if _age(creation, now) > KEPT_FOR]
+    gone = {creation.id for creation in old} | {c.id for c in closed if not c.shown}
+    return tuple(creation for creation in creations if creation.id not in gone) if gone else creations
+
+
+def _age(creation: Creation, now: datetime) -> timedelta:
+    ended = creation.time("readyAt") or creation.time("failedAt") or creation.time("requestedAt")
+    return now - ended if ended else KEPT_FOR * 2
+
+
+def encode(creations: tuple[Creation, ...]) -> str:
+    """Write the creations as JSON."""
+    return jsontext.dump_lines([creation.text for creation in creations])

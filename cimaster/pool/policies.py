@@ -1,0 +1,178 @@
+"""Pools that keep themselves filled: when to ask for clusters, never beyond the limits, and why not more."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.errors import BadParameter, UnknownPolicy
+from cimaster.pool import creations, jsontext
+from cimaster.pool.cluster import VACANT
+from cimaster.pool.creation import FAILED, Creation
+from cimaster.pool.creations import Wish
+from cimaster.pool.policy import Policy
+from cimaster.pool.state import Answer, Pool
+from cimaster.times import format_duration, format_time, roughly
+
+USER = "cimaster"  # who asks where a policy does; what its jobs see as AUTHOR
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an admin says of a policy; None leaves a term as it is."""
+
+    min_vacant: int | None = None
+    max_total: int | None = None
+    max_creating: int | None = None
+    cooldown: timedelta | None = None
+    hours: str | None = None
+    job: str | None = None
+    branch: str | None = None
+
+    def edits(self) -> dict[str, object]:
+        """Return the fields to write."""
+        given = {
+            "minVacant": self.min_vacant, "maxTotal": self.max_total, "maxCreating": self.max_creating,
+            "cooldown": format_duration(self.cooldown) if self.cooldown else None, "hours": self.hours,
+            "job": self.job, "branch": self.branch,
+        }  # fmt: skip
+        return {key: value for key, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Level:
+    """How a policy stands at a moment: what there is, what is missing, and what keeps it from asking for more."""
+
+    vacant: int
+    creating: int
+    total: int
+    missing: int
+    room: int
+    why_not: str = ""
+    next_try: datetime | None = None
+
+    @property
+    def wanted(self) -> int:
+        """How many clusters to ask for now."""
+        return 0 if self.why_not or self.next_try else min(self.missing, self.room)
+
+
+def find(pool: Pool, purpose: str) -> Policy:
+    """Return the policy of a purpose."""
+    found = next((policy for policy in pool.policies if policy.purpose == purpose), None)
+    if found is None:
+        raise UnknownPolicy(f"there is no policy for purpose {purpose}; /policies lists them", purpose=purpose)
+    return found
+
+
+def put(pool: Pool, now: datetime, purpose: str, by: str, terms: Terms) -> tuple[Pool, Answer]:
+    """Set the policy of a purpose, or change some of its terms."""
+    known = next((policy for policy in pool.policies if policy.purpose == purpose), None)
+    before = dict(known.fields) if known else {"purpose": purpose, "minVacant": 0, "maxTotal": 0, "maxCreating": 1}
+    fields = {**before, **terms.edits()}
+    policy = Policy({key: value for key, value in fields.items() if value != ""} | {"by": by, "at": format_time(now)})
+    if policy.min_vacant > policy.max_total:
+        raise BadParameter(
+            f"max_total is {policy.max_total} and min_vacant {policy.min_vacant}: the pool may not have so many",
+            parameter="max_total",
+        )
+    others = tuple(each for each in pool.policies if each is not known)
+    said = f"policy {purpose}: {policy.min_vacant} vacant are kept, of {policy.max_total} clusters at most"
+    return dataclasses.replace(pool, policies=(*others, policy)), Answer(said)
+
+
+def remove(pool: Pool, _now: datetime, purpose: str) -> tuple[Pool, Answer]:
+    """Take a policy away; what it has asked for still comes."""
+    gone = find(pool, purpose)
+    left = tuple(policy for policy in pool.policies if policy is not gone)
+    return dataclasses.replace(pool, policies=left), Answer(f"policy {purpose} is removed")
+
+
+def level(pool: Pool, policy: Policy, now: datetime) -> Level:
+    """Return how a policy stands."""
+    clusters = [cluster for cluster in pool.clusters if not cluster.fault and cluster.purpose == policy.purpose]
+    coming = [creation for creation in pool.creations if creation.purpose == policy.purpose]
+    vacant = sum(cluster.state == VACANT for cluster in clusters)
+    creating = sum(creation.open for creation in coming)
+    total = len(clusters) + sum(creation.counts for creation in coming)
+    missing = max(policy.min_vacant - vacant - creating, 0)
+    room = max(min(policy.max_total - total, policy.max_creating - creating), 0)
+    stand = Level(vacant, creating, total, missing, room)
+    if not missing:
+        return stand
+    if why_not := _why_not(policy, stand, now):
+        return dataclasses.replace(stand, why_not=why_not)
+    later = _not_before([creation for creation in coming if creation.fields.get("policy")], policy.cooldown)
+    return dataclasses.replace(stand, next_try=later) if later and later > now else stand
+
+
+def _why_not(policy: Policy, stand: Level, now: datetime) -> str:
+    if stand.total >= policy.max_total:
+        return f"it may have {policy.max_total} clusters, and has or expects {stand.total}"
+    if stand.creating >= policy.max_creating:
+        return f"{policy.max_creating} may be created at once"
+    return "" if policy.works(now) else f"it works {policy.hours} UTC"
+
+
+def _not_before(asked: Sequence[Creation], cooldown: timedelta) -> datetime | None:
+    """Return until when to wait: a cooldown after each round, longer and longer while rounds fail."""
+    asked = sorted(asked, key=lambda creation: creation.say("requestedAt"), reverse=True)
+    newest = asked[0].time("requestedAt") if asked else None
+    if newest is None:
+        return None
+    failed = list(itertools.takewhile(lambda creation: creation.state == FAILED, asked))
+    if not failed:
+        return newest + cooldown
+    last = max((moment for creation in failed if (moment := creation.time("failedAt"))), default=newest)
+    pause: timedelta = min(cooldown * 2 ** min(len(failed) - 1, 10), max(_LONGEST_PAUSE, cooldown))
+    return last + pause
+
+
+def topped_up(pool: Pool, now: datetime, identities: Sequence[str], job: str, branch: str) -> tuple[Pool, Answer]:
+    """Ask for what the policies want; `identities` are for the new creations, and bound how many there will be.
+
+    `job` and `branch` are for policies that name none. The answer's text names the creations.
+    """
+    left = list(identities)
+    made: list[str] = []
+    for policy in pool.policies:
+        wish = Wish(policy.purpose, USER, policy.branch or branch, policy.job or job, policy=True)
+        for _ in range(min(level(pool, policy, now).wanted, len(left))):
+            if sum(creation.open for creation in pool.creations) >= creations.MOST_OPEN:
+                break
+            made.append(left.pop())
+            pool, _answer = creations.request(pool, now, wish, made[-1], force=True)
+    return pool, Answer(" ".join(made))
+
+
+def explained(pool: Pool, policy: Policy, now: datetime) -> str:
+    """Say how a policy stands: `tess-ci: 1 vacant, wants 3, 2 being created, next try in 4 min`."""
+    stand = level(pool, policy, now)
+    said = [f"{stand.vacant} vacant", f"wants {policy.min_vacant}"]
+    if stand.creating:
+        said.append(f"{stand.creating} being created")
+    if stand.why_not:
+        said.append(f"asks for no more: {stand.why_not}")
+    elif stand.next_try:
+        said.append(f"next try in {roughly(stand.next_try - now)}{_because(pool, policy)}")
+    elif stand.wanted:
+        said.append(f"asks for {stand.wanted} now")
+    return f"{policy.purpose}: {', '.join(said)}"
+
+
+def _because(pool: Pool, policy: Policy) -> str:
+    asked = [c for c in pool.creations if c.purpose == policy.purpose and c.fields.get("policy")]
+    newest = max(asked, key=lambda creation: creation.say("requestedAt"), default=None)
+    return f" (the last one failed: {newest.say('reason')})" if newest and newest.state == FAILED else ""
+
+
+def parse(text: str, known: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:
+    """Read the stored policies; ValueError if they cannot be read. `known` were read before."""
+    return tuple(jsontext.parse_lines(text, {policy.text: policy for policy in known}, Policy.parse))
+
+
+def encode(policies: tuple[Policy, ...]) -> str:
+    """Write the policies as JSON."""
+    return jsontext.dump_lines([policy.text for policy in policies])

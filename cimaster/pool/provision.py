@@ -1,0 +1,89 @@
+"""Carry a creation out: what whoever does it writes down, so that it is done once and taken over if they fail."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING
+from cimaster.pool.creations import known, put
+from cimaster.pool.state import Answer, Pool
+from cimaster.times import format_end, format_time
+
+_TRIES_FOR = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
+_LONGEST_PAUSE = 60  # seconds between two tries
+
+
+@dataclass(frozen=True)
+class Triggered:
+    """What a provisioner said when it began: the job that builds the cluster, and where to look at it."""
+
+    job_name: str
+    status_link: str = ""
+    log_link: str = ""
+    message: str = ""
+
+
+def claim(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta, builds: bool) -> tuple[Pool, Answer]:
+    """Take a creation on, so that no other replica does; the answer's text is empty if there is nothing to take on.
+
+    `builds` where the owner itself builds the cluster: then it is running from now on.
+    """
+    creation = known(pool, identity)
+    if creation is None or not creation.claimable(now):
+        return pool, Answer("")
+    taken = creation.edited(
+        claimBy=owner, claimUntil=format_end(now + lasts), nextTry=None, tries=creation.number("tries") + 1,
+        state=RUNNING if builds else creation.state,
+    )  # fmt: skip
+    return put(pool, taken), Answer(identity)
+
+
+def triggered(pool: Pool, now: datetime, identity: str, said: Triggered) -> tuple[Pool, Answer]:
+    """Write that a job builds it now."""
+    creation = known(pool, identity)
+    if creation is None or creation.say("jobName"):
+        return pool, Answer("")
+    state = RUNNING if creation.open else creation.state
+    running = creation.edited(
+        **dict.fromkeys(ATTEMPT_FIELDS), state=state, jobName=said.job_name, statusLink=said.status_link,
+        logLink=said.log_link, message=said.message, triggeredAt=format_time(now), reason=None,
+    )  # fmt: skip
+    return put(pool, running), Answer(identity)
+
+
+def attempt_failed(
+    pool: Pool, now: datetime, identity: str, owner: str, kind: str, reason: str, pause: timedelta | None = None
+) -> tuple[Pool, Answer]:
+    """Write that the owner's try failed: it is tried again with growing pauses, where that makes sense, or failed."""
+    creation = known(pool, identity)
+    if creation is None or not creation.open or creation.say("claimBy") != owner:
+        return pool, Answer("")
+    began = creation.time("retriedAt") or creation.time("requestedAt") or now
+    if kind in (REFUSED, JOB) or now - began > _TRIES_FOR:
+        return put(pool, creation.failed(now, kind, reason)), Answer(identity)
+    pause = pause or timedelta(seconds=min(2 ** min(creation.number("tries"), 10), _LONGEST_PAUSE))
+    waits = creation.edited(
+        claimBy=None, claimUntil=None, nextTry=format_end(now + pause), reason=reason, state=REQUESTED
+    )
+    return put(pool, waits), Answer(identity)
+
+
+def let_go(pool: Pool, _now: datetime, identity: str, owner: str) -> tuple[Pool, Answer]:
+    """Give a claim back, for another replica to carry on."""
+    creation = known(pool, identity)
+    if creation is None or creation.say("claimBy") != owner:
+        return pool, Answer("")
+    return put(pool, creation.edited(**dict.fromkeys(ATTEMPT_FIELDS))), Answer(identity)
+
+
+def looked(pool: Pool, now: datetime, identity: str, said: Triggered, ended: bool, failure: str) -> tuple[Pool, Answer]:
+    """Write what the provisioner says of the job; `failure` is why no cluster will come of it."""
+    creation = known(pool, identity)
+    if creation is None or creation.say("jobName") != said.job_name or creation.say("jobEnded"):
+        return pool, Answer("")
+    seen = creation.edited(
+        statusLink=said.status_link or creation.say("statusLink"), logLink=said.log_link or creation.say("logLink"),
+        jobEnded=format_time(now) if ended else None,
+    )  # fmt: skip
+    if failure and seen.open:
+        seen = seen.failed(now, JOB, failure)
+    return (pool, Answer("")) if seen.fields == creation.fields else (put(pool, seen), Answer(identity))

@@ -1,0 +1,82 @@
+"""What creates clusters: each provisioner is one module with its settings and its functions, named in one table.
+
+To add one: write a module with a class `Settings` and a function `begin(settings, creation, stop)`, and name both
+below.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import Field, dataclass
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+from cimaster.pool.creation import Creation
+from cimaster.pool.provision import Triggered
+from cimaster.provisioners import command, manual_trigger
+from cimaster.provisioners.outcome import Built, Standing
+from cimaster.settings import BadSetting, FromEnvironment, Settings
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of provisioner.
+
+    `begin` has somebody create a cluster, or creates it itself: then `builds` is true, and it ends early when the event
+    is set. It takes at most `settings.timeout`; called again with the same `creation.key` it must not create another.
+    `look` says how a job stands that `begin` named. Both raise `Failure`.
+    """
+
+    settings: type[FromEnvironment]
+    begin: Callable[[Any, Creation, Event], Triggered | Built]
+    look: Callable[[Any, Creation], Standing] | None = None
+    builds: bool = False
+
+
+KINDS = {
+    "manual-trigger": Kind(manual_trigger.Settings, manual_trigger.begin, manual_trigger.look),
+    "command": Kind(command.Settings, command.begin, builds=True),
+}
+
+
+@dataclass(frozen=True)
+class Provisioner:
+    """A kind of provisioner with its settings: what the service uses."""
+
+    name: str
+    kind: Kind
+    settings: Any
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long `begin` takes at most."""
+        found: timedelta = self.settings.timeout
+        return found
+
+    def begin(self, creation: Creation, stop: Event) -> Triggered | Built:
+        """Begin to create a cluster; raise Failure."""
+        return self.kind.begin(self.settings, creation, stop)
+
+    def look(self, creation: Creation) -> Standing | None:
+        """Say how the job of a creation stands, if that can be asked; raise Failure."""
+        return self.kind.look(self.settings, creation) if self.kind.look else None
+
+
+def chosen(settings: Settings) -> Provisioner | None:
+    """Return the provisioner that the settings name, None if there is none; BadSetting if they do not fit."""
+    name = settings.provisioner
+    if not name:
+        name = "manual-trigger" if manual_trigger.Settings.from_environ().url else ""
+    if name in ("", "none"):
+        return None
+    if name not in KINDS:
+        raise BadSetting(f"CIMASTER_PROVISIONER is {name!r}: expected {', '.join(KINDS)} or none")
+    kind = KINDS[name]
+    return Provisioner(name, kind, kind.settings.from_environ())
+
+
+def all_settings() -> "Iterator[tuple[str, Field[Any]]]":
+    """Yield every setting of the service and its provisioners, with the environment variable that it has."""
+    groups: tuple[type[FromEnvironment], ...] = (Settings, *(kind.settings for kind in KINDS.values()))
+    for group in groups:
+        for setting in group.fields():
+            yield group.variable(setting), setting

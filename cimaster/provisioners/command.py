@@ -1,0 +1,120 @@
+"""Has a program create clusters, for people without Prow: the last line that it prints is the cluster, as JSON."""
+
+import json
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event
+from typing import IO, Any, ClassVar
+
+from cimaster import parameters as form
+from cimaster.pool.creation import JOB, REFUSED, Creation
+from cimaster.pool.inventory import Facts
+from cimaster.provisioners.outcome import Built, Failure, Interrupted
+from cimaster.settings import FromEnvironment, inherited, read_duration, setting
+
+_LOOK = 0.2  # seconds between two looks at the program
+_TO_END = 10.0  # seconds that it gets to end after a SIGTERM
+_TAIL = 16_000  # bytes of its output that are read
+_log = logging.getLogger(__name__)
+
+
+def read_program(text: str) -> tuple[str, ...]:
+    """Read a command line; no shell is run."""
+    words = shlex.split(text)
+    if not words:
+        raise ValueError("a program and its arguments, such as /opt/create-cluster --fast")
+    return tuple(words)
+
+
+@dataclass(frozen=True)
+class Settings(FromEnvironment):
+    """Which program creates clusters."""
+
+    prefix: ClassVar[str] = "CIMASTER_COMMAND_"
+
+    program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
+    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), read_duration)
+
+
+def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
+    """Run the program until it ends; its environment says what is wanted, and by which key it knows a repetition."""
+    if not settings.program:
+        raise Failure(REFUSED, "CIMASTER_COMMAND_PROGRAM names no program")
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        try:
+            program = subprocess.Popen(  # noqa: S603 the operator chose it; callers only set its environment
+                settings.program, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                env=_environment(creation), start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise Failure(REFUSED, f"{settings.program[0]} cannot be run: {error.strerror}") from error
+        _wait(program, settings, stop)
+        if program.returncode:
+            said = _last_line(errors) or "it printed no error"
+            raise Failure(JOB, f"{settings.program[0]} ended with {program.returncode}: {said}")
+        return _cluster(_last_line(output))
+
+
+def _environment(creation: Creation) -> dict[str, str]:
+    wanted = {
+        "AUTHOR": creation.user, "CREATION": creation.id, "CREATION_KEY": creation.key, "PURPOSE": creation.purpose,
+        "BRANCH": creation.branch, "JOB": creation.job,
+    }  # fmt: skip
+    return inherited("PATH", "HOME", "LANG", "TMPDIR") | wanted
+
+
+def _wait(program: "subprocess.Popen[bytes]", settings: Settings, stop: Event) -> None:
+    looks = int(settings.timeout.total_seconds() / _LOOK)
+    for _ in range(looks):
+        try:
+            program.wait(_LOOK)
+        except subprocess.TimeoutExpired:
+            if stop.is_set():
+                _end(program)
+                raise Interrupted from None
+        else:
+            return
+    _end(program)
+    raise Failure(JOB, f"{settings.program[0]} ran for {settings.timeout} and was ended")
+
+
+def _end(program: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(program.pid, number)
+            program.wait(_TO_END)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            _log.warning("the program that creates clusters does not end")
+        else:
+            return
+
+
+def _last_line(stream: IO[bytes]) -> str:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _TAIL))
+    lines = stream.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _cluster(line: str) -> Built:
+    """Read the last line: `{"cluster": "cluster-31", "region": "us-west"}`, with purpose, osimage, labels, note."""
+    try:
+        said: Any = json.loads(line)
+        labels = {form.label(f"{key}={value}") for key, value in said.get("labels", {}).items()}
+        facts = Facts(
+            form.word(said["region"]), **{key: form.word(said[key]) for key in ("purpose", "osimage") if key in said},
+            labels=dict(labels), note=form.plain(said["note"]) if "note" in said else None,
+        )  # fmt: skip
+        return Built(form.new_cluster(said["cluster"]), facts)
+    except KeyError as error:
+        raise Failure(JOB, f"the last line of the program names no {error.args[0]}: {line[:200]!a}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Failure(JOB, f"the last line of the program is no cluster in JSON ({error}): {line[:200]!a}") from None

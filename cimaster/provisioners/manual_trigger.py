@@ -1,0 +1,156 @@
+"""Has Prow create clusters: posts to the manual-trigger service, which starts the job that builds one."""
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
+from cimaster.pool.provision import Triggered
+from cimaster.provisioners.outcome import Failure, Standing
+from cimaster.settings import FromEnvironment, read_duration, read_text, setting
+
+_CONNECT = 3.05  # seconds
+_LONGEST_ANSWER = 64_000  # bytes
+_LINK = 2000  # characters
+_log = logging.getLogger(__name__)
+
+
+def read_url(text: str) -> str:
+    """Read the address of the service; the path may be left out."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("an address such as http://manual-trigger:8080")
+    return text if parts.path.strip("/") else f"{text.rstrip('/')}/manual-trigger"
+
+
+def read_type(text: str) -> str:
+    """Read the type of a Prow job."""
+    if text not in ("postsubmit", "periodic", "presubmit"):
+        raise ValueError("postsubmit, periodic or presubmit")
+    return text
+
+
+@dataclass(frozen=True)
+class Settings(FromEnvironment):
+    """Where the manual-trigger service is, and where the jobs are that create clusters."""
+
+    prefix: ClassVar[str] = "CIMASTER_PROW_"
+
+    url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8080`", "", read_url)
+    token_file: str = setting("file with the token that it asks for", "", read_text)
+    org: str = setting("organisation of the repository whose jobs create clusters", "tess", read_text)
+    repo: str = setting("that repository", "tessops", read_text)
+    type: str = setting("type of those jobs", "postsubmit", read_type)
+    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), read_duration)
+
+
+def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
+    """Start the job; the same creation starts it once."""
+    wanted = {
+        "org": settings.org, "repo": settings.repo, "base_ref": creation.branch, "prowtype": settings.type,
+        "prowjob": creation.job, "user": creation.user, "source": "cimaster", "request_id": creation.key,
+        **({"force": True} if creation.fields.get("force") else {}),
+    }  # fmt: skip
+    status, said, pause = _call(settings, "POST", settings.url, wanted)
+    name = _text(said, "job_name")
+    if 200 <= status < 300 and said.get("success") is True and name:
+        return Triggered(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message"))
+    reason = _text(said, "message") or f"manual-trigger answered {status}"
+    if said.get("code") == "job_failed":
+        raise Failure(JOB, reason)
+    if status == 429 or status >= 500:
+        raise Failure(UNREACHABLE, reason, pause)
+    raise Failure(REFUSED, reason)
+
+
+def look(settings: Settings, creation: Creation) -> Standing:
+    """Say how the job stands; one that Prow has forgotten has ended."""
+    url = f"{settings.url}/{quote(creation.say('jobName'), safe='')}"
+    status, said, pause = _call(settings, "GET", url)
+    if status == 404 and said.get("code") == "unknown_job":
+        return Standing(ended=True, failure="Prow does not know its job any more")
+    if not 200 <= status < 300:
+        raise Failure(UNREACHABLE, _text(said, "message") or f"manual-trigger answered {status}", pause)
+    state, ended = _text(said, "state"), said.get("complete") is True
+    failure = ""
+    if ended and state != "success":
+        failure = f"its job ended with {state}: {_text(said, 'description') or 'no reason given'}"
+    elif ended:
+        failure = "its job ended well and added no cluster"
+    links = _link(said, "status_link"), _link(said, "url") or _link(said, "log_link")
+    return Standing(ended, failure, *links)
+
+
+def _call(
+    settings: Settings, method: str, url: str, body: dict[str, Any] | None = None
+) -> tuple[int, dict[str, Any], timedelta | None]:
+    """Return status, answer (empty if it is no JSON object) and Retry-After; Failure if none came in time."""
+    ends = time.monotonic() + settings.timeout.total_seconds()
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a .netrc would replace our token
+            answer = session.request(
+                method, url, json=body, headers=_headers(settings), stream=True, allow_redirects=False,
+                timeout=(_CONNECT, settings.timeout.total_seconds()),
+            )  # fmt: skip
+            return answer.status_code, _read(answer, ends), _retry_after(answer)
+    except requests.ConnectionError as error:
+        raise Failure(UNREACHABLE, f"manual-trigger at {url} cannot be reached ({_kind(error)})") from error
+    except requests.RequestException as error:
+        kind = TIMEOUT if isinstance(error, requests.Timeout) else UNREACHABLE
+        raise Failure(kind, f"manual-trigger at {url} gave no answer ({_kind(error)})") from error
+
+
+def _kind(error: Exception) -> str:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return type(reason or error).__name__
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    if not settings.token_file:
+        return {}
+    try:
+        lines = Path(settings.token_file).read_text("utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
+    if not lines:
+        raise Failure(UNREACHABLE, f"the token for manual-trigger is missing: {settings.token_file} is empty")
+    return {"Authorization": f"Bearer {lines[0]}"}
+
+
+def _read(answer: requests.Response, ends: float) -> dict[str, Any]:
+    body = b""
+    for chunk in answer.iter_content(8192):
+        body += chunk
+        if len(body) > _LONGEST_ANSWER or time.monotonic() > ends:
+            raise requests.Timeout("the answer did not end")
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        _log.warning("manual-trigger answered %d, and not with JSON", answer.status_code)
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _retry_after(answer: requests.Response) -> timedelta | None:
+    seconds = answer.headers.get("Retry-After", "")
+    return timedelta(seconds=min(int(seconds), 600)) if seconds.isascii() and seconds.isdigit() else None
+
+
+def _text(said: dict[str, Any], key: str) -> str:
+    value = said.get(key)
+    return " ".join(value[:_LINK].split()) if isinstance(value, str) else ""
+
+
+def _link(said: dict[str, Any], key: str) -> str:
+    """Return a link that a page may show: nothing but http(s)."""
+    link = _text(said, key)
+    return link if link.startswith(("http://", "https://")) else ""

@@ -1,0 +1,39 @@
+"""What a provisioner answers: a cluster, how a job stands, or why neither."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cimaster.pool.inventory import Facts
+
+
+@dataclass(frozen=True)
+class Built:
+    """A cluster that is there now."""
+
+    cluster: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a job stands: `ended` when nothing more will come of it, `failure` says why if it ended badly."""
+
+    ended: bool = False
+    failure: str = ""
+    status_link: str = ""
+    log_link: str = ""
+
+
+class Failure(Exception):
+    """Why nothing was begun. `kind` is one of cimaster.pool.creation: only what was refused or ended is final.
+
+    `pause` is how long to wait before another try, where the provisioner says so.
+    """
+
+    def __init__(self, kind: str, reason: str, pause: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.kind, self.reason, self.pause = kind, reason, pause
+
+
+class Interrupted(Exception):
+    """The service stops: nobody is to blame, and another replica begins anew."""
