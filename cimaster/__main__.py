@@ -23,7 +23,7 @@ from cimaster.transfer import exported, importing
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     given = {variable: text for variable, text in vars(options).items() if variable.startswith(PREFIX) and text}
     configuration.put_in_environment(given)
     try:
@@ -39,13 +39,17 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; each setting's flag sets the environment variable of that name."""
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for variable, setting in provisioners.all_settings():
         flag = variable.removeprefix(PREFIX).lower().replace("_", "-")
         names = [f"--{flag}", *filter(None, [setting.metadata["alias"]])]
         text = f"{setting.metadata['meaning']} (default: {configuration.default_text(setting) or 'none'})"
-        flags.add_argument(*names, dest=variable, metavar="VALUE", help=text.replace("%", "%%"))
+        may_be_bare, bare = ("?", "on") if isinstance(setting.default, bool) else (None, None)
+        flags.add_argument(
+            *names, dest=variable, metavar="VALUE", help=text.replace("%", "%%"), nargs=may_be_bare, const=bare
+        )
     parser = argparse.ArgumentParser(prog="cimaster", description="Lends a pool of shared CI test clusters.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -127,7 +127,10 @@ CHANGE_CREATION = replace(
     ),
     verb="changecreation",
 )  # fmt: skip
-POLICIES = Endpoint("/policies", "list the policies that keep clusters vacant, and say how each stands", "reader")
+POLICIES = Endpoint(
+    "/policies", "list the policies that keep clusters vacant, and say how each stands", "reader",
+    (replace(PURPOSE, meaning="only this one's"),),
+)  # fmt: skip
 SETPOLICY = _verb(
     "/setpolicy", "keep a minimum of clusters of a purpose vacant", "admin",
     replace(PURPOSE, required=True), NAME,

@@ -85,6 +85,13 @@ def read_word(text: str) -> str:
     return text
 
 
+def read_name(text: str) -> str:
+    """Read the name of an organisation, a repository or a job of Prow's."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", text):
+        raise ValueError("a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
+    return text
+
+
 def _switch(text: str) -> bool:
     if text.casefold() not in ("on", "off", "true", "false"):
         raise ValueError("'on' or 'off'")
@@ -169,9 +176,7 @@ class Settings(FromEnvironment):
     provisioner: str = setting(
         "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none", "", read_word
     )
-    default_prow_job: str = setting(
-        "job that creates a cluster where nobody names one", "", read_text, "--default-prow-job"
-    )
+    default_prow_job: str = setting("job that creates a cluster where nobody names one", "", read_name)
     creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), read_duration)
     manage_cluster: bool = setting(
         "`on`: policies keep a minimum of clusters vacant", False, _switch, "--manageCluster"

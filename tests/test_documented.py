@@ -8,7 +8,7 @@ import pytest
 import yaml
 from flask import Flask
 
-from cimaster import endpoints, errors, web
+from cimaster import endpoints, errors, provisioners, web
 from cimaster.app import create_app
 from cimaster.endpoints import ENDPOINTS, VERBS, Endpoint
 from cimaster.pool.cluster import STATES
@@ -20,8 +20,9 @@ README = (ROOT / "README.md").read_text("utf-8")
 PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
 TICKED = set(re.findall(r"`([^`\n]+)`", PROSE))
 DESCRIBED: dict[str, Any] = yaml.safe_load((ROOT / "cimaster" / "openapi.yaml").read_text("utf-8"))
-BY_PATH = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
-OF_A_VERB = pytest.mark.parametrize("endpoint", VERBS, ids=lambda endpoint: endpoint.path)
+BY_PATH = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+BY_GET = pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "GET" in e.methods], ids=lambda e: e.name)
+OF_A_VERB = pytest.mark.parametrize("endpoint", VERBS, ids=lambda endpoint: endpoint.name)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def resolved(node: Any) -> Any:
 def described(endpoint: Endpoint) -> dict[str, Any]:
     """Return what openapi.yaml says of an endpoint, by method."""
     found: dict[str, Any] = DESCRIBED["paths"][endpoint.path.replace("<", "{").replace(">", "}")]
-    return found
+    return {method: said for method, said in found.items() if method.upper() in endpoint.methods}
 
 
 def query_of(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
@@ -67,9 +68,11 @@ def test_openapi_describes_the_endpoints_of_the_table_and_no_others() -> None:
 
 
 def test_every_endpoint_has_a_route_with_its_methods(idle: Flask) -> None:
-    routes = {re.sub("<.*:", "<", rule.rule): rule.methods or set() for rule in idle.url_map.iter_rules()}
+    routes = {(re.sub("<.*:", "<", rule.rule), method) for rule in idle.url_map.iter_rules() for method in rule.methods}
     for endpoint in ENDPOINTS:
-        assert routes[endpoint.path] - {"HEAD", "OPTIONS"} == ({"GET", "POST"} if endpoint.changes else {"GET"})
+        assert {(endpoint.path, method) for method in endpoint.methods} <= routes
+    served = {pair for pair in routes if pair[0] in {e.path for e in ENDPOINTS} and pair[1] in ("GET", "POST")}
+    assert served == {(endpoint.path, method) for endpoint in ENDPOINTS for method in endpoint.methods}
 
 
 def test_every_route_of_the_api_is_in_the_table(idle: Flask) -> None:
@@ -85,12 +88,12 @@ def test_every_other_route_is_a_page_or_a_file_of_one(idle: Flask) -> None:
 
 @BY_PATH
 def test_openapi_describes_the_methods(endpoint: Endpoint) -> None:
-    assert set(described(endpoint)) == ({"get", "post"} if endpoint.changes else {"get"})
+    assert set(described(endpoint)) == {method.lower() for method in endpoint.methods}
     for operation in described(endpoint).values():
         assert operation["summary"].rstrip(".").casefold() == endpoint.summary.casefold() or not endpoint.changes
 
 
-@BY_PATH
+@BY_GET
 def test_openapi_describes_the_parameters_of_get(endpoint: Endpoint) -> None:
     assert {name: p.get("required", False) for name, p in query_of(endpoint).items()} == table(endpoint)
 
@@ -102,20 +105,20 @@ def test_openapi_describes_the_parameters_of_post(endpoint: Endpoint) -> None:
         assert schema["additionalProperties"] is False
 
 
-@BY_PATH
+@BY_GET
 def test_parameters_that_may_be_repeated_are_arrays(endpoint: Endpoint) -> None:
     for parameter in endpoint.parameters:
         assert (resolved(query_of(endpoint)[parameter.name]["schema"]).get("type") == "array") is parameter.repeated
 
 
-@BY_PATH
+@BY_GET
 def test_openapi_says_of_every_parameter_what_the_table_says(endpoint: Endpoint) -> None:
     for parameter in endpoint.parameters:
         said = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
         assert said.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
 
 
-@BY_PATH
+@BY_GET
 def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint) -> None:
     for parameter in endpoint.parameters:
         shown = query_of(endpoint)[parameter.name]
@@ -194,13 +197,16 @@ def test_the_readme_tells_of_the_parameters(endpoint: Endpoint) -> None:
 
 @OF_A_VERB
 def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint) -> None:
-    row = next(line for line in README.splitlines() if line.startswith(f"| `{endpoint.path}`"))
+    of_post = "POST " if "GET" not in endpoint.methods else ""
+    row = next(line for line in README.splitlines() if line.startswith(f"| {of_post}`{endpoint.path}`"))
     assert set(re.findall(r"\*\*`(\w+)`\*\*", row)) == {p.name for p in endpoint.parameters if p.required}
 
 
-@pytest.mark.parametrize("setting", Settings.fields(), ids=lambda setting: setting.name)
-def test_the_readme_tells_of_the_setting_and_its_default(setting) -> None:
-    name = f"`{PREFIX}{setting.name.upper()}`"
+@pytest.mark.parametrize(
+    ("variable", "setting"), list(provisioners.all_settings()), ids=lambda it: it if isinstance(it, str) else ""
+)
+def test_the_readme_tells_of_the_setting_and_its_default(variable, setting) -> None:
+    name = f"`{variable}`"
     row = next((line for line in README.splitlines() if line.startswith("|") and name in line.split("|")[1]), None)
     assert row, f"no row of a table begins with {name}"
     default = default_text(setting)
@@ -209,8 +215,9 @@ def test_the_readme_tells_of_the_setting_and_its_default(setting) -> None:
 
 
 def test_the_readme_tells_of_no_setting_that_there_is_not() -> None:
-    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", README) if not name.endswith("_TEST_ALL")}
-    assert named <= {PREFIX + setting.name.upper() for setting in Settings.fields()}
+    told = re.sub(r"^```python.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)  # an example of what could be
+    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", told) if not name.endswith("_TEST_ALL")}
+    assert named <= {variable for variable, _ in provisioners.all_settings()}
 
 
 def metric_names(app: Flask) -> set[str]:

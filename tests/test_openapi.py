@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cimaster.app import create_app
+from cimaster.provisioners import KINDS, Provisioner, command
 from cimaster.settings import Settings
 from cimaster.stores.sqlite import SQLiteStore
 from tests.conftest import ADMIN
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module i
 
 TEXT = (Path(__file__).parent.parent / "cimaster" / "openapi.yaml").read_text("utf-8")
 SCHEMA = schemathesis.openapi.from_dict(yaml.safe_load(TEXT))
+CREATES = """echo '{"cluster": "'made-$CREATION'", "region": "us-west"}'"""
 OPERATIONS = [pytest.param(result.ok(), id=result.ok().label) for result in SCHEMA.get_all_operations()]
 ANSWERED_AS_DESCRIBED = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
@@ -49,7 +51,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """A service over SQLite with some clusters, one of them broken."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "users").write_text(ADMIN)
-    app = create_app(Settings(admin_dir=str(folder), port=19999), SQLiteStore(str(folder / "pool.db"), "clusters"))
+    made = Provisioner("command", KINDS["command"], command.Settings(program=("sh", "-c", CREATES)))
+    settings = Settings(admin_dir=str(folder), port=19999)
+    app = create_app(settings, SQLiteStore(str(folder / "pool.db"), "clusters"), provisioner=made)
     app.extensions["cimaster.lifecycle"].start()
     client = app.test_client()
     for name in ("cluster-05", "cluster-06", "cluster-07"):

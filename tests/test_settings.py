@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from cimaster.__main__ import parser
 from cimaster.settings import (
     PREFIX,
     BadSetting,
@@ -29,7 +30,8 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
         "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3",
-        "CIMASTER_PEER": "http://10.1.2.3:8080",
+        "CIMASTER_PEER": "http://10.1.2.3:8080", "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
+        "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
     }  # fmt: skip
     assert set(given) == {PREFIX + setting.name.upper() for setting in Settings.fields()}
     settings = Settings.from_environ(given)
@@ -41,6 +43,8 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert settings.ignored_parameters == ("a", "b", "c")
     assert settings.trusted_origins == ("https://a.example", "https://b.example")
     assert settings.log_level == "DEBUG"
+    assert (settings.provisioner, settings.default_prow_job) == ("command", "e2e-k8s-1.32")
+    assert (settings.creation, settings.manage_cluster) == (timedelta(hours=3), True)
 
 
 @pytest.mark.parametrize("setting", Settings.fields(), ids=lambda setting: setting.name)
@@ -77,6 +81,9 @@ def test_every_setting_says_what_it_means(setting) -> None:
         ("AUTH", "required", "not built yet"),
         ("AUTH", "none", "'open'"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
+        ("PROVISIONER", "Prow!", "the name of a provisioner"),
+        ("DEFAULT_PROW_JOB", "-x", "a name of letters"),
+        ("MANAGE_CLUSTER", "maybe", "'on' or 'off'"),
     ],
 )
 def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: str) -> None:
@@ -95,4 +102,8 @@ def test_the_store_of_a_pod_is_the_config_map_unless_it_says_otherwise() -> None
 
 def test_the_flags_of_the_first_service_are_known() -> None:
     aliases = {setting.metadata["alias"] for setting in Settings.fields()} - {""}
-    assert aliases == {"--cluster-config-map", "--botAdminDir"}
+    assert aliases == {"--cluster-config-map", "--botAdminDir", "--manageCluster"}
+    given = ["--prow-url", "http://trigger:8080", "--default-prow-job", "e2e", "--manageCluster"]
+    read = parser().parse_args(["serve", *given])
+    assert vars(read)["CIMASTER_PROW_URL"] == "http://trigger:8080"
+    assert (vars(read)["CIMASTER_DEFAULT_PROW_JOB"], vars(read)["CIMASTER_MANAGE_CLUSTER"]) == ("e2e", "on")

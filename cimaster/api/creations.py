@@ -89,10 +89,14 @@ def change_creation(given: Given) -> Response:
 
 
 @route(endpoints.POLICIES)
-def policies(_given: Given) -> Response:
+def policies(given: Given) -> Response:
     """List policies, and say how each stands."""
     snapshot = web.service().view()
-    stands = web.creations().explained(snapshot)
+    stands = [
+        (policy, says)
+        for policy, says in web.creations().explained(snapshot)
+        if given.purpose in (None, policy.purpose)
+    ]
     if web.wants_json():
         told = [{**policy.fields, "says": says} for policy, says in stands]
         return web.dated(web.json_text(json.dumps({"commit": snapshot.commit, "policies": told})), snapshot)
