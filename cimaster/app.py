@@ -168,7 +168,7 @@ def _line(response: Response) -> dict[str, Any]:
     said = {
         "verb": g.endpoint.name if "endpoint" in g else None,
         "cluster": values.get("cluster"),
-        "by": values.get("name") or values.get("email"),
+        "by": values.get("name") or values.get("email") or values.get("user"),
         "code": response.headers.get("CIMaster-Code"),
         "lease": response.headers.get("CIMaster-Lease"),
         "commit": response.headers.get("CIMaster-Commit"),

@@ -20,7 +20,7 @@ from cimaster.repository import ConfigMapRepository
 _REST = 0.2  # seconds after a pass in which news do not wake it
 _IDLE, _BUSY = 30.0, 1.0  # seconds between passes without news, while nothing is on its way and while something is
 _LOOK = 15.0  # seconds between two looks at a job
-_MOST = 16  # effects at once
+_MOST, _MOST_LOOKS = 16, 4  # creations begun, and jobs looked at, at once
 _SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
 _AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
@@ -76,20 +76,21 @@ class Courier:
         self._creations.top_up()
         due, jobs = self._creations.due(), self._creations.jobs()
         for creation in due:
-            self._effect(creation.id, self._carry_out, creation)
+            self._effect("begin", _MOST, self._carry_out, creation)
         now = self._creations.clock.monotonic()
-        self._next_look = {job.id: self._next_look.get(job.id, now) for job in jobs}
+        self._next_look = {job.id: self._next_look.get(job.id, now + _LOOK) for job in jobs}
         for job in (job for job in jobs if self._next_look[job.id] <= now):
             self._next_look[job.id] = now + _LOOK
-            self._effect(job.id, self._look, job)
+            self._effect("look", _MOST_LOOKS, self._look, job)
         return _BUSY if due or jobs or self._effects or self._waits() else _IDLE
 
     def _waits(self) -> bool:
         pool = self._repository.snapshot().pool
         return bool(pool.policies) or any(creation.open for creation in pool.creations)
 
-    def _effect(self, name: str, act: Callable[[Creation], None], creation: Creation) -> None:
-        if name in self._effects or len(self._effects) >= _MOST:
+    def _effect(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> None:
+        name = f"{what} {creation.id}"
+        if name in self._effects or sum(running.startswith(what) for running in self._effects) >= most:
             return
         self._effects[name] = threading.Thread(target=self._safely, args=(act, creation), name=name, daemon=True)
         self._effects[name].start()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cimaster.attempts import Decision
 from cimaster.errors import BadBody, ClusterExists
-from cimaster.pool import Answer, Pool, Rules
+from cimaster.pool import Answer, Pool, Rules, creations
 from cimaster.pool.codec import CLUSTERS, decode
 from cimaster.settings import Settings
 from cimaster.stores.port import StoredObject
@@ -29,11 +29,16 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
     data = _data(text)
     loaded = decode(data, 0, _rules(settings))
 
-    def change(pool: Pool, _now: datetime) -> tuple[Pool, Answer]:
+    def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         if pool.clusters and not replace:
             raise ClusterExists(f"the pool has {len(pool.clusters)} clusters: --replace replaces them")
-        others = {**pool.others, **loaded.others}
-        filled = dataclasses.replace(loaded, commit=pool.commit, others=others, history=loaded.history or pool.history)
+        filled = dataclasses.replace(
+            loaded,
+            commit=pool.commit,
+            others={**pool.others, **loaded.others},
+            history=loaded.history or pool.history,
+            policies=loaded.policies or pool.policies,
+        ).with_creations(creations.parked(loaded.creations, now) or pool.creations)
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""
         return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")

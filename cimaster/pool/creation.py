@@ -60,6 +60,11 @@ class Creation:
         return {key: value for key, value in self.fields.items() if key not in ("claimBy", "claimUntil")}
 
     @property
+    def wished(self) -> tuple[str, ...]:
+        """What was asked for, to compare with what somebody else asks for."""
+        return self.purpose, self.user.casefold(), self.branch, self.job
+
+    @property
     def key(self) -> str:
         """What makes it harmless to ask for this twice: it changes only with a new job."""
         return f"{self.id}-{self.number('round')}"

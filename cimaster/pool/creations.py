@@ -1,18 +1,19 @@
 """Ask for clusters that are not there yet, and keep account of what becomes of that."""
 
-import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import jsontext
-from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REQUESTED, RUNNING, Creation
+from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, RUNNING, Creation
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time, roughly
 
 MOST_OPEN = 50
-MOST_KEPT, KEPT_FOR = 60, timedelta(days=7)  # of those that are closed
+_JOB_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of those that are closed, and how long they are kept
 _OUTCOME = (
     "failure", "reason", "failedAt", "jobName", "statusLink", "logLink", "message", "jobEnded", "triggeredAt",
     "dismissedBy", "tries",
@@ -29,6 +30,11 @@ class Wish:
     job: str
     policy: bool = False
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """What makes two wishes the same."""
+        return self.purpose, self.user.casefold(), self.branch, self.job
+
 
 def find(pool: Pool, reference: str) -> Creation:
     """Return a creation by its id, or by the name of the job that builds it."""
@@ -43,7 +49,7 @@ def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = 
 
     Who asks again while the same is on its way gets that one, unless with `force`.
     """
-    same = next((c for c in pool.creations if c.open and _wished(c) == dataclasses.replace(wish, policy=False)), None)
+    same = next((c for c in pool.creations if c.open and c.wished == wish.terms), None)
     if same and not force:
         return pool, Answer(same.id, repeated=True)
     if sum(creation.open for creation in pool.creations) >= MOST_OPEN:
@@ -58,26 +64,36 @@ def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = 
     return pool.with_creations((*pool.creations, creation)), Answer(identity)
 
 
-def _wished(creation: Creation) -> Wish:
-    return Wish(creation.purpose, creation.user, creation.branch, creation.job)
+def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
+    """Return the creation that a cluster came of, which names the creation or its job; UnknownCreation if none does.
+
+    The name of a job may never have been heard, where the answer that told it was lost: then the oldest creation is
+    meant whose job would be that one.
+    """
+    try:
+        return find(pool, reference)
+    except UnknownCreation:
+        unheard = (c for c in pool.creations if c.open and c.number("tries") and not c.say("jobName"))
+        found = next((c for c in unheard if purpose in (None, c.purpose)), None)
+        if found is None or not _JOB_NAME.fullmatch(reference):
+            raise
+        return found.edited(jobName=reference)
 
 
-def ready(pool: Pool, now: datetime, reference: str, cluster: str, purpose: str, by: str) -> Pool:
-    """Return the pool with the creation of a cluster that was added; without a reference it is the oldest such one."""
-    if reference:
-        creation = find(pool, reference)
-        if creation.state == READY and creation.say("cluster") != cluster:
-            raise CreationNotSo(
-                f"creation {creation.id} is ready already, with cluster {creation.say('cluster')}: leave creation out "
-                "to add another cluster",
-                creation=creation.id,
-            )  # fmt: skip
-    else:
-        mine = (c for c in pool.creations if c.open and (c.purpose, c.user.casefold()) == (purpose, by.casefold()))
-        found = next(mine, None)
-        if found is None:
-            return pool
-        creation = found
+def fitting(pool: Pool, purpose: str, by: str) -> Creation | None:
+    """Return the oldest creation on its way that somebody asked for who adds a cluster of that purpose."""
+    wanted = (purpose, by.casefold())
+    return next((c for c in pool.creations if c.open and (c.purpose, c.user.casefold()) == wanted), None)
+
+
+def ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
+    """Return the pool with a creation as ready; CreationNotSo if it is, with another cluster."""
+    if creation.state == READY and creation.say("cluster") != cluster:
+        raise CreationNotSo(
+            f"creation {creation.id} is ready already, with cluster {creation.say('cluster')}: leave creation out to "
+            "add another cluster",
+            creation=creation.id,
+        )  # fmt: skip
     if creation.state == READY:
         return pool
     done = creation.edited(
@@ -94,6 +110,12 @@ def retry(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answ
         raise CreationNotSo(
             f"creation {creation.id} is {creation.state}: only one that failed can be tried again",
             creation=creation.id, state=creation.state,
+        )  # fmt: skip
+    if creation.job_runs:
+        raise CreationNotSo(
+            f"the job of creation {creation.id} still runs and may add its cluster: wait until it has ended, or ask "
+            "for another one with force=true",
+            creation=creation.id, job_name=creation.say("jobName"),
         )  # fmt: skip
     round_ = creation.number("round") + (1 if creation.say("jobName") else 0)
     again = creation.edited(
@@ -118,6 +140,13 @@ def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, An
     return pool.with_creations(tuple(c for c in pool.creations if c is not creation)), said
 
 
+def parked(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
+    """Return creations of another pool: nobody carries on what had not begun there until somebody says so."""
+    why = "it had not begun when the pool was imported: retry it if it is still wanted"
+    free = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
+    return tuple(c.failed(now, REFUSED, why) if c.open and not c.say("jobName") else c for c in free)
+
+
 def known(pool: Pool, identity: str) -> Creation | None:
     """Return a creation by its id; None if it was dismissed meanwhile."""
     return next((creation for creation in pool.creations if creation.id == identity), None)
@@ -136,9 +165,12 @@ def parse(text: str, known: tuple[Creation, ...] = ()) -> tuple[Creation, ...]:
 
 def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
     """Return the creations that are kept: all that count, and the newest of the others, for a week."""
-    closed = [creation for creation in creations if not creation.counts]
-    old = closed[:-MOST_KEPT] + [creation for creation in closed if _age(creation, now) > KEPT_FOR]
-    gone = {creation.id for creation in old} | {c.id for c in closed if not c.shown}
+    room, gone = BUDGET, set[str]()
+    for creation in reversed(creations):
+        if not creation.counts:
+            room -= len(creation.text)
+            if room < 0 or not creation.shown or _age(creation, now) > KEPT_FOR:
+                gone.add(creation.id)
     return tuple(creation for creation in creations if creation.id not in gone) if gone else creations
 
 

@@ -36,13 +36,12 @@ class Facts:
 
 def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: str = "") -> tuple[Pool, Answer]:
     """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
-    if creation:
-        wished = creations.find(pool, creation).purpose
-        facts = dataclasses.replace(facts, purpose=facts.purpose or wished)
-    grown, answer = _added(pool, now, name, by, facts)
-    if creation or not answer.repeated:
-        grown = creations.ready(grown, now, creation, name, facts.purpose or DEFAULT_PURPOSE, by)
-    return grown, answer
+    origin = creations.meant(pool, creation, facts.purpose) if creation else None
+    purpose = facts.purpose or (origin.purpose if origin else DEFAULT_PURPOSE)
+    grown, answer = _added(pool, now, name, by, dataclasses.replace(facts, purpose=purpose))
+    if origin is None and not answer.repeated:
+        origin = creations.fitting(pool, purpose, by)
+    return (creations.ready(grown, now, origin, name) if origin else grown), answer
 
 
 def _added(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:

@@ -75,7 +75,7 @@ def put(pool: Pool, now: datetime, purpose: str, by: str, terms: Terms) -> tuple
     policy = Policy({key: value for key, value in fields.items() if value != ""} | {"by": by, "at": format_time(now)})
     if policy.min_vacant > policy.max_total:
         raise BadParameter(
-            f"max_total is {policy.max_total} and min_vacant {policy.min_vacant}: the pool may not have so many",
+            f"max_total is {policy.max_total} and min_vacant {policy.min_vacant}: give a max_total that is no less",
             parameter="max_total",
         )
     others = tuple(each for each in pool.policies if each is not known)
@@ -125,8 +125,9 @@ def _not_before(asked: Sequence[Creation], cooldown: timedelta) -> datetime | No
     failed = list(itertools.takewhile(lambda creation: creation.state == FAILED, asked))
     if not failed:
         return newest + cooldown
+    rounds = len({creation.say("requestedAt") for creation in failed})
     last = max((moment for creation in failed if (moment := creation.time("failedAt"))), default=newest)
-    pause: timedelta = min(cooldown * 2 ** min(len(failed) - 1, 10), max(_LONGEST_PAUSE, cooldown))
+    pause: timedelta = min(cooldown * 2 ** min(rounds - 1, 10), max(_LONGEST_PAUSE, cooldown))
     return last + pause
 
 

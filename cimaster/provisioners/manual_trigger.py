@@ -19,7 +19,7 @@ from cimaster.settings import FromEnvironment, read_duration, read_name, read_te
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
-_LINK = 2000  # characters
+_LONGEST_LINK, _LONGEST_TEXT = 500, 300  # characters; every write carries what is kept of them
 _log = logging.getLogger(__name__)
 
 
@@ -147,10 +147,11 @@ def _retry_after(answer: requests.Response) -> timedelta | None:
 
 def _text(said: dict[str, Any], key: str) -> str:
     value = said.get(key)
-    return " ".join(value[:_LINK].split()) if isinstance(value, str) else ""
+    return " ".join(value.split())[:_LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def _link(said: dict[str, Any], key: str) -> str:
     """Return a link that a page may show: nothing but http(s)."""
-    link = _text(said, key)
-    return link if link.startswith(("http://", "https://")) else ""
+    link = said.get(key)
+    good = isinstance(link, str) and link.isprintable() and len(link) <= _LONGEST_LINK
+    return str(link) if good and str(link).startswith(("http://", "https://")) else ""

@@ -1,0 +1,300 @@
+"""Clusters that are asked for: once for each wish, carried out by one, and never forgotten."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
+from cimaster.pool import Facts, Pool, Rules, add, creations, provision
+from cimaster.pool.creation import DEADLINE, FAILED, JOB, READY, REFUSED, REQUESTED, RUNNING, UNREACHABLE, Creation
+from cimaster.pool.creations import MOST_OPEN, Wish
+from cimaster.pool.provision import Triggered
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+WISH = Wish("tess-ci", "john", "master", "e2e")
+JOB_NAME = "609e2b4e-326e-435d-af60-903000c646f7"
+LINKS = Triggered(JOB_NAME, "https://prow/job", "", "ProwJob created successfully")
+CLAIM = timedelta(seconds=90)
+
+
+def after(**duration: float) -> datetime:
+    """Return a time after the beginning."""
+    return NOW + timedelta(**duration)
+
+
+@pytest.fixture
+def asked() -> Pool:
+    """A pool in which john asked for a cluster."""
+    pool, _ = creations.request(Pool(), NOW, WISH, "c-1")
+    return pool
+
+
+@pytest.fixture
+def running(asked: Pool) -> Pool:
+    """A pool in which a job builds john's cluster."""
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.triggered(pool, NOW, "c-1", LINKS)
+    return pool
+
+
+def the(pool: Pool, identity: str = "c-1") -> Creation:
+    """Return a creation that is there."""
+    found = creations.known(pool, identity)
+    assert found
+    return found
+
+
+def test_what_is_asked_for_is_written_down(asked: Pool) -> None:
+    creation = the(asked)
+    assert (creation.state, creation.purpose, creation.user) == (REQUESTED, "tess-ci", "john")
+    assert (creation.branch, creation.job, creation.key) == ("master", "e2e", "c-1-0")
+    assert creation.deadline == after(hours=2) == asked.due
+
+
+@pytest.mark.parametrize("user", ["john", "John"])
+def test_asking_again_meanwhile_returns_the_same_one(asked: Pool, running: Pool, user: str) -> None:
+    again = Wish("tess-ci", user, "master", "e2e")
+    for pool in (asked, running):
+        same, answer = creations.request(pool, NOW, again, "c-2")
+        assert same is pool
+        assert (answer.text, answer.repeated) == ("c-1", True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Wish("perf", "john", "master", "e2e"), Wish("tess-ci", "eve", "master", "e2e"),
+     Wish("tess-ci", "john", "x", "e2e"), Wish("tess-ci", "john", "master", "other")],
+)  # fmt: skip
+def test_asking_for_something_else_is_another_creation(asked: Pool, other: Wish) -> None:
+    pool, answer = creations.request(asked, NOW, other, "c-2")
+    assert (answer.text, answer.repeated, len(pool.creations)) == ("c-2", False, 2)
+
+
+def test_force_asks_for_one_more(asked: Pool) -> None:
+    pool, answer = creations.request(asked, NOW, WISH, "c-2", force=True)
+    assert (answer.text, the(pool, "c-2").fields["force"]) == ("c-2", True)
+
+
+def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", REFUSED, "unknown job")
+    assert creations.request(pool, NOW, WISH, "c-2")[1].text == "c-2"
+
+
+def test_there_is_a_limit_to_what_may_be_on_its_way(asked: Pool) -> None:
+    pool = asked
+    for number in range(2, MOST_OPEN + 1):
+        pool, _ = creations.request(pool, NOW, WISH, f"c-{number}", force=True)
+    with pytest.raises(TooManyCreations) as refusal:
+        creations.request(pool, NOW, WISH, "c-x", force=True)
+    assert refusal.value.retry_after
+
+
+def test_only_one_claims_it_at_a_time(asked: Pool) -> None:
+    pool, mine = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    same, theirs = provision.claim(pool, after(seconds=89), "c-1", "two", CLAIM, False)
+    assert (mine.text, theirs.text, same is pool) == ("c-1", "", True)
+
+
+def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    taken, answer = provision.claim(pool, after(seconds=91), "c-1", "two", CLAIM, False)
+    assert answer.text == "c-1"
+    assert (the(taken).key, the(taken).number("tries")) == (the(asked).key, 2)
+    late, _ = provision.attempt_failed(taken, after(seconds=92), "c-1", "one", UNREACHABLE, "late")
+    assert late is taken  # who lost the claim has no say
+    told, _ = provision.triggered(taken, after(seconds=92), "c-1", LINKS)
+    assert the(told).state == RUNNING  # but that the job began is true whoever says it
+
+
+def test_a_claim_can_be_given_back(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, True)
+    assert provision.let_go(pool, NOW, "c-1", "two")[0] is pool
+    pool, _ = provision.let_go(pool, NOW, "c-1", "one")
+    assert the(pool).claimable(NOW)
+
+
+def test_the_job_and_its_links_are_written_down_once(running: Pool) -> None:
+    creation = the(running)
+    assert (creation.state, creation.say("jobName"), creation.say("statusLink")) == (
+        RUNNING,
+        JOB_NAME,
+        LINKS.status_link,
+    )
+    assert not creation.claimable(after(days=1))
+    assert provision.triggered(running, NOW, "c-1", Triggered("another"))[0] is running
+
+
+def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) -> None:
+    pool, now, pauses = asked, NOW, []
+    while the(pool).open:
+        pool, answer = provision.claim(pool, now, "c-1", "one", CLAIM, False)
+        assert answer.text
+        pool, _ = provision.attempt_failed(pool, now, "c-1", "one", UNREACHABLE, "no route")
+        later = the(pool).time("nextTry")
+        if later:
+            pauses.append((later - now).total_seconds())
+            assert not the(pool).claimable(later - timedelta(seconds=1))
+            now = later
+    assert pauses[:7] == [2, 4, 8, 16, 32, 60, 60]
+    assert timedelta(minutes=10) < now - NOW < timedelta(minutes=12)
+    assert (the(pool).say("failure"), the(pool).say("reason")) == (UNREACHABLE, "no route")
+
+
+def test_the_provisioner_may_say_how_long_to_wait(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", UNREACHABLE, "busy", timedelta(seconds=45))
+    assert the(pool).time("nextTry") == after(seconds=45)
+
+
+@pytest.mark.parametrize("kind", [REFUSED, JOB])
+def test_what_is_refused_or_has_ended_fails_at_once(asked: Pool, kind: str) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", kind, "no such job")
+    creation = the(pool)
+    assert (creation.state, creation.say("failure"), creation.say("reason")) == (FAILED, kind, "no such job")
+    assert pool.due is None
+
+
+def test_a_creation_is_given_up_after_its_time_with_the_last_reason(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", UNREACHABLE, "no route")
+    assert the(pool.settled(after(minutes=119))).open
+    over = the(pool.settled(after(hours=2)))
+    assert (over.state, over.say("failure")) == (FAILED, DEADLINE)
+    assert over.say("reason") == "no cluster came of it in 2 h (no route)"
+
+
+def test_a_failed_one_counts_until_its_job_has_ended(running: Pool) -> None:
+    pool = running.settled(after(hours=3))
+    assert (the(pool).state, the(pool).counts) == (FAILED, True)
+    pool, _ = provision.looked(pool, after(hours=4), "c-1", Triggered(JOB_NAME), True, "its job ended with failure")
+    assert (the(pool).state, the(pool).counts, the(pool).say("failure")) == (FAILED, False, DEADLINE)
+
+
+def test_a_job_that_ends_badly_fails_its_creation(running: Pool) -> None:
+    pool, _ = provision.looked(running, NOW, "c-1", Triggered(JOB_NAME), True, "its job ended with failure: quota")
+    assert (the(pool).say("failure"), the(pool).say("reason")) == (JOB, "its job ended with failure: quota")
+    assert not the(pool).counts
+
+
+def test_a_look_that_finds_nothing_new_writes_nothing(running: Pool) -> None:
+    assert provision.looked(running, NOW, "c-1", Triggered(JOB_NAME), False, "")[0] is running
+    assert provision.looked(running, NOW, "c-1", Triggered("another"), True, "gone")[0] is running
+    linked, _ = provision.looked(running, NOW, "c-1", Triggered(JOB_NAME, "", "https://log"), False, "")
+    assert (the(linked).say("logLink"), the(linked).say("statusLink")) == ("https://log", LINKS.status_link)
+
+
+@pytest.mark.parametrize("reference", ["c-1", JOB_NAME])
+def test_the_cluster_that_is_added_makes_its_creation_ready(running: Pool, reference: str) -> None:
+    pool, answer = add(running, NOW, "new", "root", Facts("us"), reference)
+    assert answer.text == "cluster new is added successfully"
+    assert (the(pool).state, the(pool).say("cluster"), pool.due) == (READY, "new", None)
+    again, _ = add(pool, NOW, "new", "root", Facts("us"), reference)
+    assert the(again).state == READY
+
+
+def test_a_cluster_has_the_purpose_that_its_creation_was_for() -> None:
+    pool, _ = creations.request(Pool(), NOW, Wish("perf", "john", "master", "e2e"), "c-1")
+    pool, _ = add(pool, NOW, "new", "root", Facts("us"), "c-1")
+    assert pool.find("new").purpose == "perf"
+
+
+def test_without_a_reference_the_oldest_one_of_that_purpose_and_user_is_ready(asked: Pool) -> None:
+    pool, _ = creations.request(asked, NOW, WISH, "c-2", force=True)
+    pool, _ = creations.request(pool, NOW, Wish("perf", "john", "", ""), "c-3")
+    pool, _ = add(pool, NOW, "a", "John", Facts("us"))
+    assert [creation.state for creation in pool.creations] == [READY, REQUESTED, REQUESTED]
+    pool, _ = add(pool, NOW, "b", "root", Facts("us"))
+    assert the(pool, "c-2").state == REQUESTED  # root asked for nothing
+    pool, _ = add(pool, NOW, "c", "john", Facts("us", "perf"))
+    assert [creation.state for creation in pool.creations] == [READY, REQUESTED, READY]
+
+
+def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
+    pool, _ = add(running.settled(after(hours=3)), after(hours=3), "new", "root", Facts("us"), "c-1")
+    assert (the(pool).state, the(pool).say("reason"), the(pool).say("failedAt")) == (READY, "", "")
+
+
+def test_a_job_whose_name_was_never_heard_is_known_by_what_is_missing(asked: Pool) -> None:
+    with pytest.raises(UnknownCreation):
+        add(asked, NOW, "new", "root", Facts("us"), JOB_NAME)  # nobody has asked for a job yet
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    with pytest.raises(UnknownCreation):
+        add(pool, NOW, "new", "root", Facts("us"), "c-9")
+    with pytest.raises(UnknownCreation):
+        add(pool, NOW, "new", "root", Facts("us", "perf"), JOB_NAME)
+    pool, _ = add(pool, NOW, "new", "root", Facts("us"), JOB_NAME)
+    assert (the(pool).state, the(pool).say("jobName")) == (READY, JOB_NAME)
+
+
+def test_a_creation_that_is_ready_takes_no_second_cluster(running: Pool) -> None:
+    pool, _ = add(running, NOW, "new", "root", Facts("us"), "c-1")
+    with pytest.raises(CreationNotSo) as refusal:
+        add(pool, NOW, "newer", "root", Facts("us"), "c-1")
+    assert "new" in refusal.value.sentence
+
+
+def test_a_retry_is_a_new_job_where_there_was_one(asked: Pool, running: Pool) -> None:
+    failed, _ = provision.looked(running, NOW, "c-1", Triggered(JOB_NAME), True, "quota")
+    pool, _ = creations.retry(failed, after(hours=1), "c-1", "eve")
+    creation = the(pool)
+    assert (creation.state, creation.key, creation.say("retriedBy")) == (REQUESTED, "c-1-1", "eve")
+    assert (creation.say("jobName"), creation.say("reason"), creation.number("tries")) == ("", "", 0)
+    assert creation.deadline == after(hours=3)
+    lost = asked.settled(after(hours=2))
+    pool, _ = creations.retry(lost, after(hours=2), "c-1", "eve")
+    assert the(pool).key == "c-1-0"  # its job may exist: the same key finds it
+
+
+def test_only_what_failed_and_runs_no_more_can_be_tried_again(asked: Pool, running: Pool) -> None:
+    for pool in (asked, running, running.settled(after(hours=3))):
+        with pytest.raises(CreationNotSo):
+            creations.retry(pool, NOW, "c-1", "eve")
+    with pytest.raises(UnknownCreation):
+        creations.retry(asked, NOW, "c-9", "eve")
+
+
+def test_what_is_dismissed_is_gone_unless_its_job_still_runs(asked: Pool, running: Pool) -> None:
+    pool, _ = creations.dismiss(asked, NOW, "c-1", "eve")
+    assert pool.creations == ()
+    pool, _ = creations.dismiss(running.settled(after(hours=3)), after(hours=3), "c-1", "eve")
+    assert (the(pool).shown, the(pool).counts) == (False, True)
+    pool, _ = provision.looked(pool, after(hours=3), "c-1", Triggered(JOB_NAME), True, "gone")
+    assert creations.trimmed(pool.creations, after(hours=3)) == ()
+
+
+def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Pool) -> None:
+    claimed, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    for pool in (claimed, running):
+        with pytest.raises(CreationNotSo) as refusal:
+            creations.dismiss(pool, NOW, "c-1", "eve")
+        assert "given up in 2 h" in refusal.value.sentence
+
+
+def test_what_is_closed_is_forgotten_after_a_week_and_what_counts_never(asked: Pool, running: Pool) -> None:
+    done, _ = add(asked, NOW, "new", "root", Facts("us"), "c-1")
+    for pool, kept in ((done, 0), (asked, 1), (running.settled(after(hours=3)), 1)):
+        assert len(creations.trimmed(pool.creations, after(days=8))) == kept
+    assert len(creations.trimmed(done.creations, after(days=6))) == 1
+
+
+def test_of_many_that_are_closed_the_newest_are_kept() -> None:
+    made = [
+        Creation({"id": f"c-{n}", "state": READY, "readyAt": "2026-01-02T12:00:00Z", "message": "x" * 300})
+        for n in range(500)
+    ]
+    kept = creations.trimmed(tuple(made), NOW)
+    assert 50 < len(kept) < 100
+    assert kept == tuple(made[-len(kept) :])
+
+
+def test_another_time_for_creations_can_be_set() -> None:
+    pool, _ = creations.request(Pool(rules=Rules(creation=timedelta(minutes=5))), NOW, WISH, "c-1")
+    assert the(pool).deadline == after(minutes=5)
+
+
+def test_what_an_imported_pool_had_not_begun_waits_for_a_person(asked: Pool, running: Pool) -> None:
+    (parked,) = creations.parked(asked.creations, NOW)
+    assert (parked.state, parked.say("failure")) == (FAILED, REFUSED)
+    assert creations.parked(running.creations, NOW)[0].state == RUNNING
