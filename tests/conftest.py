@@ -15,6 +15,7 @@ from kubernetes.client.exceptions import NotFoundException
 
 from cimaster.app import create_app
 from cimaster.clock import Clock
+from cimaster.provisioners import Provisioner
 from cimaster.repository import ConfigMapRepository
 from cimaster.service import Service
 from cimaster.settings import Settings
@@ -108,9 +109,15 @@ _ports = itertools.count(20000)
 
 
 @pytest.fixture
-def app(settings: Settings, store: Store, clock: MovableClock) -> Iterator[Flask]:
+def provisioner() -> Provisioner | None:
+    """What creates clusters: nothing, unless a file of tests says otherwise."""
+    return None
+
+
+@pytest.fixture
+def app(settings: Settings, store: Store, clock: MovableClock, provisioner: Provisioner | None) -> Iterator[Flask]:
     """The whole application with its threads running."""
-    app = create_app(settings, store, clock)
+    app = create_app(settings, store, clock, provisioner)
     lifecycle = app.extensions["cimaster.lifecycle"]
     lifecycle.start()
     yield app

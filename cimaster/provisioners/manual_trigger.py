@@ -97,11 +97,12 @@ def _call(
     try:
         with requests.Session() as session:
             session.trust_env = False  # a .netrc would replace our token
-            answer = session.request(
+            sent = session.request(
                 method, url, json=body, headers=_headers(settings), stream=True, allow_redirects=False,
                 timeout=(_CONNECT, settings.timeout.total_seconds()),
             )  # fmt: skip
-            return answer.status_code, _read(answer, ends), _retry_after(answer)
+            with sent as answer:
+                return answer.status_code, _read(answer, ends), _retry_after(answer)
     except requests.ConnectionError as error:
         raise Failure(UNREACHABLE, f"manual-trigger at {url} cannot be reached ({_kind(error)})") from error
     except requests.RequestException as error:

@@ -7,7 +7,7 @@ import pytest
 
 from cimaster.errors import PoolFull, StoreUnreadable
 from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, take
-from cimaster.pool.codec import CLUSTERS, HISTORY, OBJECT_LIMIT, REQUESTS
+from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, OBJECT_LIMIT, POLICIES, REQUESTS
 from cimaster.pool.inventory import RECORDS_LIMIT
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -143,3 +143,38 @@ def test_a_thousand_clusters_can_be_added_and_not_without_end() -> None:
     with pytest.raises(PoolFull, match="delete clusters"):
         add(crowded, NOW, "one-more", "root", Facts("us-west"))
     take(crowded, NOW, Ask("e2e", "1"), "l" * 32)
+
+
+ASKED = '[\n{"id":"c-1","state":"running","purpose":"tess-ci","user":"john","ours?":{"no":[1]}}\n]'
+KEPT = '[\n{"purpose":"tess-ci","minVacant":3,"maxTotal":5,"theirs":"x"}\n]'
+
+
+def test_creations_and_policies_are_written_as_they_were_read() -> None:
+    assert encoded(decoded(**{CREATIONS: ASKED, POLICIES: KEPT}))[CREATIONS] == ASKED
+    assert encoded(decoded(**{CREATIONS: ASKED, POLICIES: KEPT}))[POLICIES] == KEPT
+
+
+def test_a_pool_that_has_none_gets_no_keys_for_them() -> None:
+    assert not {CREATIONS, POLICIES} & set(encoded(decoded()))
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[5]", '[{"id": "c-1"}]', '[{"id": "c-1", "state": "lost"}]', '[{"purpose": 5}]']
+)
+def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> None:
+    pool = decoded(**{CREATIONS: text, POLICIES: text})
+    assert (pool.creations, pool.policies, len(pool.clusters)) == ((), (), 3)
+    written = encoded(pool)
+    assert (written[f"{CREATIONS}.unreadable"], written[f"{POLICIES}.unreadable"]) == (text, text)
+    assert {CREATIONS, POLICIES}.isdisjoint(written)
+
+
+def test_policies_with_hours_that_cannot_be_read_are_put_aside() -> None:
+    assert decoded(**{POLICIES: '[{"purpose": "tess-ci", "hours": "never"}]'}).policies == ()
+
+
+def test_creations_that_did_not_change_are_taken_over_from_what_was_known() -> None:
+    known = decoded(**{CREATIONS: ASKED, POLICIES: KEPT})
+    again = codec.decode({CLUSTERS: TEXT, CREATIONS: ASKED, POLICIES: KEPT}, 1, Rules(), known)
+    assert again.creations[0] is known.creations[0]
+    assert again.policies[0] is known.policies[0]

@@ -1,0 +1,134 @@
+"""A program that creates clusters: what it is told, what it answers, and that it never outlives its time."""
+
+import json
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from cimaster.pool.creation import JOB, REFUSED, Creation
+from cimaster.provisioners.command import Settings, begin, read_program
+from cimaster.provisioners.outcome import Built, Failure, Interrupted
+
+CREATION = Creation(
+    {"id": "c-1", "state": "running", "user": "john", "branch": "master", "job": "e2e", "purpose": "perf", "round": 2}
+)
+SAMPLE = Path(__file__).parent.parent.parent / "cimaster" / "samples" / "create-cluster.sh"
+
+
+def run(script: str, stop: Event | None = None, **settings) -> Built:
+    """Run a shell script as the program."""
+    return begin(Settings(program=("sh", "-c", script), **settings), CREATION, stop or Event())
+
+
+def test_the_last_line_is_the_cluster() -> None:
+    told = {"region": "us", "purpose": "perf", "osimage": "flatcar", "labels": {"gpu": "yes"}, "note": "n"}
+    built = run(f"echo working; echo '{json.dumps({'cluster': 'new', **told})}'; echo")
+    assert (built.cluster, built.facts.region, built.facts.purpose) == ("new", "us", "perf")
+    assert (built.facts.osimage, built.facts.labels, built.facts.note) == ("flatcar", {"gpu": "yes"}, "n")
+
+
+def test_the_environment_says_what_is_wanted_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIMASTER_SECRET", "x")
+    monkeypatch.setenv("AUTHOR", "somebody")
+    wanted = "$AUTHOR $CREATION $CREATION_KEY $PURPOSE $BRANCH $JOB $CIMASTER_SECRET"
+    built = run(f"""printf '{{"cluster": "new", "region": "us", "note": "%s"}}' "{wanted}" """)
+    assert built.facts.note == "john c-1 c-1-2 perf master e2e "
+
+
+def test_a_failure_is_told_in_its_own_words() -> None:
+    with pytest.raises(Failure) as failure:
+        run("echo ignored >&2; echo 'no quota left' >&2; exit 3")
+    assert (failure.value.kind, failure.value.reason) == (JOB, "sh ended with 3: no quota left")
+    with pytest.raises(Failure, match="it printed no error"):
+        run("exit 1")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("", "no cluster in JSON"), ("done", "no cluster in JSON"), ("[]", "no cluster in JSON"),
+     ("{}", "names no region"), ('{"region": "us"}', "names no cluster"),
+     ('{"cluster": "NO", "region": "us"}', "a name"), ('{"cluster": "any", "region": "us"}', "another name than"),
+     ('{"cluster": "a", "region": 5}', "no cluster in JSON"),
+     ('{"cluster": "a", "region": "us", "labels": {"b c": "d"}}', "key=value"),
+     ('{"cluster": "a", "region": "us", "labels": [1]}', "no cluster in JSON")],
+)  # fmt: skip
+def test_a_last_line_that_is_no_cluster_is_a_failure(line: str, reason: str) -> None:
+    with pytest.raises(Failure) as failure:
+        run(f"echo '{line}'")
+    assert failure.value.kind == JOB
+    assert reason in failure.value.reason
+
+
+def test_a_program_that_is_not_there_is_refused() -> None:
+    for program, words in (((), "names no program"), (("/no/such",), "cannot be run: No such file")):
+        with pytest.raises(Failure) as failure:
+            begin(Settings(program=program), CREATION, Event())
+        assert failure.value.kind == REFUSED
+        assert words in failure.value.reason
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="and was ended"):
+        run(f"sleep 600 & echo $! > {tmp_path}/child; wait", timeout=timedelta(seconds=1))
+    check_gone(tmp_path / "child")
+
+
+def test_a_service_that_stops_ends_the_program_and_blames_nobody(tmp_path: Path) -> None:
+    stop = Event()
+    ended: list[BaseException] = []
+
+    def running() -> None:
+        try:
+            run(f"echo $$ > {tmp_path}/child.new; mv {tmp_path}/child.new {tmp_path}/child; sleep 600", stop)
+        except Interrupted as interrupted:
+            ended.append(interrupted)
+
+    thread = Thread(target=running)
+    thread.start()
+    while not (tmp_path / "child").exists():
+        assert thread.is_alive()
+    stop.set()
+    thread.join(30)
+    assert len(ended) == 1
+    check_gone(tmp_path / "child")
+
+
+def check_gone(child: Path) -> None:
+    """A process does not run any more; a child that nobody waited for may still be listed, as a zombie."""
+    number = int(child.read_text())
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return
+    state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    if state != "Z":
+        os.kill(number, signal.SIGKILL)
+        pytest.fail(f"process {number} still runs")
+
+
+def test_megabytes_of_output_do_no_harm() -> None:
+    program = (
+        sys.executable, "-c", """print("x" * 5_000_000); print('{"cluster": "new", "region": "us"}')""",
+    )  # fmt: skip
+    assert begin(Settings(program=program), CREATION, Event()).cluster == "new"
+
+
+def test_the_sample_program_creates_the_same_cluster_for_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(program=("env", "CREATE_SECONDS=0", str(SAMPLE)))
+    first, again = (begin(settings, CREATION, Event()) for _ in range(2))
+    other = begin(settings, CREATION.edited(round=3), Event())
+    assert first == again
+    assert first.cluster != other.cluster
+    assert first.facts.purpose == "perf"
+
+
+def test_a_command_line_is_taken_apart_as_a_shell_would() -> None:
+    assert read_program("/opt/create --size 'very large'") == ("/opt/create", "--size", "very large")
+    for text in ("", "  ", "'unclosed"):
+        with pytest.raises(ValueError):  # noqa: PT011 the words are the library's
+            read_program(text)
