@@ -56,6 +56,7 @@ class Courier:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            news = self._repository.news
             try:
                 pause = self._pass()
             except StoreTrouble as trouble:
@@ -66,7 +67,7 @@ class Courier:
                 self._metrics.thread_errors.labels("courier").inc()
                 pause = _AFTER_TROUBLE
             if not self._stop.wait(_REST):
-                self._repository.wait_for_news(pause + random.uniform(0.0, 0.2))  # noqa: S311 replicas spread out
+                self._repository.wait_for_news(pause + random.uniform(0.0, 0.2), news)  # noqa: S311 replicas spread out
 
     def _pass(self) -> float:
         """Begin what is to be done; return seconds until the next pass, if there are no news before."""

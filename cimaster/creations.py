@@ -81,13 +81,13 @@ class Creations:
             self._metrics.creations.labels("requested").inc()
         return done
 
-    def begun(self, identity: str, commit: int, wait: float = WAIT) -> Creation:
-        """Return the creation when its cluster is being created, or as it is after `wait` seconds.
+    def begun(self, identity: str, commit: int, wait: float | None = None) -> Creation:
+        """Return the creation when its cluster is being created, or as it is after `wait` (25) seconds.
 
         Raises why it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
         the others to jobs; who comes after that is answered at once.
         """
-        ends = self.clock.monotonic() + wait
+        ends = self.clock.monotonic() + (WAIT if wait is None else wait)
         waits = self._waiters.acquire(blocking=False)
         try:
             while True:

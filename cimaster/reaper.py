@@ -41,6 +41,7 @@ class Reaper:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            news = self._service.repository.news
             try:
                 self._service.expire()
                 pause = self._pause()
@@ -52,7 +53,7 @@ class Reaper:
                 self._metrics.thread_errors.labels("reaper").inc()
                 pause = _AFTER_TROUBLE
             if not self._stop.wait(min(pause, _REST)) and pause > _REST:
-                self._service.repository.wait_for_news(pause - _REST)
+                self._service.repository.wait_for_news(pause - _REST, news)
 
     def _pause(self) -> float:
         """Return seconds to the next end; replicas spread out a little, so that mostly one of them writes."""

@@ -162,9 +162,14 @@ class ConfigMapRepository:
         """Whether all threads run."""
         return all(thread.is_alive() for thread in self._threads)
 
-    def wait_for_news(self, timeout: float) -> None:
-        """Wait until the store changed, here or elsewhere, or `timeout` seconds are over."""
-        self._snapshots.wait(timeout)
+    @property
+    def news(self) -> int:
+        """A number that grows with each change of the store, here or elsewhere; it tells what was missed since."""
+        return self._snapshots.told
+
+    def wait_for_news(self, timeout: float, since: int) -> None:
+        """Wait until there are news after those that `news` told of, or `timeout` seconds are over."""
+        self._snapshots.wait(timeout, since)
 
     def _watch(self) -> None:
         while not self._stop.is_set():

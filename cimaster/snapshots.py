@@ -49,6 +49,7 @@ class Snapshots:
     def __init__(self, store: Store, rules: Rules, metrics: Metrics, clock: Clock) -> None:
         self.trouble: StoreTrouble | None = None
         self.trouble_since = 0.0
+        self.told = 0  # counts what those that wait were told
         self._store = store
         self._clock = clock
         self._rules = rules
@@ -172,14 +173,19 @@ class Snapshots:
         """Say by what annotations news of the write that is being sent can be known."""
         self._expected = annotations
 
-    def wait(self, timeout: float) -> None:
-        """Wait until there is a new snapshot, or news of one; or until `tell`, or so many seconds."""
+    def wait(self, timeout: float, since: int | None = None) -> None:
+        """Wait until there is a new snapshot, or news of one; or until `tell`, or so many seconds.
+
+        With `since`, an earlier value of `told`, it does not wait if there was any of that meanwhile.
+        """
         with self._changed:
-            self._changed.wait(timeout)
+            if since in (None, self.told):
+                self._changed.wait(timeout)
 
     def tell(self) -> None:
         """Let all that wait look again."""
         with self._changed:
+            self.told += 1
             self._changed.notify_all()
 
     def _understood(self, stored: StoredObject) -> Pool:

@@ -88,6 +88,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return KubernetesStore(kube_client(), namespace, "clusters")
 
 
+@pytest.fixture
+def another_store(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """The same store, as another replica opens it."""
+    if isinstance(store, SQLiteStore):
+        return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
+    return KubernetesStore(kube_client(), request.getfixturevalue("kube_access"), "clusters")
+
+
 def kube_client():
     """Connect as KUBECONFIG says, whatever was loaded when the library was imported."""
     from kubernetes.config import kube_config

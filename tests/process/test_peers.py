@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.bench.fleet import records
+from tests.conditions import until
 from tests.replica import Replica
 
 pytestmark = pytest.mark.kube
@@ -122,8 +123,3 @@ def commits(replica: Replica) -> float:
     """Return the number of the newest change that a replica knows."""
     text = requests.get(replica.metrics_url, timeout=10).text
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("cimaster_commit "))
-
-
-def until(check: Callable[[], bool]) -> None:
-    while not check():
-        time.sleep(0.05)

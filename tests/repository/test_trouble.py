@@ -19,6 +19,7 @@ from cimaster.repository import ConfigMapRepository
 from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Conflict, Store
 from cimaster.stores.sqlite import SQLiteStore
+from tests.conditions import until
 from tests.conftest import ADMIN, empty_config_map, kube_client
 from tests.kube.apiserver import ControlPlane
 
@@ -32,12 +33,6 @@ def write_by_hand(store: Store, data: dict[str, str] | None, keep_annotations: b
         except Conflict:
             continue
         return
-
-
-def until(check) -> None:
-    """Wait for a condition; the test's time-out ends what never comes."""
-    while not check():
-        threading.Event().wait(0.02)
 
 
 def take(client: FlaskClient, build: int = 1):
