@@ -1,0 +1,172 @@
+"""Pools that keep themselves filled: set by admins, explained to everybody, carried out once over all replicas."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cimaster.app import create_app
+from cimaster.provisioners import KINDS, Provisioner, command
+from cimaster.settings import Settings
+from cimaster.stores.port import Store
+from tests.conditions import until
+from tests.conftest import ADMIN
+
+JSON = {"Accept": "application/json"}
+BUILDS = """echo '{"cluster": "'made-$CREATION'", "region": "us"}'; echo $CREATION_KEY >> %s"""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings under which policies act."""
+    return Settings(admin_dir=settings.admin_dir, store=settings.store, port=settings.port, manage_cluster=True)
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """A file to which the program writes the key of each cluster that it builds."""
+    return tmp_path / "built"
+
+
+@pytest.fixture
+def provisioner(built: Path) -> Provisioner:
+    """A program that builds a cluster at once."""
+    return Provisioner("command", KINDS["command"], command.Settings(program=("sh", "-c", BUILDS % built)))
+
+
+@pytest.fixture
+def replicas(app: Flask, settings: Settings, another_store: Store, provisioner: Provisioner) -> Iterator[list[Flask]]:
+    """Two replicas over one store."""
+    second = create_app(settings, another_store, provisioner=provisioner)
+    second.extensions["cimaster.lifecycle"].start()
+    yield [app, second]
+    second.extensions["cimaster.lifecycle"].stop()
+
+
+def set_policy(client: FlaskClient, **terms: object):
+    """Set the policy of tess-ci as the admin."""
+    return client.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, **terms})
+
+
+def vacant(client: FlaskClient) -> int:
+    """Return how many clusters are vacant."""
+    return len(client.get("/clusters?state=vacant", headers=JSON).get_json()["clusters"])
+
+
+def says(client: FlaskClient) -> str:
+    """Return how the policies stand, in words."""
+    return client.get("/policies").text
+
+
+def refusal(answer) -> tuple[int, str]:
+    """Return what programs look at in a refusal."""
+    return answer.status_code, answer.headers["CIMaster-Code"]
+
+
+def test_a_minimum_is_kept_vacant_and_each_cluster_built_once(replicas: list[Flask], built: Path) -> None:
+    client = replicas[0].test_client()
+    answer = set_policy(client, min_vacant=3, max_total=6, max_creating=2, cooldown="1s")
+    assert (answer.status_code, answer.text) == (200, "policy tess-ci: 3 vacant are kept, of 6 clusters at most\n")
+    until(lambda: vacant(client) == 3)
+    for build in range(3):
+        assert client.get(f"/getvacant?job=a&build={build}").status_code == 200
+    until(lambda: vacant(client) == 3)
+    assert client.get("/getvacant?job=a&build=9").status_code == 200
+    until(lambda: "it may have 6 clusters, and has or expects 6" in says(client))
+    keys = built.read_text().split()
+    assert len(keys) == len(set(keys)) == 6
+
+
+def test_everybody_sees_how_a_policy_stands(client: FlaskClient) -> None:
+    assert says(client) == "no policy keeps clusters vacant: /setpolicy sets one\n"
+    set_policy(client, min_vacant=1, max_total=1)
+    set_policy(client, purpose="perf", min_vacant=0, max_total=1)
+    until(lambda: says(client) == "tess-ci: 1 vacant, wants 1\nperf: 0 vacant, wants 0\n")
+    (policy,) = client.get("/policies?purpose=perf", headers=JSON).get_json()["policies"]
+    assert (policy["minVacant"], policy["maxTotal"], policy["says"]) == (0, 1, "perf: 0 vacant, wants 0")
+
+
+def test_a_program_that_fails_is_tried_again_after_a_pause_and_everybody_sees_why(client: FlaskClient, app) -> None:
+    app.extensions["cimaster.creations"].provisioner = Provisioner(
+        "command", KINDS["command"], command.Settings(program=("sh", "-c", "echo no quota >&2; exit 1"))
+    )
+    set_policy(client, min_vacant=1, max_total=1, cooldown="10m")
+    until(lambda: "next try in 10 min (the last one failed: sh ended with 1: no quota)" in says(client))
+    (failed,) = client.get("/creations", headers=JSON).get_json()["creations"]
+    assert (failed["state"], failed["user"], failed["policy"]) == ("failed", "cimaster", True)
+
+
+def test_terms_that_are_not_given_stay(client: FlaskClient) -> None:
+    set_policy(client, min_vacant=0, max_total=5, hours="Mon-Fri 07:00-19:00", job="e2e", branch="dev")
+    set_policy(client, max_total=4)
+    (policy,) = client.get("/policies", headers=JSON).get_json()["policies"]
+    assert (policy["maxTotal"], policy["hours"], policy["job"], policy["branch"]) == (
+        4,
+        "Mon-Fri 07:00-19:00",
+        "e2e",
+        "dev",
+    )
+    set_policy(client, hours="always")
+    assert "hours" not in client.get("/policies", headers=JSON).get_json()["policies"][0]
+
+
+MAKE_NO_SENSE = [
+    ("min_vacant", {"min_vacant": "-1"}),
+    ("min_vacant", {"min_vacant": "3.5"}),
+    ("max_creating", {"max_creating": "0"}),
+    ("cooldown", {"cooldown": "5"}),
+    ("cooldown", {"cooldown": "2d"}),
+    ("hours", {"hours": "nine to five"}),
+    ("max_total", {"min_vacant": "3", "max_total": "2"}),
+    ("max_total", {"min_vacant": "3"}),
+    ("job", {"job": "-x"}),
+]
+
+
+@pytest.mark.parametrize(("parameter", "terms"), MAKE_NO_SENSE)
+def test_terms_that_make_no_sense_are_refused_by_name(client: FlaskClient, terms: dict, parameter: str) -> None:
+    answer = client.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, **terms}, headers=JSON)
+    assert (answer.status_code, answer.get_json()["parameter"]) == (400, parameter)
+    assert client.get("/policies", headers=JSON).get_json()["policies"] == []
+
+
+def test_only_admins_set_and_remove_policies(client: FlaskClient) -> None:
+    assert refusal(set_policy(client, name="eve", min_vacant=1, max_total=1)) == (403, "not_authorized")
+    set_policy(client, min_vacant=0, max_total=1)
+    sent = {"purpose": "tess-ci", "name": "eve"}
+    assert refusal(client.post("/removepolicy", data=sent)) == (403, "not_authorized")
+    assert client.post("/removepolicy", data={**sent, "name": ADMIN}).text == "policy tess-ci is removed\n"
+    assert refusal(client.post("/removepolicy", data={**sent, "name": ADMIN})) == (404, "unknown_policy")
+
+
+class TestSwitchedOff:
+    """Policies are written down and nothing acts on them until the operator says so."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        """The settings of those who did not ask for it."""
+        return Settings(admin_dir=settings.admin_dir, store=settings.store, port=settings.port)
+
+    def test_nothing_is_created(self, client: FlaskClient, app: Flask) -> None:
+        set_policy(client, min_vacant=1, max_total=1)
+        assert (
+            says(client)
+            == "tess-ci: 0 vacant, wants 1, asks for 1 now (policies are off: see CIMASTER_MANAGE_CLUSTER)\n"
+        )
+        assert app.extensions["cimaster.creations"].top_up() == ()
+        assert client.get("/creations", headers=JSON).get_json()["creations"] == []
+
+
+class TestWithoutProvisioner:
+    """Where nothing creates clusters, that is said."""
+
+    @pytest.fixture
+    def provisioner(self) -> None:
+        """Nothing."""
+
+    def test_createcluster_says_what_an_operator_has_to_set(self, client: FlaskClient) -> None:
+        answer = client.get("/createcluster?user=john&job=e2e")
+        assert refusal(answer) == (501, "no_provisioner")
+        assert "CIMASTER_PROW_URL" in answer.text

@@ -1,0 +1,150 @@
+"""The background thread that has clusters created: once each, whoever dies, whatever the store does meanwhile."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cimaster.app import create_app
+from cimaster.creations import Creations
+from cimaster.pool import Facts
+from cimaster.pool.creation import Creation
+from cimaster.pool.provision import Triggered
+from cimaster.provisioners import KINDS, Kind, Provisioner, command
+from cimaster.provisioners.outcome import Built, Failure
+from cimaster.settings import Settings
+from cimaster.stores.port import Store
+from cimaster.stores.sqlite import SQLiteStore
+from tests.conditions import until
+
+JSON = {"Accept": "application/json"}
+
+
+class Third:
+    """A provisioner of somebody's own: it begins when the test lets it, and remembers under which keys."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.may_begin = Event()
+        self.fails: Exception | None = None
+
+    def begin(self, _settings: object, creation: Creation, stop: Event) -> Triggered | Built:
+        self.keys.append(creation.key)
+        while not self.may_begin.wait(0.02):
+            if stop.is_set():
+                raise Failure("unreachable", "the service stops")
+        if self.fails:
+            raise self.fails
+        return Triggered(f"order-{creation.key}")
+
+
+@pytest.fixture
+def third() -> Third:
+    """A provisioner that a test watches."""
+    return Third()
+
+
+@pytest.fixture
+def provisioner(third: Third) -> Provisioner:
+    """The same, as the service uses it."""
+    return Provisioner("third", Kind(command.Settings, third.begin), command.Settings())
+
+
+@pytest.fixture
+def second(settings: Settings, another_store: Store, provisioner: Provisioner, clock) -> Iterator[Flask]:
+    """Another replica over the same store, whose threads rest until a test starts them."""
+    app = create_app(settings, another_store, clock, provisioner)
+    yield app
+    if app.extensions["cimaster.lifecycle"].checks()["threads"]():
+        app.extensions["cimaster.lifecycle"].stop()
+
+
+def create(app: Flask) -> str:
+    """Ask for a cluster, and return the creation's id at once."""
+    creations: Creations = app.extensions["cimaster.creations"]
+    return creations.create(creations.wish("tess-ci", "john", "master", "e2e")).answer.text
+
+
+def listed(client: FlaskClient) -> dict:
+    """Return the one creation that is listed."""
+    (creation,) = client.get("/creations", headers=JSON).get_json()["creations"]
+    return creation
+
+
+def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
+    app: Flask, second: Flask, third: Third, clock
+) -> None:
+    create(app)
+    until(lambda: third.keys)  # the first replica has claimed it, and hangs
+    second.extensions["cimaster.lifecycle"].start()
+    assert not second.extensions["cimaster.creations"].due()
+    clock.forward(minutes=31, seconds=1)  # the time-out, and a minute
+    until(lambda: len(third.keys) == 2)
+    third.may_begin.set()
+    until(lambda: listed(second.test_client())["state"] == "running")
+    assert len(set(third.keys)) == 1
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
+def test_with_a_wrong_clock_nothing_is_taken_over(app: Flask, third: Third, clock, store: SQLiteStore) -> None:
+    creations: Creations = app.extensions["cimaster.creations"]
+    create(app)
+    until(lambda: third.keys)
+    store.clock_skew = 3600.0
+    clock.forward(hours=1)
+    assert creations.due() == []
+    third.may_begin.set()
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_what_came_of_it_is_written_when_the_store_is_back(app: Flask, third: Third, store: SQLiteStore) -> None:
+    create(app)
+    until(lambda: third.keys)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # nobody else can write until it ends
+        third.may_begin.set()
+        until(lambda: app.extensions["cimaster"].repository.trouble)
+    until(lambda: listed(app.test_client())["state"] == "running")
+    assert len(third.keys) == 1
+
+
+def test_a_stop_lets_another_replica_try(settings: Settings, another_store: Store, app: Flask, tmp_path: Path) -> None:
+    run = tmp_path / "runs"
+    slow = command.Settings(program=("sh", "-c", f"echo $CREATION_KEY >> {run}; sleep 600"))
+    leaving = create_app(settings, another_store, provisioner=Provisioner("command", KINDS["command"], slow))
+    leaving.extensions["cimaster.lifecycle"].start()
+    app.extensions["cimaster.creations"].provisioner = None  # it only watches
+    create(leaving)
+    until(run.exists)
+    assert listed(app.test_client())["state"] == "running"
+    leaving.extensions["cimaster.lifecycle"].stop()
+    service = app.extensions["cimaster"]
+    until(lambda: service.view_now().pool.creations[0].claimable(service.clock()))
+
+
+def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third: Third) -> None:
+    third.fails = ZeroDivisionError("oops")
+    third.may_begin.set()
+    create(app)
+    registry = app.extensions["cimaster.metrics"].registry
+    until(lambda: registry.get_sample_value("cimaster_thread_errors_total", {"thread": "courier"}))
+    assert app.test_client().get("/readyz").status_code == 200
+
+
+def test_a_cluster_that_the_pool_will_not_have_fails_its_creation(app: Flask, add, third: Third) -> None:
+    add("taken", region="mars")
+
+    def built(_settings: object, _creation: Creation, _stop: Event) -> Built:
+        return Built("taken", Facts("us"))
+
+    app.extensions["cimaster.creations"].provisioner = Provisioner(
+        "third", Kind(command.Settings, built, builds=True), command.Settings()
+    )
+    create(app)
+    until(lambda: listed(app.test_client())["state"] == "failed")
+    assert "taken is there already" in listed(app.test_client())["reason"]
