@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from cimaster.repository import ConfigMapRepository
 from cimaster.stores.port import Conflict, Store
+from tests.conditions import until
 from tests.conftest import ADMIN
 
 HTMX = {"HX-Request": "true"}
@@ -47,14 +48,17 @@ def written(store: Store, repository: ConfigMapRepository) -> Callable[..., None
 
     def written(*records: object) -> None:
         texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        array = f"[{', '.join(texts)}]"
         while True:
             stored = store.read()
             try:
-                store.replace(stored.replaced({"cluster.json": f"[{', '.join(texts)}]"}, stored.annotations))
+                store.replace(stored.replaced({"cluster.json": array}, stored.annotations))
             except Conflict:
                 continue
             break
         repository.fresh()
+        # A read of the watcher's own may have begun before and end later: then the news of the write are still to come.
+        until(lambda: repository.snapshot().object.data.get("cluster.json") == array)
 
     return written
 
