@@ -9,13 +9,12 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from cimaster import settings as configuration
 from cimaster.errors import Refusal
 from cimaster.health import drain_file
 from cimaster.metrics import Metrics
 from cimaster.pool import Rules
 from cimaster.repository import ConfigMapRepository
-from cimaster.settings import BadSetting, Settings
+from cimaster.settings import BadSetting, Settings, add_flags, put_in_environment
 from cimaster.stores import open_store
 from cimaster.transfer import exported, importing
 
@@ -23,8 +22,7 @@ from cimaster.transfer import exported, importing
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings."""
     options = _parser().parse_args(arguments)
-    given = {f.name: getattr(options, f.name) for f in configuration.setting_fields() if getattr(options, f.name)}
-    configuration.put_in_environment(given)
+    put_in_environment(options, Settings)
     try:
         status: int = options.run(options, Settings.from_environ())
     except BadSetting as error:
@@ -38,10 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for setting in configuration.setting_fields():
-        names = [f"--{setting.name.replace('_', '-')}", *filter(None, [setting.metadata["alias"]])]
-        text = f"{setting.metadata['meaning']} (default: {configuration.default_text(setting) or 'none'})"
-        flags.add_argument(*names, dest=setting.name, metavar="VALUE", help=text.replace("%", "%%"))
+    add_flags(flags, Settings)
     parser = argparse.ArgumentParser(prog="cimaster", description="Lends a pool of shared CI test clusters.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

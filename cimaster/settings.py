@@ -1,11 +1,12 @@
 """Every setting of the service, read once from the environment; a wrong value stops the start with a sentence."""
 
+import argparse
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from cimaster.times import format_duration, parse_duration
 
@@ -17,13 +18,15 @@ class BadSetting(Exception):
     """A setting with a value that cannot be used; the message names the setting, the value and what is expected."""
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
+    """Read a port number."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ValueError("a port number between 1 and 65535")
     return int(text)
 
 
-def _threads(text: str) -> int:
+def thread_count(text: str) -> int:
+    """Read a number of threads."""
     if not text.isascii() or not text.isdigit() or not 4 <= int(text) <= 512:
         raise ValueError("a number between 4 and 512")
     return int(text)
@@ -41,11 +44,12 @@ def _core(text: str) -> str:
     return text
 
 
-def _duration(text: str) -> timedelta:
-    duration = parse_duration(text)
-    if duration is None:
+def duration(text: str) -> timedelta:
+    """Read a duration."""
+    read = parse_duration(text)
+    if read is None:
         raise ValueError("a duration such as 90s, 30m, 6h or 2d")
-    return duration
+    return read
 
 
 def _store(text: str) -> str:
@@ -54,7 +58,8 @@ def _store(text: str) -> str:
     return text
 
 
-def _dns_name(text: str) -> str:
+def dns_name(text: str) -> str:
+    """Read the name of a Kubernetes object."""
     if not _DNS_NAME.fullmatch(text):
         raise ValueError("a Kubernetes name: lower case letters, digits, '-' and '.'")
     return text
@@ -66,7 +71,8 @@ def _auth(text: str) -> str:
     return text
 
 
-def _log_level(text: str) -> str:
+def level(text: str) -> str:
+    """Read a log level."""
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("DEBUG, INFO, WARNING or ERROR")
     return text.upper()
@@ -76,11 +82,13 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
 
 
-def _text(text: str) -> str:
+def any_text(text: str) -> str:
+    """Take any text as it is."""
     return text
 
 
-def _setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
+def setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
+    """Declare a setting: what it means, its default, and how its text is read (ValueError says what is expected)."""
     return field(default=default, metadata={"meaning": meaning, "parse": parse, "alias": alias})
 
 
@@ -90,59 +98,75 @@ def default_store(environ: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class Settings:
+class FromEnvironment:
+    """Settings of a process: each field is `<prefix><FIELD>` in the environment and a flag of its command."""
+
+    prefix: ClassVar[str]
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
+        environ = os.environ if environ is None else environ
+        names = {f.name: cls.prefix + f.name.upper() for f in fields(cls)}
+        given = cls.found(environ) | {name: environ[key] for name, key in names.items() if environ.get(key)}
+        return cls(**{f.name: _parsed(f, given[f.name], names[f.name]) for f in fields(cls) if f.name in given})
+
+    @classmethod
+    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG003 it is for those that look there
+        """Return the values that hold where nobody says otherwise, and that depend on where the process runs."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Settings(FromEnvironment):
     """What an operator can choose; each field is `CIMASTER_<FIELD>` in the environment and a flag of `serve`."""
 
-    store: str = _setting("`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", _store)
-    namespace: str = _setting("namespace of the ConfigMap", "ci", _dns_name)
-    config_map: str = _setting("name of the ConfigMap", "clusters", _dns_name, "--cluster-config-map")
-    host: str = _setting("address to listen on", "127.0.0.1", _text)
-    port: int = _setting("port of the API and the pages", 8080, _port)
-    metrics_port: int = _setting("port of /metrics", 8090, _port)
-    admin_dir: str = _setting("folder with the file `users`, the admins", "/botadmin", _text, "--botAdminDir")
-    auth: str = _setting("who callers are: `open` believes the names they give", "open", _auth)
-    hold: timedelta = _setting("how long a hold lasts if nobody says", timedelta(hours=6), _duration)
-    max_hold: timedelta = _setting("the longest hold, extensions included", timedelta(hours=72), _duration)
-    overdue_after: timedelta = _setting("age at which a lease shows as overdue", timedelta(hours=8), _duration)
-    deadline: timedelta = _setting(
-        "longest time that a change may take to be written", timedelta(seconds=20), _duration
-    )
-    peer: str = _setting(
+    prefix: ClassVar[str] = PREFIX
+    store: str = setting("`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", _store)
+    namespace: str = setting("namespace of the ConfigMap", "ci", dns_name)
+    config_map: str = setting("name of the ConfigMap", "clusters", dns_name, "--cluster-config-map")
+    host: str = setting("address to listen on", "127.0.0.1", any_text)
+    port: int = setting("port of the API and the pages", 8080, port_number)
+    metrics_port: int = setting("port of /metrics", 8090, port_number)
+    admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", any_text, "--botAdminDir")
+    auth: str = setting("who callers are: `open` believes the names they give", "open", _auth)
+    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), duration)
+    max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), duration)
+    overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), duration)
+    deadline: timedelta = setting("longest time that a change may take to be written", timedelta(seconds=20), duration)
+    peer: str = setting(
         "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on", "", _origin
     )
-    threads: int = _setting("requests served at once by a replica", 200, _threads)
-    core: str = _setting(
+    threads: int = setting("requests served at once by a replica", 200, thread_count)
+    core: str = setting(
         "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
         "any",
         _core,
     )
-    ignored_parameters: tuple[str, ...] = _setting(
+    ignored_parameters: tuple[str, ...] = setting(
         "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), _words
     )
-    trusted_origins: tuple[str, ...] = _setting(
+    trusted_origins: tuple[str, ...] = setting(
         "other sites whose pages may send changes, such as `https://portal.example.com`", (), _words
     )
-    log_level: str = _setting("DEBUG, INFO, WARNING or ERROR", "INFO", _log_level)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", level)
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
-        environ = os.environ if environ is None else environ
-        given = {f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if environ.get(PREFIX + f.name.upper())}
-        given.setdefault("store", default_store(environ))
-        return cls(**{f.name: _parsed(f, given[f.name]) for f in fields(cls) if f.name in given})
+    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the store of a process that was told none."""
+        return {"store": default_store(environ)}
 
 
-def _parsed(setting: "Field[Any]", text: str) -> Any:
+def _parsed(setting: "Field[Any]", text: str, name: str) -> Any:
     try:
         return setting.metadata["parse"](text)
     except ValueError as error:
-        raise BadSetting(f"{PREFIX}{setting.name.upper()} is {text!r}: expected {error}") from None
+        raise BadSetting(f"{name} is {text!r}: expected {error}") from None
 
 
-def setting_fields() -> "tuple[Field[Any], ...]":
-    """Return the settings in order, for the flags of `serve` and for the test that the README lists them all."""
-    return fields(Settings)
+def setting_fields(kind: type[FromEnvironment] = Settings) -> "tuple[Field[Any], ...]":
+    """Return the settings in order, for the flags of the command and for the test that the README lists them all."""
+    return fields(kind)
 
 
 def default_text(setting: "Field[Any]") -> str:
@@ -150,12 +174,23 @@ def default_text(setting: "Field[Any]") -> str:
     default = setting.default
     if isinstance(default, timedelta):
         return format_duration(default)
+    if isinstance(default, bool):
+        return "true" if default else "false"
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 
-def put_in_environment(values: Mapping[str, str]) -> None:
+def add_flags(parser: argparse.ArgumentParser, kind: type[FromEnvironment]) -> None:
+    """Give a command one flag for each setting."""
+    for each in setting_fields(kind):
+        names = [f"--{each.name.replace('_', '-')}", *filter(None, [each.metadata["alias"]])]
+        meaning = f"{each.metadata['meaning']} (default: {default_text(each) or 'none'})"
+        parser.add_argument(*names, dest=each.name, metavar="VALUE", help=meaning.replace("%", "%%"))
+
+
+def put_in_environment(options: argparse.Namespace, kind: type[FromEnvironment]) -> None:
     """Hand settings given as flags on to the server process, which reads only the environment."""
-    os.environ.update({PREFIX + name.upper(): text for name, text in values.items()})
+    given = {each.name: getattr(options, each.name) for each in setting_fields(kind)}
+    os.environ.update({kind.prefix + name.upper(): value for name, value in given.items() if value})
 
 
 def in_environment(name: str) -> bool:
