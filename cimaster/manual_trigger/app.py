@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
+from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.logs import correlation_id
 from cimaster.manual_trigger import web
@@ -33,12 +34,12 @@ _log = logging.getLogger("cimaster.request")
 StartResponse = Callable[..., Any]
 
 
-def create_app(settings: TriggerSettings) -> Flask:
+def create_app(settings: TriggerSettings, clock: Clock | None = None) -> Flask:
     """Build the application. Its thread rests until `app.extensions["manual_trigger"].keeper.start()`."""
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)
     registry = _registry()
-    app.extensions["manual_trigger"] = Parts(settings, registry)
+    app.extensions["manual_trigger"] = Parts(settings, registry, clock or Clock())
     PrometheusMetrics(app, path=None, group_by="url_rule", registry=registry)
     app.before_request(_begin)
     app.after_request(_end)

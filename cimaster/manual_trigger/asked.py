@@ -2,8 +2,12 @@
 
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from cimaster.times import format_time
 
 PRESUBMIT, POSTSUBMIT, PERIODIC = "presubmit", "postsubmit", "periodic"
 KINDS = (PRESUBMIT, POSTSUBMIT, PERIODIC)
@@ -66,13 +70,13 @@ def name_of(identity: str) -> str:
     return str(uuid.uuid5(_NAMES, identity))
 
 
-def next_name(identity: str, previous: str, minute: str) -> str:
-    """Return the name of the next run after `previous`: the same in every process that decides in that minute.
+def next_name(identity: str, before: Iterable[str], now: datetime) -> str:
+    """Return the name of the run after those `before`: the same in every process that decides in those ten seconds.
 
-    Without the minute a name would come back after Prow has cleared away the runs before, maybe while a pod of that
-    name is still there.
+    Without the time a name would come back after Prow has cleared away the runs before, maybe while a pod of that name
+    is still there.
     """
-    return str(uuid.uuid5(_NAMES, json.dumps([identity, previous, minute])))
+    return str(uuid.uuid5(_NAMES, json.dumps([identity, sorted(before), format_time(now)[:-2]])))
 
 
 def fresh_name() -> str:

@@ -21,8 +21,8 @@ _SHORTEST_SILENCE = 60.0  # seconds without an answer of the API server after wh
 class Parts:
     """Everything behind the routes. Its thread rests until `keeper.start()`."""
 
-    def __init__(self, settings: TriggerSettings, registry: CollectorRegistry) -> None:
-        clock, every = Clock(), settings.reload_every.total_seconds()
+    def __init__(self, settings: TriggerSettings, registry: CollectorRegistry, clock: Clock) -> None:
+        every = settings.reload_every.total_seconds()
         self.metrics = Metrics(registry)
         self.callers = Callers(settings.token_file)
         self.rules = Rules(settings.allow_file)

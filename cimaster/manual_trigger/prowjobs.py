@@ -180,7 +180,7 @@ def _url(namespace: str, name: str = "", **query: str) -> str:
 
 def _events(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
     rest = b""
-    for chunk in response.stream(1 << 16, decode_content=True):
+    while chunk := response.read1(1 << 16, decode_content=True):  # what is there, where `stream` would wait for more
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             event = json.loads(line)

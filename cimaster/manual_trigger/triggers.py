@@ -108,11 +108,12 @@ class Triggers:
         if asked.force:
             return self._create(order, fresh_name(), first=True)
         for attempt in range(_TRIES):
-            running, previous = self._runs(order)
+            runs = self._runs(order)
+            running = [run for run in runs.values() if not self._standing(run).complete]
             if running:
-                return running, False
-            minute = self._clock().strftime("%Y-%m-%dT%H:%M")
-            stored, created = self._create(order, next_name(asked.identity, previous, minute), first=attempt == 0)
+                return max(running, key=lambda run: str(run["metadata"]["creationTimestamp"])), False
+            name = next_name(asked.identity, runs, self._clock())
+            stored, created = self._create(order, name, first=attempt == 0)
             if created or not self._standing(stored).complete:
                 return stored, created
         raise ProwUnreachable("others start the same job all the time: ask again", retry_after=1)
@@ -128,19 +129,12 @@ class Triggers:
         self._rules.require(job.name, repository, branch, asked.user)
         return job
 
-    def _runs(self, order: Order) -> tuple[dict[str, Any] | None, str]:
-        """Return the newest run of the same job, refs and user that is not complete, and else the name of the last."""
-        asked = order.asked
+    def _runs(self, order: Order) -> dict[str, dict[str, Any]]:
+        """Return the ProwJobs of the same job, refs and user by name."""
         made = order.prowjob("", self._clock())["metadata"]["labels"]
         wanted = {key: made[key] for key in (labels.TYPE_LABEL, labels.JOB_LABEL) if key in made}
-        runs = [
-            stored
-            for stored in self._prowjobs.list(self.namespace, wanted)
-            if asked.asks_for(stored, self._standing(stored).user)
-        ]
-        runs.sort(key=lambda stored: (stored["metadata"]["creationTimestamp"], stored["metadata"]["name"]))
-        running = [stored for stored in runs if not self._standing(stored).complete]
-        return (running[-1] if running else None), (runs[-1]["metadata"]["name"] if runs else "")
+        every = self._prowjobs.list(self.namespace, wanted)
+        return {run["metadata"]["name"]: run for run in every if order.asked.asks_for(run, self._standing(run).user)}
 
     def _create(self, order: Order, name: str, *, first: bool) -> tuple[dict[str, Any], bool]:
         """Create a ProwJob of that name; returns the one that is there, and whether it was created here."""

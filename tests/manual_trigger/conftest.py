@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from flask import Flask
 from kubernetes.config import kube_config
 from werkzeug.test import TestResponse
 
+from cimaster.clock import Clock
 from cimaster.manual_trigger.app import create_app
 from cimaster.manual_trigger.parts import Parts
 from cimaster.manual_trigger.settings import Rate, TriggerSettings
@@ -18,6 +20,7 @@ from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import ALLOW_ALL, TOKEN
+from tests.server import free_ports
 
 ASKED: dict[str, Any] = {
     "org": "tess", "repo": "tessops", "base_ref": "master", "prowtype": "postsubmit", "prowjob": "e2e-k8s-1.32",
@@ -71,12 +74,12 @@ def kubeconfig(prow_plane: ControlPlane, namespace: str, tmp_path: Path) -> Path
 
 
 @pytest.fixture
-def settings(deck: Deck, namespace: str, tmp_path: Path) -> TriggerSettings:
+def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
     """Settings with one token, rules that allow everything, and a rate that no test reaches by chance."""
     (tmp_path / "tokens").write_text(f"# callers\n\n{TOKEN}\n")
     (tmp_path / "allow").write_text(ALLOW_ALL)
     return TriggerSettings(
-        config=deck.url, status_url="https://prow.example.com", namespace=namespace,
+        config=deck.url, status_url="https://prow.example.com",
         token_file=str(tmp_path / "tokens"), allow_file=str(tmp_path / "allow"),
         rate=Rate(1000, timedelta(minutes=1)),
     )  # fmt: skip
@@ -107,22 +110,53 @@ Start = Callable[..., Caller]
 
 
 @pytest.fixture
-def start(settings: TriggerSettings, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+def run(settings: TriggerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts the service with the settings, changed as a test says, over a configuration that it has read."""
     apps: list[Flask] = []
 
-    def start(access: Path = kubeconfig, *, read: bool = True, **changes: Any) -> Caller:
+    def run(access: Path, *, read: bool = True, clock: Clock | None = None, **changes: Any) -> Caller:
         monkeypatch.setenv("KUBECONFIG", str(access))
         monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(access))
-        app = create_app(replace(settings, **changes))
+        app = create_app(replace(settings, **changes), clock)
         apps.append(app)
         if read:
             parts_of(app).catalog.reload()
         return Caller(app)
 
-    yield start
+    yield run
     for app in apps:
         parts_of(app).prowjobs.close()
+
+
+@pytest.fixture
+def start(run: Start, kubeconfig: Path, namespace: str) -> Start:
+    """Starts the service beside Prow."""
+
+    def start(access: Path = kubeconfig, **options: Any) -> Caller:
+        return run(access, **{"namespace": namespace, **options})
+
+    return start
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    """Access to a cluster that is not there."""
+    address = f"http://127.0.0.1:{free_ports(1)[0]}"
+    names = {"cluster": "gone", "user": "gone"}
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "gone",
+        "clusters": [{"name": "gone", "cluster": {"server": address}}], "users": [{"name": "gone", "user": {}}],
+        "contexts": [{"name": "gone", "context": names}],
+    }  # fmt: skip
+    path = tmp_path / "nowhere.kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture
+def alone(run: Start, nowhere: Path) -> Caller:
+    """Somebody who asks a service that has a configuration, and no cluster."""
+    return run(nowhere)
 
 
 def parts_of(app: Flask) -> Parts:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
-import yaml
 
+from cimaster.manual_trigger import yamltext
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import DATA
 
@@ -37,7 +37,7 @@ class Prow:
 
     def install(self) -> None:
         """Define what ProwJobs are, and wait until the API server serves them."""
-        definition = yaml.load((DATA / "prowjob_crd.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        definition = yamltext.read((DATA / "prowjob_crd.yaml").read_bytes())
         answer = self.call("POST", _DEFINITIONS, definition)
         assert answer.status in (201, 409), answer.data
         while self.call("GET", self._url).status != 200:
@@ -94,7 +94,7 @@ class Plank:
 
     def __init__(self, prow: Prow) -> None:
         self.mode = "run"
-        self.seen: list[str] = []
+        self._seen: set[str] = set()
         self._prow = prow
         self._builds = itertools.count(_FIRST_BUILD)
         self._stopped = False
@@ -133,10 +133,10 @@ class Plank:
             stream.close()
 
     def _reconcile(self, prowjob: dict[str, Any]) -> None:
-        name, state = prowjob["metadata"]["name"], prowjob.get("status", {}).get("state")
-        if prowjob["spec"].get("agent") != "kubernetes" or state != "triggered" or name in self.seen:
+        name, uid = prowjob["metadata"]["name"], prowjob["metadata"]["uid"]
+        if prowjob.get("status", {}).get("state") != "triggered" or uid in self._seen:
             return
-        self.seen.append(name)
+        self._seen.add(uid)
         if self.mode == "fail":
             self._prow.end(name, "error", "Pod can not be created: quota exceeded")
         elif self.mode != "stall":
