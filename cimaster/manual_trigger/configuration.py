@@ -46,7 +46,10 @@ class Configuration:
             raise ConfigurationInvalid(str(error)) from None
         if not isinstance(document, dict) or not _KNOWN_BY & set(document):
             raise ConfigurationInvalid(f"it is not Prow's: it has none of {', '.join(sorted(_KNOWN_BY))}")
-        self._jobs = list(_every_job(document))
+        try:
+            self._jobs = list(_every_job(document))
+        except RecursionError:
+            raise ConfigurationInvalid("one of its jobs is nested too deeply, or contains itself") from None
         self.namespace = _text(document, "prowjob_namespace", "default")
         self.pod_namespace = _text(document, "pod_namespace", "default")
         self.decorates_all = document.get("decorate_all_jobs") is True

@@ -1,6 +1,7 @@
 """The verbs: start a job, and tell how one stands. The only caller of the API server."""
 
 import logging
+import re
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from cimaster.manual_trigger.standing import Standing, links
 
 _TRIES = 2  # of a create; with their time-outs they fit into the half minute that callers wait
 _WATCHES = 3
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")  # what is no name must not get into the server's path
 _log = logging.getLogger(__name__)
 
 
@@ -78,7 +80,7 @@ class Triggers:
 
     def standing(self, name: str) -> Standing:
         """Tell how a job stands that this service has started; UnknownJob for any other."""
-        stored = self._prowjobs.get(self.namespace, name)
+        stored = self._prowjobs.get(self.namespace, name) if _NAME.fullmatch(name) else None
         if stored is None or not self._standing(stored).user:
             raise UnknownJob(
                 f"there is no job {name} that was started here; Prow removes jobs some days after their end"

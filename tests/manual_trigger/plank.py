@@ -124,7 +124,9 @@ class Plank:
         self._stream = stream
         rest = b""
         try:
-            for chunk in stream.stream(1 << 16) if stream.status == 200 and not self._stopped else ():
+            for chunk in stream.stream(1 << 16) if stream.status == 200 else ():
+                if self._stopped:  # what comes after a shutdown is still encrypted
+                    return
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     self._reconcile(json.loads(line)["object"])
