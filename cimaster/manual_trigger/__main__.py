@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from cimaster.manual_trigger.prowjobs import api_client
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.settings import BadSetting, add_flags, put_in_environment
 
@@ -18,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_flags(parser, TriggerSettings)
     put_in_environment(parser.parse_args(arguments), TriggerSettings)
     try:
-        TriggerSettings.from_environ()
+        api_client(TriggerSettings.from_environ().threads).close()
     except BadSetting as error:
         print(f"manual-trigger: {error}", file=sys.stderr)
         return 2

@@ -30,7 +30,6 @@ def home() -> Response:
 @api.post("/manual-trigger")
 def trigger() -> Response:
     """Start a job, or return the one that an equal request started."""
-    g.counted = True
     asked = inputs.asked(inputs.sent())
     g.said = {"user": asked.user, "source": asked.source, "job": asked.job, "request_id": asked.request_id}
     started = parts().triggers.start(asked)

@@ -76,7 +76,7 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = correlation_id.get()
     response.headers.update(_HEADERS)
     said = {key: value for key, value in g.get("said", {}).items() if value}
-    if g.get("counted"):
+    if request.endpoint == "api.trigger":
         parts().metrics.triggers.labels(said.get("outcome", "internal_error")).inc()
     took = round((time.monotonic() - g.started) * 1000, 1) if "started" in g else None
     line = {"status": response.status_code, "ms": took, "address": request.remote_addr, **said}
