@@ -1,10 +1,11 @@
 """The newest good configuration of Prow, read again every minute by a thread, and sooner when somebody needs it."""
 
+import gc
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from cimaster.clock import Clock
 from cimaster.errors import Refusal
@@ -78,7 +79,8 @@ class Catalog:
     def _take(self, data: bytes) -> None:
         digest = hashlib.sha256(data).digest()
         if digest != self._digest:  # reading a large one takes seconds of the processor
-            self._newest = Configuration(data)
+            with _without_collections():
+                self._newest = Configuration(data)
             self._digest = digest
             _log.info("Prow's configuration is loaded", extra={"jobs": self._newest.counts})
         self._read_at = self._clock.monotonic()
@@ -90,3 +92,13 @@ class Catalog:
         self._metrics.reads.labels(refusal.code).inc()
         kept = "the last good one stays" if self.loaded else "there is none yet"
         _log.warning("%s; %s", refusal, kept)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Put off the collection of garbage: of 6 MB it made 11 s in place of 3, and stopped all requests for up to 3 s."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
