@@ -58,7 +58,7 @@ class Asked:
 
     def asks_for(self, prowjob: dict[str, Any], user: str) -> bool:
         """Say whether a ProwJob, started for that user, is what is asked for here."""
-        spec = prowjob["spec"]
+        spec = prowjob.get("spec") or {}
         there = spec.get("refs") or {}
         told = {key: there[key] for key in ("org", "repo", "base_ref", "base_sha", "pulls") if there.get(key)}
         same_job = (spec.get("type"), spec.get("job")) == (self.kind, self.job)

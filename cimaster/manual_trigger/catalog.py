@@ -13,7 +13,7 @@ from cimaster.manual_trigger.configuration import Configuration
 from cimaster.manual_trigger.errors import ConfigurationInvalid, ConfigurationUnreachable
 from cimaster.manual_trigger.metrics import Metrics
 
-_SOONEST = 5.0  # seconds between two reads that nobody but a missing job asks for
+_SOONEST = 5.0  # seconds between two reads that nobody but a missing job asks for, and that it waits for one
 _log = logging.getLogger(__name__)
 
 
@@ -61,10 +61,13 @@ class Catalog:
     def reload_if_stale(self) -> bool:
         """Read it again unless that was done just now; say whether there is a newer one to look into."""
         before = self._newest
-        with self._reading:
-            if self._clock.monotonic() - self._tried_at > _SOONEST:
-                with suppress(Refusal):  # it is noted; the last good one answers
-                    self._reload()
+        if self._reading.acquire(timeout=_SOONEST):  # whoever has it reads just now, maybe from a Deck that hangs
+            try:
+                if self._clock.monotonic() - self._tried_at > _SOONEST:
+                    with suppress(Refusal):  # it is noted; the last good one answers
+                        self._reload()
+            finally:
+                self._reading.release()
         return self._newest is not before
 
     def _reload(self) -> Configuration:

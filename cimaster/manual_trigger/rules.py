@@ -83,9 +83,7 @@ class Rules:
         rules = self.file.value
         if any(rule.allows((job, repository, branch, user)) for rule in rules):
             return
-        why = self.file.trouble or (
-            f"none of the {len(rules)} rules in {self.file.path} fits" if rules else "there are no rules"
-        )
+        why = self.file.trouble or (f"no rule in {self.file.path} fits" if rules else "there are no rules")
         raise NotAllowed(
             f"user {user} may not start {job} of {repository} on {branch}: {why}; an operator allows it with the line "
             f"{job} {repository} {branch} {user} in {self.file.path}"

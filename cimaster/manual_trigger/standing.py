@@ -24,7 +24,7 @@ class Standing:
     @property
     def job(self) -> str:
         """The name of the job that it runs."""
-        return str(self.prowjob["spec"].get("job", ""))
+        return str((self.prowjob.get("spec") or {}).get("job", ""))
 
     def _status(self, key: str) -> str:
         return str((self.prowjob.get("status") or {}).get(key) or "")

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from cimaster.manual_trigger.configuration import Job
 from cimaster.manual_trigger.errors import (
     JobFailed,
     OutcomeUnknown,
-    ProwUnreachable,
+    TooMany,
     UnknownJob,
     WrongRepository,
 )
@@ -62,6 +63,7 @@ class Triggers:
         self._clock = clock
         self._rates = Rates(settings.rate, clock)
         self._locks = NamedLocks()
+        self._slots = threading.BoundedSemaphore(settings.threads - max(2, settings.threads // 8))
 
     @property
     def namespace(self) -> str:
@@ -70,12 +72,22 @@ class Triggers:
 
     def start(self, asked: Asked) -> Started:
         """Start a job, or return the one that an equal request has started; waits a while for its build id."""
+        if not self._slots.acquire(blocking=False):  # the other threads are for probes and short questions
+            raise TooMany("too many requests wait for their jobs already: ask again", retry_after=5)
+        try:
+            return self._started(asked)
+        finally:
+            self._slots.release()
+
+    def _started(self, asked: Asked) -> Started:
         began = self._clock.monotonic()
         with self._locks.held(asked.identity):
             stored, created = self._repeated(asked) or self._start(asked)
         standing = self._settled(stored, began)
         if standing.failed_to_start:
             raise JobFailed(f"Prow could not start {standing.job}: {standing.description}", **standing.facts())
+        if created and standing.build_id:
+            self._metrics.build_id_seconds.observe(self._clock.monotonic() - began)
         return Started(standing, created)
 
     def standing(self, name: str) -> Standing:
@@ -118,7 +130,7 @@ class Triggers:
             stored, created = self._create(order, name, first=attempt == 0)
             if created or not self._standing(stored).complete:
                 return stored, created
-        raise ProwUnreachable("others start the same job all the time: ask again", retry_after=1)
+        raise TooMany("the same job is started and ends all the time: ask again", retry_after=1)
 
     def _allowed(self, asked: Asked) -> Job:
         try:
@@ -180,8 +192,6 @@ class Triggers:
             if standing.settled or left <= 0:
                 break
             standing = self._watched(standing, left)
-        if standing.build_id:
-            self._metrics.build_id_seconds.observe(self._clock.monotonic() - began)
         return standing
 
     def _watched(self, standing: Standing, seconds: float) -> Standing:

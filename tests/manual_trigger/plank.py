@@ -55,7 +55,7 @@ class Prow:
         read: dict[str, Any] = answer.json()
         return read
 
-    def create(self, prowjob: dict[str, Any], **query: str) -> urllib3.BaseHTTPResponse:
+    def create(self, prowjob: dict[str, Any]) -> urllib3.BaseHTTPResponse:
         """Create one, as somebody else than the service would."""
         return self.call("POST", f"{self._url}?fieldValidation=Strict", prowjob)
 

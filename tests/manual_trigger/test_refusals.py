@@ -2,6 +2,7 @@
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,27 @@ def test_jobs_are_started_at_a_bounded_rate_and_repeats_are_free(start: Start, p
         assert caller.trigger(request_id="a").status_code == 200
         assert caller.trigger().status_code == 200
     assert caller.trigger(user="alice").status_code == 201
+
+
+@pytest.mark.kube
+def test_when_too_many_wait_the_next_one_is_refused_at_once_and_questions_are_answered(
+    start: Start, plank: Plank, prow: Prow
+) -> None:
+    plank.mode = "stall"
+    caller = start(threads=4, wait=timedelta(minutes=1))
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(caller.trigger, user=user) for user in ("a", "b")]
+        while len(prow.jobs()) < 2:
+            pass
+        answer = caller.trigger()
+        assert refusal(answer)[:2] == (429, "too_many")
+        assert answer.headers["Retry-After"] == "5"
+        names = [job["metadata"]["name"] for job in prow.jobs()]
+        assert caller.get(f"/manual-trigger/{names[0]}").status_code == 200
+        for job in prow.jobs():
+            prow.pick_up(job, "123")
+        assert [each.result().status_code for each in waiting] == [201, 201]
+    assert len(prow.jobs()) == 2
 
 
 @pytest.mark.kube
