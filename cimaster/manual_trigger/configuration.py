@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cimaster.manual_trigger import branches, strings, yamltext
-from cimaster.manual_trigger.asked import KINDS, PERIODIC, Asked
+from cimaster.manual_trigger.asked import KINDS, PERIODIC, POSTSUBMIT, PRESUBMIT, Asked
 from cimaster.manual_trigger.errors import AmbiguousJob, ConfigurationInvalid, UnknownJob, WrongBranch
 
-_PLURALS = {kind: f"{kind}s" for kind in KINDS}
 _KNOWN_BY = {"prowjob_namespace", "presubmits", "postsubmits", "periodics"}
 _NEAREST = 5  # names that an answer lists
 
@@ -26,6 +25,11 @@ class Job:
     def name(self) -> str:
         """The job's name; one that YAML took for a number is told as it was written."""
         return str(self.fields.get("name", ""))
+
+    @property
+    def title(self) -> str:
+        """What people call it beside its name."""
+        return f"a {self.kind} of {self.repository}" if self.repository else f"a {self.kind}"
 
     @property
     def place(self) -> tuple[str, str]:
@@ -87,9 +91,7 @@ class Configuration:
         near = difflib.get_close_matches(asked.job, sorted({job.name for job in self._of(asked)}), n=_NEAREST)
         told = [f"there is no {asked.kind} {asked.job}{where} in Prow's configuration"]
         if elsewhere:
-            told.append(
-                f"that name is {_listed(f'a {job.kind} of {job.repository}'.removesuffix(' of ') for job in elsewhere)}"
-            )
+            told.append(f"that name is {_listed(job.title for job in elsewhere)}")
         if near:
             told.append(f"near to it: {', '.join(near)}")
         told.append("jobs of a repository's own .prow.yaml cannot be seen from here")
@@ -111,15 +113,15 @@ def _part(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _every_job(document: Mapping[str, Any]) -> Iterator[Job]:
-    for kind in KINDS[:2]:
-        for repository, jobs in _part(document, _PLURALS[kind]).items():
+    for kind in (PRESUBMIT, POSTSUBMIT):
+        for repository, jobs in _part(document, f"{kind}s").items():
             yield from _jobs(kind, str(repository), jobs)
-    yield from _jobs(PERIODIC, "", document.get(_PLURALS[PERIODIC]))
+    yield from _jobs(PERIODIC, "", document.get("periodics"))
 
 
 def _jobs(kind: str, repository: str, listed: Any) -> Iterator[Job]:
     if not isinstance(listed or [], list) or any(not isinstance(fields, dict) for fields in listed or []):
-        raise ConfigurationInvalid(f"its {_PLURALS[kind]} {repository} are no list of jobs".replace("  ", " "))
+        raise ConfigurationInvalid(f"its {kind}s{repository and f' of {repository}'} are no list of jobs")
     yield from (Job(kind, repository, strings.without_nulls(fields)) for fields in listed or [])
 
 
@@ -134,7 +136,7 @@ def _on_branch(named: list[Job], asked: Asked) -> list[Job]:
 
 
 def _told(job: Job) -> str:
-    return f"one on {branches.described(job.fields)}" if job.repository else f"a {job.kind}"
+    return f"one on {branches.described(job.fields)}" if job.repository else job.title
 
 
 def _listed(told: Iterable[str]) -> str:

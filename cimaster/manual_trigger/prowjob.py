@@ -95,7 +95,7 @@ class Order:
             refs["repo_link"] = f"{self.configuration.link_url}/{self.asked.repository}"
         refs |= {key: fields[key] for key in _COMPLETE_REFS if fields.get(key)}
         if decoration.get("sparse_checkout_files"):
-            refs["sparse_checkout_files"] = list(decoration["sparse_checkout_files"])
+            refs["sparse_checkout_files"] = copy.deepcopy(decoration["sparse_checkout_files"])
         return {**told, "refs": _blobless(refs, decoration)}
 
 

@@ -20,6 +20,7 @@ from cimaster.manual_trigger.metrics import Metrics
 from cimaster.settings import BadSetting, in_environment
 
 _CALL = urllib3.Timeout(connect=2, read=5)
+_NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, ConfigException)
 _LOST = (urllib3.exceptions.HTTPError, ConfigException, OSError)
 
 
@@ -69,11 +70,10 @@ class ProwJobs:
             raise JobRejected(f"the job cannot be written as JSON: {error}") from None
         try:
             response = self._request("POST", _url(namespace, fieldValidation="Strict"), body=body.encode())
-        except urllib3.exceptions.NewConnectionError as error:
+        except _NEVER_SENT as error:
             raise self._unreachable(error) from error
         except _LOST as error:
-            self._note(self._unreachable(error))
-            raise AnswerLost(_reason(error)) from error
+            raise AnswerLost(str(self._unreachable(error))) from error
         if response.status == 409:
             raise AlreadyThere
         if response.status >= 500:  # etcd may have taken the write before the server gave up
@@ -107,7 +107,7 @@ class ProwJobs:
             if response.status != 200:
                 raise self._refused(response)
             yield from _events(response)
-        except _LOST as error:
+        except (*_LOST, ValueError) as error:
             raise self._unreachable(error) from error
         finally:
             response.close()

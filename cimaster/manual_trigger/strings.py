@@ -12,6 +12,7 @@ _TEXTS = (
     "name", "agent", "cluster", "namespace", "context", "rerun_command", "job_queue_name", "path_alias", "clone_uri",
 )  # fmt: skip
 _REFS = ("org", "repo", "repo_link", "base_ref", "base_sha", "base_link", "path_alias", "workdir", "clone_uri")
+_MAPPINGS = ("decoration_config", "reporter_config", "prowjob_defaults")
 _CONTAINER = ("name", "image", "workingDir")
 
 
@@ -41,6 +42,8 @@ def _kind(value: Any) -> str:
 
 def _texts_of(job: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from _members(job, "", _TEXTS)
+    for key in _MAPPINGS:
+        _mapping(job, key)
     for key in ("labels", "annotations"):
         for name, value in _mapping(job, key).items():
             yield f"a name in {key}", name

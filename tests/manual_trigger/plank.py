@@ -124,8 +124,9 @@ class Plank:
         self._stream = stream
         rest = b""
         try:
-            for chunk in stream.stream(1 << 16) if stream.status == 200 else ():
-                if self._stopped:  # what comes after a shutdown is still encrypted
+            while stream.status == 200 and not self._stopped:
+                chunk = stream.read1(1 << 16)
+                if self._stopped or not chunk:  # what comes after a shutdown is still encrypted
                     return
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:

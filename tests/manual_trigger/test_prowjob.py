@@ -1,10 +1,14 @@
 """What becomes of a job's fields in its ProwJob, where the samples of mkpj do not show it."""
 
+import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cimaster.errors import Refusal
 from cimaster.manual_trigger.asked import Asked
@@ -123,6 +127,28 @@ def test_an_author_from_a_secret_is_replaced_whole() -> None:
     env = [{"name": "AUTHOR", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
     container = made(spec={"containers": [{"image": "a", "env": env}]})["spec"]["pod_spec"]["containers"][0]
     assert container["env"] == [{"name": "AUTHOR", "value": "john"}]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
+    max_leaves=6,
+)
+_FIELDS = (
+    "name", "agent", "cluster", "namespace", "labels", "annotations", "spec", "decorate", "decoration_config",
+    "reporter_config", "extra_refs", "prowjob_defaults", "branches", "max_concurrency", "clone_uri", "skip_report",
+)  # fmt: skip
+
+
+@given(field=st.sampled_from(_FIELDS), value=_JSON, inner=st.sampled_from(["", "containers", "slack", "env"]))
+def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: object, inner: str) -> None:
+    wrapped = {"containers": [{"image": "a", "env": value}]} if inner == "env" else {inner: value} if inner else value
+    job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, field: wrapped}
+    text = json.dumps({"postsubmits": {"tess/tessops": [job]}}, ensure_ascii=False).encode()
+    asked = Asked("postsubmit", str(job["name"]), "john", "tess", "tessops", "master")
+    with suppress(Refusal):
+        configuration = Configuration(text)
+        json.dumps(Order(configuration, configuration.find(asked), asked).prowjob("name", NOW))
 
 
 @pytest.mark.parametrize(
