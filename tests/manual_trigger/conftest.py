@@ -85,6 +85,15 @@ def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
     )  # fmt: skip
 
 
+class LeapingClock(Clock):
+    """Time that a test may let pass at once."""
+
+    leapt = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.leapt
+
+
 class Caller:
     """Somebody with a token who asks the service for jobs."""
 

@@ -20,13 +20,15 @@ def sample() -> dict[str, Any]:
 
 
 class Deck:
-    """A server whose `text` is the configuration. `status` and `broken` say how it fails."""
+    """A server whose `text` is the configuration. `status` and `broken` say how it fails; it waits for its `gate`."""
 
     def __init__(self, text: bytes = SAMPLE) -> None:
         self.text = text
         self.status = 200
         self.broken = False
         self.asked = 0
+        self.gate = threading.Event()
+        self.gate.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = f"{self.origin}/config"
@@ -43,6 +45,7 @@ class Deck:
         try:
             yield self
         finally:
+            self.gate.set()
             self._server.shutdown()
             thread.join()
             self._server.server_close()
@@ -54,6 +57,7 @@ class Deck:
 
             def do_GET(self) -> None:
                 deck.asked += 1
+                deck.gate.wait(30)
                 if deck.broken:
                     self.connection.shutdown(2)
                     return

@@ -23,7 +23,7 @@ class Prow:
 
     def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
         self._admin = control_plane.admin
-        self._url = f"/apis/prow.k8s.io/v1/namespaces/{namespace}/prowjobs"
+        self.url = f"/apis/prow.k8s.io/v1/namespaces/{namespace}/prowjobs"
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> urllib3.BaseHTTPResponse:
         """Ask the API server for something, as its admin."""
@@ -40,33 +40,33 @@ class Prow:
         definition = yamltext.read((DATA / "prowjob_crd.yaml").read_bytes())
         answer = self.call("POST", _DEFINITIONS, definition)
         assert answer.status in (201, 409), answer.data
-        while self.call("GET", self._url).status != 200:
+        while self.call("GET", self.url).status != 200:
             pass
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return all ProwJobs."""
-        items: list[dict[str, Any]] = self.call("GET", self._url).json()["items"]
+        items: list[dict[str, Any]] = self.call("GET", self.url).json()["items"]
         return items
 
     def job(self, name: str) -> dict[str, Any]:
         """Return one."""
-        answer = self.call("GET", f"{self._url}/{name}")
+        answer = self.call("GET", f"{self.url}/{name}")
         assert answer.status == 200, answer.data
         read: dict[str, Any] = answer.json()
         return read
 
     def create(self, prowjob: dict[str, Any]) -> urllib3.BaseHTTPResponse:
         """Create one, as somebody else than the service would."""
-        return self.call("POST", f"{self._url}?fieldValidation=Strict", prowjob)
+        return self.call("POST", f"{self.url}?fieldValidation=Strict", prowjob)
 
     def delete(self, name: str) -> None:
         """Remove one, as Prow does some days after its end."""
-        assert self.call("DELETE", f"{self._url}/{name}").status == 200
+        assert self.call("DELETE", f"{self.url}/{name}").status == 200
 
     def patch(self, name: str, status: dict[str, Any], labels: dict[str, str] | None = None) -> None:
         """Change what is said of one; it may be gone."""
         body = {"metadata": {"labels": labels or {}}, "status": status}
-        assert self.call("PATCH", f"{self._url}/{name}", body).status in (200, 404)
+        assert self.call("PATCH", f"{self.url}/{name}", body).status in (200, 404)
 
     def end(self, name: str, state: str = "success", description: str = "Job succeeded.") -> None:
         """Let a job end."""
@@ -109,10 +109,12 @@ class Plank:
             yield self
         finally:
             self._stopped = True
-            if isinstance(self._stream, urllib3.HTTPResponse):
-                with suppress(ValueError, RuntimeError):  # it may have ended by itself just now
-                    self._stream.shutdown()
-            thread.join()
+            while thread.is_alive():
+                stream = self._stream
+                with suppress(ValueError, RuntimeError, OSError):  # it may have begun or ended just now
+                    if isinstance(stream, urllib3.HTTPResponse):
+                        stream.shutdown()
+                thread.join(0.05)
 
     def _run(self) -> None:
         while not self._stopped:
@@ -120,7 +122,7 @@ class Plank:
                 self._watch()
 
     def _watch(self) -> None:
-        stream = self._prow.call("GET", f"{self._prow._url}?watch=true&timeoutSeconds=10", preload_content=False)
+        stream = self._prow.call("GET", f"{self._prow.url}?watch=true&timeoutSeconds=10", preload_content=False)
         self._stream = stream
         rest = b""
         try:

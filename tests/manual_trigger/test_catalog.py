@@ -8,7 +8,7 @@ import pytest
 
 from cimaster.manual_trigger import source
 from cimaster.manual_trigger.errors import ConfigurationInvalid, ConfigurationUnreachable
-from tests.manual_trigger.conftest import Caller, Start, parts_of, refusal
+from tests.manual_trigger.conftest import Caller, LeapingClock, Start, parts_of, refusal
 from tests.manual_trigger.deck import SAMPLE, Deck, sample
 from tests.server import free_ports
 
@@ -65,13 +65,15 @@ def test_without_any_configuration_requests_are_refused_with_the_reason(
     assert caller.get("/readyz").status_code == 503
 
 
-def test_a_job_that_was_just_added_is_found(alone: Caller, deck: Deck) -> None:
+def test_a_job_that_was_just_added_is_found(run: Start, nowhere: Path, deck: Deck) -> None:
+    clock = LeapingClock()
+    caller = run(nowhere, clock=clock)
     configuration = sample()
     configuration["postsubmits"]["tess/tessops"][2]["name"] = "new"
     deck.serve(configuration)
-    catalog = parts_of(alone.client.application).catalog
-    catalog._tried_at = float("-inf")
-    assert refusal(alone.trigger(prowjob="new"))[1] == "prow_unreachable"
+    assert refusal(caller.trigger(prowjob="new"))[1] == "unknown_job"
+    clock.leapt += 6
+    assert refusal(caller.trigger(prowjob="new"))[1] == "prow_unreachable"
 
 
 def test_a_job_that_is_never_found_does_not_make_deck_busy(alone: Caller, deck: Deck) -> None:
@@ -100,12 +102,14 @@ def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: De
 
 
 def test_one_request_that_waits_for_deck_holds_up_no_other(alone: Caller, deck: Deck) -> None:
+    asked = deck.asked
+    deck.gate.clear()
+    waiting = threading.Thread(target=alone.post, args=("/reload",))
+    waiting.start()
+    while deck.asked == asked:
+        pass
     assert answers(alone)
-    catalog = parts_of(alone.client.application).catalog
-    with catalog._reading:
-        waiting = threading.Thread(target=alone.post, args=("/reload",))
-        waiting.start()
-        assert answers(alone)
+    deck.gate.set()
     waiting.join()
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cimaster.clock import Clock
-from tests.manual_trigger.conftest import Caller, Start, parts_of
+from tests.manual_trigger.conftest import Caller, LeapingClock, Start, parts_of
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank
 
@@ -36,13 +35,6 @@ def test_the_files_are_looked_at(alone: Caller, tmp_path: Path) -> None:
     body = readiness(alone)[1]
     assert "is not there" in body["tokens"]
     assert body["rules"] == "none: nothing may be started"
-
-
-class LeapingClock(Clock):
-    leapt = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.leapt
 
 
 @pytest.mark.kube
