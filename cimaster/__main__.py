@@ -10,13 +10,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from cimaster import provisioners
-from cimaster import settings as configuration
 from cimaster.errors import Refusal
 from cimaster.health import drain_file
 from cimaster.metrics import Metrics
 from cimaster.pool import Rules
 from cimaster.repository import ConfigMapRepository
-from cimaster.settings import PREFIX, BadSetting, Settings
+from cimaster.settings import PREFIX, BadSetting, Settings, add_flags, put_in_environment
 from cimaster.stores import open_store
 from cimaster.transfer import exported, importing
 
@@ -24,8 +23,7 @@ from cimaster.transfer import exported, importing
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings."""
     options = parser().parse_args(arguments)
-    given = {variable: text for variable, text in vars(options).items() if variable.startswith(PREFIX) and text}
-    configuration.put_in_environment(given)
+    put_in_environment(options, PREFIX)
     try:
         settings = Settings.from_environ()
         provisioners.chosen(settings)
@@ -42,14 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; each setting's flag sets the environment variable of that name."""
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for variable, setting in provisioners.all_settings():
-        flag = variable.removeprefix(PREFIX).lower().replace("_", "-")
-        names = [f"--{flag}", *filter(None, [setting.metadata["alias"]])]
-        text = f"{setting.metadata['meaning']} (default: {configuration.default_text(setting) or 'none'})"
-        may_be_bare, bare = ("?", "on") if isinstance(setting.default, bool) else (None, None)
-        flags.add_argument(
-            *names, dest=variable, metavar="VALUE", help=text.replace("%", "%%"), nargs=may_be_bare, const=bare
-        )
+    add_flags(flags, PREFIX, provisioners.all_settings())
     parser = argparse.ArgumentParser(prog="cimaster", description="Lends a pool of shared CI test clusters.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -1,110 +1,24 @@
 """Every setting of the service, read once from the environment; a wrong value stops the start with a sentence."""
 
+import argparse
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
-from cimaster.times import format_duration, parse_duration
+from cimaster import values
+from cimaster.times import format_duration
 
 PREFIX = "CIMASTER_"
-_DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class BadSetting(Exception):
     """A setting with a value that cannot be used; the message names the setting, the value and what is expected."""
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise ValueError("a port number between 1 and 65535")
-    return int(text)
-
-
-def _threads(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 4 <= int(text) <= 512:
-        raise ValueError("a number between 4 and 512")
-    return int(text)
-
-
-def read_origin(text: str) -> str:
-    """Read where a server is: scheme, host and port."""
-    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]{1,255}", text):
-        raise ValueError("an address such as http://10.1.2.3:8080, without a path")
-    return text
-
-
-def _core(text: str) -> str:
-    if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):
-        raise ValueError("'any', 'all' or the number of a core")
-    return text
-
-
-def read_duration(text: str) -> timedelta:
-    """Read a duration."""
-    duration = parse_duration(text)
-    if duration is None:
-        raise ValueError("a duration such as 90s, 30m, 6h or 2d")
-    return duration
-
-
-def _store(text: str) -> str:
-    if text != "kubernetes" and not (text.startswith("sqlite:") and len(text) > len("sqlite:")):
-        raise ValueError("'kubernetes' or 'sqlite:PATH'")
-    return text
-
-
-def _dns_name(text: str) -> str:
-    if not _DNS_NAME.fullmatch(text):
-        raise ValueError("a Kubernetes name: lower case letters, digits, '-' and '.'")
-    return text
-
-
-def _auth(text: str) -> str:
-    if text != "open":
-        raise ValueError("'open' (callers say who they are); 'required' is not built yet")
-    return text
-
-
-def _log_level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in re.split(r"[\s,]+", text) if word)
-
-
-def read_word(text: str) -> str:
-    """Read the name of a plug-in."""
-    if not re.fullmatch(r"[a-z0-9-]{1,40}", text):
-        raise ValueError("the name of a provisioner, such as manual-trigger")
-    return text
-
-
-def read_name(text: str) -> str:
-    """Read the name of an organisation, a repository or a job of Prow's."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", text):
-        raise ValueError("a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
-    return text
-
-
-def _switch(text: str) -> bool:
-    if text.casefold() not in ("on", "off", "true", "false"):
-        raise ValueError("'on' or 'off'")
-    return text.casefold() in ("on", "true")
-
-
-def read_text(text: str) -> str:
-    """Read any text."""
-    return text
-
-
 def setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
-    """Declare a setting: what it means, its default, how its text is read, another name for its flag."""
+    """Declare a setting: what it means, its default, how its text is read (ValueError says what is expected)."""
     return field(default=default, metadata={"meaning": meaning, "parse": parse, "alias": alias})
 
 
@@ -113,80 +27,85 @@ def default_store(environ: Mapping[str, str]) -> str:
     return "kubernetes" if "KUBERNETES_SERVICE_HOST" in environ else "sqlite:cimaster.db"
 
 
+@dataclass(frozen=True)
 class FromEnvironment:
-    """Settings that are read from environment variables: each field of the class is `<prefix><FIELD>`."""
+    """Settings of a program or a part of one: each field is `<prefix><FIELD>` in the environment, and a flag."""
 
-    prefix: ClassVar[str] = PREFIX
+    prefix: ClassVar[str]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
         environ = os.environ if environ is None else environ
-        return cls(**{f.name: _parsed(f, cls.variable(f), text) for f, text in cls._given(environ)})
+        given = cls.found(environ) | {name: environ[name] for name, _ in cls.variables() if environ.get(name)}
+        return cls(**{f.name: _parsed(f, name, given[name]) for name, f in cls.variables() if name in given})
 
     @classmethod
-    def _given(cls, environ: Mapping[str, str]) -> "list[tuple[Field[Any], str]]":
-        found = ((f, environ.get(cls.variable(f)) or _default_for(f, environ)) for f in cls.fields())
-        return [(f, text) for f, text in found if text]
+    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG003 it is for those that look there
+        """Return the values that hold where nobody says otherwise, and that depend on where the process runs."""
+        return {}
 
     @classmethod
-    def fields(cls) -> "tuple[Field[Any], ...]":
-        """Return the settings in order, for the flags of `serve` and for the test that the README lists them all."""
-        return fields(cls)  # type: ignore[arg-type]
-
-    @classmethod
-    def variable(cls, field: "Field[Any]") -> str:
-        """Return the environment variable of a setting."""
-        return cls.prefix + field.name.upper()
+    def variables(cls) -> "Iterator[tuple[str, Field[Any]]]":
+        """Yield the settings in order, each with its environment variable."""
+        return ((cls.prefix + f.name.upper(), f) for f in fields(cls))
 
 
 @dataclass(frozen=True)
 class Settings(FromEnvironment):
     """What an operator can choose; each field is `CIMASTER_<FIELD>` in the environment and a flag of `serve`."""
 
-    store: str = setting("`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", _store)
-    namespace: str = setting("namespace of the ConfigMap", "ci", _dns_name)
-    config_map: str = setting("name of the ConfigMap", "clusters", _dns_name, "--cluster-config-map")
-    host: str = setting("address to listen on", "127.0.0.1", read_text)
-    port: int = setting("port of the API and the pages", 8080, _port)
-    metrics_port: int = setting("port of /metrics", 8090, _port)
-    admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", read_text, "--botAdminDir")
-    auth: str = setting("who callers are: `open` believes the names they give", "open", _auth)
-    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), read_duration)
-    max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), read_duration)
-    overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), read_duration)
+    prefix: ClassVar[str] = PREFIX
+
+    store: str = setting(
+        "`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", values.store
+    )
+    namespace: str = setting("namespace of the ConfigMap", "ci", values.dns_name)
+    config_map: str = setting("name of the ConfigMap", "clusters", values.dns_name, "--cluster-config-map")
+    host: str = setting("address to listen on", "127.0.0.1", values.any_text)
+    port: int = setting("port of the API and the pages", 8080, values.port_number)
+    metrics_port: int = setting("port of /metrics", 8090, values.port_number)
+    admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", values.any_text, "--botAdminDir")
+    auth: str = setting("who callers are: `open` believes the names they give", "open", values.auth)
+    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), values.duration)
+    max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), values.duration)
+    overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), values.duration)
     deadline: timedelta = setting(
-        "longest time that a change may take to be written", timedelta(seconds=20), read_duration
+        "longest time that a change may take to be written", timedelta(seconds=20), values.duration
     )
     peer: str = setting(
-        "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on", "", read_origin
+        "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on",
+        "",
+        values.origin,
     )
-    threads: int = setting("requests served at once by a replica", 200, _threads)
+    threads: int = setting("requests served at once by a replica", 200, values.thread_count)
     core: str = setting(
         "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
         "any",
-        _core,
+        values.core,
     )
     ignored_parameters: tuple[str, ...] = setting(
-        "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), _words
+        "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), values.words
     )
     trusted_origins: tuple[str, ...] = setting(
-        "other sites whose pages may send changes, such as `https://portal.example.com`", (), _words
+        "other sites whose pages may send changes, such as `https://portal.example.com`", (), values.words
     )
     provisioner: str = setting(
-        "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none", "", read_word
+        "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none",
+        "",
+        values.plugin,
     )
-    default_prow_job: str = setting("job that creates a cluster where nobody names one", "", read_name)
-    creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), read_duration)
+    default_prow_job: str = setting("job that creates a cluster where nobody names one", "", values.prow_name)
+    creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), values.duration)
     manage_cluster: bool = setting(
-        "`on`: policies keep a minimum of clusters vacant", False, _switch, "--manageCluster"
+        "`on`: policies keep a minimum of clusters vacant", False, values.switch, "--manageCluster"
     )
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", _log_level)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", values.level)
 
-
-def _default_for(setting: "Field[Any]", environ: Mapping[str, str]) -> str:
-    """Return the value that depends on where the process runs."""
-    return default_store(environ) if setting.name == "store" else ""
+    @classmethod
+    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the store of a process that was told none."""
+        return {f"{PREFIX}STORE": default_store(environ)}
 
 
 def _parsed(setting: "Field[Any]", variable: str, text: str) -> Any:
@@ -206,9 +125,21 @@ def default_text(setting: "Field[Any]") -> str:
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 
-def put_in_environment(values: Mapping[str, str]) -> None:
+def add_flags(parser: argparse.ArgumentParser, prefix: str, variables: "Iterable[tuple[str, Field[Any]]]") -> None:
+    """Give a command a flag for each setting, named as its variable is after the prefix; a switch needs no value."""
+    for variable, each in variables:
+        names = [
+            "--" + variable.removeprefix(prefix).lower().replace("_", "-"),
+            *filter(None, [each.metadata["alias"]]),
+        ]
+        meaning = f"{each.metadata['meaning']} (default: {default_text(each) or 'none'})".replace("%", "%%")
+        may_be_bare, bare = ("?", "on") if isinstance(each.default, bool) else (None, None)
+        parser.add_argument(*names, dest=variable, metavar="VALUE", help=meaning, nargs=may_be_bare, const=bare)
+
+
+def put_in_environment(options: argparse.Namespace, prefix: str) -> None:
     """Hand settings given as flags on to the server process, which reads only the environment."""
-    os.environ.update(values)
+    os.environ.update({name: text for name, text in vars(options).items() if name.startswith(prefix) and text})
 
 
 def in_environment(name: str) -> bool:

@@ -148,9 +148,9 @@ def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint) -> None:
         assert headers == ["Idempotency-Key"]
 
 
-def all_refusals(kind: type[errors.Refusal] = errors.Refusal) -> set[type[errors.Refusal]]:
-    """Return every class of refusal."""
-    return {kind}.union(*(all_refusals(sub) for sub in kind.__subclasses__()))
+def all_refusals() -> set[type[errors.Refusal]]:
+    """Return every class of refusal that CIMaster has; the manual-trigger service has more."""
+    return {each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.Refusal)}
 
 
 def test_every_refusal_has_a_status_and_a_code_of_its_own() -> None:

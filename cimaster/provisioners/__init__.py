@@ -4,6 +4,7 @@ To add one: write a module with a class `Settings` and a function `begin(setting
 below.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass
 from datetime import timedelta
@@ -77,6 +78,4 @@ def chosen(settings: Settings) -> Provisioner | None:
 def all_settings() -> "Iterator[tuple[str, Field[Any]]]":
     """Yield every setting of the service and its provisioners, with the environment variable that it has."""
     groups: tuple[type[FromEnvironment], ...] = (Settings, *(kind.settings for kind in KINDS.values()))
-    for group in groups:
-        for setting in group.fields():
-            yield group.variable(setting), setting
+    return itertools.chain.from_iterable(group.variables() for group in groups)

@@ -13,10 +13,11 @@ from threading import Event
 from typing import IO, Any, ClassVar
 
 from cimaster import parameters as form
+from cimaster import values
 from cimaster.pool.creation import JOB, REFUSED, Creation
 from cimaster.pool.inventory import Facts
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
-from cimaster.settings import FromEnvironment, inherited, read_duration, setting
+from cimaster.settings import FromEnvironment, inherited, setting
 
 _LOOK = 0.2  # seconds between two looks at the program
 _TO_END = 10.0  # seconds that it gets to end after a SIGTERM
@@ -39,7 +40,7 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = "CIMASTER_COMMAND_"
 
     program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
-    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), read_duration)
+    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), values.duration)
 
 
 def begin(settings: Settings, creation: Creation, stop: Event) -> Built:

@@ -12,10 +12,11 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from cimaster import values
 from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.provision import Triggered
 from cimaster.provisioners.outcome import Failure, Standing
-from cimaster.settings import FromEnvironment, read_duration, read_name, read_text, setting
+from cimaster.settings import FromEnvironment, setting
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
@@ -45,11 +46,11 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = "CIMASTER_PROW_"
 
     url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8080`", "", read_url)
-    token_file: str = setting("file with the token that it asks for", "", read_text)
-    org: str = setting("organisation of the repository whose jobs create clusters", "tess", read_name)
-    repo: str = setting("that repository", "tessops", read_name)
+    token_file: str = setting("file with the token that it asks for", "", values.any_text)
+    org: str = setting("organisation of the repository whose jobs create clusters", "tess", values.prow_name)
+    repo: str = setting("that repository", "tessops", values.prow_name)
     type: str = setting("type of those jobs", "postsubmit", read_type)
-    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), read_duration)
+    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), values.duration)
 
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:

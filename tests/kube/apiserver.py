@@ -169,21 +169,24 @@ class ControlPlane:
         self._call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         return name
 
-    def apply(self, namespace: str) -> None:
-        """Apply the manifests that k8s/kustomization.yaml lists, as kustomize would for that namespace."""
-        for name in yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())["resources"]:
-            for manifest in yaml.safe_load_all((MANIFESTS / name).read_text()):
+    def apply(self, namespace: str, folder: str = "") -> None:
+        """Apply the manifests that a kustomization in k8s/ lists, as kustomize would for that namespace."""
+        manifests = MANIFESTS / folder
+        for name in yaml.safe_load((manifests / "kustomization.yaml").read_text())["resources"]:
+            for manifest in yaml.safe_load_all((manifests / name).read_text()):
                 _place(manifest, namespace)
                 query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
                 self._call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
-    def service_account_kubeconfig(self, namespace: str, path: Path, address: str = "") -> Path:
-        """Write a kubeconfig that acts as the service account `cimaster` for a day, and return its path.
+    def service_account_kubeconfig(
+        self, namespace: str, path: Path, address: str = "", account: str = "cimaster"
+    ) -> Path:
+        """Write a kubeconfig that acts as a service account for a day, and return its path.
 
         `address` is where the API server is to be reached, if not directly.
         """
-        account = f"/api/v1/namespaces/{namespace}/serviceaccounts/cimaster/token"
-        answer = self._call("POST", account, {"spec": {"expirationSeconds": 86400}})
+        tokens = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        answer = self._call("POST", tokens, {"spec": {"expirationSeconds": 86400}})
         cluster = {"server": address or self.url, "certificate-authority": str(self.ca_file)}
         context = {"cluster": "test", "user": "cimaster", "namespace": namespace}
         config = {

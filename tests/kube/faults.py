@@ -21,7 +21,7 @@ class _QuietServer(ThreadingHTTPServer):
 
 
 class FaultyServer:
-    """Passes requests on to an API server, and does to the next PUTs what `script` says.
+    """Passes requests on to an API server, and does to the next PUTs and POSTs what `script` says.
 
     lose_before: the connection breaks and the server never saw the write. lose_after: the server applied it and the
     answer is lost. conflict_after: the server applied it and the answer says 409. late: the answer is lost and the
@@ -81,9 +81,12 @@ class FaultyServer:
                     return self._plain(503)
                 if fault == "late":
                     url, headers = self._url(), self._headers()
-                    proxy._late.append(lambda: proxy._http.request("PUT", url, body=body, headers=headers))
+                    method = self.command
+                    proxy._late.append(lambda: proxy._http.request(method, url, body=body, headers=headers))
                     return self._break()
                 return self._after(fault, self._forward(body))
+
+            do_POST = do_PUT  # noqa: N815 the library's own name
 
             def _after(self, fault: str, answer: urllib3.BaseHTTPResponse) -> None:
                 proxy.down = proxy.down or fault == "cut_after"

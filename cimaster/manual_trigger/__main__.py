@@ -1,0 +1,31 @@
+"""The command line: `manual-trigger` runs the service, with a flag for each setting."""
+
+import argparse
+import os
+import sys
+
+from cimaster.manual_trigger.prowjobs import api_client
+from cimaster.manual_trigger.settings import TriggerSettings
+from cimaster.settings import BadSetting, add_flags, put_in_environment
+
+_CONFIGURATION = "python:cimaster.manual_trigger.gunicorn_conf"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Become the server; return 2 for wrong arguments or settings."""
+    parser = argparse.ArgumentParser(
+        prog="manual-trigger", description="Starts jobs of Prow when it is asked to.", allow_abbrev=False
+    )
+    add_flags(parser, TriggerSettings.prefix, TriggerSettings.variables())
+    put_in_environment(parser.parse_args(arguments), TriggerSettings.prefix)
+    try:
+        api_client(TriggerSettings.from_environ().threads).close()
+    except BadSetting as error:
+        print(f"manual-trigger: {error}", file=sys.stderr)
+        return 2
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", _CONFIGURATION])  # noqa: S606
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

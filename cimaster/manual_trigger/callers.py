@@ -1,0 +1,37 @@
+"""Who may call: programs that show one of the tokens in a file."""
+
+import hashlib
+import hmac
+
+from cimaster.manual_trigger.errors import NoToken
+from cimaster.manual_trigger.mounted import MountedFile
+
+
+def parse(text: str) -> tuple[bytes, ...]:
+    """Read tokens, one per line, as digests; blank lines and those that begin with # say nothing."""
+    lines = [line.strip() for line in text.splitlines()]
+    tokens = [line for line in lines if line and not line.startswith("#")]
+    if not tokens:
+        raise ValueError("it has no token; write one per line")
+    return tuple(_digest(token) for token in tokens)
+
+
+class Callers:
+    """The tokens of a file. If it cannot be read, or is empty, nobody gets in."""
+
+    def __init__(self, path: str) -> None:
+        self.file: MountedFile[tuple[bytes, ...]] = MountedFile(path, parse, (), keeps=False)
+
+    def require(self, authorization: str) -> None:
+        """Raise NoToken unless the header shows a token that is known; the time it takes tells nothing of which."""
+        scheme, _, token = authorization.partition(" ")
+        shown = _digest(token.strip())
+        known = [hmac.compare_digest(shown, digest) for digest in self.file.value]
+        if scheme.lower() != "bearer" or not token.strip():
+            raise NoToken("a token is needed: send the header Authorization: Bearer <token>")
+        if not any(known):
+            raise NoToken("the token is not known here; an operator adds one to the service's token file")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

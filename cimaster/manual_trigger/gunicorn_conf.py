@@ -1,0 +1,54 @@
+"""How gunicorn runs the manual-trigger service: one worker of many threads, most of which wait for build ids.
+
+Use: gunicorn -c python:cimaster.manual_trigger.gunicorn_conf
+"""
+
+from pathlib import Path as _Path
+from typing import Any as _Any
+
+from gunicorn.glogging import Logger as _Logger
+
+from cimaster.logs import configuration as _configuration
+from cimaster.manual_trigger.settings import TriggerSettings as _TriggerSettings
+from cimaster.settings import BadSetting as _BadSetting
+
+try:
+    _settings = _TriggerSettings.from_environ()
+except _BadSetting as error:
+    raise SystemExit(f"manual-trigger: {error}") from None
+
+wsgi_app = "cimaster.manual_trigger.app:served()"
+bind = [f"{_settings.host}:{_settings.port}", f"{_settings.host}:{_settings.metrics_port}"]
+worker_class = "gthread"
+workers = 1
+threads = _settings.threads
+timeout = 60
+graceful_timeout = 90  # the longest wait for a build id, and the calls of the API server before it
+keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
+_memory = _Path("/dev/shm")  # noqa: S108
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat on a slow disk would look like a dead worker
+control_socket_disable = True
+
+
+class _LoggerWithoutAccess(_Logger):  # type: ignore[misc]
+    """Leaves out access lines: the application logs each request itself, and knows more of it."""
+
+    def access(self, *_: _Any) -> None:
+        """Say nothing."""
+
+
+logger_class = _LoggerWithoutAccess
+logconfig_dict = _configuration(_settings.log_level)
+proc_name = "manual-trigger"
+
+
+def post_worker_init(worker: _Any) -> None:
+    """Start the thread where requests are served: it would not survive the fork."""
+    worker.wsgi.app.extensions["manual_trigger"].keeper.start()
+
+
+def worker_exit(server: _Any, worker: _Any) -> None:  # noqa: ARG001 gunicorn passes both
+    """End the thread after the last request was answered."""
+    wsgi = getattr(worker, "wsgi", None)
+    if wsgi is not None:
+        wsgi.app.extensions["manual_trigger"].keeper.stop()

@@ -1,0 +1,34 @@
+"""What the manual-trigger service counts and times, for Prometheus."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
+
+
+class Metrics:
+    """The counters and timers of the service itself; the exporter counts HTTP beside them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"manual_trigger_{name}", text, labels, registry=registry)
+
+        self.triggers = counter(
+            "triggers", "Requests to start a job by outcome: created, existing, or the code of the refusal", "outcome"
+        )
+        self.reads = counter("configuration_reads", "Reads of Prow's configuration: good, or the refusal", "outcome")
+        self.api_errors = counter("api_errors", "Calls of the API server that failed, by what it was", "code")
+        self.build_id_seconds = Histogram(
+            "manual_trigger_build_id_seconds", "Time until a job had its build id", registry=registry, buckets=_WAITS
+        )
+
+    def show_configuration(self, age: Callable[[], float], jobs: Callable[[], float]) -> None:
+        """Show the age of the configuration in seconds, and how many jobs it has."""
+        for name, text, value in (
+            ("configuration_age_seconds", "Time since Prow's configuration was last read; -1 if never", age),
+            ("jobs", "Jobs in Prow's configuration", jobs),
+        ):
+            Gauge(f"manual_trigger_{name}", text, registry=self.registry).set_function(value)

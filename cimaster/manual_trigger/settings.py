@@ -1,0 +1,104 @@
+"""Every setting of the manual-trigger service."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+from cimaster import values
+from cimaster.settings import BadSetting, FromEnvironment, setting
+from cimaster.times import format_duration, parse_duration
+
+_RATE = re.compile(r"([1-9][0-9]{0,4})/(\S+)")
+_LONGEST_WAIT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many in a time, written `10/1m`."""
+
+    count: int
+    per: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.count}/{format_duration(self.per)}"
+
+
+def _rate(text: str) -> Rate:
+    match = _RATE.fullmatch(text)
+    per = parse_duration(match[2]) if match else None
+    if match is None or per is None:
+        raise ValueError("a number of jobs in a time, such as 10/1m")
+    return Rate(int(match[1]), per)
+
+
+def _source(text: str) -> str:
+    try:
+        return values.address(text) if "://" in text else text
+    except ValueError:
+        raise ValueError(
+            "the address of Deck's /config, such as http://deck.prow/config, or the path of a file"
+        ) from None
+
+
+def _wait(text: str) -> timedelta:
+    wait = parse_duration(text)
+    if wait is None or wait > _LONGEST_WAIT:
+        raise ValueError("a duration of at most 1m, such as 15s")
+    return wait
+
+
+@dataclass(frozen=True)
+class TriggerSettings(FromEnvironment):
+    """What an operator can choose; each field is `MANUAL_TRIGGER_<FIELD>` in the environment and a flag."""
+
+    prefix: ClassVar[str] = "MANUAL_TRIGGER_"
+    config: str = setting(
+        "where Prow's loaded configuration is: the address of Deck's `/config`, or a file with the same content",
+        "", _source,
+    )  # fmt: skip
+    status_url: str = setting(
+        "where people see Deck, for links; the origin of the configuration if not given", "", values.address
+    )
+    namespace: str = setting("namespace of the ProwJobs; as the configuration says if not given", "", values.dns_name)
+    token_file: str = setting(
+        "file with the callers' tokens, one per line", "/etc/manual-trigger/tokens/tokens", values.any_text
+    )
+    allow_file: str = setting(
+        "file with the rules of what may be triggered", "/etc/manual-trigger/rules/allow", values.any_text
+    )
+    host: str = setting("address to listen on", "127.0.0.1", values.any_text)
+    port: int = setting("port of the API", 8081, values.port_number)
+    metrics_port: int = setting("port of /metrics", 8091, values.port_number)
+    reload_every: timedelta = setting(
+        "how often the configuration is read again", timedelta(minutes=1), values.duration
+    )
+    wait: timedelta = setting("how long an answer may wait for a build id", timedelta(seconds=15), _wait)
+    rate: Rate = setting("jobs that one user may start in a time", Rate(10, timedelta(minutes=1)), _rate)
+    threads: int = setting("requests served at once, those that wait for a build id included", 64, values.thread_count)
+    repo_links: bool = setting(
+        "`on` names the repository's address in each ProwJob, for Git servers other than github.com",
+        False,
+        values.switch,
+    )
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", values.level)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raise BadSetting for one that is wrong or missing."""
+        settings = super().from_environ(environ)
+        if not settings.config:
+            raise BadSetting(
+                f"{cls.prefix}CONFIG is not set: give the address of Deck's /config, such as http://deck.prow/config, "
+                "or the path of a file with what it answers"
+            )
+        return settings
+
+    @property
+    def pages(self) -> str:
+        """The address of Deck's pages; empty where the configuration is a file and nobody says."""
+        if self.status_url or "://" not in self.config:
+            return self.status_url
+        return "{0.scheme}://{0.netloc}".format(urlsplit(self.config))

@@ -1,0 +1,81 @@
+"""Between the verbs and HTTP: JSON out, always with the same keys, and the one table from refusal to status."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, g
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from cimaster import errors as common
+from cimaster.errors import Refusal
+from cimaster.logs import correlation_id
+from cimaster.manual_trigger import errors
+
+BODY_LIMIT = 64 * 1024
+NOTHING = {"job_name": "", "status_link": "", "log_link": ""}
+
+STATUS: Mapping[type[Refusal], int] = {
+    common.MissingParameter: 400,
+    common.UnknownParameter: 400,
+    common.BadParameter: 400,
+    common.BadBody: 400,
+    errors.NoToken: 401,
+    errors.NotAllowed: 403,
+    errors.UnknownJob: 404,
+    errors.AmbiguousJob: 409,
+    common.RequestIdReused: 422,
+    errors.WrongBranch: 422,
+    errors.WrongRepository: 422,
+    errors.UnsupportedAgent: 422,
+    errors.BadJob: 422,
+    errors.JobRejected: 422,
+    errors.TooMany: 429,
+    errors.JobFailed: 502,
+    errors.ConfigurationInvalid: 502,
+    errors.ProwForbidden: 502,
+    errors.ProwMissing: 502,
+    errors.ConfigurationUnreachable: 503,
+    errors.ProwUnreachable: 503,
+    errors.OutcomeUnknown: 503,
+}
+
+
+def answer(message: str, facts: Mapping[str, Any], *, success: bool = True, status: int = 200) -> Response:
+    """Answer in JSON; whatever is not known of a job is an empty text."""
+    body = {"success": success, "message": message, **NOTHING, **facts}
+    response = Response(json.dumps(body) + "\n", status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def refused(refusal: Refusal) -> Response:
+    """Answer a refusal: its status, and its code in a header and in the body."""
+    response = problem(STATUS[type(refusal)], refusal.code, refusal.sentence, refusal.facts)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, errors.NoToken):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def problem(status: int, code: str, sentence: str, facts: Mapping[str, Any] | None = None) -> Response:
+    """Answer with what is wrong, in the shape of every answer."""
+    told = {**(facts or {}), "code": code, "request": correlation_id.get()}
+    g.said = {**g.get("said", {}), "outcome": code}
+    response = answer(sentence, told, success=False, status=status)
+    response.headers["CIMaster-Code"] = code
+    return response
+
+
+def http_refused(error: HTTPException) -> Response:
+    """Give the framework's own errors (no such page, wrong method, body too large) the shape of every answer."""
+    code = (error.name or "error").lower().replace(" ", "_")
+    sentence = error.description or error.name
+    if isinstance(error, RequestEntityTooLarge):
+        sentence = f"the request is larger than {BODY_LIMIT // 1024} kB; no endpoint needs that much"
+    response = problem(error.code or 500, code, str(sentence))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response

@@ -1,0 +1,111 @@
+"""The forms that settings take: each function reads a text, or raises ValueError with what was expected."""
+
+import re
+from datetime import timedelta
+
+from cimaster.times import parse_duration
+
+_DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
+
+
+def any_text(text: str) -> str:
+    """Take any text as it is."""
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Read words between commas or blanks."""
+    return tuple(word for word in re.split(r"[\s,]+", text) if word)
+
+
+def switch(text: str) -> bool:
+    """Read on or off."""
+    if text.casefold() not in ("on", "off", "true", "false"):
+        raise ValueError("on or off")
+    return text.casefold() in ("on", "true")
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration."""
+    read = parse_duration(text)
+    if read is None:
+        raise ValueError("a duration such as 90s, 30m, 6h or 2d")
+    return read
+
+
+def port_number(text: str) -> int:
+    """Read a port number."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ValueError("a port number between 1 and 65535")
+    return int(text)
+
+
+def thread_count(text: str) -> int:
+    """Read a number of threads."""
+    if not text.isascii() or not text.isdigit() or not 4 <= int(text) <= 512:
+        raise ValueError("a number between 4 and 512")
+    return int(text)
+
+
+def core(text: str) -> str:
+    """Read which processor core serves."""
+    if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise ValueError("'any', 'all' or the number of a core")
+    return text
+
+
+def origin(text: str) -> str:
+    """Read where a server is: scheme, host and port."""
+    if not _ADDRESS.fullmatch(text) or text.count("/") > 2:
+        raise ValueError("an address such as http://10.1.2.3:8080, without a path")
+    return text
+
+
+def address(text: str) -> str:
+    """Read where a server is, maybe with a path."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("an address such as https://prow.example.com")
+    return text.rstrip("/")
+
+
+def store(text: str) -> str:
+    """Read where the pool is kept."""
+    if text != "kubernetes" and not (text.startswith("sqlite:") and len(text) > len("sqlite:")):
+        raise ValueError("'kubernetes' or 'sqlite:PATH'")
+    return text
+
+
+def dns_name(text: str) -> str:
+    """Read the name of a Kubernetes object."""
+    if not _DNS_NAME.fullmatch(text):
+        raise ValueError("a Kubernetes name: lower case letters, digits, '-' and '.'")
+    return text
+
+
+def auth(text: str) -> str:
+    """Read how callers are told apart."""
+    if text != "open":
+        raise ValueError("'open' (callers say who they are); 'required' is not built yet")
+    return text
+
+
+def level(text: str) -> str:
+    """Read a log level."""
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def plugin(text: str) -> str:
+    """Read the name of a provisioner; whether there is one of that name is seen where it is chosen."""
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", text):
+        raise ValueError("the name of a provisioner, such as manual-trigger")
+    return text
+
+
+def prow_name(text: str) -> str:
+    """Read the name of an organisation, a repository or a job of Prow's."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", text):
+        raise ValueError("a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
+    return text

@@ -1,0 +1,189 @@
+"""The cast of these tests: a namespace of a real API server, Deck, plank, and the service between them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+from kubernetes.config import kube_config
+from werkzeug.test import TestResponse
+
+from cimaster.clock import Clock
+from cimaster.manual_trigger.app import create_app
+from cimaster.manual_trigger.parts import Parts
+from cimaster.manual_trigger.settings import Rate, TriggerSettings
+from tests.kube.apiserver import ControlPlane
+from tests.manual_trigger.deck import Deck
+from tests.manual_trigger.plank import Plank, Prow
+from tests.manual_trigger.process import ALLOW_ALL, TOKEN
+from tests.server import free_ports
+
+ASKED: dict[str, Any] = {
+    "org": "tess", "repo": "tessops", "base_ref": "master", "prowtype": "postsubmit", "prowjob": "e2e-k8s-1.32",
+    "user": "john",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def prow_plane(control_plane: ControlPlane) -> ControlPlane:
+    """An API server that knows ProwJobs."""
+    prow = Prow(control_plane, "default")
+    prow.install()
+    prow.close()
+    return control_plane
+
+
+@pytest.fixture
+def namespace(prow_plane: ControlPlane) -> str:
+    """A namespace with k8s/manual-trigger applied."""
+    name = prow_plane.namespace()
+    prow_plane.apply(name, "manual-trigger")
+    return name
+
+
+@pytest.fixture
+def prow(prow_plane: ControlPlane, namespace: str) -> Iterator[Prow]:
+    """The ProwJobs of that namespace, as an admin sees them."""
+    prow = Prow(prow_plane, namespace)
+    yield prow
+    prow.close()
+
+
+@pytest.fixture
+def plank(prow: Prow) -> Iterator[Plank]:
+    """Something that runs them."""
+    with Plank(prow).running() as plank:
+        yield plank
+
+
+@pytest.fixture
+def deck() -> Iterator[Deck]:
+    """Something that knows the jobs."""
+    with Deck().running() as deck:
+        yield deck
+
+
+@pytest.fixture
+def kubeconfig(prow_plane: ControlPlane, namespace: str, tmp_path: Path) -> Path:
+    """Access as the service's own account."""
+    return prow_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig", account="manual-trigger")
+
+
+@pytest.fixture
+def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
+    """Settings with one token, rules that allow everything, and a rate that no test reaches by chance."""
+    (tmp_path / "tokens").write_text(f"# callers\n\n{TOKEN}\n")
+    (tmp_path / "allow").write_text(ALLOW_ALL)
+    return TriggerSettings(
+        config=deck.url, status_url="https://prow.example.com",
+        token_file=str(tmp_path / "tokens"), allow_file=str(tmp_path / "allow"),
+        rate=Rate(1000, timedelta(minutes=1)),
+    )  # fmt: skip
+
+
+class LeapingClock(Clock):
+    """Time that a test may let pass at once."""
+
+    leapt = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.leapt
+
+
+class Caller:
+    """Somebody with a token who asks the service for jobs."""
+
+    def __init__(self, app: Flask) -> None:
+        self.client = app.test_client()
+        self.headers = {"Authorization": f"Bearer {TOKEN}"}
+
+    def trigger(self, headers: dict[str, str] | None = None, **changes: Any) -> TestResponse:
+        """Ask for the usual job, with changes; a parameter that is None is left out."""
+        body = {name: value for name, value in {**ASKED, **changes}.items() if value is not None}
+        return self.client.post("/manual-trigger", json=body, headers={**self.headers, **(headers or {})})
+
+    def get(self, path: str) -> TestResponse:
+        """Read something."""
+        return self.client.get(path, headers=self.headers)
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        """Send something."""
+        return self.client.post(path, headers=self.headers, **options)
+
+
+Start = Callable[..., Caller]
+
+
+@pytest.fixture
+def run(settings: TriggerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts the service with the settings, changed as a test says, over a configuration that it has read."""
+    apps: list[Flask] = []
+
+    def run(access: Path, *, read: bool = True, clock: Clock | None = None, **changes: Any) -> Caller:
+        monkeypatch.setenv("KUBECONFIG", str(access))
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(access))
+        app = create_app(replace(settings, **changes), clock)
+        apps.append(app)
+        if read:
+            parts_of(app).catalog.reload()
+        return Caller(app)
+
+    yield run
+    for app in apps:
+        parts_of(app).prowjobs.close()
+
+
+@pytest.fixture
+def start(run: Start, kubeconfig: Path, namespace: str) -> Start:
+    """Starts the service beside Prow."""
+
+    def start(access: Path = kubeconfig, **options: Any) -> Caller:
+        return run(access, **{"namespace": namespace, **options})
+
+    return start
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    """Access to a cluster that is not there."""
+    address = f"http://127.0.0.1:{free_ports(1)[0]}"
+    names = {"cluster": "gone", "user": "gone"}
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "gone",
+        "clusters": [{"name": "gone", "cluster": {"server": address}}], "users": [{"name": "gone", "user": {}}],
+        "contexts": [{"name": "gone", "context": names}],
+    }  # fmt: skip
+    path = tmp_path / "nowhere.kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture
+def alone(run: Start, nowhere: Path) -> Caller:
+    """Somebody who asks a service that has a configuration, and no cluster."""
+    return run(nowhere)
+
+
+def parts_of(app: Flask) -> Parts:
+    """Return what is behind the routes."""
+    found: Parts = app.extensions["manual_trigger"]
+    return found
+
+
+@pytest.fixture
+def caller(start: Start, plank: Plank) -> Caller:
+    """Somebody who asks a service that works, with a Prow that works."""
+    return start()
+
+
+def refusal(answer: TestResponse) -> tuple[int, str, str]:
+    """Return status, code and sentence of a refusal, which has the shape that all have."""
+    body = answer.get_json()
+    assert body["success"] is False
+    assert {"message", "job_name", "status_link", "log_link", "code"} <= set(body)
+    assert answer.headers["CIMaster-Code"] == body["code"]
+    return answer.status_code, body["code"], body["message"]

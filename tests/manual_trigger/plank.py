@@ -1,0 +1,155 @@
+"""Plays the part of Prow that runs ProwJobs: gives each a build id, as plank does, or whatever a test says."""
+
+import itertools
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import urllib3
+
+from cimaster.manual_trigger import yamltext
+from tests.kube.apiserver import ControlPlane
+from tests.manual_trigger.deck import DATA
+
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_FIRST_BUILD = 2124730448042004480
+
+
+class Prow:
+    """The ProwJobs of a namespace, with an admin's rights."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
+        self._admin = control_plane.admin
+        self.url = f"/apis/prow.k8s.io/v1/namespaces/{namespace}/prowjobs"
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> urllib3.BaseHTTPResponse:
+        """Ask the API server for something, as its admin."""
+        configuration = self._admin.configuration
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": configuration.api_key["BearerToken"], "Content-Type": kind}
+        return self._admin.rest_client.pool_manager.request(
+            method, configuration.host + path, headers=headers, timeout=30.0, retries=False,
+            body=None if body is None else json.dumps(body).encode(), **options,
+        )  # fmt: skip
+
+    def install(self) -> None:
+        """Define what ProwJobs are, and wait until the API server serves them."""
+        definition = yamltext.read((DATA / "prowjob_crd.yaml").read_bytes())
+        answer = self.call("POST", _DEFINITIONS, definition)
+        assert answer.status in (201, 409), answer.data
+        while self.call("GET", self.url).status != 200:
+            pass
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return all ProwJobs."""
+        items: list[dict[str, Any]] = self.call("GET", self.url).json()["items"]
+        return items
+
+    def job(self, name: str) -> dict[str, Any]:
+        """Return one."""
+        answer = self.call("GET", f"{self.url}/{name}")
+        assert answer.status == 200, answer.data
+        read: dict[str, Any] = answer.json()
+        return read
+
+    def create(self, prowjob: dict[str, Any]) -> urllib3.BaseHTTPResponse:
+        """Create one, as somebody else than the service would."""
+        return self.call("POST", f"{self.url}?fieldValidation=Strict", prowjob)
+
+    def delete(self, name: str) -> None:
+        """Remove one, as Prow does some days after its end."""
+        assert self.call("DELETE", f"{self.url}/{name}").status == 200
+
+    def patch(self, name: str, status: dict[str, Any], labels: dict[str, str] | None = None) -> None:
+        """Change what is said of one; it may be gone."""
+        body = {"metadata": {"labels": labels or {}}, "status": status}
+        assert self.call("PATCH", f"{self.url}/{name}", body).status in (200, 404)
+
+    def end(self, name: str, state: str = "success", description: str = "Job succeeded.") -> None:
+        """Let a job end."""
+        self.patch(name, {"state": state, "description": description, "completionTime": now()})
+
+    def pick_up(self, prowjob: dict[str, Any], build_id: str) -> None:
+        """Do to a ProwJob what plank does when its pod is there."""
+        name, job = prowjob["metadata"]["name"], prowjob["spec"]["job"]
+        status = {
+            "state": "pending", "build_id": build_id, "pod_name": name, "pendingTime": now(),
+            "description": "Job triggered.", "url": f"https://prow.example.com/view/s3/prow-logs/logs/{job}/{build_id}",
+        }  # fmt: skip
+        self.patch(name, status, {"prow.k8s.io/id": name, "prow.k8s.io/build-id": build_id})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._admin.close()
+
+
+class Plank:
+    """Watches ProwJobs. `mode` says what becomes of new ones.
+
+    run: they get a build id. stall: they stay as they are. fail: no pod can be made. finish: they end at once.
+    """
+
+    def __init__(self, prow: Prow) -> None:
+        self.mode = "run"
+        self._seen: set[str] = set()
+        self._prow = prow
+        self._builds = itertools.count(_FIRST_BUILD)
+        self._stopped = False
+        self._stream: urllib3.BaseHTTPResponse | None = None
+
+    @contextmanager
+    def running(self) -> Iterator["Plank"]:
+        """Play until the block ends."""
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stopped = True
+            while thread.is_alive():
+                stream = self._stream
+                with suppress(ValueError, RuntimeError, OSError):  # it may have begun or ended just now
+                    if isinstance(stream, urllib3.HTTPResponse):
+                        stream.shutdown()
+                thread.join(0.05)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            with suppress(urllib3.exceptions.HTTPError, OSError):  # the API server may be away in a test
+                self._watch()
+
+    def _watch(self) -> None:
+        stream = self._prow.call("GET", f"{self._prow.url}?watch=true&timeoutSeconds=10", preload_content=False)
+        self._stream = stream
+        rest = b""
+        try:
+            while stream.status == 200 and not self._stopped:
+                chunk = stream.read1(1 << 16)
+                if self._stopped or not chunk:  # what comes after a shutdown is still encrypted
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._reconcile(json.loads(line)["object"])
+        finally:
+            self._stream = None
+            stream.close()
+
+    def _reconcile(self, prowjob: dict[str, Any]) -> None:
+        name, uid = prowjob["metadata"]["name"], prowjob["metadata"]["uid"]
+        if prowjob.get("status", {}).get("state") != "triggered" or uid in self._seen:
+            return
+        self._seen.add(uid)
+        if self.mode == "fail":
+            self._prow.end(name, "error", "Pod can not be created: quota exceeded")
+        elif self.mode != "stall":
+            self._prow.pick_up(prowjob, str(next(self._builds)))
+            if self.mode == "finish":
+                self._prow.end(name)
+
+
+def now() -> str:
+    """Return the present moment as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

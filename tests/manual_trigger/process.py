@@ -1,0 +1,68 @@
+"""A real manual-trigger process, as an operator starts it, on ports of its own."""
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+
+from tests.server import Server, free_ports
+
+TOKEN = "a-token-of-the-tests"
+ALLOW_ALL = "** ** ** **\n"
+
+
+class ManualTrigger:
+    """One `manual-trigger` over Deck's configuration; a context manager that leaves no process behind.
+
+    It lets in whoever shows `TOKEN`, and allows everything unless `rules` says otherwise.
+    """
+
+    def __init__(
+        self, folder: Path, config: str, kubeconfig: Path, *, rules: str = ALLOW_ALL, **environment: str
+    ) -> None:
+        self.tokens, self.rules = folder / "tokens", folder / "allow"
+        self.tokens.write_text(f"# callers\n{TOKEN}\n")
+        self.rules.write_text(rules)
+        port, metrics_port = free_ports(2)
+        self.url = f"http://127.0.0.1:{port}"
+        self.metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.http.headers["Authorization"] = f"Bearer {TOKEN}"
+        self.server = Server(
+            [sys.executable, "-m", "cimaster.manual_trigger"],
+            folder / "manual-trigger.log",
+            {
+                "KUBECONFIG": str(kubeconfig),
+                "MANUAL_TRIGGER_CONFIG": config,
+                "MANUAL_TRIGGER_PORT": str(port),
+                "MANUAL_TRIGGER_METRICS_PORT": str(metrics_port),
+                "MANUAL_TRIGGER_TOKEN_FILE": str(self.tokens),
+                "MANUAL_TRIGGER_ALLOW_FILE": str(self.rules),
+                **environment,
+            },
+        )
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        self.server.wait_until(self.ready)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+        self.server.stop()
+
+    def ready(self) -> bool:
+        """Say whether it wants requests."""
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def trigger(self, **parameters: object) -> requests.Response:
+        """Ask it to start a job."""
+        return self.http.post(f"{self.url}/manual-trigger", json=parameters, timeout=60)

@@ -1,0 +1,81 @@
+"""k8s/manual-trigger: the account may do what the service must, and nothing else."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import load_kube_config
+
+from cimaster.manual_trigger.rules import parse
+from tests.kube.apiserver import MANIFESTS, ControlPlane
+from tests.manual_trigger.plank import Prow
+
+pytestmark = pytest.mark.kube
+
+
+@pytest.fixture
+def may(kubeconfig: Path, namespace: str):
+    """Asks the API server whether the account may do something."""
+    configuration = Configuration()
+    load_kube_config(str(kubeconfig), client_configuration=configuration)
+    client = ApiClient(configuration)
+    headers = {"Authorization": configuration.api_key["BearerToken"], "Content-Type": "application/json"}
+
+    def may(verb: str, resource: str, group: str = "prow.k8s.io", where: str = namespace) -> bool:
+        wanted = {"verb": verb, "resource": resource, "group": group, "namespace": where}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": wanted},
+        }  # fmt: skip
+        url = f"{configuration.host}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = client.rest_client.pool_manager.request("POST", url, body=json.dumps(review), headers=headers)
+        allowed: bool = answer.json()["status"]["allowed"]
+        return allowed
+
+    yield may
+    client.close()
+
+
+def test_the_account_may_create_and_read_prowjobs_of_its_namespace(may) -> None:
+    assert {verb for verb in ("create", "get", "list", "watch") if may(verb, "prowjobs")} == {
+        "create", "get", "list", "watch",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["update", "patch", "delete", "deletecollection"])
+def test_it_may_not_change_or_remove_them(may, verb: str) -> None:
+    assert not may(verb, "prowjobs")
+
+
+@pytest.mark.parametrize("verb", ["create", "get", "list"])
+def test_it_may_do_nothing_elsewhere_and_nothing_else(may, verb: str) -> None:
+    assert not may(verb, "prowjobs", where="kube-system")
+    for resource in ("secrets", "configmaps", "pods"):
+        assert not may(verb, resource, group="")
+
+
+def test_applying_the_manifests_again_changes_nothing(prow_plane: ControlPlane, namespace: str, prow: Prow) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/manual-trigger"
+    before = prow.call("GET", path).json()["metadata"]["resourceVersion"]
+    prow_plane.apply(namespace, "manual-trigger")
+    assert prow.call("GET", path).json()["metadata"]["resourceVersion"] == before
+
+
+def test_only_cimaster_and_the_monitoring_get_in() -> None:
+    policy = yaml.safe_load((MANIFESTS / "manual-trigger" / "networkpolicy.yaml").read_text())
+    cimaster = yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())
+    http, metrics = policy["spec"]["ingress"]
+    assert http["ports"] == [{"port": "http"}]
+    [source] = http["from"]
+    assert source["podSelector"]["matchLabels"].items() <= cimaster["spec"]["template"]["metadata"]["labels"].items()
+    assert metrics["ports"] == [{"port": "metrics"}]
+    assert "namespaceSelector" in metrics["from"][0]
+
+
+def test_the_rules_that_are_shipped_allow_nothing() -> None:
+    shipped = yaml.safe_load((MANIFESTS / "manual-trigger" / "rules.yaml").read_text())["data"]["allow"]
+    assert parse(shipped) == ()
+    examples = "\n".join(line.removeprefix("# ") for line in shipped.splitlines() if "tess/" in line)
+    assert len(parse(examples)) == 2

@@ -1,0 +1,174 @@
+"""What becomes of a job's fields in its ProwJob, where the samples of mkpj do not show it."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cimaster.errors import Refusal
+from cimaster.manual_trigger.asked import Asked
+from cimaster.manual_trigger.configuration import Configuration
+from cimaster.manual_trigger.errors import BadJob, UnsupportedAgent
+from cimaster.manual_trigger.prowjob import Order
+
+NOW = datetime(2026, 11, 25, 1, 2, 3, 456, UTC)
+DECORATION = {"utility_images": {"clonerefs": "c"}, "gcs_configuration": {"bucket": "b"}}
+REFS = {"org": "tess", "repo": "tessops", "base_ref": "master"}
+
+
+def made(kind: str = "postsubmit", top: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """Return the ProwJob of a job with these fields."""
+    job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, **fields}
+    jobs = [job] if kind == "periodic" else {"tess/tessops": [job]}
+    configuration = Configuration(yaml.safe_dump({f"{kind}s": jobs, **(top or {})}).encode())
+    asked = Asked(kind, "e2e", "john", "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
+    return Order(configuration, configuration.find(asked), asked).prowjob("name", NOW)
+
+
+def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
+    spec = made(top={"pod_namespace": "pods"})["spec"]
+    assert spec == {
+        "type": "postsubmit", "job": "e2e", "agent": "kubernetes", "cluster": "default", "namespace": "pods",
+        "context": "e2e", "report": True, "refs": REFS, "prowjob_defaults": {"tenant_id": "GlobalDefaultID"},
+        "pod_spec": {"containers": [{"name": "", "image": "alpine", "env": [{"name": "AUTHOR", "value": "john"}]}]},
+    }  # fmt: skip
+
+
+def test_a_presubmit_has_its_pull_and_the_command_to_run_it_again() -> None:
+    spec = made("presubmit")["spec"]
+    assert spec["refs"]["pulls"] == [{"number": 7, "author": "", "sha": ""}]
+    assert spec["rerun_command"] == "/test e2e"
+
+
+def test_a_periodic_job_has_neither_refs_nor_context() -> None:
+    spec = made("periodic", skip_report=True)["spec"]
+    assert not {"refs", "context", "rerun_command"} & set(spec)
+    assert spec["report"] is True
+
+
+def test_the_time_is_in_whole_seconds() -> None:
+    assert made()["status"] == {"startTime": "2026-11-25T01:02:03Z", "state": "triggered"}
+
+
+def test_a_job_that_reports_nothing_says_so_by_silence() -> None:
+    assert "report" not in made(skip_report=True)["spec"]
+
+
+@pytest.mark.parametrize("empty", [0, False, "", None, [], {}])
+@pytest.mark.parametrize("key", ["max_concurrency", "hidden", "error_on_eviction", "rerun_auth_config", "clone_uri"])
+def test_what_is_empty_is_left_out(key: str, empty: object) -> None:
+    if key == "clone_uri" and empty not in ("", None):
+        return
+    spec = made(**{key: empty})["spec"]
+    assert key not in spec
+    assert key not in spec["refs"]
+
+
+def test_refs_are_completed_by_the_job() -> None:
+    wishes = {
+        "path_alias": "p", "clone_uri": "u", "skip_submodules": True, "clone_depth": 5, "skip_fetch_head": True,
+    }  # fmt: skip
+    assert made(**wishes)["spec"]["refs"] == {**REFS, **wishes}
+
+
+def test_refs_are_completed_by_the_decoration() -> None:
+    decoration = {**DECORATION, "blobless_fetch": True, "sparse_checkout_files": ["a"]}
+    extra = [{"org": "o", "repo": "r"}, {"org": "o", "repo": "s", "blobless_fetch": False}]
+    spec = made(decoration_config=decoration, extra_refs=extra)["spec"]
+    assert spec["refs"] == {**REFS, "blobless_fetch": True, "sparse_checkout_files": ["a"]}
+    assert [refs["blobless_fetch"] for refs in spec["extra_refs"]] == [True, False]
+    assert spec["decoration_config"] == decoration
+
+
+@pytest.mark.parametrize(
+    ("slack", "report"),
+    [
+        ({"channel": "c"}, True),
+        ({"channel": "c", "job_states_to_report": ["failure"]}, True),
+        ({"channel": "c", "job_states_to_report": []}, False),
+        ({"channel": "c", "report": False}, False),
+        ({"channel": "c", "report": True, "job_states_to_report": []}, True),
+    ],
+)
+def test_slack_is_told_unless_the_job_wants_no_states_reported(slack: dict, report: bool) -> None:
+    made_of = made(reporter_config={"slack": slack})["spec"]["reporter_config"]["slack"]
+    assert made_of["report"] is report
+    assert made_of.get("job_states_to_report") != []
+
+
+def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
+    given = {
+        "max_concurrency": 2, "error_on_eviction": True, "hidden": True, "job_queue_name": "q",
+        "rerun_auth_config": {"allow_anyone": True}, "pipeline_run_spec": {"a": 1},
+        "tekton_pipeline_run_spec": {"b": 2}, "jenkins_spec": {"github_branch_source_job": True},
+    }  # fmt: skip
+    spec = made(**given, prowjob_defaults={"tenant_id": "t", "resultstore_config": {"project_id": "p"}})["spec"]
+    assert {key: spec[key] for key in given} == given
+    assert spec["prowjob_defaults"] == {"tenant_id": "t", "resultstore_config": {"project_id": "p"}}
+
+
+def test_making_a_prowjob_changes_nothing_in_the_configuration() -> None:
+    env = [{"name": "AUTHOR", "value": "nobody"}]
+    text = yaml.safe_dump({"periodics": [{"name": "e2e", "spec": {"containers": [{"image": "a", "env": env}]}}]})
+    configuration, asked = Configuration(text.encode()), Asked("periodic", "e2e", "john")
+    first = Order(configuration, configuration.find(asked), asked).prowjob("a", NOW)
+    other = Asked("periodic", "e2e", "alice")
+    second = Order(configuration, configuration.find(other), other).prowjob("a", NOW)
+    users = [each["spec"]["pod_spec"]["containers"][0]["env"][0]["value"] for each in (first, second)]
+    assert users == ["john", "alice"]
+
+
+def test_an_author_from_a_secret_is_replaced_whole() -> None:
+    env = [{"name": "AUTHOR", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+    container = made(spec={"containers": [{"image": "a", "env": env}]})["spec"]["pod_spec"]["containers"][0]
+    assert container["env"] == [{"name": "AUTHOR", "value": "john"}]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
+    max_leaves=6,
+)
+_FIELDS = (
+    "name", "agent", "cluster", "namespace", "labels", "annotations", "spec", "decorate", "decoration_config",
+    "reporter_config", "extra_refs", "prowjob_defaults", "branches", "max_concurrency", "clone_uri", "skip_report",
+)  # fmt: skip
+
+
+@given(field=st.sampled_from(_FIELDS), value=_JSON, inner=st.sampled_from(["", "containers", "slack", "env"]))
+def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: object, inner: str) -> None:
+    wrapped = {"containers": [{"image": "a", "env": value}]} if inner == "env" else {inner: value} if inner else value
+    job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, field: wrapped}
+    text = json.dumps({"postsubmits": {"tess/tessops": [job]}}, ensure_ascii=False).encode()
+    asked = Asked("postsubmit", str(job["name"]), "john", "tess", "tessops", "master")
+    with suppress(Refusal):
+        configuration = Configuration(text)
+        json.dumps(Order(configuration, configuration.find(asked), asked).prowjob("name", NOW))
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "told"),
+    [
+        ({"agent": "jenkins"}, UnsupportedAgent, "run by jenkins"),
+        ({"agent": "tekton-pipeline"}, UnsupportedAgent, "only jobs that run on kubernetes"),
+        ({"spec": None}, BadJob, "no containers"),
+        ({"spec": {"containers": []}}, BadJob, "no containers"),
+        ({"decorate": True}, BadJob, "no decoration_config.utility_images"),
+        ({"decorate": True, "decoration_config": {"utility_images": {"a": "b"}}}, BadJob, "gcs_configuration"),
+        ({"decoration_config": {"timeout": "2h"}}, BadJob, "Deck's /config"),
+    ],
+)
+def test_a_job_that_prow_could_not_run_is_refused(fields: dict, kind: type[Refusal], told: str) -> None:
+    with pytest.raises(kind, match=told):
+        made(**fields)
+
+
+def test_where_all_jobs_are_decorated_a_job_needs_its_decoration_too() -> None:
+    with pytest.raises(BadJob, match="is decorated"):
+        made(top={"decorate_all_jobs": True})
+    assert "decoration_config" not in made(top={"decorate_all_jobs": True}, decorate=False)["spec"]

@@ -1,0 +1,106 @@
+"""Who may start what."""
+
+from pathlib import Path
+
+import pytest
+
+from cimaster.manual_trigger.errors import NotAllowed
+from cimaster.manual_trigger.rules import Rules, glob
+
+
+@pytest.mark.parametrize(
+    ("pattern", "word", "fits"),
+    [
+        ("e2e", "e2e", True), ("e2e", "e2e-tnet", False), ("e2e", "my-e2e", False), ("e2e-*", "e2e-tnet", True),
+        ("e2e-*", "e2e-", True), ("*", "master", True), ("*", "release/1.32", False), ("**", "release/1.32", True),
+        ("release/*", "release/1.32", True), ("release/*", "release/1/2", False), ("release/**", "release/1/2", True),
+        ("release-?", "release-1", True), ("release-?", "release-12", False), ("a?b", "a/b", False),
+        ("release-[0-9]", "release-7", True), ("release-[0-9]", "release-x", False), ("[!a]b", "cb", True),
+        ("[!a]b", "/b", False), ("[!a]b", "ab", False), ("tess/*", "tess/tessops", True), ("tess/*", "tess", False),
+        ("a.b", "axb", False), ("a+b", "a+b", True), ("(a)", "(a)", True), ("e2e", "e2e\n", False),
+        ("john", "John", False), ("*@example.com", "john@example.com", True),
+    ],
+)  # fmt: skip
+def test_a_pattern_fits_the_whole_word(pattern: str, word: str, fits: bool) -> None:
+    assert (glob(pattern).fullmatch(word) is not None) is fits
+
+
+def allowed(rules: Rules, *words: str) -> bool:
+    try:
+        rules.require(*(words or ("e2e", "tess/tessops", "master", "john")))
+    except NotAllowed:
+        return False
+    return True
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "allow"
+
+
+def test_a_job_may_be_started_if_one_rule_fits_in_all_four_words(path: Path) -> None:
+    path.write_text(
+        "# who may\n\nother * * *\n".replace("* * *", "*/* * *") + "e2e* tess/* master j*  # john and jane\n"
+    )
+    rules = Rules(str(path))
+    assert allowed(rules)
+    for index, word in enumerate(("xe2e", "other/tessops", "main", "alice")):
+        words = ["e2e", "tess/tessops", "master", "john"]
+        words[index] = word
+        assert not allowed(rules, *words)
+
+
+def test_without_a_file_nothing_may_be_started_and_the_refusal_says_how_to_allow_it(path: Path) -> None:
+    with pytest.raises(NotAllowed) as told:
+        Rules(str(path)).require("e2e", "tess/tessops", "master", "john")
+    assert f"{path} is not there" in str(told.value)
+    assert f"an operator allows it with the line e2e tess/tessops master john in {path}" in str(told.value)
+
+
+def test_a_file_without_rules_allows_nothing(path: Path) -> None:
+    path.write_text("# e2e tess/tessops master *\n")
+    rules = Rules(str(path))
+    assert not allowed(rules)
+    assert rules.file.trouble == ""
+
+
+def test_a_changed_file_counts_at_once(path: Path) -> None:
+    rules = Rules(str(path))
+    assert not allowed(rules)
+    path.write_text("** ** ** **\n")
+    assert allowed(rules)
+    path.unlink()
+    assert not allowed(rules)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("e2e tess/tessops master", "line 2 has 3 words"),
+        ("e2e tess/tessops master john jane", "line 2 has 5 words"),
+        ("e2e tess master john", "write both, such as tess/*"),
+        ("e2e[ tess/* master john", "has a [ without an end"),
+        ("e2e[z-a] tess/* master john", "has a set that cannot be read"),
+    ],
+)
+def test_a_slip_in_the_file_leaves_the_last_good_rules(path: Path, line: str, told: str) -> None:
+    path.write_text("e2e tess/tessops master john\n")
+    rules = Rules(str(path))
+    assert allowed(rules)
+    path.write_text(f"** ** ** **\n{line}\n")
+    assert allowed(rules)
+    assert not allowed(rules, "other", "tess/tessops", "master", "john")
+    assert told in rules.file.trouble
+    assert "the last good one stays" in rules.file.trouble
+    path.write_text("other tess/tessops master john\n")
+    assert allowed(rules, "other", "tess/tessops", "master", "john")
+    assert rules.file.trouble == ""
+
+
+def test_a_file_that_was_never_good_allows_nothing_and_the_refusal_says_why(path: Path) -> None:
+    path.write_text("e2e\n")
+    with pytest.raises(NotAllowed, match="line 1 has 1 words"):
+        Rules(str(path)).require("e2e", "tess/tessops", "master", "john")
+    path.write_bytes(b"\xff\xff")
+    with pytest.raises(NotAllowed, match="byte 0 is not UTF-8"):
+        Rules(str(path)).require("e2e", "tess/tessops", "master", "john")
