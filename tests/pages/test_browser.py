@@ -12,7 +12,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
 
-from cimaster.pages.forms import FORMS
+from cimaster.pages.submissions import FORMS
 from cimaster.stores.sqlite import SQLiteStore
 from tests.replica import Replica
 
