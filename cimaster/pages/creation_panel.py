@@ -18,7 +18,7 @@ from cimaster.pool.creation import FAILED, READY, Creation
 from cimaster.snapshots import Snapshot
 
 READY_FOR = timedelta(minutes=30)  # for which one that is ready is still news
-_MOST = 8  # on the first page, so that the table stays in sight
+_MOST = 5  # on the first page, so that the table stays in sight
 _LINKS = (("statusLink", "status"), ("logLink", "log"))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Response
 
 from cimaster import web
+from cimaster.creations import BRANCH
 from cimaster.pages import actions
 from cimaster.pages.actions import Action
 from cimaster.pages.blueprint import pages
@@ -45,6 +46,8 @@ class Panel:
     lines: tuple[Line, ...]
     why_idle: str
     is_admin: bool
+    usual_job: str
+    usual_branch: str = BRANCH
 
 
 def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
@@ -66,9 +69,9 @@ def _terms(policy: Policy) -> tuple[tuple[str, str], ...]:
 
 def panel(snapshot: Snapshot) -> Panel:
     """Return what the inventory says of policies."""
-    who = visitor()
-    told, why_idle = lines(snapshot, who), web.creations().why_idle
-    return Panel(tag(snapshot, told), told, why_idle, who.is_admin)
+    who, creations = visitor(), web.creations()
+    told = lines(snapshot, who)
+    return Panel(tag(snapshot, told), told, creations.why_idle, who.is_admin, creations.default_job)
 
 
 @pages.get("/ui/fragments/policies")
