@@ -8,6 +8,7 @@ from cimaster.pool.creation import FAILED, Creation
 
 NEEDS_ADMIN = "this needs an admin"
 BUSY = "it is being carried out, and can be dismissed when it has ended"
+STILL_RUNS = "its job still runs and may add its cluster"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def of_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str)
     dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", asks, why_not=BUSY if busy else "")
     if creation.state != FAILED:
         return [dismiss]
-    return [Action("retry", "Retry", "Retrying…", "again", asks, why_not=why_none), dismiss]
+    why_not = STILL_RUNS if creation.job_runs else why_none
+    return [Action("retry", "Retry", "Retrying…", "again", asks, why_not=why_not), dismiss]
 
 
 def of_policy(visitor: Visitor) -> list[Action]:

@@ -59,7 +59,7 @@ class Panel:
     rows: tuple[Row, ...]
     lines: tuple[Line, ...]
     why_idle: str
-    open: int
+    count: str
     more: int
     everything: bool
 
@@ -72,13 +72,18 @@ def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
     drawn = shown if everything else shown[:_MOST]
     rows = tuple(row(pool, creation, who, now) for creation in drawn)
     stand, why_idle = lines(snapshot, who), web.creations().why_idle if pool.policies else ""
-    coming, more = sum(creation.open for creation in shown), len(shown) - len(drawn)
-    return Panel(tag(snapshot, rows, stand, coming, more), rows, stand, why_idle, coming, more, everything)
+    count, more = _counted(shown), len(shown) - len(drawn)
+    return Panel(tag(snapshot, rows, stand, count, more), rows, stand, why_idle, count, more, everything)
 
 
 def _is_news(creation: Creation, now: datetime) -> bool:
     ready = creation.time("readyAt")
     return creation.shown and (creation.state != READY or ready is None or now - ready < READY_FOR)
+
+
+def _counted(shown: list[Creation]) -> str:
+    states = ["on the way" if creation.open else creation.state for creation in shown]
+    return ", ".join(f"{states.count(state)} {state}" for state in ("on the way", FAILED, READY) if state in states)
 
 
 def row(pool: Pool, creation: Creation, who: Visitor, now: datetime) -> Row:
