@@ -65,15 +65,26 @@ class Panel:
 
 
 def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
-    """Return the creations that people want to see, newest first, and how each policy stands."""
+    """Return the creations that people want to see, and how each policy stands."""
     pool, who, now = snapshot.pool, visitor(), web.service().clock()
-    shown = [creation for creation in reversed(pool.creations) if _is_news(creation, now)]
-    shown.sort(key=lambda creation: not creation.open)  # those on their way first
+    shown = _ranked([creation for creation in reversed(pool.creations) if _is_news(creation, now)])
     drawn = shown if everything else shown[:_MOST]
     rows = tuple(row(pool, creation, who, now) for creation in drawn)
     stand, why_idle = lines(snapshot, who), web.creations().why_idle if pool.policies else ""
     count, more = _counted(shown), len(shown) - len(drawn)
-    return Panel(tag(snapshot, rows, stand, count, more), rows, stand, why_idle, count, more, everything)
+    return Panel(tag(snapshot, rows, stand, why_idle, count, more), rows, stand, why_idle, count, more, everything)
+
+
+def _ranked(newest_first: list[Creation]) -> list[Creation]:
+    """Return those on their way first, and last what failed for a policy before its last failure: that tells all."""
+    last = {creation.purpose: creation for creation in reversed(newest_first) if _failed_for_policy(creation)}
+    return sorted(
+        newest_first, key=lambda c: 0 if c.open else 2 if _failed_for_policy(c) and last[c.purpose] is not c else 1
+    )
+
+
+def _failed_for_policy(creation: Creation) -> bool:
+    return creation.state == FAILED and bool(creation.fields.get("policy"))
 
 
 def _is_news(creation: Creation, now: datetime) -> bool:

@@ -71,7 +71,7 @@ def panel(snapshot: Snapshot) -> Panel:
     """Return what the inventory says of policies."""
     who, creations = visitor(), web.creations()
     told = lines(snapshot, who)
-    return Panel(tag(snapshot, told), told, creations.why_idle, who.is_admin, creations.default_job)
+    return Panel(tag(snapshot, told, creations.why_idle), told, creations.why_idle, who.is_admin, creations.default_job)
 
 
 @pages.get("/ui/fragments/policies")

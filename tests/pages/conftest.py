@@ -48,22 +48,32 @@ def root(person) -> FlaskClient:
 
 
 @pytest.fixture
-def written(store: Store, repository: ConfigMapRepository) -> Callable[..., None]:
-    """Write records by hand, as they may stand in data from before: `written({"name": ...}, "raw text")`."""
+def rewritten(store: Store, repository: ConfigMapRepository) -> Callable[..., None]:
+    """Change a key of the object by hand: `rewritten("policies.json", lambda text: ...)`."""
 
-    def written(*records: object) -> None:
-        texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
-        array = f"[{', '.join(texts)}]"
+    def rewritten(key: str, change: Callable[[str], str]) -> None:
         while True:
             stored = store.read()
+            text = change(stored.data.get(key, ""))
             try:
-                store.replace(stored.replaced({"cluster.json": array}, stored.annotations))
+                store.replace(stored.replaced({**stored.data, key: text}, stored.annotations))
             except Conflict:
                 continue
             break
         repository.fresh()
         # A read of the watcher's own may have begun before and end later: then the news of the write are still to come.
-        until(lambda: repository.snapshot().object.data.get("cluster.json") == array)
+        until(lambda: repository.snapshot().object.data.get(key) == text)
+
+    return rewritten
+
+
+@pytest.fixture
+def written(rewritten) -> Callable[..., None]:
+    """Write records by hand, as they may stand in data from before: `written({"name": ...}, "raw text")`."""
+
+    def written(*records: object) -> None:
+        texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        rewritten("cluster.json", lambda _: f"[{', '.join(texts)}]")
 
     return written
 

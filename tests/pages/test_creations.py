@@ -1,7 +1,9 @@
 """The clusters that are being created: how each state looks on the first page, and asking, retrying, dismissing."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
+from cimaster.times import format_time
 from tests.conditions import until
 from tests.conftest import ADMIN
 from tests.pages.conftest import HTMX, follow, text
@@ -142,12 +145,30 @@ def test_one_that_was_given_up_says_that_its_job_still_runs(asked, alice: FlaskC
     assert "Retry tess-ci for john: not possible, its job still runs" in page
 
 
-def test_a_link_that_is_none_is_not_shown(asked, answers, alice: FlaskClient, store, repository) -> None:
+def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, alice: FlaskClient, root) -> None:
+    hostile = dict.fromkeys(("id", "purpose", "user", "branch", "job", "reason"), '</td><script>alert("1")')
+    rewritten("creations.json", lambda _: json.dumps([{**hostile, "state": "failed"}]))
+    rewritten("policies.json", lambda _: json.dumps([{"purpose": "<script>", "minVacant": 1, "maxTotal": 1}]))
+    for page in (alice.get("/"), root.get("/ui/creations"), root.get("/ui/admin")):
+        assert page.status_code == 200
+        assert "&lt;script&gt;" in page.text
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
+
+
+def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten, alice: FlaskClient) -> None:
+    failed = {"state": "failed", "user": "cimaster", "policy": True, "failedAt": format_time(datetime.now(UTC))}
+    by_policy = [{**failed, "id": f"c-{number}", "purpose": "odd", "reason": f"no {number}"} for number in range(9)]
+    mine = {"id": "c-mine", "state": "failed", "purpose": "mine", "user": "alice", "reason": "mine too"}
+    rewritten("creations.json", lambda _: json.dumps([mine, *by_policy], indent=1))
+    page = panel(alice.get("/"))
+    assert "Being created 10 failed" in page
+    assert page.index("no 8") < page.index("mine too") < page.index("no 7")
+    assert "Show 5 more" in page
+
+
+def test_a_link_that_is_none_is_not_shown(asked, alice: FlaskClient, rewritten) -> None:
     asked("running")
-    stored = store.read()
-    harmful = stored.data["creations.json"].replace("https://prow/log", "javascript:alert(1)")
-    store.replace(stored.replaced({**stored.data, "creations.json": harmful}, stored.annotations))
-    repository.fresh()
+    rewritten("creations.json", lambda text: text.replace("https://prow/log", "javascript:alert(1)"))
     page = alice.get("/").text
     assert "prow/prowjob" in page
     assert "javascript:" not in page
