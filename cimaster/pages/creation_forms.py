@@ -9,7 +9,7 @@ from cimaster.creations import BRANCH
 from cimaster.errors import CreationNotSo, NoProvisioner, UnknownCreation
 from cimaster.inputs import Given
 from cimaster.pages import creation_panel
-from cimaster.pages.forms import Form, needing
+from cimaster.pages.forms import Form, Tells, needing
 from cimaster.pages.visitors import latest, visitor
 from cimaster.pool import Answer, wording
 from cimaster.pool.cluster import DEFAULT_PURPOSE
@@ -34,7 +34,9 @@ def _tells_new(_values: Mapping[str, str], told: bool) -> dict[str, Any]:
     return {"facts": facts, "purposes": purposes(), "needs_job": creations.needs_job}
 
 
-def _tells(parameter: str) -> Any:
+def _tells(parameter: str) -> Tells:
+    """Tell of the creation that a parameter names, as it is now."""
+
     def tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
         pool = latest().pool
         try:

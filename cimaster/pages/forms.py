@@ -14,6 +14,8 @@ from cimaster.inputs import Given
 from cimaster.pages import cookies
 from cimaster.repository import Committed
 
+Tells = Callable[[Mapping[str, str], bool], dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Form:
@@ -30,7 +32,7 @@ class Form:
     does: str
     busy: str
     subject: str = ""
-    tells: Callable[[Mapping[str, str], bool], dict[str, Any]] = lambda _values, _told: {}
+    tells: Tells = lambda _values, _told: {}
     for_admins: bool = False
     destroys: bool = False
 

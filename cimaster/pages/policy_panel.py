@@ -53,8 +53,9 @@ class Panel:
 def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
     """Describe the policies to a visitor, by purpose."""
     pool, now, buttons = snapshot.pool, web.service().clock(), tuple(actions.of_policy(who))
+    acts = not web.creations().why_idle
     told = [
-        Line(element_id(f"policy {each.purpose}"), each.purpose, _terms(each), standing(pool, each, now), buttons)
+        Line(element_id(f"policy {each.purpose}"), each.purpose, _terms(each), standing(pool, each, now, acts), buttons)
         for each in pool.policies
     ]
     return tuple(sorted(told, key=lambda line: line.name))

@@ -164,12 +164,14 @@ class Standing:
     because: str = ""
 
 
-def standing(pool: Pool, policy: Policy, now: datetime) -> Standing:
-    """Say how a policy stands: `1 vacant, wants 3, 2 being created`, and when it asks for more if it waits."""
+def standing(pool: Pool, policy: Policy, now: datetime, acts: bool = True) -> Standing:
+    """Say how a policy stands: `1 vacant, wants 3, 2 being created`; and when it asks for more, where it `acts`."""
     stand = level(pool, policy, now)
     said = [f"{stand.vacant} vacant", f"wants {policy.min_vacant}"]
     if stand.creating:
         said.append(f"{stand.creating} being created")
+    if not acts:
+        return Standing(", ".join(said))
     if stand.why_not:
         said.append(f"asks for no more: {stand.why_not}")
     elif stand.wanted:

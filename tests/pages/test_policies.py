@@ -231,7 +231,9 @@ class TestSwitchedOff:
         send(root, "addpolicy")
         told = "nothing acts on them: an operator sets CIMASTER_MANAGE_CLUSTER=on"
         assert told in text(root.get("/ui/admin"))
-        assert "Nothing acts on this policy: an operator sets CIMASTER_MANAGE_CLUSTER=on" in panel(root.get("/"))
+        page = panel(root.get("/"))
+        assert "tess-ci: 0 vacant, wants 2 Edit" in page
+        assert "Nothing acts on this policy: an operator sets CIMASTER_MANAGE_CLUSTER=on" in page
 
 
 class TestWithoutAProvisioner:
