@@ -55,10 +55,27 @@ class Creations:
         self._waiters = threading.BoundedSemaphore(max(settings.threads // 4, 1))
         self._owner = uuid.uuid4().hex[:12]
 
+    @property
+    def why_none(self) -> str:
+        """Why no cluster can be created here; empty where one can."""
+        if self.provisioner is not None:
+            return ""
+        return "nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
+
+    @property
+    def why_idle(self) -> str:
+        """Why nothing acts on policies here; empty where something does."""
+        return self.why_none or ("" if self.manages else "an operator sets CIMASTER_MANAGE_CLUSTER=on")
+
+    @property
+    def needs_job(self) -> bool:
+        """Whether whoever wants a cluster has to name the job that creates it."""
+        return not self.default_job and self.provisioner is not None and not self.provisioner.kind.builds
+
     def wish(self, purpose: str, user: str, branch: str, job: str) -> Wish:
         """Return what somebody asks for, with what is usual for what they left out."""
         job = job or self.default_job
-        if not job and self.provisioner is not None and not self.provisioner.kind.builds:
+        if not job and self.needs_job:
             raise MissingParameter(
                 "job is required: name the job that creates a cluster (CIMASTER_DEFAULT_PROW_JOB sets a usual one)",
                 parameter="job",
@@ -67,10 +84,8 @@ class Creations:
 
     def create(self, wish: Wish, force: bool = False, request: Request | None = None) -> Committed:
         """Ask for a cluster; the answer's text is the creation's id."""
-        if self.provisioner is None:
-            raise NoProvisioner(
-                "nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
-            )
+        if self.why_none:
+            raise NoProvisioner(self.why_none)
         identity = f"c-{uuid.uuid4().hex[:12]}"
         done = self._repository.update(
             lambda pool, now: decide.once(
@@ -125,9 +140,11 @@ class Creations:
         """Take a creation off the lists."""
         return self._once(request, lambda pool, now: creations.dismiss(pool, now, identity, by))
 
-    def set_policy(self, purpose: str, by: str, terms: Terms, request: Request | None = None) -> Committed:
+    def set_policy(
+        self, purpose: str, by: str, terms: Terms, request: Request | None = None, new: bool | None = None
+    ) -> Committed:
         """Set how many clusters of a purpose are kept vacant, or change a policy's terms."""
-        return self._once(request, lambda pool, now: policies.put(pool, now, purpose, by, terms))
+        return self._once(request, lambda pool, now: policies.put(pool, now, purpose, by, terms, new))
 
     def remove_policy(self, purpose: str, request: Request | None = None) -> Committed:
         """Take a policy away."""

@@ -1,11 +1,14 @@
-"""What a visitor can do to a cluster: the buttons, the main one first, and why some of them are greyed."""
+"""What a visitor can do to a cluster or a creation: the buttons, the main one first, and why some are greyed."""
 
 from dataclasses import dataclass
 
 from cimaster.pages.visitors import Visitor
 from cimaster.pool.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cluster
+from cimaster.pool.creation import FAILED, Creation
 
 NEEDS_ADMIN = "this needs an admin"
+BUSY = "it is being carried out, and can be dismissed when it has ended"
+STILL_RUNS = "its job still runs and may add its cluster"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,22 @@ def all_of(cluster: Cluster, visitor: Visitor) -> list[Action]:
     actions = of(cluster, visitor)
     named = {action.verb for action in actions}
     return actions + [action for action in of_admins(cluster, visitor) if action.verb not in named]
+
+
+def of_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str) -> list[Action]:
+    """Return the buttons of a creation: retry, dismiss. Who has given no name is asked for it first."""
+    asks = not visitor.name
+    dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", asks, why_not=BUSY if busy else "")
+    if creation.state != FAILED:
+        return [dismiss]
+    why_not = STILL_RUNS if creation.job_runs else why_none
+    return [Action("retry", "Retry", "Retrying…", "again", asks, why_not=why_not), dismiss]
+
+
+def of_policy(visitor: Visitor) -> list[Action]:
+    """Return the buttons of a policy: edit, remove."""
+    edit = _admins("editpolicy", "Edit", visitor, icon="pen")
+    return [edit, _admins("removepolicy", "Remove", visitor, icon="bin")]
 
 
 def _admins(verb: str, label: str, visitor: Visitor, busy: str = "", icon: str = "", asks: bool = True) -> Action:

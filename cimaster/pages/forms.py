@@ -1,28 +1,29 @@
-"""The forms: which verb each one carries out, what it reads beside the API's parameters, and for whom it is."""
+"""What forms have in common: which verb each one carries out, what it is about, and how what was entered is read."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from cimaster import endpoints, inputs, web
+from cimaster import inputs, web
 from cimaster.endpoints import Endpoint
-from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pages import cookies
-from cimaster.pages.visitors import latest
-from cimaster.pool import Answer, Facts
-from cimaster.pool.holding import same_person
 from cimaster.repository import Committed
 
-FACTS = ("region", "purpose", "osimage", "labels", "note")
+Tells = Callable[[Mapping[str, str], bool], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form and the verb behind it; `title` is its heading, `does` the word on its button, `busy` while it is sent."""
+    """A form and the verb behind it; `title` is its heading, `does` the word on its button, `busy` while it is sent.
+
+    `subject` is the parameter that names what it is about: nothing where that is new. `tells` returns what its template
+    shows beside what was entered (`row` is what it is about), and refuses what is not there, unless that was told.
+    """
 
     verb: str
     endpoint: Endpoint
@@ -30,7 +31,10 @@ class Form:
     title: str
     does: str
     busy: str
+    subject: str = ""
+    tells: Tells = lambda _values, _told: {}
     for_admins: bool = False
+    destroys: bool = False
 
     @property
     def path(self) -> str:
@@ -65,69 +69,11 @@ def _entered() -> Iterator[tuple[str, str]]:
         yield "name", cookies.name()
 
 
-def _hold(given: Given) -> Committed:
-    return web.service().hold(given.cluster, given.name, given.desc or "", given.duration, given.expect or "")
-
-
-def _extend(given: Given) -> Committed:
-    return web.service().hold(given.cluster, given.name, "", given.duration, "held")
-
-
-def _release(given: Given) -> Committed:
-    hold = latest().pool.find(given.cluster).hold
-    if hold and not same_person(hold.by, given.name) and given.name in web.admins() and not given.reason:
-        raise MissingParameter(
-            f"reason is required: {hold.by or 'whoever holds it'} is told why the hold of {given.cluster} ends",
-            parameter="reason", holder=hold.by,
-        )  # fmt: skip
-    return web.service().release(given.cluster, given.name, given.name in web.admins(), given.reason or "")
-
-
-def _disable(given: Given) -> Committed:
-    return web.service().disable(given.cluster, given.name, given.reason)
-
-
-def _enable(given: Given) -> Committed:
-    return web.service().enable(given.cluster, given.name, given.reason or "")
-
-
-def _add(given: Given) -> Committed:
-    labels = inputs.labels(given.label) if given.label else None
-    facts = Facts(given.region, given.purpose, given.osimage, labels, given.note)
-    return web.service().add(given.cluster, given.name, facts)
-
-
-def _edit(given: Given) -> Committed:
-    """Change only what was changed in the form: somebody else may have changed the rest meanwhile."""
-    changed = {name for name in FACTS if request.form.get(name, "").strip() != request.form.get(f"was_{name}")}
-    texts = {name: given.values[name] or "" for name in FACTS if name in changed and name != "labels"}
-    facts = Facts(**texts, labels=inputs.labels(given.label) if "labels" in changed else None)
-    if not changed:
-        snapshot = latest()
-        return Committed(Answer(f"cluster {given.cluster} stays as it is", snapshot.pool.find(given.cluster)), 0)
-    return web.service().update(given.cluster, given.name, facts)
-
-
-def _delete(given: Given) -> Committed:
-    name = given.cluster.partition(".")[0] if given.cluster.startswith("#") else given.cluster
-    if request.form.get("typed", "").strip() != name.strip():
-        raise BadParameter(f"type {name} to delete it: what was typed is something else", parameter="typed")
-    return web.service().delete(given.cluster, given.name, bool(given.force), given.reason or "")
-
-
-def _needing(endpoint: Endpoint, *names: str) -> Endpoint:
+def needing(endpoint: Endpoint, *names: str) -> Endpoint:
     """Return an endpoint of which the form insists on more than the API."""
     return replace(endpoint, parameters=tuple(p.needed() if p.name in names else p for p in endpoint.parameters))
 
 
-_HOLD, _DURATION = endpoints.HOLDCLUSTER, _needing(endpoints.HOLDCLUSTER, "duration")
-FORMS = (
-    Form("hold", _HOLD, _hold, "Hold", "Hold", "Holding…"),
-    Form("extend", _DURATION, _extend, "Extend the hold of", "Extend", "Extending…"),
-    Form("release", endpoints.RELEASECLUSTER, _release, "Release", "Release", "Releasing…"),
-    Form("add", endpoints.ADDCLUSTER, _add, "Add a cluster", "Add cluster", "Adding…", for_admins=True),
-    Form("edit", endpoints.UPDATECLUSTER, _edit, "Edit", "Save", "Saving…", for_admins=True),
-    Form("disable", _needing(endpoints.DISABLECLUSTER, "reason"), _disable, "Disable", "Disable", "Disabling…", True),
-    Form("enable", endpoints.ENABLECLUSTER, _enable, "Enable", "Enable", "Enabling…", for_admins=True),
-    Form("delete", endpoints.DELETECLUSTER, _delete, "Delete", "Delete", "Deleting…", for_admins=True),
-)
+def changed(*names: str) -> set[str]:
+    """Return the fields that are not as they were when the form was opened: only those are to be written."""
+    return {name for name in names if request.form.get(name, "").strip() != request.form.get(f"was_{name}")}

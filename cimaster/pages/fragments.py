@@ -20,18 +20,22 @@ def event(*names: str) -> str:
 
 
 def tagged(snapshot: Snapshot, *shown: object) -> str:
-    """Return the tag of a fragment that shows a state, and times."""
-    return tag(snapshot, int(web.service().clock().timestamp()) // CLOCK, *shown)
+    """Return the tag of a fragment that shows a whole state, and times."""
+    return tag(snapshot, snapshot.version, int(web.service().clock().timestamp()) // CLOCK, *shown)
 
 
-def served(template: str, name: str, context: Callable[[], dict[str, Any]]) -> Response:
-    """Answer a poll: 304 where the browser shows what is tagged `name` already, else the fragment."""
+def served(template: str, name: str, context: Callable[[], dict[str, Any]], *, leads: bool = True) -> Response:
+    """Answer a poll: 304 where the browser shows what is tagged `name` already, else the fragment.
+
+    What `leads` has the figures and the strip follow; a page needs one such piece.
+    """
     g.quiet = True
-    if request.headers.get("HX-PTag") == name:
+    if request.headers.get("HX-PTag", "").partition(".")[2] == name.partition(".")[2]:
         return Response(status=304)
     response = Response(render_template(template, **context()))
     response.headers["HX-PTag"] = name
-    response.headers["HX-Trigger"] = event("pool-changed")
+    if leads:
+        response.headers["HX-Trigger"] = event("pool-changed")
     return response
 
 

@@ -6,7 +6,7 @@ from flask import Response, render_template
 
 from cimaster import web
 from cimaster.errors import NotAuthorized
-from cimaster.pages import actions, rows
+from cimaster.pages import actions, policy_panel, rows
 from cimaster.pages.blueprint import pages
 from cimaster.pages.fragments import served, tagged
 from cimaster.pages.visitors import latest, visitor
@@ -39,7 +39,8 @@ def _why_not() -> str:
 @pages.get("/ui/admin")
 def admin() -> str:
     """Show the inventory; who is no admin sees it, and why nothing can be changed."""
-    return render_template("admin.html", **inventory(latest()), why_not=_why_not())
+    snapshot = latest()
+    return render_template("admin.html", **inventory(snapshot), filled=policy_panel.panel(snapshot), why_not=_why_not())
 
 
 @pages.get("/ui/fragments/inventory")

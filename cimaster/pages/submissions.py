@@ -1,7 +1,6 @@
 """Forms shown and sent, alone on a page or in the dialog; a refused one comes back as it was filled in."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, g, render_template, request
@@ -10,45 +9,39 @@ from werkzeug.datastructures import MultiDict
 from cimaster import web
 from cimaster.errors import ClusterNotVacant, Refusal
 from cimaster.inputs import Given
-from cimaster.pages import addresses, cluster_page, cookies, forms, inventory_page, rows
+from cimaster.pages import (
+    addresses,
+    cluster_forms,
+    cluster_page,
+    cookies,
+    creation_forms,
+    creation_panel,
+    forms,
+    inventory_page,
+    policy_forms,
+    policy_panel,
+    rows,
+)
 from cimaster.pages.blueprint import by_htmx, go_to, pages, shown
 from cimaster.pages.forms import Form
 from cimaster.pages.fragments import event
 from cimaster.pages.visitors import element_id, latest, visitor
 from cimaster.pool import wording
 from cimaster.repository import Committed
-from cimaster.times import format_duration
+from cimaster.snapshots import Snapshot
 
-_CHOICES = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 240, 360))
+FORMS = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS)
+_FIELDS = {"label": "labels"}  # what a form calls a parameter, where that is not its name
 
 
 def _context(form: Form, values: Mapping[str, str], refusal: Refusal | None = None) -> dict[str, Any]:
-    """Return what a form shows: the cluster as it is now, what was entered, and why that was refused."""
-    name = values.get("cluster", "")
-    snapshot = latest()
-    cluster = cluster_page.find(snapshot, name) if form.verb != "add" else None
-    if form.verb != "add" and cluster is None and not refusal:
-        snapshot.pool.find_any(name)  # says what is wrong with the name
-    row = rows.row(snapshot.pool, cluster, visitor(), web.service().clock()) if cluster else None
-    rules, facts = snapshot.pool.rules, _facts(row) if row else {}
+    """Return what a form shows: what it is about as that is now, what was entered, and why that was refused."""
+    told: dict[str, Any] = {"row": None, "facts": {}, **form.tells(values, refusal is not None)}
+    refused = refusal.facts.get("parameter") if refusal else None
     return {
-        "form": form, "row": row, "facts": facts, "values": {**facts, **values},
-        "back": addresses.back(), "refusal": refusal,
-        "choices": sorted({rules.hold, *(choice for choice in _CHOICES if choice <= rules.max_hold)}),
-        "usual": format_duration(rules.hold), "longest": rules.max_hold, "refused_field": _field(refusal),
+        **told, "form": form, "values": {**told["facts"], **values}, "back": addresses.back(), "refusal": refusal,
+        "refused_field": _FIELDS.get(str(refused), refused),
     }  # fmt: skip
-
-
-def _facts(row: rows.Row) -> dict[str, str]:
-    """Return what the inventory says of a cluster, as the fields of a form."""
-    told, labels = row.cluster, " ".join(f"{key}={value}" for key, value in row.cluster.labels.items())
-    texts = {"region": told.region, "purpose": told.purpose, "osimage": told.osimage, "note": told.note}
-    return {**({} if told.fault else texts), "labels": labels}
-
-
-def _field(refusal: Refusal | None) -> object:
-    field = refusal.facts.get("parameter") if refusal else None
-    return "labels" if field == "label" else field
 
 
 def _draw(form: Form, context: dict[str, Any]) -> str:
@@ -59,7 +52,7 @@ def _show(form: Form) -> Response:
     """Show a form; one that was meant for another state than the cluster's says so at once."""
     context = _context(form, request.args)
     expected, row = request.args.get("expect"), context["row"]
-    if not expected or row is None or row.state == expected:
+    if not expected or not isinstance(row, rows.Row) or row.state == expected:
         return Response(_draw(form, context))
     stale = ClusterNotVacant(
         f"{row.name} is not {expected} any more: {wording.situation(row.cluster)}",
@@ -108,14 +101,10 @@ def _done(form: Form, done: Committed, given: Given) -> Response:
 def _changed(form: Form, done: Committed, given: Given, target: str) -> Response:
     """Return the changed row, or the piece of the page that shows it, with a word of success beside it."""
     snapshot = latest(done.commit)
-    context: dict[str, Any] = {"text": done.answer.text, "gone": "", "row": None}
-    if target.startswith("/ui/admin"):
-        context |= {"piece": "fragments/inventory.html", "into": "inventory", **inventory_page.inventory(snapshot)}
-    elif target.startswith("/ui/cluster"):
-        context |= {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, given.cluster)}
-    elif form.verb == "delete":
+    context = {"text": done.answer.text, "gone": "", "row": None, **_piece(form, snapshot, given, target)}
+    if not context.get("piece") and form.verb == "delete":
         context["gone"] = element_id(given.cluster)
-    elif done.answer.cluster:
+    elif not context.get("piece") and done.answer.cluster:
         now = web.service().clock()
         context["row"] = rows.drawn(snapshot.pool, done.answer.cluster, visitor(), now)
         context["row_id"] = element_id(done.answer.cluster.name)
@@ -124,6 +113,21 @@ def _changed(form: Form, done: Committed, given: Given, target: str) -> Response
     return answer
 
 
-for _form in forms.FORMS:
+def _piece(form: Form, snapshot: Snapshot, given: Given, target: str) -> dict[str, Any]:
+    """Return which piece of the page to draw anew, where that is more than a row."""
+    in_inventory = target.startswith("/ui/admin")
+    if in_inventory and form in policy_forms.FORMS:
+        return {"piece": "fragments/policies.html", "into": "policies", "filled": policy_panel.panel(snapshot)}
+    if in_inventory:
+        return {"piece": "fragments/inventory.html", "into": "inventory", **inventory_page.inventory(snapshot)}
+    if target.startswith("/ui/cluster"):
+        return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, given.cluster)}
+    if form in cluster_forms.FORMS:
+        return {}
+    coming = creation_panel.panel(snapshot, everything=target.startswith("/ui/creations"))
+    return {"piece": "fragments/creations.html", "into": "creations", "coming": coming}
+
+
+for _form in FORMS:
     pages.get(_form.path, endpoint=_form.verb, defaults={"form": _form})(_show)
     pages.post(_form.path, endpoint=f"send_{_form.verb}", defaults={"form": _form})(_send)

@@ -69,13 +69,16 @@ def confirmed() -> datetime | None:
 
 
 def tag(snapshot: Snapshot, *shown: object) -> str:
-    """Return the name of what a fragment shows: `<commit>.<hash>`, the same on all replicas."""
-    facts = (snapshot.version, addresses.build(), warnings(), visitor(), *shown)
+    """Return the name of what a fragment shows: `<commit>.<hash>`, the same on all replicas.
+
+    The hash is of what is `shown`, whatever the commit; the commit tells other replicas how far to read.
+    """
+    facts = (addresses.build(), warnings(), visitor(), *shown)
     digest = hashlib.blake2s(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"{snapshot.commit}.{digest}"
 
 
 @functools.lru_cache(8192)
 def element_id(reference: str) -> str:
-    """Return an id for HTML that stands for a cluster, whatever characters its name has."""
+    """Return an id for HTML that stands for a cluster (or what else is named), whatever characters its name has."""
     return "c-" + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -99,6 +99,15 @@ class Creation:
         until = self.time("claimUntil")
         return until is not None and now < until
 
+    def busy(self, now: datetime) -> bool:
+        """Whether it is being carried out: nobody may take it off the lists then."""
+        return self.state == RUNNING or (self.open and self.claimed(now))
+
+    def later(self, now: datetime) -> datetime | None:
+        """When it is tried again, where it waits for that."""
+        moment = self.time("nextTry") if self.state == REQUESTED else None
+        return moment if moment and moment > now else None
+
     def claimable(self, now: datetime) -> bool:
         """Whether it waits for somebody who carries it out."""
         later = self.time("nextTry")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import jsontext
-from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, RUNNING, Creation
+from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, Creation
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time, roughly
 
@@ -128,7 +128,7 @@ def retry(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answ
 def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
     """Take a creation off the lists: one that is closed, or that nobody has begun with."""
     creation = find(pool, identity)
-    if creation.state == RUNNING or (creation.open and creation.claimed(now)):
+    if creation.busy(now):
         until = f" or is given up in {roughly(creation.deadline - now)}" if creation.deadline else ""
         raise CreationNotSo(
             f"creation {creation.id} is being carried out: it can be dismissed when it has ended{until}",

@@ -67,9 +67,16 @@ def find(pool: Pool, purpose: str) -> Policy:
     return found
 
 
-def put(pool: Pool, now: datetime, purpose: str, by: str, terms: Terms) -> tuple[Pool, Answer]:
-    """Set the policy of a purpose, or change some of its terms."""
+def put(pool: Pool, now: datetime, purpose: str, by: str, terms: Terms, new: bool | None = None) -> tuple[Pool, Answer]:
+    """Set the policy of a purpose, or change some of its terms.
+
+    Who knows that it is `new`, or that it is not, is refused where somebody else has set or removed it meanwhile.
+    """
     known = next((policy for policy in pool.policies if policy.purpose == purpose), None)
+    if new and known:
+        raise BadParameter(f"there is a policy for purpose {purpose} already: edit that one", parameter="purpose")
+    if new is False:
+        find(pool, purpose)  # says that it is gone
     before = dict(known.fields) if known else {"purpose": purpose, "minVacant": 0, "maxTotal": 0, "maxCreating": 1}
     fields = {**before, **terms.edits()}
     policy = Policy({key: value for key, value in fields.items() if value != ""} | {"by": by, "at": format_time(now)})
@@ -148,25 +155,42 @@ def topped_up(pool: Pool, now: datetime, identities: Sequence[str], job: str, br
     return pool, Answer(" ".join(made))
 
 
-def explained(pool: Pool, policy: Policy, now: datetime) -> str:
-    """Say how a policy stands: `tess-ci: 1 vacant, wants 3, 2 being created, next try in 4 min`."""
+@dataclass(frozen=True)
+class Standing:
+    """How a policy stands, in words: when it asks for more, and why it waits until then."""
+
+    said: str
+    next_try: datetime | None = None
+    because: str = ""
+
+
+def standing(pool: Pool, policy: Policy, now: datetime, acts: bool = True) -> Standing:
+    """Say how a policy stands: `1 vacant, wants 3, 2 being created`; and when it asks for more, where it `acts`."""
     stand = level(pool, policy, now)
     said = [f"{stand.vacant} vacant", f"wants {policy.min_vacant}"]
     if stand.creating:
         said.append(f"{stand.creating} being created")
+    if not acts:
+        return Standing(", ".join(said))
     if stand.why_not:
         said.append(f"asks for no more: {stand.why_not}")
-    elif stand.next_try:
-        said.append(f"next try in {roughly(stand.next_try - now)}{_because(pool, policy)}")
     elif stand.wanted:
         said.append(f"asks for {stand.wanted} now")
-    return f"{policy.purpose}: {', '.join(said)}"
+    return Standing(", ".join(said), stand.next_try, _because(pool, policy) if stand.next_try else "")
+
+
+def explained(pool: Pool, policy: Policy, now: datetime) -> str:
+    """Say how a policy stands in one line: `tess-ci: 1 vacant, wants 3, 2 being created, next try in 4 min`."""
+    stands = standing(pool, policy, now)
+    why = f" ({stands.because})" if stands.because else ""
+    again = f", next try in {roughly(stands.next_try - now)}{why}" if stands.next_try else ""
+    return f"{policy.purpose}: {stands.said}{again}"
 
 
 def _because(pool: Pool, policy: Policy) -> str:
     asked = [c for c in pool.creations if c.purpose == policy.purpose and c.fields.get("policy")]
     newest = max(asked, key=lambda creation: creation.say("requestedAt"), default=None)
-    return f" (the last one failed: {newest.say('reason')})" if newest and newest.state == FAILED else ""
+    return f"the last one failed: {newest.say('reason')}" if newest and newest.state == FAILED else ""
 
 
 def parse(text: str, known: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:

@@ -42,18 +42,22 @@ def situation(cluster: Cluster) -> str:
 
 def creation(asked: Creation, now: datetime) -> str:
     """Say in a few words how far a creation is."""
+    later = asked.later(now)
+    again = f"; next try in {roughly(later - now)}" if later else ""
+    left = f", given up in {roughly(asked.deadline - now)}" if asked.deadline else ""
+    return f"{progress(asked)}{again}{left}"
+
+
+def progress(asked: Creation) -> str:
+    """Say how far a creation is, without the times."""
     if asked.state == READY:
         return f"cluster {asked.say('cluster')} is there"
     if asked.state == FAILED:
         runs = "; its job still runs" if asked.job_runs else ""
         return f"failed: {asked.say('reason')}{runs}"
-    left = f", given up in {roughly(asked.deadline - now)}" if asked.deadline else ""
     if asked.state == RUNNING:
-        return f"job {asked.say('jobName')} builds it{left}" if asked.say("jobName") else f"being built{left}"
-    later = asked.time("nextTry")
-    again = f"; next try in {roughly(later - now)}" if later and later > now else ""
-    why = f": {asked.say('reason')}" if asked.say("reason") else ""
-    return f"waits to begin{why}{again}{left}"
+        return f"job {asked.say('jobName')} builds it" if asked.say("jobName") else "being built"
+    return f"waits to begin: {asked.say('reason')}" if asked.say("reason") else "waits to begin"
 
 
 def ends(cluster: Cluster) -> datetime | None:

@@ -6,7 +6,7 @@ const page = {
   offset: Date.parse(document.documentElement.dataset.now) - Date.now(),  // our clock may be wrong; the server's counts
   updated: performance.now(),
   changed: -Infinity,  // when the answer to the last click came
-  focused: null,       // the id of the row that was clicked in
+  focused: [],         // the ids of the row that was clicked in and of its neighbours, should it go
 };
 const STALE = 8000, TOAST = 8000;
 
@@ -37,6 +37,10 @@ function tell() {
     say(element, left > 0 ? roughly(left) : 'ending');
     if (element.className !== nearness) element.className = nearness;
   }
+  for (const element of document.querySelectorAll('time[data-soon]')) {
+    const left = Date.parse(element.dateTime) - now;
+    say(element, left > 0 ? roughly(left) : 'a moment');
+  }
   for (const element of document.querySelectorAll('time[data-lasting]')) {
     say(element, roughly(now - Date.parse(element.dateTime)));
   }
@@ -65,7 +69,8 @@ document.addEventListener('htmx:config:request', event => {
 document.addEventListener('htmx:before:request', event => {
   const ctx = event.detail.ctx;
   ctx.begun = performance.now();
-  if (!polled(ctx)) page.focused = ctx.sourceElement.closest('tr[id], #cluster, li[id]')?.id ?? page.focused;
+  const row = polled(ctx) ? null : ctx.sourceElement.closest('tr[id], #cluster, li[id]');
+  if (row) page.focused = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
 });
 
 // A poll that was asked before a click was answered may show the time before it.
@@ -115,7 +120,8 @@ document.addEventListener('htmx:finally:request', event => {
 
 function refocus() {
   if (dialog.open || (document.activeElement && document.activeElement !== document.body)) return;
-  document.getElementById(page.focused)?.querySelector('.actions button, .actions a')?.focus();
+  const row = page.focused.map(id => id && document.getElementById(id)).find(row => row);
+  row?.querySelector('.actions button, .actions a')?.focus();
 }
 
 dialog.addEventListener('close', () => setTimeout(refocus));

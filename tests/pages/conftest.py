@@ -1,19 +1,24 @@
 """People at their browsers: each with a cookie jar; and a pool written by hand."""
 
 import json
+import os
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from html import unescape
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
 from werkzeug.test import TestResponse
 
 from cimaster.repository import ConfigMapRepository
 from cimaster.stores.port import Conflict, Store
 from tests.conditions import until
 from tests.conftest import ADMIN
+from tests.pages.people import ARGUMENTS, FOLLOWS, REFUSED, Person
+from tests.replica import Replica
 
 HTMX = {"HX-Request": "true"}
 
@@ -43,22 +48,32 @@ def root(person) -> FlaskClient:
 
 
 @pytest.fixture
-def written(store: Store, repository: ConfigMapRepository) -> Callable[..., None]:
-    """Write records by hand, as they may stand in data from before: `written({"name": ...}, "raw text")`."""
+def rewritten(store: Store, repository: ConfigMapRepository) -> Callable[..., None]:
+    """Change a key of the object by hand: `rewritten("policies.json", lambda text: ...)`."""
 
-    def written(*records: object) -> None:
-        texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
-        array = f"[{', '.join(texts)}]"
+    def rewritten(key: str, change: Callable[[str], str]) -> None:
         while True:
             stored = store.read()
+            text = change(stored.data.get(key, ""))
             try:
-                store.replace(stored.replaced({"cluster.json": array}, stored.annotations))
+                store.replace(stored.replaced({**stored.data, key: text}, stored.annotations))
             except Conflict:
                 continue
             break
         repository.fresh()
         # A read of the watcher's own may have begun before and end later: then the news of the write are still to come.
-        until(lambda: repository.snapshot().object.data.get("cluster.json") == array)
+        until(lambda: repository.snapshot().object.data.get(key) == text)
+
+    return rewritten
+
+
+@pytest.fixture
+def written(rewritten) -> Callable[..., None]:
+    """Write records by hand, as they may stand in data from before: `written({"name": ...}, "raw text")`."""
+
+    def written(*records: object) -> None:
+        texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        rewritten("cluster.json", lambda _: f"[{', '.join(texts)}]")
 
     return written
 
@@ -79,3 +94,56 @@ def follow(browser: FlaskClient, answer: TestResponse) -> TestResponse:
 def hold(browser: FlaskClient, cluster: str, **fields: str) -> TestResponse:
     """Send the form of a hold."""
     return browser.post("/ui/hold", data={"cluster": cluster, "duration": "6h", **fields})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One chromium for all tests."""
+    path = shutil.which("chromium")
+    if path is None:
+        if os.environ.get("CIMASTER_TEST_ALL"):
+            pytest.fail("chromium is not there: apt-get install chromium")
+        pytest.skip("chromium is not there: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def curl(replica: Replica) -> Callable[..., None]:
+    """Make a change beside the browser: `curl("holdcluster", cluster=..., name=...)`."""
+
+    def curl(verb: str, **fields: str) -> None:
+        answer = replica.http.post(f"{replica.url}/{verb}", fields)
+        assert answer.ok, answer.text
+
+    return curl
+
+
+@pytest.fixture
+def visit(browser: Browser, replica: Replica) -> Iterator[Callable[..., Person]]:
+    """Sit somebody down at a browser of their own; what its console complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not REFUSED.search(message.text):
+            complaints.append(message.text)
+
+    def visit(name: str = "", script: bool = True, listening: bool = True) -> Person:
+        context = browser.new_context(java_script_enabled=script, reduced_motion="reduce")
+        context.set_default_timeout(FOLLOWS)
+        contexts.append(context)
+        if name:
+            context.add_cookies([{"name": "cimaster_name", "value": name, "url": replica.url}])
+        page = context.new_page()
+        if listening:
+            page.on("console", listen)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+        return Person(page, replica.url)
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints

@@ -2,50 +2,26 @@
 
 import itertools
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Route, expect
 
-from cimaster.pages.forms import FORMS
+from cimaster.pages.cluster_forms import FORMS
 from cimaster.stores.sqlite import SQLiteStore
+from tests.pages.people import AXE, FOLLOWS, check
 from tests.replica import Replica
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
 ODD = [
     {"name": "twin", "status": "finished"},
     {"name": "twin", "status": "finished", "note": "</td>"},
     {"name": "ui <b>x</b> /#?", "status": "finished"},
     7,
 ]
-REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own note of a refused form
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One chromium for all tests."""
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CIMASTER_TEST_ALL"):
-            pytest.fail("chromium is not there: apt-get install chromium")
-        pytest.skip("chromium is not there: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +36,6 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
 
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def curl(replica: Replica) -> Callable[..., None]:
-    """Make a change beside the browser: `curl("holdcluster", cluster=..., name=...)`."""
-
-    def curl(verb: str, **fields: str) -> None:
-        answer = replica.http.post(f"{replica.url}/{verb}", fields)
-        assert answer.ok, answer.text
-
-    return curl
 
 
 @pytest.fixture
@@ -93,74 +58,6 @@ def added(replica: Replica, curl) -> Iterator[Callable[..., str]]:
 def cluster(added) -> str:
     """A vacant cluster of this test's own."""
     return added(f"cluster-{next(_numbers):02}")
-
-
-class Person:
-    """Somebody at a page."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-
-    def go(self, path: str = "/") -> None:
-        """Open a page."""
-        self.page.goto(self.url + path)
-
-    def row(self, cluster: str) -> Locator:
-        """Find the row of a cluster."""
-        return self.page.locator("tr.row", has=self.page.get_by_role("link", name=cluster, exact=True))
-
-    def press(self, cluster: str, label: str) -> None:
-        """Press a button of a row."""
-        self.row(cluster).get_by_role("button", name=f"{label} {cluster}", exact=True).click()
-
-    def fill(self, **fields: str) -> None:
-        """Fill the form that is open, in the dialog or on its page, and send it."""
-        expect(self.page.locator("#form")).to_be_visible()
-        for name, text in fields.items():
-            field = self.page.locator(f"#form-{name}")
-            if field.evaluate("field => field.tagName") == "SELECT":
-                field.select_option(text)
-            elif text == "on":
-                field.check()
-            else:
-                field.fill(text)
-        self.page.locator("#form-send").click()
-
-    def sees(self, cluster: str, *texts: str, state: str) -> None:
-        """Expect a row to be in a state and to contain texts."""
-        row = self.row(cluster)
-        expect(row).to_have_attribute("data-state", state)
-        for text in texts:
-            expect(row).to_contain_text(text)
-
-
-@pytest.fixture
-def visit(browser: Browser, replica: Replica) -> Iterator[Callable[..., Person]]:
-    """Sit somebody down at a browser of their own; what its console complains of fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def listen(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not REFUSED.search(message.text):
-            complaints.append(message.text)
-
-    def visit(name: str = "", script: bool = True, listening: bool = True) -> Person:
-        context = browser.new_context(java_script_enabled=script, reduced_motion="reduce")
-        context.set_default_timeout(FOLLOWS)
-        contexts.append(context)
-        if name:
-            context.add_cookies([{"name": "cimaster_name", "value": name, "url": replica.url}])
-        page = context.new_page()
-        if listening:
-            page.on("console", listen)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-        return Person(page, replica.url)
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert not complaints
 
 
 both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
@@ -382,18 +279,6 @@ def test_time_counts_down_between_updates(visit, cluster: str, curl) -> None:
     alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
     alice.page.clock.fast_forward(11 * 60_000)
     expect(alice.row(cluster).locator("time[data-left]")).to_have_class("left left-soon")
-
-
-def check(page: Page, what: str) -> None:
-    """Expect axe to find nothing, and nothing to stick out sideways: light and dark, wide and narrow."""
-    for scheme, width in itertools.product(("light", "dark"), (1280, 320)):
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 900})
-        found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
-        told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found["violations"]]
-        assert not told, f"{what}, {scheme}, {width}: {told}"
-        sticks_out = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        assert not sticks_out, f"{what} at {width} px"
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(add, alice: Flas
     page = alice.get("/ui/admin")
     assert page.status_code == 200
     assert "You can look, and not change anything: user alice is not authorized" in text(page)
-    assert page.text.count('aria-disabled="true"') == 4
+    assert page.text.count('aria-disabled="true"') == 5
     assert "say who you are first" in text(client.get("/ui/admin"))
 
 

@@ -1,0 +1,136 @@
+"""The clusters that are being created, and how each policy stands: live on the first page, and on one of their own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Response, render_template, request
+
+from cimaster import web
+from cimaster.pages import actions
+from cimaster.pages.actions import Action
+from cimaster.pages.blueprint import pages
+from cimaster.pages.fragments import served
+from cimaster.pages.policy_panel import Line, lines
+from cimaster.pages.visitors import Visitor, element_id, latest, tag, visitor
+from cimaster.pool import Pool, wording
+from cimaster.pool.creation import FAILED, READY, Creation
+from cimaster.snapshots import Snapshot
+
+READY_FOR = timedelta(minutes=30)  # for which one that is ready is still news
+_MOST = 5  # on the first page, so that the table stays in sight
+_LINKS = (("statusLink", "status"), ("logLink", "log"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One creation as pages tell of it. Plain values only: what the panel's tag is made of."""
+
+    id: str
+    reference: str
+    state: str
+    purpose: str
+    user: str
+    by_policy: bool
+    again_by: str
+    job: str
+    branch: str
+    words: str
+    job_runs: bool
+    cluster: str
+    is_there: bool
+    since: datetime | None
+    ends: datetime | None
+    next_try: datetime | None
+    links: tuple[tuple[str, str], ...]
+    actions: tuple[Action, ...]
+
+    @property
+    def name(self) -> str:
+        """What buttons and forms call it."""
+        return f"{self.purpose} for {'its policy' if self.by_policy else self.user}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What the panel shows; `more` creations are on the page that shows `everything`."""
+
+    tag: str
+    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
+    why_idle: str
+    count: str
+    more: int
+    everything: bool
+
+
+def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
+    """Return the creations that people want to see, and how each policy stands."""
+    pool, who, now = snapshot.pool, visitor(), web.service().clock()
+    shown = _ranked([creation for creation in reversed(pool.creations) if _is_news(creation, now)])
+    drawn = shown if everything else shown[:_MOST]
+    rows = tuple(row(pool, creation, who, now) for creation in drawn)
+    stand, why_idle = lines(snapshot, who), web.creations().why_idle if pool.policies else ""
+    count, more = _counted(shown), len(shown) - len(drawn)
+    return Panel(tag(snapshot, rows, stand, why_idle, count, more), rows, stand, why_idle, count, more, everything)
+
+
+def _ranked(newest_first: list[Creation]) -> list[Creation]:
+    """Return those on their way first, and last what failed for a policy before its last failure: that tells all."""
+    last = {creation.purpose: creation for creation in reversed(newest_first) if _failed_for_policy(creation)}
+    return sorted(
+        newest_first, key=lambda c: 0 if c.open else 2 if _failed_for_policy(c) and last[c.purpose] is not c else 1
+    )
+
+
+def _failed_for_policy(creation: Creation) -> bool:
+    return creation.state == FAILED and bool(creation.fields.get("policy"))
+
+
+def _is_news(creation: Creation, now: datetime) -> bool:
+    ready = creation.time("readyAt")
+    return creation.shown and (creation.state != READY or ready is None or now - ready < READY_FOR)
+
+
+def _counted(shown: list[Creation]) -> str:
+    states = ["on the way" if creation.open else creation.state for creation in shown]
+    return ", ".join(f"{states.count(state)} {state}" for state in ("on the way", FAILED, READY) if state in states)
+
+
+def row(pool: Pool, creation: Creation, who: Visitor, now: datetime) -> Row:
+    """Describe a creation to a visitor."""
+    cluster = creation.say("cluster") if creation.state == READY else ""
+    buttons = actions.of_creation(creation, who, creation.busy(now), web.creations().why_none)
+    return Row(
+        element_id(f"creation {creation.id}"), creation.id, creation.state, creation.purpose, creation.user,
+        bool(creation.fields.get("policy")), creation.say("retriedBy"), creation.job, creation.branch,
+        creation.say("reason") if creation.state == FAILED else wording.progress(creation), creation.job_runs,
+        cluster, cluster in pool.places, _since(creation), creation.deadline, creation.later(now),
+        tuple(_links(creation)), tuple(buttons),
+    )  # fmt: skip
+
+
+def _since(creation: Creation) -> datetime | None:
+    ended = creation.time("readyAt" if creation.state == READY else "failedAt")
+    return ended or creation.time("retriedAt") or creation.time("requestedAt")
+
+
+def _links(creation: Creation) -> Iterator[tuple[str, str]]:
+    """Yield words and addresses; data written by hand may hold what is no address of a page."""
+    for field, words in _LINKS:
+        address = creation.say(field)
+        if address.startswith(("http://", "https://")):
+            yield words, address
+
+
+@pages.get("/ui/creations")
+def all_creations() -> str:
+    """Show all creations, those too for which the first page has no room."""
+    return render_template("creations.html", coming=panel(latest(), everything=True))
+
+
+@pages.get("/ui/fragments/creations")
+def creations_fragment() -> Response:
+    """Keep the panel up to date."""
+    coming = panel(latest(), everything="all" in request.args)
+    return served("fragments/creations.html", coming.tag, lambda: {"coming": coming}, leads=coming.everything)

@@ -1,0 +1,71 @@
+"""Somebody at a page in a real browser, and what must hold for every page that they see."""
+
+import itertools
+import re
+from pathlib import Path
+
+import axe_playwright_python
+from playwright.sync_api import Locator, Page, expect
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
+REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own note of a refused form
+
+
+class Person:
+    """Somebody at a page."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def go(self, path: str = "/") -> None:
+        """Open a page."""
+        self.page.goto(self.url + path)
+
+    def row(self, cluster: str) -> Locator:
+        """Find the row of a cluster."""
+        return self.page.locator("tr.row", has=self.page.get_by_role("link", name=cluster, exact=True))
+
+    def press(self, cluster: str, label: str) -> None:
+        """Press a button of a row."""
+        self.row(cluster).get_by_role("button", name=f"{label} {cluster}", exact=True).click()
+
+    def fill(self, **fields: str) -> None:
+        """Fill the form that is open, in the dialog or on its page, and send it."""
+        expect(self.page.locator("#form")).to_be_visible()
+        for name, text in fields.items():
+            field = self.page.locator(f"#form-{name}")
+            if field.evaluate("field => field.tagName") == "SELECT":
+                field.select_option(text)
+            elif text == "on":
+                field.check()
+            else:
+                field.fill(text)
+        self.page.locator("#form-send").click()
+
+    def sees(self, cluster: str, *texts: str, state: str) -> None:
+        """Expect a row to be in a state and to contain texts."""
+        row = self.row(cluster)
+        expect(row).to_have_attribute("data-state", state)
+        for text in texts:
+            expect(row).to_contain_text(text)
+
+
+def check(page: Page, what: str) -> None:
+    """Expect axe to find nothing, and nothing to stick out sideways: light and dark, wide and narrow."""
+    for scheme, width in itertools.product(("light", "dark"), (1280, 320)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
+        told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found["violations"]]
+        assert not told, f"{what}, {scheme}, {width}: {told}"
+        assert not page.evaluate(_STICKS_OUT), f"{what} at {width} px"
+    page.set_viewport_size({"width": 1000, "height": 900})
+    assert not page.evaluate(_STICKS_OUT), f"{what} at 1000 px"

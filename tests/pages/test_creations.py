@@ -1,0 +1,351 @@
+"""The clusters that are being created: how each state looks on the first page, and asking, retrying, dismissing."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from cimaster.provisioners import KINDS, Provisioner
+from cimaster.provisioners.manual_trigger import Settings as Prow
+from cimaster.times import format_time
+from tests.conditions import until
+from tests.conftest import ADMIN
+from tests.pages.conftest import HTMX, follow, text
+from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
+
+JSON = {"Accept": "application/json"}
+CLICK = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/"}
+DIALOG = {**CLICK, "HX-Target": "div#dialog-content"}
+PANEL = "/ui/fragments/creations"
+DOWN, REFUSED = said(503, message="Prow is away"), said(400, message="there is no such <job>")
+
+
+@pytest.fixture
+def answers() -> list[Answer]:
+    """What the trigger answers next; it begins a job where nothing is left."""
+    return []
+
+
+@pytest.fixture
+def trigger(answers: list[Answer]) -> Iterator[ScriptedTrigger]:
+    """A server that starts jobs, which run until the end of the test."""
+
+    def script(_path: str, body: dict[str, Any]) -> Answer:
+        if not body:
+            return said(200, state="pending", complete=False)
+        return answers.pop(0) if answers else begun(f"job-{body['request_id']}", log_link="https://prow/log")
+
+    with ScriptedTrigger(script) as running:
+        yield running
+
+
+@pytest.fixture
+def provisioner(trigger: ScriptedTrigger) -> Provisioner:
+    """What creates clusters by that server."""
+    return Provisioner("manual-trigger", KINDS["manual-trigger"], Prow(url=trigger.url))
+
+
+@pytest.fixture
+def asked(client: FlaskClient) -> Callable[..., str]:
+    """Ask for a cluster by curl; return its creation's id when that is so far: `asked("running", user="bob")`."""
+
+    def asked(state: str, **more: str) -> str:
+        client.post("/createcluster", data={"user": "john", "job": "build-it", **more})
+        until(lambda: creations(client)[0]["state"] == state)
+        return str(creations(client)[0]["id"])
+
+    return asked
+
+
+def creations(client: FlaskClient) -> list[dict[str, Any]]:
+    """Return what the API lists, newest first."""
+    found: list[dict[str, Any]] = client.get("/creations", headers=JSON).get_json()["creations"]
+    return found
+
+
+def panel(answer: TestResponse) -> str:
+    """Return what the panel of a page says."""
+    body = answer.text.partition('<div id="creations"')[2].partition('<form id="filter"')[0]
+    words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", f"<{body}", flags=re.DOTALL)
+    return re.sub(r" ([,.:;])", r"\1", " ".join(words.split()))
+
+
+def add_for(client: FlaskClient, creation: str, cluster: str = "cluster-31") -> None:
+    """Add the cluster that came of a creation."""
+    fields = {"cluster": cluster, "region": "us-west", "name": ADMIN, "creation": creation}
+    assert client.post("/addcluster", data=fields).status_code == 200
+
+
+def create(browser: FlaskClient, headers: dict[str, str] | None = None, **fields: str) -> TestResponse:
+    """Send the form."""
+    return browser.post("/ui/create", data={"job": "build-it", "back": "/", **fields}, headers=headers or {})
+
+
+def test_without_creations_there_is_no_panel(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert 'id="creations"' in page
+    assert "Being created" not in page
+
+
+def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(asked, alice: FlaskClient) -> None:
+    asked("running", branch="release-1.32")
+    page = alice.get("/")
+    assert "tess-ci for john running job job-c-" in panel(page)
+    assert re.search(r"build-it release-1.32 just now (2 h|1 h 59 min) Dismiss", panel(page))
+    assert "Dismiss tess-ci for john: not possible, it is being carried out" in panel(page)
+    assert re.search(r'<a href="https://prow/log" target="_blank" rel="noopener">', page.text)
+    assert 'href="https://prow/prowjob?prowjob=job-c-' in page.text
+
+
+def test_one_that_waits_says_why_and_when_it_is_tried_again(answers, alice: FlaskClient) -> None:
+    answers += [DOWN] * 20
+    create(alice)
+    until(lambda: "waits to begin: Prow is away; next try in" in panel(alice.get("/")))
+    assert "data-soon" in alice.get("/").text
+
+
+def test_one_that_failed_says_why_until_it_is_dismissed(asked, answers, alice: FlaskClient, clock) -> None:
+    answers += [REFUSED]
+    asked("failed")
+    clock.forward(days=2)
+    page = alice.get("/")
+    assert "tess-ci for john failed there is no such &lt;job&gt;" in panel(page)
+    assert "2 d ago – Retry Retrying… tess-ci for john Dismiss" in panel(page)
+    follow(alice, alice.post("/ui/dismiss", data={"dismiss": creations(alice)[0]["id"]}))
+    assert "failed" not in panel(alice.get("/"))
+
+
+def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(asked, client, alice: FlaskClient, clock) -> None:
+    add_for(client, asked("running"))
+    page = alice.get("/")
+    assert "tess-ci for john ready cluster cluster-31 is there" in panel(page)
+    assert '<a href="/ui/clusters/cluster-31">cluster-31</a> is there' in page.text
+    clock.forward(minutes=31)
+    assert "is there" not in panel(alice.get("/"))
+
+
+def test_the_cluster_of_one_that_is_ready_is_no_link_once_it_is_gone(asked, client, alice: FlaskClient) -> None:
+    add_for(client, asked("running"))
+    client.post("/deletecluster", data={"cluster": "cluster-31", "name": ADMIN})
+    assert "cluster cluster-31 is there" in panel(alice.get("/"))
+    assert 'href="/ui/clusters/cluster-31"' not in alice.get("/").text
+
+
+def test_one_that_was_given_up_says_that_its_job_still_runs(asked, alice: FlaskClient, clock) -> None:
+    asked("running")
+    clock.forward(hours=2, minutes=1)
+    until(lambda: creations(alice)[0]["state"] == "failed")
+    page = panel(alice.get("/"))
+    assert "failed its job still runs no cluster came of it in 2 h" in page
+    assert "Retry tess-ci for john: not possible, its job still runs" in page
+
+
+def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, alice: FlaskClient, root) -> None:
+    hostile = dict.fromkeys(("id", "purpose", "user", "branch", "job", "reason"), '</td><script>alert("1")')
+    rewritten("creations.json", lambda _: json.dumps([{**hostile, "state": "failed"}]))
+    rewritten("policies.json", lambda _: json.dumps([{"purpose": "<script>", "minVacant": 1, "maxTotal": 1}]))
+    for page in (alice.get("/"), root.get("/ui/creations"), root.get("/ui/admin")):
+        assert page.status_code == 200
+        assert "&lt;script&gt;" in page.text
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
+
+
+def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten, alice: FlaskClient) -> None:
+    failed = {"state": "failed", "user": "cimaster", "policy": True, "failedAt": format_time(datetime.now(UTC))}
+    by_policy = [{**failed, "id": f"c-{number}", "purpose": "odd", "reason": f"no {number}"} for number in range(9)]
+    mine = {"id": "c-mine", "state": "failed", "purpose": "mine", "user": "alice", "reason": "mine too"}
+    rewritten("creations.json", lambda _: json.dumps([mine, *by_policy], indent=1))
+    page = panel(alice.get("/"))
+    assert "Being created 10 failed" in page
+    assert page.index("no 8") < page.index("mine too") < page.index("no 7")
+    assert "Show 5 more" in page
+
+
+def test_a_link_that_is_none_is_not_shown(asked, alice: FlaskClient, rewritten) -> None:
+    asked("running")
+    rewritten("creations.json", lambda text: text.replace("https://prow/log", "javascript:alert(1)"))
+    page = alice.get("/").text
+    assert "prow/prowjob" in page
+    assert "javascript:" not in page
+
+
+def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked, alice: FlaskClient) -> None:
+    made = [asked("running", user=f"user-{number}") for number in range(7)]
+    assert panel(alice.get("/")).count("running") == 5
+    assert "Being created 7 on the way" in panel(alice.get("/"))
+    assert "Show 2 more" in panel(alice.get("/"))
+    page = alice.get("/ui/creations").text
+    assert [identity in page for identity in made] == [True] * 7
+    assert 'hx-get="/ui/fragments/creations?all=1"' in page
+
+
+def test_retry_asks_once_more_and_says_so(asked, answers, alice: FlaskClient) -> None:
+    answers += [REFUSED]
+    identity = asked("failed")
+    page = follow(alice, alice.post("/ui/retry", data={"retry": identity, "back": "/?state=held"}))
+    assert f"creation {identity} is requested again" in text(page)
+    until(lambda: "running job job-" in panel(alice.get("/")))
+    assert creations(alice)[0]["retriedBy"] == "alice"
+    assert ", again by alice" in panel(alice.get("/"))
+
+
+@pytest.mark.parametrize("verb", ["retry", "dismiss"])
+def test_the_answer_to_a_click_is_the_panel_as_it_is_now(asked, answers, alice: FlaskClient, verb: str) -> None:
+    answers += [REFUSED, DOWN]
+    identity = asked("failed")
+    answer = alice.post(f"/ui/{verb}", data={verb: identity}, headers=CLICK)
+    assert answer.status_code == 200
+    assert 'hx-target="#creations"' in answer.text
+    assert ("requested" in answer.text) is (verb == "retry")
+    assert "failed" not in panel(answer)
+
+
+def test_what_cannot_be_done_is_refused_with_the_reason(asked, alice: FlaskClient) -> None:
+    identity = asked("running")
+    answer = alice.post("/ui/dismiss", data={"dismiss": identity}, headers=CLICK)
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "creation_not_so")
+    assert f"creation {identity} is being carried out" in text(answer)
+    assert alice.post("/ui/retry", data={"retry": identity}).status_code == 409
+    assert alice.post("/ui/retry", data={"retry": "c-0"}).status_code == 404
+    assert alice.get("/ui/retry?retry=c-0").status_code == 404
+
+
+def test_who_has_given_no_name_is_asked_for_it_first(asked, answers, client: FlaskClient) -> None:
+    answers += [REFUSED]
+    identity = asked("failed")
+    assert 'action="/ui/retry" hx-get="/ui/retry"' in client.get("/").text
+    form = client.get(f"/ui/retry?retry={identity}")
+    assert "Try again: tess-ci for john" in text(form)
+    assert 'name="name"' in form.text
+    refused = client.post("/ui/retry", data={"retry": identity})
+    assert (refused.status_code, "name is required" in text(refused)) == (400, True)
+    client.post("/ui/retry", data={"retry": identity, "name": "dora"})
+    assert creations(client)[0]["retriedBy"] == "dora"
+
+
+@pytest.mark.parametrize("path", ["create", "retry", "dismiss"])
+def test_pages_of_other_sites_may_not_send_it(asked, answers, alice: FlaskClient, path: str) -> None:
+    answers += [REFUSED]
+    identity = asked("failed")
+    before = creations(alice)
+    fields = {path: identity, "job": "build-it", "purpose": "other"}
+    answer = alice.post(f"/ui/{path}", data=fields, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
+    assert creations(alice) == before
+
+
+def test_nothing_new_is_304_whatever_else_the_pool_does(asked, add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    asked("running")
+    first = alice.get(PANEL, headers=HTMX)
+    tag = first.headers["HX-PTag"]
+    assert f'hx-ptag="{tag}"' in alice.get("/").text
+    alice.get("/getvacant?build=1&job=e2e")
+    again = alice.get(PANEL, headers={**HTMX, "HX-PTag": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    asked("running", user="bob")
+    changed = alice.get(PANEL, headers={**HTMX, "HX-PTag": tag})
+    assert (changed.status_code, "for bob" in changed.text) == (200, True)
+
+
+def test_time_alone_changes_the_panel_where_it_shows_something_else_then(asked, client, clock) -> None:
+    add_for(client, asked("running"))
+    tag = client.get(PANEL).headers["HX-PTag"]
+    clock.forward(minutes=29)
+    assert client.get(PANEL, headers={"HX-PTag": tag}).status_code == 304
+    clock.forward(minutes=2)
+    assert client.get(PANEL, headers={"HX-PTag": tag}).status_code == 200
+
+
+def test_the_form_knows_what_is_usual(add, alice: FlaskClient) -> None:
+    add("cluster-01", purpose="gpu-ci")
+    assert 'href="/ui/create"' in alice.get("/").text
+    form = alice.get("/ui/create").text
+    assert 'name="purpose" value="tess-ci"' in form
+    assert '<option value="gpu-ci"></option><option value="tess-ci"></option>' in form
+    assert 'name="branch" value="master"' in form
+    assert re.search(r'name="job" value=""[^>]* required', form)
+    assert 'name="name"' not in form
+
+
+def test_a_cluster_is_asked_for_at_once_and_the_panel_shows_the_rest(alice: FlaskClient, trigger) -> None:
+    answer = create(alice, purpose="gpu-ci", branch="release-1.32", back="/?state=vacant")
+    assert answer.location == "/?state=vacant"
+    page = follow(alice, answer)
+    assert "a cluster for gpu-ci is requested" in text(page)
+    assert "gpu-ci for alice" in panel(page)
+    until(lambda: "running" in panel(alice.get("/")))
+    body = trigger.asked[0][1]
+    assert (body["user"], body["prowjob"], body["base_ref"]) == ("alice", "build-it", "release-1.32")
+
+
+def test_the_answer_to_the_dialog_is_the_panel_with_the_new_creation(alice: FlaskClient) -> None:
+    answer = create(alice, DIALOG)
+    assert answer.status_code == 200
+    assert 'hx-target="#creations"' in answer.text
+    assert "tess-ci for alice" in panel(answer)
+
+
+def test_asking_twice_is_noticed_and_can_be_meant(alice: FlaskClient) -> None:
+    create(alice, branch="b1")
+    again = create(alice, branch="b1", purpose="tess-ci")
+    assert again.status_code == 409
+    assert "such a cluster is on its way to alice already" in text(again)
+    assert "Create another one all the same" in text(again)
+    assert 'value="b1"' in again.text
+    assert len(creations(alice)) == 1
+    follow(alice, create(alice, branch="b1", force="true"))
+    assert len(creations(alice)) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "said_"),
+    [
+        ({"job": ""}, "job is required: name the job that creates a cluster"),
+        ({"job": "a b"}, "job is 'a b': expected the name of a job"),
+        ({"branch": "../x"}, "branch is '../x'"),
+        ({"purpose": "<b>"}, "purpose is '<b>'"),
+    ],
+)
+def test_a_refused_wish_can_be_corrected(alice: FlaskClient, fields: dict[str, str], said_: str) -> None:
+    answer = create(alice, **{"branch": "kept", **fields})
+    assert answer.status_code == 400
+    assert said_ in text(answer)
+    name = next(iter(fields))
+    assert re.search(rf'id="form-{name}"[^>]*aria-describedby="form-alert[^>]*aria-invalid="true"', answer.text)
+    assert name == "branch" or 'value="kept"' in answer.text
+    assert creations(alice) == []
+
+
+def test_somebody_unknown_gives_a_name_with_the_wish(client: FlaskClient) -> None:
+    assert 'name="name"' in client.get("/ui/create").text
+    assert "name is required" in text(create(client))
+    create(client, name="dora")
+    assert creations(client)[0]["user"] == "dora"
+    assert client.get_cookie("cimaster_name").value == "dora"
+
+
+class TestWithoutAProvisioner:
+    """Where nothing is set up that creates clusters."""
+
+    @pytest.fixture
+    def provisioner(self) -> None:
+        """Nothing."""
+        return
+
+    def test_the_button_is_greyed_with_the_reason(self, alice: FlaskClient) -> None:
+        page = alice.get("/")
+        assert 'href="/ui/create"' not in page.text
+        assert "Create a cluster: not possible, nothing is set up that creates clusters" in text(page)
+        assert "an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER" in text(page)
+
+    def test_the_form_says_so(self, alice: FlaskClient) -> None:
+        assert alice.get("/ui/create").status_code == 501
+        answer = create(alice)
+        assert answer.status_code == 501
+        assert "nothing is set up that creates clusters" in text(answer)

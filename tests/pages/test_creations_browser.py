@@ -1,0 +1,295 @@
+"""Creations and policies in a real browser: with script and without, by keyboard, light and dark, wide and narrow."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Route, expect
+
+from tests.conditions import until
+from tests.pages.people import AXE, FOLLOWS, Person, check
+from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
+from tests.replica import Replica
+
+pytestmark = pytest.mark.browser
+
+JSON = {"Accept": "application/json"}
+both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+_numbers = itertools.count(1)
+
+
+def answer(_path: str, body: dict[str, Any]) -> Answer:
+    """Start the job, unless its name says otherwise; it runs until the end of the tests."""
+    if not body:
+        return said(200, state="pending", complete=False)
+    if body["prowjob"] == "waits":
+        return said(503, message="Prow is away")
+    if body["prowjob"] == "fails":
+        return said(400, message=f"there is no such job: {'a-long-name-' * 20}")
+    return begun(f"{body['prowjob']}-{body['request_id']}", log_link="https://prow/log")
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """A server whose clusters are created by a trigger of ours."""
+    folder = tmp_path_factory.mktemp("creating")
+    with (
+        ScriptedTrigger(answer) as trigger,
+        Replica(
+            folder,
+            CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}",
+            CIMASTER_PROW_URL=trigger.url,
+            CIMASTER_DEFAULT_PROW_JOB="usual-job",
+        ) as replica,
+    ):
+        yield replica
+
+
+def creations(replica: Replica) -> list[dict[str, Any]]:
+    """Return what the API lists."""
+    found: list[dict[str, Any]] = replica.http.get(f"{replica.url}/creations", headers=JSON).json()["creations"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _tidy(replica: Replica) -> Iterator[None]:
+    """Leave no creation to the next test, so that pages stay small."""
+    yield
+    until(lambda: not [creation for creation in creations(replica) if not gone(replica, creation)])
+
+
+def gone(replica: Replica, creation: dict[str, Any]) -> bool:
+    """End a creation and dismiss it; say whether that could be done, which it cannot while it is being begun."""
+    if creation["state"] == "running":
+        end(replica, creation["id"], cluster := f"gone-{next(_numbers)}")
+        replica.http.post(f"{replica.url}/deletecluster", {"cluster": cluster, "name": "root"})
+    return dismissed(replica, creation["id"])
+
+
+def dismissed(replica: Replica, identity: str) -> bool:
+    """Dismiss a creation; say whether that could be done."""
+    answer = replica.http.post(f"{replica.url}/creations", {"dismiss": identity, "name": "root"})
+    return answer.status_code in (200, 404)
+
+
+def end(replica: Replica, identity: str, cluster: str) -> None:
+    """Add the cluster that a creation was for."""
+    fields = {"cluster": cluster, "region": "us-west", "name": "root", "creation": identity}
+    assert replica.http.post(f"{replica.url}/addcluster", fields).ok
+
+
+def asked(replica: Replica, job: str, user: str = "john", purpose: str = "tess-ci") -> str:
+    """Ask for a cluster; return its creation's id when the trigger has answered."""
+    fields = {"name": user, "job": job, "purpose": purpose}
+    assert replica.http.post(f"{replica.url}/ui/create", fields).ok
+    until(lambda: creations(replica)[0].get("tries") or creations(replica)[0].get("failure"))
+    until(lambda: job == "waits" or creations(replica)[0]["state"] != "requested")
+    until(lambda: job != "waits" or creations(replica)[0].get("reason"))
+    replica.http.cookies.clear()
+    return str(creations(replica)[0]["id"])
+
+
+def row(person: Person, words: str) -> Locator:
+    """Find the row of a creation."""
+    return person.page.locator("#creations tr.row").filter(has_text=words)
+
+
+@both
+def test_a_cluster_is_asked_for_and_once_more_all_the_same(visit, script: bool) -> None:
+    user = f"alice-{script}".lower()
+    alice = visit(user, script)
+    alice.go()
+    alice.page.locator("#create-link").click()
+    alice.fill(purpose="gpu-ci", branch="release-1.32")
+    expect(alice.page.get_by_text("a cluster for gpu-ci is requested")).to_be_visible()
+    if not script:
+        until(lambda: alice.go() or "running" in row(alice, user).inner_text())
+    expect(row(alice, user)).to_contain_text("running")
+    expect(row(alice, user)).to_contain_text("release-1.32")
+    assert alice.page.url == f"{alice.url}/"
+    alice.page.locator("#create-link").click()
+    alice.fill(purpose="gpu-ci", branch="release-1.32")
+    expect(alice.page.get_by_role("alert").get_by_text("is on its way to")).to_be_visible()
+    alice.page.get_by_role("button", name="Create another one all the same").click()
+    expect(row(alice, user)).to_have_count(2)
+
+
+@both
+def test_one_that_failed_is_tried_again_and_dismissed(visit, replica: Replica, script: bool) -> None:
+    asked(replica, "fails", user="john")
+    alice = visit("alice", script)
+    alice.go()
+    row(alice, "failed").get_by_role("button", name="Retry tess-ci for john").click()
+    expect(alice.page.get_by_text("is requested again")).to_be_visible()
+    until(lambda: script or alice.go() or "failed" in row(alice, "john").inner_text())
+    expect(row(alice, "again by alice")).to_contain_text("failed")
+    row(alice, "failed").get_by_role("button", name="Dismiss tess-ci for john").click()
+    expect(alice.page.get_by_text("is dismissed")).to_be_visible()
+    expect(row(alice, "john")).to_have_count(0)
+    assert alice.page.url == f"{alice.url}/"
+
+
+@both
+def test_somebody_new_is_asked_for_a_name(visit, replica: Replica, script: bool) -> None:
+    asked(replica, "fails", user="john")
+    dora = visit(script=script)
+    dora.go()
+    row(dora, "failed").get_by_role("button", name="Retry tess-ci for john").click()
+    dora.fill(name="dora")
+    expect(row(dora, "again by dora")).to_be_visible()
+    expect(dora.page.get_by_text("dora unverified")).to_be_visible()
+
+
+@both
+def test_policies_are_kept(visit, script: bool) -> None:
+    root, purpose = visit("root", script), f"purpose-{script}".lower()
+    root.go("/ui/admin")
+    root.page.locator("#policy-link").click()
+    root.fill(purpose=purpose, min_vacant="2", max_total="1", hours="Mon-Fri 07:00-19:00")
+    expect(root.page.get_by_role("alert").get_by_text("give a max_total that is no less")).to_be_visible()
+    expect(root.page.locator("#form-hours")).to_have_value("Mon-Fri 07:00-19:00")
+    if script:
+        expect(root.page.locator("#form-max_total")).to_be_focused()
+    root.fill(max_total="4")
+    policy = root.page.locator("#policies tr.row").filter(has_text=purpose)
+    expect(policy).to_contain_text("Mon-Fri 07:00-19:00")
+    policy.get_by_role("button", name=f"Edit {purpose}").click()
+    root.fill(hours="", min_vacant="3")
+    expect(policy).to_contain_text("always")
+    expect(policy).to_contain_text("0 vacant, wants 3")
+    root.go()
+    expect(root.page.locator("#creations li").filter(has_text=purpose)).to_contain_text("wants 3")
+    expect(root.page.get_by_text("Nothing acts on this policy")).to_be_visible()
+    root.page.get_by_role("button", name=f"Edit {purpose}").click()
+    root.fill(min_vacant="1")
+    expect(root.page.locator("#creations li").filter(has_text=purpose)).to_contain_text("wants 1")
+    root.go("/ui/admin")
+    policy.get_by_role("button", name=f"Remove {purpose}").click()
+    root.fill()
+    expect(policy).to_have_count(0)
+
+
+def test_the_panel_follows_what_happens_elsewhere(visit, replica: Replica) -> None:
+    alice = visit("alice")
+    alice.go()
+    expect(alice.page.get_by_text("Being created")).to_have_count(0)
+    identity, cluster = asked(replica, "build"), f"built-{next(_numbers)}"
+    expect(row(alice, "john")).to_contain_text("running")
+    expect(row(alice, "john").get_by_role("link", name="log")).to_have_attribute("rel", "noopener")
+    end(replica, identity, cluster)
+    row(alice, "ready").get_by_role("link", name=cluster).click()
+    expect(alice.page.get_by_role("heading", name=cluster)).to_be_visible()
+
+
+def test_a_pressed_button_says_what_it_does(visit, replica: Replica) -> None:
+    asked(replica, "fails")
+    alice = visit("alice")
+    alice.go()
+    waiting: list[Route] = []
+    alice.page.route("**/ui/dismiss", lambda route: waiting.append(route))
+    row(alice, "failed").get_by_role("button", name="Dismiss").click()
+    expect(row(alice, "failed").get_by_text("Dismissing…")).to_be_visible()
+    expect(row(alice, "failed").get_by_text("Retrying…")).to_be_hidden()
+    waiting[0].continue_()
+    expect(row(alice, "failed")).to_have_count(0)
+
+
+def test_a_refused_click_says_why_and_shows_how_things_are(visit, replica: Replica) -> None:
+    identity = asked(replica, "fails")
+    alice = visit("alice")
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    assert dismissed(replica, identity)
+    row(alice, "failed").get_by_role("button", name="Retry").click()
+    expect(alice.page.locator("#alerts")).to_contain_text(f"creation {identity} is not known")
+    alice.page.unroute_all()
+    expect(row(alice, "failed")).to_have_count(0)
+
+
+def test_by_keyboard_the_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit, replica: Replica) -> None:
+    asked(replica, "fails", user="first")
+    asked(replica, "fails", user="second")
+    alice = visit("alice")
+    alice.go()
+    dismiss = row(alice, "for second").get_by_role("button", name="Dismiss")
+    dismiss.focus()
+    alice.page.keyboard.press("Enter")
+    expect(row(alice, "for second")).to_have_count(0)
+    expect(row(alice, "for first").get_by_role("button", name="Retry")).to_be_focused()
+    alice.page.keyboard.press("Enter")
+    expect(row(alice, "again by alice")).to_contain_text("failed")
+    assert alice.page.evaluate("document.activeElement.closest('tr')?.innerText.includes('for first')")
+
+
+def test_the_time_to_the_next_try_counts_down(visit, replica: Replica) -> None:
+    asked(replica, "waits")
+    alice = visit("alice")
+    alice.page.clock.install()
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
+    expect(row(alice, "waits to begin: Prow is away")).to_be_visible()
+    alice.page.clock.fast_forward(10 * 60_000)
+    expect(row(alice, "next try in a moment")).to_be_visible()
+    expect(row(alice, "waits").locator("time[data-left]")).to_contain_text("1 h 4")
+
+
+def test_nothing_new_is_304(visit, replica: Replica) -> None:
+    asked(replica, "build")
+    alice = visit("alice")
+    alice.go()
+    wanted = "/ui/fragments/creations"
+    with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
+        pass
+
+
+@pytest.fixture
+def busy(replica: Replica, curl) -> Iterator[str]:
+    """A creation in each state, and policies; returns the id of one that failed."""
+    end(replica, asked(replica, "build", user="erin"), cluster := f"built-{next(_numbers)}")
+    asked(replica, "build", user="policy", purpose="purpose-" + "long-" * 15)
+    asked(replica, "waits")
+    failed = asked(replica, "fails")
+    for purpose in ("tess-ci", "purpose-" + "long-" * 15):
+        terms = {"min_vacant": "3", "max_total": "9", "hours": "Mon-Fri 07:00-19:00, Sat 08:00-12:00"}
+        curl("setpolicy", purpose=purpose, name="root", **terms)
+    yield failed
+    for purpose in ("tess-ci", "purpose-" + "long-" * 15):
+        curl("removepolicy", purpose=purpose, name="root")
+    curl("deletecluster", cluster=cluster, name="root")
+
+
+@pytest.mark.parametrize("name", ["", "alice", "root"])
+def test_axe_finds_nothing_on_any_page(visit, busy: str, name: str) -> None:
+    person = visit(name)
+    person.page.context.add_init_script(AXE)
+    pages = {
+        "": ["/", f"/ui/retry?retry={busy}", "/ui/create"],
+        "alice": [
+            "/",
+            "/ui/creations",
+            "/ui/admin",
+            f"/ui/dismiss?dismiss={busy}",
+            "/ui/create",
+            "/ui/retry?retry=c-0",
+        ],
+        "root": ["/", "/ui/admin", *(f"/ui/admin/{verb}policy?purpose=tess-ci" for verb in ("add", "edit", "remove"))],
+    }
+    for path in pages[name]:
+        person.go(path)
+        check(person.page, f"{path} for {name or 'somebody'}")
+
+
+def test_axe_finds_nothing_with_dialog_error_and_toast(visit, busy: str) -> None:
+    root = visit("root")
+    root.page.context.add_init_script(AXE)
+    root.go("/ui/admin")
+    root.page.locator("#policy-link").click()
+    root.fill(purpose="other", min_vacant="1", max_total="2", hours="always on Sundays")
+    expect(root.page.locator("#form-alert")).to_be_visible()
+    check(root.page, "the dialog with an error")
+    root.page.keyboard.press("Escape")
+    root.go()
+    row(root, "failed").get_by_role("button", name="Dismiss").click()
+    expect(root.page.locator("#toasts .toast")).to_be_visible(timeout=FOLLOWS)
+    check(root.page, "the first page with a word of success")
