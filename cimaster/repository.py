@@ -181,6 +181,8 @@ class ConfigMapRepository:
                 self._snapshots.note_trouble(trouble)
                 self._stop.wait(_RETRY)
             except Exception:
+                if self._stop.is_set():
+                    return  # what a connection says that was cut may be anything
                 _log.exception("a pass of the watcher failed")
                 self._metrics.thread_errors.labels("watcher").inc()
                 self._stop.wait(_RETRY)

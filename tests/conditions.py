@@ -3,12 +3,10 @@
 import time
 from collections.abc import Callable
 
-_LONGEST = 60.0  # seconds after which a condition counts as never met
 
-
-def until(met: Callable[[], object]) -> None:
-    """Return when the condition is met; fail if that takes a minute."""
-    deadline = time.monotonic() + _LONGEST
+def until(met: Callable[[], object], longest: float = 60.0) -> None:
+    """Return when the condition is met; fail if it was not after `longest` seconds."""
+    deadline = time.monotonic() + longest
     while not met():
-        assert time.monotonic() < deadline, "the condition was not met in a minute"
+        assert time.monotonic() < deadline, f"the condition was not met in {longest:.0f} s"
         time.sleep(0.02)

@@ -137,6 +137,10 @@ class Plank:
             self._stream = None
             stream.close()
 
+    def start(self, prowjob: dict[str, Any]) -> None:
+        """Give a job that was stalled its build id."""
+        self._prow.pick_up(prowjob, str(next(self._builds)))
+
     def _reconcile(self, prowjob: dict[str, Any]) -> None:
         name, uid = prowjob["metadata"]["name"], prowjob["metadata"]["uid"]
         if prowjob.get("status", {}).get("state") != "triggered" or uid in self._seen:
@@ -145,7 +149,7 @@ class Plank:
         if self.mode == "fail":
             self._prow.end(name, "error", "Pod can not be created: quota exceeded")
         elif self.mode != "stall":
-            self._prow.pick_up(prowjob, str(next(self._builds)))
+            self.start(prowjob)
             if self.mode == "finish":
                 self._prow.end(name)
 
