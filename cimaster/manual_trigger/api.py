@@ -44,7 +44,7 @@ def standing(name: str) -> Response:
     found = parts().triggers.standing(name)
     _say(found, found.state)
     what = f"{found.job} is in state {found.state}" + (f": {found.description}" if found.description else "")
-    return web.answer(what, found.facts(), success=not found.failed_to_start)
+    return web.answer(what, found.facts(), success=not found.in_error)
 
 
 @api.post("/reload")

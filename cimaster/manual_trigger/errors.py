@@ -58,7 +58,7 @@ class JobRejected(Refusal):
 
 
 class JobFailed(Refusal):
-    """Prow could not start the job."""
+    """The ProwJob is there, and Prow could not run it."""
 
     code = "job_failed"
 

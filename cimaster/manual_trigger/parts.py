@@ -47,6 +47,7 @@ class Parts:
             "configuration": self.catalog.trouble or "ok",
             "configuration_age": None if age is None else round(age, 1),
             "jobs": self.catalog.current.counts if self.catalog.loaded else {},
+            "namespace": self.triggers.namespace if self.catalog.loaded else "",
             "api": self.prowjobs.trouble or "ok",
             "tokens": tokens.trouble or f"ok: {known}",
             "rules": rules.trouble or (f"ok: {allowing}" if allowing else "none: nothing may be started"),

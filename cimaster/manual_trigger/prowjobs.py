@@ -88,7 +88,7 @@ class ProwJobs:
             return None
         return self._read(response, 200)
 
-    def list(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    def labelled(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the ProwJobs with these labels, as they are now."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         items: list[dict[str, Any]] = self._read(self._ask(_url(namespace, labelSelector=selector)), 200)["items"]

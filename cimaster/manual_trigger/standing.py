@@ -50,8 +50,8 @@ class Standing:
         return bool(self._status("completionTime"))
 
     @property
-    def failed_to_start(self) -> bool:
-        """Say whether Prow could not run it at all."""
+    def in_error(self) -> bool:
+        """Say whether Prow could not run it; a job that ran and failed is another matter."""
         return self.state == "error"
 
     @property

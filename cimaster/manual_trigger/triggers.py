@@ -84,8 +84,8 @@ class Triggers:
         with self._locks.held(asked.identity):
             stored, created = self._repeated(asked) or self._start(asked)
         standing = self._settled(stored, began)
-        if standing.failed_to_start:
-            raise JobFailed(f"Prow could not start {standing.job}: {standing.description}", **standing.facts())
+        if standing.in_error:
+            raise JobFailed(f"Prow could not run {standing.job}: {standing.description}", **standing.facts())
         if created and standing.build_id:
             self._metrics.build_id_seconds.observe(self._clock.monotonic() - began)
         return Started(standing, created)
@@ -115,8 +115,7 @@ class Triggers:
         return stored
 
     def _start(self, asked: Asked) -> tuple[dict[str, Any], bool]:
-        job = self._allowed(asked)
-        order = Order(self._catalog.current, job, asked, self._settings.repo_links)
+        order = self._allowed(asked)
         if asked.request_id:
             return self._create(order, name_of(asked.identity), first=True)
         if asked.force:
@@ -132,22 +131,25 @@ class Triggers:
                 return stored, created
         raise TooMany("the same job is started and ends all the time: ask again", retry_after=1)
 
-    def _allowed(self, asked: Asked) -> Job:
+    def _allowed(self, asked: Asked) -> Order:
+        """Return what is to be made, of a job that is there and by rules that let the user start it."""
+        configuration = self._catalog.current
         try:
-            job = self._catalog.current.find(asked)
+            job = configuration.find(asked)
         except UnknownJob:
             if not self._catalog.reload_if_stale():
                 raise
-            job = self._catalog.current.find(asked)
+            configuration = self._catalog.current
+            job = configuration.find(asked)
         repository, branch = _place(job, asked)
         self._rules.require(job.name, repository, branch, asked.user)
-        return job
+        return Order(configuration, job, asked, self._settings.repo_links)
 
     def _runs(self, order: Order) -> dict[str, dict[str, Any]]:
         """Return the ProwJobs of the same job, refs and user by name."""
         made = order.prowjob("", self._clock())["metadata"]["labels"]
         wanted = {key: made[key] for key in (labels.TYPE_LABEL, labels.JOB_LABEL) if key in made}
-        every = self._prowjobs.list(self.namespace, wanted)
+        every = self._prowjobs.labelled(self.namespace, wanted)
         return {run["metadata"]["name"]: run for run in every if order.asked.asks_for(run, self._standing(run).user)}
 
     def _create(self, order: Order, name: str, *, first: bool) -> tuple[dict[str, Any], bool]:

@@ -21,7 +21,7 @@ def test_a_job_can_be_followed_to_its_end(caller: Caller, prow: Prow) -> None:
     assert ended["log_link"] == started["log_link"]
 
 
-def test_a_job_that_failed_to_start_is_no_success(caller: Caller, prow: Prow) -> None:
+def test_a_job_that_prow_could_not_run_is_no_success(caller: Caller, prow: Prow) -> None:
     name = caller.trigger().get_json()["job_name"]
     prow.end(name, "error", "Pod scheduling timeout.")
     answer = caller.get(f"/manual-trigger/{name}")

@@ -149,7 +149,7 @@ def test_a_job_without_a_build_id_in_time_is_a_success_that_says_where_to_ask(st
     assert f"ask GET /manual-trigger/{body['job_name']}" in body["message"]
 
 
-def test_a_job_that_prow_cannot_start_is_a_failure_with_the_reason(caller: Caller, plank: Plank) -> None:
+def test_a_job_that_prow_cannot_run_is_a_failure_with_the_reason(caller: Caller, plank: Plank) -> None:
     plank.mode = "fail"
     answer = caller.trigger(request_id="r-1")
     status, code, sentence = refusal(answer)
