@@ -1,25 +1,14 @@
 """The one place that chooses and joins the parts: settings, store, repository, service, threads, routes."""
 
 import logging
-import re
-import time
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, g, request
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-    make_wsgi_app,
-)
+from flask import Flask, Response, g
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import peers, provisioners, web
+from cimaster import peers, provisioners, serving, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
@@ -42,7 +31,6 @@ from cimaster.settings import Settings
 from cimaster.stores import open_store
 from cimaster.stores.port import Store
 
-_CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -54,10 +42,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_log = logging.getLogger("cimaster.request")
-
-StartResponse = Callable[..., Any]
-WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class Lifecycle:
@@ -102,7 +86,7 @@ def create_app(
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    metrics = Metrics(_registry())
+    metrics = Metrics(serving.registry())
     rules = Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
     repository = ConfigMapRepository(
         store or open_store(settings, clock),
@@ -127,14 +111,6 @@ def create_app(
     return app
 
 
-def _registry() -> CollectorRegistry:
-    disable_created_metrics()  # they double every counter for nobody's use
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    return registry
-
-
 def _register(app: Flask) -> None:
     app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
@@ -147,25 +123,19 @@ def _register(app: Flask) -> None:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.started = time.monotonic()
-    correlation_id.set(given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex)
+    serving.identify()
     web.check_origin()
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-ID"] = correlation_id.get()
-    level = logging.DEBUG if g.get("quiet") or response.status_code == 304 else logging.INFO
-    if _log.isEnabledFor(level):
-        _log.log(level, "%s %s %d", request.method, request.path, response.status_code, extra=_line(response))
-    correlation_id.set("")
+    serving.conclude(response, lambda: _told(response), quiet=g.get("quiet") or response.status_code == 304)
     return response
 
 
-def _line(response: Response) -> dict[str, Any]:
+def _told(response: Response) -> dict[str, Any]:
     """Return what a log line says of a request beside its path: never a token, a cookie or a body."""
     values = g.given.values if "given" in g else {}
-    said = {
+    return {
         "verb": g.endpoint.name if "endpoint" in g else None,
         "cluster": values.get("cluster"),
         "by": values.get("name") or values.get("email") or values.get("user"),
@@ -173,8 +143,6 @@ def _line(response: Response) -> dict[str, Any]:
         "lease": response.headers.get("CIMaster-Lease"),
         "commit": response.headers.get("CIMaster-Commit"),
     }
-    took = round((time.monotonic() - g.started) * 1000, 1) if "started" in g else None
-    return {"status": response.status_code, "ms": took, **{key: value for key, value in said.items() if value}}
 
 
 def _failed(error: Exception) -> Response:
@@ -189,10 +157,10 @@ class FixedHeaders:
     It stands outside of Flask, whose header objects would take longer than the rest of a short answer.
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application: serving.WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: serving.StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request."""
 
         def start(status: str, headers: list[tuple[str, str]], failure: Any = None) -> Any:
@@ -201,26 +169,8 @@ class FixedHeaders:
         return self._application(environ, start)
 
 
-class PortDispatch:
-    """Serves the metrics on a port of their own, so that a network policy can keep them from everybody else.
-
-    What other replicas ask goes to the public port, and past Flask.
-    """
-
-    def __init__(self, app: Flask, metrics_port: int) -> None:
-        self.app = app
-        self._metrics = make_wsgi_app(app.extensions["cimaster.metrics"].registry)
-        self._peer_app = PeerApp(app.extensions["cimaster"].repository)
-        self._metrics_port = str(metrics_port)
-
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a WSGI request; the port is the listener's, whatever the Host header says."""
-        if environ["PATH_INFO"] == peers.PATH:
-            return self._peer_app(environ, start_response)
-        if environ.get("SERVER_PORT") != self._metrics_port or environ["PATH_INFO"] in ("/healthz", "/readyz"):
-            return self.app(environ, start_response)
-        if environ["PATH_INFO"] == "/metrics":
-            answer: Iterable[bytes] = self._metrics(environ, start_response)
-            return answer
-        start_response("404 Not Found", [("Content-Type", "text/plain")])
-        return [b"this port serves /metrics, /healthz and /readyz\n"]
+def served(settings: Settings, clock: Clock | None = None) -> serving.PortDispatch:
+    """Return the application for gunicorn; what other replicas ask goes to the public port, and past Flask."""
+    app = create_app(settings, clock=clock)
+    past = {peers.PATH: PeerApp(app.extensions["cimaster"].repository)}
+    return serving.PortDispatch(app, app.extensions["cimaster.metrics"].registry, settings.metrics_port, past)

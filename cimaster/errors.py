@@ -1,7 +1,4 @@
-"""Refusals: each class is one reason to say no, with a stable code for programs and a sentence for people.
-
-They know nothing of HTTP; the table from code to status stands in `cimaster.web`.
-"""
+"""Refusals: each class is one reason to say no, with a stable code for programs and a sentence for people."""
 
 from typing import ClassVar
 

@@ -6,13 +6,12 @@ Use: gunicorn -c python:cimaster.gunicorn_conf
 import os as _os
 import random as _random
 import sys as _sys
-from pathlib import Path as _Path
 from typing import Any as _Any
-
-from gunicorn.glogging import Logger as _Logger
 
 from cimaster import provisioners as _provisioners
 from cimaster.logs import configuration as _configuration
+from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
+from cimaster.serving import heartbeat_folder as _heartbeat_folder
 from cimaster.settings import BadSetting as _BadSetting
 from cimaster.settings import Settings as _Settings
 
@@ -31,18 +30,8 @@ backlog = 2048
 timeout = 60
 graceful_timeout = 120
 keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
-_memory = _Path("/dev/shm")  # noqa: S108
-worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat on a slow disk would look like a dead worker
+worker_tmp_dir = _heartbeat_folder()
 control_socket_disable = True
-
-
-class _LoggerWithoutAccess(_Logger):  # type: ignore[misc]
-    """Leaves out access lines: the application logs each request itself, and knows more of it."""
-
-    def access(self, *_: _Any) -> None:
-        """Say nothing."""
-
-
 logger_class = _LoggerWithoutAccess
 logconfig_dict = _configuration(_settings.log_level)
 proc_name = "cimaster"

@@ -3,13 +3,12 @@
 Use: gunicorn -c python:cimaster.manual_trigger.gunicorn_conf
 """
 
-from pathlib import Path as _Path
 from typing import Any as _Any
-
-from gunicorn.glogging import Logger as _Logger
 
 from cimaster.logs import configuration as _configuration
 from cimaster.manual_trigger.settings import TriggerSettings as _TriggerSettings
+from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
+from cimaster.serving import heartbeat_folder as _heartbeat_folder
 from cimaster.settings import BadSetting as _BadSetting
 
 try:
@@ -25,18 +24,8 @@ threads = _settings.threads
 timeout = 60
 graceful_timeout = 90  # the longest wait for a build id, and the calls of the API server before it
 keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
-_memory = _Path("/dev/shm")  # noqa: S108
-worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat on a slow disk would look like a dead worker
+worker_tmp_dir = _heartbeat_folder()
 control_socket_disable = True
-
-
-class _LoggerWithoutAccess(_Logger):  # type: ignore[misc]
-    """Leaves out access lines: the application logs each request itself, and knows more of it."""
-
-    def access(self, *_: _Any) -> None:
-        """Say nothing."""
-
-
 logger_class = _LoggerWithoutAccess
 logconfig_dict = _configuration(_settings.log_level)
 proc_name = "manual-trigger"

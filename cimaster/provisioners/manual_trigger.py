@@ -46,7 +46,9 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = "CIMASTER_PROW_"
 
     url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8080`", "", read_url)
-    token_file: str = setting("file with the token that it asks for", "", values.any_text)
+    token_file: str = setting(
+        "file whose first token it is shown; lines that begin with # are remarks", "", values.any_text
+    )
     org: str = setting("organisation of the repository whose jobs create clusters", "tess", values.prow_name)
     repo: str = setting("that repository", "tessops", values.prow_name)
     type: str = setting("type of those jobs", "postsubmit", read_type)
@@ -120,12 +122,13 @@ def _headers(settings: Settings) -> dict[str, str]:
     if not settings.token_file:
         return {}
     try:
-        lines = Path(settings.token_file).read_text("utf-8").split()
+        lines = [line.strip() for line in Path(settings.token_file).read_text("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
-    if not lines:
-        raise Failure(UNREACHABLE, f"the token for manual-trigger is missing: {settings.token_file} is empty")
-    return {"Authorization": f"Bearer {lines[0]}"}
+    token = next((line for line in lines if line and not line.startswith("#")), "")
+    if not token:
+        raise Failure(UNREACHABLE, f"the token for manual-trigger is missing: {settings.token_file} has none")
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _read(answer: requests.Response, ends: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 from datetime import datetime, timedelta
 
-from cimaster.app import PortDispatch, create_app
+from cimaster.app import served
 from cimaster.clock import Clock
 from cimaster.settings import Settings
 
@@ -17,5 +17,4 @@ class SkewedClock(Clock):
         return super().__call__() + self.skew
 
 
-_settings = Settings.from_environ()
-app = PortDispatch(create_app(_settings, clock=SkewedClock()), _settings.metrics_port)
+app = served(Settings.from_environ(), SkewedClock())

@@ -48,13 +48,13 @@ def test_the_token_is_read_anew_for_each_request(tmp_path: Path) -> None:
     token = tmp_path / "token"
     with ScriptedTrigger(lambda _path, _body: begun()) as trigger:
         settings = Settings(url=trigger.url, token_file=str(token))
-        for text in ("first\n", "second"):
+        for text in ("# a remark\n\nfirst\nother\n", "second"):
             token.write_text(text)
             begin(settings, CREATION, NEVER)
     assert trigger.tokens == ["Bearer first", "Bearer second"]
 
 
-@pytest.mark.parametrize("text", [None, "", "\n"])
+@pytest.mark.parametrize("text", [None, "", "\n# none\n"])
 def test_without_the_token_it_is_tried_again_later(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "token").write_text(text)
