@@ -159,7 +159,7 @@ class Courier:
     def _log_outcome(creation: Creation, outcome: Triggered | Built | Failure) -> None:
         told = {"creation": creation.id, "by": creation.user, "purpose": creation.purpose, "job": creation.job}
         if isinstance(outcome, Failure):
-            level = logging.WARNING if outcome.kind != JOB else logging.INFO
-            _log.log(level, "creation not begun: %s", outcome.reason, extra=told | {"code": outcome.kind})
+            level = logging.WARNING if outcome.missed.kind != JOB else logging.INFO
+            _log.log(level, "creation not begun: %s", outcome, extra=told | {"code": outcome.missed.kind})
         else:
             _log.info("creation %s", "triggered" if isinstance(outcome, Triggered) else "built", extra=told)

@@ -215,11 +215,9 @@ class Creations:
             self._metrics.creations.labels("triggered").inc()
         else:
             self._repository.update(
-                lambda pool, now: provision.attempt_failed(
-                    pool, now, identity, self._owner, outcome.kind, outcome.reason, outcome.pause
-                )
+                lambda pool, now: provision.attempt_failed(pool, now, identity, self._owner, outcome.missed)
             )
-            self._metrics.creations.labels(outcome.kind).inc()
+            self._metrics.creations.labels(outcome.missed.kind).inc()
 
     def _add(self, creation: Creation, built: Built) -> None:
         self._repository.update(

@@ -16,7 +16,7 @@ _JOB_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of those that are closed, and how long they are kept
 _OUTCOME = (
     "failure", "reason", "failedAt", "jobName", "statusLink", "logLink", "message", "jobEnded", "triggeredAt",
-    "dismissedBy", "tries",
+    "dismissedBy", "tries", "maybeBegun",
 )  # fmt: skip
 
 

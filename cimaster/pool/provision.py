@@ -22,6 +22,16 @@ class Triggered:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Missed:
+    """Why a try failed, and how long to wait before the next; `unknown` where it may have begun all the same."""
+
+    kind: str
+    reason: str
+    pause: timedelta | None = None
+    unknown: bool = False
+
+
 def claim(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta, builds: bool) -> tuple[Pool, Answer]:
     """Take a creation on, so that no other replica does; the answer's text is empty if there is nothing to take on.
 
@@ -33,6 +43,7 @@ def claim(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta
     taken = creation.edited(
         claimBy=owner, claimUntil=format_end(now + lasts), nextTry=None, tries=creation.number("tries") + 1,
         state=RUNNING if builds else creation.state,
+        maybeBegun=bool(creation.say("claimBy") or creation.fields.get("maybeBegun")) or None,
     )  # fmt: skip
     return put(pool, taken), Answer(identity)
 
@@ -45,24 +56,32 @@ def triggered(pool: Pool, now: datetime, identity: str, said: Triggered) -> tupl
     state = RUNNING if creation.open else creation.state
     running = creation.edited(
         **dict.fromkeys(ATTEMPT_FIELDS), state=state, jobName=said.job_name, statusLink=said.status_link,
-        logLink=said.log_link, message=said.message, triggeredAt=format_time(now), reason=None,
+        logLink=said.log_link, message=said.message, triggeredAt=format_time(now), reason=None, maybeBegun=None,
     )  # fmt: skip
     return put(pool, running), Answer(identity)
 
 
-def attempt_failed(
-    pool: Pool, now: datetime, identity: str, owner: str, kind: str, reason: str, pause: timedelta | None = None
-) -> tuple[Pool, Answer]:
-    """Write that the owner's try failed: it is tried again with growing pauses, where that makes sense, or failed."""
+def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed: Missed) -> tuple[Pool, Answer]:
+    """Write that the owner's try failed: it is tried again with growing pauses, where that makes sense, or failed.
+
+    What may have begun is asked for until somebody says what became of it: it would count for nothing otherwise, and
+    bring a cluster too many.
+    """
     creation = known(pool, identity)
     if creation is None or not creation.open or creation.say("claimBy") != owner:
         return pool, Answer("")
     began = creation.time("retriedAt") or creation.time("requestedAt") or now
-    if kind in (REFUSED, JOB) or now - began > _TRIES_FOR:
-        return put(pool, creation.failed(now, kind, reason)), Answer(identity)
-    pause = pause or timedelta(seconds=min(2 ** min(creation.number("tries"), 10), _LONGEST_PAUSE))
+    maybe_begun = missed.unknown or creation.fields.get("maybeBegun") is True
+    if missed.kind in (REFUSED, JOB) or (now - began > _TRIES_FOR and not maybe_begun):
+        return put(pool, creation.failed(now, missed.kind, missed.reason)), Answer(identity)
+    pause = missed.pause or timedelta(seconds=min(2 ** min(creation.number("tries"), 10), _LONGEST_PAUSE))
     waits = creation.edited(
-        claimBy=None, claimUntil=None, nextTry=format_end(now + pause), reason=reason, state=REQUESTED
+        claimBy=None,
+        claimUntil=None,
+        nextTry=format_end(now + pause),
+        reason=missed.reason[:500],
+        state=REQUESTED,
+        maybeBegun=maybe_begun or None,
     )
     return put(pool, waits), Answer(identity)
 

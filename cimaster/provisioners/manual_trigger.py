@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from cimaster import values
 from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
@@ -69,8 +70,8 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
     reason = _text(said, "message") or f"manual-trigger answered {status}"
     if said.get("code") == "job_failed":
         raise Failure(JOB, reason)
-    if status == 429 or status >= 500:
-        raise Failure(UNREACHABLE, reason, pause)
+    if status == 429 or status >= 500 or (status < 300 and not said):
+        raise Failure(UNREACHABLE, reason, pause, unknown=said.get("code") in (None, "outcome_unknown"))
     raise Failure(REFUSED, reason)
 
 
@@ -106,16 +107,14 @@ def _call(
             )  # fmt: skip
             with sent as answer:
                 return answer.status_code, _read(answer, ends), _retry_after(answer)
-    except requests.ConnectionError as error:
-        raise Failure(UNREACHABLE, f"manual-trigger at {url} cannot be reached ({_kind(error)})") from error
     except requests.RequestException as error:
+        reason = getattr(error.args[0], "reason", None) if error.args else None
+        if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+            sentence = f"manual-trigger at {url} cannot be reached ({type(reason).__name__})"
+            raise Failure(UNREACHABLE, sentence) from error
         kind = TIMEOUT if isinstance(error, requests.Timeout) else UNREACHABLE
-        raise Failure(kind, f"manual-trigger at {url} gave no answer ({_kind(error)})") from error
-
-
-def _kind(error: Exception) -> str:
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return type(reason or error).__name__
+        sentence = f"manual-trigger at {url} gave no answer ({type(error).__name__})"
+        raise Failure(kind, sentence, unknown=True) from error
 
 
 def _headers(settings: Settings) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cimaster.pool.inventory import Facts
+from cimaster.pool.provision import Missed
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,15 @@ class Standing:
 
 
 class Failure(Exception):
-    """Why nothing was begun. `kind` is one of cimaster.pool.creation: only what was refused or ended is final.
+    """Why nothing was begun, as far as anybody knows.
 
-    `pause` is how long to wait before another try, where the provisioner says so.
+    `kind` is one of cimaster.pool.creation: only what was refused or ended is final. `pause` is how long to wait before
+    another try, where the provisioner says so. `unknown` where it may have begun: then it is asked until it says.
     """
 
-    def __init__(self, kind: str, reason: str, pause: timedelta | None = None) -> None:
+    def __init__(self, kind: str, reason: str, pause: timedelta | None = None, *, unknown: bool = False) -> None:
         super().__init__(reason)
-        self.kind, self.reason, self.pause = kind, reason, pause
+        self.missed = Missed(kind, reason, pause, unknown)
 
 
 class Interrupted(Exception):

@@ -8,7 +8,7 @@ from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import Facts, Pool, Rules, add, creations, provision
 from cimaster.pool.creation import DEADLINE, FAILED, JOB, READY, REFUSED, REQUESTED, RUNNING, UNREACHABLE, Creation
 from cimaster.pool.creations import MOST_OPEN, Wish
-from cimaster.pool.provision import Triggered
+from cimaster.pool.provision import Missed, Triggered
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 WISH = Wish("tess-ci", "john", "master", "e2e")
@@ -77,7 +77,7 @@ def test_force_asks_for_one_more(asked: Pool) -> None:
 
 def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
     pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", REFUSED, "unknown job")
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(REFUSED, "unknown job"))
     assert creations.request(pool, NOW, WISH, "c-2")[1].text == "c-2"
 
 
@@ -101,7 +101,7 @@ def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> N
     taken, answer = provision.claim(pool, after(seconds=91), "c-1", "two", CLAIM, False)
     assert answer.text == "c-1"
     assert (the(taken).key, the(taken).number("tries")) == (the(asked).key, 2)
-    late, _ = provision.attempt_failed(taken, after(seconds=92), "c-1", "one", UNREACHABLE, "late")
+    late, _ = provision.attempt_failed(taken, after(seconds=92), "c-1", "one", Missed(UNREACHABLE, "late"))
     assert late is taken  # who lost the claim has no say
     told, _ = provision.triggered(taken, after(seconds=92), "c-1", LINKS)
     assert the(told).state == RUNNING  # but that the job began is true whoever says it
@@ -130,7 +130,7 @@ def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) 
     while the(pool).open:
         pool, answer = provision.claim(pool, now, "c-1", "one", CLAIM, False)
         assert answer.text
-        pool, _ = provision.attempt_failed(pool, now, "c-1", "one", UNREACHABLE, "no route")
+        pool, _ = provision.attempt_failed(pool, now, "c-1", "one", Missed(UNREACHABLE, "no route"))
         later = the(pool).time("nextTry")
         if later:
             pauses.append((later - now).total_seconds())
@@ -141,16 +141,33 @@ def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) 
     assert (the(pool).say("failure"), the(pool).say("reason")) == (UNREACHABLE, "no route")
 
 
+@pytest.mark.parametrize("lost", ["an answer", "the one who asked"])
+def test_what_may_have_begun_is_asked_for_until_its_time_is_over(asked: Pool, lost: str) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    now = after(minutes=2)
+    if lost == "an answer":
+        pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no answer", unknown=True))
+    while now < after(minutes=119):
+        pool, claimed = provision.claim(pool, now, "c-1", "two", CLAIM, False)
+        assert claimed.text
+        pool, _ = provision.attempt_failed(pool, now, "c-1", "two", Missed(UNREACHABLE, "no route"))
+        now += timedelta(minutes=5)
+    assert the(pool).counts
+    told, _ = provision.triggered(pool, now, "c-1", LINKS)
+    assert "maybeBegun" not in the(told).fields
+    assert not the(pool.settled(after(hours=2))).open
+
+
 def test_the_provisioner_may_say_how_long_to_wait(asked: Pool) -> None:
     pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", UNREACHABLE, "busy", timedelta(seconds=45))
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "busy", timedelta(seconds=45)))
     assert the(pool).time("nextTry") == after(seconds=45)
 
 
 @pytest.mark.parametrize("kind", [REFUSED, JOB])
 def test_what_is_refused_or_has_ended_fails_at_once(asked: Pool, kind: str) -> None:
     pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", kind, "no such job")
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(kind, "no such job"))
     creation = the(pool)
     assert (creation.state, creation.say("failure"), creation.say("reason")) == (FAILED, kind, "no such job")
     assert pool.due is None
@@ -158,7 +175,7 @@ def test_what_is_refused_or_has_ended_fails_at_once(asked: Pool, kind: str) -> N
 
 def test_a_creation_is_given_up_after_its_time_with_the_last_reason(asked: Pool) -> None:
     pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", UNREACHABLE, "no route")
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no route"))
     assert the(pool.settled(after(minutes=119))).open
     over = the(pool.settled(after(hours=2)))
     assert (over.state, over.say("failure")) == (FAILED, DEADLINE)

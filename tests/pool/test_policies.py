@@ -9,7 +9,7 @@ from cimaster.pool import Ask, Facts, Pool, add, creations, disable, policies, p
 from cimaster.pool.creation import JOB
 from cimaster.pool.policies import Terms
 from cimaster.pool.policy import Policy, parse_hours
-from cimaster.pool.provision import Triggered
+from cimaster.pool.provision import Missed, Triggered
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)  # a Friday
 TERMS = Terms(min_vacant=3, max_total=5, max_creating=2, cooldown=timedelta(minutes=10))
@@ -42,7 +42,7 @@ def fail(pool: Pool, now: datetime) -> Pool:
     for creation in pool.creations:
         if creation.open:
             pool, _ = provision.claim(pool, now, creation.id, "one", timedelta(minutes=1), False)
-            pool, _ = provision.attempt_failed(pool, now, creation.id, "one", JOB, "quota")
+            pool, _ = provision.attempt_failed(pool, now, creation.id, "one", Missed(JOB, "quota"))
     return pool
 
 

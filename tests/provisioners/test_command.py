@@ -43,7 +43,7 @@ def test_the_environment_says_what_is_wanted_and_nothing_else(monkeypatch: pytes
 def test_a_failure_is_told_in_its_own_words() -> None:
     with pytest.raises(Failure) as failure:
         run("echo ignored >&2; echo 'no quota left' >&2; exit 3")
-    assert (failure.value.kind, failure.value.reason) == (JOB, "sh ended with 3: no quota left")
+    assert (failure.value.missed.kind, failure.value.missed.reason) == (JOB, "sh ended with 3: no quota left")
     with pytest.raises(Failure, match="it printed no error"):
         run("exit 1")
 
@@ -60,16 +60,16 @@ def test_a_failure_is_told_in_its_own_words() -> None:
 def test_a_last_line_that_is_no_cluster_is_a_failure(line: str, reason: str) -> None:
     with pytest.raises(Failure) as failure:
         run(f"echo '{line}'")
-    assert failure.value.kind == JOB
-    assert reason in failure.value.reason
+    assert failure.value.missed.kind == JOB
+    assert reason in failure.value.missed.reason
 
 
 def test_a_program_that_is_not_there_is_refused() -> None:
     for program, words in (((), "names no program"), (("/no/such",), "cannot be run: No such file")):
         with pytest.raises(Failure) as failure:
             begin(Settings(program=program), CREATION, Event())
-        assert failure.value.kind == REFUSED
-        assert words in failure.value.reason
+        assert failure.value.missed.kind == REFUSED
+        assert words in failure.value.missed.reason
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def test_without_the_token_it_is_tried_again_later(tmp_path: Path, text: str | N
         (tmp_path / "token").write_text(text)
     with pytest.raises(Failure) as failure:
         ask(begun(), token_file=str(tmp_path / "token"))
-    assert failure.value.kind == UNREACHABLE
-    assert "token" in failure.value.reason
+    assert failure.value.missed.kind == UNREACHABLE
+    assert "token" in failure.value.missed.reason
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,32 @@ def test_without_the_token_it_is_tried_again_later(tmp_path: Path, text: str | N
         (said(502, success=False, message="API server away"), UNREACHABLE, "API server away"),
         ((503, {}, b"<html>proxy</html>"), UNREACHABLE, "manual-trigger answered 503"),
         ((500, {}, b"[1]"), UNREACHABLE, "manual-trigger answered 500"),
-        ((200, {}, b"{"), REFUSED, "manual-trigger answered 200"),
-        (None, UNREACHABLE, "cannot be reached"),
+        ((200, {}, b"{"), UNREACHABLE, "manual-trigger answered 200"),
+        (None, UNREACHABLE, "gave no answer"),
     ],
 )
 def test_each_answer_is_final_or_tried_again(answer: Answer | None, kind: str, reason: str) -> None:
     with pytest.raises(Failure) as failure:
         ask(answer)
-    assert failure.value.kind == kind
-    assert reason in failure.value.reason
+    assert failure.value.missed.kind == kind
+    assert reason in failure.value.missed.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        (None, True),
+        ((200, {}, b"{"), True),
+        ((502, {}, b"<html>proxy</html>"), True),
+        (said(503, success=False, code="outcome_unknown"), True),
+        (said(503, success=False, code="prow_unreachable"), False),
+        (said(429, success=False, code="too_many"), False),
+    ],
+)
+def test_whether_the_job_may_have_begun_all_the_same_is_told(answer: Answer | None, unknown: bool) -> None:
+    with pytest.raises(Failure) as failure:
+        ask(answer)
+    assert failure.value.missed.unknown is unknown
 
 
 def test_a_wait_that_it_asks_for_is_kept() -> None:
@@ -95,7 +112,7 @@ def test_a_wait_that_it_asks_for_is_kept() -> None:
         status, headers, body = said(429, success=False, message="slower")
         with pytest.raises(Failure) as failure:
             ask((status, {**headers, "Retry-After": header}, body))
-        assert (failure.value.kind, failure.value.pause) == (UNREACHABLE, pause)
+        assert (failure.value.missed.kind, failure.value.missed.pause) == (UNREACHABLE, pause)
 
 
 def test_an_answer_that_does_not_come_in_time_is_a_time_out() -> None:
@@ -108,21 +125,21 @@ def test_an_answer_that_does_not_come_in_time_is_a_time_out() -> None:
         with pytest.raises(Failure) as failure:
             begin(Settings(url=trigger.url, timeout=timedelta(milliseconds=200)), CREATION, NEVER)
         over.set()
-    assert failure.value.kind == TIMEOUT
+    assert failure.value.missed.kind == TIMEOUT
 
 
 def test_an_endless_answer_is_cut_off() -> None:
     with pytest.raises(Failure) as failure:
         ask((200, {}, b"x" * 1_000_000))
-    assert failure.value.kind == TIMEOUT
+    assert failure.value.missed.kind == TIMEOUT
 
 
 def test_nobody_listening_is_told_with_the_address() -> None:
     (port,) = free_ports(1)
     with pytest.raises(Failure) as failure:
         begin(Settings(url=f"http://127.0.0.1:{port}/x"), CREATION, NEVER)
-    assert failure.value.kind == UNREACHABLE
-    assert f"http://127.0.0.1:{port}/x" in failure.value.reason
+    assert (failure.value.missed.kind, failure.value.missed.unknown) == (UNREACHABLE, False)
+    assert f"http://127.0.0.1:{port}/x" in failure.value.missed.reason
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "//evil", "https://x\ny", "https://" + "x" * 600, 5, None])
@@ -156,7 +173,7 @@ def test_the_standing_of_a_job_is_told(answer: Answer, ended: bool, failure: str
 def test_a_look_that_tells_nothing_changes_nothing(answer: Answer | None) -> None:
     with ScriptedTrigger(lambda _path, _body: answer) as trigger, pytest.raises(Failure) as failure:
         look(Settings(url=trigger.url), RUNNING)
-    assert failure.value.kind == UNREACHABLE
+    assert failure.value.missed.kind == UNREACHABLE
 
 
 def test_the_durable_link_of_a_job_is_preferred() -> None:
