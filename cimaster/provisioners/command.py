@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from typing import IO, Any, ClassVar
 
@@ -18,6 +19,7 @@ from cimaster.pool.creation import JOB, REFUSED, Creation
 from cimaster.pool.inventory import Facts
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 from cimaster.settings import FromEnvironment, inherited, setting
+from cimaster.times import roughly
 
 _LOOK = 0.2  # seconds between two looks at the program
 _TO_END = 10.0  # seconds that it gets to end after a SIGTERM
@@ -42,6 +44,11 @@ class Settings(FromEnvironment):
     program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
     timeout: timedelta = setting("how long it may run", timedelta(minutes=30), values.duration)
 
+    @property
+    def name(self) -> str:
+        """What people call the program; where it is on the server is nobody's business."""
+        return Path(self.program[0]).name
+
 
 def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
     """Run the program until it ends; its environment says what is wanted, and by which key it knows a repetition."""
@@ -54,11 +61,11 @@ def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
                 env=_environment(creation), start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise Failure(REFUSED, f"{settings.program[0]} cannot be run: {error.strerror}") from error
+            raise Failure(REFUSED, f"{settings.name} cannot be run: {error.strerror}") from error
         _wait(program, settings, stop)
         if program.returncode:
             said = _last_line(errors) or "it printed no error"
-            raise Failure(JOB, f"{settings.program[0]} ended with {program.returncode}: {said}")
+            raise Failure(JOB, f"{settings.name} ended with {program.returncode}: {said}")
         return _cluster(_last_line(output))
 
 
@@ -82,7 +89,7 @@ def _wait(program: "subprocess.Popen[bytes]", settings: Settings, stop: Event) -
         else:
             return
     _end(program)
-    raise Failure(JOB, f"{settings.program[0]} ran for {settings.timeout} and was ended")
+    raise Failure(JOB, f"{settings.name} ran for {roughly(settings.timeout)} and was ended")
 
 
 def _end(program: "subprocess.Popen[bytes]") -> None:
