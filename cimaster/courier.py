@@ -17,7 +17,7 @@ from cimaster.pool.provision import Triggered
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 from cimaster.repository import ConfigMapRepository
 
-_REST = 0.2  # seconds after a pass in which news do not wake it
+_REST = 1.0  # seconds after a pass in which news do not wake it, only what was asked for here: each look is a read
 _IDLE, _BUSY = 30.0, 1.0  # seconds between passes without news, while nothing is on its way and while something is
 _LOOK = 15.0  # seconds between two looks at a job
 _MOST, _MOST_LOOKS = 16, 4  # creations begun, and jobs looked at, at once
@@ -43,6 +43,7 @@ class Courier:
     def stop(self, timeout: float = 40.0) -> None:
         """Let what is under way end, for at most `timeout` seconds, and end the thread."""
         self._stop.set()
+        self._creations.asked.set()
         self._repository.wake_waiters()
         self._thread.join(timeout)
         ends = self._creations.clock.monotonic() + timeout
@@ -66,8 +67,9 @@ class Courier:
                 _log.exception("a pass of the courier failed")
                 self._metrics.thread_errors.labels("courier").inc()
                 pause = _AFTER_TROUBLE
-            if not self._stop.wait(_REST):
+            if not self._creations.asked.wait(_REST) and not self._stop.is_set():
                 self._repository.wait_for_news(pause + random.uniform(0.0, 0.2), news)  # noqa: S311 replicas spread out
+            self._creations.asked.clear()
 
     def _pass(self) -> float:
         """Begin what is to be done; return seconds until the next pass, if there are no news before."""

@@ -52,6 +52,7 @@ class Creations:
         self.default_job = settings.default_prow_job
         self.clock = clock or Clock()
         self._repository, self._metrics = repository, metrics
+        self.asked = threading.Event()  # set when something here was asked for, for the courier to look at once
         self._waiters = threading.BoundedSemaphore(max(settings.threads // 4, 1))
         self._owner = uuid.uuid4().hex[:12]
 
@@ -94,6 +95,7 @@ class Creations:
         )
         if not done.answer.repeated:
             self._metrics.creations.labels("requested").inc()
+        self.asked.set()
         return done
 
     def begun(self, identity: str, commit: int, wait: float | None = None) -> Creation:
@@ -134,7 +136,9 @@ class Creations:
 
     def retry(self, identity: str, by: str, request: Request | None = None) -> Committed:
         """Ask once more for a creation that failed."""
-        return self._once(request, lambda pool, now: creations.retry(pool, now, identity, by))
+        done = self._once(request, lambda pool, now: creations.retry(pool, now, identity, by))
+        self.asked.set()
+        return done
 
     def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:
         """Take a creation off the lists."""
