@@ -72,8 +72,13 @@ class Lifecycle:
         return {
             "threads": lambda: self._repository.alive and self._reaper.alive and self._courier.alive,
             "store_tried": lambda: self._repository.tried,
-            "accepting": lambda: not (self.draining() or self._drain_file.exists()),
+            "accepting": lambda: self.accepting,
         }
+
+    @property
+    def accepting(self) -> bool:
+        """Whether this process goes on: it was not told to drain or to end."""
+        return not (self.draining() or self._drain_file.exists())
 
 
 def create_app(
@@ -101,6 +106,7 @@ def create_app(
     creations = Creations(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     courier = Courier(creations, repository, metrics)
     lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, settings.port)
+    courier.draining = lambda: not lifecycle.accepting
     app.extensions |= {
         "cimaster": service, "cimaster.settings": settings, "cimaster.admins": Admins(settings.admin_dir),
         "cimaster.metrics": metrics, "cimaster.lifecycle": lifecycle, "cimaster.ready": lifecycle.checks(),

@@ -31,6 +31,7 @@ class Courier:
 
     def __init__(self, creations: Creations, repository: ConfigMapRepository, metrics: Metrics) -> None:
         self._creations, self._repository, self._metrics = creations, repository, metrics
+        self.draining: Callable[[], bool] = lambda: False  # whether this process ends, and begins nothing more
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._effects: dict[str, threading.Thread] = {}
@@ -42,11 +43,11 @@ class Courier:
 
     def stop(self, timeout: float = 40.0) -> None:
         """Let what is under way end, for at most `timeout` seconds, and end the thread."""
+        ends = self._creations.clock.monotonic() + timeout
         self._stop.set()
         self._creations.asked.set()
         self._repository.wake_waiters()
         self._thread.join(timeout)
-        ends = self._creations.clock.monotonic() + timeout
         for effect in list(self._effects.values()):
             effect.join(max(ends - self._creations.clock.monotonic(), 0.0))
 
@@ -78,25 +79,30 @@ class Courier:
         self._effects = {name: effect for name, effect in self._effects.items() if effect.is_alive()}
         self._creations.top_up()
         due, jobs = self._creations.due(), self._creations.jobs()
-        for creation in due:
+        for creation in () if self.draining() else due:
             self._effect("begin", _MOST, self._carry_out, creation)
         now = self._creations.clock.monotonic()
         self._next_look = {job.id: self._next_look.get(job.id, now + _LOOK) for job in jobs}
-        for job in (job for job in jobs if self._next_look[job.id] <= now):
-            self._next_look[job.id] = now + _LOOK
-            self._effect("look", _MOST_LOOKS, self._look, job)
+        for job in sorted(jobs, key=lambda job: self._next_look[job.id]):  # who has waited longest goes first
+            if self._next_look[job.id] > now:
+                break
+            if self._effect("look", _MOST_LOOKS, self._look, job):
+                self._next_look[job.id] = now + _LOOK
         return _BUSY if due or jobs or self._effects or self._waits() else _IDLE
 
     def _waits(self) -> bool:
         pool = self._repository.snapshot().pool
         return bool(pool.policies) or any(creation.open for creation in pool.creations)
 
-    def _effect(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> None:
+    def _effect(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> bool:
+        """Let a thread of its own act, unless one does already or too many do; say whether one has begun."""
         name = f"{what} {creation.id}"
-        if name in self._effects or sum(running.startswith(what) for running in self._effects) >= most:
-            return
+        running = [known for known, thread in self._effects.items() if known.startswith(what) and thread.is_alive()]
+        if name in running or len(running) >= most:
+            return False
         self._effects[name] = threading.Thread(target=self._safely, args=(act, creation), name=name, daemon=True)
         self._effects[name].start()
+        return True
 
     def _safely(self, act: Callable[[Creation], None], creation: Creation) -> None:
         try:
@@ -109,7 +115,12 @@ class Courier:
         provisioner, clock = self._creations.provisioner, self._creations.clock
         assert provisioner is not None
         began = clock.monotonic()
-        claimed = self._creations.claim(creation.id)
+        try:
+            claimed = self._creations.claim(creation.id)
+        except StoreTrouble as trouble:  # it may be written, and nobody would act on it
+            _log.warning("creation %s could not be claimed: %s", creation.id, trouble)
+            self._until_written(lambda: self._creations.let_go(creation.id))
+            return
         if claimed is None:
             return
         if clock.monotonic() - began > _SEND_WITHIN:  # it may be over before an answer could come

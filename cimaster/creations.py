@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cimaster import pool as decide
 from cimaster.attempts import Decision
@@ -18,7 +18,7 @@ from cimaster.errors import (
     RequestOver,
 )
 from cimaster.metrics import Metrics
-from cimaster.pool import Request, creations, policies, provision
+from cimaster.pool import Answer, Pool, Request, creations, policies, provision
 from cimaster.pool.creation import FAILED, REQUESTED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.creations import Wish
 from cimaster.pool.policies import Terms
@@ -75,13 +75,9 @@ class Creations:
 
     def wish(self, purpose: str, user: str, branch: str, job: str) -> Wish:
         """Return what somebody asks for, with what is usual for what they left out."""
-        job = job or self.default_job
         if not job and self.needs_job:
-            raise MissingParameter(
-                "job is required: name the job that creates a cluster (CIMASTER_DEFAULT_PROW_JOB sets a usual one)",
-                parameter="job",
-            )
-        return Wish(purpose, user, branch or BRANCH, job)
+            raise MissingParameter(policies.JOB_NEEDED, parameter="job")
+        return Wish(purpose, user, branch or BRANCH, job or self.default_job)
 
     def create(self, wish: Wish, force: bool = False, request: Request | None = None) -> Committed:
         """Ask for a cluster; the answer's text is the creation's id."""
@@ -148,7 +144,9 @@ class Creations:
         self, purpose: str, by: str, terms: Terms, request: Request | None = None, new: bool | None = None
     ) -> Committed:
         """Set how many clusters of a purpose are kept vacant, or change a policy's terms."""
-        return self._once(request, lambda pool, now: policies.put(pool, now, purpose, by, terms, new))
+        return self._once(
+            request, lambda pool, now: policies.put(pool, now, purpose, by, terms, new, needs_job=self.needs_job)
+        )
 
     def remove_policy(self, purpose: str, request: Request | None = None) -> Committed:
         """Take a policy away."""
@@ -159,16 +157,16 @@ class Creations:
 
     def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
         """Return the policies, and how each stands now."""
-        pool, now = snapshot.pool, self.clock()
-        off = "" if self.manages and self.provisioner else " (policies are off: see CIMASTER_MANAGE_CLUSTER)"
-        return [(policy, policies.explained(pool, policy, now) + off) for policy in pool.policies]
+        pool, now, idle = snapshot.pool, self.clock(), self.why_idle
+        off = f" (nothing acts on it: {idle})" if idle else ""
+        return [(p, policies.explained(pool, p, now, acts=not idle) + off) for p in policies.named(pool)]
 
     def top_up(self) -> Sequence[str]:
         """Ask for what the policies want now; return the new creations."""
         pool, now = self._repository.snapshot().pool, self.clock()
         if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
             return ()
-        wanted = sum(policies.level(pool, policy, now).wanted for policy in pool.policies)
+        wanted = sum(policies.level(pool, policy, now).wanted for policy in policies.named(pool))
         if not wanted:
             return ()
         identities = [f"c-{uuid.uuid4().hex[:12]}" for _ in range(wanted)]
@@ -184,9 +182,7 @@ class Creations:
         if self.provisioner is None:
             return []
         now = self.clock()
-        found = [c for c in self._repository.snapshot().pool.creations if c.claimable(now)]
-        # With a wrong clock what another replica claimed would look as if its time were over.
-        return found if self._repository.clock_is_right else [c for c in found if not c.say("claimBy")]
+        return [creation for creation in self._repository.snapshot().pool.creations if creation.claimable(now)]
 
     def jobs(self) -> list[Creation]:
         """Return the creations whose jobs run."""
@@ -196,9 +192,13 @@ class Creations:
         """Take a creation on, for as long as the provisioner may take; None if somebody else has."""
         assert self.provisioner is not None
         lasts, builds = self.provisioner.timeout + _RESERVE, self.provisioner.kind.builds
-        done = self._repository.update(
-            lambda pool, now: provision.claim(pool, now, identity, self._owner, lasts, builds)
-        )
+
+        def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+            # With a wrong clock nobody can tell whose claim is over; others read the end of ours by the store's clock.
+            right, ends = self._repository.clock_is_right, lasts - self._repository.clock_skew
+            return provision.claim(pool, now, identity, self._owner, ends, builds, takes_over=right)
+
+        done = self._repository.update(change)
         if not done.answer.text:
             return None
         creation = creations.known(self._repository.snapshot(done.commit).pool, identity)
@@ -213,9 +213,8 @@ class Creations:
         identity = creation.id
         if isinstance(outcome, Built):
             self._add(creation, outcome)
-            self._metrics.creations.labels("ready").inc()
         elif isinstance(outcome, Triggered):
-            self._repository.update(lambda pool, now: provision.triggered(pool, now, identity, outcome))
+            self._repository.update(lambda pool, now: provision.triggered(pool, now, identity, creation.key, outcome))
             self._metrics.creations.labels("triggered").inc()
         else:
             self._repository.update(

@@ -135,7 +135,7 @@ SETPOLICY = _verb(
     "/setpolicy", "keep a minimum of clusters of a purpose vacant", "admin",
     replace(PURPOSE, required=True), NAME,
     Parameter("min_vacant", form.clusters, "create clusters while fewer are vacant or on their way"),
-    Parameter("max_total", form.clusters, "never more clusters of this purpose than this"),
+    Parameter("max_total", form.clusters, "ask for no more once there are, or may come, so many of this purpose"),
     Parameter("max_creating", form.at_once, "how many may be created at once; 1 at first"),
     Parameter("cooldown", form.cooldown, "time between two rounds, and at least after a failure; 5m at first"),
     Parameter("hours", form.hours, "when, in UTC: `Mon-Fri 07:00-19:00, Sat 08:00-12:00`; `always` lifts that"),

@@ -32,7 +32,7 @@ class Metrics:
         self.unfenced_finishes = counter("unfenced_finishes", "finishtest calls that name no lease, job or build")
         self.unknown_parameters = counter("unknown_parameters", "Unknown parameters that were sent", "endpoint")
         self.creations = counter(
-            "creations", "Creations by what was done: requested, triggered, ready, or the kind of a failure", "outcome"
+            "creations", "Creations by what was done: requested, triggered, or the kind of a failed try", "outcome"
         )
         self.thread_errors = counter("thread_errors", "Passes of a background thread that failed", "thread")
         self.commit_seconds = Histogram(

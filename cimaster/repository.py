@@ -143,6 +143,11 @@ class ConfigMapRepository:
         return self._snapshots.trouble or self._committer.write_trouble.current
 
     @property
+    def clock_skew(self) -> timedelta:
+        """By how much our clock is ahead of the store's, as far as it differs at all."""
+        return timedelta(seconds=0 if self.clock_is_right else self.store.clock_skew or 0)
+
+    @property
     def clock_is_right(self) -> bool:
         """Whether our clock agrees with the store's; if not, nothing expires here."""
         return self._snapshots.clock_is_right

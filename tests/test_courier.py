@@ -1,5 +1,6 @@
 """The background thread that has clusters created: once each, whoever dies, whatever the store does meanwhile."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,11 +13,12 @@ from flask.testing import FlaskClient
 
 from cimaster.app import create_app
 from cimaster.creations import Creations
+from cimaster.health import drain_file
 from cimaster.pool import Facts
 from cimaster.pool.creation import Creation
 from cimaster.pool.provision import Triggered
 from cimaster.provisioners import KINDS, Kind, Provisioner, command
-from cimaster.provisioners.outcome import Built, Failure
+from cimaster.provisioners.outcome import Built, Failure, Standing
 from cimaster.settings import Settings
 from cimaster.stores.port import Store
 from cimaster.stores.sqlite import SQLiteStore
@@ -97,7 +99,9 @@ def test_with_a_wrong_clock_nothing_is_taken_over(app: Flask, third: Third, cloc
     until(lambda: third.keys)
     store.clock_skew = 3600.0
     clock.forward(hours=1)
-    assert creations.due() == []
+    (late,) = creations.due()
+    assert creations.claim(late.id) is None
+    assert len(third.keys) == 1
     third.may_begin.set()
 
 
@@ -119,11 +123,42 @@ def test_a_stop_lets_another_replica_try(settings: Settings, another_store: Stor
     leaving = create_app(settings, another_store, provisioner=Provisioner("command", KINDS["command"], slow))
     leaving.extensions["cimaster.lifecycle"].start()
     app.extensions["cimaster.creations"].provisioner = None  # it only watches
-    create(leaving)
-    until(run.exists)
-    leaving.extensions["cimaster.lifecycle"].stop()
+    try:
+        create(leaving)
+        until(run.exists)
+    finally:
+        leaving.extensions["cimaster.lifecycle"].stop()
     service = app.extensions["cimaster"]
     until(lambda: service.view_now().pool.creations[0].claimable(service.clock()))
+
+
+def test_every_job_is_looked_at_however_many_there_are(
+    app: Flask, third: Third, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[str] = set()
+    monkeypatch.setattr("cimaster.courier._LOOK", 0.1)
+
+    def look(_settings: object, creation: Creation) -> Standing:
+        seen.add(creation.id)
+        return Standing()
+
+    creations: Creations = app.extensions["cimaster.creations"]
+    creations.provisioner = Provisioner("third", Kind(command.Settings, third.begin, look), command.Settings())
+    third.may_begin.set()
+    wish = creations.wish("tess-ci", "john", "master", "e2e")
+    made = {creations.create(wish, force=True).answer.text for _ in range(12)}
+    until(lambda: seen == made)
+
+
+def test_a_replica_that_drains_begins_nothing(app: Flask, third: Third, settings: Settings) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.callback(drain_file(settings.port).unlink)
+        drain_file(settings.port).touch()
+        create(app)
+        until(lambda: not app.extensions["cimaster.creations"].asked.is_set())
+        assert not third.keys
+    third.may_begin.set()
+    until(lambda: third.keys)
 
 
 def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third: Third) -> None:

@@ -1,7 +1,7 @@
 """One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,8 @@ from cimaster.times import format_time, parse_time, roughly
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
+UNREADABLE = "unreadable"  # a record that somebody has to mend: it is kept, and nobody is told of it
+AFTERLIFE = timedelta(hours=12)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
 REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
 """What may have made a creation fail, in its field `failure`."""
 ATTEMPT_FIELDS = ("claimBy", "claimUntil", "nextTry")
@@ -30,16 +32,16 @@ class Creation:
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Creation":
-        """Read a stored record; ValueError if it is none."""
-        read = cls(value, text) if isinstance(value, dict) else None
-        if read is None or not read.id or read.state not in CREATION_STATES:
-            raise ValueError("expected objects with an id and a state")
+        """Read a stored record. One that is none is kept as it is, for somebody to mend, and means nothing."""
+        read = cls(value if isinstance(value, dict) else {}, text)
+        if not read.id or read.state not in CREATION_STATES:
+            read.id, read.state = "", UNREADABLE
         return read
 
     def edited(self, **edits: object) -> "Creation":
-        """Return the record with some fields changed; those that become None or empty are left out."""
-        fields = {**self.fields, **edits}
-        return Creation({key: value for key, value in fields.items() if value not in (None, "")})
+        """Return the record with some fields changed; those that become None, False or empty are left out."""
+        fields = {**self.fields, **{key: value or None for key, value in edits.items()}}
+        return Creation({key: value for key, value in fields.items() if value is not None})
 
     def say(self, key: str) -> str:
         """Return one of the record's texts, or nothing."""
@@ -82,17 +84,35 @@ class Creation:
     @property
     def counts(self) -> bool:
         """Whether a cluster may come of it: it counts as one of the pool's then."""
-        return self.open or self.job_runs
+        return self.open or self.job_runs or (self.maybe_begun and self.state != READY)
+
+    @property
+    def maybe_begun(self) -> bool:
+        """Whether it may have been begun, and the answer that would tell of it was lost."""
+        return self.fields.get("maybeBegun") is True
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether a policy asked for it, and no person."""
+        return self.fields.get("policy") is True
 
     @property
     def shown(self) -> bool:
         """Whether people want to see it still."""
-        return not self.say("dismissedBy")
+        return not self.say("dismissedBy") and self.state != UNREADABLE
 
-    @cached_property
+    @property
     def deadline(self) -> datetime | None:
         """When it is given up; None once it is closed."""
         return self.time("deadline") if self.open else None
+
+    @cached_property
+    def due(self) -> datetime | None:
+        """When time changes it by itself: it is given up, or nothing is expected of it any more."""
+        end = self.time("deadline")
+        if self.open or end is None:
+            return self.deadline
+        return end + AFTERLIFE if self.counts else None
 
     def claimed(self, now: datetime) -> bool:
         """Whether somebody is carrying it out at this time."""
@@ -124,3 +144,9 @@ class Creation:
         began = self.time("retriedAt") or self.time("requestedAt") or now
         trouble = f" ({self.say('reason')})" if self.say("reason") else ""
         return self.failed(now, DEADLINE, f"no cluster came of it in {roughly(now - began)}{trouble}")
+
+    def settled(self, now: datetime) -> "Creation":
+        """Return the record with what time has changed by now."""
+        if self.due is None or self.due > now:
+            return self
+        return self.given_up(now) if self.open else self.edited(jobEnded=format_time(now), maybeBegun=None)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import jsontext
-from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, Creation
+from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, UNREADABLE, Creation
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time, roughly
 
@@ -41,7 +41,10 @@ def find(pool: Pool, reference: str) -> Creation:
     for creation in pool.creations:
         if reference in (creation.id, creation.say("jobName")) and reference:
             return creation
-    raise UnknownCreation(f"creation {reference} is not known; /creations lists them", creation=reference)
+    raise UnknownCreation(
+        f"creation {reference} is not known: /creations lists them (/addcluster needs none: leave creation out)",
+        creation=reference,
+    )
 
 
 def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = False) -> tuple[Pool, Answer]:
@@ -52,16 +55,20 @@ def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = 
     same = next((c for c in pool.creations if c.open and c.wished == wish.terms), None)
     if same and not force:
         return pool, Answer(same.id, repeated=True)
-    if sum(creation.open for creation in pool.creations) >= MOST_OPEN:
-        raise TooManyCreations(
-            f"{MOST_OPEN} clusters are being created: wait until some are ready", retry_after=60, limit=MOST_OPEN
-        )
+    _check_room(pool)
     made = {
         "id": identity, "state": REQUESTED, "purpose": wish.purpose, "user": wish.user, "branch": wish.branch,
         "job": wish.job, "requestedAt": format_time(now), "deadline": format_end(now + pool.rules.creation),
     }  # fmt: skip
     creation = Creation({**made, **({"policy": True} if wish.policy else {}), **({"force": True} if force else {})})
     return pool.with_creations((*pool.creations, creation)), Answer(identity)
+
+
+def _check_room(pool: Pool) -> None:
+    if sum(creation.open for creation in pool.creations) >= MOST_OPEN:
+        raise TooManyCreations(
+            f"{MOST_OPEN} clusters are being created: wait until some are ready", retry_after=60, limit=MOST_OPEN
+        )
 
 
 def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
@@ -73,7 +80,8 @@ def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
     try:
         return find(pool, reference)
     except UnknownCreation:
-        unheard = (c for c in pool.creations if c.open and c.number("tries") and not c.say("jobName"))
+        asked = (c for c in pool.creations if c.counts and (c.maybe_begun or c.say("claimBy")))
+        unheard = (c for c in asked if not c.say("jobName"))
         found = next((c for c in unheard if purpose in (None, c.purpose)), None)
         if found is None or not _JOB_NAME.fullmatch(reference):
             raise
@@ -97,7 +105,7 @@ def ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
     if creation.state == READY:
         return pool
     done = creation.edited(
-        **dict.fromkeys((*ATTEMPT_FIELDS, "failure", "reason", "failedAt", "dismissedBy")),
+        **dict.fromkeys((*ATTEMPT_FIELDS, "failure", "reason", "failedAt", "dismissedBy", "maybeBegun")),
         state=READY, cluster=cluster, readyAt=format_time(now),
     )  # fmt: skip
     return put(pool, done)
@@ -114,9 +122,10 @@ def retry(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answ
     if creation.job_runs:
         raise CreationNotSo(
             f"the job of creation {creation.id} still runs and may add its cluster: wait until it has ended, or ask "
-            "for another one with force=true",
+            "for another one with /createcluster",
             creation=creation.id, job_name=creation.say("jobName"),
         )  # fmt: skip
+    _check_room(pool)
     round_ = creation.number("round") + (1 if creation.say("jobName") else 0)
     again = creation.edited(
         **dict.fromkeys((*ATTEMPT_FIELDS, *_OUTCOME)), state=REQUESTED, round=round_ or None, retriedBy=by,
@@ -135,9 +144,11 @@ def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, An
             creation=creation.id, state=creation.state,
         )  # fmt: skip
     said = Answer(f"creation {creation.id} is dismissed")
-    if creation.job_runs:  # its job still runs, and may add a cluster: it counts until then
+    if creation.open:
+        creation = creation.failed(now, REFUSED, f"{by} dismissed it before it had begun")
+    if creation.counts or creation.by_policy:  # a cluster may come of it; or its policy waits because it failed
         return put(pool, creation.edited(dismissedBy=by)), said
-    return pool.with_creations(tuple(c for c in pool.creations if c is not creation)), said
+    return pool.with_creations(tuple(c for c in pool.creations if c.id != creation.id)), said
 
 
 def parked(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
@@ -145,6 +156,12 @@ def parked(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ..
     why = "it had not begun when the pool was imported: retry it if it is still wanted"
     free = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
     return tuple(c.failed(now, REFUSED, why) if c.open and not c.say("jobName") else c for c in free)
+
+
+def joined(own: tuple[Creation, ...], imported: tuple[Creation, ...]) -> tuple[Creation, ...]:
+    """Return the creations of a pool that another is imported into: what is on its way here is not forgotten."""
+    there = {creation.id for creation in imported}
+    return (*imported, *(c for c in own if c.id not in there and (c.counts or not imported)))
 
 
 def known(pool: Pool, identity: str) -> Creation | None:
@@ -158,7 +175,7 @@ def put(pool: Pool, creation: Creation) -> Pool:
 
 
 def parse(text: str, known: tuple[Creation, ...] = ()) -> tuple[Creation, ...]:
-    """Read the stored creations; ValueError if they cannot be read. `known` were read before."""
+    """Read the stored creations; ValueError if they are no array. `known` were read before."""
     by_text: Mapping[str, Creation] = {creation.text: creation for creation in known}
     return tuple(jsontext.parse_lines(text, by_text, Creation.parse))
 
@@ -167,9 +184,10 @@ def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, .
     """Return the creations that are kept: all that count, and the newest of the others, for a week."""
     room, gone = BUDGET, set[str]()
     for creation in reversed(creations):
-        if not creation.counts:
+        if not creation.counts and creation.state != UNREADABLE:
             room -= len(creation.text)
-            if room < 0 or not creation.shown or _age(creation, now) > KEPT_FOR:
+            unseen = not creation.shown and not creation.by_policy
+            if room < 0 or unseen or _age(creation, now) > KEPT_FOR:
                 gone.add(creation.id)
     return tuple(creation for creation in creations if creation.id not in gone) if gone else creations
 

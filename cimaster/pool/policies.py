@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.errors import BadParameter, UnknownPolicy
+from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
 from cimaster.pool import creations, jsontext
 from cimaster.pool.cluster import VACANT
 from cimaster.pool.creation import FAILED, Creation
@@ -16,6 +16,7 @@ from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_duration, format_time, roughly
 
 USER = "cimaster"  # who asks where a policy does; what its jobs see as AUTHOR
+JOB_NEEDED = "job is required: name the job that creates a cluster (CIMASTER_DEFAULT_PROW_JOB sets a usual one)"
 _LONGEST_PAUSE = timedelta(hours=1)
 
 
@@ -59,6 +60,11 @@ class Level:
         return 0 if self.why_not or self.next_try else min(self.missing, self.room)
 
 
+def named(pool: Pool) -> list[Policy]:
+    """Return the policies that are for a purpose; a record without one is kept, and means nothing."""
+    return [policy for policy in pool.policies if policy.purpose]
+
+
 def find(pool: Pool, purpose: str) -> Policy:
     """Return the policy of a purpose."""
     found = next((policy for policy in pool.policies if policy.purpose == purpose), None)
@@ -67,8 +73,10 @@ def find(pool: Pool, purpose: str) -> Policy:
     return found
 
 
-def put(pool: Pool, now: datetime, purpose: str, by: str, terms: Terms, new: bool | None = None) -> tuple[Pool, Answer]:
-    """Set the policy of a purpose, or change some of its terms.
+def put(
+    pool: Pool, now: datetime, purpose: str, by: str, terms: Terms, new: bool | None = None, needs_job: bool = False
+) -> tuple[Pool, Answer]:
+    """Set the policy of a purpose, or change some of its terms; with `needs_job` it has to name a job.
 
     Who knows that it is `new`, or that it is not, is refused where somebody else has set or removed it meanwhile.
     """
@@ -85,6 +93,8 @@ def put(pool: Pool, now: datetime, purpose: str, by: str, terms: Terms, new: boo
             f"max_total is {policy.max_total} and min_vacant {policy.min_vacant}: give a max_total that is no less",
             parameter="max_total",
         )
+    if needs_job and not policy.job:
+        raise MissingParameter(JOB_NEEDED, parameter="job")
     others = tuple(each for each in pool.policies if each is not known)
     said = f"policy {purpose}: {policy.min_vacant} vacant are kept, of {policy.max_total} clusters at most"
     return dataclasses.replace(pool, policies=(*others, policy)), Answer(said)
@@ -105,13 +115,16 @@ def level(pool: Pool, policy: Policy, now: datetime) -> Level:
     creating = sum(creation.open for creation in coming)
     total = len(clusters) + sum(creation.counts for creation in coming)
     missing = max(policy.min_vacant - vacant - creating, 0)
-    room = max(min(policy.max_total - total, policy.max_creating - creating), 0)
+    free = creations.MOST_OPEN - sum(creation.open for creation in pool.creations)
+    room = max(min(policy.max_total - total, policy.max_creating - creating, free), 0)
     stand = Level(vacant, creating, total, missing, room)
     if not missing:
         return stand
-    if why_not := _why_not(policy, stand, now):
+    if why_not := policy.fault or _why_not(policy, stand, now):
         return dataclasses.replace(stand, why_not=why_not)
-    later = _not_before([creation for creation in coming if creation.fields.get("policy")], policy.cooldown)
+    if free <= 0:
+        return dataclasses.replace(stand, why_not=f"{creations.MOST_OPEN} clusters are being created for all purposes")
+    later = _not_before(_rounds(policy, coming), policy.cooldown)
     return dataclasses.replace(stand, next_try=later) if later and later > now else stand
 
 
@@ -121,6 +134,11 @@ def _why_not(policy: Policy, stand: Level, now: datetime) -> str:
     if stand.creating >= policy.max_creating:
         return f"{policy.max_creating} may be created at once"
     return "" if policy.works(now) else f"it works {policy.hours} UTC"
+
+
+def _rounds(policy: Policy, coming: Sequence[Creation]) -> list[Creation]:
+    """Return what the policy has asked for under its present terms: who mends it does not wait for older failures."""
+    return [c for c in coming if c.by_policy and c.say("requestedAt") >= policy.say("at")]
 
 
 def _not_before(asked: Sequence[Creation], cooldown: timedelta) -> datetime | None:
@@ -145,11 +163,9 @@ def topped_up(pool: Pool, now: datetime, identities: Sequence[str], job: str, br
     """
     left = list(identities)
     made: list[str] = []
-    for policy in pool.policies:
+    for policy in named(pool):
         wish = Wish(policy.purpose, USER, policy.branch or branch, policy.job or job, policy=True)
         for _ in range(min(level(pool, policy, now).wanted, len(left))):
-            if sum(creation.open for creation in pool.creations) >= creations.MOST_OPEN:
-                break
             made.append(left.pop())
             pool, _answer = creations.request(pool, now, wish, made[-1], force=True)
     return pool, Answer(" ".join(made))
@@ -179,22 +195,22 @@ def standing(pool: Pool, policy: Policy, now: datetime, acts: bool = True) -> St
     return Standing(", ".join(said), stand.next_try, _because(pool, policy) if stand.next_try else "")
 
 
-def explained(pool: Pool, policy: Policy, now: datetime) -> str:
+def explained(pool: Pool, policy: Policy, now: datetime, acts: bool = True) -> str:
     """Say how a policy stands in one line: `tess-ci: 1 vacant, wants 3, 2 being created, next try in 4 min`."""
-    stands = standing(pool, policy, now)
+    stands = standing(pool, policy, now, acts)
     why = f" ({stands.because})" if stands.because else ""
     again = f", next try in {roughly(stands.next_try - now)}{why}" if stands.next_try else ""
     return f"{policy.purpose}: {stands.said}{again}"
 
 
 def _because(pool: Pool, policy: Policy) -> str:
-    asked = [c for c in pool.creations if c.purpose == policy.purpose and c.fields.get("policy")]
+    asked = _rounds(policy, [creation for creation in pool.creations if creation.purpose == policy.purpose])
     newest = max(asked, key=lambda creation: creation.say("requestedAt"), default=None)
     return f"the last one failed: {newest.say('reason')}" if newest and newest.state == FAILED else ""
 
 
 def parse(text: str, known: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:
-    """Read the stored policies; ValueError if they cannot be read. `known` were read before."""
+    """Read the stored policies; ValueError if they are no array. `known` were read before."""
     return tuple(jsontext.parse_lines(text, {policy.text: policy for policy in known}, Policy.parse))
 
 

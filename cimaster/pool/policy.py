@@ -43,7 +43,7 @@ def parse_hours(text: str) -> tuple[Span, ...]:
 
 
 class Policy:
-    """The record of a policy; fields that are not ours are kept."""
+    """The record of a policy; fields that are not ours are kept. One with a `fault` does nothing until it is mended."""
 
     def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
         self.fields = fields
@@ -54,12 +54,8 @@ class Policy:
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Policy":
-        """Read a stored record; ValueError if it is none."""
-        read = cls(value, text) if isinstance(value, dict) else None
-        if read is None or not read.purpose:
-            raise ValueError("expected objects with a purpose")
-        parse_hours(read.hours) if read.hours else ()
-        return read
+        """Read a stored record. One that is none is kept as it is, and has no purpose."""
+        return cls(value if isinstance(value, dict) else {}, text)
 
     def say(self, key: str) -> str:
         """Return one of the record's texts, or nothing."""
@@ -81,8 +77,17 @@ class Policy:
         return self.say("hours")
 
     @cached_property
+    def fault(self) -> str:
+        """What is wrong with the record, or nothing."""
+        try:
+            parse_hours(self.hours) if self.hours else ()
+        except ValueError as error:
+            return f"its hours cannot be read: expected {error}"
+        return ""
+
+    @cached_property
     def _spans(self) -> tuple[Span, ...]:
-        return parse_hours(self.hours) if self.hours else ()
+        return parse_hours(self.hours) if self.hours and not self.fault else ()
 
     def works(self, now: datetime) -> bool:
         """Whether it works at this time of the week."""

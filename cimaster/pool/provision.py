@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING
+from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING, Creation
 from cimaster.pool.creations import known, put
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time
@@ -24,41 +24,54 @@ class Triggered:
 
 @dataclass(frozen=True)
 class Missed:
-    """Why a try failed, and how long to wait before the next; `unknown` where it may have begun all the same."""
+    """Why a try failed, and how long to wait before the next; `unknown` where it may have begun all the same.
+
+    `job` is the job that was begun, where it has ended already.
+    """
 
     kind: str
     reason: str
     pause: timedelta | None = None
     unknown: bool = False
+    job: Triggered | None = None
 
 
-def claim(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta, builds: bool) -> tuple[Pool, Answer]:
+def claim(
+    pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta, builds: bool, takes_over: bool = True
+) -> tuple[Pool, Answer]:
     """Take a creation on, so that no other replica does; the answer's text is empty if there is nothing to take on.
 
-    `builds` where the owner itself builds the cluster: then it is running from now on.
+    `builds` where the owner itself builds the cluster: then it is running from now on. `takes_over` where it may be one
+    that somebody else has claimed, and whose time is over.
     """
     creation = known(pool, identity)
-    if creation is None or not creation.claimable(now):
+    if creation is None or not creation.claimable(now) or (creation.say("claimBy") and not takes_over):
         return pool, Answer("")
+    until = now + lasts
     taken = creation.edited(
-        claimBy=owner, claimUntil=format_end(now + lasts), nextTry=None, tries=creation.number("tries") + 1,
-        state=RUNNING if builds else creation.state,
-        maybeBegun=bool(creation.say("claimBy") or creation.fields.get("maybeBegun")) or None,
+        claimBy=owner, claimUntil=format_end(until), nextTry=None, tries=creation.number("tries") + 1,
+        state=RUNNING if builds else creation.state, maybeBegun=bool(creation.say("claimBy")) or creation.maybe_begun,
+        deadline=format_end(max(until, creation.deadline or until)),  # nobody gives up what is being carried out
     )  # fmt: skip
     return put(pool, taken), Answer(identity)
 
 
-def triggered(pool: Pool, now: datetime, identity: str, said: Triggered) -> tuple[Pool, Answer]:
-    """Write that a job builds it now."""
+def triggered(pool: Pool, now: datetime, identity: str, key: str, said: Triggered) -> tuple[Pool, Answer]:
+    """Write that a job builds it now, which was asked for under that key."""
     creation = known(pool, identity)
-    if creation is None or creation.say("jobName"):
+    if creation is None or creation.say("jobName") or creation.key != key:
         return pool, Answer("")
-    state = RUNNING if creation.open else creation.state
-    running = creation.edited(
-        **dict.fromkeys(ATTEMPT_FIELDS), state=state, jobName=said.job_name, statusLink=said.status_link,
-        logLink=said.log_link, message=said.message, triggeredAt=format_time(now), reason=None, maybeBegun=None,
-    )  # fmt: skip
+    running = _with_job(creation, now, said)
+    if creation.open:
+        running = running.edited(**dict.fromkeys(ATTEMPT_FIELDS), state=RUNNING, reason=None)
     return put(pool, running), Answer(identity)
+
+
+def _with_job(creation: Creation, now: datetime, said: Triggered) -> Creation:
+    return creation.edited(
+        jobName=said.job_name, statusLink=said.status_link, logLink=said.log_link, message=said.message,
+        triggeredAt=format_time(now), maybeBegun=None,
+    )  # fmt: skip
 
 
 def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed: Missed) -> tuple[Pool, Answer]:
@@ -71,8 +84,12 @@ def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed:
     if creation is None or not creation.open or creation.say("claimBy") != owner:
         return pool, Answer("")
     began = creation.time("retriedAt") or creation.time("requestedAt") or now
-    maybe_begun = missed.unknown or creation.fields.get("maybeBegun") is True
-    if missed.kind in (REFUSED, JOB) or (now - began > _TRIES_FOR and not maybe_begun):
+    maybe_begun = missed.unknown or creation.maybe_begun
+    if missed.job:
+        creation = _with_job(creation, now, missed.job).edited(jobEnded=format_time(now))
+    if missed.kind in (REFUSED, JOB):  # it is known now what became of it
+        return put(pool, creation.failed(now, missed.kind, missed.reason).edited(maybeBegun=None)), Answer(identity)
+    if now - began > _TRIES_FOR and not maybe_begun:
         return put(pool, creation.failed(now, missed.kind, missed.reason)), Answer(identity)
     pause = missed.pause or timedelta(seconds=min(2 ** min(creation.number("tries"), 10), _LONGEST_PAUSE))
     waits = creation.edited(
@@ -81,7 +98,7 @@ def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed:
         nextTry=format_end(now + pause),
         reason=missed.reason[:500],
         state=REQUESTED,
-        maybeBegun=maybe_begun or None,
+        maybeBegun=maybe_begun,
     )
     return put(pool, waits), Answer(identity)
 

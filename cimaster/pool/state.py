@@ -171,7 +171,7 @@ class Pool:
         for cluster in self.clusters:
             if cluster.due and cluster.due <= now:
                 pool = _settle_one(pool, cluster, now)
-        creations = tuple(c.given_up(now) if c.deadline and c.deadline <= now else c for c in self.creations)
+        creations = tuple(creation.settled(now) for creation in self.creations)
         return dataclasses.replace(pool, creations=creations, due=_earliest(pool.clusters, creations))
 
     def with_creations(self, creations: tuple[Creation, ...]) -> "Pool":
@@ -188,7 +188,7 @@ class Pool:
 
 
 def _earliest(clusters: tuple[Cluster, ...], creations: tuple[Creation, ...]) -> datetime | None:
-    ends = (*(cluster.due for cluster in clusters), *(creation.deadline for creation in creations))
+    ends = (*(cluster.due for cluster in clusters), *(creation.due for creation in creations))
     return min((end for end in ends if end), default=None)
 
 

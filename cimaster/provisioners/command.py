@@ -7,6 +7,8 @@ import shlex
 import signal
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import IO, Any, ClassVar
 
 from cimaster import parameters as form
 from cimaster import values
-from cimaster.pool.creation import JOB, REFUSED, Creation
+from cimaster.pool.creation import JOB, REFUSED, UNREACHABLE, Creation
 from cimaster.pool.inventory import Facts
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 from cimaster.settings import FromEnvironment, inherited, setting
@@ -54,19 +56,32 @@ def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
     """Run the program until it ends; its environment says what is wanted, and by which key it knows a repetition."""
     if not settings.program:
         raise Failure(REFUSED, "CIMASTER_COMMAND_PROGRAM names no program")
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        try:
-            program = subprocess.Popen(  # noqa: S603 the operator chose it; callers only set its environment
-                settings.program, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-                env=_environment(creation), start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise Failure(REFUSED, f"{settings.name} cannot be run: {error.strerror}") from error
-        _wait(program, settings, stop)
-        if program.returncode:
-            said = _last_line(errors) or "it printed no error"
-            raise Failure(JOB, f"{settings.name} ended with {program.returncode}: {said}")
-        return _cluster(_last_line(output))
+    try:
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            return _run(settings, creation, stop, output, errors)
+    except (FileNotFoundError, PermissionError) as error:
+        raise Failure(REFUSED, f"{settings.name} cannot be run: {error.strerror}") from error
+    except OSError as error:  # no memory, no process, no room: that passes
+        raise Failure(UNREACHABLE, f"{settings.name} cannot be run now: {error.strerror}") from error
+
+
+def _run(settings: Settings, creation: Creation, stop: Event, output: IO[bytes], errors: IO[bytes]) -> Built:
+    program = subprocess.Popen(  # noqa: S603 the operator chose it; callers only set its environment
+        settings.program, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+        env=_environment(creation), start_new_session=True,
+    )  # fmt: skip
+    _free(program)
+    _wait(program, settings, stop)
+    if program.returncode:
+        said = _last_line(errors) or "it printed no error"
+        raise Failure(JOB, f"{settings.name} ended with {program.returncode}: {said}")
+    return _cluster(_last_line(output))
+
+
+def _free(program: "subprocess.Popen[bytes]") -> None:
+    """Let the program use every core: the service itself may keep to one."""
+    with suppress(AttributeError, OSError):  # not on this system; or it has ended already
+        os.sched_setaffinity(program.pid, range(os.cpu_count() or 1))
 
 
 def _environment(creation: Creation) -> dict[str, str]:
@@ -78,38 +93,36 @@ def _environment(creation: Creation) -> dict[str, str]:
 
 
 def _wait(program: "subprocess.Popen[bytes]", settings: Settings, stop: Event) -> None:
-    looks = int(settings.timeout.total_seconds() / _LOOK)
-    for _ in range(looks):
-        try:
-            program.wait(_LOOK)
-        except subprocess.TimeoutExpired:
-            if stop.is_set():
-                _end(program)
-                raise Interrupted from None
-        else:
+    for _ in range(int(settings.timeout.total_seconds() / _LOOK)):
+        stopped = stop.wait(_LOOK)
+        if program.poll() is not None:
             return
+        if stopped:
+            _end(program)
+            raise Interrupted
     _end(program)
     raise Failure(JOB, f"{settings.name} ran for {roughly(settings.timeout)} and was ended")
 
 
 def _end(program: "subprocess.Popen[bytes]") -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(program.pid, number)
-            program.wait(_TO_END)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            _log.warning("the program that creates clusters does not end")
-        else:
-            return
+    """End the program and all that it started: politely, and after a while by force."""
+    ends = time.monotonic() + _TO_END
+    with suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGTERM)
+        while time.monotonic() < ends:
+            program.poll()  # who is not waited for stays a member of its group
+            os.killpg(program.pid, 0)
+            time.sleep(_LOOK)
+        _log.warning("the program that creates clusters does not end: it is killed")
+        os.killpg(program.pid, signal.SIGKILL)
+    program.wait()
 
 
 def _last_line(stream: IO[bytes]) -> str:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _TAIL))
     lines = stream.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    return "".join(char for char in lines[-1] if char.isprintable()).strip() if lines else ""
 
 
 def _cluster(line: str) -> Built:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from cimaster import values
 from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
@@ -28,15 +28,15 @@ _log = logging.getLogger(__name__)
 def read_url(text: str) -> str:
     """Read the address of the service; the path may be left out."""
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text:
         raise ValueError("an address such as http://manual-trigger:8080")
     return text if parts.path.strip("/") else f"{text.rstrip('/')}/manual-trigger"
 
 
 def read_type(text: str) -> str:
     """Read the type of a Prow job."""
-    if text not in ("postsubmit", "periodic", "presubmit"):
-        raise ValueError("postsubmit, periodic or presubmit")
+    if text not in ("postsubmit", "periodic"):
+        raise ValueError("postsubmit or periodic (a presubmit needs a pull request)")
     return text
 
 
@@ -65,13 +65,15 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
     }  # fmt: skip
     status, said, pause = _call(settings, "POST", settings.url, wanted)
     name = _text(said, "job_name")
-    if 200 <= status < 300 and said.get("success") is True and name:
-        return Triggered(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message"))
+    job = Triggered(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message")) if name else None
+    if 200 <= status < 300 and said.get("success") is True and job:
+        return job
     reason = _text(said, "message") or f"manual-trigger answered {status}"
     if said.get("code") == "job_failed":
-        raise Failure(JOB, reason)
-    if status == 429 or status >= 500 or (status < 300 and not said):
-        raise Failure(UNREACHABLE, reason, pause, unknown=said.get("code") in (None, "outcome_unknown"))
+        raise Failure(JOB, reason, job=job)
+    if status in (401, 429) or status >= 500 or (status < 300 and not said):  # a token may be changing just now
+        lost = status not in (401, 429) and said.get("code") in (None, "outcome_unknown")
+        raise Failure(UNREACHABLE, reason, pause, unknown=lost)
     raise Failure(REFUSED, reason)
 
 
@@ -100,39 +102,48 @@ def _call(
     ends = time.monotonic() + settings.timeout.total_seconds()
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a .netrc would replace our token
             sent = session.request(
-                method, url, json=body, headers=_headers(settings), stream=True, allow_redirects=False,
+                method, url, json=body, auth=_Token(settings), stream=True, allow_redirects=False,
                 timeout=(_CONNECT, settings.timeout.total_seconds()),
             )  # fmt: skip
             with sent as answer:
                 return answer.status_code, _read(answer, ends), _retry_after(answer)
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:
         reason = getattr(error.args[0], "reason", None) if error.args else None
         if isinstance(reason, NewConnectionError | ConnectTimeoutError):
             sentence = f"manual-trigger at {url} cannot be reached ({type(reason).__name__})"
             raise Failure(UNREACHABLE, sentence) from error
-        kind = TIMEOUT if isinstance(error, requests.Timeout) else UNREACHABLE
+        kind = TIMEOUT if isinstance(error, requests.Timeout | ReadTimeoutError) else UNREACHABLE
         sentence = f"manual-trigger at {url} gave no answer ({type(error).__name__})"
         raise Failure(kind, sentence, unknown=True) from error
 
 
-def _headers(settings: Settings) -> dict[str, str]:
-    if not settings.token_file:
-        return {}
+class _Token(requests.auth.AuthBase):
+    """Shows the token; as it is said which, requests does not look for another one in a .netrc."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._token = _token(settings) if settings.token_file else ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _token(settings: Settings) -> str:
     try:
         lines = [line.strip() for line in Path(settings.token_file).read_text("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
     token = next((line for line in lines if line and not line.startswith("#")), "")
     if not token:
-        raise Failure(UNREACHABLE, f"the token for manual-trigger is missing: {settings.token_file} has none")
-    return {"Authorization": f"Bearer {token}"}
+        raise Failure(UNREACHABLE, "the token for manual-trigger is missing: its file has none")
+    return token
 
 
 def _read(answer: requests.Response, ends: float) -> dict[str, Any]:
     body = b""
-    for chunk in answer.iter_content(8192):
+    while chunk := answer.raw.read1(8192, decode_content=True):
         body += chunk
         if len(body) > _LONGEST_ANSWER or time.monotonic() > ends:
             raise requests.Timeout("the answer did not end")
@@ -151,7 +162,9 @@ def _retry_after(answer: requests.Response) -> timedelta | None:
 
 def _text(said: dict[str, Any], key: str) -> str:
     value = said.get(key)
-    return " ".join(value.split())[:_LONGEST_TEXT] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return " ".join("".join(char if char.isprintable() else " " for char in value).split())[:_LONGEST_TEXT]
 
 
 def _link(said: dict[str, Any], key: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cimaster.pool.inventory import Facts
-from cimaster.pool.provision import Missed
+from cimaster.pool.provision import Missed, Triggered
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,15 @@ class Failure(Exception):
 
     `kind` is one of cimaster.pool.creation: only what was refused or ended is final. `pause` is how long to wait before
     another try, where the provisioner says so. `unknown` where it may have begun: then it is asked until it says.
+    `job` is what was begun, where it has ended already.
     """
 
-    def __init__(self, kind: str, reason: str, pause: timedelta | None = None, *, unknown: bool = False) -> None:
+    def __init__(
+        self, kind: str, reason: str, pause: timedelta | None = None, *, unknown: bool = False,
+        job: Triggered | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(reason)
-        self.missed = Missed(kind, reason, pause, unknown)
+        self.missed = Missed(kind, reason, pause, unknown, job)
 
 
 class Interrupted(Exception):

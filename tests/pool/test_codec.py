@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, take
+from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, policies, take
 from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, OBJECT_LIMIT, POLICIES, REQUESTS
 from cimaster.pool.inventory import RECORDS_LIMIT
 
@@ -158,9 +158,7 @@ def test_a_pool_that_has_none_gets_no_keys_for_them() -> None:
     assert not {CREATIONS, POLICIES} & set(encoded(decoded()))
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[5]", '[{"id": "c-1"}]', '[{"id": "c-1", "state": "lost"}]', '[{"purpose": 5}]']
-)
+@pytest.mark.parametrize("text", ["{", "{}", '"x"', "[NaN]"])
 def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> None:
     pool = decoded(**{CREATIONS: text, POLICIES: text})
     assert (pool.creations, pool.policies, len(pool.clusters)) == ((), (), 3)
@@ -169,8 +167,22 @@ def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> 
     assert {CREATIONS, POLICIES}.isdisjoint(written)
 
 
-def test_policies_with_hours_that_cannot_be_read_are_put_aside() -> None:
-    assert decoded(**{POLICIES: '[{"purpose": "tess-ci", "hours": "never"}]'}).policies == ()
+@pytest.mark.parametrize("odd", ["5", '{"id": "c-9"}', '{"id": "c-9", "state": "lost"}', '{"purpose": 5}', "[1, 2]"])
+def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> None:
+    pool = decoded(**{CREATIONS: ASKED.replace("\n]", f",\n{odd}\n]"), POLICIES: KEPT.replace("\n]", f",\n{odd}\n]")})
+    assert [creation.id for creation in pool.creations] == ["c-1", ""]
+    assert [policy.purpose for policy in policies.named(pool)] == ["tess-ci"]
+    assert not any(creation.shown or creation.counts for creation in pool.creations[1:])
+    written = encoded(pool)
+    assert odd in written[CREATIONS]
+    assert odd in written[POLICIES]
+
+
+def test_a_policy_with_hours_that_cannot_be_read_does_nothing_and_says_so() -> None:
+    pool = decoded(**{POLICIES: '[{"purpose": "tess-ci", "minVacant": 9, "maxTotal": 9, "hours": "never"}]'})
+    (policy,) = pool.policies
+    assert policies.level(pool, policy, NOW).wanted == 0
+    assert "its hours cannot be read" in policies.explained(pool, policy, NOW)
 
 
 def test_creations_that_did_not_change_are_taken_over_from_what_was_known() -> None:

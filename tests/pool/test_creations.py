@@ -6,7 +6,18 @@ import pytest
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import Facts, Pool, Rules, add, creations, provision
-from cimaster.pool.creation import DEADLINE, FAILED, JOB, READY, REFUSED, REQUESTED, RUNNING, UNREACHABLE, Creation
+from cimaster.pool.creation import (
+    AFTERLIFE,
+    DEADLINE,
+    FAILED,
+    JOB,
+    READY,
+    REFUSED,
+    REQUESTED,
+    RUNNING,
+    UNREACHABLE,
+    Creation,
+)
 from cimaster.pool.creations import MOST_OPEN, Wish
 from cimaster.pool.provision import Missed, Triggered
 
@@ -33,7 +44,7 @@ def asked() -> Pool:
 def running(asked: Pool) -> Pool:
     """A pool in which a job builds john's cluster."""
     pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = provision.triggered(pool, NOW, "c-1", LINKS)
+    pool, _ = provision.triggered(pool, NOW, "c-1", the(pool).key, LINKS)
     return pool
 
 
@@ -103,7 +114,7 @@ def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> N
     assert (the(taken).key, the(taken).number("tries")) == (the(asked).key, 2)
     late, _ = provision.attempt_failed(taken, after(seconds=92), "c-1", "one", Missed(UNREACHABLE, "late"))
     assert late is taken  # who lost the claim has no say
-    told, _ = provision.triggered(taken, after(seconds=92), "c-1", LINKS)
+    told, _ = provision.triggered(taken, after(seconds=92), "c-1", the(taken).key, LINKS)
     assert the(told).state == RUNNING  # but that the job began is true whoever says it
 
 
@@ -122,7 +133,7 @@ def test_the_job_and_its_links_are_written_down_once(running: Pool) -> None:
         LINKS.status_link,
     )
     assert not creation.claimable(after(days=1))
-    assert provision.triggered(running, NOW, "c-1", Triggered("another"))[0] is running
+    assert provision.triggered(running, NOW, "c-1", the(running).key, Triggered("another"))[0] is running
 
 
 def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) -> None:
@@ -153,7 +164,7 @@ def test_what_may_have_begun_is_asked_for_until_its_time_is_over(asked: Pool, lo
         pool, _ = provision.attempt_failed(pool, now, "c-1", "two", Missed(UNREACHABLE, "no route"))
         now += timedelta(minutes=5)
     assert the(pool).counts
-    told, _ = provision.triggered(pool, now, "c-1", LINKS)
+    told, _ = provision.triggered(pool, now, "c-1", the(pool).key, LINKS)
     assert "maybeBegun" not in the(told).fields
     assert not the(pool.settled(after(hours=2))).open
 
@@ -289,11 +300,96 @@ def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Poo
         assert "given up in 2 h" in refusal.value.sentence
 
 
-def test_what_is_closed_is_forgotten_after_a_week_and_what_counts_never(asked: Pool, running: Pool) -> None:
+def test_what_is_closed_is_forgotten_after_a_week(asked: Pool) -> None:
     done, _ = add(asked, NOW, "new", "root", Facts("us"), "c-1")
-    for pool, kept in ((done, 0), (asked, 1), (running.settled(after(hours=3)), 1)):
-        assert len(creations.trimmed(pool.creations, after(days=8))) == kept
     assert len(creations.trimmed(done.creations, after(days=6))) == 1
+    assert len(creations.trimmed(done.creations, after(days=8))) == 0
+    assert len(creations.trimmed(asked.creations, after(days=8))) == 1
+
+
+def test_nothing_is_expected_for_ever_of_a_job_that_nobody_can_look_at(running: Pool) -> None:
+    failed = running.settled(after(hours=3))
+    assert failed.due == after(hours=2) + AFTERLIFE
+    assert the(failed.settled(after(hours=13))).counts
+    over = failed.settled(after(hours=15))
+    assert (the(over).counts, over.due) == (False, None)
+    assert creations.retry(over, after(hours=15), "c-1", "eve")[1].text == "creation c-1 is requested again"
+    assert creations.trimmed(over.creations, after(days=8)) == ()
+
+
+def test_what_is_being_carried_out_is_not_given_up(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, after(minutes=100), "c-1", "one", timedelta(minutes=31), True)
+    assert the(pool.settled(after(minutes=130))).state == RUNNING
+    assert the(pool.settled(after(minutes=131))).state == FAILED
+
+
+def test_a_job_that_had_ended_at_once_is_a_new_one_at_the_next_try(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(JOB, "quota", job=LINKS))
+    failed = the(pool)
+    assert (failed.say("jobName"), failed.say("statusLink"), failed.counts) == (JOB_NAME, LINKS.status_link, False)
+    pool, _ = creations.retry(pool, NOW, "c-1", "eve")
+    assert the(pool).key == "c-1-1"
+
+
+def test_late_news_of_an_earlier_job_are_ignored(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    old = the(pool).key
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(JOB, "quota", job=LINKS))
+    pool, _ = creations.retry(pool, NOW, "c-1", "eve")
+    assert provision.triggered(pool, NOW, "c-1", old, Triggered("late"))[0] is pool
+
+
+def test_who_cannot_tell_the_time_takes_nothing_over(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    assert provision.claim(pool, after(hours=1), "c-1", "two", CLAIM, False, takes_over=False)[1].text == ""
+    assert provision.claim(asked, NOW, "c-1", "two", CLAIM, False, takes_over=False)[1].text == "c-1"
+
+
+def maybe_begun(pool: Pool) -> Pool:
+    """Let the answer to the first try be lost."""
+    pool, _ = provision.claim(pool, NOW, "c-1", "one", CLAIM, False)
+    return provision.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "lost", unknown=True))[0]
+
+
+def test_a_cluster_of_what_may_have_begun_is_welcome_whatever_became_of_it(asked: Pool) -> None:
+    lost = maybe_begun(asked)
+    dismissed, _ = creations.dismiss(lost, NOW, "c-1", "eve")
+    assert (the(dismissed).state, the(dismissed).shown, the(dismissed).counts) == (FAILED, False, True)
+    for pool in (lost, dismissed, lost.settled(after(hours=3))):
+        for reference in ("c-1", JOB_NAME):
+            ready, _ = add(pool, after(hours=3), "new", "root", Facts("us"), reference)
+            assert (the(ready).state, the(ready).counts) == (READY, False)
+
+
+def test_what_was_refused_after_all_was_not_begun(asked: Pool) -> None:
+    pool, _ = provision.claim(maybe_begun(asked), after(minutes=1), "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, after(minutes=1), "c-1", "one", Missed(REFUSED, "unknown job"))
+    assert not the(pool).counts
+
+
+def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(asked: Pool) -> None:
+    pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no route"))
+    with pytest.raises(UnknownCreation) as refusal:
+        add(pool, NOW, "new", "root", Facts("us"), JOB_NAME)
+    assert "leave creation out" in refusal.value.sentence
+
+
+def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> None:
+    pool, _ = provision.looked(running, NOW, "c-1", Triggered(JOB_NAME), True, "quota")
+    for number in range(2, MOST_OPEN + 2):
+        pool, _ = creations.request(pool, NOW, WISH, f"c-{number}", force=True)
+    with pytest.raises(TooManyCreations):
+        creations.retry(pool, NOW, "c-1", "eve")
+
+
+def test_an_import_forgets_nothing_that_is_on_its_way(asked: Pool, running: Pool) -> None:
+    other, _ = creations.request(Pool(), NOW, WISH, "c-2")
+    assert [c.id for c in creations.joined(running.creations, other.creations)] == ["c-2", "c-1"]
+    done, _ = add(asked, NOW, "new", "root", Facts("us"), "c-1")
+    assert [c.id for c in creations.joined(done.creations, other.creations)] == ["c-2"]
+    assert creations.joined(done.creations, ()) == done.creations
 
 
 def test_of_many_that_are_closed_the_newest_are_kept() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cimaster.errors import BadParameter, UnknownPolicy
+from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
 from cimaster.pool import Ask, Facts, Pool, add, creations, disable, policies, provision, take
 from cimaster.pool.creation import JOB
 from cimaster.pool.policies import Terms
@@ -104,7 +104,7 @@ def test_a_failed_creation_whose_job_runs_counts_towards_the_limit(pool: Pool) -
     pool, _ = policies.put(pool, NOW, "tess-ci", "root", Terms(max_total=3))
     topped = top_up(pool)
     for creation in topped.creations:
-        topped, _ = provision.triggered(topped, NOW, creation.id, Triggered(f"job-{creation.id}"))
+        topped, _ = provision.triggered(topped, NOW, creation.id, creation.key, Triggered(f"job-{creation.id}"))
     late = topped.settled(after(hours=3))
     assert on_their_way(late) == 0
     assert top_up(late, after(hours=9)) is late
@@ -146,6 +146,39 @@ def test_a_success_ends_the_long_pauses(pool: Pool) -> None:
     pool = build(top_up(pool, after(hours=1)), after(hours=1))
     pool, _ = take(pool, after(hours=1), Ask("e2e", "1"), "lease-1")
     assert on_their_way(top_up(pool, after(minutes=70))) == 1
+
+
+def test_dismissing_a_failure_does_not_end_the_pause(pool: Pool) -> None:
+    pool = fail(top_up(pool), NOW)
+    for creation in pool.creations:
+        pool, _ = creations.dismiss(pool, NOW, creation.id, "eve")
+    assert not any(creation.shown for creation in pool.creations)
+    assert creations.trimmed(pool.creations, NOW) == pool.creations
+    assert top_up(pool, after(minutes=9)) is pool
+    assert on_their_way(top_up(pool, after(minutes=10))) == 2
+
+
+def test_who_mends_a_policy_does_not_wait_for_its_failures(pool: Pool) -> None:
+    pool = fail(top_up(pool), NOW)
+    pool, _ = policies.put(pool, after(minutes=1), "tess-ci", "root", Terms(job="the-right-one"))
+    topped = top_up(pool, after(minutes=1))
+    assert [creation.job for creation in topped.creations if creation.open] == ["the-right-one"] * 2
+
+
+def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
+    for number in range(creations.MOST_OPEN):
+        pool, _ = creations.request(
+            pool, NOW, creations.Wish("perf", "john", "master", "e2e"), f"x-{number}", force=True
+        )
+    assert top_up(pool) is pool
+    assert "50 clusters are being created for all purposes" in says(pool)
+
+
+def test_a_policy_has_to_name_a_job_where_there_is_no_usual_one(pool: Pool) -> None:
+    with pytest.raises(MissingParameter):
+        policies.put(pool, NOW, "perf", "root", TERMS, needs_job=True)
+    with_job, _ = policies.put(pool, NOW, "perf", "root", Terms(0, 1, job="e2e"), needs_job=True)
+    assert policies.put(with_job, NOW, "perf", "root", Terms(max_total=2), needs_job=True)[1].text
 
 
 def test_a_policy_works_in_its_hours(pool: Pool) -> None:

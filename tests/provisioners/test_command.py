@@ -11,6 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from cimaster.pool.creation import JOB, REFUSED, Creation
+from cimaster.provisioners import command
 from cimaster.provisioners.command import Settings, begin, read_program
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 
@@ -96,6 +97,25 @@ def test_a_service_that_stops_ends_the_program_and_blames_nobody(tmp_path: Path)
     thread.join(30)
     assert len(ended) == 1
     check_gone(tmp_path / "child")
+
+
+def test_a_child_that_will_not_end_is_killed_with_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_TO_END", 0.5)
+    stubborn = f"""sh -c 'trap "" TERM; echo $$ > {tmp_path}/child; sleep 600; sleep 600' &"""
+    with pytest.raises(Failure, match="and was ended"):
+        run(f"{stubborn} while [ ! -s {tmp_path}/child ]; do sleep 0.05; done; sleep 600", timeout=timedelta(seconds=3))
+    check_gone(tmp_path / "child")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no cores to choose")
+def test_a_program_may_use_every_core_also_where_the_service_keeps_to_one() -> None:
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        built = run("""sleep 0.3; printf '{"cluster": "new", "region": "us", "note": "%s"}' "$(nproc)" """)
+    finally:
+        os.sched_setaffinity(0, every)
+    assert built.facts.note == str(len(every))
 
 
 def check_gone(child: Path) -> None:

@@ -70,7 +70,7 @@ def test_without_the_token_it_is_tried_again_later(tmp_path: Path, text: str | N
         (said(404, success=False, message="unknown job; did you mean e2e-k8s?"), REFUSED, "did you mean e2e-k8s?"),
         (said(403, success=False, message="not allowed"), REFUSED, "not allowed"),
         (said(400, success=False, message="bad branch"), REFUSED, "bad branch"),
-        (said(401), REFUSED, "manual-trigger answered 401"),
+        (said(401, success=False, message="no token"), UNREACHABLE, "no token"),
         (said(302, success=True, job_name="x"), REFUSED, "manual-trigger answered 302"),
         (said(200, success=False, message="no"), REFUSED, "no"),
         (said(200, success=True), REFUSED, "manual-trigger answered 200"),
@@ -99,12 +99,23 @@ def test_each_answer_is_final_or_tried_again(answer: Answer | None, kind: str, r
         (said(503, success=False, code="outcome_unknown"), True),
         (said(503, success=False, code="prow_unreachable"), False),
         (said(429, success=False, code="too_many"), False),
+        (said(401, success=False), False),
     ],
 )
 def test_whether_the_job_may_have_begun_all_the_same_is_told(answer: Answer | None, unknown: bool) -> None:
     with pytest.raises(Failure) as failure:
         ask(answer)
     assert failure.value.missed.unknown is unknown
+
+
+def test_a_job_that_prow_could_not_run_is_told_with_its_links() -> None:
+    with pytest.raises(Failure) as failure:
+        ask(
+            said(502, success=False, code="job_failed", message="quota", job_name="job-1", status_link="https://prow/1")
+        )
+    job = failure.value.missed.job
+    assert job
+    assert (job.job_name, job.status_link) == ("job-1", "https://prow/1")
 
 
 def test_a_wait_that_it_asks_for_is_kept() -> None:
@@ -145,6 +156,10 @@ def test_nobody_listening_is_told_with_the_address() -> None:
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "//evil", "https://x\ny", "https://" + "x" * 600, 5, None])
 def test_links_that_a_page_may_not_show_are_left_out(link: object) -> None:
     assert ask(begun(status_link=link)).status_link == ""
+
+
+def test_what_a_terminal_would_obey_is_left_out() -> None:
+    assert ask(begun(message="a\x1b[2Jb\u202ec")).message == "a [2Jb c"
 
 
 def test_long_texts_are_shortened_to_one_line() -> None:
@@ -191,7 +206,9 @@ def test_the_path_of_the_address_may_be_left_out(text: str, url: str) -> None:
     assert read_url(text) == url
 
 
-@pytest.mark.parametrize("text", ["", "t:8080", "ftp://t", "http://", "http://u:p@t", "http://t?x", "http://t#x"])
+@pytest.mark.parametrize(
+    "text", ["", "t:8080", "ftp://t", "http://", "http://u:p@t", "http://:p@t", "http://t?x", "http://t#x"]
+)
 def test_other_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="an address"):
         read_url(text)
