@@ -18,7 +18,8 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
 	@echo "Open http://127.0.0.1:$${CIMASTER_PORT:-8080}/ (the admin is called admin); Ctrl-C ends it."
 	@exec $(BIN)/cimaster serve --store sqlite:$(STATE)/cimaster.db --admin-dir $(STATE)/admin --manage-cluster on \
 	  --provisioner "$${CIMASTER_PROVISIONER:-$(if $(CIMASTER_PROW_URL),manual-trigger,command)}" \
-	  --command-program "$${CIMASTER_COMMAND_PROGRAM:-cimaster/samples/create-cluster.sh}"
+	  --command-program "$${CIMASTER_COMMAND_PROGRAM:-cimaster/samples/create-cluster.sh}" \
+	  --command-environment "$${CIMASTER_COMMAND_ENVIRONMENT:-CREATE_SECONDS}"
 
 test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
 	$(BIN)/pytest

@@ -9,11 +9,13 @@ import random
 import threading
 from collections.abc import Callable
 
+from cimaster.claims import Claims
 from cimaster.creations import Creations
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.metrics import Metrics
 from cimaster.pool.creation import JOB, REFUSED, Creation
 from cimaster.pool.provision import Triggered
+from cimaster.provisioners import Provisioner
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 from cimaster.repository import ConfigMapRepository
 
@@ -22,6 +24,7 @@ _IDLE, _BUSY = 30.0, 1.0  # seconds between passes without news, while nothing i
 _LOOK = 15.0  # seconds between two looks at a job
 _MOST, _MOST_LOOKS = 16, 4  # creations begun, and jobs looked at, at once
 _SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
+_RENEW = 60.0  # seconds after which a claim is renewed on what is built here
 _AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
@@ -31,10 +34,12 @@ class Courier:
 
     def __init__(self, creations: Creations, repository: ConfigMapRepository, metrics: Metrics) -> None:
         self._creations, self._repository, self._metrics = creations, repository, metrics
+        self._claims = Claims(creations, repository, metrics)
         self.draining: Callable[[], bool] = lambda: False  # whether this process ends, and begins nothing more
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._effects: dict[str, threading.Thread] = {}
+        self._halts: set[threading.Event] = set()  # one for each that is being begun: set, it ends what it can end
         self._next_look: dict[str, float] = {}
 
     def start(self) -> None:
@@ -45,6 +50,8 @@ class Courier:
         """Let what is under way end, for at most `timeout` seconds, and end the thread."""
         ends = self._creations.clock.monotonic() + timeout
         self._stop.set()
+        for halt in list(self._halts):
+            halt.set()
         self._creations.asked.set()
         self._repository.wake_waiters()
         self._thread.join(timeout)
@@ -78,7 +85,7 @@ class Courier:
             return _IDLE
         self._effects = {name: effect for name, effect in self._effects.items() if effect.is_alive()}
         self._creations.top_up()
-        due, jobs = self._creations.due(), self._creations.jobs()
+        due, jobs = self._claims.due(), self._claims.jobs()
         for creation in () if self.draining() else due:
             self._effect("begin", _MOST, self._carry_out, creation)
         now = self._creations.clock.monotonic()
@@ -116,34 +123,59 @@ class Courier:
         assert provisioner is not None
         began = clock.monotonic()
         try:
-            claimed = self._creations.claim(creation.id)
+            claimed = self._claims.claim(creation.id)
         except StoreTrouble as trouble:  # it may be written, and nobody would act on it
             _log.warning("creation %s could not be claimed: %s", creation.id, trouble)
-            self._until_written(lambda: self._creations.let_go(creation.id))
+            self._until_written(lambda: self._claims.let_go(creation.id))
             return
         if claimed is None:
             return
         if clock.monotonic() - began > _SEND_WITHIN:  # it may be over before an answer could come
-            self._until_written(lambda: self._creations.let_go(claimed.id))
+            self._until_written(lambda: self._claims.let_go(claimed.id))
             return
-        outcome: Triggered | Built | Failure
-        try:
-            outcome = provisioner.begin(claimed, self._stop)
-        except Failure as failure:
-            outcome = failure
-        except Interrupted:
-            self._until_written(lambda: self._creations.let_go(claimed.id))
+        outcome = self._begun(provisioner, claimed)
+        if outcome is None:
+            self._until_written(lambda: self._claims.let_go(claimed.id))
             return
         self._log_outcome(claimed, outcome)
         self._until_written(lambda: self._write_down(claimed, outcome))
 
+    def _begun(self, provisioner: Provisioner, claimed: Creation) -> Triggered | Built | Failure | None:
+        """Have the provisioner begin; None if it was halted. What it builds itself stays claimed while it does."""
+        halt, done = threading.Event(), threading.Event()
+        self._halts.add(halt)
+        if self._stop.is_set():
+            halt.set()
+        if provisioner.kind.builds:
+            threading.Thread(target=self._keep, args=(claimed, done, halt), name="keeper", daemon=True).start()
+        try:
+            return provisioner.begin(claimed, halt)
+        except Failure as failure:
+            return failure
+        except Interrupted:
+            return None
+        finally:
+            done.set()
+            self._halts.discard(halt)
+
+    def _keep(self, claimed: Creation, done: threading.Event, halt: threading.Event) -> None:
+        """Renew a claim until all is done; halt if somebody else has taken it over."""
+        while not done.wait(_RENEW):
+            try:
+                if not self._claims.renew(claimed.id):
+                    _log.warning("creation %s is carried on by somebody else: it is halted here", claimed.id)
+                    halt.set()
+                    return
+            except StoreTrouble as trouble:  # nobody else can claim it either, as long as this lasts
+                _log.warning("the claim on creation %s is not renewed yet: %s", claimed.id, trouble)
+
     def _write_down(self, claimed: Creation, outcome: Triggered | Built | Failure) -> None:
         try:
-            self._creations.write_down(claimed, outcome)
+            self._claims.write_down(claimed, outcome)
         except StoreTrouble:
             raise
         except Refusal as refusal:  # the pool will not have the cluster
-            self._creations.write_down(claimed, Failure(REFUSED, refusal.sentence))
+            self._claims.write_down(claimed, Failure(REFUSED, refusal.sentence))
 
     def _until_written(self, write: Callable[[], None]) -> None:
         """Write an outcome, however long the store is away; if the process ends first, the claim runs out."""
@@ -166,13 +198,15 @@ class Courier:
             _log.info("the job of creation %s cannot be looked at: %s", creation.id, failure)
             return
         if standing is not None:
-            self._creations.write_standing(creation, standing)
+            self._claims.write_standing(creation, standing)
 
     @staticmethod
     def _log_outcome(creation: Creation, outcome: Triggered | Built | Failure) -> None:
         told = {"creation": creation.id, "by": creation.user, "purpose": creation.purpose, "job": creation.job}
         if isinstance(outcome, Failure):
             level = logging.WARNING if outcome.missed.kind != JOB else logging.INFO
-            _log.log(level, "creation not begun: %s", outcome, extra=told | {"code": outcome.missed.kind})
+            _log.log(level, "a try of a creation failed: %s", outcome, extra=told | {"code": outcome.missed.kind})
+        elif isinstance(outcome, Triggered):
+            _log.info("creation triggered", extra=told | {"job_name": outcome.job_name})
         else:
-            _log.info("creation %s", "triggered" if isinstance(outcome, Triggered) else "built", extra=told)
+            _log.info("creation built", extra=told | {"cluster": outcome.cluster})

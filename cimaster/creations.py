@@ -3,7 +3,6 @@
 import threading
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from cimaster import pool as decide
 from cimaster.attempts import Decision
@@ -18,21 +17,18 @@ from cimaster.errors import (
     RequestOver,
 )
 from cimaster.metrics import Metrics
-from cimaster.pool import Answer, Pool, Request, creations, policies, provision
+from cimaster.pool import Request, creations, policies
 from cimaster.pool.creation import FAILED, REQUESTED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.creations import Wish
 from cimaster.pool.policies import Terms
 from cimaster.pool.policy import Policy
-from cimaster.pool.provision import Triggered
 from cimaster.provisioners import Provisioner
-from cimaster.provisioners.outcome import Built, Failure, Standing
 from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.settings import Settings
 from cimaster.snapshots import Snapshot
 
 WAIT = 25.0  # seconds for which a request waits until its creation has begun
 _LOOK = 0.1  # seconds between two looks; under load there are more news than that
-_RESERVE = timedelta(seconds=60)  # for which a claim lasts longer than what was claimed may take
 BRANCH = "master"
 
 
@@ -54,7 +50,6 @@ class Creations:
         self._repository, self._metrics = repository, metrics
         self.asked = threading.Event()  # set when something here was asked for, for the courier to look at once
         self._waiters = threading.BoundedSemaphore(max(settings.threads // 4, 1))
-        self._owner = uuid.uuid4().hex[:12]
 
     @property
     def why_none(self) -> str:
@@ -176,60 +171,3 @@ class Creations:
         made = done.answer.text.split()
         self._metrics.creations.labels("requested").inc(len(made))
         return made
-
-    def due(self) -> list[Creation]:
-        """Return the creations that wait for somebody who carries them out."""
-        if self.provisioner is None:
-            return []
-        now = self.clock()
-        return [creation for creation in self._repository.snapshot().pool.creations if creation.claimable(now)]
-
-    def jobs(self) -> list[Creation]:
-        """Return the creations whose jobs run."""
-        return [c for c in self._repository.snapshot().pool.creations if c.job_runs]
-
-    def claim(self, identity: str) -> Creation | None:
-        """Take a creation on, for as long as the provisioner may take; None if somebody else has."""
-        assert self.provisioner is not None
-        lasts, builds = self.provisioner.timeout + _RESERVE, self.provisioner.kind.builds
-
-        def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-            # With a wrong clock nobody can tell whose claim is over; others read the end of ours by the store's clock.
-            right, ends = self._repository.clock_is_right, lasts - self._repository.clock_skew
-            return provision.claim(pool, now, identity, self._owner, ends, builds, takes_over=right)
-
-        done = self._repository.update(change)
-        if not done.answer.text:
-            return None
-        creation = creations.known(self._repository.snapshot(done.commit).pool, identity)
-        return creation if creation and creation.say("claimBy") == self._owner else None
-
-    def let_go(self, identity: str) -> None:
-        """Give a claim back, for another replica to carry on."""
-        self._repository.update(lambda pool, now: provision.let_go(pool, now, identity, self._owner))
-
-    def write_down(self, creation: Creation, outcome: Triggered | Built | Failure) -> None:
-        """Write what came of a claim."""
-        identity = creation.id
-        if isinstance(outcome, Built):
-            self._add(creation, outcome)
-        elif isinstance(outcome, Triggered):
-            self._repository.update(lambda pool, now: provision.triggered(pool, now, identity, creation.key, outcome))
-            self._metrics.creations.labels("triggered").inc()
-        else:
-            self._repository.update(
-                lambda pool, now: provision.attempt_failed(pool, now, identity, self._owner, outcome.missed)
-            )
-            self._metrics.creations.labels(outcome.missed.kind).inc()
-
-    def _add(self, creation: Creation, built: Built) -> None:
-        self._repository.update(
-            lambda pool, now: decide.add(pool, now, built.cluster, creation.user, built.facts, creation.id)
-        )
-
-    def write_standing(self, creation: Creation, standing: Standing) -> None:
-        """Write how a job stands, where that is news."""
-        said = Triggered(creation.say("jobName"), standing.status_link, standing.log_link)
-        self._repository.update(
-            lambda pool, now: provision.looked(pool, now, creation.id, said, standing.ended, standing.failure)
-        )

@@ -48,10 +48,10 @@ def one(pool: Pool, cluster: Cluster) -> str:
     return _aligned([(key, value) for key, value in facts.items() if value])
 
 
-def creations(shown: Sequence[Creation], now: datetime) -> str:
+def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
     """Return one line per creation."""
     if not shown:
-        return "no cluster is being created\n"
+        return "no creations match\n" if filtered else "no cluster is being created\n"
     rows = [(c.id, c.state, c.purpose, c.user, c.job or "-", wording.creation(c, now)) for c in shown]
     return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
 

@@ -45,6 +45,9 @@ class FromEnvironment:
         """Return the values that hold where nobody says otherwise, and that depend on where the process runs."""
         return {}
 
+    def check(self) -> None:
+        """Raise BadSetting where values that are right by themselves cannot work together."""
+
     @classmethod
     def variables(cls) -> "Iterator[tuple[str, Field[Any]]]":
         """Yield the settings in order, each with its environment variable."""

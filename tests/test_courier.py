@@ -12,13 +12,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cimaster.app import create_app
+from cimaster.claims import Claims
 from cimaster.creations import Creations
 from cimaster.health import drain_file
 from cimaster.pool import Facts
 from cimaster.pool.creation import Creation
 from cimaster.pool.provision import Triggered
 from cimaster.provisioners import KINDS, Kind, Provisioner, command
-from cimaster.provisioners.outcome import Built, Failure, Standing
+from cimaster.provisioners.outcome import Built, Failure, Interrupted, Standing
 from cimaster.settings import Settings
 from cimaster.stores.port import Store
 from cimaster.stores.sqlite import SQLiteStore
@@ -66,6 +67,13 @@ def second(settings: Settings, another_store: Store, provisioner: Provisioner, c
         app.extensions["cimaster.lifecycle"].stop()
 
 
+def claims_of(app: Flask) -> Claims:
+    """Return the claims of a replica of its own."""
+    return Claims(
+        app.extensions["cimaster.creations"], app.extensions["cimaster"].repository, app.extensions["cimaster.metrics"]
+    )
+
+
 def create(app: Flask) -> str:
     """Ask for a cluster, and return the creation's id at once."""
     creations: Creations = app.extensions["cimaster.creations"]
@@ -84,7 +92,7 @@ def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
     create(app)
     until(lambda: third.keys)  # the first replica has claimed it, and hangs
     second.extensions["cimaster.lifecycle"].start()
-    assert not second.extensions["cimaster.creations"].due()
+    assert not claims_of(second).due()
     clock.forward(minutes=31, seconds=1)  # the time-out, and a minute
     until(lambda: len(third.keys) == 2)
     third.may_begin.set()
@@ -94,13 +102,12 @@ def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
 def test_with_a_wrong_clock_nothing_is_taken_over(app: Flask, third: Third, clock, store: SQLiteStore) -> None:
-    creations: Creations = app.extensions["cimaster.creations"]
     create(app)
     until(lambda: third.keys)
     store.clock_skew = 3600.0
     clock.forward(hours=1)
-    (late,) = creations.due()
-    assert creations.claim(late.id) is None
+    (late,) = claims_of(app).due()
+    assert claims_of(app).claim(late.id) is None
     assert len(third.keys) == 1
     third.may_begin.set()
 
@@ -168,6 +175,51 @@ def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third
     registry = app.extensions["cimaster.metrics"].registry
     until(lambda: registry.get_sample_value("cimaster_thread_errors_total", {"thread": "courier"}))
     assert app.test_client().get("/readyz").status_code == 200
+
+
+def test_what_is_built_here_stays_claimed_and_is_halted_when_somebody_else_has_it(
+    app: Flask, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cimaster.courier._RENEW", 0.1)
+    halted = Event()
+
+    def building(_settings: object, _creation: Creation, halt: Event) -> Built:
+        halt.wait(60)
+        halted.set()
+        raise Interrupted
+
+    app.extensions["cimaster.creations"].provisioner = Provisioner(
+        "third", Kind(command.Settings, building, builds=True), command.Settings()
+    )
+    create(app)
+    view = app.extensions["cimaster"].view
+    until(lambda: listed(app.test_client())["state"] == "running")
+    begun = view().pool.creations[0].time("claimUntil")
+    until(lambda: view().pool.creations[0].time("claimUntil") > begun)
+    other = claims_of(app)
+    clock.forward(minutes=6)
+    until(lambda: other.claim(view().pool.creations[0].id) or halted.is_set() or clock.forward(minutes=6))
+    assert halted.wait(60)
+
+
+def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: Flask, add) -> None:
+    may_end = Event()
+
+    def built(_settings: object, _creation: Creation, _halt: Event) -> Built:
+        may_end.wait(60)
+        return Built("built", Facts("us"))
+
+    app.extensions["cimaster.creations"].provisioner = Provisioner(
+        "third", Kind(command.Settings, built, builds=True), command.Settings()
+    )
+    identity = create(app)
+    until(lambda: listed(app.test_client())["state"] == "running")
+    add("by-hand")
+    assert listed(app.test_client())["state"] == "running"  # what somebody adds by hand is not what we build
+    add("given", creation=identity)
+    may_end.set()
+    until(lambda: app.test_client().get("/clusters/built").status_code == 200)
+    assert listed(app.test_client())["cluster"] == "given"
 
 
 def test_a_cluster_that_the_pool_will_not_have_fails_its_creation(app: Flask, add, third: Third) -> None:

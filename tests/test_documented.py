@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from flask import Flask
 
@@ -12,6 +14,7 @@ from cimaster import endpoints, errors, provisioners, web
 from cimaster.app import create_app
 from cimaster.endpoints import ENDPOINTS, VERBS, Endpoint
 from cimaster.pool.cluster import STATES
+from cimaster.pool.creation import Creation
 from cimaster.settings import PREFIX, Settings, default_text
 from cimaster.stores.sqlite import SQLiteStore
 
@@ -234,3 +237,14 @@ def test_the_readme_tells_of_every_metric_and_of_no_other(idle: Flask) -> None:
     assert len(names) > 10
     assert names <= TICKED
     assert {name for name in TICKED if name.startswith("cimaster_")} <= names
+
+
+def test_the_example_of_a_provisioner_is_one() -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    module: dict[str, Any] = {"__name__": "example"}
+    exec(compile(example, "README.md", "exec"), module)  # noqa: S102 it is ours
+    kind = provisioners.Kind(module["Settings"], module["begin"])
+    made = provisioners.Provisioner("cloud", kind, module["Settings"](url="http://127.0.0.1:1"))
+    creation = Creation({"id": "c-1", "state": "requested", "user": "john"})
+    with pytest.raises(requests.ConnectionError):
+        made.begin(creation, Event())

@@ -12,7 +12,7 @@ from cimaster.inputs import Given
 from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.pool.creation import REQUESTED, Creation
 from cimaster.pool.creations import find
-from cimaster.pool.policies import Terms
+from cimaster.pool.policies import Terms, terms_of
 
 
 @route(endpoints.CREATECLUSTER)
@@ -73,7 +73,9 @@ def creations(given: Given) -> Response:
     if web.wants_json():
         text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
         return web.dated(web.json_text(text), snapshot)
-    return web.dated(web.text_answer(listing.creations(shown, web.creations().clock())), snapshot)
+    return web.dated(
+        web.text_answer(listing.creations(shown, web.creations().clock(), given.state is not None)), snapshot
+    )
 
 
 @route(endpoints.CHANGE_CREATION)
@@ -100,7 +102,8 @@ def policies(given: Given) -> Response:
     if web.wants_json():
         told = [{**policy.fields, "says": says} for policy, says in stands]
         return web.dated(web.json_text(json.dumps({"commit": snapshot.commit, "policies": told})), snapshot)
-    lines = [says for _, says in stands] or ["no policy keeps clusters vacant: /setpolicy sets one"]
+    none = f"no policy is for {given.purpose}" if snapshot.pool.policies else "no policy keeps clusters vacant"
+    lines = [f"{says}\n  {terms_of(policy)}" for policy, says in stands] or [f"{none}: /setpolicy sets one"]
     return web.dated(web.text_answer("".join(f"{line}\n" for line in lines)), snapshot)
 
 

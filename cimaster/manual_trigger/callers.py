@@ -8,9 +8,9 @@ from cimaster.manual_trigger.mounted import MountedFile
 
 
 def parse(text: str) -> tuple[bytes, ...]:
-    """Read tokens, one per line, as digests; blank lines and those that begin with # say nothing."""
-    lines = [line.strip() for line in text.splitlines()]
-    tokens = [line for line in lines if line and not line.startswith("#")]
+    """Read tokens as digests: the first word of each line; the rest of it, and lines that begin with #, are remarks."""
+    words = [line.split(maxsplit=1) for line in text.splitlines()]
+    tokens = [first for first, *_ in filter(None, words) if not first.startswith("#")]
     if not tokens:
         raise ValueError("it has no token; write one per line")
     return tuple(_digest(token) for token in tokens)

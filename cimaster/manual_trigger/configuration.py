@@ -9,7 +9,7 @@ from cimaster.manual_trigger import branches, strings, yamltext
 from cimaster.manual_trigger.asked import KINDS, PERIODIC, POSTSUBMIT, PRESUBMIT, Asked
 from cimaster.manual_trigger.errors import AmbiguousJob, ConfigurationInvalid, UnknownJob, WrongBranch
 
-_KNOWN_BY = {"prowjob_namespace", "presubmits", "postsubmits", "periodics"}
+_KNOWN_BY = {"presubmits", "postsubmits", "periodics"}
 _NEAREST = 5  # names that an answer lists
 
 
@@ -49,7 +49,9 @@ class Configuration:
         except ValueError as error:
             raise ConfigurationInvalid(str(error)) from None
         if not isinstance(document, dict) or not _KNOWN_BY & set(document):
-            raise ConfigurationInvalid(f"it is not Prow's: it has none of {', '.join(sorted(_KNOWN_BY))}")
+            raise ConfigurationInvalid(
+                f"it is not what Deck answers on /config: it has none of {', '.join(sorted(_KNOWN_BY))}"
+            )
         try:
             self._jobs = list(_every_job(document))
         except RecursionError:

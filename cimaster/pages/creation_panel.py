@@ -76,11 +76,18 @@ def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
 
 
 def _ranked(newest_first: list[Creation]) -> list[Creation]:
-    """Return those on their way first, and last what failed for a policy before its last failure: that tells all."""
+    """Return those on their way, then failures, then what is ready.
+
+    What failed for a policy before its last failure comes last: that one tells all.
+    """
     last = {creation.purpose: creation for creation in reversed(newest_first) if _failed_for_policy(creation)}
-    return sorted(
-        newest_first, key=lambda c: 0 if c.open else 2 if _failed_for_policy(c) and last[c.purpose] is not c else 1
-    )
+
+    def rank(creation: Creation) -> int:
+        if _failed_for_policy(creation) and last[creation.purpose] is not creation:
+            return 3
+        return 0 if creation.open else 1 if creation.state == FAILED else 2
+
+    return sorted(newest_first, key=rank)
 
 
 def _failed_for_policy(creation: Creation) -> bool:
@@ -105,7 +112,7 @@ def row(pool: Pool, creation: Creation, who: Visitor, now: datetime) -> Row:
         element_id(f"creation {creation.id}"), creation.id, creation.state, creation.purpose, creation.user,
         bool(creation.fields.get("policy")), creation.say("retriedBy"), creation.job, creation.branch,
         creation.say("reason") if creation.state == FAILED else wording.progress(creation), creation.job_runs,
-        cluster, cluster in pool.places, _since(creation), creation.deadline, creation.later(now),
+        cluster, cluster in pool.places, _since(creation), creation.ends, creation.later(now),
         tuple(_links(creation)), tuple(buttons),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from cimaster.times import format_time, parse_time, roughly
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
 UNREADABLE = "unreadable"  # a record that somebody has to mend: it is kept, and nobody is told of it
+TRIES_FOR = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
 AFTERLIFE = timedelta(hours=12)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
 REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
 """What may have made a creation fail, in its field `failure`."""
@@ -80,6 +81,19 @@ class Creation:
     def job_runs(self) -> bool:
         """Whether a job was started for it that has not ended, as far as anybody knows."""
         return bool(self.say("jobName")) and not self.say("jobEnded") and self.state != READY
+
+    @property
+    def built_here(self) -> bool:
+        """Whether a replica of ours builds it itself."""
+        return self.state == RUNNING and not self.say("jobName")
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it is given up if nothing changes: sooner where nobody could be asked to begin."""
+        began = self.time("retriedAt") or self.time("requestedAt")
+        if self.state == REQUESTED and self.number("tries") and not self.maybe_begun and began and self.deadline:
+            return min(self.deadline, began + TRIES_FOR)
+        return self.deadline
 
     @property
     def counts(self) -> bool:

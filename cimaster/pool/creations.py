@@ -89,9 +89,12 @@ def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
 
 
 def fitting(pool: Pool, purpose: str, by: str) -> Creation | None:
-    """Return the oldest creation on its way that somebody asked for who adds a cluster of that purpose."""
-    wanted = (purpose, by.casefold())
-    return next((c for c in pool.creations if c.open and (c.purpose, c.user.casefold()) == wanted), None)
+    """Return the oldest creation on its way that somebody asked for who adds a cluster of that purpose.
+
+    What a program of ours builds is added by nobody else.
+    """
+    wanted, ours = (purpose, by.casefold()), (c for c in pool.creations if c.open and not c.built_here)
+    return next((c for c in ours if (c.purpose, c.user.casefold()) == wanted), None)
 
 
 def ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
@@ -153,7 +156,7 @@ def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, An
 
 def parked(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
     """Return creations of another pool: nobody carries on what had not begun there until somebody says so."""
-    why = "it had not begun when the pool was imported: retry it if it is still wanted"
+    why = "the pool was imported before anybody knew what became of it: retry it if it is still wanted"
     free = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
     return tuple(c.failed(now, REFUSED, why) if c.open and not c.say("jobName") else c for c in free)
 

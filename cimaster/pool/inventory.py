@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull
+from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, CreationNotSo, MissingParameter, PoolFull
 from cimaster.pool import creations, wording
 from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.state import Answer, Pool, take_over
@@ -37,6 +37,12 @@ class Facts:
 def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: str = "") -> tuple[Pool, Answer]:
     """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
     origin = creations.meant(pool, creation, facts.purpose) if creation else None
+    if origin and facts.purpose not in (None, origin.purpose):
+        raise CreationNotSo(
+            f"creation {origin.id} is for {origin.purpose}, and the cluster for {facts.purpose}: leave purpose out, or "
+            "creation",
+            creation=origin.id,
+        )  # fmt: skip
     purpose = facts.purpose or (origin.purpose if origin else DEFAULT_PURPOSE)
     grown, answer = _added(pool, now, name, by, dataclasses.replace(facts, purpose=purpose))
     if origin is None and not answer.repeated:

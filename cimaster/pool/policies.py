@@ -85,6 +85,9 @@ def put(
         raise BadParameter(f"there is a policy for purpose {purpose} already: edit that one", parameter="purpose")
     if new is False:
         find(pool, purpose)  # says that it is gone
+    for name in ("min_vacant", "max_total"):
+        if known is None and getattr(terms, name) is None:
+            raise MissingParameter(f"{name} is required for a new policy: how many clusters", parameter=name)
     before = dict(known.fields) if known else {"purpose": purpose, "minVacant": 0, "maxTotal": 0, "maxCreating": 1}
     fields = {**before, **terms.edits()}
     policy = Policy({key: value for key, value in fields.items() if value != ""} | {"by": by, "at": format_time(now)})
@@ -96,8 +99,15 @@ def put(
     if needs_job and not policy.job:
         raise MissingParameter(JOB_NEEDED, parameter="job")
     others = tuple(each for each in pool.policies if each is not known)
-    said = f"policy {purpose}: {policy.min_vacant} vacant are kept, of {policy.max_total} clusters at most"
-    return dataclasses.replace(pool, policies=(*others, policy)), Answer(said)
+    return dataclasses.replace(pool, policies=(*others, policy)), Answer(f"policy {purpose}: {terms_of(policy)}")
+
+
+def terms_of(policy: Policy) -> str:
+    """Say what a policy does, and when."""
+    by = f", by {policy.job}" + (f" on {policy.branch}" if policy.branch else "") if policy.job else ""
+    when = f", {policy.hours} UTC" if policy.hours else ""
+    many = f"{policy.min_vacant} vacant are kept, of {policy.max_total} clusters at most"
+    return f"{many}, {policy.max_creating} created at once, {format_duration(policy.cooldown)} between rounds{by}{when}"
 
 
 def remove(pool: Pool, _now: datetime, purpose: str) -> tuple[Pool, Answer]:

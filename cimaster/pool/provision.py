@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING, Creation
+from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING, TRIES_FOR, Creation
 from cimaster.pool.creations import known, put
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time
 
-_TRIES_FOR = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
 _LONGEST_PAUSE = 60  # seconds between two tries
 
 
@@ -89,7 +88,7 @@ def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed:
         creation = _with_job(creation, now, missed.job).edited(jobEnded=format_time(now))
     if missed.kind in (REFUSED, JOB):  # it is known now what became of it
         return put(pool, creation.failed(now, missed.kind, missed.reason).edited(maybeBegun=None)), Answer(identity)
-    if now - began > _TRIES_FOR and not maybe_begun:
+    if now - began > TRIES_FOR and not maybe_begun:
         return put(pool, creation.failed(now, missed.kind, missed.reason)), Answer(identity)
     pause = missed.pause or timedelta(seconds=min(2 ** min(creation.number("tries"), 10), _LONGEST_PAUSE))
     waits = creation.edited(
@@ -101,6 +100,16 @@ def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed:
         maybeBegun=maybe_begun,
     )
     return put(pool, waits), Answer(identity)
+
+
+def renewed(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta) -> tuple[Pool, Answer]:
+    """Keep a claim for longer; the answer's text is empty where somebody else has it now."""
+    creation = known(pool, identity)
+    if creation is None or not creation.open or creation.say("claimBy") != owner:
+        return pool, Answer("")
+    until = now + lasts
+    deadline = format_end(max(until, creation.deadline or until))
+    return put(pool, creation.edited(claimUntil=format_end(until), deadline=deadline)), Answer(identity)
 
 
 def let_go(pool: Pool, _now: datetime, identity: str, owner: str) -> tuple[Pool, Answer]:

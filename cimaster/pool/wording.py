@@ -44,7 +44,7 @@ def creation(asked: Creation, now: datetime) -> str:
     """Say in a few words how far a creation is."""
     later = asked.later(now)
     again = f"; next try in {roughly(later - now)}" if later else ""
-    left = f", given up in {roughly(asked.deadline - now)}" if asked.deadline else ""
+    left = f", given up in {roughly(asked.ends - now)}" if asked.ends else ""
     return f"{progress(asked)}{again}{left}"
 
 

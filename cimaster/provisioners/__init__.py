@@ -72,7 +72,9 @@ def chosen(settings: Settings) -> Provisioner | None:
     if name not in KINDS:
         raise BadSetting(f"CIMASTER_PROVISIONER is {name!r}: expected {', '.join(KINDS)} or none")
     kind = KINDS[name]
-    return Provisioner(name, kind, kind.settings.from_environ())
+    given = kind.settings.from_environ()
+    given.check()
+    return Provisioner(name, kind, given)
 
 
 def all_settings() -> "Iterator[tuple[str, Field[Any]]]":

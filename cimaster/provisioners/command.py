@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,11 +21,12 @@ from cimaster import values
 from cimaster.pool.creation import JOB, REFUSED, UNREACHABLE, Creation
 from cimaster.pool.inventory import Facts
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
-from cimaster.settings import FromEnvironment, inherited, setting
+from cimaster.settings import BadSetting, FromEnvironment, inherited, setting
 from cimaster.times import roughly
 
 _LOOK = 0.2  # seconds between two looks at the program
 _TO_END = 10.0  # seconds that it gets to end after a SIGTERM
+_KNOWN = frozenset({"cluster", "region", "purpose", "osimage", "labels", "note"})
 _TAIL = 16_000  # bytes of its output that are read
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,17 @@ class Settings(FromEnvironment):
 
     program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
     timeout: timedelta = setting("how long it may run", timedelta(minutes=30), values.duration)
+    environment: tuple[str, ...] = setting(
+        "variables of the service's environment that it gets beside PATH, HOME, LANG and TMPDIR, such as credentials",
+        (), values.words,
+    )  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse to start without a program that can be run."""
+        if not self.program:
+            raise BadSetting("CIMASTER_COMMAND_PROGRAM is not set: name the program that creates clusters")
+        if shutil.which(self.program[0]) is None:
+            raise BadSetting(f"CIMASTER_COMMAND_PROGRAM: {self.program[0]!r} is not there, or cannot be run")
 
     @property
     def name(self) -> str:
@@ -54,8 +67,6 @@ class Settings(FromEnvironment):
 
 def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
     """Run the program until it ends; its environment says what is wanted, and by which key it knows a repetition."""
-    if not settings.program:
-        raise Failure(REFUSED, "CIMASTER_COMMAND_PROGRAM names no program")
     try:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             return _run(settings, creation, stop, output, errors)
@@ -68,14 +79,17 @@ def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
 def _run(settings: Settings, creation: Creation, stop: Event, output: IO[bytes], errors: IO[bytes]) -> Built:
     program = subprocess.Popen(  # noqa: S603 the operator chose it; callers only set its environment
         settings.program, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-        env=_environment(creation), start_new_session=True,
+        env=_environment(settings, creation), start_new_session=True,
     )  # fmt: skip
     _free(program)
     _wait(program, settings, stop)
     if program.returncode:
         said = _last_line(errors) or "it printed no error"
         raise Failure(JOB, f"{settings.name} ended with {program.returncode}: {said}")
-    return _cluster(_last_line(output))
+    built = _cluster(_last_line(output))
+    if built.facts.purpose not in (None, creation.purpose):
+        raise Failure(JOB, f"it built {built.cluster} for {built.facts.purpose}, and not for {creation.purpose}")
+    return built
 
 
 def _free(program: "subprocess.Popen[bytes]") -> None:
@@ -84,12 +98,12 @@ def _free(program: "subprocess.Popen[bytes]") -> None:
         os.sched_setaffinity(program.pid, range(os.cpu_count() or 1))
 
 
-def _environment(creation: Creation) -> dict[str, str]:
+def _environment(settings: Settings, creation: Creation) -> dict[str, str]:
     wanted = {
         "AUTHOR": creation.user, "CREATION": creation.id, "CREATION_KEY": creation.key, "PURPOSE": creation.purpose,
         "BRANCH": creation.branch, "JOB": creation.job,
     }  # fmt: skip
-    return inherited("PATH", "HOME", "LANG", "TMPDIR") | wanted
+    return inherited("PATH", "HOME", "LANG", "TMPDIR", *settings.environment) | wanted
 
 
 def _wait(program: "subprocess.Popen[bytes]", settings: Settings, stop: Event) -> None:
@@ -128,8 +142,8 @@ def _last_line(stream: IO[bytes]) -> str:
 def _cluster(line: str) -> Built:
     """Read the last line: `{"cluster": "cluster-31", "region": "us-west"}`, with purpose, osimage, labels, note."""
     try:
-        said: Any = json.loads(line)
-        labels = {form.label(f"{key}={value}") for key, value in said.get("labels", {}).items()}
+        said = _checked(json.loads(line))
+        labels = {form.label(f"{key}={value}") for key, value in dict(said.get("labels", {})).items()}
         facts = Facts(
             form.word(said["region"]), **{key: form.word(said[key]) for key in ("purpose", "osimage") if key in said},
             labels=dict(labels), note=form.plain(said["note"]) if "note" in said else None,
@@ -137,5 +151,13 @@ def _cluster(line: str) -> Built:
         return Built(form.new_cluster(said["cluster"]), facts)
     except KeyError as error:
         raise Failure(JOB, f"the last line of the program names no {error.args[0]}: {line[:200]!a}") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError) as error:
         raise Failure(JOB, f"the last line of the program is no cluster in JSON ({error}): {line[:200]!a}") from None
+
+
+def _checked(said: Any) -> dict[str, Any]:
+    if not isinstance(said, dict):
+        raise TypeError("expected an object")
+    if unknown := set(said) - _KNOWN:
+        raise ValueError(f"it has {min(unknown)!r}, and may have {', '.join(sorted(_KNOWN))}")
+    return said

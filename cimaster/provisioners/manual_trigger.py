@@ -17,7 +17,7 @@ from cimaster import values
 from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.provision import Triggered
 from cimaster.provisioners.outcome import Failure, Standing
-from cimaster.settings import FromEnvironment, setting
+from cimaster.settings import BadSetting, FromEnvironment, setting
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
@@ -55,6 +55,11 @@ class Settings(FromEnvironment):
     type: str = setting("type of those jobs", "postsubmit", read_type)
     timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), values.duration)
 
+    def check(self) -> None:
+        """Refuse to start without the address of the service."""
+        if not self.url:
+            raise BadSetting("CIMASTER_PROW_URL is not set: give the address of the manual-trigger service")
+
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
     """Start the job; the same creation starts it once."""
@@ -68,7 +73,9 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
     job = Triggered(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message")) if name else None
     if 200 <= status < 300 and said.get("success") is True and job:
         return job
-    reason = _text(said, "message") or f"manual-trigger answered {status}"
+    reason = f"manual-trigger answered {status}: {_text(said, 'message') or 'nothing that can be read'}"
+    if status == 401:
+        reason += " (an operator sets CIMASTER_PROW_TOKEN_FILE)"
     if said.get("code") == "job_failed":
         raise Failure(JOB, reason, job=job)
     if status in (401, 429) or status >= 500 or (status < 300 and not said):  # a token may be changing just now
@@ -135,7 +142,7 @@ def _token(settings: Settings) -> str:
         lines = [line.strip() for line in Path(settings.token_file).read_text("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
-    token = next((line for line in lines if line and not line.startswith("#")), "")
+    token = next((line.split()[0] for line in lines if line and not line.startswith("#")), "")
     if not token:
         raise Failure(UNREACHABLE, "the token for manual-trigger is missing: its file has none")
     return token

@@ -166,7 +166,7 @@ def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
 
 
 def test_only_the_first_document_counts() -> None:
-    assert Configuration(b"prowjob_namespace: ci\n---\nprowjob_namespace: other\n").namespace == "ci"
+    assert Configuration(b"periodics: []\nprowjob_namespace: ci\n---\nprowjob_namespace: other\n").namespace == "ci"
 
 
 def test_what_a_configuration_leaves_out_is_as_prow_has_it() -> None:

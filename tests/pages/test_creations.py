@@ -105,7 +105,7 @@ def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(a
 def test_one_that_waits_says_why_and_when_it_is_tried_again(answers, alice: FlaskClient) -> None:
     answers += [DOWN] * 20
     create(alice)
-    until(lambda: "waits to begin: Prow is away; next try in" in panel(alice.get("/")))
+    until(lambda: "waits to begin: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
     assert "data-soon" in alice.get("/").text
 
 
@@ -114,7 +114,7 @@ def test_one_that_failed_says_why_until_it_is_dismissed(asked, answers, alice: F
     asked("failed")
     clock.forward(days=2)
     page = alice.get("/")
-    assert "tess-ci for john failed there is no such &lt;job&gt;" in panel(page)
+    assert "tess-ci for john failed manual-trigger answered 400: there is no such &lt;job&gt;" in panel(page)
     assert "2 d ago – Retry Retrying… tess-ci for john Dismiss" in panel(page)
     follow(alice, alice.post("/ui/dismiss", data={"dismiss": creations(alice)[0]["id"]}))
     assert "failed" not in panel(alice.get("/"))

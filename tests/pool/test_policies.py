@@ -232,7 +232,9 @@ def test_terms_that_are_not_given_stay(pool: Pool) -> None:
     pool, answer = policies.put(pool, NOW, "tess-ci", "eve", Terms(min_vacant=1))
     policy = policies.find(pool, "tess-ci")
     assert (policy.min_vacant, policy.max_total, policy.max_creating, policy.say("by")) == (1, 5, 2, "eve")
-    assert answer.text == "policy tess-ci: 1 vacant are kept, of 5 clusters at most"
+    assert answer.text == (
+        "policy tess-ci: 1 vacant are kept, of 5 clusters at most, 2 created at once, 10m between rounds"
+    )
     assert len(pool.policies) == 1
 
 

@@ -14,6 +14,7 @@ from cimaster.pool.creation import JOB, REFUSED, Creation
 from cimaster.provisioners import command
 from cimaster.provisioners.command import Settings, begin, read_program
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
+from cimaster.settings import BadSetting
 
 CREATION = Creation(
     {"id": "c-1", "state": "running", "user": "john", "branch": "master", "job": "e2e", "purpose": "perf", "round": 2}
@@ -52,6 +53,7 @@ def test_a_failure_is_told_in_its_own_words() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [("", "no cluster in JSON"), ("done", "no cluster in JSON"), ("[]", "no cluster in JSON"),
+     ('{"cluster": "a", "region": "us", "colour": "red"}', "it has 'colour'"),
      ("{}", "names no region"), ('{"region": "us"}', "names no cluster"),
      ('{"cluster": "NO", "region": "us"}', "a name"), ('{"cluster": "any", "region": "us"}', "another name than"),
      ('{"cluster": "a", "region": 5}', "no cluster in JSON"),
@@ -65,12 +67,32 @@ def test_a_last_line_that_is_no_cluster_is_a_failure(line: str, reason: str) -> 
     assert reason in failure.value.missed.reason
 
 
-def test_a_program_that_is_not_there_is_refused() -> None:
-    for program, words in (((), "names no program"), (("/no/such",), "cannot be run: No such file")):
-        with pytest.raises(Failure) as failure:
-            begin(Settings(program=program), CREATION, Event())
-        assert failure.value.missed.kind == REFUSED
-        assert words in failure.value.missed.reason
+def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as failure:
+        begin(Settings(program=("/no/such",)), CREATION, Event())
+    assert failure.value.missed.kind == REFUSED
+    assert "such cannot be run: No such file" in failure.value.missed.reason
+    (tmp_path / "text").write_text("no program")
+    for program, words in (
+        ((), "is not set"),
+        (("/no/such",), "is not there"),
+        ((f"{tmp_path}/text",), "cannot be run"),
+    ):
+        with pytest.raises(BadSetting, match=words):
+            Settings(program=program).check()
+    Settings(program=("sh", "-c", "true")).check()
+
+
+def test_credentials_are_passed_on_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUD_TOKEN", "t-1")
+    script = """printf '{"cluster": "new", "region": "us", "note": "<%s>"}' "$CLOUD_TOKEN" """
+    assert run(script).facts.note == "<>"
+    assert run(script, environment=("CLOUD_TOKEN",)).facts.note == "<t-1>"
+
+
+def test_a_cluster_for_something_else_is_a_failure() -> None:
+    with pytest.raises(Failure, match="it built new for other, and not for perf"):
+        run("""echo '{"cluster": "new", "region": "us", "purpose": "other"}'""")
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
