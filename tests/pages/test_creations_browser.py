@@ -228,7 +228,7 @@ def test_the_time_to_the_next_try_counts_down(visit, replica: Replica) -> None:
     alice.page.clock.install()
     alice.go()
     alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
-    expect(row(alice, "waits to begin: Prow is away")).to_be_visible()
+    expect(row(alice, "waits to begin: manual-trigger answered 503: Prow is away")).to_be_visible()
     alice.page.clock.fast_forward(10 * 60_000)
     expect(row(alice, "next try in a moment")).to_be_visible()
     expect(row(alice, "waits").locator("time[data-left]")).to_contain_text("1 h 4")
