@@ -11,7 +11,7 @@ from cimaster.pages.actions import Action
 from cimaster.pages.blueprint import pages
 from cimaster.pages.fragments import served
 from cimaster.pages.visitors import Visitor, element_id, latest, tag, visitor
-from cimaster.pool.policies import Standing, standing
+from cimaster.pool.policies import Standing, named, standing
 from cimaster.pool.policy import Policy
 from cimaster.snapshots import Snapshot
 from cimaster.times import format_duration
@@ -56,7 +56,7 @@ def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
     acts = not web.creations().why_idle
     told = [
         Line(element_id(f"policy {each.purpose}"), each.purpose, _terms(each), standing(pool, each, now, acts), buttons)
-        for each in pool.policies
+        for each in named(pool)
     ]
     return tuple(sorted(told, key=lambda line: line.name))
 
