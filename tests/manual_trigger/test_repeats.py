@@ -50,7 +50,7 @@ def test_a_repeat_gets_its_job_also_after_the_end_and_when_force_is_given(caller
 
 def test_a_repeat_gets_its_job_also_when_the_configuration_has_lost_it(caller: Caller, deck) -> None:
     name = caller.trigger(request_id="r-1").get_json()["job_name"]
-    deck.serve({"prowjob_namespace": "ci"})
+    deck.serve({"periodics": []})
     assert caller.post("/reload").status_code == 200
     assert caller.trigger(request_id="r-1").get_json()["job_name"] == name
 

@@ -219,7 +219,7 @@ def test_by_keyboard_the_focus_stays_in_the_row_and_then_goes_to_its_neighbour(v
     expect(row(alice, "for first").get_by_role("button", name="Retry")).to_be_focused()
     alice.page.keyboard.press("Enter")
     expect(row(alice, "again by alice")).to_contain_text("failed")
-    assert alice.page.evaluate("document.activeElement.closest('tr')?.innerText.includes('for first')")
+    alice.page.wait_for_function("document.activeElement.closest('tr')?.innerText.includes('for first')")
 
 
 def test_the_time_to_the_next_try_counts_down(visit, replica: Replica) -> None:
