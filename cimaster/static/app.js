@@ -69,9 +69,15 @@ document.addEventListener('htmx:config:request', event => {
 document.addEventListener('htmx:before:request', event => {
   const ctx = event.detail.ctx;
   ctx.begun = performance.now();
-  const row = polled(ctx) ? null : ctx.sourceElement.closest('tr[id], #cluster, li[id]');
-  if (row) page.focused = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
+  if (!polled(ctx)) remember(ctx.sourceElement);
 });
+
+// The row that is worked on, and its neighbours: a button that is swapped for another one would lose the focus.
+function remember(element) {
+  const row = element.closest('tr[id], #cluster, li[id]');
+  if (row) page.focused = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
+  return Boolean(row);
+}
 
 // A poll that was asked before a click was answered may show the time before it.
 document.addEventListener('htmx:before:response', event => {
@@ -79,6 +85,7 @@ document.addEventListener('htmx:before:response', event => {
   const date = Date.parse(ctx.response.headers.get('Date'));
   if (date && Math.abs(date - Date.now() - page.offset) > 2000) page.offset = date - Date.now();
   if (ctx.request.method === 'GET' && ctx.begun < page.changed) event.preventDefault();
+  ctx.refocuses = !polled(ctx) || (document.activeElement !== document.body && remember(document.activeElement));
 });
 
 document.addEventListener('htmx:after:request', event => {
@@ -115,7 +122,7 @@ document.addEventListener('htmx:after:swap', event => {
 document.addEventListener('htmx:finally:request', event => {
   const {ctx} = event.detail;
   if (ctx.request.method === 'POST' && ctx.response?.status < 300 && dialog.contains(ctx.sourceElement)) dialog.close();
-  if (!polled(ctx)) refocus();
+  if (ctx.refocuses ?? !polled(ctx)) refocus();
 });
 
 function refocus() {
