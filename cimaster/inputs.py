@@ -3,19 +3,17 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
+from cimaster import bodies
 from cimaster.endpoints import REQUEST_ID, Endpoint, Parameter
-from cimaster.errors import BadBody, BadParameter, MissingParameter, UnknownParameter
+from cimaster.errors import BadParameter, MissingParameter, UnknownParameter
 from cimaster.pool import Request
-
-_ECHO = 60  # characters of what was sent that a refusal repeats
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,9 @@ def _unknown(endpoint: Endpoint, name: str) -> UnknownParameter:
     names = [parameter.name for parameter in endpoint.parameters]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(names) or 'none'}"
-    return UnknownParameter(f"{endpoint.path} has no parameter {_echo(name)}: {remedy}", parameter=name[:_ECHO])
+    return UnknownParameter(
+        f"{endpoint.path} has no parameter {bodies.echo(name)}: {remedy}", parameter=name[: bodies.ECHO]
+    )
 
 
 def _value(parameter: Parameter, texts: list[str]) -> Any:
@@ -74,15 +74,7 @@ def _read_one(parameter: Parameter, text: str) -> Any:
     try:
         return parameter.read(text)
     except ValueError as error:
-        raise _bad(parameter.name, text, str(error)) from None
-
-
-def _bad(name: str, text: str, expected: str) -> BadParameter:
-    return BadParameter(f"{name[:_ECHO]} is {_echo(text)}: expected {expected}", parameter=name[:_ECHO])
-
-
-def _echo(text: str) -> str:
-    return ascii(text) if len(text) <= _ECHO else f"{text[:40]!a}... ({len(text)} characters)"
+        raise bodies.bad(parameter.name, text, str(error)) from None
 
 
 def check(parameter: Parameter, text: str) -> None:
@@ -116,59 +108,8 @@ def sent(endpoint: Endpoint) -> "MultiDict[str, str]":
 
     The header Idempotency-Key counts as request_id where the endpoint has one.
     """
-    everything: MultiDict[str, str] = MultiDict()
-    _check_utf8(request.query_string)
-    everything.update(request.args)
-    if request.method == "POST":
-        everything.update(_json_body() if request.mimetype == "application/json" else _form())
+    everything = bodies.sent('{"cluster": "cluster-05"}')
     key = request.headers.get("Idempotency-Key")
     if endpoint.changes and key is not None and key not in everything.getlist(REQUEST_ID.name):
         everything.add(REQUEST_ID.name, key)
     return everything
-
-
-def _check_utf8(encoded: bytes) -> None:
-    """Refuse escapes that are not UTF-8: Flask would keep them as they are written, as a value that nobody meant."""
-    for pair in encoded.split(b"&"):
-        try:
-            unquote_to_bytes(pair).decode()
-        except UnicodeDecodeError:
-            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_ECHO]
-            raise BadParameter(f"{name!a} is not UTF-8: encode it as UTF-8, then as %XX", parameter=name) from None
-
-
-def _form() -> "MultiDict[str, str]":
-    kind = request.mimetype
-    if kind == "application/x-www-form-urlencoded":
-        _check_utf8(request.get_data())
-    elif kind != "multipart/form-data" and request.get_data():
-        raise BadBody(f"a body of type {kind[:60] or 'unknown'} cannot be read: send a form, or application/json")
-    if request.files:
-        raise BadBody(f"{next(iter(request.files))[:60]!r} is a file: send parameters as text")
-    return request.form
-
-
-def _json_body() -> "MultiDict[str, str]":
-    try:
-        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
-    except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body is not valid JSON: {str(error)[:120]}") from None
-    if not isinstance(body, MultiDict):
-        raise BadBody('the body must be a JSON object of parameters, such as {"cluster": "cluster-05"}')
-    return MultiDict((key, text) for key, value in body.items(multi=True) for text in _texts(key, value))
-
-
-def _texts(key: str, value: object) -> Iterable[str]:
-    """Yield a JSON value as the texts that a form would send; what is no text is named by its kind."""
-    if value == []:
-        raise _bad(key, "an empty list", "at least one text; or leave it out")
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, bool):
-            yield "true" if one else "false"
-        elif isinstance(one, str | int):
-            yield str(one)
-        elif isinstance(one, float) and one.is_integer():
-            yield str(int(one))
-        else:
-            kind = {MultiDict: "an object", list: "a list in a list", type(None): "null"}.get(type(one)) or str(one)
-            raise _bad(key, kind, "a text, a whole number, true or false")

@@ -15,11 +15,12 @@ from kubernetes.client.exceptions import NotFoundException
 
 from cimaster.app import create_app
 from cimaster.clock import Clock
+from cimaster.kubeaccess import api_client
 from cimaster.provisioners import Provisioner
 from cimaster.repository import ConfigMapRepository
 from cimaster.service import Service
 from cimaster.settings import Settings
-from cimaster.stores.kubernetes import KubernetesStore, api_client
+from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Store
 from cimaster.stores.sqlite import SQLiteStore
 from tests.kube.apiserver import ControlPlane

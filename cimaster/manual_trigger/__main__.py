@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from cimaster.manual_trigger.prowjobs import api_client
+from cimaster.kubeaccess import api_client
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.settings import BadSetting, add_flags, put_in_environment
 

@@ -1,16 +1,13 @@
 """What callers send: query, form and JSON body read as the parameters of a request, or refused by name."""
 
 import difflib
-import json
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import UnsupportedMediaType
 
-from cimaster.errors import BadBody, BadParameter, MissingParameter, UnknownParameter
+from cimaster import bodies
+from cimaster.errors import BadParameter, MissingParameter, UnknownParameter
 from cimaster.manual_trigger.asked import PERIODIC, PRESUBMIT, Asked
 from cimaster.manual_trigger.parameters import (
     BASE_REF,
@@ -23,8 +20,6 @@ from cimaster.manual_trigger.parameters import (
     REQUEST_ID,
     Parameter,
 )
-
-_ECHO = 60  # characters of what was sent that a refusal repeats
 
 
 def asked(sent: "MultiDict[str, str]") -> Asked:
@@ -43,7 +38,9 @@ def _unknown(name: str) -> UnknownParameter:
     names = [parameter.name for parameter in PARAMETERS]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-    return UnknownParameter(f"/manual-trigger has no parameter {_echo(name)}: {remedy}", parameter=name[:_ECHO])
+    return UnknownParameter(
+        f"/manual-trigger has no parameter {bodies.echo(name)}: {remedy}", parameter=name[: bodies.ECHO]
+    )
 
 
 def _value(parameter: Parameter, texts: list[str]) -> Any:
@@ -59,7 +56,7 @@ def _value(parameter: Parameter, texts: list[str]) -> Any:
     try:
         return parameter.read(texts[0])
     except ValueError as error:
-        raise _bad(parameter.name, texts[0], str(error)) from None
+        raise bodies.bad(parameter.name, texts[0], str(error)) from None
 
 
 def _check_together(values: dict[str, Any]) -> None:
@@ -83,65 +80,10 @@ def _missing(parameter: Parameter) -> MissingParameter:
     return MissingParameter(f"{parameter.name} is required: {parameter.meaning}", parameter=parameter.name)
 
 
-def _bad(name: str, text: str, expected: str) -> BadParameter:
-    return BadParameter(f"{name[:_ECHO]} is {_echo(text)}: expected {expected}", parameter=name[:_ECHO])
-
-
-def _echo(text: str) -> str:
-    return ascii(text) if len(text) <= _ECHO else f"{text[:40]!a}... ({len(text)} characters)"
-
-
 def sent() -> "MultiDict[str, str]":
     """Return all that the request sent: query, form and JSON body together, and Idempotency-Key as request_id."""
-    everything: MultiDict[str, str] = MultiDict()
-    _check_utf8(request.query_string)
-    everything.update(request.args)
-    everything.update(_json_body() if request.mimetype == "application/json" else _form())
+    everything = bodies.sent('{"user": "john"}')
     key = request.headers.get("Idempotency-Key")
     if key is not None and key not in everything.getlist(REQUEST_ID.name):
         everything.add(REQUEST_ID.name, key)
     return everything
-
-
-def _check_utf8(encoded: bytes) -> None:
-    """Refuse escapes that are not UTF-8: Flask would keep them as they are written, as a value that nobody meant."""
-    for pair in encoded.split(b"&"):
-        try:
-            unquote_to_bytes(pair).decode()
-        except UnicodeDecodeError:
-            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_ECHO]
-            raise BadParameter(f"{name!a} is not UTF-8: encode it as UTF-8, then as %XX", parameter=name) from None
-
-
-def _form() -> "MultiDict[str, str]":
-    if request.mimetype == "application/x-www-form-urlencoded":
-        _check_utf8(request.get_data())
-    elif request.mimetype != "multipart/form-data" and request.get_data():
-        kind = request.mimetype[:_ECHO] or "unknown"
-        raise UnsupportedMediaType(f"a body of type {kind} cannot be read: send application/json, or a form")
-    if request.files:
-        raise BadBody(f"{next(iter(request.files))[:_ECHO]!r} is a file: send parameters as text")
-    return request.form
-
-
-def _json_body() -> "MultiDict[str, str]":
-    try:
-        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
-    except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body is not valid JSON: {str(error)[:120]}") from None
-    if not isinstance(body, MultiDict):
-        raise BadBody('the body must be a JSON object of parameters, such as {"user": "john"}')
-    return MultiDict((key, text) for key, value in body.items(multi=True) for text in _texts(key, value))
-
-
-def _texts(key: str, value: object) -> Iterable[str]:
-    """Yield a JSON value as the text that a form would send; what is no text is named by its kind."""
-    if isinstance(value, bool):
-        yield "true" if value else "false"
-    elif isinstance(value, str | int):
-        yield str(value)
-    elif isinstance(value, float) and value.is_integer():
-        yield str(int(value))
-    else:
-        kind = {MultiDict: "an object", list: "a list", type(None): "null"}.get(type(value)) or str(value)
-        raise _bad(key, kind, "a text, a whole number, true or false")

@@ -5,11 +5,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from cimaster.clock import Clock
+from cimaster.kubeaccess import api_client
 from cimaster.manual_trigger.callers import Callers
 from cimaster.manual_trigger.catalog import Catalog
 from cimaster.manual_trigger.keeper import Keeper
 from cimaster.manual_trigger.metrics import Metrics
-from cimaster.manual_trigger.prowjobs import ProwJobs, api_client
+from cimaster.manual_trigger.prowjobs import ProwJobs
 from cimaster.manual_trigger.rules import Rules
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.manual_trigger.source import fetch

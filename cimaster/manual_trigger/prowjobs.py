@@ -9,15 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
+from kubernetes.client import ApiClient
+from kubernetes.config import ConfigException
 
 from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.manual_trigger.errors import JobRejected, ProwForbidden, ProwMissing, ProwUnreachable
 from cimaster.manual_trigger.metrics import Metrics
-from cimaster.settings import BadSetting, in_environment
 
 _CALL = urllib3.Timeout(connect=2, read=5)
 _NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, ConfigException)
@@ -30,21 +28,6 @@ class AlreadyThere(Exception):
 
 class AnswerLost(Exception):
     """Nobody knows whether the ProwJob was created."""
-
-
-def api_client(connections: int) -> ApiClient:
-    """Connect as the pod's service account, or as KUBECONFIG says; BadSetting if neither can be used."""
-    configuration = Configuration()
-    try:
-        if in_environment(SERVICE_HOST_ENV_NAME) and not in_environment("KUBECONFIG"):
-            load_incluster_config(client_configuration=configuration)
-        else:
-            load_kube_config(client_configuration=configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError) as error:
-        raise BadSetting(f"no access to Prow's cluster is configured: {error}") from error
-    configuration.retries = False
-    configuration.connection_pool_maxsize = connections + 4
-    return ApiClient(configuration)
 
 
 class ProwJobs:

@@ -12,6 +12,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
         from cimaster.stores.sqlite import SQLiteStore
 
         return SQLiteStore(path, settings.config_map)
-    from cimaster.stores.kubernetes import KubernetesStore, api_client
+    from cimaster.kubeaccess import api_client
+    from cimaster.stores.kubernetes import KubernetesStore
 
     return KubernetesStore(api_client(settings.threads), settings.namespace, settings.config_map, clock)

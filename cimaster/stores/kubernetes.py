@@ -13,33 +13,16 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-from kubernetes.config.incluster_config import SERVICE_HOST_ENV_NAME
+from kubernetes.client import ApiClient
+from kubernetes.config import ConfigException
 
 from cimaster.clock import Clock
 from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
-from cimaster.settings import BadSetting, in_environment
 from cimaster.stores import wire
 from cimaster.stores.port import AnswerLost, Change, Conflict, StoredObject
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _CALL = urllib3.Timeout(connect=2, read=5)
-
-
-def api_client(connections: int) -> ApiClient:
-    """Connect as the pod's service account, or as KUBECONFIG says; BadSetting if neither can be used."""
-    configuration = Configuration()
-    try:
-        if in_environment(SERVICE_HOST_ENV_NAME) and not in_environment("KUBECONFIG"):
-            load_incluster_config(client_configuration=configuration)
-        else:
-            load_kube_config(client_configuration=configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError) as error:
-        raise BadSetting(f"the store is kubernetes, and no access to a cluster is configured: {error}") from error
-    configuration.retries = False
-    configuration.connection_pool_maxsize = connections + 4
-    return ApiClient(configuration)
 
 
 class KubernetesStore:

@@ -109,8 +109,8 @@ def test_a_body_that_is_no_object_is_refused(alone: Caller, body: bytes) -> None
 
 def test_a_body_of_another_type_is_refused(alone: Caller) -> None:
     status, code, sentence = refusal(alone.post("/manual-trigger", data=b"<a/>", content_type="text/xml"))
-    assert (status, code) == (415, "unsupported_media_type")
-    assert "send application/json" in sentence
+    assert (status, code) == (400, "bad_body")
+    assert "send a form, or application/json" in sentence
 
 
 def test_a_file_is_refused(alone: Caller) -> None:

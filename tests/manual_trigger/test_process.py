@@ -101,4 +101,4 @@ def test_without_access_to_a_cluster_the_start_stops_with_a_sentence(tmp_path: P
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "missing")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 2
-    assert done.stderr.startswith("manual-trigger: no access to Prow's cluster is configured")
+    assert done.stderr.startswith("manual-trigger: no access to a Kubernetes cluster is configured")
