@@ -76,7 +76,8 @@ def test_other_branches_are_read(alone: Caller, branch: str) -> None:
         ("pull_author", "a b"), ("pullrequest", "-1"), ("pullrequest", "7.5"),
         ("pullrequest", "\u0661"), ("pullrequest", "1" * 10),
         ("force", "yes"), ("force", 1), ("request_id", "a b"), ("request_id", "x" * 129), ("source", "a\nb"),
-        ("source", "x" * 201), ("user", ["john", "eve"]), ("user", {"a": 1}), ("pullrequest", 1.5), ("pullrequest", None),
+        ("source", "x" * 201), ("user", ["john", "eve"]), ("user", {"a": 1}),
+        ("pullrequest", 1.5), ("pullrequest", None),
     ],
 )  # fmt: skip
 def test_a_malformed_value_is_refused_by_name(alone: Caller, name: str, value: object) -> None:
