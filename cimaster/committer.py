@@ -114,8 +114,8 @@ class Committer:
         address = "" if self._attempts or self._singly else self._turns.writer()
         if not self._peers.may_ask(address):
             return False
+        self._turns.gather(len(self._waiting))
         self._peers.pass_on(address, self._batch())
-        self._turns.raced()
         return all(pending.may_be_passed_on for pending in self._batch())
 
     def _batch(self) -> list[Pending]:

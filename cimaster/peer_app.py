@@ -5,10 +5,11 @@ stands beside Flask because nothing of a page or of the API's forms is needed he
 """
 
 import json
-import select
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from urllib3.util import wait_for_read
 
 from cimaster import endpoints, peers
 from cimaster.pool import commands
@@ -81,7 +82,7 @@ def _checked(command: Command) -> Command:
 def _is_there(environ: WSGIEnvironment) -> bool:
     """Say whether the connection is open: who waits sends nothing, so that only its end can be read."""
     connection: socket.socket | None = environ.get("gunicorn.socket")
-    return connection is None or not select.select([connection], [], [], 0)[0]
+    return connection is None or not wait_for_read(connection, timeout=0)
 
 
 def _answer(start_response: Callable[..., Any], status: str, told: object) -> Iterable[bytes]:

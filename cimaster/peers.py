@@ -10,9 +10,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
+from urllib3.util import wait_for_read
 
 from cimaster import errors
 from cimaster.attempts import NEVER, Decision, Pending, Results
@@ -24,7 +26,7 @@ from cimaster.pool.commands import Command, to_json
 
 PATH = "/peer/v1/changes"
 ANSWER_WITHIN = 2.5  # seconds after which the replica that writes gives up
-_WAIT = urllib3.Timeout(connect=0.5, read=ANSWER_WITHIN + 0.5)
+_CONNECT, _ANSWER = 0.5, ANSWER_WITHIN + 0.5  # seconds to wait for a connection, and for an answer on it
 _LEFT_ALONE = 5.0  # seconds after a failure in which a replica gets nothing more
 _AT_ONCE = 2  # requests on their way: while one waits for its write, those who come meanwhile go with the next
 _REFUSALS = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
@@ -45,7 +47,7 @@ class Peers:
     ) -> None:
         self._own_address, self._metrics, self._clock = own_address, metrics, clock
         self._lock, self._again = lock, again
-        self._http = urllib3.PoolManager(retries=False, maxsize=_AT_ONCE)
+        self._idle: list[tuple[str, HTTPConnection]] = []
         self._senders = ThreadPoolExecutor(_AT_ONCE, "peers")
         self._free = _AT_ONCE
         self._failed: dict[str, float] = {}
@@ -53,6 +55,8 @@ class Peers:
     def stop(self) -> None:
         """Wait for what is on its way."""
         self._senders.shutdown()
+        while self._idle:
+            self._idle.pop()[1].close()
 
     def may_ask(self, address: str) -> bool:
         """Say whether a replica is worth asking: not ourselves, and none that failed just now."""
@@ -90,7 +94,7 @@ class Peers:
     def _ask(self, address: str, commands: Sequence[Command]) -> list[Outcome]:
         try:
             outcomes = [_outcome(told) for told in self._post(address, [to_json(command) for command in commands])]
-        except (PeerFailed, urllib3.exceptions.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+        except (PeerFailed, HTTPException, OSError, ValueError, KeyError, TypeError) as error:
             self._note_failure(address, len(commands))
             raise PeerFailed(f"{address}: {error}") from error
         if any(isinstance(result, errors.StoreTrouble) for result, _ in outcomes):
@@ -104,15 +108,35 @@ class Peers:
         self._failed[address] = self._clock.monotonic()
 
     def _post(self, address: str, changes: list[dict[str, Any]]) -> Any:
-        headers = {"Content-Type": "application/json"}
-        body = json.dumps(changes).encode()
-        answer = self._http.request("POST", address + PATH, body=body, headers=headers, timeout=_WAIT)
+        connection = self._connection(address)
+        try:
+            connection.request("POST", PATH, json.dumps(changes), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            body = answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append((address, connection))
         if answer.status != 200:
             raise PeerFailed(f"status {answer.status}")
-        told = json.loads(answer.data)
+        told = json.loads(body)
         if len(told) != len(changes):
             raise PeerFailed(f"it told of {len(told)} changes, not of {len(changes)}")
         return told
+
+    def _connection(self, address: str) -> HTTPConnection:
+        """Return an idle connection that is still open, or a new one; a client's pool would cost twice as much."""
+        while self._idle:
+            where, connection = self._idle.pop()
+            if where == address and connection.sock and not wait_for_read(connection.sock, timeout=0):
+                return connection
+            connection.close()
+        url = urlsplit(address)
+        kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+        connection = kind(url.hostname or "", url.port, timeout=_CONNECT)
+        connection.connect()
+        connection.sock.settimeout(_ANSWER)
+        return connection
 
 
 def _settle(pending: Pending, result: Answer | errors.Refusal, commit: int) -> Iterator[Decision]:
