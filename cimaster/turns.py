@@ -11,7 +11,7 @@ from cimaster.clock import Clock
 from cimaster.snapshots import Snapshots
 
 _REMEMBERED = 8  # commits after which a replica that did not write counts as one that has nothing to write
-_CONTENDED_FOR = 1.0  # seconds after the last sign of a race
+_CONTENDED_FOR = 5.0  # seconds after the last sign of a race; then a replica tries again to write by itself
 _PATIENCE = 1.25  # turns that each of those who go first may take
 _GATHERING, _PASSING = 0.001, 0.004  # seconds in which changes come together, to be written or to be passed on
 _MANY = 20  # changes that need no company (all three measured with three replicas: a tenth more pairs/s)
@@ -54,8 +54,7 @@ class Turns:
             self._clock.rest(_GATHERING)
 
     def gather(self, waiting: int) -> None:
-        """Let changes come together that are about to be passed on, if only few are `waiting`; it is a race still."""
-        self.raced()
+        """Let changes come together that are about to be passed on, if only few are `waiting`."""
         if waiting < _MANY:
             self._clock.rest(_PASSING)
 

@@ -1,7 +1,6 @@
 """The cast of the tests: the real application over both stores, with a clock that tests may move."""
 
 import contextlib
-import itertools
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Store
 from cimaster.stores.sqlite import SQLiteStore
 from tests.kube.apiserver import ControlPlane
+from tests.server import free_ports
 
 ADMIN = "root"
 
@@ -111,10 +111,7 @@ def settings(tmp_path: Path) -> Settings:
     folder = tmp_path / "botadmin"
     folder.mkdir()
     (folder / "users").write_text(f"{ADMIN};Bob")
-    return Settings(admin_dir=str(folder), store="sqlite:unused.db", port=next(_ports))
-
-
-_ports = itertools.count(20000)
+    return Settings(admin_dir=str(folder), store="sqlite:unused.db", port=free_ports(1)[0])
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """One server process of the tests: it starts again under the same arguments, and never outlives the tests."""
 
 import contextlib
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -98,10 +100,29 @@ class Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return that many ports of the loopback that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        # All are held until all are found: one after the other, the kernel may name the same port twice.
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Return that many ports of the loopback that nobody listens on, and that no other call is told of soon.
+
+    They lie below those that the kernel lends to outgoing connections: a server that was killed finds its own again.
+    """
+    return list(itertools.islice(filter(_is_free, _PORTS), count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _own_ports() -> Iterator[int]:
+    """Return the ports of this worker of the tests, round and round, from anywhere: other test runs may be on."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, many = 11_000 + 5_000 * (worker % 4), 5_000
+    begin = random.randrange(many)
+    return (first + (begin + step) % many for step in itertools.count())
+
+
+_PORTS = _own_ports()

@@ -53,8 +53,11 @@ class Storm:
         self._namespace = plane.namespace()
         plane.apply(self._namespace)
 
-    def rage(self, operations: int, longest: float) -> Outcome:
-        """Go on until so many requests were answered (or so many seconds are over), then judge."""
+    def rage(self, operations: int, longest: float, patience: float = 30.0) -> Outcome:
+        """Go on until so many requests were answered (or so many seconds are over), then judge.
+
+        What must end by itself has `patience` seconds to do so.
+        """
         self._fill()
         told, begun = Told(), time.monotonic()
         with self._replicas() as (replicas, networks):
@@ -66,7 +69,7 @@ class Storm:
                 events.stop()
             for network in networks:
                 network.release_late()
-            stored = self._settled(replicas[0], told)
+            stored = self._settled(replicas[0], told, patience)
         return Outcome(told, events, time.monotonic() - begun, _judge(told, stored))
 
     async def _live(self, replicas: list[Replica], told: Told, operations: int, longest: float) -> None:
@@ -105,9 +108,10 @@ class Storm:
             CIMASTER_DEADLINE=f"{DEADLINE:.0f}s", CHAOS_SKEW=skew,
         )  # fmt: skip
 
-    def _settled(self, replica: Replica, told: Told) -> list[dict[str, str]]:
+    @staticmethod
+    def _settled(replica: Replica, told: Told, patience: float) -> list[dict[str, str]]:
         """Return the stored records when all that ends by itself has ended."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + patience
         while True:
             listed = replica.http.get(
                 f"{replica.url}/clusters?after=1", headers={"Accept": "application/json"}, timeout=30

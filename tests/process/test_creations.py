@@ -57,9 +57,12 @@ class Site:
             "CIMASTER_DEFAULT_PROW_JOB": JOB,
         }  # fmt: skip
 
-    def replica(self, name: str = "a", **settings: str) -> Replica:
+    def replica(self, name: str = "a", application: str = "wsgi:app", **settings: str) -> Replica:
         """Start a replica."""
-        return self._stack.enter_context(Replica(self._folder, name, **self._environment, **settings))
+        arguments = ("python:cimaster.gunicorn_conf", application)
+        return self._stack.enter_context(
+            Replica(self._folder, name, arguments=arguments, **self._environment, **settings)
+        )
 
     def authors(self) -> list[str]:
         """Return for whom ProwJobs were created."""
@@ -121,7 +124,9 @@ def test_a_job_is_created_once_also_when_an_answer_is_lost_on_the_way(site: Site
 
 def test_a_replica_that_dies_after_the_post_leaves_one_job_that_another_carries_on(site: Site) -> None:
     site.plank.mode = "stall"  # manual-trigger waits for a build id, and its answer does not come
-    doomed, other = (site.replica(name, CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b"))
+    doomed, other = (
+        site.replica(name, "tests.process.brief_claims:app", CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b")
+    )
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(doomed.get, "/createcluster", user="john")
         until(site.prow.jobs)
@@ -131,7 +136,7 @@ def test_a_replica_that_dies_after_the_post_leaves_one_job_that_another_carries_
     site.plank.mode = "run"
     (job,) = site.prow.jobs()
     site.plank.start(job)
-    until(lambda: creations(other)[0]["state"] == "running", longest=120)  # what it claimed is free after a minute
+    until(lambda: creations(other)[0]["state"] == "running")
     assert creations(other)[0]["jobName"] == job["metadata"]["name"]
     assert site.authors() == ["john"]
     assert other.get("/createcluster", user="john").headers["CIMaster-Repeated"] == "true"
