@@ -115,7 +115,7 @@ class Committer:
         if not self._peers.may_ask(address):
             return False
         self._turns.gather(len(self._waiting))
-        self._peers.pass_on(address, self._batch())
+        self._turns.passed(self._peers.pass_on(address, self._batch()))
         return all(pending.may_be_passed_on for pending in self._batch())
 
     def _batch(self) -> list[Pending]:

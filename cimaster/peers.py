@@ -64,16 +64,17 @@ class Peers:
         reachable = self._own_address and address and address != self._own_address
         return bool(reachable) and self._clock.monotonic() - failed > _LEFT_ALONE
 
-    def pass_on(self, address: str, batch: Sequence[Pending]) -> None:
-        """Send a replica what can be passed on, unless as much is on its way already as may be."""
+    def pass_on(self, address: str, batch: Sequence[Pending]) -> int:
+        """Send a replica what can be passed on, unless as much is on its way already as may be; return how many."""
         leaving = [pending for pending in batch if pending.may_be_passed_on]
         if not leaving or not self._free:
-            return
+            return 0
         with self._lock:
             self._free -= 1
             for pending in leaving:
                 pending.sent = pending.away = True
         self._senders.submit(self._carry, address, leaving)
+        return len(leaving)
 
     def _carry(self, address: str, pendings: list[Pending]) -> None:
         try:

@@ -11,7 +11,7 @@ from cimaster.clock import Clock
 from cimaster.snapshots import Snapshots
 
 _REMEMBERED = 8  # commits after which a replica that did not write counts as one that has nothing to write
-_CONTENDED_FOR = 5.0  # seconds after the last sign of a race; then a replica tries again to write by itself
+_CONTENDED_FOR = 2.0  # seconds after the last sign of a race; then a replica tries again to write by itself
 _PATIENCE = 1.25  # turns that each of those who go first may take
 _GATHERING, _PASSING = 0.001, 0.004  # seconds in which changes come together, to be written or to be passed on
 _MANY = 20  # changes that need no company (all three measured with three replicas: a tenth more pairs/s)
@@ -26,6 +26,7 @@ class Turns:
         self._contended_until = float("-inf")
         self._turn_seconds = _SHORTEST
         self._given_way = self._writes_for_others = False
+        self._in_company = True
 
     def raced(self) -> None:
         """Take note that another replica wrote while we wanted to."""
@@ -54,9 +55,15 @@ class Turns:
             self._clock.rest(_GATHERING)
 
     def gather(self, waiting: int) -> None:
-        """Let changes come together that are about to be passed on, if only few are `waiting`."""
-        if waiting < _MANY:
+        """Let changes come together that are about to be passed on, if they are few and seldom come alone."""
+        if self._in_company and waiting < _MANY:
             self._clock.rest(_PASSING)
+
+    def passed(self, changes: int) -> None:
+        """Take note of how many changes were passed on together, 0 if none could be: several show that load lasts."""
+        self._in_company = changes > 1 or (self._in_company and not changes)
+        if changes > 1:
+            self.raced()
 
     def outrun(self) -> bool:
         """Say whether another replica wrote since we read, so that our write would lose; never twice running."""

@@ -113,21 +113,25 @@ def test_who_writes_for_others_lets_a_few_changes_come_together() -> None:
         assert (clock.rests > before) == rests
 
 
-def test_few_changes_come_together_before_they_are_passed_on() -> None:
+def test_few_changes_come_together_before_they_are_passed_on_unless_they_come_alone() -> None:
     clock = ClockWithNews()
     turns = turns_of("b", News(a=1, b=2), clock)
-    for waiting, rests in ((1, True), (100, False)):
+    for passed, waiting, rests in ((2, 1, True), (2, 100, False), (0, 1, True), (1, 1, False), (0, 1, False)):
+        turns.passed(passed)
         before = clock.rests
         turns.gather(waiting)
         assert (clock.rests > before) == rests
 
 
-def test_who_passes_on_tries_again_to_write_by_itself() -> None:
+def test_who_passes_on_what_comes_alone_tries_again_to_write_by_itself() -> None:
     clock, news = ClockWithNews(), News(b=2)
     news.annotations[SLOT_PREFIX + "a"] = "id 2026-01-02T03:04:05Z 3 http://a"
     turns = turns_of("b", news, clock)
     turns.raced()
-    while turns.writer() == "http://a":
+    for _ in range(1000):
         turns.gather(1)
+        turns.passed(2)
+    assert turns.writer() == "http://a"
+    turns.passed(1)
+    clock.passed += 60
     assert turns.writer() == ""
-    assert clock.rests > 100
