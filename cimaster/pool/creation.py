@@ -60,7 +60,7 @@ class Creation:
 
     def described(self) -> dict[str, Any]:
         """Return what is told of it."""
-        return {key: value for key, value in self.fields.items() if key not in ("claimBy", "claimUntil")}
+        return {key: value for key, value in self.fields.items() if key not in ("claimBy", "claimUntil", "jobGuessed")}
 
     @property
     def wished(self) -> tuple[str, ...]:
@@ -104,6 +104,16 @@ class Creation:
     def maybe_begun(self) -> bool:
         """Whether it may have been begun, and the answer that would tell of it was lost."""
         return self.fields.get("maybeBegun") is True
+
+    @property
+    def guessed(self) -> bool:
+        """Whether its job is only taken for it: a cluster came of a job of which nobody had heard yet whose it is."""
+        return self.fields.get("jobGuessed") is True
+
+    def reopened(self) -> "Creation":
+        """Return the record as one whose job was somebody else's: it is asked for again, and its own one answers."""
+        guess = ("jobGuessed", "jobName", "cluster", "readyAt")
+        return self.edited(**dict.fromkeys(guess), state=REQUESTED, maybeBegun=True)
 
     @property
     def by_policy(self) -> bool:

@@ -80,12 +80,16 @@ def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
     try:
         return find(pool, reference)
     except UnknownCreation:
-        asked = (c for c in pool.creations if c.counts and (c.maybe_begun or c.say("claimBy")))
-        unheard = (c for c in asked if not c.say("jobName"))
-        found = next((c for c in unheard if purpose in (None, c.purpose)), None)
+        found = unheard(pool, purpose)
         if found is None or not _JOB_NAME.fullmatch(reference):
             raise
-        return found.edited(jobName=reference)
+        return found.edited(jobName=reference, jobGuessed=True)
+
+
+def unheard(pool: Pool, purpose: str | None) -> Creation | None:
+    """Return the oldest creation that may have a job of which nobody has heard yet."""
+    asked = (c for c in pool.creations if c.counts and (c.maybe_begun or c.say("claimBy")))
+    return next((c for c in asked if not c.say("jobName") and purpose in (None, c.purpose)), None)
 
 
 def fitting(pool: Pool, purpose: str, by: str) -> Creation | None:

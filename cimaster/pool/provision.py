@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING, TRIES_FOR, Creation
-from cimaster.pool.creations import known, put
+from cimaster.pool.creations import known, put, ready, unheard
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time
 
@@ -58,12 +58,31 @@ def claim(
 def triggered(pool: Pool, now: datetime, identity: str, key: str, said: Triggered) -> tuple[Pool, Answer]:
     """Write that a job builds it now, which was asked for under that key."""
     creation = known(pool, identity)
-    if creation is None or creation.say("jobName") or creation.key != key:
+    if creation is None or creation.key != key or (creation.say("jobName") and not creation.guessed):
         return pool, Answer("")
+    pool, creation = _heard(pool, now, creation, said.job_name)
     running = _with_job(creation, now, said)
     if creation.open:
         running = running.edited(**dict.fromkeys(ATTEMPT_FIELDS), state=RUNNING, reason=None)
     return put(pool, running), Answer(identity)
+
+
+def _heard(pool: Pool, now: datetime, creation: Creation, job_name: str) -> tuple[Pool, Creation]:
+    """Put right what was guessed before it was heard whose job this is: clusters go with the jobs that built them."""
+    right = creation.edited(jobGuessed=None)
+    if creation.say("jobName") == job_name:
+        return pool, right
+    if creation.guessed:
+        right = creation.reopened()
+    pool = put(pool, right.edited(jobName=job_name))
+    if other := next((c for c in pool.creations if c.guessed and c.say("jobName") == job_name), None):
+        pool = ready(put(pool, other.reopened()), now, right.edited(jobName=job_name), other.say("cluster"))
+    if creation.guessed and (heir := unheard(pool, creation.purpose)):
+        guess = heir.edited(jobName=creation.say("jobName"), jobGuessed=True)
+        pool = ready(pool, now, guess, creation.say("cluster"))
+    found = known(pool, creation.id)
+    assert found
+    return pool, found
 
 
 def _with_job(creation: Creation, now: datetime, said: Triggered) -> Creation:

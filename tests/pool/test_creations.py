@@ -1,6 +1,7 @@
 """Clusters that are asked for: once for each wish, carried out by one, and never forgotten."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 
@@ -366,6 +367,44 @@ def test_what_was_refused_after_all_was_not_begun(asked: Pool) -> None:
     pool, _ = provision.claim(maybe_begun(asked), after(minutes=1), "c-1", "one", CLAIM, False)
     pool, _ = provision.attempt_failed(pool, after(minutes=1), "c-1", "one", Missed(REFUSED, "unknown job"))
     assert not the(pool).counts
+
+
+OTHER_JOB = "11111111-326e-435d-af60-903000c646f7"
+JOBS = {"c-1": JOB_NAME, "c-2": OTHER_JOB}
+
+
+@pytest.mark.parametrize(
+    "order", list(permutations(["c-1 heard", "c-2 heard", "c-1 added", "c-2 added"])), ids=";".join
+)
+def test_whenever_a_job_is_heard_of_its_cluster_is_its_own_and_nothing_counts_for_less(order: list[str]) -> None:
+    pool = Pool()
+    for identity in JOBS:
+        pool, _ = creations.request(pool, NOW, WISH, identity, force=True)
+        pool, _ = provision.claim(pool, NOW, identity, "one", CLAIM, False)
+    for event in order:
+        identity, what = event.split()
+        if what == "added":
+            pool, _ = add(pool, NOW, f"of-{identity}", "root", Facts("us"), JOBS[identity])
+        else:
+            pool, _ = provision.triggered(pool, NOW, identity, the(pool, identity).key, Triggered(JOBS[identity]))
+        assert len(pool.clusters) + sum(creation.counts for creation in pool.creations) == 2
+    for identity in JOBS:
+        ready = the(pool, identity)
+        assert (ready.state, ready.say("cluster"), ready.say("jobName")) == (READY, f"of-{identity}", JOBS[identity])
+        assert not ready.guessed
+
+
+def test_a_creation_whose_job_was_taken_for_another_is_asked_for_again() -> None:
+    pool = Pool()
+    for identity in JOBS:
+        pool, _ = creations.request(pool, NOW, WISH, identity, force=True)
+        pool, _ = provision.claim(pool, NOW, identity, "one", CLAIM, False)
+    pool, _ = add(pool, NOW, "of-c-2", "root", Facts("us"), OTHER_JOB)
+    assert the(pool, "c-1").state == READY
+    pool, _ = provision.triggered(pool, NOW, "c-2", the(pool, "c-2").key, Triggered(OTHER_JOB))
+    assert (the(pool, "c-2").state, the(pool, "c-1").state) == (READY, REQUESTED)
+    assert the(pool, "c-1").claimable(NOW)
+    assert the(pool, "c-1").maybe_begun
 
 
 def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(asked: Pool) -> None:
