@@ -22,10 +22,10 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
 	  --command-environment "$${CIMASTER_COMMAND_ENVIRONMENT:-CREATE_SECONDS}"
 
 test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 quick: $(VENV)/dev.stamp ## the tests that need neither Kubernetes nor a browser
-	$(BIN)/pytest -m "not kube and not browser"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not kube and not browser"
 
 bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (10 min); BENCH=--readme updates the README
 	$(BIN)/python -m tests.bench $(BENCH)

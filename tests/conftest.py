@@ -28,6 +28,18 @@ from tests.server import free_ports
 ADMIN = "root"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell parallel workers what stays together: the tests of a file, and those that share an API server.
+
+    These begin first, since they take longest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("kube") is None)
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        kind = "processes" if file.startswith(("tests/chaos", "tests/kube", "tests/process")) else "application"
+        item.add_marker(pytest.mark.xdist_group(f"kube {kind}" if item.get_closest_marker("kube") else file))
+
+
 class MovableClock(Clock):
     """The present, moved on by as much as a test says."""
 
