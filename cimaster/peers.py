@@ -10,7 +10,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPSConnection
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,7 +49,7 @@ class Peers:
     ) -> None:
         self._own_address, self._metrics, self._clock = own_address, metrics, clock
         self._lock, self._again = lock, again
-        self._idle: list[tuple[str, HTTPConnection]] = []
+        self._idle: SimpleQueue[tuple[str, HTTPConnection]] = SimpleQueue()
         self._senders = ThreadPoolExecutor(_AT_ONCE, "peers")
         self._free = _AT_ONCE
         self._failed: dict[str, float] = {}
@@ -55,8 +57,8 @@ class Peers:
     def stop(self) -> None:
         """Wait for what is on its way."""
         self._senders.shutdown()
-        while self._idle:
-            self._idle.pop()[1].close()
+        while not self._idle.empty():
+            self._idle.get()[1].close()
 
     def may_ask(self, address: str) -> bool:
         """Say whether a replica is worth asking: not ourselves, and none that failed just now."""
@@ -95,7 +97,7 @@ class Peers:
     def _ask(self, address: str, commands: Sequence[Command]) -> list[Outcome]:
         try:
             outcomes = [_outcome(told) for told in self._post(address, [to_json(command) for command in commands])]
-        except (PeerFailed, HTTPException, OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever it is: who waits must not be forgotten
             self._note_failure(address, len(commands))
             raise PeerFailed(f"{address}: {error}") from error
         if any(isinstance(result, errors.StoreTrouble) for result, _ in outcomes):
@@ -117,7 +119,7 @@ class Peers:
         except BaseException:
             connection.close()
             raise
-        self._idle.append((address, connection))
+        self._idle.put((address, connection))
         if answer.status != 200:
             raise PeerFailed(f"status {answer.status}")
         told = json.loads(body)
@@ -127,11 +129,12 @@ class Peers:
 
     def _connection(self, address: str) -> HTTPConnection:
         """Return an idle connection that is still open, or a new one; a client's pool would cost twice as much."""
-        while self._idle:
-            where, connection = self._idle.pop()
-            if where == address and connection.sock and not wait_for_read(connection.sock, timeout=0):
-                return connection
-            connection.close()
+        with suppress(Empty):
+            while True:
+                where, connection = self._idle.get_nowait()
+                if where == address and connection.sock and not wait_for_read(connection.sock, timeout=0):
+                    return connection
+                connection.close()
         url = urlsplit(address)
         kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
         connection = kind(url.hostname or "", url.port, timeout=_CONNECT)

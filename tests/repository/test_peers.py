@@ -1,5 +1,7 @@
 """A change that was passed on and got no answer: it may have been carried out, and must not be carried out twice."""
 
+import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,12 @@ from prometheus_client import CollectorRegistry
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from cimaster import pool as decide
+from cimaster.attempts import NEVER, Pending
+from cimaster.clock import Clock
+from cimaster.errors import NoVacantCluster
 from cimaster.metrics import Metrics
 from cimaster.peer_app import PeerApp
+from cimaster.peers import Peers
 from cimaster.pool import Ask, Facts, Rules
 from cimaster.pool.cluster import OCCUPIED
 from cimaster.pool.commands import Take
@@ -112,3 +118,31 @@ def test_what_cannot_be_passed_on_is_decided_here(pair: Pair) -> None:
     pair.other.update(lambda pool, now: decide.hold(pool, now, "c1", "alice"))
     assert pair.road.passed == 0
     assert pair.other.fresh().pool.find("c1").held
+
+
+def test_a_connection_that_the_other_end_has_closed_is_opened_anew() -> None:
+    answer = json.dumps([{"commit": 1, "code": "no_vacant_cluster", "sentence": "", "retry_after": None, "facts": {}}])
+    closed = threading.Semaphore(0)
+
+    def serve() -> None:
+        for _ in range(2):
+            connection, _address = listener.accept()
+            with connection, connection.makefile("rwb") as stream:
+                lines = list(iter(stream.readline, b"\r\n"))
+                stream.read(next(int(line[15:]) for line in lines if line.startswith(b"Content-Length:")))
+                stream.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n{answer}".encode())
+            closed.release()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        peers = Peers("http://127.0.0.1:1", Metrics(CollectorRegistry()), Clock(), threading.Lock(), lambda *_: None)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for _ in range(2):
+            pending = Pending(Take(Ask("e2e", "1"), "0123456789abcdef"), 0.0, NEVER)
+            assert peers.pass_on(address, [pending]) == 1
+            assert pending.done.acquire(timeout=30)
+            assert isinstance(pending.error, NoVacantCluster)
+            assert closed.acquire(timeout=30)
+        peers.stop()
+        serving.join()
