@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, REFUSED, REQUESTED, RUNNING, TRIES_FOR, Creation
+from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, READY, REFUSED, REQUESTED, RUNNING, TRIES_FOR, Creation
 from cimaster.pool.creations import known, put, ready, unheard
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time
@@ -75,7 +75,8 @@ def _heard(pool: Pool, now: datetime, creation: Creation, job_name: str) -> tupl
     if creation.guessed:
         right = creation.reopened()
     pool = put(pool, right.edited(jobName=job_name))
-    if other := next((c for c in pool.creations if c.guessed and c.say("jobName") == job_name), None):
+    other = next((c for c in pool.creations if c.guessed and c.say("jobName") == job_name), None)
+    if other and right.state != READY:  # who named its cluster keeps it
         pool = ready(put(pool, other.reopened()), now, right.edited(jobName=job_name), other.say("cluster"))
     if creation.guessed and (heir := unheard(pool, creation.purpose)):
         guess = heir.edited(jobName=creation.say("jobName"), jobGuessed=True)

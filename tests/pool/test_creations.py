@@ -407,6 +407,18 @@ def test_a_creation_whose_job_was_taken_for_another_is_asked_for_again() -> None
     assert the(pool, "c-1").maybe_begun
 
 
+def test_a_creation_that_named_its_cluster_keeps_it_whatever_its_job_is_taken_for() -> None:
+    pool = Pool()
+    for identity in JOBS:
+        pool, _ = creations.request(pool, NOW, WISH, identity, force=True)
+        pool, _ = provision.claim(pool, NOW, identity, "one", CLAIM, False)
+    pool, _ = add(pool, NOW, "first", "root", Facts("us"), "c-1")
+    pool, _ = add(pool, NOW, "second", "root", Facts("us"), JOB_NAME)
+    assert the(pool, "c-2").guessed
+    pool, _ = provision.triggered(pool, NOW, "c-1", the(pool).key, LINKS)
+    assert (the(pool).say("cluster"), the(pool).say("jobName")) == ("first", JOB_NAME)
+
+
 def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(asked: Pool) -> None:
     pool, _ = provision.claim(asked, NOW, "c-1", "one", CLAIM, False)
     pool, _ = provision.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no route"))
