@@ -115,12 +115,12 @@ class Snapshots:
 
         `seen` is called with the object also where its data turn out to be unusable.
         """
-        begun, news = self._clock.monotonic(), self._news.version
+        begun, news, pool_id = self._clock.monotonic(), self._news.version, self._pool_id
         self._last_try = begun
         try:
             stored = self._store.read()
             seen(stored)
-            snapshot = Snapshot(self._understood(stored), stored, begun, self._clock.monotonic())
+            snapshot = Snapshot(self._understood(stored, pool_id), stored, begun, self._clock.monotonic())
         except StoreTrouble as trouble:
             self.note_trouble(trouble)
             raise
@@ -133,13 +133,13 @@ class Snapshots:
 
         Good enough to show and to begin a write from. It settles nothing: it may be older than this call.
         """
-        news, known = self._news.version, self._current
+        news, known, pool_id = self._news.version, self._current, self._pool_id
         if not news or known is None:
             return self.read()
         self._last_try = self._clock.monotonic()
         try:
             stored = self._store.read(not_older_than=news)
-            snapshot = Snapshot(self._understood(stored), stored, float("-inf"), self._clock.monotonic())
+            snapshot = Snapshot(self._understood(stored, pool_id), stored, float("-inf"), self._clock.monotonic())
         except StoreTrouble as trouble:
             _log.debug("the store's news cannot be followed: %s", trouble)
             return self.read()
@@ -188,9 +188,10 @@ class Snapshots:
             self.told += 1
             self._changed.notify_all()
 
-    def _understood(self, stored: StoredObject) -> Pool:
+    def _understood(self, stored: StoredObject, pool_id: str) -> Pool:
+        """Decode what was read; `pool_id` is what was known before that: our first write may have come since."""
         counted = stored.annotations.get(COMMIT_ANNOTATION, "")
-        remembered = counted or stored.annotations.get(POOL_ANNOTATION) or self._pool_id
+        remembered = counted or stored.annotations.get(POOL_ANNOTATION) or pool_id
         if remembered and not stored.data.get(CLUSTERS, "").strip():
             raise StoreWentBack(
                 f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0} and "
