@@ -167,8 +167,8 @@ class Attempts:
 
     def _applied(self, attempt: Attempt) -> list[Decision]:
         undo = []
-        with self.lock:
-            for pending, result in attempt.results:
+        with self.lock:  # whoever has the longest way home is woken first
+            for pending, result in sorted(attempt.results, key=lambda decided: not decided[0].from_peer):
                 late = not pending.settle(result, attempt.commit) and isinstance(pending.error, OutcomeUnknown)
                 if late and pending.undo and isinstance(result, Answer):
                     undo.append(pending.undo)

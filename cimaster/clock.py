@@ -20,6 +20,6 @@ class Clock:
         """Return after so many seconds."""
         time.sleep(seconds)
 
-    def wait(self, waiting: Callable[[float], None], seconds: float) -> None:
+    def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
         """Let `waiting` wait for at most so many seconds."""
         waiting(seconds)

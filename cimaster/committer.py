@@ -8,11 +8,13 @@ import dataclasses
 import logging
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cimaster.attempts import NEVER, Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
 from cimaster.clock import Clock
+from cimaster.company import Company
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
+from cimaster.inbox import Inbox
 from cimaster.metrics import Metrics
 from cimaster.peers import Peers
 from cimaster.pool import codec
@@ -24,6 +26,7 @@ from cimaster.trouble import Backoff, WriteTrouble
 from cimaster.turns import Turns
 
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
+_PASSING = 0.006  # seconds in which callers of another replica's answer can be back (measured)
 STALE = 5.0  # seconds after which a decision's time is too old to be sent
 _log = logging.getLogger(__name__)
 
@@ -40,16 +43,15 @@ class Committer:
         self._attempts = Attempts(store.where, address) if attempts is None else attempts
         self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
-        self._peers = Peers(address, metrics, clock, self._lock, self.submit)
-        self._wake, self._stop = threading.Event(), threading.Event()
-        self._waiting: list[Pending] = []
+        self._inbox = Inbox(self._lock, clock, self._expire)
+        self._company, self._company_on_the_way = Company(clock), Company(clock)
+        self._peers = Peers(address, metrics, clock, self._inbox, self._came_back)
+        self._stop = threading.Event()
         self._must_read, self._singly = False, 0
 
     def submit(self, *pendings: Pending) -> None:
         """Add changes; their callers wait on `pending.done`."""
-        with self._lock:
-            self._waiting.extend(pendings)
-        self._wake.set()
+        self._inbox.add(*pendings)
 
     def give_up(self, *pendings: Pending) -> None:
         """Settle changes whose deadline passed: not done if it was never sent, else nobody knows."""
@@ -60,7 +62,7 @@ class Committer:
     @property
     def waiting(self) -> int:
         """How many changes have no answer yet."""
-        return sum(not pending.settled for pending in self._waiting)
+        return len(self._inbox)
 
     def _expire(self, pending: Pending) -> None:
         trouble = self._snapshots.trouble or self.write_trouble.current
@@ -70,28 +72,30 @@ class Committer:
     def stop(self) -> None:
         """Finish what waits, then let `run` return."""
         self._stop.set()
-        self._wake.set()
+        self._inbox.add()
 
     def run(self) -> None:
         """Write until stopped."""
-        while not (self._stop.is_set() and not self._waiting):
-            self._wake.wait(self._backoff.pause if self._attempts else None)
-            self._wake.clear()
+        while not (self._stop.is_set() and not self._inbox):
+            self._inbox.wait(self._backoff.pause if self._attempts else None)
             try:
                 while self.one_pass():
                     pass
             except Exception as error:
                 _log.exception("a pass of the committer failed")
                 self._metrics.thread_errors.labels("committer").inc()
-                self._settle(self._waiting, StoreTrouble(f"the service failed ({type(error).__name__}): see its log"))
+                failed = StoreTrouble(f"the service failed ({type(error).__name__}): see its log")
+                self._inbox.refuse(self._inbox.waiting(), failed)
         self._peers.stop()
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
         met = self._must_read  # after a race only reading tells who won it
-        if self._waiting and not met and self._passed_on():
-            return False
-        self._turns.wait(len(self._waiting))
+        if self._inbox and not met:
+            if self._passed_on():
+                return False
+            self._inbox.gather(self._company)
+        self._turns.wait(len(self._inbox))
         batch, begun = self._batch(), self._clock.monotonic()
         if not batch:
             self._attempts.forget_unneeded()
@@ -102,32 +106,35 @@ class Committer:
             if met and self._passed_on():
                 return False
             self._decide_and_write(batch, base)
-            self._turns.took(self._clock.monotonic() - begun, any(pending.from_peer for pending in batch))
+            took = self._clock.monotonic() - begun
+            self._turns.took(took)
+            self._company.answered(batch, self._inbox.waiting(), took)
         except (StoreRefused, PoolFull) as refusal:
             self._refused(batch, refusal)
         except StoreTrouble as trouble:
             self._outage(batch, trouble)
-        return bool(self._waiting or (self._must_read and self._attempts))
+        return bool(self._inbox or (self._must_read and self._attempts))
 
     def _passed_on(self) -> bool:
         """Have the replica that writes carry out what waits; say whether that is all that there was to do."""
         address = "" if self._attempts or self._singly else self._turns.writer()
         if not self._peers.may_ask(address):
             return False
-        self._turns.gather(len(self._waiting))
-        self._turns.passed(self._peers.pass_on(address, self._batch()))
-        return all(pending.may_be_passed_on for pending in self._batch())
+        self._inbox.gather(self._company_on_the_way)
+        self._turns.passed(self._peers.pass_on(address, self._inbox.waiting()))
+        return all(pending.may_be_passed_on for pending in self._inbox.waiting())
+
+    def _came_back(self, passed_on: Sequence[Pending], undone: Sequence[Pending]) -> None:
+        """Take what another replica answered, or did not, and what must be decided here on account of that."""
+        self._company_on_the_way.answered(passed_on, self._inbox.waiting(), _PASSING)
+        self.submit(*(pending for pending in passed_on if not pending.settled), *undone)
 
     def _batch(self) -> list[Pending]:
-        now = self._clock.monotonic()
-        with self._lock:
-            for pending in (pending for pending in self._waiting if now > pending.deadline):
-                self._expire(pending)
-            self._waiting = [pending for pending in self._waiting if not (pending.settled or pending.away)]
-            if self._singly:
-                self._singly -= 1
-                return self._waiting[:1]
-            return list(self._waiting)
+        waiting = self._inbox.waiting()
+        if self._singly:
+            self._singly -= 1
+            return waiting[:1]
+        return waiting
 
     def _base(self, batch: list[Pending]) -> Snapshot:
         """Return the state to decide on: the newest known, or a fresh one where that cannot be good enough."""
@@ -164,7 +171,6 @@ class Committer:
             for pending, result in results:
                 if pending.arrived <= base.begun:
                     pending.settle(result, base.commit)
-            self._waiting = [pending for pending in self._waiting if not pending.settled]
             self._must_read = any(not pending.settled for pending, _ in results)
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
@@ -217,8 +223,8 @@ class Committer:
         _log.warning("a write failed: %s", trouble, extra={"code": trouble.code})
         self._must_read = True
         if self.write_trouble.failed(trouble):
-            self._settle([pending for pending, _ in attempt.results], trouble)
-        if self._waiting:
+            self._inbox.refuse([pending for pending, _ in attempt.results], trouble)
+        if self._inbox:
             self._backoff.rest()
 
     def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
@@ -226,8 +232,8 @@ class Committer:
         if len(batch) > 1:
             self._singly = len(batch)
         else:
-            self._settle(batch, refusal)
-            if self._waiting:
+            self._inbox.refuse(batch, refusal)
+            if self._inbox:
                 self._backoff.rest()
 
     def _outage(self, batch: list[Pending], trouble: StoreTrouble) -> None:
@@ -239,12 +245,5 @@ class Committer:
         self.write_trouble.read_failed()
         now = self._clock.monotonic()
         hopeless = type(trouble) is not StoreTrouble or now - self._snapshots.trouble_since > OUTAGE_GRACE
-        self._settle([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)
+        self._inbox.refuse([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)
         self._backoff.rest()
-
-    def _settle(self, pendings: Iterable[Pending], refusal: Refusal) -> None:
-        with self._lock:
-            for pending in pendings:
-                if not pending.sent and pending.deadline != NEVER:
-                    pending.settle(refusal.again(), 0)
-            self._waiting = [pending for pending in self._waiting if not pending.settled]

@@ -7,7 +7,6 @@ tells whether it carried them out after all. So this is never needed for safety,
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +20,7 @@ from urllib3.util import wait_for_read
 from cimaster import errors
 from cimaster.attempts import NEVER, Decision, Pending, Results
 from cimaster.clock import Clock
+from cimaster.inbox import Inbox
 from cimaster.metrics import Metrics
 from cimaster.pool import Answer
 from cimaster.pool.cluster import Cluster
@@ -42,13 +42,14 @@ class PeerFailed(Exception):
 
 
 class Peers:
-    """Passes changes on; `again` takes back those that no other replica carried out."""
+    """Passes changes on; `came_back` is told of those that were, and of what must be undone."""
 
     def __init__(
-        self, own_address: str, metrics: Metrics, clock: Clock, lock: threading.Lock, again: Callable[..., None]
-    ) -> None:
+        self, own_address: str, metrics: Metrics, clock: Clock, inbox: Inbox,
+        came_back: Callable[[Sequence[Pending], Sequence[Pending]], None],
+    ) -> None:  # fmt: skip
         self._own_address, self._metrics, self._clock = own_address, metrics, clock
-        self._lock, self._again = lock, again
+        self._inbox, self._lock, self._came_back = inbox, inbox.lock, came_back
         self._idle: SimpleQueue[tuple[str, HTTPConnection]] = SimpleQueue()
         self._senders = ThreadPoolExecutor(_AT_ONCE, "peers")
         self._free = _AT_ONCE
@@ -75,6 +76,7 @@ class Peers:
             self._free -= 1
             for pending in leaving:
                 pending.sent = pending.away = True
+            self._inbox.clean()  # before one of them can come back: it would be there twice
         self._senders.submit(self._carry, address, leaving)
         return len(leaving)
 
@@ -92,7 +94,7 @@ class Peers:
                 for change in _settle(pending, *outcome)
             ]
         now = self._clock.monotonic()
-        self._again(*(p for p in pendings if not p.settled), *(Pending(change, now, NEVER) for change in undo))
+        self._came_back(pendings, [Pending(change, now, NEVER) for change in undo])
 
     def _ask(self, address: str, commands: Sequence[Command]) -> list[Outcome]:
         try:

@@ -13,8 +13,6 @@ from cimaster.snapshots import Snapshots
 _REMEMBERED = 8  # commits after which a replica that did not write counts as one that has nothing to write
 _CONTENDED_FOR = 2.0  # seconds after the last sign of a race; then a replica tries again to write by itself
 _PATIENCE = 1.25  # turns that each of those who go first may take
-_GATHERING, _PASSING = 0.001, 0.004  # seconds in which changes come together, to be written or to be passed on
-_MANY = 20  # changes that need no company (measured with three replicas: 5 % more pairs/s than passed on at once)
 _SHORTEST, _LONGEST = 0.005, 0.1  # seconds to wait for each replica that goes first
 
 
@@ -25,23 +23,18 @@ class Turns:
         self._snapshots, self._clock, self._slot = snapshots, clock, slot
         self._contended_until = float("-inf")
         self._turn_seconds = _SHORTEST
-        self._given_way = self._writes_for_others = False
-        self._in_company = True
+        self._given_way = False
 
     def raced(self) -> None:
         """Take note that another replica wrote while we wanted to."""
         self._contended_until = self._clock.monotonic() + _CONTENDED_FOR
 
-    def took(self, seconds: float, for_others: bool) -> None:
-        """Take note of how long reading, deciding and writing took, and whether it was for other replicas too."""
-        self._writes_for_others = for_others
+    def took(self, seconds: float) -> None:
+        """Take note of how long reading, deciding and writing took."""
         self._turn_seconds = min(max(0.8 * self._turn_seconds + 0.2 * seconds, _SHORTEST), _LONGEST)
 
     def wait(self, waiting: int) -> None:
-        """Return when it is our turn, or when those before us did not take theirs.
-
-        Who writes for others lets what they pass on come together, if only few changes are `waiting`.
-        """
+        """Return when it is our turn, or when those before us did not take theirs; at once if nothing is `waiting`."""
         ahead = self._ahead() if waiting else 0
         version = self._snapshots.version if ahead else ""
         until = self._clock.monotonic() + _PATIENCE * ahead * self._turn_seconds
@@ -51,17 +44,9 @@ class Turns:
                 version, ahead = self._snapshots.version, self._ahead()
                 until = self._clock.monotonic() + _PATIENCE * ahead * self._turn_seconds
                 self.raced()
-        if self._writes_for_others and 0 < waiting < _MANY:
-            self._clock.rest(_GATHERING)
-
-    def gather(self, waiting: int) -> None:
-        """Let changes come together that are about to be passed on, if they are few and seldom come alone."""
-        if self._in_company and waiting < _MANY:
-            self._clock.rest(_PASSING)
 
     def passed(self, changes: int) -> None:
         """Take note of how many changes were passed on together, 0 if none could be: several show that load lasts."""
-        self._in_company = changes > 1 or (self._in_company and not changes)
         if changes > 1:
             self.raced()
 

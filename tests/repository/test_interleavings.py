@@ -113,7 +113,6 @@ class TrustingCommitter(Committer):
         with self._lock:
             for pending, result in results:
                 pending.settle(result, base.commit)
-            self._waiting = [pending for pending in self._waiting if not pending.settled]
 
 
 def test_the_search_finds_a_slot_that_is_not_looked_at() -> None:

@@ -15,6 +15,7 @@ from cimaster import pool as decide
 from cimaster.attempts import NEVER, Pending
 from cimaster.clock import Clock
 from cimaster.errors import NoVacantCluster
+from cimaster.inbox import Inbox
 from cimaster.metrics import Metrics
 from cimaster.peer_app import PeerApp
 from cimaster.peers import Peers
@@ -136,7 +137,8 @@ def test_a_connection_that_the_other_end_has_closed_is_opened_anew() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = threading.Thread(target=serve)
         serving.start()
-        peers = Peers("http://127.0.0.1:1", Metrics(CollectorRegistry()), Clock(), threading.Lock(), lambda *_: None)
+        inbox = Inbox(threading.Lock(), Clock(), lambda _: None)
+        peers = Peers("http://127.0.0.1:1", Metrics(CollectorRegistry()), Clock(), inbox, lambda *_: None)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         for _ in range(2):
             pending = Pending(Take(Ask("e2e", "1"), "0123456789abcdef"), 0.0, NEVER)

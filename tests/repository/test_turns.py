@@ -53,11 +53,6 @@ class ClockWithNews(StillClock):
         super().__init__()
         self.happens: list[Callable[[], None]] = []
         self.waits: list[float] = []
-        self.rests = 0
-
-    def rest(self, seconds: float) -> None:
-        self.rests += 1
-        super().rest(seconds)
 
     def wait(self, waiting: Callable[[float], None], seconds: float) -> None:
         self.waits.append(seconds)
@@ -103,33 +98,13 @@ def test_a_write_that_would_lose_is_not_sent_but_never_twice_running() -> None:
     assert [turns.outrun(), turns.outrun()] == [True, False]
 
 
-def test_who_writes_for_others_lets_a_few_changes_come_together() -> None:
-    clock = ClockWithNews()
-    turns = turns_of("b", News(a=1, b=2), clock)
-    for for_others, waiting, rests in ((False, 1, False), (True, 1, True), (True, 100, False)):
-        turns.took(0.01, for_others)
-        before = clock.rests
-        turns.wait(waiting)
-        assert (clock.rests > before) == rests
-
-
-def test_few_changes_come_together_before_they_are_passed_on_unless_they_come_alone() -> None:
-    clock = ClockWithNews()
-    turns = turns_of("b", News(a=1, b=2), clock)
-    for passed, waiting, rests in ((2, 1, True), (2, 100, False), (0, 1, True), (1, 1, False), (0, 1, False)):
-        turns.passed(passed)
-        before = clock.rests
-        turns.gather(waiting)
-        assert (clock.rests > before) == rests
-
-
 def test_who_passes_on_what_comes_alone_tries_again_to_write_by_itself() -> None:
     clock, news = ClockWithNews(), News(b=2)
     news.annotations[SLOT_PREFIX + "a"] = "id 2026-01-02T03:04:05Z 3 http://a"
     turns = turns_of("b", news, clock)
     turns.raced()
     for _ in range(1000):
-        turns.gather(1)
+        clock.rest(0.01)
         turns.passed(2)
     assert turns.writer() == "http://a"
     turns.passed(1)

@@ -1,0 +1,141 @@
+"""A write waits for those that can be expected back at once, and for nobody else."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from cimaster.attempts import NEVER, Pending
+from cimaster.company import Company
+from cimaster.inbox import Inbox
+from cimaster.pool.state import Answer
+from tests.repository.interleavings import StillClock
+
+WRITE = 0.008  # seconds
+
+
+class CountingClock(StillClock):
+    """Counts how often somebody waited."""
+
+    waits = 0
+
+    def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
+        self.waits += 1
+        super().wait(waiting, seconds)
+
+
+class Hall:
+    """Callers that come to an inbox, and writes that answer all of them."""
+
+    def __init__(self) -> None:
+        self.clock = CountingClock()
+        self.inbox = Inbox(threading.Lock(), self.clock, lambda _: None)
+        self.company = Company(self.clock)
+
+    def come(self, callers: int) -> None:
+        """Let so many callers come now."""
+        now = self.clock.monotonic()
+        self.inbox.add(*(Pending(lambda pool, _: (pool, Answer("")), now, NEVER) for _ in range(callers)))
+
+    def write(self, batch: list[Pending], meanwhile: int = 0) -> None:
+        """Answer a batch, at the end of a write during which others came."""
+        self.clock.rest(WRITE)
+        self.come(meanwhile)
+        for pending in batch:
+            pending.settle(Answer(""), 1)
+        self.company.answered(batch, self.inbox.waiting(), WRITE)
+
+    def waits(self) -> bool:
+        """Say whether the next write waits for more."""
+        before = self.clock.waits
+        self.inbox.gather(self.company)
+        return self.clock.waits > before
+
+
+@pytest.fixture
+def hall() -> Hall:
+    return Hall()
+
+
+def rounds(hall: Hall, callers: int, returning: int, after: float = 0.001) -> None:
+    """Of so many callers that are answered together so many come straight back, twenty times running."""
+    for _ in range(20):
+        hall.come(callers - len(hall.inbox))
+        hall.write(hall.inbox.waiting())
+        hall.clock.rest(after)
+        hall.come(returning)
+        hall.clock.rest(2 * WRITE)
+
+
+def test_those_who_always_come_straight_back_are_waited_for(hall: Hall) -> None:
+    rounds(hall, callers=8, returning=8)
+    hall.write(hall.inbox.waiting())
+    assert hall.company.wanted == 8
+    hall.come(3)
+    assert hall.waits()
+
+
+def test_a_write_begins_as_soon_as_all_who_are_expected_are_there(hall: Hall) -> None:
+    rounds(hall, callers=8, returning=8)
+    hall.write(hall.inbox.waiting())
+    hall.come(8)
+    assert not hall.waits()
+
+
+def test_who_waits_already_counts_among_the_expected(hall: Hall) -> None:
+    rounds(hall, callers=8, returning=8)
+    hall.write(hall.inbox.waiting()[:5], meanwhile=2)
+    assert hall.company.wanted == 5 + 3 + 2
+
+
+def test_nobody_is_waited_for_who_does_not_come_back(hall: Hall) -> None:
+    rounds(hall, callers=8, returning=8)
+    rounds(hall, callers=8, returning=0)
+    hall.come(8)
+    hall.write(hall.inbox.waiting())
+    hall.come(1)
+    assert not hall.waits()
+
+
+def test_who_comes_back_too_late_is_not_waited_for(hall: Hall) -> None:
+    rounds(hall, callers=8, returning=8, after=3 * WRITE)
+    hall.write(hall.inbox.waiting())
+    hall.come(1)
+    assert not hall.waits()
+
+
+def test_who_comes_alone_never_waits(hall: Hall) -> None:
+    rounds(hall, callers=1, returning=1)
+    hall.write(hall.inbox.waiting())
+    hall.come(1)
+    assert not hall.waits()
+
+
+def test_nobody_waits_longer_than_a_write_takes(hall: Hall) -> None:
+    rounds(hall, callers=8, returning=8)
+    hall.write(hall.inbox.waiting())
+    hall.come(1)
+    hall.clock.rest(WRITE)
+    assert not hall.waits()
+
+
+@pytest.mark.parametrize("comes", [lambda hall: hall.come(5), lambda hall: hall.inbox.add()])
+def test_the_wait_ends_when_enough_have_come_or_somebody_ends_it(comes: Callable[[Hall], object]) -> None:
+    woken: list[bool] = []
+
+    class WakingClock(StillClock):
+        def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
+            del seconds
+            hall.come(1)
+            woken.append(bool(waiting(0)))
+            comes(hall)
+            woken.append(bool(waiting(0)))
+
+    hall = Hall()
+    rounds(hall, callers=8, returning=8)
+    hall.write(hall.inbox.waiting())
+    hall.come(2)
+    hall.inbox._clock = WakingClock()
+    hall.inbox._clock.passed = hall.clock.passed
+    hall.inbox.gather(hall.company)
+    assert woken == [False, True]
