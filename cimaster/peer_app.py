@@ -30,11 +30,17 @@ class PeerApp:
         self._repository = repository
 
     def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a WSGI request; what is no list of changes, or comes from a browser, is refused."""
+        """Answer a WSGI request; what is no list of changes, or comes from a browser, is refused.
+
+        A request may have lain here while this process stood still, and whoever sent it has long decided by itself. Then
+        its connection is closed; where even that was lost on the way, a lease that was granted is found by its id.
+        """
         try:
-            changes = [_checked(commands.from_json(told)) for told in _listed(_body(environ))]
+            changes = [_checked(commands.from_json(told)).repeated() for told in _listed(_body(environ))]
         except (ValueError, KeyError, TypeError, AttributeError):
             return _answer(start_response, "400 Bad Request", {"code": "bad_body", "detail": "not a list of changes"})
+        if not _is_there(environ):
+            return _answer(start_response, "408 Request Timeout", {"code": "gone", "detail": "nobody waits for this"})
         results = self._repository.update_all(changes, peers.ANSWER_WITHIN, _LOOK, lambda: _is_there(environ))
         return _answer(start_response, "200 OK", peers.told(*results))
 

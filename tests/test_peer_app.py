@@ -1,6 +1,7 @@
 """What replicas ask of each other: no more than the API gives to everybody, and nothing that it would refuse."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -42,14 +43,34 @@ def test_changes_are_carried_out_in_order_and_each_has_its_own_answer(add, peer:
 
 def test_a_take_that_was_carried_out_already_gets_the_same_cluster(add, peer: Client) -> None:
     add("cluster-01", "cluster-02")
-    assert ask(peer, TAKE)[0]["text"] == ask(peer, TAKE.repeated())[0]["text"] == "cluster-01"
+    assert ask(peer, TAKE)[0]["text"] == ask(peer, TAKE)[0]["text"] == "cluster-01"
+
+
+def test_a_take_that_arrives_after_its_sender_granted_it_and_it_ended_is_not_granted_again(
+    add, peer: Client, service: Service
+) -> None:
+    add("cluster-01", "cluster-02")
+    granted = service.repository.update(TAKE.repeated()).answer
+    service.finish(Finish(granted.text, TAKE.lease_id))
+    assert ask(peer, TAKE)[0]["code"] == "too_busy"
+    assert service.repository.fresh().pool.counts()["vacant"] == 2
+
+
+def test_a_change_whose_sender_has_gone_is_not_carried_out(add, peer: Client, service: Service) -> None:
+    add("cluster-01")
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.close()
+        answer = peer.post(PATH, json=[commands.to_json(TAKE)], environ_base={"gunicorn.socket": ours})
+    assert answer.status_code == 408
+    assert service.repository.fresh().pool.counts()["vacant"] == 1
 
 
 def test_a_take_that_was_undone_meanwhile_is_not_granted_again_in_secret(add, peer: Client, service: Service) -> None:
     add("cluster-01")
     ask(peer, TAKE)
     service.repository.update(TAKE.undo)
-    assert ask(peer, TAKE.repeated())[0]["code"] == "too_busy"
+    assert ask(peer, TAKE)[0]["code"] == "too_busy"
 
 
 @pytest.mark.parametrize(
