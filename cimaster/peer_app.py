@@ -32,8 +32,8 @@ class PeerApp:
     def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a WSGI request; what is no list of changes, or comes from a browser, is refused.
 
-        A request may have lain here while this process stood still, and whoever sent it has long decided by itself. Then
-        its connection is closed; where even that was lost on the way, a lease that was granted is found by its id.
+        A request may have lain here while this process stood still, and its sender has long decided by itself. Then the
+        connection is closed; where even that was lost on the way, a lease that was granted is found by its id.
         """
         try:
             changes = [_checked(commands.from_json(told)).repeated() for told in _listed(_body(environ))]
