@@ -144,6 +144,35 @@ document.addEventListener('click', event => {
   if (event.target.closest('[data-dismiss]')) document.getElementById('alerts').replaceChildren();
 });
 
+// --- clicks without an answer --------------------------------------------------------------------------------------
+
+// The network failed, or a proxy spoke for a service that restarts: its page must not stand where ours belongs.
+function unanswered(ctx) {
+  const asked = ctx.sourceElement.closest('form, a');
+  if (!asked || polled(ctx)) return;
+  const told = document.getElementById('unanswered').content.cloneNode(true);
+  told.querySelector(`[data-after=${ctx.request.method === 'POST' ? 'get' : 'post'}]`).remove();
+  document.getElementById('form-alert')?.remove();
+  if (dialog.contains(asked)) {
+    told.querySelector('[data-dismiss]').remove();
+    document.getElementById('form-title').after(told);
+  } else {
+    document.getElementById('alerts').replaceChildren(told);
+  }
+}
+
+document.addEventListener('htmx:error', event => {
+  const {ctx} = event.detail;
+  if (ctx && !ctx.response) unanswered(ctx);
+});
+
+document.addEventListener('htmx:before:response', event => {
+  const {ctx} = event.detail;
+  if (ctx.response.status < 500 || ctx.response.headers.has('CIMaster-Code')) return;
+  event.preventDefault();
+  unanswered(ctx);
+});
+
 // --- toasts --------------------------------------------------------------------------------------------------------
 
 new MutationObserver(changes => {

@@ -114,6 +114,8 @@ class ControlPlane:
     def close(self) -> None:
         """Stop both servers and remove their folder; harmless when repeated."""
         atexit.unregister(self.close)
+        if self._http is not None:
+            self._http.clear()
         self._apiserver.stop()
         # The state is thrown away, so there is nothing that etcd should finish.
         self._etcd.kill()
@@ -122,8 +124,8 @@ class ControlPlane:
     def start_etcd(self) -> None:
         """Start etcd on its old port and data, and wait until it is healthy."""
         self._etcd.start()
-        http = urllib3.PoolManager(retries=False)
-        self._etcd.wait_until(lambda: http.request("GET", f"{self.etcd_url}/health", timeout=2.0).status == 200)
+        with urllib3.PoolManager(retries=False) as http:
+            self._etcd.wait_until(lambda: http.request("GET", f"{self.etcd_url}/health", timeout=2.0).status == 200)
 
     def stop_etcd(self) -> None:
         """Stop etcd; its data stay."""

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -119,13 +119,12 @@ class FaultyServer:
                 self.send_header("Connection", "close")
                 self.end_headers()
                 self.close_connection = True
-                with suppress(OSError):
+                with closing(answer), suppress(OSError):
                     for chunk in answer.stream(4096) if self.command == "GET" else [answer.data]:
                         if proxy.down:
                             break
                         self.wfile.write(chunk)
                         self.wfile.flush()
-                answer.close()
 
             def _plain(self, status: int) -> None:
                 body = b'{"message":"injected"}'

@@ -201,6 +201,37 @@ def test_a_refused_click_in_a_row_leaves_the_table(visit, cluster: str, curl) ->
     alice.sees(cluster, state="held")
 
 
+def _proxy_speaks(route: Route) -> None:
+    """Answer as a proxy does whose service is away."""
+    route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
+
+
+@pytest.mark.parametrize("fails", [lambda route: route.abort(), _proxy_speaks])
+def test_a_click_that_gets_no_answer_says_so(visit, cluster: str, fails: Callable[[Route], None]) -> None:
+    alice = visit("alice", listening=False)
+    alice.page.context.add_init_script(AXE)
+    alice.go()
+    alice.page.route("**/ui/hold*", fails)
+    alice.press(cluster, "Hold")
+    expect(alice.page.locator("#alerts")).to_contain_text("The service did not answer: try again in a moment.")
+    assert not alice.page.locator("#dialog").is_visible()
+    alice.page.unroute_all()
+    alice.press(cluster, "Hold")
+    expect(alice.page.locator("#form")).to_be_visible()
+    alice.page.route("**/ui/hold*", fails)
+    for _ in range(2):
+        alice.fill(desc="a run")
+        expect(alice.page.locator("#form-alert")).to_have_count(1)
+        expect(alice.page.locator("#form #form-alert")).to_have_text(
+            "The service did not answer: whether that was done is not known. See how things are, then try again."
+        )
+    assert alice.page.locator("#form-desc").input_value() == "a run"
+    check(alice.page, "an unanswered form")
+    alice.page.unroute_all()
+    alice.fill()
+    alice.sees(cluster, "a run", state="held")
+
+
 def test_the_filter_follows_typing_and_survives_updates(visit, cluster: str, curl) -> None:
     alice = visit("alice")
     alice.go("/?state=vacant")
