@@ -44,7 +44,7 @@ class Committer:
         self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
         self._inbox = Inbox(self._lock, clock, self._expire)
-        self._company, self._company_on_the_way = Company(clock), Company(clock)
+        self._company_written, self._company_passed = Company(clock), Company(clock)
         self._peers = Peers(address, metrics, clock, self._inbox, self._came_back)
         self._stop = threading.Event()
         self._must_read, self._singly = False, 0
@@ -94,7 +94,7 @@ class Committer:
         if self._inbox and not met:
             if self._passed_on():
                 return False
-            self._inbox.gather(self._company)
+            self._inbox.gather(self._company_written)
         self._turns.wait(len(self._inbox))
         batch, begun = self._batch(), self._clock.monotonic()
         if not batch:
@@ -108,7 +108,7 @@ class Committer:
             self._decide_and_write(batch, base)
             took = self._clock.monotonic() - begun
             self._turns.took(took)
-            self._company.answered(batch, self._inbox.waiting(), took)
+            self._company_written.answered(batch, self._inbox.waiting(), took)
         except (StoreRefused, PoolFull) as refusal:
             self._refused(batch, refusal)
         except StoreTrouble as trouble:
@@ -120,13 +120,13 @@ class Committer:
         address = "" if self._attempts or self._singly else self._turns.writer()
         if not self._peers.may_ask(address):
             return False
-        self._inbox.gather(self._company_on_the_way)
+        self._inbox.gather(self._company_passed)
         self._turns.passed(self._peers.pass_on(address, self._inbox.waiting()))
         return all(pending.may_be_passed_on for pending in self._inbox.waiting())
 
     def _came_back(self, passed_on: Sequence[Pending], undone: Sequence[Pending]) -> None:
-        """Take what another replica answered, or did not, and what must be decided here on account of that."""
-        self._company_on_the_way.answered(passed_on, self._inbox.waiting(), _PASSING)
+        """Take what another replica answered, or did not, and what must be done on account of that. For any thread."""
+        self._company_passed.answered(passed_on, self._inbox.waiting(), _PASSING)
         self.submit(*(pending for pending in passed_on if not pending.settled), *undone)
 
     def _batch(self) -> list[Pending]:
