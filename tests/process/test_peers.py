@@ -113,6 +113,24 @@ def test_when_the_one_that_writes_is_killed_or_frozen_the_others_go_on(replicas:
     until(lambda: states(replicas[0]) == {"vacant"})
 
 
+def test_what_lay_at_a_frozen_replica_is_lent_to_nobody_when_it_goes_on(replicas: list[Replica]) -> None:
+    for frozen in replicas:
+        pairs_until(replicas, lambda turn: turn == 5)  # now they pass changes on
+        others = [replica for replica in replicas if replica is not frozen]
+        with frozen.stopped(), ThreadPoolExecutor(CALLERS) as callers:
+            list(callers.map(pair, itertools.islice(itertools.cycle(others), CALLERS)))
+        pair(frozen)
+    until(lambda: states(replicas[0]) == {"vacant"})
+
+
+def pair(replica: Replica) -> None:
+    """Take a cluster without a request_id, and give it back."""
+    taken = requests.get(f"{replica.url}/getvacant", params={"job": "e2e", "build": "1"}, timeout=30)
+    assert taken.status_code == 200, taken.text
+    said = {"cluster": taken.text, "lease": taken.headers["CIMaster-Lease"]}
+    assert requests.get(f"{replica.url}/finishtest", params=said, timeout=30).status_code == 200
+
+
 def states(replica: Replica) -> set[str]:
     """Return the states that a replica lists, which may be those of a moment ago."""
     listed = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
