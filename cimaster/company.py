@@ -13,9 +13,10 @@ class Company:
     """Expects as many callers to come straight back as did lately: scripts in a loop, the next job of a queue.
 
     Who comes back just after a write began waits for all of it and for the next one, and the store writes twice. So a
-    write is begun when those are there who can be expected, or after as long as a write takes. Even where callers come
-    at random that costs those who wait no more than it saves the others, and fewer writes are needed; whoever comes
-    alone never waits. (PostgreSQL's commit_delay and commit_siblings are this with fixed figures.)
+    write is begun when those are there who can be expected, or after as long as a write takes. Where callers come at
+    random that costs those who wait about what it saves the others, and fewer writes are needed; whoever comes alone
+    never waits. (PostgreSQL's commit_delay and commit_siblings are this with fixed figures.) It is a guess: what two
+    threads tell it at once may count for one.
     """
 
     def __init__(self, clock: Clock) -> None:
