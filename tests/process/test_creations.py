@@ -22,6 +22,7 @@ from tests.replica import Replica
 pytestmark = pytest.mark.kube
 
 JOB = "e2e-k8s-1.32"
+BRIEF_CLAIMS = "tests.process.brief_claims:app"  # where one dies, perhaps with a claim: others wait for its end
 
 
 class Upstream(NamedTuple):
@@ -124,9 +125,7 @@ def test_a_job_is_created_once_also_when_an_answer_is_lost_on_the_way(site: Site
 
 def test_a_replica_that_dies_after_the_post_leaves_one_job_that_another_carries_on(site: Site) -> None:
     site.plank.mode = "stall"  # manual-trigger waits for a build id, and its answer does not come
-    doomed, other = (
-        site.replica(name, "tests.process.brief_claims:app", CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b")
-    )
+    doomed, other = (site.replica(name, BRIEF_CLAIMS, CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b"))
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(doomed.get, "/createcluster", user="john")
         until(site.prow.jobs)
@@ -218,7 +217,7 @@ def vacant(replica: Replica) -> int:
 
 def test_a_pool_stays_filled_through_bursts_a_crash_and_an_outage_and_never_outgrows_its_limit(site: Site) -> None:
     settings = {"CIMASTER_MANAGE_CLUSTER": "on", "CIMASTER_PROW_TIMEOUT": "2s"}
-    replicas = [site.replica(name, **settings) for name in ("a", "b", "c")]
+    replicas = [site.replica(name, BRIEF_CLAIMS, **settings) for name in ("a", "b", "c")]
     first, doomed = replicas[0], replicas[2]
     policy = {"purpose": "tess-ci", "name": "root", "min_vacant": "3", "max_total": "9", "max_creating": "3"}
     assert first.get("/setpolicy", **policy, cooldown="1s").ok
