@@ -15,7 +15,7 @@ from cimaster.clock import Clock
 from cimaster.courier import Courier
 from cimaster.creations import Creations
 from cimaster.errors import Refusal
-from cimaster.gauges import PoolCollector
+from cimaster.gauges import PoolCollector, QueueCollector
 from cimaster.health import drain_file, health
 from cimaster.logs import correlation_id
 from cimaster.metrics import Metrics
@@ -30,6 +30,7 @@ from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from cimaster.stores.port import Store
+from cimaster.waiting import WaitingRoom
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -47,11 +48,14 @@ _HEADERS = {
 class Lifecycle:
     """The threads behind an application: started in the worker, stopped when it drains."""
 
-    def __init__(self, repository: ConfigMapRepository, reaper: Reaper, courier: Courier, port: int) -> None:
+    def __init__(
+        self, repository: ConfigMapRepository, reaper: Reaper, courier: Courier, waiting: WaitingRoom, port: int
+    ) -> None:
         self.draining: Callable[[], bool] = lambda: False
         self._repository = repository
         self._reaper = reaper
         self._courier = courier
+        self._waiting = waiting
         self._drain_file = drain_file(port)
 
     def start(self) -> None:
@@ -60,9 +64,11 @@ class Lifecycle:
         self._repository.start()
         self._reaper.start()
         self._courier.start()
+        self._waiting.start()
 
     def stop(self) -> None:
         """Write what waits, then end the threads."""
+        self._waiting.stop()
         self._courier.stop()
         self._reaper.stop()
         self._repository.stop()
@@ -70,7 +76,9 @@ class Lifecycle:
     def checks(self) -> dict[str, Callable[[], bool]]:
         """Return what must hold for the replica to be ready."""
         return {
-            "threads": lambda: self._repository.alive and self._reaper.alive and self._courier.alive,
+            "threads": lambda: all(
+                part.alive for part in (self._repository, self._reaper, self._courier, self._waiting)
+            ),
             "store_tried": lambda: self._repository.tried,
             "accepting": lambda: self.accepting,
         }
@@ -105,12 +113,15 @@ def create_app(
     service = Service(repository, metrics, clock)
     creations = Creations(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     courier = Courier(creations, repository, metrics)
-    lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, settings.port)
-    courier.draining = lambda: not lifecycle.accepting
+    waiting = WaitingRoom(service, metrics, settings.threads // 2)  # the other half serves
+    metrics.registry.register(QueueCollector(repository, service.clock, waiting))
+    lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, waiting, settings.port)
+    courier.draining = waiting.draining = lambda: not lifecycle.accepting
     app.extensions |= {
         "cimaster": service, "cimaster.settings": settings, "cimaster.admins": Admins(settings.admin_dir),
         "cimaster.metrics": metrics, "cimaster.lifecycle": lifecycle, "cimaster.ready": lifecycle.checks(),
         "cimaster.rendered": Rendered(), "cimaster.creations": creations,
+        "cimaster.waiting": waiting,
     }  # fmt: skip
     PrometheusMetrics(app, path=None, group_by="url_rule", registry=metrics.registry)
     _register(app)

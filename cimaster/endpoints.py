@@ -81,8 +81,17 @@ GETVACANT = _verb(
     replace(NAME, required=False, meaning="who triggered the job; wins over email"),
     PURPOSE, replace(OSIMAGE, meaning="image; required for purpose tnet-ci"), REGION, LABEL,
     replace(CLUSTER, required=False, meaning="this cluster and no other"), TTL,
+    Parameter("wait", form.wait, "wait in the queue for so long if none is vacant; needs request_id"),
+    Parameter("priority", form.priority, "low, normal (if not given) or high: the queue is served in that order"),
+    Parameter("skip_if_none", form.flag, "true: say no at once, whatever wait says"),
 )  # fmt: skip
 FINISHTEST = _verb("/finishtest", "give a cluster back", "ci", CLUSTER, LEASE, JOB, BUILD)
+LEAVEQUEUE = Endpoint(
+    "/leavequeue", "give a place in the queue up", "ci",
+    (replace(REQUEST_ID, meaning="the request that waits; a cluster that it was just given goes back", required=True),),
+    changes=True,
+)  # fmt: skip
+QUEUE = Endpoint("/queue", "list who waits for a cluster, in the order in which they are served", "reader")
 RENEWLEASE = _verb("/renewlease", "move the end of a lease", "ci", CLUSTER, LEASE.needed(), TTL)
 HOLDCLUSTER = _verb(
     "/holdcluster", "hold a cluster for a person, or extend the hold", "person",
@@ -168,7 +177,7 @@ READYZ = Endpoint("/readyz", "say whether to send requests here, and what the st
 OPENAPI = Endpoint("/openapi.yaml", "this API for programs", "everybody")
 
 VERBS = (
-    GETVACANT, FINISHTEST, RENEWLEASE, HOLDCLUSTER, RELEASECLUSTER, ADDCLUSTER, UPDATECLUSTER, DELETECLUSTER,
-    DISABLECLUSTER, ENABLECLUSTER, CREATECLUSTER, CHANGE_CREATION, SETPOLICY, REMOVEPOLICY,
+    GETVACANT, LEAVEQUEUE, FINISHTEST, RENEWLEASE, HOLDCLUSTER, RELEASECLUSTER, ADDCLUSTER, UPDATECLUSTER,
+    DELETECLUSTER, DISABLECLUSTER, ENABLECLUSTER, CREATECLUSTER, CHANGE_CREATION, SETPOLICY, REMOVEPOLICY,
 )  # fmt: skip
-ENDPOINTS = (*VERBS, CLUSTERS, ONE_CLUSTER, CREATIONS, POLICIES, HISTORY, HEALTHZ, READYZ, OPENAPI)
+ENDPOINTS = (*VERBS, CLUSTERS, ONE_CLUSTER, CREATIONS, POLICIES, QUEUE, HISTORY, HEALTHZ, READYZ, OPENAPI)

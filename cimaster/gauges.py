@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from cimaster.clock import Clock
+from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.repository import ConfigMapRepository
+from cimaster.waiting import WaitingRoom
 
 
 class PoolCollector(Collector):
@@ -51,6 +55,29 @@ class PoolCollector(Collector):
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
+
+
+class QueueCollector(Collector):
+    """Who waits for a cluster. Every replica shows the same queue, and its own connected callers."""
+
+    def __init__(self, repository: ConfigMapRepository, clock: Clock, waiting: WaitingRoom) -> None:
+        self._repository, self._clock, self._waiting = repository, clock, waiting
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the metrics without collecting them."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges."""
+        newest, now = self._repository.newest, self._clock()
+        queue = newest.pool.queue if newest else ()
+        family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
+        for labels, count in sorted(Counter((t.ask.purpose or DEFAULT_PURPOSE, t.priority) for t in queue).items()):
+            family.add_metric(labels, count)
+        yield family
+        longest = max((now - ticket.since for ticket in queue), default=timedelta())
+        yield _gauge("queue_oldest_seconds", "How long the oldest ticket waits", longest.total_seconds())
+        yield _gauge("callers_kept", "Callers that are connected to this replica and wait", self._waiting.kept)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

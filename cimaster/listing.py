@@ -9,6 +9,8 @@ from cimaster.pool.cluster import Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry
 from cimaster.pool.state import Pool
+from cimaster.pool.ticket import Ticket
+from cimaster.times import format_time, roughly
 
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -54,6 +56,21 @@ def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
         return "no creations match\n" if filtered else "no cluster is being created\n"
     rows = [(c.id, c.state, c.purpose, c.user, c.job or "-", wording.creation(c, now)) for c in shown]
     return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
+
+
+def queue(ranked: Sequence[Ticket], now: datetime) -> str:
+    """Return one line per ticket, in the order in which they are served."""
+    if not ranked:
+        return "nobody waits for a cluster\n"
+    rows = [
+        (
+            str(place), ticket.id, wording.job_words(ticket.ask.job, ticket.ask.build), ticket.ask.by,
+            ticket.ask.words(), ticket.priority, roughly(now - ticket.since),
+            "-" if ticket.until is None else format_time(ticket.until), "yes" if ticket.is_there(now) else "no",
+        )
+        for place, ticket in enumerate(ranked, 1)
+    ]  # fmt: skip
+    return _aligned([("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITS", "UNTIL", "THERE"), *rows])
 
 
 def history(entries: Sequence[Entry]) -> str:

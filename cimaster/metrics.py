@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from cimaster.pool.history import UNASKED
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -37,6 +38,9 @@ class Metrics:
         self.thread_errors = counter("thread_errors", "Passes of a background thread that failed", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST
+        )
+        self.wait_seconds = Histogram(
+            "cimaster_wait_seconds", "Time in the queue of those who were served", registry=registry, buckets=_LONG
         )
         self.batch_size = Histogram(
             "cimaster_batch_size", "Requests that one write carried", registry=registry, buckets=_SIZES

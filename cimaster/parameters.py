@@ -8,6 +8,7 @@ from cimaster.pool.cluster import STATES
 from cimaster.pool.creation import CREATION_STATES
 from cimaster.pool.creations import MOST_OPEN
 from cimaster.pool.policy import parse_hours
+from cimaster.pool.ticket import PRIORITIES
 from cimaster.times import parse_duration, parse_time
 
 _CLUSTER = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -23,6 +24,7 @@ _PROW_JOB = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?")
 _CREATION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_TEXT = 500
 _MOST_CLUSTERS = 1000
+_SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=1), timedelta(days=1)
 _SHORTEST_LEASE, _LONGEST_LEASE = timedelta(minutes=1), timedelta(days=7)
 _FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
 _UNSEEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -105,6 +107,21 @@ def lease_time(text: str) -> timedelta:
     if read is None or not _SHORTEST_LEASE <= read <= _LONGEST_LEASE:
         raise ValueError("a duration from 1m to 7d, such as 90m")
     return read
+
+
+def wait(text: str) -> timedelta:
+    """Read how long somebody waits for a cluster."""
+    read = parse_duration(text)
+    if read is None or not _SHORTEST_WAIT <= read <= _LONGEST_WAIT:
+        raise ValueError("a duration from 1s to 1d, such as 30m")
+    return read
+
+
+def priority(text: str) -> str:
+    """Read how urgent it is."""
+    if text not in PRIORITIES:
+        raise ValueError(f"one of {', '.join(PRIORITIES)}")
+    return text
 
 
 def label(text: str) -> tuple[str, str]:

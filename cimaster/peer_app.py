@@ -5,22 +5,18 @@ stands beside Flask because nothing of a page or of the API's forms is needed he
 """
 
 import json
-import socket
 from collections.abc import Callable, Iterable
 from typing import Any
-
-from urllib3.util import wait_for_read
 
 from cimaster import endpoints, peers
 from cimaster.pool import commands
 from cimaster.pool.commands import Command, Take
 from cimaster.repository import ConfigMapRepository
+from cimaster.serving import WSGIEnvironment, still_there
 from cimaster.times import format_duration
 
 _LARGEST = 1 << 20  # bytes of one request
 _LOOK = 0.05  # seconds between looks whether the one who asked is still there
-
-WSGIEnvironment = dict[str, Any]
 
 
 class PeerApp:
@@ -39,9 +35,9 @@ class PeerApp:
             changes = [_checked(commands.from_json(told)).repeated() for told in _listed(_body(environ))]
         except (ValueError, KeyError, TypeError, AttributeError):
             return _answer(start_response, "400 Bad Request", {"code": "bad_body", "detail": "not a list of changes"})
-        if not _is_there(environ):
+        if not still_there(environ):
             return _answer(start_response, "408 Request Timeout", {"code": "gone", "detail": "nobody waits for this"})
-        results = self._repository.update_all(changes, peers.ANSWER_WITHIN, _LOOK, lambda: _is_there(environ))
+        results = self._repository.update_all(changes, peers.ANSWER_WITHIN, _LOOK, lambda: still_there(environ))
         return _answer(start_response, "200 OK", peers.told(*results))
 
 
@@ -83,12 +79,6 @@ def _checked(command: Command) -> Command:
     for text in [*own, *([command.lease_id] if isinstance(command, Take) else [])]:
         endpoints.LEASE.read(text)
     return command
-
-
-def _is_there(environ: WSGIEnvironment) -> bool:
-    """Say whether the connection is open: who waits sends nothing, so that only its end can be read."""
-    connection: socket.socket | None = environ.get("gunicorn.socket")
-    return connection is None or not wait_for_read(connection, timeout=0)
 
 
 def _answer(start_response: Callable[..., Any], status: str, told: object) -> Iterable[bytes]:

@@ -77,7 +77,8 @@ class ConfigMapRepository:
 
         `decide` is a pure function of the pool and the time; it may run more than once. With `fresh` it is only ever
         shown states that are not older than this call. `undo` is carried out if the change turns out to have been
-        written after its caller was told that nobody knows. Raises the refusal of `decide`, or StoreTrouble.
+        written after its caller was told that nobody knows. Raises the refusal of `decide` or of its answer, or
+        StoreTrouble.
         """
         trouble = self._snapshots.trouble
         if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
@@ -90,6 +91,8 @@ class ConfigMapRepository:
         if pending.error is not None:
             raise pending.error
         assert pending.answer is not None
+        if pending.answer.refusal:
+            raise pending.answer.refusal
         return Committed(pending.answer, pending.commit)
 
     def update_all(

@@ -2,14 +2,14 @@
 
 import itertools
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cimaster import pool as decide
 from cimaster.attempts import Decision
 from cimaster.clock import Clock
-from cimaster.errors import Refusal
 from cimaster.metrics import Metrics
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request
+from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
 from cimaster.pool.commands import GiveBack, Take
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
@@ -34,13 +34,29 @@ class Service:
     def take(self, ask: Ask, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
         change = Take(ask, uuid.uuid4().hex[:16], request)  # each record keeps four such ids, in every write
-        try:
-            taken = self.repository.update(change, undo=None if request else change.undo)
-        except Refusal as refusal:
-            self._metrics.allocations.labels(refusal.code).inc()
-            raise
+        return self._taken(self.repository.update(change, undo=None if request else change.undo))
+
+    def take_or_wait(self, ask: Ask, lease_id: str, stay: Stay, request: Request | None = None) -> Committed:
+        """Lend a cluster to somebody whose turn it is, or keep their place in the queue and raise why."""
+        stay = replace(stay, ahead=self.repository.clock_skew)
+        undo = None if request else Take(ask, lease_id).undo
+        return self._taken(
+            self.repository.update(
+                lambda pool, now: decide.take_or_wait(pool, now, ask, lease_id, stay, request), undo=undo
+            )
+        )
+
+    def _taken(self, taken: Committed) -> Committed:
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
+
+    def step_away(self, ticket: str) -> None:
+        """Take note that somebody who waits is not connected any more."""
+        self.repository.update(lambda pool, now: decide.step_away(pool, now, ticket))
+
+    def leave(self, ticket: str) -> Committed:
+        """Give a place in the queue up, and a cluster that was just served to it."""
+        return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket))
 
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""

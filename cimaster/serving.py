@@ -2,6 +2,7 @@
 
 import logging
 import re
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from prometheus_client import (
     disable_created_metrics,
     make_wsgi_app,
 )
+from urllib3.util import wait_for_read
 
 from cimaster.logs import correlation_id
 
@@ -25,6 +27,7 @@ _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _log = logging.getLogger("cimaster.request")
 
+WSGIEnvironment = dict[str, Any]
 StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
@@ -48,6 +51,19 @@ def registry() -> CollectorRegistry:
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=made)
     return made
+
+
+def still_there(environ: WSGIEnvironment) -> bool:
+    """Say whether the caller of a request that was read whole is connected still."""
+    connection: socket.socket | None = environ.get("gunicorn.socket")
+    if connection is None or not wait_for_read(connection, timeout=0):
+        return True
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))  # what it sends is its next request
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def identify() -> None:

@@ -38,6 +38,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             others={**pool.others, **loaded.others},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
+            queue=(),  # who waits asks again
         ).with_creations(creations.joined(pool.creations, creations.parked(loaded.creations, now)))
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""

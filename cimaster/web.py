@@ -16,6 +16,7 @@ from cimaster.repository import Committed
 from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.snapshots import Snapshot
+from cimaster.waiting import WaitingRoom
 
 BODY_LIMIT = 64 * 1024
 
@@ -29,6 +30,8 @@ STATUS: Mapping[type[errors.Refusal], int] = {
     errors.UnknownCluster: 404,
     errors.NoVacantCluster: 404,
     errors.NoSuchClusterKind: 404,
+    errors.Queued: 429,
+    errors.QueueFull: 429,
     errors.UsePost: 405,
     errors.ClusterNotVacant: 409,
     errors.ClusterBroken: 409,
@@ -63,6 +66,12 @@ STATUS: Mapping[type[errors.Refusal], int] = {
 def service() -> Service:
     """Return the service of this application."""
     found: Service = current_app.extensions["cimaster"]
+    return found
+
+
+def waiting() -> WaitingRoom:
+    """Return the room of this application where callers wait for clusters."""
+    found: WaitingRoom = current_app.extensions["cimaster.waiting"]
     return found
 
 
@@ -178,6 +187,10 @@ def refused(refusal: errors.Refusal) -> Response:
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.UsePost):
         response.headers["Allow"] = "POST"
+    if "place" in refusal.facts:
+        response.headers["CIMaster-Place"] = str(refusal.facts["place"])
+    if isinstance(refusal, errors.Queued) and not wants_json():
+        response.set_data(b"")  # curl prints the body of each try, and a script reads the cluster's name there
     return response
 
 

@@ -1,38 +1,13 @@
-"""The verbs of jobs, people and admins, and the lists."""
+"""The verbs of jobs, people and admins, and the lists; how a job gets a cluster stands in waiting.py."""
 
 from flask import Response, g
 
 from cimaster import endpoints, inputs, listing, web
 from cimaster.api.blueprint import api, route
-from cimaster.errors import MissingParameter
+from cimaster.api.kinds import ask_from, facts_from
 from cimaster.inputs import Given
-from cimaster.pool import Ask, Facts, Finish
-from cimaster.pool.cluster import IMAGE_PURPOSE
+from cimaster.pool import Finish
 from cimaster.pool.filters import Filter
-
-
-def ask_from(given: Given, cluster: str = "", by: str = "") -> Ask:
-    """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
-    if given.purpose == IMAGE_PURPOSE and not given.osimage and not cluster:
-        raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
-    return Ask(
-        job=given.values.get("job") or "", build=given.values.get("build") or "", by=by, purpose=given.purpose or "",
-        osimage=given.osimage or "", region=given.region or "", labels=inputs.labels(given.label), cluster=cluster,
-        ttl=given.values.get("ttl"),
-    )  # fmt: skip
-
-
-def facts_from(given: Given) -> Facts:
-    """Return what the parameters say of a cluster; what is not given stays as it is."""
-    labels = inputs.labels(given.label) if given.label else None
-    return Facts(given.region, given.purpose, given.osimage, labels, given.note)
-
-
-@route(endpoints.GETVACANT)
-def getvacant(given: Given) -> Response:
-    """Lend a vacant cluster to a job."""
-    ask = ask_from(given, given.cluster or "", given.name or given.email or "")
-    return web.committed(web.service().take(ask, given.request), bare=True)
 
 
 @route(endpoints.FINISHTEST)

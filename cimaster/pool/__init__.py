@@ -4,11 +4,13 @@ A decision takes the pool and the time, and returns the new pool and an answer, 
 than once for one request.
 """
 
+from cimaster.pool.ask import Ask
 from cimaster.pool.holding import hold, hold_any, release
 from cimaster.pool.inventory import Facts, add, delete, disable, enable, update
-from cimaster.pool.lending import Ask, Finish, finish, meant_by_name, renew, take, undo
+from cimaster.pool.lending import Finish, finish, meant_by_name, renew, take, undo
 from cimaster.pool.repeats import Request, once
 from cimaster.pool.state import Answer, Pool, Rules
+from cimaster.pool.waiting import Stay, leave, step_away, take_or_wait
 
 __all__ = [
     "Answer",
@@ -18,6 +20,7 @@ __all__ = [
     "Pool",
     "Request",
     "Rules",
+    "Stay",
     "add",
     "delete",
     "disable",
@@ -25,11 +28,14 @@ __all__ = [
     "finish",
     "hold",
     "hold_any",
+    "leave",
     "meant_by_name",
     "once",
     "release",
     "renew",
+    "step_away",
     "take",
+    "take_or_wait",
     "undo",
     "update",
 ]

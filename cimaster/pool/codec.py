@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import creations, history, jsontext, policies, repeats
+from cimaster.pool import creations, history, jsontext, policies, queue, repeats
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.policy import Policy
 from cimaster.pool.state import Pool, Remembered, Rules
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
-CREATIONS, POLICIES = "creations.json", "policies.json"
-_OURS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES)
+CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
+_OURS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
 OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
 LEAST_HISTORY = 32_000
@@ -47,7 +47,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     kept = _or_aside(POLICIES, data, others, lambda text: policies.parse(text, known.policies if known else ()))
     empty = Pool(
         commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data, known), others=others,
-        creations=asked, policies=kept,
+        creations=asked, policies=kept, queue=_queue(data, known),
     )  # fmt: skip
     return empty.with_clusters(clusters, _history(data, known))
 
@@ -92,6 +92,14 @@ def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remember
         return {}
 
 
+def _queue(data: Mapping[str, str], known: Pool | None) -> queue.Queue:
+    try:
+        return queue.parse(data.get(QUEUE, "[]"), known.queue if known else ())
+    except ValueError as error:
+        _log.warning("%s cannot be read (%s): who waits has to ask again", QUEUE, error)
+        return ()
+
+
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     """Return the pool as it can be stored, and the data of the object.
 
@@ -104,6 +112,8 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
         rest[CREATIONS] = creations.encode(pool.creations)
     if pool.policies:
         rest[POLICIES] = policies.encode(pool.policies)
+    if pool.queue:
+        rest[QUEUE] = queue.encode(pool.queue)
     taken_by_rest = sum(_size(text) for text in rest.values())
     records = _records(pool)
     taken = taken_by_rest + _size(records)

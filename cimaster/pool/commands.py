@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cimaster.errors import TooBusy
-from cimaster.pool.lending import Ask, Finish, finish, take, undo
+from cimaster.pool.ask import Ask
+from cimaster.pool.lending import Finish, finish, take, undo
 from cimaster.pool.repeats import Request, once
 from cimaster.pool.state import Answer, Pool
 

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from cimaster.errors import ClusterNotVacant, HeldByOther, HoldTooLong, NotAuthorized
 from cimaster.pool import wording
+from cimaster.pool.ask import Ask
 from cimaster.pool.cluster import VACANT, Cluster
-from cimaster.pool.lending import Ask, choose
+from cimaster.pool.lending import choose
 from cimaster.pool.state import Answer, Pool
 from cimaster.pool.transitions import hold_begun, hold_ended
 from cimaster.times import format_duration, format_end

@@ -1,9 +1,10 @@
 """Lend clusters to jobs: take, finish, renew."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Never
 
 from cimaster.errors import (
     ClusterNotVacant,
@@ -13,59 +14,34 @@ from cimaster.errors import (
     NotCurrent,
     NoVacantCluster,
 )
-from cimaster.pool import wording
-from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, VACANT, Cluster
+from cimaster.pool import queue, wording
+from cimaster.pool.ask import Ask
+from cimaster.pool.cluster import VACANT, Cluster
 from cimaster.pool.lease import HOLD_FIELDS, Lease
 from cimaster.pool.repeats import Request, earlier_take
 from cimaster.pool.state import Answer, Pool, end_lease
+from cimaster.pool.ticket import Ticket
 from cimaster.times import format_duration, format_end, format_time
 
 _ASK_AGAIN = timedelta(seconds=15), timedelta(seconds=60)
 
 
-@dataclass(frozen=True)
-class Ask:
-    """What a job asks for. Empty means that the job does not care; `cluster` names one cluster and no other."""
+def take(
+    pool: Pool, now: datetime, ask: Ask, lease_id: str, request: Request | None = None, ticket: Ticket | None = None
+) -> tuple[Pool, Answer]:
+    """Lend the longest vacant cluster that matches and is kept for nobody else who waits.
 
-    job: str
-    build: str
-    by: str = ""
-    purpose: str = ""
-    osimage: str = ""
-    region: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    cluster: str = ""
-    ttl: timedelta | None = None
-
-    def matches(self, cluster: Cluster) -> bool:
-        """Say whether a cluster is of the kind asked for, whatever its state."""
-        purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
-        return (
-            cluster.state != BROKEN
-            and (not self.cluster or cluster.name == self.cluster)
-            and (not purpose or cluster.purpose == purpose)
-            and (not self.osimage or cluster.osimage == self.osimage)
-            and (not self.region or cluster.region == self.region)
-            and (not self.labels or self.labels.items() <= cluster.labels.items())
-        )
-
-    def words(self) -> str:
-        """Name the kind asked for in a refusal."""
-        given = {"image": self.osimage, "region": self.region, **{f"label {k}": v for k, v in self.labels.items()}}
-        kind = self.cluster or f"{self.purpose or DEFAULT_PURPOSE} cluster"
-        said = [f"{name} {value}" for name, value in given.items() if value]
-        return f"{kind} with {', '.join(said)}" if said else kind
-
-
-def take(pool: Pool, now: datetime, ask: Ask, lease_id: str, request: Request | None = None) -> tuple[Pool, Answer]:
-    """Lend the longest vacant cluster that matches; the same request gets the same one while it has it."""
+    The same request gets the same one while it has it. `ticket` is the caller's own, if it waits.
+    """
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
         return pool, Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
-    cluster = choose(pool, ask, now)
+    cluster = choose(pool, ask, now, ticket.id if ticket else "")
+    waited = (now - ticket.since).total_seconds() if ticket else 0.0
     lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(ask, lease_id, request, now))
-    pool = pool.changed(cluster, lent, "taken", now, ask.by, job=ask.job, build=ask.build)
-    return pool, Answer(lent.name, lent, lease_id)
+    waits = {"waited": format_duration(timedelta(seconds=waited))} if waited >= 1 else {}
+    pool = pool.changed(cluster, lent, "taken", now, ask.by, job=ask.job, build=ask.build, **waits)
+    return pool, Answer(lent.name, lent, lease_id, waited=waited)
 
 
 def _lease_fields(ask: Ask, lease_id: str, request: Request | None, now: datetime) -> dict[str, str | None]:
@@ -86,24 +62,29 @@ def _lease_fields(ask: Ask, lease_id: str, request: Request | None, now: datetim
     }
 
 
-def choose(pool: Pool, ask: Ask, now: datetime) -> Cluster:
-    """Return the vacant cluster that has waited longest, of those that match."""
+def choose(pool: Pool, ask: Ask, now: datetime, ticket: str = "") -> Cluster:
+    """Return the vacant cluster that has waited longest, of those that match and are kept for nobody else."""
     if ask.cluster:
         named = pool.find(ask.cluster)
         if ask.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
-    vacant = next((cluster for cluster in pool.vacant if ask.matches(cluster)), None)
-    if vacant:
-        return vacant
+    kept = queue.promised(pool, now, ticket) if pool.queue else {}
+    free = (c for c in pool.vacant if ask.matches(c) and (c.name not in kept or kept[c.name].id == ticket))
+    return next(free, None) or _none(pool, ask, now, sum(other.id != ticket for other in pool.queue))
+
+
+def _none(pool: Pool, ask: Ask, now: datetime, waiting: int) -> Never:
+    """Say why there is none."""
     matching = [cluster for cluster in pool.clusters if ask.matches(cluster)]
     if not matching:
         raise NoSuchClusterKind(
             f"there is no {ask.words()} in this pool, whatever its state; /clusters lists what is there"
         )
-    why = wording.shortage(matching)
+    others = f"; {waiting} wait in the queue" if waiting else ""
     raise NoVacantCluster(
-        f"no {ask.words()} is vacant: {why}", retry_after=_ask_again(matching, now), counts=_counts(matching)
-    )
+        f"no {ask.words()} is vacant: {wording.shortage(matching)}{others}",
+        retry_after=_ask_again(matching, now), counts=_counts(matching),
+    )  # fmt: skip
 
 
 def _not_vacant(cluster: Cluster) -> ClusterNotVacant:

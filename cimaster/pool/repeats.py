@@ -30,8 +30,8 @@ def once(
     """Carry out `decide`, unless this request was carried out before: then the answer is what it was then."""
     if request is None:
         return decide()
-    if _live_take(pool, request):
-        raise _reused(request)
+    if live_take(pool, request.id):
+        raise reused(request.id)
     earlier = _earlier(pool, request)
     if earlier:
         cluster = pool.clusters[pool.places[earlier.cluster]] if earlier.cluster in pool.places else None
@@ -44,12 +44,18 @@ def once(
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     """Return the cluster that this take got and still has; RequestOver if it had one; None if the request is new."""
-    live = _live_take(pool, request)
+    live = live_take(pool, request.id)
     if live and live.lease and live.lease.request_hash != request.hash:
-        raise _reused(request)
+        raise reused(request.id)
     if live:
         return live
-    if _earlier(pool, request) or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
+    earlier = _earlier(pool, request)
+    if earlier and not earlier.cluster:
+        raise RequestOver(
+            f"the request with request_id {request.id} was taken out of the queue; wait with a new request_id",
+            request_id=request.id,
+        )
+    if earlier or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
         raise RequestOver(
             f"the take with request_id {request.id} was granted and has ended; take with a new request_id",
             request_id=request.id,
@@ -57,21 +63,23 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     return None
 
 
-def _live_take(pool: Pool, request: Request) -> Cluster | None:
-    return next((c for c in pool.clusters if c.lease and c.lease.request == request.id), None)
+def live_take(pool: Pool, identity: str) -> Cluster | None:
+    """Return the cluster that the take with this request_id has now."""
+    return next((c for c in pool.clusters if c.lease and c.lease.request == identity), None)
 
 
 def _earlier(pool: Pool, request: Request) -> Remembered | None:
     earlier = pool.requests.get(request.id)
     if earlier and earlier.hash != request.hash:
-        raise _reused(request)
+        raise reused(request.id)
     return earlier
 
 
-def _reused(request: Request) -> RequestIdReused:
+def reused(identity: str) -> RequestIdReused:
+    """Return the refusal of a request whose id was used for another one."""
     return RequestIdReused(
-        f"request_id {request.id} was used before for another request; use a new one (a uuid) for each request",
-        request_id=request.id,
+        f"request_id {identity} was used before for another request; use a new one (a uuid) for each request",
+        request_id=identity,
     )
 
 

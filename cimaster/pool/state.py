@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from cimaster.errors import ClusterBroken, UnknownCluster
+from cimaster.errors import ClusterBroken, Refusal, UnknownCluster
 from cimaster.pool import jsontext
 from cimaster.pool.cluster import BROKEN, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry, History
 from cimaster.pool.policy import Policy
+from cimaster.pool.ticket import Ticket
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
 from cimaster.times import format_time
 
@@ -54,12 +55,17 @@ class Remembered:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a change tells its caller; `repeated` where the same request was carried out before."""
+    """What a change tells its caller; `repeated` where the same request was carried out before.
+
+    `refusal` where the caller is told no, and the change is written all the same. `waited` is in seconds.
+    """
 
     text: str
     cluster: Cluster | None = None
     lease: str = ""
     repeated: bool = False
+    refusal: Refusal | None = None
+    waited: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Pool:
     requests: Mapping[str, Remembered] = field(default_factory=dict)
     creations: tuple[Creation, ...] = ()  # oldest first
     policies: tuple[Policy, ...] = ()
+    queue: tuple[Ticket, ...] = ()  # in order of arrival
     commit: int = 0
     rules: Rules = Rules()
     others: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
@@ -159,7 +166,7 @@ class Pool:
             clusters=clusters,
             history=history,
             places={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
-            due=_earliest(clusters, self.creations),
+            due=_earliest(clusters, self.creations, self.queue),
             vacant=tuple(sorted((c for c in clusters if c.state == VACANT), key=_idle_since)),
         )
 
@@ -172,11 +179,13 @@ class Pool:
             if cluster.due and cluster.due <= now:
                 pool = _settle_one(pool, cluster, now)
         creations = tuple(creation.settled(now) for creation in self.creations)
-        return dataclasses.replace(pool, creations=creations, due=_earliest(pool.clusters, creations))
+        queue = tuple(ticket for ticket in self.queue if now < ticket.gone_at)
+        due = _earliest(pool.clusters, creations, queue)
+        return dataclasses.replace(pool, creations=creations, queue=queue, due=due)
 
     def with_creations(self, creations: tuple[Creation, ...]) -> "Pool":
         """Return the pool with other creations."""
-        return dataclasses.replace(self, creations=creations, due=_earliest(self.clusters, creations))
+        return dataclasses.replace(self, creations=creations, due=_earliest(self.clusters, creations, self.queue))
 
     def entries_of(self, commit: int) -> list[Entry]:
         """Return the history that one commit wrote."""
@@ -187,8 +196,10 @@ class Pool:
         return dataclasses.replace(self, requests={**self.requests, request.id: request})
 
 
-def _earliest(clusters: tuple[Cluster, ...], creations: tuple[Creation, ...]) -> datetime | None:
-    ends = (*(cluster.due for cluster in clusters), *(creation.due for creation in creations))
+def _earliest(
+    clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: tuple[Ticket, ...]
+) -> datetime | None:
+    ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.gone_at for ticket in queue))
     return min((end for end in ends if end), default=None)
 
 

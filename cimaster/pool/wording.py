@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, Cluster
+from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT, Cluster
 from cimaster.pool.creation import FAILED, READY, RUNNING, Creation
 from cimaster.times import format_time, roughly
 
@@ -76,8 +76,8 @@ def overdue(cluster: Cluster, now: datetime, after: timedelta) -> bool:
 def shortage(matching: list[Cluster]) -> str:
     """Say why none of the matching clusters is vacant, and which comes free next."""
     states = [cluster.state for cluster in matching]
-    order = (OCCUPIED, HELD, DISABLED)
-    counted = ", ".join(f"{states.count(state)} {state}" for state in order if state in states)
+    words = {VACANT: "kept for those who wait", OCCUPIED: OCCUPIED, HELD: HELD, DISABLED: DISABLED}
+    counted = ", ".join(f"{states.count(state)} {told}" for state, told in words.items() if state in states)
     coming = sorted((end, cluster.name) for cluster in matching if (end := free_at(cluster)))
     when = f"; next: {coming[0][1]} at {format_time(coming[0][0])}" if coming else "; nobody said until when"
     return counted + when

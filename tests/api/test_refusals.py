@@ -186,9 +186,9 @@ class TestWhileScriptsAreMended:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
         """Settings that ignore two of them."""
-        return dataclasses.replace(settings, ignored_parameters=("priority", "skip"))
+        return dataclasses.replace(settings, ignored_parameters=("urgency", "skip"))
 
     def test_listed_parameters_are_ignored_and_others_are_not(self, client: FlaskClient, add) -> None:
         add("cluster-01")
-        assert client.get("/getvacant?build=1&job=a&priority=high&skip=1").text == "cluster-01"
+        assert client.get("/getvacant?build=1&job=a&urgency=high&skip=1").text == "cluster-01"
         assert client.get("/getvacant?build=1&job=a&priorty=high").status_code == 400

@@ -1,0 +1,105 @@
+"""What the state of the pool forbids."""
+
+from cimaster.errors.refusal import Refusal
+
+
+class UnknownCluster(Refusal):
+    """No record of the pool has that name."""
+
+    code = "unknown_cluster"
+
+
+class NoVacantCluster(Refusal):
+    """Clusters of that kind exist, and none is vacant."""
+
+    code = "no_vacant_cluster"
+
+
+class NoSuchClusterKind(Refusal):
+    """No cluster of that purpose, image, region or label exists at all."""
+
+    code = "no_such_cluster_kind"
+
+
+class Queued(Refusal):
+    """The caller has a place in the queue, and is to ask again in the same words to keep it."""
+
+    code = "queued"
+
+
+class QueueFull(Refusal):
+    """So many wait that nobody else may."""
+
+    code = "queue_full"
+
+
+class ClusterNotVacant(Refusal):
+    """The named cluster is with somebody else, or its state forbids lending it."""
+
+    code = "cluster_not_vacant"
+
+
+class ClusterBroken(Refusal):
+    """The record of the cluster is malformed; an admin has to mend or delete it."""
+
+    code = "cluster_broken"
+
+
+class ClusterInUse(Refusal):
+    """The cluster is occupied or held, and the change needs `force`."""
+
+    code = "cluster_in_use"
+
+
+class ClusterExists(Refusal):
+    """A cluster of that name is there already, with other facts."""
+
+    code = "cluster_exists"
+
+
+class HeldByOther(Refusal):
+    """Somebody else holds the cluster."""
+
+    code = "held_by_other"
+
+
+class NotCurrent(Refusal):
+    """What the caller names is neither the cluster's current lease nor one that it remembers."""
+
+    code = "not_current"
+
+
+class LeaseNeeded(Refusal):
+    """Job and build name more than one lease; only the lease id tells them apart."""
+
+    code = "lease_needed"
+
+
+class LeaseOver(Refusal):
+    """The caller's lease ran out or was taken away."""
+
+    code = "lease_over"
+
+
+class RequestOver(Refusal):
+    """The take with this request_id was granted, and has ended since."""
+
+    code = "request_over"
+
+
+class RequestIdReused(Refusal):
+    """The request_id was used before for another verb or with other parameters."""
+
+    code = "request_id_reused"
+
+
+class HoldTooLong(Refusal):
+    """A hold may not last that long, extensions included."""
+
+    code = "hold_too_long"
+
+
+class PoolFull(Refusal):
+    """The change would make the stored object larger than its limit."""
+
+    code = "pool_full"

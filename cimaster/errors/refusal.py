@@ -1,0 +1,23 @@
+"""A request that is answered with no, and why: what every refusal has."""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A request that is answered with no.
+
+    `code` is stable and part of the API; the message is one sentence that names the remedy; `facts` are further members
+    of the answer (holder, parameter, ...); `retry_after` is in seconds, where asking again later makes sense.
+    """
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, sentence: str, *, retry_after: int | None = None, **facts: object) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.retry_after = retry_after
+        self.facts = facts
+
+    def again(self) -> "Refusal":
+        """Return the same refusal to be raised once more; a raised exception belongs to one thread."""
+        return type(self)(self.sentence, retry_after=self.retry_after, **self.facts)

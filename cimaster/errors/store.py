@@ -1,0 +1,48 @@
+"""The state could not be read or written."""
+
+from cimaster.errors.refusal import Refusal
+
+
+class StoreTrouble(Refusal):
+    """The state could not be read or written; nothing was done unless the class says otherwise."""
+
+    code = "store_unavailable"
+
+    def __init__(self, sentence: str, *, retry_after: int | None = 2, **facts: object) -> None:
+        super().__init__(sentence, retry_after=retry_after, **facts)
+
+
+class StoreMissing(StoreTrouble):
+    """The object that holds the pool does not exist."""
+
+    code = "store_missing"
+
+
+class StoreUnreadable(StoreTrouble):
+    """The data are there and are not valid JSON; they are never overwritten."""
+
+    code = "store_unreadable"
+
+
+class StoreWentBack(StoreTrouble):
+    """The object remembers commits and its data are gone."""
+
+    code = "store_went_back"
+
+
+class StoreRefused(StoreTrouble):
+    """The store answered that it will not take this write (size, validation, rights)."""
+
+    code = "store_refused"
+
+
+class TooBusy(StoreTrouble):
+    """The deadline passed before the change could be written; nothing was done."""
+
+    code = "too_busy"
+
+
+class OutcomeUnknown(StoreTrouble):
+    """The deadline passed while a write was on its way; it may or may not have been applied."""
+
+    code = "outcome_unknown"

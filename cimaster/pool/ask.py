@@ -1,0 +1,41 @@
+"""What a job asks for, when it takes a cluster or waits for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, Cluster
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a job asks for. Empty means that the job does not care; `cluster` names one cluster and no other."""
+
+    job: str
+    build: str
+    by: str = ""
+    purpose: str = ""
+    osimage: str = ""
+    region: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""
+    ttl: timedelta | None = None
+
+    def matches(self, cluster: Cluster) -> bool:
+        """Say whether a cluster is of the kind asked for, whatever its state."""
+        purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
+        return (
+            cluster.state != BROKEN
+            and (not self.cluster or cluster.name == self.cluster)
+            and (not purpose or cluster.purpose == purpose)
+            and (not self.osimage or cluster.osimage == self.osimage)
+            and (not self.region or cluster.region == self.region)
+            and (not self.labels or self.labels.items() <= cluster.labels.items())
+        )
+
+    def words(self) -> str:
+        """Name the kind asked for in a refusal."""
+        given = {"image": self.osimage, "region": self.region, **{f"label {k}": v for k, v in self.labels.items()}}
+        kind = self.cluster or f"{self.purpose or DEFAULT_PURPOSE} cluster"
+        said = [f"{name} {value}" for name, value in given.items() if value]
+        return f"{kind} with {', '.join(said)}" if said else kind

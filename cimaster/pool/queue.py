@@ -1,0 +1,76 @@
+"""Who waits for a cluster, in which order, and which vacant cluster is kept for whom."""
+
+import dataclasses
+from datetime import datetime
+
+from cimaster.errors import QueueFull
+from cimaster.pool import jsontext
+from cimaster.pool.state import Pool
+from cimaster.pool.ticket import Ticket
+
+BUDGET = 100_000  # bytes of the stored object: each write carries all of it
+_ASK_AGAIN = 10  # seconds
+
+Queue = tuple[Ticket, ...]
+
+
+def find(pool: Pool, identity: str) -> Ticket | None:
+    """Return a ticket by its id."""
+    return next((ticket for ticket in pool.queue if ticket.id == identity), None)
+
+
+def ranked(pool: Pool, now: datetime) -> list[Ticket]:
+    """Return the tickets in the order in which they are served: by level, then by arrival."""
+    return sorted(pool.queue, key=lambda ticket: -ticket.level(now))
+
+
+def place(pool: Pool, now: datetime, identity: str) -> int:
+    """Return how far a ticket is: 1 is served next."""
+    return [ticket.id for ticket in ranked(pool, now)].index(identity) + 1
+
+
+def promised(pool: Pool, now: datetime, own: str = "") -> dict[str, Ticket]:
+    """Return for whom each vacant cluster is kept, by the cluster's name.
+
+    Each ticket whose caller is there gets the longest vacant one that it matches, in their order. `own` is a caller's
+    ticket: it counts as there, and those behind it do not matter.
+    """
+    kept: dict[str, Ticket] = {}
+    for ticket in ranked(pool, now) if pool.vacant else ():
+        if ticket.id == own or ticket.is_there(now):
+            ask = ticket.ask
+            cluster = next((c for c in pool.vacant if c.name not in kept and ask.matches(c)), None)
+            if cluster:
+                kept[cluster.name] = ticket
+        if ticket.id == own or len(kept) == len(pool.vacant):
+            break
+    return kept
+
+
+def put(pool: Pool, ticket: Ticket) -> Pool:
+    """Return the pool with a ticket in its place, or at the end if it is new; QueueFull if there is no room for it."""
+    if find(pool, ticket.id):
+        return _with(pool, tuple(ticket if known.id == ticket.id else known for known in pool.queue))
+    if sum(len(known.text) for known in pool.queue) + len(ticket.text) > BUDGET:
+        raise QueueFull(f"{len(pool.queue)} wait already; ask again later", retry_after=_ASK_AGAIN)
+    return _with(pool, (*pool.queue, ticket))
+
+
+def without(pool: Pool, identity: str) -> Pool:
+    """Return the pool without a ticket."""
+    return _with(pool, tuple(t for t in pool.queue if t.id != identity)) if find(pool, identity) else pool
+
+
+def _with(pool: Pool, queue: Queue) -> Pool:
+    due = min((end for end in (pool.due, *(ticket.gone_at for ticket in queue)) if end), default=None)
+    return dataclasses.replace(pool, queue=queue, due=due)
+
+
+def parse(text: str, known: Queue = ()) -> Queue:
+    """Read the stored tickets; ValueError if they are not an array of tickets. `known` were read before."""
+    return tuple(jsontext.parse_lines(text, {ticket.text: ticket for ticket in known}, Ticket.parse))
+
+
+def encode(queue: Queue) -> str:
+    """Write the tickets as JSON."""
+    return jsontext.dump_lines([ticket.text for ticket in queue])

@@ -1,0 +1,119 @@
+"""A place in the queue: who waits for which kind of cluster, since when, and whether they are still there."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from cimaster.pool import jsontext
+from cimaster.pool.ask import Ask
+from cimaster.pool.cluster import EARLIEST
+from cimaster.times import format_duration, format_end, format_time, parse_duration, parse_time
+
+PRIORITIES = ("low", "normal", "high")
+NORMAL = "normal"
+RISES_EVERY = timedelta(minutes=10)  # of waiting lift a ticket by one level
+BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is kept for somebody who asks again and again
+FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
+_LONGEST_KEPT = timedelta(seconds=60)
+_SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
+_POLLS = "poll-"
+
+
+class Ticket:
+    """The record of a place in the queue; fields that are not ours are kept.
+
+    `here` is until when its caller is connected, or was; `keeps` is for how long after that a cluster is kept for it.
+    `until` is the end of the wait, None for a script that just asks again and again.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
+        self.fields = fields
+        self.text = jsontext.dump(fields) if text is None else text
+        self.id, self.hash = self.say("id"), self.say("hash")
+        self.since = parse_time(fields.get("since")) or EARLIEST
+        self.until = parse_time(fields.get("until"))
+        self.here = parse_time(fields.get("here")) or EARLIEST
+        self.keeps = parse_duration(fields.get("keeps")) or BETWEEN_POLLS
+        self.priority = self.say("priority") if self.say("priority") in PRIORITIES else NORMAL
+
+    @classmethod
+    def parse(cls, text: str, value: object) -> "Ticket":
+        """Read a stored record; ValueError if it is none."""
+        if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
+            raise ValueError("expected objects with an id")
+        return cls(value, text)
+
+    @classmethod
+    def new(
+        cls, identity: str, asked_hash: str, ask: Ask, now: datetime, wait: timedelta | None, priority: str
+    ) -> "Ticket":
+        """Make the ticket of somebody who begins to wait, for at most `wait`."""
+        kind = dataclasses.asdict(ask) | {"ttl": format_duration(ask.ttl) if ask.ttl else ""}
+        return cls({
+            "id": identity, **({"hash": asked_hash} if asked_hash else {}), "priority": priority,
+            "since": format_time(now), **({"until": format_end(now + wait)} if wait else {}),
+            "ask": {key: value for key, value in kind.items() if value},
+        })  # fmt: skip
+
+    def seen(self, here: datetime, keeps: timedelta) -> "Ticket":
+        """Return the ticket of a caller who is there until `here`."""
+        return Ticket({**self.fields, "here": format_end(here), "keeps": format_duration(keeps)})
+
+    def described(self, place: int, now: datetime) -> dict[str, Any]:
+        """Return what is told of it, where it is at that place in the queue."""
+        told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here")}
+        return {"place": place, **told, "there": self.is_there(now)}
+
+    def say(self, key: str) -> str:
+        """Return one of the record's texts, or nothing."""
+        value = self.fields.get(key)
+        return value if isinstance(value, str) else ""
+
+    @cached_property
+    def ask(self) -> Ask:
+        """What it waits for; what was written by hand and is no text means nothing."""
+        stored = self.fields.get("ask")
+        said = stored if isinstance(stored, dict) else {}
+        names = ("job", "build", "by", "purpose", "osimage", "region", "cluster")
+        texts = {name: said[name] for name in names if isinstance(said.get(name), str)}
+        labels = said.get("labels")
+        pairs = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+        return Ask(**({"job": "", "build": ""} | texts), labels=pairs, ttl=parse_duration(said.get("ttl")))
+
+    @property
+    def polls(self) -> bool:
+        """Whether it is of a script that said nothing of waiting, and asks again and again."""
+        return self.until is None
+
+    @property
+    def gone_at(self) -> datetime:
+        """When nobody expects its caller any more."""
+        return self.here + FORGOTTEN_AFTER
+
+    def level(self, now: datetime) -> int:
+        """Return its priority as a number that grows while it waits."""
+        return PRIORITIES.index(self.priority) + max(now - self.since, timedelta()) // RISES_EVERY
+
+    def is_there(self, now: datetime) -> bool:
+        """Whether its caller is connected, or expected back so soon that a cluster is kept."""
+        return now <= self.here + self.keeps
+
+    def over(self, now: datetime) -> bool:
+        """Whether its wait is over."""
+        return self.until is not None and self.until <= now
+
+
+def keeping(interval: timedelta) -> timedelta:
+    """Return for how long a cluster is kept for a script that asks again at this interval."""
+    return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_KEPT)
+
+
+def of_words(ask: Ask) -> str:
+    """Return the id of a ticket of whoever asks again and again in these words."""
+    return (
+        _POLLS
+        + hashlib.sha256(jsontext.dump(dataclasses.asdict(ask) | {"ttl": str(ask.ttl)}).encode()).hexdigest()[:16]
+    )

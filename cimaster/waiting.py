@@ -1,0 +1,221 @@
+"""The room where callers wait for a cluster, and the thread that calls those whose turn has come.
+
+Who waits has a ticket in the pool, so that any replica knows the order. A caller is kept for less than half a minute
+and then told to ask again, which every HTTP library does by itself; the ticket keeps its place meanwhile.
+"""
+
+import logging
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, StoreTrouble
+from cimaster.metrics import Metrics
+from cimaster.pool import Ask, Request, Stay, queue
+from cimaster.pool.ticket import FORGOTTEN_AFTER, NORMAL, keeping, of_words
+from cimaster.repository import Committed
+from cimaster.service import Service
+from cimaster.times import parse_time
+
+_KEPT = 25.0  # seconds for which one request waits at most: proxies give up after 30
+_NOT_KEPT = timedelta(seconds=3)  # in which a caller comes back for whom there is no room
+_NOT_KEPT_AGAIN = 2  # seconds after which it is told to
+_LOOK = 0.25  # seconds between looks whether a caller is still connected
+_VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.1  # seconds between looks at the queue without news
+_REMEMBERED = 5000  # refusals: enough to know again who asks once more
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A caller who is connected."""
+
+    ticket: str
+    ends: float
+    is_there: Callable[[], bool]
+    called: threading.Event = field(default_factory=threading.Event)
+    queued: bool = False
+    """Whether its ticket is known to be written: if the queue has it no longer, something became of it."""
+
+
+class WaitingRoom:
+    """Lends clusters to those who wait, and to those who do not: neither overtakes who came before."""
+
+    def __init__(self, service: Service, metrics: Metrics, room: int) -> None:
+        self.draining: Callable[[], bool] = lambda: False
+        """Whether this process ends: then nobody is kept."""
+        self._service, self._repository, self._clock = service, service.repository, service.clock
+        self._metrics = metrics
+        self._room = threading.BoundedSemaphore(room)
+        self._kept: set[_Kept] = set()
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+        self._somebody = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="usher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._somebody.set()
+        self._repository.wake_waiters()
+        self._thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def kept(self) -> int:
+        """How many callers are connected and wait."""
+        return len(self._kept)
+
+    def take(self, ask: Ask, request: Request | None, priority: str = NORMAL) -> Committed:
+        """Lend a cluster at once, or say why not.
+
+        A script that asks again and again in the same words keeps a place in the queue, as if it waited.
+        """
+        with self._counted():
+            if self._has_place(ask):
+                return self._decide(ask, uuid.uuid4().hex[:16], Stay(priority=priority), request)
+            try:
+                return self._service.take(ask, request)
+            except (NoVacantCluster, ClusterNotVacant):
+                interval = self._interval(of_words(ask))
+                if interval is None:
+                    raise
+            return self._decide(ask, uuid.uuid4().hex[:16], Stay(None, priority, keeps=keeping(interval)), request)
+
+    def take_or_nothing(self, ask: Ask, request: Request | None) -> Committed:
+        """Lend a cluster at once, or say why not; who asks again has no place in the queue by that."""
+        with self._counted():
+            return self._service.take(ask, request)
+
+    def take_or_wait(
+        self, ask: Ask, request: Request, wait: timedelta, priority: str = NORMAL,
+        is_there: Callable[[], bool] = lambda: True,
+    ) -> Committed:  # fmt: skip
+        """Lend a cluster when its turn comes; Queued after 25 s at most, NoVacantCluster when `wait` is over.
+
+        `is_there` says whether the caller is still connected: nobody else is lent anything.
+        """
+        lease_id = uuid.uuid4().hex[:16]
+        with self._counted(), self._place(request.id, is_there) as kept:
+            while True:
+                left = timedelta(seconds=max(kept.ends - self._clock.monotonic(), 0.0)) if kept else _NOT_KEPT
+                stay = Stay(wait, priority, left)
+                if kept:
+                    kept.called.clear()
+                try:
+                    return self._decide(ask, lease_id, stay, request)
+                except Queued as queued:
+                    if kept is None:
+                        queued.retry_after = _NOT_KEPT_AGAIN
+                    if kept is None or not self._called(kept, queued):
+                        raise
+
+    def leave(self, ticket: str) -> Committed:
+        """Give a place in the queue up."""
+        return self._service.leave(ticket)
+
+    def _decide(self, ask: Ask, lease_id: str, stay: Stay, request: Request | None) -> Committed:
+        done = self._service.take_or_wait(ask, lease_id, stay, request)
+        if not done.answer.repeated:
+            self._metrics.wait_seconds.observe(done.answer.waited)
+        return done
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except Refusal as refusal:
+            self._metrics.allocations.labels(refusal.code).inc()
+            raise
+
+    def _has_place(self, ask: Ask) -> bool:
+        """Say whether the queue, as far as we know it, has a place for who asks in these words."""
+        newest = self._repository.newest
+        return bool(newest and newest.pool.queue and queue.find(newest.pool, of_words(ask)))
+
+    def _interval(self, ticket: str) -> timedelta | None:
+        """Return how long ago somebody asked in the same words and was refused; None if not lately."""
+        now = self._clock.monotonic()
+        with self._lock:
+            before = self._refused.pop(ticket, None)
+            self._refused[ticket] = now
+            while len(self._refused) > _REMEMBERED:
+                self._refused.popitem(last=False)
+        ago = timedelta(seconds=now - before) if before is not None else FORGOTTEN_AFTER
+        return ago if ago < FORGOTTEN_AFTER else None
+
+    @contextmanager
+    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[_Kept | None]:
+        """Give a caller a place to wait in; None if the room is full."""
+        if self.draining() or not self._room.acquire(blocking=False):
+            yield None
+            return
+        kept = _Kept(ticket, self._clock.monotonic() + _KEPT, is_there)
+        with self._lock:
+            self._kept.add(kept)  # before it is decided: whatever changes from then on calls it
+        self._somebody.set()
+        try:
+            yield kept
+        finally:
+            with self._lock:
+                self._kept.discard(kept)
+            self._room.release()
+
+    def _called(self, kept: _Kept, queued: Queued) -> bool:
+        """Wait until it may be this caller's turn, or its wait is over; False if it has to come back for that."""
+        until = parse_time(queued.facts.get("until"))
+        over = self._clock.monotonic() + (until - self._clock()).total_seconds() if until else kept.ends
+        kept.queued = True
+        while not kept.called.wait(min(_LOOK, max(min(kept.ends, over) - self._clock.monotonic(), 0.0))):
+            now = self._clock.monotonic()
+            if now >= over:
+                return True
+            if now >= kept.ends or self.draining():
+                return False
+            if not kept.is_there():
+                self._service.step_away(kept.ticket)
+                return False
+        return True
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._somebody.wait()
+            news, pause = self._repository.news, 1.0
+            try:
+                pause = self._pass()
+            except StoreTrouble as trouble:
+                _log.debug("nobody is called while the store cannot be read: %s", trouble)
+            except Exception:
+                _log.exception("a pass of the usher failed")
+                self._metrics.thread_errors.labels("usher").inc()
+            if not self._stop.is_set():
+                self._repository.wait_for_news(pause, news)
+
+    def _pass(self) -> float:
+        """Call those whose turn has come; return seconds until the next pass, if there are no news before."""
+        with self._lock:
+            waiting = list(self._kept)
+            if not waiting:
+                self._somebody.clear()
+        pool = self._service.view().pool
+        turns = {ticket.id for ticket in queue.promised(pool, self._clock()).values()}
+        places = {ticket.id for ticket in pool.queue}
+        for kept in waiting:
+            if kept.ticket in turns or (kept.queued and kept.ticket not in places):
+                kept.called.set()
+        if self._repository.behind:
+            return _BEHIND
+        return _VACANT if pool.vacant else _NONE
