@@ -27,9 +27,7 @@ def getvacant(given: Given) -> Response:
                                parameter="request_id")  # fmt: skip
     request.prom_do_not_track = True  # type: ignore[attr-defined]  # its time says nothing of how fast we are
     environ = request.environ
-    done = web.waiting().take_or_wait(
-        ask, given.request, given.wait, priority, lambda: serving.still_there(environ)
-    )
+    done = web.waiting().take_or_wait(ask, given.request, given.wait, priority, lambda: serving.still_there(environ))
     return web.committed(done, bare=True)
 
 
