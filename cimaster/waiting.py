@@ -211,7 +211,8 @@ class WaitingRoom:
             if not waiting:
                 self._somebody.clear()
         pool = self._service.view().pool
-        turns = {ticket.id for ticket in queue.promised(pool, self._clock()).values()}
+        here = {kept.ticket for kept in waiting}  # also where our clock is wrong
+        turns = {ticket.id for ticket in queue.promised(pool, self._clock(), here).values()}
         places = {ticket.id for ticket in pool.queue}
         for kept in waiting:
             if kept.ticket in turns or (kept.queued and kept.ticket not in places):

@@ -68,7 +68,7 @@ def choose(pool: Pool, ask: Ask, now: datetime, ticket: str = "") -> Cluster:
         named = pool.find(ask.cluster)
         if ask.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
-    kept = queue.promised(pool, now, ticket) if pool.queue else {}
+    kept = queue.promised(pool, now, (ticket,)) if pool.queue else {}
     free = (c for c in pool.vacant if ask.matches(c) and (c.name not in kept or kept[c.name].id == ticket))
     return next(free, None) or _none(pool, ask, now, sum(other.id != ticket for other in pool.queue))
 

@@ -1,6 +1,7 @@
 """Who waits for a cluster, in which order, and which vacant cluster is kept for whom."""
 
 import dataclasses
+from collections.abc import Collection
 from datetime import datetime
 
 from cimaster.errors import QueueFull
@@ -29,20 +30,20 @@ def place(pool: Pool, now: datetime, identity: str) -> int:
     return [ticket.id for ticket in ranked(pool, now)].index(identity) + 1
 
 
-def promised(pool: Pool, now: datetime, own: str = "") -> dict[str, Ticket]:
+def promised(pool: Pool, now: datetime, there: Collection[str] = ()) -> dict[str, Ticket]:
     """Return for whom each vacant cluster is kept, by the cluster's name.
 
-    Each ticket whose caller is there gets the longest vacant one that it matches, in their order. `own` is a caller's
-    ticket: it counts as there, and those behind it do not matter.
+    Each ticket whose caller is there gets the longest vacant one that it matches, in their order. Those are `there`
+    that we know of by ourselves, whatever the time.
     """
     kept: dict[str, Ticket] = {}
     for ticket in ranked(pool, now) if pool.vacant else ():
-        if ticket.id == own or ticket.is_there(now):
+        if ticket.id in there or ticket.is_there(now):
             ask = ticket.ask
             cluster = next((c for c in pool.vacant if c.name not in kept and ask.matches(c)), None)
             if cluster:
                 kept[cluster.name] = ticket
-        if ticket.id == own or len(kept) == len(pool.vacant):
+        if len(kept) == len(pool.vacant):
             break
     return kept
 

@@ -113,13 +113,13 @@ class FaultyServer:
                 )
 
             def _answer(self, answer: urllib3.BaseHTTPResponse) -> None:
-                self.send_response_only(answer.status)  # without a date of our own
-                self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
-                self.send_header("Date", answer.headers.get("Date", ""))
-                self.send_header("Connection", "close")
-                self.end_headers()
                 self.close_connection = True
-                with closing(answer), suppress(OSError):
+                with closing(answer), suppress(OSError):  # who asked may be gone before the first word
+                    self.send_response_only(answer.status)  # without a date of our own
+                    self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+                    self.send_header("Date", answer.headers.get("Date", ""))
+                    self.send_header("Connection", "close")
+                    self.end_headers()
                     for chunk in answer.stream(4096) if self.command == "GET" else [answer.data]:
                         if proxy.down:
                             break

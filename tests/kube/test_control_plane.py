@@ -93,7 +93,7 @@ def test_the_service_account_may_list_and_watch_its_own_objects(account: CoreV1A
         _request_timeout=(2, 10),
     )
     event = json.loads(stream.readline())
-    stream.release_conn()
+    stream.close()
     assert event["type"] == "MODIFIED"
     assert event["object"]["metadata"]["resourceVersion"] == written.metadata.resource_version
 

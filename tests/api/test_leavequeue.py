@@ -1,0 +1,61 @@
+"""Leaving the queue: who gives up lets the next one pass at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.api.test_waiting import ask, give_back, in_line, waits
+
+
+@pytest.fixture
+def lent(client: FlaskClient, add) -> None:
+    """A pool with one cluster, which a job has."""
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=first")
+
+
+def test_whoever_leaves_is_told_so_at_once_and_the_next_one_served(app: Flask, client: FlaskClient, lent) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        asked, after = (waits(app, client, threads, build) for build in ("2", "3"))
+        answer = client.get("/leavequeue?request_id=2")
+        assert (answer.status_code, answer.text) == (200, "request 2 does not wait any more\n")
+        gone = asked.result()
+        assert (gone.status_code, gone.headers["CIMaster-Code"]) == (410, "request_over")
+        assert in_line(client) == ["3"]
+        give_back(client, "1", "first")
+        assert after.result().text == "cluster-01"
+
+
+def test_a_cluster_that_was_just_served_is_given_back(app: Flask, client: FlaskClient, add) -> None:
+    add("cluster-01")
+    ask(app, "2")
+    answer = client.post("/leavequeue", json={"request_id": "2"})
+    assert answer.text == "request 2 had just been given cluster-01, which is given back\n"
+    assert client.get("/getvacant?build=3&job=e2e").text == "cluster-01"
+
+
+def test_a_cluster_that_was_served_long_ago_stays_with_its_job(app: Flask, client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    ask(app, "2")
+    clock.forward(minutes=2)
+    answer = client.get("/leavequeue?request_id=2")
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
+    assert client.get("/clusters?state=occupied").text.startswith("NAME")
+
+
+def test_leaving_twice_or_without_a_place_is_no_mistake(client: FlaskClient, lent) -> None:
+    for _ in range(2):
+        answer = client.get("/leavequeue?request_id=7")
+        assert (answer.status_code, answer.text) == (200, "request 7 does not wait\n")
+
+
+def test_the_header_idempotency_key_names_the_request_as_well(app: Flask, client: FlaskClient, add) -> None:
+    add("cluster-01")
+    ask(app, "2")
+    assert "given back" in client.post("/leavequeue", headers={"Idempotency-Key": "2"}).text
+
+
+def test_a_link_makes_nobody_leave(client: FlaskClient, lent) -> None:
+    assert client.get("/leavequeue?request_id=2", headers={"User-Agent": "Mozilla/5.0"}).status_code == 405

@@ -1,0 +1,278 @@
+"""Waiting for a cluster: a job that finds none is served in its turn, and need not poll for luck."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from cimaster import waiting
+from cimaster.app import create_app
+from cimaster.settings import Settings
+from cimaster.stores.port import Store
+from tests.conditions import until
+from tests.conftest import MovableClock
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    """Threads of callers that wait."""
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+@pytest.fixture
+def lent(client: FlaskClient, add) -> None:
+    """A pool with one cluster, which a job has."""
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=first")
+
+
+@pytest.fixture
+def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers are kept for a short time only."""
+    monkeypatch.setattr(waiting, "_KEPT", 0.3)
+
+
+def ask(app: Flask, build: str, wait: str = "10m", headers: dict[str, str] | None = None, **more: str) -> TestResponse:
+    """Ask as a job that waits, with a request id that is the build."""
+    sent = {"build": build, "job": "e2e", "wait": wait, "request_id": build, **more}
+    return app.test_client().get("/getvacant", query_string=sent, headers=headers)
+
+
+def give_back(client: FlaskClient, build: str, job: str = "e2e", cluster: str = "cluster-01") -> None:
+    """Give a cluster back."""
+    answer = client.get("/finishtest", query_string={"cluster": cluster, "job": job, "build": build})
+    assert answer.status_code == 200, answer.text
+
+
+def in_line(client: FlaskClient) -> list[str]:
+    """Return the builds that wait, in order."""
+    return [ticket["ask"]["build"] for ticket in client.get("/queue", headers=JSON).get_json()["tickets"]]
+
+
+def waits(
+    app: Flask, client: FlaskClient, threads: ThreadPoolExecutor, build: str, **more: str
+) -> Future[TestResponse]:
+    """Have a job wait in another thread; return when it has its place."""
+    asked = threads.submit(ask, app, build, **more)
+    until(lambda: build in in_line(client))
+    return asked
+
+
+def test_who_waits_is_lent_the_cluster_as_soon_as_it_is_given_back(app, client, lent, elsewhere) -> None:
+    asked = waits(app, client, elsewhere, "2", name="bob", ttl="2h")
+    give_back(client, "1", "first")
+    answer = asked.result()
+    assert (answer.status_code, answer.text) == (200, "cluster-01")
+    assert answer.headers["CIMaster-Lease"]
+    record = client.get("/clusters/cluster-01", headers=JSON).get_json()
+    assert (record["lastTriggerName"], record["lastBuild"], record["leaseTtl"]) == ("bob", "2", "2h")
+    assert in_line(client) == []
+
+
+def test_a_cluster_that_is_vacant_is_lent_at_once(app, client, add) -> None:
+    add("cluster-01")
+    assert ask(app, "1").text == "cluster-01"
+    assert in_line(client) == []
+
+
+def test_a_request_is_kept_for_a_while_and_then_told_to_ask_again(app, client, lent, briefly) -> None:
+    answer = ask(app, "2")
+    assert (answer.status_code, answer.headers["CIMaster-Code"], answer.text) == (429, "queued", "")
+    assert (answer.headers["CIMaster-Place"], answer.headers["Retry-After"]) == ("1", "1")
+    problem = ask(app, "2", headers=JSON).get_json()
+    assert (problem["code"], problem["place"]) == ("queued", 1)
+    assert problem["until"].endswith("Z")
+    assert in_line(client) == ["2"]
+
+
+def test_who_asks_again_in_the_same_words_keeps_the_place(app, client, lent, briefly, elsewhere) -> None:
+    assert [ask(app, build).headers["CIMaster-Place"] for build in ("2", "3", "2")] == ["1", "2", "1"]
+    give_back(client, "1", "first")
+    assert ask(app, "3").status_code == 429
+    assert ask(app, "2").text == "cluster-01"
+
+
+def test_jobs_that_wait_are_served_in_order_and_priority_comes_first(app, client, lent, elsewhere) -> None:
+    asked = {build: waits(app, client, elsewhere, build) for build in ("2", "3")}
+    asked["4"] = waits(app, client, elsewhere, "4", priority="high")
+    assert in_line(client) == ["4", "2", "3"]
+    before, job = "1", "first"
+    for build in ("4", "2", "3"):
+        give_back(client, before, job)
+        assert asked[build].result().text == "cluster-01"
+        before, job = build, "e2e"
+
+
+def test_who_does_not_wait_overtakes_nobody(app, client, lent, briefly) -> None:
+    ask(app, "2")
+    give_back(client, "1", "first")
+    answer = client.get("/getvacant?build=9&job=hasty")
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
+    assert "1 kept for those who wait" in answer.text
+    assert ask(app, "2").text == "cluster-01"
+
+
+def test_a_wait_that_is_over_is_answered_at_its_end(app, client, lent) -> None:
+    answer = ask(app, "2", wait="1s")
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
+    assert in_line(client) == []
+
+
+def test_the_same_request_gets_its_cluster_again_and_no_other(app, client, add) -> None:
+    add("cluster-01", "cluster-02")
+    assert ask(app, "1").text == "cluster-01"
+    again = ask(app, "1")
+    assert (again.text, again.headers["CIMaster-Repeated"]) == ("cluster-01", "true")
+    other = ask(app, "1", wait="20m")
+    assert (other.status_code, other.headers["CIMaster-Code"]) == (422, "request_id_reused")
+
+
+def test_two_tries_of_one_request_at_once_get_the_same_cluster(app, client, lent, elsewhere) -> None:
+    first = waits(app, client, elsewhere, "2")
+    second = elsewhere.submit(ask, app, "2")
+    until(lambda: app.extensions["cimaster.waiting"].kept == 2)
+    give_back(client, "1", "first")
+    answers = [first.result(), second.result()]
+    assert [answer.text for answer in answers] == ["cluster-01"] * 2
+    assert len({answer.headers["CIMaster-Lease"] for answer in answers}) == 1
+
+
+def test_to_wait_needs_a_request_id(client, lent) -> None:
+    answer = client.get("/getvacant?build=2&job=e2e&wait=10m", headers=JSON)
+    assert (answer.status_code, answer.get_json()["parameter"]) == (400, "request_id")
+
+
+@pytest.mark.parametrize("wait", ["0s", "30", "2d", "forever"])
+def test_a_wait_is_a_duration_of_a_day_at_most(app, lent, wait: str) -> None:
+    answer = ask(app, "2", wait=wait, headers=JSON)
+    assert (answer.status_code, answer.get_json()["parameter"]) == (400, "wait")
+
+
+def test_skip_if_none_says_no_at_once_and_leaves_no_place(app, client, lent) -> None:
+    for _ in range(3):
+        answer = ask(app, "2", skip_if_none="true")
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
+    assert in_line(client) == []
+
+
+def test_nobody_waits_for_a_kind_that_is_not_there(app, client, lent) -> None:
+    answer = ask(app, "2", region="mars")
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_such_cluster_kind")
+    assert in_line(client) == []
+
+
+def test_who_waits_for_one_cluster_gets_that_one(app, client, lent, add, elsewhere) -> None:
+    asked = waits(app, client, elsewhere, "2", cluster="cluster-01")
+    add("cluster-02")
+    assert client.get("/getvacant?build=3&job=other").text == "cluster-02"
+    give_back(client, "1", "first")
+    assert asked.result().text == "cluster-01"
+
+
+def test_a_new_cluster_goes_to_who_waits_for_it(app, client, lent, add, elsewhere) -> None:
+    asked = waits(app, client, elsewhere, "2")
+    add("cluster-02")
+    assert asked.result().text == "cluster-02"
+
+
+def test_a_lease_that_runs_out_frees_a_cluster_for_who_waits(app, client, add, clock: MovableClock, elsewhere) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=1&job=e2e&ttl=1m")
+    asked = waits(app, client, elsewhere, "2")
+    clock.forward(seconds=61)
+    add("cluster-02", purpose="perf")  # any change applies what has expired; else the reaper does
+    assert asked.result().text == "cluster-01"
+
+
+class TestScriptsThatPoll:
+    """A script of the first service asks again and again in the same words."""
+
+    WORDS = "/getvacant?build=2&job=old"
+
+    def test_it_has_a_place_from_its_second_try_on(self, app, client, lent, briefly) -> None:
+        assert "CIMaster-Place" not in client.get(self.WORDS).headers
+        answer = client.get(self.WORDS)
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
+        assert answer.headers["CIMaster-Place"] == "1"
+        assert ask(app, "3").headers["CIMaster-Place"] == "2"
+        give_back(client, "1", "first")
+        assert ask(app, "3").status_code == 429
+        assert client.get(self.WORDS).text == "cluster-01"
+        assert in_line(client) == ["3"]
+
+    def test_who_asks_once_has_none(self, client, lent) -> None:
+        for build in range(5):
+            client.get(f"/getvacant?build={build}&job=old")
+        assert in_line(client) == []
+
+    def test_each_of_its_takes_is_a_cluster_of_its_own(self, client, lent, add) -> None:
+        for _ in range(2):
+            client.get(self.WORDS)
+        add("cluster-02", "cluster-03")
+        assert [client.get(self.WORDS).text for _ in range(2)] == ["cluster-02", "cluster-03"]
+
+    def test_priority_tells_its_place_too(self, app, client, lent, briefly) -> None:
+        ask(app, "3")
+        assert [client.get(f"{self.WORDS}&priority=high").headers.get("CIMaster-Place") for _ in range(2)] == [
+            None,
+            "1",
+        ]
+
+
+def test_the_room_is_half_of_the_threads_and_who_finds_it_full_keeps_a_place(
+    settings: Settings, store: Store, clock: MovableClock, elsewhere
+) -> None:
+    app = create_app(Settings(**{**vars(settings), "threads": 2}), store, clock)
+    lifecycle = app.extensions["cimaster.lifecycle"]
+    lifecycle.start()
+    try:
+        client = app.test_client()
+        client.get("/addcluster?cluster=cluster-01&region=us&name=root")
+        client.get("/getvacant?build=1&job=first")
+        kept = waits(app, client, elsewhere, "2")
+        answer = ask(app, "3")
+        assert (answer.status_code, answer.headers["Retry-After"], answer.headers["CIMaster-Place"]) == (429, "2", "2")
+        give_back(client, "1", "first")
+        assert kept.result().text == "cluster-01"
+    finally:
+        lifecycle.stop()
+
+
+def test_a_replica_that_drains_keeps_nobody(app, client, lent, elsewhere) -> None:
+    asked = waits(app, client, elsewhere, "2")
+    app.extensions["cimaster.lifecycle"].draining = lambda: True
+    assert asked.result().status_code == 429
+    assert ask(app, "2").status_code == 429
+    assert in_line(client) == ["2"]
+
+
+def test_who_waits_at_one_replica_is_served_when_another_takes_the_cluster_back(
+    app, client, lent, settings: Settings, another_store: Store, clock: MovableClock, elsewhere
+) -> None:
+    other = create_app(settings, another_store, clock)
+    lifecycle = other.extensions["cimaster.lifecycle"]
+    lifecycle.start()
+    try:
+        asked = waits(app, client, elsewhere, "2")
+        give_back(other.test_client(), "1", "first")
+        assert asked.result().text == "cluster-01"
+        until(lambda: in_line(other.test_client()) == [])
+    finally:
+        lifecycle.stop()
+
+
+def test_what_waits_is_counted(app, client, lent, briefly) -> None:
+    registry = app.extensions["cimaster.metrics"].registry
+    ask(app, "2", priority="high")
+    assert registry.get_sample_value("cimaster_queue", {"purpose": "tess-ci", "priority": "high"}) == 1
+    assert registry.get_sample_value("cimaster_allocations_total", {"outcome": "queued"}) == 1
+    give_back(client, "1", "first")
+    ask(app, "2", priority="high")
+    assert registry.get_sample_value("cimaster_wait_seconds_count") == 1
+    assert registry.get_sample_value("cimaster_callers_kept") == 0
