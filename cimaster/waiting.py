@@ -179,16 +179,16 @@ class WaitingRoom:
         until = parse_time(queued.facts.get("until"))
         over = self._clock.monotonic() + (until - self._clock()).total_seconds() if until else kept.ends
         kept.queued = True
-        while not kept.called.wait(min(_LOOK, max(min(kept.ends, over) - self._clock.monotonic(), 0.0))):
-            now = self._clock.monotonic()
-            if now >= over:
-                return True
-            if now >= kept.ends or self.draining():
-                return False
+        while True:
+            called = kept.called.wait(min(_LOOK, max(min(kept.ends, over) - self._clock.monotonic(), 0.0)))
             if not kept.is_there():
                 self._service.step_away(kept.ticket)
                 return False
-        return True
+            now = self._clock.monotonic()
+            if called or now >= over:
+                return True
+            if now >= kept.ends or self.draining():
+                return False
 
     def _run(self) -> None:
         while not self._stop.is_set():

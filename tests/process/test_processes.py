@@ -7,37 +7,17 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
 
 from cimaster.pool.codec import CLUSTERS
-from tests.conftest import empty_config_map
 from tests.kube.apiserver import ControlPlane
+from tests.process.conftest import Start, fill, records
 from tests.replica import Replica
-
-Start = Callable[..., Replica]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """The settings of a replica over an empty store of either kind."""
-    if request.param == "sqlite":
-        return {"CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}"}
-    namespace = request.getfixturevalue("kube_access")
-    empty_config_map(request.getfixturevalue("control_plane"), namespace)
-    return {"CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": namespace}
-
-
-@pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts replicas over one store, which end with the test."""
-    with ExitStack() as stack:
-        yield lambda name="a": stack.enter_context(Replica(tmp_path, name, **environment))
 
 
 def cimaster(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -45,17 +25,6 @@ def cimaster(*arguments: str, environment: dict[str, str] | None = None) -> subp
     command = [sys.executable, "-m", "cimaster", *arguments]
     environment = {**os.environ, **(environment or {})}
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
-
-
-def fill(replica: Replica, count: int) -> None:
-    for number in range(count):
-        answer = replica.get("/addcluster", cluster=f"cluster-{number:03}", region="r", name="root")
-        assert answer.ok, answer.text
-
-
-def records(replica: Replica) -> dict[str, dict]:
-    answer = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
-    return {record["name"]: record for record in answer.json()["clusters"]}
 
 
 def test_sixty_callers_at_once_on_three_replicas_get_fifty_clusters_and_ten_reasons(start: Start) -> None:

@@ -1,0 +1,45 @@
+"""Replicas as real processes, side by side over one store."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import empty_config_map
+from tests.replica import Replica
+
+Start = Callable[..., Replica]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The settings of a replica over an empty store of either kind."""
+    if request.param == "sqlite":
+        return {"CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}"}
+    namespace = request.getfixturevalue("kube_access")
+    empty_config_map(request.getfixturevalue("control_plane"), namespace)
+    return {"CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": namespace}
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts replicas over one store, which end with the test."""
+    with ExitStack() as stack:
+        yield lambda name="a", application="wsgi:app": stack.enter_context(
+            Replica(tmp_path, name, arguments=("python:cimaster.gunicorn_conf", application), **environment)
+        )
+
+
+def fill(replica: Replica, count: int) -> None:
+    """Add so many clusters."""
+    for number in range(count):
+        answer = replica.get("/addcluster", cluster=f"cluster-{number:03}", region="r", name="root")
+        assert answer.ok, answer.text
+
+
+def records(replica: Replica) -> dict[str, dict]:
+    """Return the clusters by name."""
+    answer = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
+    return {record["name"]: record for record in answer.json()["clusters"]}
