@@ -113,7 +113,7 @@ def create_app(
     service = Service(repository, metrics, clock)
     creations = Creations(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     courier = Courier(creations, repository, metrics)
-    waiting = WaitingRoom(service, metrics, settings.threads // 2)  # the other half serves
+    waiting = WaitingRoom(service, metrics, settings.waiters)
     metrics.registry.register(QueueCollector(repository, service.clock, waiting))
     lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, waiting, settings.port)
     courier.draining = waiting.draining = lambda: not lifecycle.accepting

@@ -110,6 +110,6 @@ def sent(endpoint: Endpoint) -> "MultiDict[str, str]":
     """
     everything = bodies.sent('{"cluster": "cluster-05"}')
     key = request.headers.get("Idempotency-Key")
-    if endpoint.changes and key is not None and key not in everything.getlist(REQUEST_ID.name):
+    if REQUEST_ID in endpoint.parameters and key is not None and key not in everything.getlist(REQUEST_ID.name):
         everything.add(REQUEST_ID.name, key)
     return everything

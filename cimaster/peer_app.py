@@ -6,16 +6,18 @@ stands beside Flask because nothing of a page or of the API's forms is needed he
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 from cimaster import endpoints, peers
 from cimaster.pool import commands
-from cimaster.pool.commands import Command, Take
+from cimaster.pool.commands import Command, Take, TakeOrWait
 from cimaster.repository import ConfigMapRepository
 from cimaster.serving import WSGIEnvironment, still_there
 from cimaster.times import format_duration
 
 _LARGEST = 1 << 20  # bytes of one request
+_LONGEST_STAY = timedelta(minutes=1)
 _LOOK = 0.05  # seconds between looks whether the one who asked is still there
 
 
@@ -32,13 +34,18 @@ class PeerApp:
         connection is closed; where even that was lost on the way, a lease that was granted is found by its id.
         """
         try:
-            changes = [_checked(commands.from_json(told)).repeated() for told in _listed(_body(environ))]
+            changes = [self._ours(commands.from_json(told)) for told in _listed(_body(environ))]
         except (ValueError, KeyError, TypeError, AttributeError):
             return _answer(start_response, "400 Bad Request", {"code": "bad_body", "detail": "not a list of changes"})
         if not still_there(environ):
             return _answer(start_response, "408 Request Timeout", {"code": "gone", "detail": "nobody waits for this"})
         results = self._repository.update_all(changes, peers.ANSWER_WITHIN, _LOOK, lambda: still_there(environ))
         return _answer(start_response, "200 OK", peers.told(*results))
+
+    def _ours(self, command: Command) -> Command:
+        """Return a command as one that is decided here, by our clock, and may have been carried out already."""
+        checked = _checked(command).repeated()
+        return checked.by_clock(self._repository.clock_skew) if isinstance(checked, TakeOrWait) else checked
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
@@ -66,6 +73,11 @@ def _checked(command: Command) -> Command:
             "region": ask.region, "cluster": ask.cluster, "ttl": format_duration(ask.ttl) if ask.ttl else "",
         }  # fmt: skip
         labels = [f"{key}={value}" for key, value in ask.labels.items()]
+        if isinstance(command, TakeOrWait):
+            texts |= {"wait": format_duration(command.stay.wait) if command.stay.wait else "",
+                      "priority": command.stay.priority}  # fmt: skip
+            if not max(command.stay.connected, command.stay.keeps) <= _LONGEST_STAY:
+                raise ValueError("nobody is expected for so long")
     else:
         said = command.said
         endpoint, labels = endpoints.FINISHTEST, []

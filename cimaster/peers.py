@@ -173,12 +173,19 @@ def _told(result: Answer | BaseException, commit: int) -> dict[str, Any]:
     record = result.cluster.text if result.cluster else None
     return {
         "commit": commit, "text": result.text, "lease": result.lease, "repeated": result.repeated, "record": record,
+        "waited": result.waited, "refusal": _told(result.refusal, commit) if result.refusal else None,
     }  # fmt: skip
 
 
 def _outcome(told: dict[str, Any]) -> Outcome:
     if "code" in told:
-        kind = _REFUSALS[told["code"]]
-        return kind(told["sentence"], retry_after=told["retry_after"], **told["facts"]), int(told["commit"])
+        return _refusal(told), int(told["commit"])
     cluster = Cluster(told["record"], json.loads(told["record"])) if told["record"] else None
-    return Answer(told["text"], cluster, told["lease"], told["repeated"]), int(told["commit"])
+    refusal = _refusal(told["refusal"]) if told.get("refusal") else None
+    answer = Answer(told["text"], cluster, told["lease"], told["repeated"], refusal, float(told.get("waited", 0)))
+    return answer, int(told["commit"])
+
+
+def _refusal(told: dict[str, Any]) -> errors.Refusal:
+    kind: type[errors.Refusal] = _REFUSALS[told["code"]]
+    return kind(told["sentence"], retry_after=told["retry_after"], **told["facts"])

@@ -121,6 +121,10 @@ class ConfigMapRepository:
         snapshot = self._snapshots.current()
         return self._snapshots.read() if snapshot.commit < at_least else snapshot
 
+    def soon(self, rest: float) -> Snapshot:
+        """Return the newest known state, for who waits for it: what is newer is read, every `rest` seconds at most."""
+        return self._snapshots.current(rest)
+
     def fresh(self) -> Snapshot:
         """Read the store now."""
         return self._snapshots.read()

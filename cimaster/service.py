@@ -2,15 +2,15 @@
 
 import itertools
 import uuid
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cimaster import pool as decide
 from cimaster.attempts import Decision
 from cimaster.clock import Clock
+from cimaster.errors import NotCurrent
 from cimaster.metrics import Metrics
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
-from cimaster.pool.commands import GiveBack, Take
+from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay, queue
+from cimaster.pool.commands import GiveBack, Take, TakeOrWait
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
@@ -38,13 +38,8 @@ class Service:
 
     def take_or_wait(self, ask: Ask, lease_id: str, stay: Stay, request: Request | None = None) -> Committed:
         """Lend a cluster to somebody whose turn it is, or keep their place in the queue and raise why."""
-        stay = replace(stay, ahead=self.repository.clock_skew)
-        undo = None if request else Take(ask, lease_id).undo
-        return self._taken(
-            self.repository.update(
-                lambda pool, now: decide.take_or_wait(pool, now, ask, lease_id, stay, request), undo=undo
-            )
-        )
+        change = TakeOrWait(ask, lease_id, request, stay=stay).by_clock(self.repository.clock_skew)
+        return self._taken(self.repository.update(change, undo=None if request else change.undo))
 
     def _taken(self, taken: Committed) -> Committed:
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
@@ -57,6 +52,16 @@ class Service:
     def leave(self, ticket: str) -> Committed:
         """Give a place in the queue up, and a cluster that was just served to it."""
         return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket))
+
+    def cancel(self, ticket: str) -> Committed:
+        """Take somebody who waits out of the queue; NotCurrent if they do not: a cluster that they got stays theirs."""
+
+        def cancelled(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+            if queue.find(pool, ticket) is None:
+                raise NotCurrent(f"request {ticket} does not wait any more", request_id=ticket)
+            return decide.leave(pool, now, ticket)
+
+        return self.repository.update(cancelled)
 
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""

@@ -82,6 +82,9 @@ class Settings(FromEnvironment):
         values.origin,
     )
     threads: int = setting("requests served at once by a replica", 200, values.thread_count)
+    waiters: int = setting(
+        "callers that a replica keeps connected while they wait for a cluster, beside those", 300, values.waiter_count
+    )
     core: str = setting(
         "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
         "any",

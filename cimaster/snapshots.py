@@ -70,9 +70,12 @@ class Snapshots:
         """The newest snapshot without looking any further; None before the first read succeeded."""
         return self._current
 
-    def current(self) -> Snapshot:
-        """Return the newest snapshot, read anew if the watch told of something newer; StoreTrouble if there is none."""
-        rested = self._clock.monotonic() - self._last_try > _BETWEEN_READS
+    def current(self, rest: float = _BETWEEN_READS) -> Snapshot:
+        """Return the newest snapshot, read anew if the watch told of something newer; StoreTrouble if there is none.
+
+        Reads are at least `rest` seconds apart.
+        """
+        rested = self._clock.monotonic() - self._last_try >= rest
         if self.behind and rested and not self.trouble and self._reading.acquire(blocking=False):
             try:
                 self.catch_up()

@@ -48,6 +48,13 @@ def thread_count(text: str) -> int:
     return int(text)
 
 
+def waiter_count(text: str) -> int:
+    """Read how many callers may wait."""
+    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 700:
+        raise ValueError("a number between 0 and 700: nobody is kept, or so many")
+    return int(text)
+
+
 def core(text: str) -> str:
     """Read which processor core serves."""
     if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):

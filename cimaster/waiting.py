@@ -25,7 +25,7 @@ _KEPT = 25.0  # seconds for which one request waits at most: proxies give up aft
 _NOT_KEPT = timedelta(seconds=3)  # in which a caller comes back for whom there is no room
 _NOT_KEPT_AGAIN = 2  # seconds after which it is told to
 _LOOK = 0.25  # seconds between looks whether a caller is still connected
-_VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.1  # seconds between looks at the queue without news
+_VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.02  # seconds between looks at the queue: without news, and at what is read
 _REMEMBERED = 5000  # refusals: enough to know again who asks once more
 _log = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ class WaitingRoom:
             waiting = list(self._kept)
             if not waiting:
                 self._somebody.clear()
-        pool = self._service.view().pool
+        pool = self._repository.soon(_BEHIND).pool
         here = {kept.ticket for kept in waiting}  # also where our clock is wrong
         turns = {ticket.id for ticket in queue.promised(pool, self._clock(), here).values()}
         places = {ticket.id for ticket in pool.queue}

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from werkzeug.test import Client
 
 from cimaster.peer_app import PeerApp
 from cimaster.peers import PATH
-from cimaster.pool import Ask, Finish, Request, commands
-from cimaster.pool.commands import GiveBack, Take
+from cimaster.pool import Ask, Finish, Request, Stay, commands
+from cimaster.pool.commands import GiveBack, Take, TakeOrWait
 from cimaster.service import Service
 
+HALF_AN_HOUR = timedelta(minutes=30)
 TAKE = Take(Ask("e2e", "1", "alice"), "lease-of-alice")
 
 
@@ -78,16 +80,37 @@ def test_a_take_that_was_undone_meanwhile_is_not_granted_again_in_secret(add, pe
     [
         TAKE,
         Take(
-            Ask("e2e", "1", "bob", "tnet-ci", "image", "eu", {"gpu": "yes"}, "c", commands.timedelta(minutes=5)),
+            Ask("e2e", "1", "bob", "tnet-ci", "image", "eu", {"gpu": "yes"}, "c", timedelta(minutes=5)),
             "lease",
             Request("id", "0123", "getvacant"),
             again=True,
         ),
+        TakeOrWait(
+            Ask("e2e", "1", "bob", ttl=timedelta(minutes=5)),
+            "lease",
+            Request("id", "0123", "getvacant"),
+            stay=Stay(timedelta(minutes=30), "high", timedelta(seconds=24.5)),
+        ),
+        TakeOrWait(Ask("old", "1"), "lease", stay=Stay(keeps=timedelta(seconds=12))),
         GiveBack(Finish("c", "lease", "job", "build"), Request("id", "0123", "finishtest")),
     ],
 )
 def test_a_change_is_the_same_when_it_arrives(command: commands.Command) -> None:
     assert commands.from_json(json.loads(json.dumps(commands.to_json(command)))) == command
+
+
+def test_who_waits_has_a_place_and_then_a_cluster_by_another_replica(add, peer: Client) -> None:
+    add("cluster-01")
+    first = TakeOrWait(Ask("e2e", "2"), "l-2", Request("r-2", "0", "getvacant"), stay=Stay(HALF_AN_HOUR))
+    taken, waits, gone, lent = ask(peer, TAKE, first, GiveBack(Finish("cluster-01", TAKE.lease_id)), first)
+    assert (waits["text"], waits["refusal"]["code"], waits["refusal"]["facts"]["place"]) == ("", "queued", 1)
+    assert (lent["text"], lent["refusal"], lent["lease"]) == ("cluster-01", None, "l-2")
+    assert taken["commit"] == gone["commit"] == lent["commit"]
+
+
+def test_a_replica_that_knows_of_no_queue_takes_a_wait_for_no_take() -> None:
+    told = commands.to_json(TakeOrWait(Ask("e2e", "2"), "l-2", stay=Stay(HALF_AN_HOUR)))
+    assert not {"ask", "said", "lease_id"} & set(told)
 
 
 def change(**edits: Any) -> str:
@@ -97,10 +120,17 @@ def change(**edits: Any) -> str:
                         "ask": {**told["ask"], **{k: v for k, v in edits.items() if k in told["ask"]}}}])  # fmt: skip
 
 
+def waits(**edits: Any) -> str:
+    """Return what passes a wait on, with some of its terms replaced."""
+    told = commands.to_json(TakeOrWait(TAKE.ask, "lease", Request("id", "0", "getvacant"), stay=Stay(HALF_AN_HOUR)))
+    return json.dumps([{**told, "stay": {**told["stay"], **edits}}])
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        "", "[", "{}", '"x"', "[1]", "[{}]", change(job=""), change(job="x" * 300), change(build="a\nb"),
+        waits(wait=90_000), waits(wait="x"), waits(priority="urgent"), waits(connected=61), waits(keeps=1e9),
+        waits(more=1), "", "[", "{}", '"x"', "[1]", "[{}]", change(job=""), change(job="x" * 300), change(build="a\nb"),
         change(by="no spaces"), change(purpose="<b>"), change(labels={"k": "v v"}), change(labels=[]), change(ttl=1),
         change(ttl="x"), change(lease_id=""), change(lease_id="x" * 100), change(cluster="c\u0000"),
         change(request={"id": "a b", "hash": "0", "verb": "getvacant"}), change(request=[1]),

@@ -30,7 +30,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_ADMIN_DIR": "/admins", "CIMASTER_AUTH": "open", "CIMASTER_HOLD": "2h", "CIMASTER_MAX_HOLD": "1d",
         "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
         "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
-        "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3",
+        "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3", "CIMASTER_WAITERS": "20",
         "CIMASTER_PEER": "http://10.1.2.3:8080", "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
         "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
     }  # fmt: skip
@@ -38,7 +38,7 @@ def test_every_setting_comes_from_the_environment() -> None:
     settings = Settings.from_environ(given)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
-    assert settings.core == "3"
+    assert (settings.core, settings.waiters) == ("3", 20)
     assert (settings.hold, settings.max_hold) == (timedelta(hours=2), timedelta(days=1))
     assert (settings.overdue_after, settings.deadline) == (timedelta(minutes=90), timedelta(seconds=5))
     assert settings.ignored_parameters == ("a", "b", "c")
@@ -70,6 +70,8 @@ def test_every_setting_says_what_it_means(setting) -> None:
         ("METRICS_PORT", "-1", "a port number"),
         ("THREADS", "3", "between 4 and 512"),
         ("THREADS", "9999", "between 4 and 512"),
+        ("WAITERS", "701", "between 0 and 700"),
+        ("WAITERS", "-1", "between 0 and 700"),
         ("HOLD", "6", "a duration such as 90s, 30m, 6h or 2d"),
         ("MAX_HOLD", "0h", "a duration"),
         ("DEADLINE", "20", "a duration"),

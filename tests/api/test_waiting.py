@@ -225,10 +225,10 @@ class TestScriptsThatPoll:
         ]
 
 
-def test_the_room_is_half_of_the_threads_and_who_finds_it_full_keeps_a_place(
+def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
     settings: Settings, store: Store, clock: MovableClock, elsewhere
 ) -> None:
-    app = create_app(Settings(**{**vars(settings), "threads": 2}), store, clock)
+    app = create_app(Settings(**{**vars(settings), "waiters": 1}), store, clock)
     lifecycle = app.extensions["cimaster.lifecycle"]
     lifecycle.start()
     try:
