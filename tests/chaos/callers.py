@@ -1,4 +1,7 @@
-"""Jobs and people who use the pool while it is being broken, and write down what they were told and when."""
+"""Jobs and people who use the pool while it is being broken, and write down what they were told and when.
+
+There are more of them than clusters, so that many wait in the queue.
+"""
 
 import asyncio
 import random
@@ -16,7 +19,7 @@ from tests.replica import Replica
 PATIENCE = 15.0  # seconds for one answer; a service that works answers within its deadline
 _GIVE_UP = 120.0  # seconds after which somebody is stuck
 _PAUSE = 0.1  # seconds before asking again
-_UNDECIDED = ("no answer", "store_unavailable", "too_busy", "outcome_unknown")
+_UNDECIDED = ("queued", "no answer", "store_unavailable", "too_busy", "outcome_unknown")
 _HOLD = 5  # seconds
 _CLOCKS_DIFFER = 10.0  # seconds by which the end of a hold may be seen early
 
@@ -55,7 +58,8 @@ class Person:
     async def _take(self) -> None:
         build, begun = f"{self._number}-{self._turn}", time.monotonic()
         fenced = self._random.random() < 0.8
-        answer = await self._ask("/getvacant", once=not fenced, job="chaos", build=build)
+        wait = {"wait": "5m"} if fenced and self._random.random() < 0.7 else {}
+        answer = await self._ask("/getvacant", once=not fenced, job="chaos", build=build, **wait)
         if answer is None:
             self._told.unknown_takes.add(build)
         if answer is None or answer.status != 200:
@@ -105,11 +109,11 @@ class Person:
             answer = await self._try(f"{path}?{query}", headers)
             code = answer.headers.get("cimaster-code", "") if answer else "no answer"
             self._told.answers[code or "done"] += 1
-            if answer and answer.status != 503:
+            if answer and answer.status not in (429, 503):
                 return answer
             if once and code in ("no answer", "outcome_unknown"):
                 return None
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(1.0 if code == "queued" else _PAUSE)
         self._told.stuck.append(f"{path}?{query}")
         return None
 

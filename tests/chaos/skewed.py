@@ -1,11 +1,15 @@
-"""The application of a replica whose clock is wrong by CHAOS_SKEW seconds."""
+"""The application of a replica whose clock is wrong by CHAOS_SKEW seconds, and that keeps callers briefly."""
 
 import os
 from datetime import datetime, timedelta
 
+from cimaster import waiting
 from cimaster.app import served
 from cimaster.clock import Clock
 from cimaster.settings import Settings
+
+
+waiting._KEPT = 0.3  # seconds: who asks again and again meets more of what breaks
 
 
 class SkewedClock(Clock):

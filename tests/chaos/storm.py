@@ -20,7 +20,7 @@ from tests.kube.faults import FaultyServer
 from tests.replica import Replica
 
 DEADLINE = 5.0  # seconds; the service's own is 20, and every pause of a replica would take longer than that
-CLUSTERS, PEOPLE = 40, 48
+CLUSTERS, PEOPLE = 24, 48
 _SKEWS = ("0", "4", "-3")  # seconds; an operator who looks away for a while
 
 
