@@ -1,4 +1,4 @@
-"""What a visitor can do to a cluster or a creation: the buttons, the main one first, and why some are greyed."""
+"""What a visitor can do to a cluster, a creation or a ticket: the buttons, main one first; why some are greyed."""
 
 from dataclasses import dataclass
 
@@ -77,6 +77,11 @@ def of_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str)
         return [dismiss]
     why_not = STILL_RUNS if creation.job_runs else why_none
     return [Action("retry", "Retry", "Retrying…", "again", asks, why_not=why_not), dismiss]
+
+
+def of_ticket(mine: bool) -> list[Action]:
+    """Return the buttons of somebody's place in the queue: cancel, the main one where it is the visitor's own."""
+    return [Action("cancel", "Cancel", icon="cross", main=mine)]
 
 
 def of_policy(visitor: Visitor) -> list[Action]:

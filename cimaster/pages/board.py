@@ -8,7 +8,7 @@ from flask import Response, g, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from cimaster import endpoints, inputs, web
-from cimaster.pages import creation_panel, rows
+from cimaster.pages import creation_panel, queue_panel, rows
 from cimaster.pages.blueprint import by_htmx, pages
 from cimaster.pages.fragments import served, tagged
 from cimaster.pages.visitors import latest, visitor
@@ -87,7 +87,8 @@ def dashboard() -> Response:
     purposes = sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault})
     context = {
         **summary(snapshot, shown), **clusters(snapshot, shown), "purposes": purposes, "states": list(CARDS),
-        "coming": creation_panel.panel(snapshot), "why_none": web.creations().why_none,
+        "waiting": queue_panel.panel(snapshot), "coming": creation_panel.panel(snapshot),
+        "why_none": web.creations().why_none,
     }  # fmt: skip
     response = Response(render_template("dashboard.html", **context))
     if by_htmx():

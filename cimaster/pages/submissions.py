@@ -20,6 +20,8 @@ from cimaster.pages import (
     inventory_page,
     policy_forms,
     policy_panel,
+    queue_forms,
+    queue_panel,
     rows,
 )
 from cimaster.pages.blueprint import by_htmx, go_to, pages, shown
@@ -30,7 +32,7 @@ from cimaster.pool import wording
 from cimaster.repository import Committed
 from cimaster.snapshots import Snapshot
 
-FORMS = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS)
+FORMS = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS, *queue_forms.FORMS)
 _FIELDS = {"label": "labels"}  # what a form calls a parameter, where that is not its name
 
 
@@ -124,6 +126,9 @@ def _piece(form: Form, snapshot: Snapshot, given: Given, target: str) -> dict[st
         return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, given.cluster)}
     if form in cluster_forms.FORMS:
         return {}
+    if form in queue_forms.FORMS:
+        waiting = queue_panel.panel(snapshot, everything=target.startswith("/ui/queue"))
+        return {"piece": "fragments/queue.html", "into": "queue", "waiting": waiting}
     coming = creation_panel.panel(snapshot, everything=target.startswith("/ui/creations"))
     return {"piece": "fragments/creations.html", "into": "creations", "coming": coming}
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from cimaster.pool import wording
 from cimaster.pool.history import Entry
+from cimaster.times import parse_duration, roughly
 
 _BEGINS, _ENDS = {"taken", "held"}, {"finished", "lease ended", "take undone", "released", "hold ended"}
 
@@ -47,7 +48,9 @@ def moments(entries: Sequence[Entry]) -> list[Moment]:
 def _moment(entry: Entry, newer: datetime | None) -> Moment:
     job = wording.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else ""
     other = f"{entry.say('holder')}'s hold" if entry.say("holder") else ""
-    reason = ": ".join(part for part in (other, entry.say("reason")) if part)
+    waited = parse_duration(entry.say("waited"))
+    after = f"after waiting {roughly(waited)}" if waited else ""
+    reason = ": ".join(part for part in (other, entry.say("reason"), after) if part)
     lasted = newer - entry.at if newer and entry.at else None
     return Moment(
         entry.at, entry.say("event"), entry.say("from"), entry.say("to"), entry.say("by"), job, reason, lasted

@@ -12,6 +12,7 @@ from cimaster.errors import StoreTrouble
 from cimaster.pages import addresses, cookies
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.holding import same_person
+from cimaster.pool.ticket import Ticket
 from cimaster.snapshots import Snapshot
 
 
@@ -25,6 +26,10 @@ class Visitor:
     def holds(self, cluster: Cluster) -> bool:
         """Say whether the cluster is this person's at the moment."""
         return bool(self.name and cluster.hold and same_person(cluster.hold.by, self.name))
+
+    def waits(self, ticket: Ticket) -> bool:
+        """Say whether it is this person's job that waits."""
+        return bool(self.name) and same_person(ticket.ask.by, self.name)
 
 
 def visitor() -> Visitor:

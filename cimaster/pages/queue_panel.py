@@ -1,0 +1,116 @@
+"""Who waits for a cluster, in the order in which they are served: live on the first page, and on one of their own."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Response, render_template, request
+
+from cimaster import web
+from cimaster.pages import actions
+from cimaster.pages.actions import Action
+from cimaster.pages.blueprint import pages
+from cimaster.pages.fragments import served
+from cimaster.pages.visitors import Visitor, element_id, latest, tag, visitor
+from cimaster.pool import queue, wording
+from cimaster.pool.cluster import EARLIEST
+from cimaster.pool.ticket import NORMAL, Ticket
+from cimaster.snapshots import Snapshot
+
+LONG = timedelta(minutes=30)  # of waiting after which something is wrong with the pool
+_MOST = 5  # on the first page, so that the table stays in sight
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ticket as pages tell of it. Plain values only: what the panel's tag is made of."""
+
+    id: str
+    reference: str
+    place: int
+    job: str
+    by: str
+    kind: str
+    priority: str
+    since: datetime | None
+    until: datetime | None
+    is_there: bool
+    mine: bool
+    actions: tuple[Action, ...]
+
+    @property
+    def name(self) -> str:
+        """What buttons and forms call it."""
+        return f"{self.job} by {self.by}" if self.by else self.job
+
+
+@dataclass(frozen=True)
+class First:
+    """Who came first of those that wait; others may be served before."""
+
+    place: int
+    since: datetime
+    is_long: bool
+
+    @property
+    def words(self) -> str:
+        """Who that is."""
+        return "the first" if self.place == 1 else f"number {self.place}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What the panel shows; `more` tickets are on the page that shows `everything`."""
+
+    tag: str
+    rows: tuple[Row, ...]
+    count: int
+    first: First | None
+    more: int
+    everything: bool
+
+
+def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
+    """Return who waits, and for how long already."""
+    who, now = visitor(), web.service().clock()
+    ranked = queue.ranked(snapshot.pool, now)
+    drawn = ranked if everything else ranked[:_MOST]
+    rows = tuple(_row(ticket, place, who, now) for place, ticket in enumerate(drawn, 1))
+    first, count, more = _first(ranked, now), len(ranked), len(ranked) - len(drawn)
+    return Panel(tag(snapshot, rows, first, count), rows, count, first, more, everything)
+
+
+def find(snapshot: Snapshot, identity: str) -> Row | None:
+    """Return the row of a ticket; None if it does not wait any more."""
+    who, now = visitor(), web.service().clock()
+    ranked = enumerate(queue.ranked(snapshot.pool, now), 1)
+    return next((_row(ticket, place, who, now) for place, ticket in ranked if ticket.id == identity), None)
+
+
+def _first(ranked: list[Ticket], now: datetime) -> First | None:
+    known = [(ticket.since, place) for place, ticket in enumerate(ranked, 1) if ticket.since != EARLIEST]
+    if not known:
+        return None
+    since, place = min(known)
+    return First(place, since, now - since > LONG)
+
+
+def _row(ticket: Ticket, place: int, who: Visitor, now: datetime) -> Row:
+    ask, mine = ticket.ask, who.waits(ticket)
+    return Row(
+        element_id(f"ticket {ticket.id}"), ticket.id, place, wording.job_words(ask.job, ask.build), ask.by, ask.words(),
+        "" if ticket.priority == NORMAL else ticket.priority, ticket.since if ticket.since != EARLIEST else None,
+        ticket.until, ticket.is_there(now), mine, tuple(actions.of_ticket(mine)),
+    )  # fmt: skip
+
+
+@pages.get("/ui/queue")
+def whole_queue() -> str:
+    """Show all who wait, those too for whom the first page has no room."""
+    return render_template("queue.html", waiting=panel(latest(), everything=True))
+
+
+@pages.get("/ui/fragments/queue")
+def queue_fragment() -> Response:
+    """Keep the panel up to date."""
+    waiting = panel(latest(), everything="all" in request.args)
+    return served("fragments/queue.html", waiting.tag, lambda: {"waiting": waiting}, leads=waiting.everything)

@@ -1,0 +1,269 @@
+"""Who waits for a cluster: how the first page shows it, and taking somebody out of the queue."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from cimaster.errors import Queued, RequestOver
+from cimaster.pool import Ask, Request, Stay
+from cimaster.service import Service
+from tests.pages.conftest import HTMX, follow, text
+
+JSON = {"Accept": "application/json"}
+CLICK = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/"}
+DIALOG = {**CLICK, "HX-Target": "div#dialog-content"}
+PANEL = "/ui/fragments/queue"
+POLL = "/getvacant?job=poller&build=7&email=erin@example.com"
+
+Waits = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _none_vacant(add, client: FlaskClient) -> None:
+    """A pool of one cluster, which a job has."""
+    add("cluster-01")
+    client.get("/getvacant?job=e2e&build=1&email=bob@example.com")
+
+
+@pytest.fixture
+def waits(service: Service) -> Waits:
+    """Have somebody wait, connected for an hour: `waits("e2e", "12", by="john", wait=10)`; returns the request's id."""
+
+    def waits(
+        job: str = "e2e", build: str = "12", by: str = "john", wait: float = 60, priority: str = "normal",
+        connected: float = 60, **kind: str,
+    ) -> str:  # fmt: skip
+        stay = Stay(timedelta(minutes=wait), priority, timedelta(minutes=connected))
+        identity = f"r-{job}-{build}"
+        with pytest.raises(Queued):
+            service.take_or_wait(Ask(job, build, by, **kind), "lease-1", stay, Request(identity, "hash", "getvacant"))
+        return identity
+
+    return waits
+
+
+@pytest.fixture
+def served(service: Service) -> Callable[[str], str]:
+    """Let somebody who waits ask once more; return the cluster that they get."""
+
+    def served(identity: str) -> str:
+        stay, same = Stay(timedelta(minutes=60)), Request(identity, "hash", "getvacant")
+        return service.take_or_wait(Ask("e2e", "12", "john"), "lease-2", stay, same).answer.text
+
+    return served
+
+
+def panel(answer: TestResponse) -> str:
+    """Return what the panel of a page says."""
+    body = answer.text.partition('<div id="queue"')[2].partition('<div id="creations"')[0]
+    words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", f"<{body}", flags=re.DOTALL)
+    return re.sub(r" ([,.:;])", r"\1", " ".join(words.split()))
+
+
+def waiting(client: FlaskClient) -> list[str]:
+    """Return the jobs' builds that the API lists, in order."""
+    return [ticket["ask"]["build"] for ticket in client.get("/queue", headers=JSON).get_json()["tickets"]]
+
+
+def test_where_nobody_waits_there_is_no_panel(client: FlaskClient) -> None:
+    page = client.get("/")
+    assert f'<div id="queue" hx-get="{PANEL}"' in page.text
+    assert panel(page) == ""
+    assert "Nobody waits for a cluster at the moment" in text(client.get("/ui/queue"))
+
+
+def test_it_shows_who_waits_for_what_since_when_and_until_when(waits, client: FlaskClient, clock) -> None:
+    waits("e2e", "12", "john", wait=30, region="us-west")
+    clock.forward(minutes=14)
+    page = client.get("/")
+    assert "Waiting 1 waits, for 14 min" in panel(page)
+    assert "number 1 e2e #12 by john tess-ci cluster with region us-west since 14 min ago gives up in" in panel(page)
+    assert re.search(r"gives up in 1[56] min Cancel e2e #12 by john", panel(page))
+    assert re.search(r'title="20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC" data-since>14 min ago', page.text)
+    assert "priority" not in panel(page)
+    assert "not there" not in panel(page)
+
+
+def test_they_stand_in_the_order_in_which_they_are_served(waits, client: FlaskClient) -> None:
+    for build, priority in (("1", "low"), ("2", "normal"), ("3", "high")):
+        waits(build=build, priority=priority)
+    page = panel(client.get("/"))
+    assert re.findall(r"number (\d) e2e #(\d)", page) == [("1", "3"), ("2", "2"), ("3", "1")]
+    assert re.findall(r"(\w+) priority", page) == ["high", "low"]
+
+
+def test_who_came_first_is_named_by_place_where_others_are_served_before(waits, client: FlaskClient, clock) -> None:
+    waits(build="1", priority="low")
+    clock.forward(minutes=5)
+    waits(build="2")
+    assert "2 wait, number 2 for 5 min" in panel(client.get("/"))
+
+
+def test_a_script_that_asks_again_and_again_is_told_apart(client: FlaskClient, clock) -> None:
+    client.get(POLL)
+    client.get(POLL)
+    assert "poller #7 by erin tess-ci cluster since just now asks again and again Cancel" in panel(client.get("/"))
+
+
+def test_who_is_not_connected_is_not_there_at_the_moment(waits, client: FlaskClient, clock) -> None:
+    waits(connected=0.5)
+    assert "not there" not in panel(client.get("/"))
+    tag = client.get(PANEL).headers["HX-PTag"]
+    clock.forward(seconds=60)
+    changed = client.get(PANEL, headers={**HTMX, "HX-PTag": tag})
+    assert "not there at the moment" in panel(changed)
+
+
+def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(waits, client: FlaskClient, clock) -> None:
+    waits()
+    clock.forward(minutes=29)
+    tag = client.get(PANEL).headers["HX-PTag"]
+    assert "too small" not in panel(client.get("/"))
+    clock.forward(minutes=12)
+    page = client.get(PANEL, headers={**HTMX, "HX-PTag": tag})
+    assert "The first has waited for 41 min: the pool is too small, or clusters are stuck" in panel(page)
+    assert '<a href="/?state=occupied">Show the occupied ones</a>' in page.text
+
+
+def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits, client: FlaskClient) -> None:
+    identities = [waits(build=str(build)) for build in range(1, 8)]
+    page = client.get("/")
+    assert "7 wait, the first for" in panel(page)
+    assert re.findall(r"number \d e2e #(\d)", panel(page)) == list("12345")
+    assert '<a href="/ui/queue">and 2 more' in page.text
+    everything = client.get("/ui/queue").text
+    assert [f"<code>{identity}</code>" in everything for identity in identities] == [True] * 7
+    assert f'hx-get="{PANEL}?all=1"' in everything
+
+
+def test_ones_own_stand_out_whatever_the_case(waits, person) -> None:
+    waits(build="1", by="john")
+    waits(build="2", by="Alice")
+    page = person("aLICE").get("/").text.partition('<div id="queue"')[2].partition('<div id="creations"')[0]
+    assert page.count('class="btn btn-main"') == page.count(">yours<") == page.count("row-mine") == 1
+    assert page.index("e2e #2") < page.index(">yours<")
+
+
+def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, waits, alice: FlaskClient) -> None:
+    waits()
+    hostile = '</td><script>alert("1")'
+
+    def harmed(stored: str) -> str:
+        (ticket,) = json.loads(stored)
+        odd = {**ticket, "id": hostile, "since": 7, "priority": hostile}
+        return json.dumps([{**odd, "ask": dict.fromkeys(("job", "build", "by", "purpose", "region"), hostile)}])
+
+    rewritten("queue.json", harmed)
+    for page in (alice.get("/"), alice.get("/ui/queue")):
+        assert page.status_code == 200
+        assert "1 waits" in text(page)
+        assert "&lt;script&gt;" in page.text
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
+
+
+def test_cancel_asks_first_and_tells_what_is_lost(waits, alice: FlaskClient) -> None:
+    identity = waits()
+    assert 'action="/ui/cancel" hx-get="/ui/cancel"' in alice.get("/").text
+    form = alice.get(f"/ui/cancel?request_id={identity}")
+    assert "Cancel the wait of e2e #12 by john Number 1 in the queue, for tess-ci cluster" in text(form)
+    assert "it gets no cluster" in text(form)
+    assert "Cancel the wait Cancelling… Keep waiting" in text(form)
+    assert len(re.findall(r"<(input|select|textarea)(?![^>]*hidden)", form.text)) == 0
+    assert waiting(alice) == ["12"]
+
+
+def test_of_a_script_it_tells_that_it_may_come_back(alice: FlaskClient) -> None:
+    alice.get(POLL)
+    alice.get(POLL)
+    (identity,) = (ticket["id"] for ticket in alice.get("/queue", headers=JSON).get_json()["tickets"])
+    assert "it may get a new place, at the end" in text(alice.get(f"/ui/cancel?request_id={identity}"))
+    follow(alice, alice.post("/ui/cancel", data={"request_id": identity}))
+    assert waiting(alice) == []
+
+
+def test_cancel_takes_somebody_out_of_the_queue_and_says_so(waits, alice: FlaskClient) -> None:
+    identity = waits(build="1")
+    waits(build="2")
+    answer = alice.post("/ui/cancel", data={"request_id": identity, "back": "/?state=occupied"})
+    assert answer.location == "/?state=occupied"
+    page = follow(alice, answer)
+    assert f"request {identity} does not wait any more" in text(page)
+    assert "1 waits" in panel(page)
+    assert waiting(alice) == ["2"]
+
+
+@pytest.mark.parametrize(("where", "polled"), [("/", PANEL), ("/ui/queue", f"{PANEL}?all=1")])
+def test_the_answer_to_the_dialog_is_the_panel_as_it_is_now(waits, alice: FlaskClient, where: str, polled: str) -> None:
+    gone = waits(build="1")
+    waits(build="2")
+    answer = alice.post("/ui/cancel", data={"request_id": gone, "back": where}, headers=DIALOG)
+    assert answer.status_code == 200
+    assert 'hx-target="#queue"' in answer.text
+    assert f'hx-get="{polled}"' in answer.text
+    assert "e2e #2" in panel(answer)
+    assert "e2e #1" not in panel(answer)
+
+
+def test_whose_wait_was_cancelled_is_told_so(waits, served, alice: FlaskClient) -> None:
+    identity = waits()
+    alice.post("/ui/cancel", data={"request_id": identity})
+    with pytest.raises(RequestOver):
+        served(identity)
+
+
+def test_who_was_served_meanwhile_keeps_the_cluster(waits, served, alice: FlaskClient) -> None:
+    identity = waits()
+    alice.get("/finishtest?cluster=cluster-01&job=e2e&build=1")
+    assert served(identity) == "cluster-01"
+    answer = alice.post("/ui/cancel", data={"request_id": identity}, headers=CLICK)
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
+    assert "does not wait any more" in text(answer)
+    assert "cluster-01 occupied e2e #12" in text(alice.get("/"))
+    assert alice.get(f"/ui/cancel?request_id={identity}").status_code == 409
+    assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))
+
+
+def test_who_has_given_no_name_is_asked_for_it_first(waits, client: FlaskClient) -> None:
+    identity = waits()
+    assert 'name="name"' in client.get(f"/ui/cancel?request_id={identity}").text
+    refused = client.post("/ui/cancel", data={"request_id": identity})
+    assert (refused.status_code, "name is required" in text(refused)) == (400, True)
+    assert waiting(client) == ["12"]
+    client.post("/ui/cancel", data={"request_id": identity, "name": "dora"})
+    assert waiting(client) == []
+    assert client.get_cookie("cimaster_name").value == "dora"
+
+
+def test_pages_of_other_sites_may_not_cancel(waits, alice: FlaskClient) -> None:
+    answer = alice.post("/ui/cancel", data={"request_id": waits()}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
+    assert waiting(alice) == ["12"]
+
+
+def test_nothing_new_is_304_whatever_else_the_pool_does(waits, add, alice: FlaskClient) -> None:
+    waits(build="1")
+    first = alice.get(PANEL, headers=HTMX)
+    tag = first.headers["HX-PTag"]
+    assert f'hx-ptag="{tag}"' in alice.get("/").text
+    add("cluster-02", purpose="gpu-ci")
+    waits(build="1", connected=70)
+    again = alice.get(PANEL, headers={**HTMX, "HX-PTag": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    waits(build="2")
+    changed = alice.get(PANEL, headers={**HTMX, "HX-PTag": tag})
+    assert (changed.status_code, "e2e #2" in changed.text) == (200, True)
+
+
+def test_the_history_tells_how_long_a_job_had_waited(waits, served, alice: FlaskClient, clock) -> None:
+    identity = waits()
+    clock.forward(minutes=12, seconds=30)
+    alice.get("/finishtest?cluster=cluster-01&job=e2e&build=1")
+    served(identity)
+    history = text(alice.get("/ui/clusters/cluster-01")).partition("History")[2]
+    assert history.count("after waiting") == 1
+    assert re.search(r"taken e2e #12 for john occupied .{1,20} so far after waiting 12 min", history)

@@ -1,0 +1,237 @@
+"""The queue in a real browser: with script and without, by keyboard, light and dark, wide and narrow."""
+
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Locator, expect
+
+from cimaster.stores.port import Conflict
+from cimaster.stores.sqlite import SQLiteStore
+from cimaster.times import format_time
+from tests.conditions import until
+from tests.pages.people import AXE, FOLLOWS, Person, check
+from tests.replica import Replica
+
+pytestmark = pytest.mark.browser
+
+JSON = {"Accept": "application/json"}
+both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+Waits = Callable[..., str]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its pool."""
+    return tmp_path_factory.mktemp("waited")
+
+
+@pytest.fixture(scope="module")
+def replica(folder: Path) -> Iterator[Replica]:
+    """A server whose only cluster a job has."""
+    with Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}") as replica:
+        fields = {"cluster": "cluster-01", "region": "us-west", "name": "root"}
+        assert replica.http.post(f"{replica.url}/addcluster", fields).ok
+        assert replica.get("/getvacant", job="e2e-k8s", build="1", email="bob@example.com").ok
+        yield replica
+
+
+def tickets(replica: Replica) -> list[dict[str, Any]]:
+    """Return who waits."""
+    found: list[dict[str, Any]] = replica.http.get(f"{replica.url}/queue", headers=JSON).json()["tickets"]
+    return found
+
+
+@pytest.fixture
+def waits(replica: Replica) -> Iterator[Waits]:
+    """Have a job wait, connected for 25 s: `waits("e2e", "12", email="john@x.org")`; returns the request's id."""
+    callers = []
+
+    def ask(**said: str) -> None:
+        requests.get(f"{replica.url}/getvacant", said, timeout=60)
+
+    def waits(job: str, build: str, **more: str) -> str:
+        identity = f"r-{next(_numbers)}"
+        said = {"job": job, "build": build, "wait": "30m", "request_id": identity, **more}
+        callers.append(threading.Thread(target=ask, kwargs=said))
+        callers[-1].start()
+        until(lambda: identity in [ticket["id"] for ticket in tickets(replica)])
+        return identity
+
+    yield waits
+    for ticket in tickets(replica):
+        replica.http.post(f"{replica.url}/leavequeue", {"request_id": ticket["id"]})
+    for caller in callers:
+        caller.join()
+
+
+@pytest.fixture
+def long_ago(folder: Path) -> Callable[[], None]:
+    """Have everybody who waits have begun 41 minutes ago."""
+
+    def long_ago() -> None:
+        store = SQLiteStore(str(folder / "pool.db"), "clusters")
+        since = format_time(datetime.now(UTC) - timedelta(minutes=41))
+        until(lambda: begun(store, since))
+        store.close()
+
+    return long_ago
+
+
+def begun(store: SQLiteStore, since: str) -> bool:
+    """Write since when everybody waits; say whether nobody else wrote at the same time."""
+    stored = store.read()
+    queue = [{**ticket, "since": since} for ticket in json.loads(stored.data["queue.json"])]
+    try:
+        store.replace(stored.replaced({**stored.data, "queue.json": json.dumps(queue)}, stored.annotations))
+    except Conflict:
+        return False
+    return True
+
+
+def row(person: Person, words: str) -> Locator:
+    """Find the row of somebody who waits."""
+    return person.page.locator("#queue tr.row").filter(has_text=words)
+
+
+@both
+def test_somebody_is_taken_out_of_the_queue(visit, waits: Waits, script: bool) -> None:
+    identity = waits("e2e", "12", email="john@example.com")
+    waits("e2e", "13", email="alice@example.com")
+    alice = visit("alice", script)
+    alice.go()
+    row(alice, "by john").get_by_role("button", name="Cancel e2e #12 by john").click()
+    alice.fill()
+    expect(alice.page.get_by_text(f"request {identity} does not wait any more")).to_be_visible()
+    expect(row(alice, "by john")).to_have_count(0)
+    expect(row(alice, "by alice")).to_be_visible()
+    assert alice.page.url == f"{alice.url}/"
+
+
+@both
+def test_who_thinks_better_of_it_changes_nothing(visit, replica: Replica, waits: Waits, script: bool) -> None:
+    waits("e2e", "12")
+    alice = visit("alice", script)
+    alice.go("/ui/queue")
+    row(alice, "e2e #12").get_by_role("button", name="Cancel").click()
+    alice.page.get_by_text("Keep waiting").click()
+    expect(alice.page.locator("#form")).to_be_hidden()
+    expect(row(alice, "e2e #12")).to_be_visible()
+    assert alice.page.url == f"{alice.url}/ui/queue"
+    assert len(tickets(replica)) == 1
+
+
+@both
+def test_somebody_new_is_asked_for_a_name(visit, waits: Waits, script: bool) -> None:
+    waits("e2e", "12")
+    dora = visit(script=script)
+    dora.go("/ui/queue")
+    row(dora, "e2e #12").get_by_role("button", name="Cancel").click()
+    dora.fill(name="dora")
+    expect(dora.page.get_by_text("dora unverified")).to_be_visible()
+    expect(dora.page.get_by_text("Nobody waits for a cluster")).to_be_visible()
+    assert dora.page.url == f"{dora.url}/ui/queue"
+
+
+def test_the_panel_follows_what_happens_elsewhere(visit, replica: Replica, waits: Waits) -> None:
+    alice = visit("alice")
+    alice.go()
+    expect(alice.page.get_by_role("heading", name="Waiting")).to_have_count(0)
+    first = waits("e2e", "12")
+    expect(row(alice, "e2e #12")).to_be_visible()
+    urgent = waits("urgent", "1", priority="high")
+    expect(alice.page.locator("#queue tr.row").first).to_contain_text("urgent #1")
+    replica.http.post(f"{replica.url}/leavequeue", {"request_id": urgent})
+    replica.http.post(f"{replica.url}/leavequeue", {"request_id": first})
+    expect(alice.page.get_by_role("heading", name="Waiting")).to_have_count(0)
+
+
+def test_a_long_wait_leads_to_the_occupied_clusters(visit, waits: Waits, long_ago: Callable[[], None]) -> None:
+    waits("e2e", "12")
+    alice = visit("alice")
+    alice.go()
+    long_ago()
+    expect(alice.page.get_by_text("The first has waited for 41 min")).to_be_visible()
+    alice.page.get_by_role("link", name="Show the occupied ones").click()
+    alice.sees("cluster-01", state="occupied")
+    expect(alice.page.locator("#filter-state")).to_have_value("occupied")
+
+
+def test_the_time_of_waiting_goes_on_between_polls(visit, waits: Waits) -> None:
+    waits("e2e", "12")
+    alice = visit("alice")
+    alice.page.clock.install()
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
+    alice.page.clock.fast_forward(14 * 60_000)
+    expect(alice.page.get_by_text("1 waits, for 14 min")).to_be_visible()
+    expect(row(alice, "14 min ago")).to_be_visible()
+    expect(row(alice, "e2e #12").locator("time[data-soon]")).to_have_text("15 min")
+
+
+def test_by_keyboard_the_focus_goes_to_the_neighbour_of_who_is_taken_out(visit, waits: Waits) -> None:
+    waits("first", "1")
+    waits("second", "2")
+    alice = visit("alice")
+    alice.go()
+    row(alice, "first").get_by_role("button", name="Cancel").focus()
+    alice.page.keyboard.press("Enter")
+    alice.page.locator("#form-send").focus()
+    alice.page.keyboard.press("Enter")
+    expect(row(alice, "first")).to_have_count(0)
+    expect(row(alice, "second").get_by_role("button", name="Cancel")).to_be_focused()
+
+
+def test_who_waits_is_still_shown_as_long_as_nothing_is_new(visit, waits: Waits) -> None:
+    waits("e2e", "12")
+    alice = visit("alice")
+    alice.go()
+    wanted = "/ui/fragments/queue"
+    with alice.page.expect_response(
+        lambda answer: answer.url.endswith(wanted) and answer.status == 304, timeout=4 * FOLLOWS
+    ):
+        pass
+    expect(row(alice, "e2e #12")).to_be_visible()
+
+
+@pytest.fixture
+def crowded(waits: Waits, replica: Replica, long_ago: Callable[[], None]) -> str:
+    """More who wait than the first page shows, of each sort; returns the id of one."""
+    long_name = "conformance-" + "long-" * 15
+    identity = waits("e2e", "12", email="john@example.com", cluster="cluster-01")
+    waits("e2e", "13", email="alice@example.com", priority="low")
+    waits(long_name, "14", email="erin@example.com", region="us-west", priority="high")
+    for _ in range(2):
+        assert replica.get("/getvacant", job="poller", build="7").status_code == 404
+    long_ago()
+    waits("e2e", "15")
+    waits("e2e", "16")
+    return identity
+
+
+@pytest.mark.parametrize("name", ["", "alice"])
+def test_axe_finds_nothing_on_any_page(visit, crowded: str, name: str) -> None:
+    person = visit(name)
+    person.page.context.add_init_script(AXE)
+    for path in ("/", "/ui/queue", f"/ui/cancel?request_id={crowded}", "/ui/cancel?request_id=gone"):
+        person.go(path)
+        check(person.page, f"{path} for {name or 'somebody'}")
+
+
+def test_axe_finds_nothing_with_dialog_and_toast(visit, crowded: str) -> None:
+    alice = visit("alice")
+    alice.page.context.add_init_script(AXE)
+    alice.go()
+    row(alice, "by john").get_by_role("button", name="Cancel").click()
+    expect(alice.page.locator("#form")).to_be_visible()
+    check(alice.page, "the dialog")
+    alice.fill()
+    expect(alice.page.locator("#toasts .toast")).to_be_visible(timeout=FOLLOWS)
+    check(alice.page, "the first page with a word of success")
