@@ -1,5 +1,7 @@
 """Pieces of pages that keep themselves up to date: polled with a tag, and drawn again only if it differs."""
 
+import functools
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +11,7 @@ from flask import Response, g, render_template, request
 from cimaster import web
 from cimaster.pages.blueprint import pages
 from cimaster.pages.visitors import tag
+from cimaster.pool.codec import CLUSTERS, HISTORY
 from cimaster.snapshots import Snapshot
 
 CLOCK = 300  # seconds; what only the server tells from the time (overdue) is drawn anew this often
@@ -20,8 +23,17 @@ def event(*names: str) -> str:
 
 
 def tagged(snapshot: Snapshot, *shown: object) -> str:
-    """Return the tag of a fragment that shows a whole state, and times."""
-    return tag(snapshot, snapshot.version, int(web.service().clock().timestamp()) // CLOCK, *shown)
+    """Return the tag of a fragment that shows clusters and what happened to them, and times.
+
+    Whoever waits writes each time that they ask: that alone draws no table anew.
+    """
+    texts = (_digest(snapshot.object.data.get(key, "")) for key in (CLUSTERS, HISTORY))
+    return tag(snapshot, *texts, int(web.service().clock().timestamp()) // CLOCK, *shown)
+
+
+@functools.lru_cache(16)
+def _digest(text: str) -> str:
+    return hashlib.blake2s(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def served(template: str, name: str, context: Callable[[], dict[str, Any]], *, leads: bool = True) -> Response:

@@ -259,6 +259,14 @@ def test_nothing_new_is_304_whatever_else_the_pool_does(waits, add, alice: Flask
     assert (changed.status_code, "e2e #2" in changed.text) == (200, True)
 
 
+@pytest.mark.parametrize("piece", ["clusters", "inventory", "cluster?name=cluster-01"])
+def test_who_waits_makes_no_page_draw_its_clusters_anew(waits, alice: FlaskClient, clock, piece: str) -> None:
+    clock.forward(seconds=301 - clock().timestamp() % 300)  # when pages were just drawn anew for the time alone
+    tag = alice.get(f"/ui/fragments/{piece}", headers=HTMX).headers["HX-PTag"]
+    waits()
+    assert alice.get(f"/ui/fragments/{piece}", headers={**HTMX, "HX-PTag": tag}).status_code == 304
+
+
 def test_the_history_tells_how_long_a_job_had_waited(waits, served, alice: FlaskClient, clock) -> None:
     identity = waits()
     clock.forward(minutes=12, seconds=30)
