@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from cimaster import pool as decide
 from cimaster.attempts import Decision
 from cimaster.clock import Clock
-from cimaster.errors import NotCurrent
 from cimaster.metrics import Metrics
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay, queue
+from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
 from cimaster.pool.commands import GiveBack, Take, TakeOrWait
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
@@ -54,14 +53,8 @@ class Service:
         return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket))
 
     def cancel(self, ticket: str) -> Committed:
-        """Take somebody who waits out of the queue; NotCurrent if they do not: a cluster that they got stays theirs."""
-
-        def cancelled(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-            if queue.find(pool, ticket) is None:
-                raise NotCurrent(f"request {ticket} does not wait any more", request_id=ticket)
-            return decide.leave(pool, now, ticket)
-
-        return self.repository.update(cancelled)
+        """Take somebody who waits out of the queue; a cluster that they got meanwhile stays theirs."""
+        return self.repository.update(lambda pool, now: decide.cancel(pool, now, ticket))
 
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""

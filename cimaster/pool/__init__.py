@@ -10,7 +10,7 @@ from cimaster.pool.inventory import Facts, add, delete, disable, enable, update
 from cimaster.pool.lending import Finish, finish, meant_by_name, renew, take, undo
 from cimaster.pool.repeats import Request, once
 from cimaster.pool.state import Answer, Pool, Rules
-from cimaster.pool.waiting import Stay, leave, step_away, take_or_wait
+from cimaster.pool.waiting import Stay, cancel, leave, step_away, take_or_wait
 
 __all__ = [
     "Answer",
@@ -22,6 +22,7 @@ __all__ = [
     "Rules",
     "Stay",
     "add",
+    "cancel",
     "delete",
     "disable",
     "enable",

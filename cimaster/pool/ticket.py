@@ -3,13 +3,12 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cimaster.pool import jsontext
 from cimaster.pool.ask import Ask
-from cimaster.pool.cluster import EARLIEST
 from cimaster.times import format_duration, format_end, format_time, parse_duration, parse_time
 
 PRIORITIES = ("low", "normal", "high")
@@ -19,6 +18,7 @@ BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is kept for somebody
 FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
 _LONGEST_KEPT = timedelta(seconds=60)
 _SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
+_LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
 _POLLS = "poll-"
 
 
@@ -26,18 +26,23 @@ class Ticket:
     """The record of a place in the queue; fields that are not ours are kept.
 
     `here` is until when its caller is connected, or was; `keeps` is for how long after that a cluster is kept for it.
-    `until` is the end of the wait, None for a script that just asks again and again.
+    `until` is the end of the wait, None for a script that just asks again and again. `gone_at` is when nobody expects
+    its caller any more.
     """
 
     def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
         self.fields = fields
         self.text = jsontext.dump(fields) if text is None else text
         self.id, self.hash = self.say("id"), self.say("hash")
-        self.since = parse_time(fields.get("since")) or EARLIEST
+        self.since = parse_time(fields.get("since")) or _LONG_AGO
         self.until = parse_time(fields.get("until"))
-        self.here = parse_time(fields.get("here")) or EARLIEST
+        self.here = parse_time(fields.get("here")) or _LONG_AGO
         self.keeps = parse_duration(fields.get("keeps")) or BETWEEN_POLLS
         self.priority = self.say("priority") if self.say("priority") in PRIORITIES else NORMAL
+        # plain attributes, because every decision looks at them in every ticket
+        self.kept_until = self.here + self.keeps
+        self.gone_at = self.here + FORGOTTEN_AFTER
+        self._begins_at = self.since - PRIORITIES.index(self.priority) * RISES_EVERY
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Ticket":
@@ -88,18 +93,13 @@ class Ticket:
         """Whether it is of a script that said nothing of waiting, and asks again and again."""
         return self.until is None
 
-    @property
-    def gone_at(self) -> datetime:
-        """When nobody expects its caller any more."""
-        return self.here + FORGOTTEN_AFTER
-
     def level(self, now: datetime) -> int:
         """Return its priority as a number that grows while it waits."""
-        return PRIORITIES.index(self.priority) + max(now - self.since, timedelta()) // RISES_EVERY
+        return (now - self._begins_at) // RISES_EVERY
 
     def is_there(self, now: datetime) -> bool:
         """Whether its caller is connected, or expected back so soon that a cluster is kept."""
-        return now <= self.here + self.keeps
+        return now <= self.kept_until
 
     def over(self, now: datetime) -> bool:
         """Whether its wait is over."""

@@ -89,6 +89,13 @@ def step_away(pool: Pool, now: datetime, identity: str) -> tuple[Pool, Answer]:
     return queue.put(pool, known.seen(now, known.keeps)), Answer("")
 
 
+def cancel(pool: Pool, now: datetime, identity: str) -> tuple[Pool, Answer]:
+    """Take somebody who waits out of the queue; NotCurrent if they do not: a cluster that they got stays theirs."""
+    if queue.find(pool, identity) is None:
+        raise NotCurrent(f"request {identity} does not wait any more", request_id=identity)
+    return leave(pool, now, identity)
+
+
 def leave(pool: Pool, now: datetime, identity: str) -> tuple[Pool, Answer]:
     """Give a place in the queue up; a cluster that its request was just given goes back."""
     ticket = queue.find(pool, identity)

@@ -63,7 +63,12 @@ def _rows(store: PoolStore, folder: Path, seconds: float) -> Iterator[table.Row]
     for clusters in (*measure.POOLS, 3000) if isinstance(store, Embedded) else measure.POOLS:
         with fleet(store, folder, clusters, 1) as running:
             measure.warm(running)
-            yield from measure.rows(running, measure.label(1), clusters, seconds, (100,))
+            waiting = measure.WAITING if clusters == min(measure.POOLS) else ()
+            yield from measure.rows(running, measure.label(1), clusters, seconds, (100,), waiting=waiting)
+    with fleet(store, folder, min(measure.POOLS), 3) as running:
+        measure.warm(running)
+        label = measure.label(3)
+        yield from measure.rows(running, label, min(measure.POOLS), seconds, (100,), waiting=measure.WAITING)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ was ever with two: its tenancies, each from the commit of a take to the commit o
 import asyncio
 import json
 import time
+import uuid
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -145,30 +146,34 @@ class Load:
         """Let callers take and give back until the time is over; those on their way finish."""
         return await self._run(callers, seconds)
 
+    async def waiting(self, callers: int, seconds: float) -> Figures:
+        """The same with callers that wait in the queue where none is vacant."""
+        return await self._run(callers, seconds, "&wait=10m&request_id=")
+
     async def burst(self, callers: int) -> Figures:
         """Let callers take at once, once each, and give back."""
         return await self._run(callers, 0.0)
 
-    async def _run(self, callers: int, seconds: float) -> Figures:
+    async def _run(self, callers: int, seconds: float, waits: str = "") -> Figures:
         self._figures = Figures(repeated_turns=seconds > 0)
         begun = time.perf_counter()
-        await asyncio.gather(*(self._loop(number, begun + seconds) for number in range(callers)))
+        await asyncio.gather(*(self._loop(number, begun + seconds, waits) for number in range(callers)))
         self._figures.seconds = time.perf_counter() - begun
         return self._figures
 
-    async def _loop(self, number: int, until: float) -> None:
+    async def _loop(self, number: int, until: float, waits: str) -> None:
         caller = Caller(self._host, self._ports[number % len(self._ports)])
         turn = 0
         try:
             while turn == 0 or time.perf_counter() < until:
-                await self._pair(caller, number, turn)
+                await self._pair(caller, number, turn, waits and f"{waits}{uuid.uuid4()}")
                 turn += 1
         finally:
             caller.close()
 
-    async def _pair(self, caller: Caller, number: int, turn: int) -> None:
+    async def _pair(self, caller: Caller, number: int, turn: int, waits: str) -> None:
         begun = time.perf_counter()
-        answer = await caller.get(f"/getvacant?job=bench-{number}&build={turn}")
+        answer = await caller.get(f"/getvacant?job=bench-{number}&build={turn}{waits}")
         if answer.status != 200:
             self._figures.refused[answer.headers.get("cimaster-code", str(answer.status))] += 1
             await asyncio.sleep(_RETRY_PAUSE)

@@ -18,6 +18,7 @@ from tests.bench.table import Row
 CALLERS = (1, 8, 32, 100, 200)
 BURSTS = (40, 100)
 POOLS = (25, 250, 1000)
+WAITING = (100,)
 POLLERS = 64
 _WARM_UP = 1.5  # seconds
 NAIVE = "naive, 1 replica"
@@ -34,9 +35,10 @@ def warm(running: Fleet) -> None:
 
 
 def rows(
-    running: Fleet, service: str, clusters: int, seconds: float, callers: tuple[int, ...], bursts: tuple[int, ...] = ()
-) -> Iterator[Row]:
-    """Measure one fleet with so many callers, and with bursts of them."""
+    running: Fleet, service: str, clusters: int, seconds: float, callers: tuple[int, ...],
+    bursts: tuple[int, ...] = (), waiting: tuple[int, ...] = (),
+) -> Iterator[Row]:  # fmt: skip
+    """Measure one fleet with so many callers, with bursts of them, and with callers that wait."""
     load = Load(running.ports)
 
     def row(kind: str, run: Callable[[], Figures]) -> Row:
@@ -46,6 +48,8 @@ def rows(
 
     for count in callers:
         yield row(str(count), lambda count=count: asyncio.run(load.pairs(count, seconds)))  # type: ignore[misc]
+    for count in waiting:
+        yield row(f"{count} wait", lambda count=count: asyncio.run(load.waiting(count, seconds)))  # type: ignore[misc]
     for count in bursts:
         yield row(f"{count} at once", lambda count=count: asyncio.run(load.burst(count)))  # type: ignore[misc]
 

@@ -8,7 +8,6 @@ from cimaster.app import served
 from cimaster.clock import Clock
 from cimaster.settings import Settings
 
-
 waiting._KEPT = 0.3  # seconds: who asks again and again meets more of what breaks
 
 

@@ -26,6 +26,7 @@ from cimaster.pool import (
     Request,
     Stay,
     add,
+    cancel,
     codec,
     finish,
     hold_any,
@@ -298,6 +299,13 @@ class TestLeaving:
         pool, _ = wait(free(wait(occupied("a"), "ann")[0], "a"), "ann")
         with pytest.raises(NotCurrent, match="finishtest"):
             leave(pool, after(seconds=61), "ann")
+
+    def test_somebody_else_can_cancel_a_wait_and_never_takes_a_cluster_away(self) -> None:
+        pool = wait(occupied("a"), "ann")[0]
+        assert cancel(pool, NOW, "ann")[0].queue == ()
+        served, _ = wait(free(pool, "a"), "ann")
+        with pytest.raises(NotCurrent, match="does not wait any more"):
+            cancel(served, NOW, "ann")
 
     def test_who_does_not_wait_may_leave(self) -> None:
         pool = occupied("a")
