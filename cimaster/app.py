@@ -114,7 +114,7 @@ def create_app(
     creations = Creations(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     courier = Courier(creations, repository, metrics)
     waiting = WaitingRoom(service, metrics, settings.waiters)
-    metrics.registry.register(QueueCollector(repository, service.clock, waiting))
+    metrics.registry.register(QueueCollector(repository, waiting))
     lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, waiting, settings.port)
     courier.draining = waiting.draining = lambda: not lifecycle.accepting
     app.extensions |= {

@@ -43,9 +43,8 @@ class Claims:
         lasts = _BUILDING if builds else self._asked.provisioner.timeout + _RESERVE
 
         def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-            # With a wrong clock nobody can tell whose claim is over; others read the end of ours by the store's clock.
-            right, ends = self._repository.clock_is_right, lasts - self._repository.clock_skew
-            return provision.claim(pool, now, identity, self._owner, ends, builds, takes_over=right)
+            right = self._repository.clock_is_right  # with a wrong clock nobody can tell whose claim is over
+            return provision.claim(pool, now, identity, self._owner, lasts, builds, takes_over=right)
 
         done = self._repository.update(change)
         if not done.answer.text:
@@ -55,9 +54,8 @@ class Claims:
 
     def renew(self, identity: str) -> bool:
         """Keep the claim on what we build; say whether it is ours still."""
-        ends = _BUILDING - self._repository.clock_skew
         done = self._repository.update(
-            lambda pool, now: provision.renewed(pool, now, identity, self._owner, ends), fresh=True
+            lambda pool, now: provision.renewed(pool, now, identity, self._owner, _BUILDING), fresh=True
         )
         return bool(done.answer.text)
 

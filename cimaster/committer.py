@@ -157,7 +157,7 @@ class Committer:
 
     def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
         batch = [pending for pending in batch if not (pending.settled or pending.away)]
-        now = self._clock()
+        now = self._snapshots.now()
         settled = base.pool.settled(now) if self._snapshots.clock_is_right else base.pool
         results, pool = decide_all(batch, settled, now)
         if self._attempts or pool is not base.pool:  # a write makes sure that an earlier one can not come after it
@@ -174,7 +174,7 @@ class Committer:
             self._must_read = any(not pending.settled for pending, _ in results)
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
-        decided, now = self._clock.monotonic(), self._clock()
+        decided, now = self._clock.monotonic(), self._snapshots.now()
         pool, data = codec.encode(dataclasses.replace(pool, commit=base.commit + 1), now)
         attempt = Attempt(self._attempts.new_id(), base.version, pool.commit, results)
         annotations = self._attempts.annotated(base.object.annotations, attempt, now)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from cimaster.clock import Clock
 from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.repository import ConfigMapRepository
 from cimaster.waiting import WaitingRoom
@@ -60,8 +59,8 @@ class PoolCollector(Collector):
 class QueueCollector(Collector):
     """Who waits for a cluster. Every replica shows the same queue, and its own connected callers."""
 
-    def __init__(self, repository: ConfigMapRepository, clock: Clock, waiting: WaitingRoom) -> None:
-        self._repository, self._clock, self._waiting = repository, clock, waiting
+    def __init__(self, repository: ConfigMapRepository, waiting: WaitingRoom) -> None:
+        self._repository, self._waiting = repository, waiting
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the metrics without collecting them."""
@@ -69,7 +68,7 @@ class QueueCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
-        newest, now = self._repository.newest, self._clock()
+        newest, now = self._repository.newest, self._repository.now()
         queue = newest.pool.queue if newest else ()
         family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
         for labels, count in sorted(Counter((t.ask.purpose or DEFAULT_PURPOSE, t.priority) for t in queue).items()):

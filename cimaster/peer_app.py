@@ -34,18 +34,13 @@ class PeerApp:
         connection is closed; where even that was lost on the way, a lease that was granted is found by its id.
         """
         try:
-            changes = [self._ours(commands.from_json(told)) for told in _listed(_body(environ))]
+            changes = [_checked(commands.from_json(told)).repeated() for told in _listed(_body(environ))]
         except (ValueError, KeyError, TypeError, AttributeError):
             return _answer(start_response, "400 Bad Request", {"code": "bad_body", "detail": "not a list of changes"})
         if not still_there(environ):
             return _answer(start_response, "408 Request Timeout", {"code": "gone", "detail": "nobody waits for this"})
         results = self._repository.update_all(changes, peers.ANSWER_WITHIN, _LOOK, lambda: still_there(environ))
         return _answer(start_response, "200 OK", peers.told(*results))
-
-    def _ours(self, command: Command) -> Command:
-        """Return a command as one that is decided here, by our clock, and may have been carried out already."""
-        checked = _checked(command).repeated()
-        return checked.by_clock(self._repository.clock_skew) if isinstance(checked, TakeOrWait) else checked
 
 
 def _body(environ: WSGIEnvironment) -> bytes:

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cimaster.attempts import Decision, Pending, Results
 from cimaster.clock import Clock
@@ -149,10 +149,9 @@ class ConfigMapRepository:
         """Why the store cannot be used at the moment, if it cannot."""
         return self._snapshots.trouble or self._committer.write_trouble.current
 
-    @property
-    def clock_skew(self) -> timedelta:
-        """By how much our clock is ahead of the store's, as far as it differs at all."""
-        return timedelta(seconds=0 if self.clock_is_right else self.store.clock_skew or 0)
+    def now(self) -> datetime:
+        """Return the time by which decisions are made: about the store's where our clock is wrong."""
+        return self._snapshots.now()
 
     @property
     def clock_is_right(self) -> bool:

@@ -37,7 +37,7 @@ class Service:
 
     def take_or_wait(self, ask: Ask, lease_id: str, stay: Stay, request: Request | None = None) -> Committed:
         """Lend a cluster to somebody whose turn it is, or keep their place in the queue and raise why."""
-        change = TakeOrWait(ask, lease_id, request, stay=stay).by_clock(self.repository.clock_skew)
+        change = TakeOrWait(ask, lease_id, request, stay=stay)
         return self._taken(self.repository.update(change, undo=None if request else change.undo))
 
     def _taken(self, taken: Committed) -> Committed:

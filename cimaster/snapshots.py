@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cimaster.clock import Clock
 from cimaster.errors import StoreTrouble, StoreWentBack
@@ -107,6 +108,11 @@ class Snapshots:
     def clock_is_right(self) -> bool:
         """Whether our clock agrees with the store's well enough to say that something is over."""
         return abs(self._store.clock_skew or 0.0) <= _CLOCK_TOLERANCE
+
+    def now(self) -> datetime:
+        """Return the time: ours, or about the store's where ours is wrong, so that all understand what is written."""
+        wrong = 0.0 if self.clock_is_right else self._store.clock_skew or 0.0
+        return self._clock() - timedelta(seconds=wrong)
 
     @property
     def age(self) -> float:

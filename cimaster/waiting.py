@@ -177,7 +177,7 @@ class WaitingRoom:
     def _called(self, kept: _Kept, queued: Queued) -> bool:
         """Wait until it may be this caller's turn, or its wait is over; False if it has to come back for that."""
         until = parse_time(queued.facts.get("until"))
-        over = self._clock.monotonic() + (until - self._clock()).total_seconds() if until else kept.ends
+        over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else kept.ends
         kept.queued = True
         while True:
             called = kept.called.wait(min(_LOOK, max(min(kept.ends, over) - self._clock.monotonic(), 0.0)))
@@ -212,7 +212,7 @@ class WaitingRoom:
                 self._somebody.clear()
         pool = self._repository.soon(_BEHIND).pool
         here = {kept.ticket for kept in waiting}  # also where our clock is wrong
-        turns = {ticket.id for ticket in queue.promised(pool, self._clock(), here).values()}
+        turns = {ticket.id for ticket in queue.promised(pool, self._repository.now(), here).values()}
         places = {ticket.id for ticket in pool.queue}
         for kept in waiting:
             if kept.ticket in turns or (kept.queued and kept.ticket not in places):

@@ -41,7 +41,7 @@ def leavequeue(given: Given) -> Response:
 @route(endpoints.QUEUE)
 def show_queue(given: Given) -> Response:  # noqa: ARG001 it takes no parameters
     """List who waits."""
-    snapshot, now = web.service().view(), web.service().clock()
+    snapshot, now = web.service().view(), web.service().repository.now()
     ranked = queue.ranked(snapshot.pool, now)
     if web.wants_json():
         tickets = [ticket.described(place, now) for place, ticket in enumerate(ranked, 1)]

@@ -71,7 +71,7 @@ class Panel:
 
 def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
     """Return who waits, and for how long already."""
-    who, now = visitor(), web.service().clock()
+    who, now = visitor(), web.service().repository.now()
     ranked = queue.ranked(snapshot.pool, now)
     drawn = ranked if everything else ranked[:_MOST]
     rows = tuple(_row(ticket, place, who, now) for place, ticket in enumerate(drawn, 1))
@@ -81,7 +81,7 @@ def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
 
 def find(snapshot: Snapshot, identity: str) -> Row | None:
     """Return the row of a ticket; None if it does not wait any more."""
-    who, now = visitor(), web.service().clock()
+    who, now = visitor(), web.service().repository.now()
     ranked = enumerate(queue.ranked(snapshot.pool, now), 1)
     return next((_row(ticket, place, who, now) for place, ticket in ranked if ticket.id == identity), None)
 

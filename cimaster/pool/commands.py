@@ -57,10 +57,6 @@ class TakeOrWait(Take):
 
     stay: Stay = Stay()
 
-    def by_clock(self, ahead: timedelta) -> "TakeOrWait":
-        """Return the change for a replica whose clock is so much ahead."""
-        return dataclasses.replace(self, stay=dataclasses.replace(self.stay, ahead=ahead))
-
     def _take(self, pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         return take_or_wait(pool, now, self.ask, self.lease_id, self.stay, self.request)
 

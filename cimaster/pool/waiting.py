@@ -18,16 +18,12 @@ _JUST = timedelta(minutes=1)  # for which a cluster counts as just served
 
 @dataclass(frozen=True)
 class Stay:
-    """How somebody waits: for at most `wait` (None: by asking again and again), connected for `connected` from now.
-
-    `ahead` is by how much our clock is ahead of the one that others read `here` by.
-    """
+    """How somebody waits: for at most `wait` (None: by asking again and again), connected for `connected` from now."""
 
     wait: timedelta | None = None
     priority: str = NORMAL
     connected: timedelta = timedelta()
     keeps: timedelta = BETWEEN_POLLS
-    ahead: timedelta = timedelta()
 
 
 def take_or_wait(
@@ -57,7 +53,7 @@ def _in_line(
     asked_hash = request.hash if stay.wait and request else ""
     if known and known.hash != asked_hash:
         raise reused(identity)
-    here = now - stay.ahead + stay.connected
+    here = now + stay.connected
     if known and known.here >= here - _WORTH_A_WRITE:
         return pool, known
     keeps = keeping(here - known.here) if known and known.polls else stay.keeps

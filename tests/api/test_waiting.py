@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -265,6 +266,23 @@ def test_who_waits_at_one_replica_is_served_when_another_takes_the_cluster_back(
         until(lambda: in_line(other.test_client()) == [])
     finally:
         lifecycle.stop()
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
+@pytest.mark.parametrize("hours", [1, -1])
+def test_with_a_wrong_clock_the_store_tells_the_time(app, client, add, store, clock, elsewhere, hours: int) -> None:
+    add("cluster-01")
+    begun = datetime.now(UTC)
+    clock.forward(hours=hours)
+    store.clock_skew = hours * 3600.0
+    client.get("/getvacant?build=1&job=first")
+    record = client.get("/clusters/cluster-01", headers=JSON).get_json()
+    assert abs(datetime.fromisoformat(record["acquiredAt"]) - begun) < timedelta(minutes=5)
+    asked = waits(app, client, elsewhere, "2")
+    (ticket,) = client.get("/queue", headers=JSON).get_json()["tickets"]
+    assert ticket["there"]
+    give_back(client, "1", "first")
+    assert asked.result().text == "cluster-01"
 
 
 def test_what_waits_is_counted(app, client, lent, briefly) -> None:
