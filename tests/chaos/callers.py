@@ -47,9 +47,11 @@ class Person:
         self._number, self._replicas, self._told = number, replicas, told
         self._random = random.Random(f"{seed}-{number}")
         self._turn = self._tries = 0
+        self._goes_on: Callable[[], bool] = lambda: True
 
     async def live(self, goes_on: Callable[[], bool]) -> None:
         """Use the pool as long as `goes_on`, then give back what is left."""
+        self._goes_on = goes_on
         while goes_on():
             self._turn += 1
             act = self._hold if self._random.random() < 0.03 else self._take
@@ -63,6 +65,7 @@ class Person:
         if answer is None:
             self._told.unknown_takes.add(build)
         if answer is None or answer.status != 200:
+            await asyncio.sleep(_PAUSE)
             return
         lease = answer.headers["cimaster-lease"]
         self._note("take", answer.text, lease, begun, answer)
@@ -109,7 +112,7 @@ class Person:
             answer = await self._try(f"{path}?{query}", headers)
             code = answer.headers.get("cimaster-code", "") if answer else "no answer"
             self._told.answers[code or "done"] += 1
-            if answer and answer.status not in (429, 503):
+            if answer and (answer.status not in (429, 503) or (code == "queued" and not self._goes_on())):
                 return answer
             if once and code in ("no answer", "outcome_unknown"):
                 return None

@@ -21,6 +21,7 @@ from tests.replica import Replica
 
 DEADLINE = 5.0  # seconds; the service's own is 20, and every pause of a replica would take longer than that
 CLUSTERS, PEOPLE = 24, 48
+_KINDS = 3  # of trouble that a storm has at least
 _SKEWS = ("0", "4", "3600")  # seconds by which clocks are wrong, one of them so much that it does not count
 
 
@@ -64,7 +65,7 @@ class Storm:
             events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
             events.start()
             try:
-                asyncio.run(self._live(replicas, told, operations, longest))
+                asyncio.run(self._live(replicas, told, events, operations, longest))
             finally:
                 events.stop()
             for network in networks:
@@ -72,11 +73,15 @@ class Storm:
             stored = self._settled(replicas[0], told, patience)
         return Outcome(told, events, time.monotonic() - begun, _judge(told, stored))
 
-    async def _live(self, replicas: list[Replica], told: Told, operations: int, longest: float) -> None:
-        """Let everybody go on until there were enough operations."""
+    async def _live(self, replicas: list[Replica], told: Told, events: Events, operations: int, longest: float) -> None:
+        """Let everybody go on until there were enough operations, and enough went wrong."""
         people = [Person(number, replicas, told, self._seed) for number in range(PEOPLE)]
         until = time.monotonic() + longest
-        goes_on = lambda: told.operations < operations and time.monotonic() < until  # noqa: E731
+
+        def goes_on() -> bool:
+            enough = told.operations >= operations and len(events.seen) >= _KINDS
+            return not enough and time.monotonic() < until
+
         await asyncio.gather(*(person.live(goes_on) for person in people))
 
     def _fill(self) -> None:
