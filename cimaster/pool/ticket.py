@@ -58,19 +58,22 @@ class Ticket:
         """Make the ticket of somebody who begins to wait, for at most `wait`."""
         kind = dataclasses.asdict(ask) | {"ttl": format_duration(ask.ttl) if ask.ttl else ""}
         return cls({
-            "id": identity, **({"hash": asked_hash} if asked_hash else {}), "priority": priority,
+            "id": identity, **({"hash": asked_hash} if asked_hash else {}),
+            **({"priority": priority} if priority != NORMAL else {}),
             "since": format_time(now), **({"until": format_end(now + wait)} if wait else {}),
             "ask": {key: value for key, value in kind.items() if value},
         })  # fmt: skip
 
     def seen(self, here: datetime, keeps: timedelta) -> "Ticket":
         """Return the ticket of a caller who is there until `here`."""
-        return Ticket({**self.fields, "here": format_end(here), "keeps": format_duration(keeps)})
+        kept = {"keeps": format_duration(keeps)} if keeps != BETWEEN_POLLS else {}
+        rest = {key: value for key, value in self.fields.items() if key != "keeps"}
+        return Ticket({**rest, "here": format_end(here), **kept})
 
     def described(self, place: int, now: datetime) -> dict[str, Any]:
         """Return what is told of it, where it is at that place in the queue."""
         told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here")}
-        return {"place": place, **told, "there": self.is_there(now)}
+        return {"place": place, **told, "priority": self.priority, "there": self.is_there(now)}
 
     def say(self, key: str) -> str:
         """Return one of the record's texts, or nothing."""
