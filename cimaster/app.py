@@ -155,6 +155,8 @@ def _told(response: Response) -> dict[str, Any]:
     return {
         "verb": g.endpoint.name if "endpoint" in g else None,
         "cluster": values.get("cluster"),
+        "request_id": g.given.request.id if "given" in g and g.given.request else None,
+        "place": response.headers.get("CIMaster-Place"),
         "by": values.get("name") or values.get("email") or values.get("user"),
         "code": response.headers.get("CIMaster-Code"),
         "lease": response.headers.get("CIMaster-Lease"),

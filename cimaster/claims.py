@@ -29,7 +29,7 @@ class Claims:
 
     def due(self) -> list[Creation]:
         """Return the creations that wait for somebody who carries them out."""
-        now = self._asked.clock()
+        now = self._repository.now()
         return [creation for creation in self._repository.snapshot().pool.creations if creation.claimable(now)]
 
     def jobs(self) -> list[Creation]:

@@ -152,13 +152,13 @@ class Creations:
 
     def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
         """Return the policies, and how each stands now."""
-        pool, now, idle = snapshot.pool, self.clock(), self.why_idle
+        pool, now, idle = snapshot.pool, self._repository.now(), self.why_idle
         off = f" (nothing acts on it: {idle})" if idle else ""
         return [(p, policies.explained(pool, p, now, acts=not idle) + off) for p in policies.named(pool)]
 
     def top_up(self) -> Sequence[str]:
         """Ask for what the policies want now; return the new creations."""
-        pool, now = self._repository.snapshot().pool, self.clock()
+        pool, now = self._repository.snapshot().pool, self._repository.now()
         if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
             return ()
         wanted = sum(policies.level(pool, policy, now).wanted for policy in policies.named(pool))

@@ -27,6 +27,7 @@ bind = [f"{_settings.host}:{_settings.port}", f"{_settings.host}:{_settings.metr
 worker_class = "gthread"
 workers = 1  # replicas are processes of their own; within one, writers are combined by one committer
 threads = _settings.threads + _settings.waiters  # made as they are needed: who waits takes none from who is served
+worker_connections = threads + 500  # the rest may be kept alive between their requests
 backlog = 2048
 timeout = 60
 graceful_timeout = 120

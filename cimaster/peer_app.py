@@ -18,7 +18,6 @@ from cimaster.times import format_duration
 
 _LARGEST = 1 << 20  # bytes of one request
 _LONGEST_STAY = timedelta(minutes=1)
-_LOOK = 0.05  # seconds between looks whether the one who asked is still there
 
 
 class PeerApp:
@@ -39,7 +38,7 @@ class PeerApp:
             return _answer(start_response, "400 Bad Request", {"code": "bad_body", "detail": "not a list of changes"})
         if not still_there(environ):
             return _answer(start_response, "408 Request Timeout", {"code": "gone", "detail": "nobody waits for this"})
-        results = self._repository.update_all(changes, peers.ANSWER_WITHIN, _LOOK, lambda: still_there(environ))
+        results = self._repository.update_all(changes, peers.ANSWER_WITHIN, lambda: still_there(environ))
         return _answer(start_response, "200 OK", peers.told(*results))
 
 

@@ -58,5 +58,5 @@ class Reaper:
     def _pause(self) -> float:
         """Return seconds to the next end; replicas spread out a little, so that mostly one of them writes."""
         due = self._service.repository.snapshot().pool.due
-        until = min(due - self._service.clock(), _LONGEST) if due else _LONGEST
+        until = min(due - self._service.repository.now(), _LONGEST) if due else _LONGEST
         return max(until.total_seconds(), 0.2) + random.uniform(0.0, 0.5)  # noqa: S311

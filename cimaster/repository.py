@@ -16,6 +16,7 @@ from cimaster.snapshots import Snapshot, Snapshots
 from cimaster.stores.port import Store
 
 _WATCH = 10.0  # seconds for which one watch is kept open
+_LOOK = 0.05  # seconds between looks whether an answer is wanted still
 _RETRY = 1.0  # seconds between looks at a store that is in trouble
 _log = logging.getLogger(__name__)
 
@@ -72,13 +73,16 @@ class ConfigMapRepository:
             watcher.join(timeout)
         self.store.close()
 
-    def update(self, decide: Decision, *, fresh: bool = False, undo: Decision | None = None) -> Committed:
+    def update(
+        self, decide: Decision, *, fresh: bool = False, undo: Decision | None = None,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Committed:  # fmt: skip
         """Carry out a change, and return its answer when it is written.
 
         `decide` is a pure function of the pool and the time; it may run more than once. With `fresh` it is only ever
         shown states that are not older than this call. `undo` is carried out if the change turns out to have been
-        written after its caller was told that nobody knows. Raises the refusal of `decide` or of its answer, or
-        StoreTrouble.
+        written after its caller was told that nobody knows. With `wanted` it is dropped when that says no, unless it is
+        on its way. Raises the refusal of `decide` or of its answer, or StoreTrouble.
         """
         trouble = self._snapshots.trouble
         if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
@@ -86,8 +90,7 @@ class ConfigMapRepository:
         now = self._clock.monotonic()
         pending = Pending(decide, now, now + self._deadline, fresh, undo)
         self._committer.submit(pending)
-        if not pending.done.acquire(timeout=self._deadline + 0.5):
-            self._committer.give_up(pending)
+        self._wait_for([pending], now + self._deadline + 0.5, wanted)
         if pending.error is not None:
             raise pending.error
         assert pending.answer is not None
@@ -95,20 +98,24 @@ class ConfigMapRepository:
             raise pending.answer.refusal
         return Committed(pending.answer, pending.commit)
 
+    def _wait_for(self, pendings: Sequence[Pending], until: float, wanted: Callable[[], bool] | None) -> None:
+        """Return when all have their answers, at the latest those that the committer gives when it gives them up."""
+        for pending in pendings:
+            while not pending.done.acquire(timeout=_LOOK if wanted else max(until - self._clock.monotonic(), 0.0)):
+                if self._clock.monotonic() >= until or (wanted and not wanted()):
+                    self._committer.give_up(*pendings)
+
     def update_all(
-        self, decisions: Sequence[Decision], seconds: float, look: float, wanted: Callable[[], bool]
+        self, decisions: Sequence[Decision], seconds: float, wanted: Callable[[], bool]
     ) -> tuple[Results, list[int]]:
         """Carry out changes that another replica passed on; return what became of each, and at which commits.
 
-        Every `look` seconds it asks whether the answer is `wanted` still; if not, what is not on its way is dropped.
+        When the answer is not `wanted` any more, what is not on its way is dropped.
         """
         now = self._clock.monotonic()
         pendings = [Pending(decide, now, now + seconds, from_peer=True) for decide in decisions]
         self._committer.submit(*pendings)
-        for pending in pendings:
-            while not pending.done.acquire(timeout=look):
-                if self._clock.monotonic() > now + seconds or not wanted():
-                    self._committer.give_up(*pendings)
+        self._wait_for(pendings, now + seconds, wanted)
         results: Results = []
         for pending in pendings:
             result = pending.answer or pending.error
@@ -150,7 +157,7 @@ class ConfigMapRepository:
         return self._snapshots.trouble or self._committer.write_trouble.current
 
     def now(self) -> datetime:
-        """Return the time by which decisions are made: about the store's where our clock is wrong."""
+        """Return the time by which decisions are made: about the store's, as far as its clock and ours differ."""
         return self._snapshots.now()
 
     @property

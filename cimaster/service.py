@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from cimaster import pool as decide
@@ -32,29 +33,31 @@ class Service:
 
     def take(self, ask: Ask, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
-        change = Take(ask, uuid.uuid4().hex[:16], request)  # each record keeps four such ids, in every write
+        change = Take(ask, _new_lease(), request)
         return self._taken(self.repository.update(change, undo=None if request else change.undo))
 
-    def take_or_wait(self, ask: Ask, lease_id: str, stay: Stay, request: Request | None = None) -> Committed:
-        """Lend a cluster to somebody whose turn it is, or keep their place in the queue and raise why."""
-        change = TakeOrWait(ask, lease_id, request, stay=stay)
-        return self._taken(self.repository.update(change, undo=None if request else change.undo))
+    def take_or_wait(
+        self, ask: Ask, stay: Stay, request: Request | None = None, is_there: Callable[[], bool] | None = None
+    ) -> Committed:
+        """Lend a cluster to somebody whose turn it is and who `is_there`, or keep their place and raise why."""
+        change = TakeOrWait(ask, _new_lease(), request, stay=stay)
+        return self._taken(self.repository.update(change, undo=None if request else change.undo, wanted=is_there))
 
     def _taken(self, taken: Committed) -> Committed:
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
-    def step_away(self, ticket: str) -> None:
-        """Take note that somebody who waits is not connected any more."""
-        self.repository.update(lambda pool, now: decide.step_away(pool, now, ticket))
+    def step_away(self, ticket: str, left: timedelta) -> None:
+        """Take note that a connection of somebody who waits broke, which would have lasted for what is `left`."""
+        self.repository.update(lambda pool, now: decide.step_away(pool, now, ticket, left))
 
     def leave(self, ticket: str) -> Committed:
         """Give a place in the queue up, and a cluster that was just served to it."""
         return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket))
 
-    def cancel(self, ticket: str) -> Committed:
+    def cancel(self, ticket: str, by: str) -> Committed:
         """Take somebody who waits out of the queue; a cluster that they got meanwhile stays theirs."""
-        return self.repository.update(lambda pool, now: decide.cancel(pool, now, ticket))
+        return self.repository.update(lambda pool, now: decide.cancel(pool, now, ticket, by))
 
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
@@ -118,7 +121,7 @@ class Service:
     def expire(self) -> bool:
         """Write what time has ended by now; say whether there was anything."""
         due = self.repository.snapshot().pool.due
-        if due is None or due > self.clock() or not self.repository.clock_is_right:
+        if due is None or due > self.repository.now() or not self.repository.clock_is_right:
             return False
         self.repository.update(lambda pool, _now: (pool, Answer("")))  # every change first settles what is due
         return True
@@ -148,3 +151,7 @@ class Service:
             if (not cluster or entry.cluster == cluster) and (not since or (entry.at and entry.at >= since))
         )
         return list(itertools.islice(chosen, limit)), snapshot
+
+
+def _new_lease() -> str:
+    return uuid.uuid4().hex[:16]  # each record keeps four such ids, in every write

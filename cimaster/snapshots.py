@@ -110,9 +110,8 @@ class Snapshots:
         return abs(self._store.clock_skew or 0.0) <= _CLOCK_TOLERANCE
 
     def now(self) -> datetime:
-        """Return the time: ours, or about the store's where ours is wrong, so that all understand what is written."""
-        wrong = 0.0 if self.clock_is_right else self._store.clock_skew or 0.0
-        return self._clock() - timedelta(seconds=wrong)
+        """Return about the store's time, where its clock and ours differ, so that all understand what is written."""
+        return self._clock() - timedelta(seconds=self._store.clock_skew or 0.0)
 
     @property
     def age(self) -> float:

@@ -6,7 +6,6 @@ and then told to ask again, which every HTTP library does by itself; the ticket 
 
 import logging
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ _NOT_KEPT = timedelta(seconds=3)  # in which a caller comes back for whom there 
 _NOT_KEPT_AGAIN = 2  # seconds after which it is told to
 _LOOK = 0.25  # seconds between looks whether a caller is still connected
 _VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.02  # seconds between looks at the queue: without news, and at what is read
+_REST = 0.01  # seconds between two passes, however many news there are
 _REMEMBERED = 5000  # refusals: enough to know again who asks once more
 _log = logging.getLogger(__name__)
 
@@ -86,14 +86,14 @@ class WaitingRoom:
         """
         with self._counted():
             if self._has_place(ask):
-                return self._decide(ask, uuid.uuid4().hex[:16], Stay(priority=priority), request)
+                return self._decide(ask, Stay(priority=priority), request)
             try:
                 return self._service.take(ask, request)
             except (NoVacantCluster, ClusterNotVacant):
                 interval = self._interval(of_words(ask))
                 if interval is None:
                     raise
-            return self._decide(ask, uuid.uuid4().hex[:16], Stay(None, priority, keeps=keeping(interval)), request)
+            return self._decide(ask, Stay(None, priority, keeps=keeping(interval)), request)
 
     def take_or_nothing(self, ask: Ask, request: Request | None) -> Committed:
         """Lend a cluster at once, or say why not; who asks again has no place in the queue by that."""
@@ -108,15 +108,15 @@ class WaitingRoom:
 
         `is_there` says whether the caller is still connected: nobody else is lent anything.
         """
-        lease_id = uuid.uuid4().hex[:16]
         with self._counted(), self._place(request.id, is_there) as kept:
             while True:
-                left = timedelta(seconds=max(kept.ends - self._clock.monotonic(), 0.0)) if kept else _NOT_KEPT
-                stay = Stay(wait, priority, left)
+                if not is_there():  # it may have lain here for long
+                    raise Queued("nobody is there to be told", retry_after=1)
+                stay = Stay(wait, priority, self._left(kept) if kept else _NOT_KEPT)
                 if kept:
                     kept.called.clear()
                 try:
-                    return self._decide(ask, lease_id, stay, request)
+                    return self._decide(ask, stay, request, is_there)
                 except Queued as queued:
                     if kept is None:
                         queued.retry_after = _NOT_KEPT_AGAIN
@@ -127,11 +127,17 @@ class WaitingRoom:
         """Give a place in the queue up."""
         return self._service.leave(ticket)
 
-    def _decide(self, ask: Ask, lease_id: str, stay: Stay, request: Request | None) -> Committed:
-        done = self._service.take_or_wait(ask, lease_id, stay, request)
+    def _decide(
+        self, ask: Ask, stay: Stay, request: Request | None, is_there: Callable[[], bool] | None = None
+    ) -> Committed:
+        done = self._service.take_or_wait(ask, stay, request, is_there)
         if not done.answer.repeated:
             self._metrics.wait_seconds.observe(done.answer.waited)
         return done
+
+    def _left(self, kept: _Kept) -> timedelta:
+        """Return for how long a caller is kept still."""
+        return timedelta(seconds=max(kept.ends - self._clock.monotonic(), 0.0))
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -178,20 +184,29 @@ class WaitingRoom:
         """Wait until it may be this caller's turn, or its wait is over; False if it has to come back for that."""
         until = parse_time(queued.facts.get("until"))
         over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else kept.ends
+        if kept.queued:  # it was called in vain: whoever calls and whoever decides differ for a moment
+            self._stop.wait(_LOOK)
         kept.queued = True
         while True:
-            called = kept.called.wait(min(_LOOK, max(min(kept.ends, over) - self._clock.monotonic(), 0.0)))
-            if not kept.is_there():
-                self._service.step_away(kept.ticket)
-                return False
             now = self._clock.monotonic()
-            if called or now >= over:
-                return True
+            if not kept.is_there():
+                self._gone(kept)
+                return False
             if now >= kept.ends or self.draining():
                 return False
+            if now >= over or kept.called.wait(min(_LOOK, kept.ends - now, over - now)):
+                return kept.is_there() or self._gone(kept)
+
+    def _gone(self, kept: _Kept) -> bool:
+        """Let others pass a caller who is not there any more, unless another connection waits under the same ticket."""
+        with self._lock:
+            elsewhere = any(other is not kept and other.ticket == kept.ticket for other in self._kept)
+        if not elsewhere:
+            self._service.step_away(kept.ticket, self._left(kept))
+        return False
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(_REST):
             self._somebody.wait()
             news, pause = self._repository.news, 1.0
             try:
@@ -211,12 +226,12 @@ class WaitingRoom:
             if not waiting:
                 self._somebody.clear()
         pool = self._repository.soon(_BEHIND).pool
-        here = {kept.ticket for kept in waiting}  # also where our clock is wrong
+        here = {kept.ticket for kept in waiting}
         turns = {ticket.id for ticket in queue.promised(pool, self._repository.now(), here).values()}
         places = {ticket.id for ticket in pool.queue}
         for kept in waiting:
             if kept.ticket in turns or (kept.queued and kept.ticket not in places):
                 kept.called.set()
-        if self._repository.behind:
+        if self._repository.behind and not self._repository.trouble:
             return _BEHIND
         return _VACANT if pool.vacant else _NONE

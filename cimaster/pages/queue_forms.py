@@ -24,7 +24,7 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
 
 def _cancel(given: Given) -> Committed:
     assert given.request
-    return web.service().cancel(given.request.id)
+    return web.service().cancel(given.request.id, given.name)
 
 
 _CANCEL = replace(endpoints.LEAVEQUEUE, parameters=(*endpoints.LEAVEQUEUE.parameters, endpoints.NAME))

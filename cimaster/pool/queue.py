@@ -4,13 +4,11 @@ import dataclasses
 from collections.abc import Collection
 from datetime import datetime
 
-from cimaster.errors import QueueFull
 from cimaster.pool import jsontext
 from cimaster.pool.state import Pool
 from cimaster.pool.ticket import Ticket
 
 BUDGET = 100_000  # bytes of the stored object: each write carries all of it
-_ASK_AGAIN = 10  # seconds
 
 Queue = tuple[Ticket, ...]
 
@@ -49,12 +47,15 @@ def promised(pool: Pool, now: datetime, there: Collection[str] = ()) -> dict[str
 
 
 def put(pool: Pool, ticket: Ticket) -> Pool:
-    """Return the pool with a ticket in its place, or at the end if it is new; QueueFull if there is no room for it."""
+    """Return the pool with a ticket in its place, or at the end if it is new."""
     if find(pool, ticket.id):
         return _with(pool, tuple(ticket if known.id == ticket.id else known for known in pool.queue))
-    if sum(len(known.text) for known in pool.queue) + len(ticket.text) > BUDGET:
-        raise QueueFull(f"{len(pool.queue)} wait already; ask again later", retry_after=_ASK_AGAIN)
     return _with(pool, (*pool.queue, ticket))
+
+
+def has_room(pool: Pool, ticket: Ticket) -> bool:
+    """Say whether a new ticket may be written."""
+    return sum(len(known.text) for known in pool.queue) + len(ticket.text) <= BUDGET
 
 
 def without(pool: Pool, identity: str) -> Pool:

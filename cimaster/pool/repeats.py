@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from cimaster.errors import RequestIdReused, RequestOver
+from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
 from cimaster.pool import jsontext
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.state import Answer, Pool, Remembered
 from cimaster.times import format_time, parse_time
 
 KEPT_FOR = timedelta(hours=1)
+WAIT_OVER = "the wait was over"
 BUDGET = 32_000  # bytes of the stored object; the oldest are forgotten first
 
 
@@ -51,16 +52,21 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
         return live
     earlier = _earlier(pool, request)
     if earlier and not earlier.cluster:
-        raise RequestOver(
-            f"the request with request_id {request.id} was taken out of the queue; wait with a new request_id",
-            request_id=request.id,
-        )
+        raise _waited(earlier)
     if earlier or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
         raise RequestOver(
             f"the take with request_id {request.id} was granted and has ended; take with a new request_id",
             request_id=request.id,
         )
     return None
+
+
+def _waited(earlier: Remembered) -> Refusal:
+    """Return what somebody is told who waited and does not any more."""
+    sentence = f"{earlier.say}; wait with a new request_id"
+    if earlier.say.startswith(WAIT_OVER):
+        return NoVacantCluster(sentence, request_id=earlier.id)
+    return RequestOver(sentence, request_id=earlier.id)
 
 
 def live_take(pool: Pool, identity: str) -> Cluster | None:
@@ -70,7 +76,7 @@ def live_take(pool: Pool, identity: str) -> Cluster | None:
 
 def _earlier(pool: Pool, request: Request) -> Remembered | None:
     earlier = pool.requests.get(request.id)
-    if earlier and earlier.hash != request.hash:
+    if earlier and (earlier.verb != request.verb or earlier.hash not in ("", request.hash)):
         raise reused(request.id)
     return earlier
 

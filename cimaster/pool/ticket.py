@@ -16,7 +16,7 @@ NORMAL = "normal"
 RISES_EVERY = timedelta(minutes=10)  # of waiting lift a ticket by one level
 BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is kept for somebody who asks again and again
 FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
-_LONGEST_KEPT = timedelta(seconds=60)
+_LONGEST_INTERVAL = timedelta(seconds=60)  # of a script for which a cluster is kept all the time
 _SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
 _LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
 _POLLS = "poll-"
@@ -49,7 +49,10 @@ class Ticket:
         """Read a stored record; ValueError if it is none."""
         if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
             raise ValueError("expected objects with an id")
-        return cls(value, text)
+        try:
+            return cls(value, text)
+        except OverflowError:
+            raise ValueError("expected times of these centuries") from None
 
     @classmethod
     def new(
@@ -111,12 +114,10 @@ class Ticket:
 
 def keeping(interval: timedelta) -> timedelta:
     """Return for how long a cluster is kept for a script that asks again at this interval."""
-    return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_KEPT)
+    return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_INTERVAL + BETWEEN_POLLS)
 
 
 def of_words(ask: Ask) -> str:
     """Return the id of a ticket of whoever asks again and again in these words."""
-    return (
-        _POLLS
-        + hashlib.sha256(jsontext.dump(dataclasses.asdict(ask) | {"ttl": str(ask.ttl)}).encode()).hexdigest()[:16]
-    )
+    words = dataclasses.asdict(ask) | {"ttl": str(ask.ttl), "labels": sorted(ask.labels.items())}
+    return _POLLS + hashlib.sha256(jsontext.dump(words).encode()).hexdigest()[:16]

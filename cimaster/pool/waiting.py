@@ -3,16 +3,27 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.errors import ClusterNotVacant, NotCurrent, NoVacantCluster, Queued
+from cimaster.errors import (
+    ClusterNotVacant,
+    NoSuchClusterKind,
+    NotCurrent,
+    NoVacantCluster,
+    Queued,
+    QueueFull,
+    UnknownCluster,
+)
 from cimaster.pool import queue
 from cimaster.pool.ask import Ask
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.lease import Lease
 from cimaster.pool.lending import take
-from cimaster.pool.repeats import Request, earlier_take, live_take, reused
+from cimaster.pool.repeats import WAIT_OVER, Request, earlier_take, live_take, reused
 from cimaster.pool.state import Answer, Pool, Remembered, end_lease
 from cimaster.pool.ticket import BETWEEN_POLLS, NORMAL, Ticket, keeping, of_words
 from cimaster.times import format_end, format_time, roughly
 
 _WORTH_A_WRITE = timedelta(seconds=2)  # by which somebody is there for longer than the queue knows
+_ASK_AGAIN = 10  # seconds, where the queue is full
 _JUST = timedelta(minutes=1)  # for which a cluster counts as just served
 
 
@@ -42,6 +53,10 @@ def take_or_wait(
         lent, answer = take(waiting, now, ask, lease_id, request, ticket)
     except (NoVacantCluster, ClusterNotVacant) as none:
         return _left_waiting(pool, waiting, ticket, none, now)
+    except (NoSuchClusterKind, UnknownCluster) as gone:
+        if waiting is pool or queue.find(pool, identity):
+            return queue.without(pool, identity), Answer("", refusal=gone)
+        raise
     return queue.without(lent, identity), answer
 
 
@@ -65,44 +80,68 @@ def _left_waiting(
     pool: Pool, waiting: Pool, ticket: Ticket, none: NoVacantCluster | ClusterNotVacant, now: datetime
 ) -> tuple[Pool, Answer]:
     if ticket.over(now):
-        return queue.without(pool, ticket.id), Answer("", refusal=none)
-    place = queue.place(waiting, now, ticket.id)
-    if ticket.polls:
-        none.facts["place"] = place
-        return waiting, Answer("", refusal=none)
-    assert ticket.until
-    told = (
-        f"number {place} of {len(waiting.queue)} in the queue until {format_end(ticket.until)}: ask again the same way"
-    )
-    return waiting, Answer("", refusal=Queued(told, retry_after=1, place=place, until=format_end(ticket.until)))
+        return _wait_over(pool, ticket, none, now)
+    room = queue.find(pool, ticket.id) is not None or queue.has_room(pool, ticket)
+    if ticket.until is None:
+        none.facts |= {"place": queue.place(waiting, now, ticket.id)} if room else {}
+        return waiting if room else pool, Answer("", refusal=none)
+    if not room:
+        raise QueueFull(f"{len(pool.queue)} wait already; ask again later", retry_after=_ASK_AGAIN)
+    place, until = queue.place(waiting, now, ticket.id), format_end(ticket.until)
+    told = f"number {place} of {len(waiting.queue)} in the queue until {until}: ask again the same way"
+    return waiting, Answer("", refusal=Queued(told, retry_after=1, place=place, until=until))
 
 
-def step_away(pool: Pool, now: datetime, identity: str) -> tuple[Pool, Answer]:
-    """Write that the caller of a ticket is not connected any more; they may come back."""
+def _wait_over(
+    pool: Pool, ticket: Ticket, none: NoVacantCluster | ClusterNotVacant, now: datetime
+) -> tuple[Pool, Answer]:
+    """Say that nothing came free in time, for good: a repeat must not begin to wait anew."""
+    said = f"{WAIT_OVER} at {format_time(now)}"
+    pool = queue.without(pool, ticket.id).remember(_over(ticket.id, ticket.hash, now, said))
+    return pool, Answer("", refusal=NoVacantCluster(none.sentence, retry_after=none.retry_after, **none.facts))
+
+
+def _over(identity: str, asked_hash: str, now: datetime, said: str) -> Remembered:
+    return Remembered(identity, asked_hash, "getvacant", format_time(now), say=said)
+
+
+def step_away(pool: Pool, now: datetime, identity: str, left: timedelta) -> tuple[Pool, Answer]:
+    """Write that a caller's connection broke, which would have lasted for as long as is `left`; they may come back.
+
+    A connection of the same request that was begun later lasts longer: then they are there still.
+    """
     known = queue.find(pool, identity)
-    if known is None or known.here <= now:
+    if known is None or not now < known.here <= now + left + _WORTH_A_WRITE:
         return pool, Answer("")
     return queue.put(pool, known.seen(now, known.keeps)), Answer("")
 
 
-def cancel(pool: Pool, now: datetime, identity: str) -> tuple[Pool, Answer]:
+def cancel(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
     """Take somebody who waits out of the queue; NotCurrent if they do not: a cluster that they got stays theirs."""
     if queue.find(pool, identity) is None:
         raise NotCurrent(f"request {identity} does not wait any more", request_id=identity)
-    return leave(pool, now, identity)
+    return leave(pool, now, identity, by)
 
 
-def leave(pool: Pool, now: datetime, identity: str) -> tuple[Pool, Answer]:
-    """Give a place in the queue up; a cluster that its request was just given goes back."""
-    ticket = queue.find(pool, identity)
-    if ticket:
-        over = Remembered(identity, ticket.hash, "getvacant", format_time(now))
-        pool = queue.without(pool, identity)
-        return pool if ticket.polls else pool.remember(over), Answer(f"request {identity} does not wait any more")
-    served = live_take(pool, identity)
-    if served is None or served.lease is None:
+def leave(pool: Pool, now: datetime, identity: str, by: str = "") -> tuple[Pool, Answer]:
+    """Give a place in the queue up; a cluster that its request was just given goes back.
+
+    A request of which nothing is known may come yet, and is over then.
+    """
+    ticket, served = queue.find(pool, identity), live_take(pool, identity)
+    if served and served.lease:
+        return _given_back(pool, now, identity, served, served.lease)
+    if ticket and ticket.polls:
+        return queue.without(pool, identity), Answer(f"request {identity} does not wait any more")
+    if ticket is None and identity in pool.requests:
         return pool, Answer(f"request {identity} does not wait")
-    had = now - (served.lease.acquired or now)
+    said = f"request {identity} was taken out of the queue{by and f' by {by}'}"
+    pool = queue.without(pool, identity).remember(_over(identity, ticket.hash if ticket else "", now, said))
+    return pool, Answer(f"request {identity} does not wait{' any more' if ticket else ''}")
+
+
+def _given_back(pool: Pool, now: datetime, identity: str, served: Cluster, lease: Lease) -> tuple[Pool, Answer]:
+    had = now - (lease.acquired or now)
     if had > _JUST:
         raise NotCurrent(
             f"request {identity} has had {served.name} for {roughly(had)}: give it back with finishtest",

@@ -8,7 +8,7 @@ its own success.
 import json
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -54,11 +54,12 @@ class KubernetesStore:
     def read(self, not_older_than: str = "") -> StoredObject:
         """Read the ConfigMap; without a version this is a quorum read, with one the server's cache will do."""
         url = f"{self._url}?resourceVersion={not_older_than}" if not_older_than else self._url
+        sent = self._clock()
         try:
             response = self._request("GET", url, wire.CONTENT_TYPE)
         except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
             raise self._unreachable(error) from error
-        self._note_clock(response)
+        self._note_clock(sent, response)
         if response.status != 200:
             raise self._trouble(response)
         try:
@@ -72,13 +73,14 @@ class KubernetesStore:
         if not changed.version:
             raise ValueError("a replace without resourceVersion would overwrite whatever is there")
         body = wire.replaced(changed.source, changed.data, changed.annotations, changed.version)
+        sent = self._clock()
         try:
             response = self._request("PUT", self._url, _METADATA_ONLY, body=body)
         except urllib3.exceptions.NewConnectionError as error:
             raise self._unreachable(error) from error
         except (urllib3.exceptions.HTTPError, ConfigException, OSError) as error:
             raise AnswerLost(f"{self.where}: {_reason(error)}") from error
-        self._note_clock(response)
+        self._note_clock(sent, response)
         if response.status == 409:
             raise Conflict(self.where)
         if response.status >= 500:  # etcd may have taken the write before the server gave up
@@ -115,11 +117,14 @@ class KubernetesStore:
             self._watching = None
             response.close()
 
-    def _note_clock(self, response: urllib3.BaseHTTPResponse) -> None:
+    def _note_clock(self, sent: datetime, response: urllib3.BaseHTTPResponse) -> None:
+        """Learn by how much our clock is off, at least: the server named its time between our sending and receiving."""
+        received = self._clock()
         with suppress(ValueError, TypeError):  # no date, or what something between us made of it
             date = parsedate_to_datetime(response.headers.get("Date", ""))
-            ahead = self._clock() - date.replace(tzinfo=date.tzinfo or UTC)
-            self.clock_skew = ahead.total_seconds() - 0.5  # the header has whole seconds
+            date = date.replace(tzinfo=date.tzinfo or UTC)  # it has whole seconds
+            least, most = (sent - date).total_seconds() - 1.0, (received - date).total_seconds()
+            self.clock_skew = max(least, min(0.0, most))
 
     def _unreachable(self, error: Exception) -> StoreTrouble:
         return StoreTrouble(f"{self.where} cannot be reached: {_reason(error)}")

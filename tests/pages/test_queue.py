@@ -41,7 +41,7 @@ def waits(service: Service) -> Waits:
         stay = Stay(timedelta(minutes=wait), priority, timedelta(minutes=connected))
         identity = f"r-{job}-{build}"
         with pytest.raises(Queued):
-            service.take_or_wait(Ask(job, build, by, **kind), "lease-1", stay, Request(identity, "hash", "getvacant"))
+            service.take_or_wait(Ask(job, build, by, **kind), stay, Request(identity, "hash", "getvacant"))
         return identity
 
     return waits
@@ -53,7 +53,7 @@ def served(service: Service) -> Callable[[str], str]:
 
     def served(identity: str) -> str:
         stay, same = Stay(timedelta(minutes=60)), Request(identity, "hash", "getvacant")
-        return service.take_or_wait(Ask("e2e", "12", "john"), "lease-2", stay, same).answer.text
+        return service.take_or_wait(Ask("e2e", "12", "john"), stay, same).answer.text
 
     return served
 

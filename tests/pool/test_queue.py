@@ -28,9 +28,11 @@ from cimaster.pool import (
     add,
     cancel,
     codec,
+    delete,
     finish,
     hold_any,
     leave,
+    once,
     queue,
     step_away,
     take,
@@ -179,7 +181,7 @@ def test_between_two_tries_a_cluster_is_kept_for_five_seconds() -> None:
 
 def test_who_hangs_up_keeps_the_place_and_holds_up_nobody() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
-    pool = free(step_away(pool, after(seconds=3), "ann")[0], "a", after(seconds=4))
+    pool = free(step_away(pool, after(seconds=3), "ann", timedelta(seconds=22))[0], "a", after(seconds=4))
     assert line(pool) == ["ann", "bob"]
     assert wait(pool, "bob", after(seconds=8))[1].refusal
     assert wait(pool, "bob", after(seconds=9))[1].text == "a"
@@ -208,6 +210,31 @@ def test_a_wait_that_is_over_says_so_and_leaves_no_ticket() -> None:
     pool, told = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1))
     assert isinstance(told.refusal, NoVacantCluster)
     assert pool.queue == ()
+    with pytest.raises(NoVacantCluster, match="the wait was over"):
+        wait(free(pool, "a"), "ann", after(minutes=2), wait=timedelta(minutes=1))
+
+
+def test_a_wait_for_one_cluster_ends_in_the_same_way() -> None:
+    pool = wait(occupied("a"), "ann", wait=timedelta(minutes=1), cluster="a")[0]
+    _, told = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1), cluster="a")
+    assert isinstance(told.refusal, NoVacantCluster)
+    assert told.refusal.sentence.startswith("a is not vacant")
+
+
+def test_who_waits_for_what_is_taken_away_is_told_so_and_waits_no_more() -> None:
+    pool = wait(occupied("a"), "ann")[0]
+    pool, _ = delete(pool, NOW, "a", "root", force=True, reason="gone")
+    pool, told = wait(pool, "ann", after(seconds=1))
+    assert isinstance(told.refusal, NoSuchClusterKind)
+    assert pool.queue == ()
+
+
+def test_a_connection_that_broke_late_sends_nobody_away_who_has_a_newer_one() -> None:
+    pool = wait(wait(occupied("a"), "ann")[0], "ann", after(seconds=20))[0]
+    same, _ = step_away(pool, after(seconds=21), "ann", timedelta(seconds=4))
+    assert same is pool
+    away, _ = step_away(pool, after(seconds=21), "ann", timedelta(seconds=24))
+    assert not away.queue[0].is_there(after(seconds=27))
 
 
 def test_who_is_there_as_the_queue_knows_is_not_written_again() -> None:
@@ -259,7 +286,7 @@ class TestScriptsThatPoll:
     def test_a_cluster_is_kept_for_a_minute_at_most(self) -> None:
         pool = poll(occupied("a"), "1")[0]
         pool = free(poll(pool, "1", after(seconds=85))[0], "a", after(seconds=86))
-        assert take(pool, after(seconds=85 + 61), Ask("e2e", "eve"), "l")[1].text == "a"
+        assert take(pool, after(seconds=85 + 66), Ask("e2e", "eve"), "l")[1].text == "a"
 
     def test_tries_that_come_thick_and_fast_are_not_written_each(self) -> None:
         pool = poll(occupied("a"), "1")[0]
@@ -273,6 +300,8 @@ class TestScriptsThatPoll:
             Ask("old", "1", labels={"a": "b"}),
         ]
         assert len({of_words(ask) for ask in asks}) == 4
+        pairs = [{"a": "1", "b": "2"}, {"b": "2", "a": "1"}]
+        assert len({of_words(Ask("old", "1", labels=labels)) for labels in pairs}) == 1
         assert of_words(Ask("old", "1")) == of_words(Ask("old", "1"))
 
 
@@ -302,16 +331,33 @@ class TestLeaving:
 
     def test_somebody_else_can_cancel_a_wait_and_never_takes_a_cluster_away(self) -> None:
         pool = wait(occupied("a"), "ann")[0]
-        assert cancel(pool, NOW, "ann")[0].queue == ()
+        cancelled, _ = cancel(pool, NOW, "ann", "bob")
+        assert cancelled.queue == ()
+        with pytest.raises(RequestOver, match="request ann was taken out of the queue by bob"):
+            wait(cancelled, "ann")
         served, _ = wait(free(pool, "a"), "ann")
         with pytest.raises(NotCurrent, match="does not wait any more"):
-            cancel(served, NOW, "ann")
+            cancel(served, NOW, "ann", "bob")
 
     def test_who_does_not_wait_may_leave(self) -> None:
         pool = occupied("a")
-        same, told = leave(pool, NOW, "nobody")
-        assert same is pool
+        left, told = leave(pool, NOW, "nobody")
         assert told.text == "request nobody does not wait"
+        assert leave(left, NOW, "nobody")[0] is left
+
+    def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
+        pool, _ = leave(pool_of("a"), NOW, "ann")
+        with pytest.raises(RequestOver, match="taken out"):
+            wait(pool, "ann")
+        with pytest.raises(RequestIdReused):
+            once(pool, NOW, Request("ann", "h", "finishtest"), lambda: (pool, Answer("done")))
+
+    def test_a_request_that_is_over_already_stays_as_it_ended(self) -> None:
+        pool, _ = wait(pool_of("a"), "ann")
+        pool, _ = give_back(pool, NOW, Finish("a", "lease-ann"))
+        left, _ = leave(pool, NOW, "ann")
+        with pytest.raises(RequestOver, match="granted"):
+            wait(left, "ann")
 
 
 def test_the_queue_has_an_end() -> None:
@@ -323,7 +369,10 @@ def test_the_queue_has_an_end() -> None:
         wait(pool, f"request-{number:04}")
     assert 200 < number < 1000
     assert len(queue.encode(pool.queue)) < queue.BUDGET * 1.1
+    assert isinstance(poll(pool, "script")[1].refusal, NoVacantCluster)
     assert wait(free(pool, "a"), "request-0000")[1].text == "a"
+    other, _ = add(pool, NOW, "p", "root", Facts("us", purpose="perf"))
+    assert wait(other, "perf", purpose="perf")[1].text == "p"
 
 
 def test_the_queue_is_stored_and_read_back() -> None:
@@ -338,7 +387,12 @@ def test_the_queue_is_stored_and_read_back() -> None:
     assert codec.QUEUE not in codec.encode(empty, NOW)[1]
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '[{"priority": "high"}]', "7"])
+ODD = ['"here": "9999-12-31T23:59:59Z"', '"since": "0001-01-01T00:00:00Z"', '"keeps": "999999999d"']
+
+
+@pytest.mark.parametrize(
+    "text", [*(f'[{{"id": "r", {odd}}}]' for odd in ODD), "{", "[1]", '[{"priority": "high"}]', "7"]
+)
 def test_a_queue_that_cannot_be_read_is_begun_anew(text: str) -> None:
     _, data = codec.encode(occupied("a"), NOW)
     assert codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules).queue == ()
@@ -390,7 +444,8 @@ def test_nobody_is_overtaken_and_no_cluster_is_kept_that_nobody_waits_for(steps)
                 name = "abc"[who % 3]
                 pool, told = finish(pool, now, Finish(name, leases.get(name, "none")))
             else:
-                pool, told = (step_away if step == "away" else leave)(pool, now, f"r-{who}")
+                gone = timedelta(seconds=seconds)
+                pool, told = step_away(pool, now, f"r-{who}", gone) if step == "away" else leave(pool, now, f"r-{who}")
         except (NoVacantCluster, ClusterNotVacant, RequestIdReused, RequestOver, NotCurrent):
             assert pool is before
             continue

@@ -1,5 +1,6 @@
 """Waiting, with what only real processes have: connections that break, replicas that die, and curl."""
 
+import socket
 import subprocess
 import threading
 import time
@@ -77,6 +78,18 @@ def test_a_place_outlives_the_replica_at_which_it_was_taken(start: Start) -> Non
         assert after.result().text == "cluster-000"
 
 
+def test_a_request_that_lay_there_while_the_process_stood_still_is_lent_nothing(start: Start) -> None:
+    replica = start()
+    fill(replica, 1)
+    with replica.stopped():
+        target = url(replica, 2).removeprefix(replica.url)
+        with socket.create_connection(("127.0.0.1", int(replica.url.rpartition(":")[2]))) as gone:
+            gone.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    until(lambda: "GET /getvacant" in replica.server.log.read_text())
+    assert records(replica)["cluster-000"]["state"] == "vacant"
+    assert tickets(replica) == {}
+
+
 def kept(replica: Replica) -> int:
     """Return how many callers the replica keeps."""
     lines = requests.get(replica.metrics_url, timeout=10).text.splitlines()
@@ -123,4 +136,4 @@ def test_a_hundred_jobs_share_ten_clusters_of_three_replicas_and_none_is_lent_tw
     assert doubled == []
     assert set(got) == set(records(replicas[0]))
     until(lambda: all(record["state"] == "vacant" for record in records(replicas[1]).values()))
-    assert tickets(replicas[2]) == {}
+    until(lambda: tickets(replicas[2]) == {})

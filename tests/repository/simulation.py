@@ -221,6 +221,10 @@ class Replica:
         self.service = Service(self, _METRICS, clock)
         self.committing = Lane(self, self.commit)
 
+    def now(self) -> datetime:
+        """Return the time by which decisions are made."""
+        return self.snapshots.now()
+
     def commit(self) -> None:
         """Write for ever, as the committer's thread does."""
         while True:
