@@ -123,10 +123,6 @@ class WaitingRoom:
                     if kept is None or not self._called(kept, queued):
                         raise
 
-    def leave(self, ticket: str) -> Committed:
-        """Give a place in the queue up."""
-        return self._service.leave(ticket)
-
     def _decide(
         self, ask: Ask, stay: Stay, request: Request | None, is_there: Callable[[], bool] | None = None
     ) -> Committed:

@@ -35,7 +35,7 @@ def getvacant(given: Given) -> Response:
 def leavequeue(given: Given) -> Response:
     """Give a place in the queue up."""
     assert given.request
-    return web.committed(web.waiting().leave(given.request.id))
+    return web.committed(web.service().leave(given.request.id))
 
 
 @route(endpoints.QUEUE)
