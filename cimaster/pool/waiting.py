@@ -54,9 +54,9 @@ def take_or_wait(
     except (NoVacantCluster, ClusterNotVacant) as none:
         return _left_waiting(pool, waiting, ticket, none, now)
     except (NoSuchClusterKind, UnknownCluster) as gone:
-        if waiting is pool or queue.find(pool, identity):
-            return queue.without(pool, identity), Answer("", refusal=gone)
-        raise
+        if queue.find(pool, identity) is None:
+            raise
+        return queue.without(pool, identity), Answer("", refusal=gone)
     return queue.without(lent, identity), answer
 
 
