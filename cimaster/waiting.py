@@ -186,8 +186,7 @@ class WaitingRoom:
         while True:
             now = self._clock.monotonic()
             if not kept.is_there():
-                self._gone(kept)
-                return False
+                return self._gone(kept)
             if now >= kept.ends or self.draining():
                 return False
             if now >= over or kept.called.wait(min(_LOOK, kept.ends - now, over - now)):

@@ -12,8 +12,7 @@ from cimaster.pages.blueprint import pages
 from cimaster.pages.fragments import served
 from cimaster.pages.visitors import Visitor, element_id, latest, tag, visitor
 from cimaster.pool import queue, wording
-from cimaster.pool.cluster import EARLIEST
-from cimaster.pool.ticket import NORMAL, Ticket
+from cimaster.pool.ticket import LONG_AGO, NORMAL, Ticket
 from cimaster.snapshots import Snapshot
 
 LONG = timedelta(minutes=30)  # of waiting after which something is wrong with the pool
@@ -87,7 +86,7 @@ def find(snapshot: Snapshot, identity: str) -> Row | None:
 
 
 def _first(ranked: list[Ticket], now: datetime) -> First | None:
-    known = [(ticket.since, place) for place, ticket in enumerate(ranked, 1) if ticket.since != EARLIEST]
+    known = [(ticket.since, place) for place, ticket in enumerate(ranked, 1) if ticket.since != LONG_AGO]
     if not known:
         return None
     since, place = min(known)
@@ -98,7 +97,7 @@ def _row(ticket: Ticket, place: int, who: Visitor, now: datetime) -> Row:
     ask, mine = ticket.ask, who.waits(ticket)
     return Row(
         element_id(f"ticket {ticket.id}"), ticket.id, place, wording.job_words(ask.job, ask.build), ask.by, ask.words(),
-        "" if ticket.priority == NORMAL else ticket.priority, ticket.since if ticket.since != EARLIEST else None,
+        "" if ticket.priority == NORMAL else ticket.priority, ticket.since if ticket.since != LONG_AGO else None,
         ticket.until, ticket.is_there(now), mine, tuple(actions.of_ticket(mine)),
     )  # fmt: skip
 

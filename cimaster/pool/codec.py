@@ -76,28 +76,31 @@ def _cluster(item: jsontext.Item, before: Mapping[str, Cluster]) -> Cluster:
     return known if known.gap == item.gap else known.spaced(item.gap)
 
 
-def _history(data: Mapping[str, str], known: Pool | None) -> history.History:
+_Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue.Queue)
+
+
+def _or_anew(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept, then: str) -> _Kept:
+    """Read what may be lost; where it cannot be read it begins anew."""
     try:
-        return history.parse(data.get(HISTORY, "[]"), known.history if known else ())
+        return read(data.get(key, "[]"))
     except ValueError as error:
-        _log.warning("%s cannot be read (%s): history begins anew", HISTORY, error)
-        return ()
+        _log.warning("%s cannot be read (%s): %s", key, error, then)
+        return empty
+
+
+def _history(data: Mapping[str, str], known: Pool | None) -> history.History:
+    before = known.history if known else ()
+    return _or_anew(HISTORY, data, lambda text: history.parse(text, before), (), "history begins anew")
 
 
 def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remembered]:
-    try:
-        return repeats.parse(data.get(REQUESTS, "[]"), known.requests if known else {})
-    except ValueError as error:
-        _log.warning("%s cannot be read (%s): earlier requests are forgotten", REQUESTS, error)
-        return {}
+    before = known.requests if known else {}
+    return _or_anew(REQUESTS, data, lambda text: repeats.parse(text, before), {}, "earlier requests are forgotten")
 
 
 def _queue(data: Mapping[str, str], known: Pool | None) -> queue.Queue:
-    try:
-        return queue.parse(data.get(QUEUE, "[]"), known.queue if known else ())
-    except ValueError as error:
-        _log.warning("%s cannot be read (%s): who waits has to ask again", QUEUE, error)
-        return ()
+    before = known.queue if known else ()
+    return _or_anew(QUEUE, data, lambda text: queue.parse(text, before), (), "who waits has to ask again")
 
 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:

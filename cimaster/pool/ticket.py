@@ -18,7 +18,7 @@ BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is kept for somebody
 FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
 _LONGEST_INTERVAL = timedelta(seconds=60)  # of a script for which a cluster is kept all the time
 _SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
-_LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
+LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
 _POLLS = "poll-"
 
 
@@ -34,9 +34,9 @@ class Ticket:
         self.fields = fields
         self.text = jsontext.dump(fields) if text is None else text
         self.id, self.hash = self.say("id"), self.say("hash")
-        self.since = parse_time(fields.get("since")) or _LONG_AGO
+        self.since = parse_time(fields.get("since")) or LONG_AGO
         self.until = parse_time(fields.get("until"))
-        self.here = parse_time(fields.get("here")) or _LONG_AGO
+        self.here = parse_time(fields.get("here")) or LONG_AGO
         self.keeps = parse_duration(fields.get("keeps")) or BETWEEN_POLLS
         self.priority = self.say("priority") if self.say("priority") in PRIORITIES else NORMAL
         # plain attributes, because every decision looks at them in every ticket

@@ -400,7 +400,8 @@ def test_a_queue_that_cannot_be_read_is_begun_anew(text: str) -> None:
 
 @pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
 def test_a_ticket_that_somebody_spoilt_by_hand_stops_nothing(field: str) -> None:
-    pool = wait(occupied("a"), "ann")[0]
+    pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
+    assert f'"{field}":' in queue.encode(pool.queue)
     spoilt = queue.parse(queue.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
     with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: queue.encode(spoilt)}, 1, pool.rules)
     freed = free(with_it, "a")
