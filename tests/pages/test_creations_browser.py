@@ -239,7 +239,9 @@ def test_nothing_new_is_304(visit, replica: Replica) -> None:
     alice = visit("alice")
     alice.go()
     wanted = "/ui/fragments/creations"
-    with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
+    with alice.page.expect_response(
+        lambda answer: answer.url.endswith(wanted) and answer.status == 304, timeout=30_000
+    ):
         pass
 
 
