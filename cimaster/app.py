@@ -8,7 +8,7 @@ from flask import Flask, Response, g
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import peers, provisioners, serving, web
+from cimaster import provisioners, serving, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
@@ -20,7 +20,6 @@ from cimaster.health import drain_file, health
 from cimaster.logs import correlation_id
 from cimaster.metrics import Metrics
 from cimaster.pages import pages
-from cimaster.peer_app import PeerApp
 from cimaster.pool import Rules
 from cimaster.provisioners import Provisioner
 from cimaster.reaper import Reaper
@@ -107,7 +106,6 @@ def create_app(
         metrics,
         deadline=settings.deadline,
         clock=clock,
-        address=settings.peer,
     )
     metrics.registry.register(PoolCollector(repository))
     service = Service(repository, metrics, clock)
@@ -189,7 +187,6 @@ class FixedHeaders:
 
 
 def served(settings: Settings, clock: Clock | None = None) -> serving.PortDispatch:
-    """Return the application for gunicorn; what other replicas ask goes to the public port, and past Flask."""
+    """Return the application for gunicorn, with the metrics on their own port."""
     app = create_app(settings, clock=clock)
-    past = {peers.PATH: PeerApp(app.extensions["cimaster"].repository)}
-    return serving.PortDispatch(app, app.extensions["cimaster.metrics"].registry, settings.metrics_port, past)
+    return serving.PortDispatch(app, app.extensions["cimaster.metrics"].registry, settings.metrics_port)

@@ -10,10 +10,8 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from cimaster.errors import OutcomeUnknown, Refusal
-from cimaster.pool.commands import Command
 from cimaster.pool.state import Answer, Pool
 from cimaster.stores.port import StoredObject
 from cimaster.times import format_time, parse_time
@@ -35,10 +33,6 @@ class Pending:
     fresh: bool = False
     """Whether it must not be decided on a state that may be older than the request."""
     undo: Decision | None = None
-    from_peer: bool = False
-    """Whether another replica passed it on to us: then it goes no further."""
-    away: bool = False
-    """Whether it is with another replica."""
     sent: bool = False
     commit: int = 0
     answer: Answer | None = None
@@ -47,11 +41,6 @@ class Pending:
 
     def __post_init__(self) -> None:
         self.done.acquire()
-
-    @property
-    def may_be_passed_on(self) -> bool:
-        """Whether another replica could carry it out."""
-        return isinstance(self.decide, Command) and not self.from_peer
 
     @property
     def settled(self) -> bool:
@@ -104,9 +93,8 @@ def decide_all(batch: Iterable[Pending], pool: Pool, now: datetime) -> tuple[Res
 class Attempts:
     """The writes of this process whose fate is open, and the annotation in which the last one is named."""
 
-    def __init__(self, where: str, address: str = "") -> None:
+    def __init__(self, where: str) -> None:
         self.lock = threading.Lock()
-        self._address = address
         self.slot = SLOT_PREFIX + uuid.uuid4().hex[:12]
         self._where = where
         self._live: list[Attempt] = []
@@ -127,8 +115,7 @@ class Attempts:
     def annotated(self, annotations: Mapping[str, str], attempt: Attempt, now: datetime) -> dict[str, str]:
         """Return the annotations with the attempt in our slot, without slots that nobody used for an hour."""
         kept = {key: text for key, text in annotations.items() if not _idle(key, text, now)}
-        ours = f"{attempt.id} {format_time(now)} {attempt.commit} {self._address}"
-        return {**kept, self.slot: ours.rstrip()}
+        return {**kept, self.slot: f"{attempt.id} {format_time(now)} {attempt.commit}"}
 
     def announce(self, attempt: Attempt) -> bool:
         """Take note of a write about to be sent; False if one of its callers gave up since it was decided."""
@@ -167,8 +154,8 @@ class Attempts:
 
     def _applied(self, attempt: Attempt) -> list[Decision]:
         undo = []
-        with self.lock:  # whoever has the longest way home is woken first
-            for pending, result in sorted(attempt.results, key=lambda decided: not decided[0].from_peer):
+        with self.lock:
+            for pending, result in attempt.results:
                 late = not pending.settle(result, attempt.commit) and isinstance(pending.error, OutcomeUnknown)
                 if late and pending.undo and isinstance(result, Answer):
                     undo.append(pending.undo)
@@ -194,20 +181,13 @@ def _idle(key: str, text: str, now: datetime) -> bool:
     return used is None or now - used > IDLE_SLOT
 
 
-class LastWrite(NamedTuple):
-    """When a process wrote last (the number of that commit), and where it can be reached, if it says so."""
-
-    commit: int
-    address: str
-
-
-def last_writes(annotations: Mapping[str, str]) -> dict[str, LastWrite]:
-    """Return the last write of each process that has a slot."""
+def last_commits(annotations: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of the last commit of each process that has a slot."""
     told = {key: text.split(" ") for key, text in annotations.items() if key.startswith(SLOT_PREFIX)}
     return {
-        key: LastWrite(int(words[2]), words[3] if len(words) > 3 else "")
+        key: int(words[2])
         for key, words in told.items()
-        if len(words) > 2 and words[2].isascii() and words[2].isdigit()
+        if len(words) > 2 and words[2].isascii() and words[2].isdigit() and len(words[2]) <= 18
     }
 
 

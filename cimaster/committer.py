@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from cimaster.attempts import NEVER, Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
 from cimaster.clock import Clock
@@ -16,7 +16,6 @@ from cimaster.company import Company
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.inbox import Inbox
 from cimaster.metrics import Metrics
-from cimaster.peers import Peers
 from cimaster.pool import codec
 from cimaster.pool.history import UNASKED
 from cimaster.pool.state import Pool
@@ -26,7 +25,6 @@ from cimaster.trouble import Backoff, WriteTrouble
 from cimaster.turns import Turns
 
 OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
-_PASSING = 0.006  # seconds in which callers of another replica's answer can be back (measured)
 STALE = 5.0  # seconds after which a decision's time is too old to be sent
 _log = logging.getLogger(__name__)
 
@@ -35,19 +33,17 @@ class Committer:
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None,
-        address: str = "",
-    ) -> None:  # fmt: skip
+        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None
+    ) -> None:
         self.write_trouble, self._backoff = WriteTrouble(clock), Backoff(clock)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
-        self._attempts = Attempts(store.where, address) if attempts is None else attempts
+        self._attempts = Attempts(store.where) if attempts is None else attempts
         self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
         self._inbox = Inbox(self._lock, clock, self._expire)
-        self._company_written, self._company_passed = Company(clock), Company(clock)
-        self._peers = Peers(address, metrics, clock, self._inbox, self._came_back)
+        self._company = Company(clock)
         self._stop = threading.Event()
-        self._must_read, self._singly = False, 0
+        self._must_read, self._singly, self._begun = False, 0, 0.0
 
     def submit(self, *pendings: Pending) -> None:
         """Add changes; their callers wait on `pending.done`."""
@@ -86,48 +82,26 @@ class Committer:
                 self._metrics.thread_errors.labels("committer").inc()
                 failed = StoreTrouble(f"the service failed ({type(error).__name__}): see its log")
                 self._inbox.refuse(self._inbox.waiting(), failed)
-        self._peers.stop()
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
-        met = self._must_read  # after a race only reading tells who won it
-        if self._inbox and not met:
-            if self._passed_on():
-                return False
-            self._inbox.gather(self._company_written)
-        self._turns.wait(len(self._inbox))
-        batch, begun = self._batch(), self._clock.monotonic()
+        if self._inbox and not self._must_read:
+            self._inbox.gather(self._company)
+        if self._inbox:
+            self._turns.wait()
+        batch, self._begun = self._batch(), self._clock.monotonic()
         if not batch:
             self._attempts.forget_unneeded()
             if not self._attempts:
                 return False
         try:
-            base = self._base(batch)
-            if met and self._passed_on():
-                return False
-            self._decide_and_write(batch, base)
-            took = self._clock.monotonic() - begun
-            self._turns.took(took)
-            self._company_written.answered(batch, self._inbox.waiting(), took)
+            self._decide_and_write(batch, self._base(batch))
+            self._company.answered(batch, self._inbox.waiting(), self._clock.monotonic() - self._begun)
         except (StoreRefused, PoolFull) as refusal:
             self._refused(batch, refusal)
         except StoreTrouble as trouble:
             self._outage(batch, trouble)
         return bool(self._inbox or (self._must_read and self._attempts))
-
-    def _passed_on(self) -> bool:
-        """Have the replica that writes carry out what waits; say whether that is all that there was to do."""
-        address = "" if self._attempts or self._singly else self._turns.writer()
-        if not self._peers.may_ask(address):
-            return False
-        self._inbox.gather(self._company_passed)
-        self._turns.passed(self._peers.pass_on(address, self._inbox.waiting()))
-        return all(pending.may_be_passed_on for pending in self._inbox.waiting())
-
-    def _came_back(self, passed_on: Sequence[Pending], undone: Sequence[Pending]) -> None:
-        """Take what another replica answered, or did not, and what must be done on account of that. For any thread."""
-        self._company_passed.answered(passed_on, self._inbox.waiting(), _PASSING)
-        self.submit(*(pending for pending in passed_on if not pending.settled), *undone)
 
     def _batch(self) -> list[Pending]:
         waiting = self._inbox.waiting()
@@ -156,7 +130,7 @@ class Committer:
             self.submit(Pending(decision, self._clock.monotonic(), NEVER))
 
     def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
-        batch = [pending for pending in batch if not (pending.settled or pending.away)]
+        batch = [pending for pending in batch if not pending.settled]
         now = self._snapshots.now()
         settled = base.pool.settled(now) if self._snapshots.clock_is_right else base.pool
         results, pool = decide_all(batch, settled, now)
@@ -192,7 +166,6 @@ class Committer:
             version = self._store.replace(changed)
         except Conflict:
             self._metrics.conflicts.inc()
-            self._turns.raced()
             self._must_read = True
         except AnswerLost as lost:
             _log.warning("the answer of a write was lost: %s", lost)
@@ -208,6 +181,7 @@ class Committer:
     def _written(self, attempt: Attempt, written: Snapshot) -> None:
         self._snapshots.put(written)
         self._undo(self._attempts.observe(written.object))
+        self._turns.wrote(self._clock.monotonic() - self._begun)
         self.write_trouble.succeeded()
         self._backoff.succeeded()
         entries = written.pool.entries_of(written.commit)

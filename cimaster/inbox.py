@@ -49,7 +49,7 @@ class Inbox:
         self._enough = 1
 
     def waiting(self) -> list[Pending]:
-        """Return what waits, without what was answered or is with another replica."""
+        """Return what waits for an answer."""
         now = self._clock.monotonic()
         with self.lock:
             for pending in self._pendings:
@@ -66,5 +66,5 @@ class Inbox:
                     pending.settle(refusal.again(), 0)
 
     def clean(self) -> None:
-        """Drop what was answered or is with another replica. The lock must be held."""
-        self._pendings = [pending for pending in self._pendings if not (pending.settled or pending.away)]
+        """Drop what was answered. The lock must be held."""
+        self._pendings = [pending for pending in self._pendings if not pending.settled]

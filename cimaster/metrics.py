@@ -26,7 +26,6 @@ class Metrics:
             "expirations", "Leases and holds that ended by themselves, takes that were undone", "what"
         )
         self.conflicts = counter("conflicts", "Writes that another writer forestalled; decided again")
-        self.passed_on = counter("passed_on", "Changes passed on to the replica that writes, by outcome", "outcome")
         self.answers_lost = counter("answers_lost", "Writes whose answer was lost; found out by reading")
         self.restores = counter("restores", "Times that older data were put back into the store")
         self.undone_takes = counter("undone_takes", "Takes undone because their caller never learnt the name")

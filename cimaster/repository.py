@@ -2,11 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.attempts import Decision, Pending, Results
+from cimaster.attempts import Decision, Pending
 from cimaster.clock import Clock
 from cimaster.committer import OUTAGE_GRACE, Committer
 from cimaster.errors import StoreTrouble
@@ -40,7 +40,6 @@ class ConfigMapRepository:
         *,
         deadline: timedelta = timedelta(seconds=20),
         clock: Clock | None = None,
-        address: str = "",
     ) -> None:
         self.store = store
         clock = clock or Clock()
@@ -48,7 +47,7 @@ class ConfigMapRepository:
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)
         self._metrics = metrics
-        self._committer = Committer(store, self._snapshots, metrics, clock, address=address)
+        self._committer = Committer(store, self._snapshots, metrics, clock)
         self._stop = threading.Event()
         self._tried = threading.Event()
         self._threads = [
@@ -90,7 +89,7 @@ class ConfigMapRepository:
         now = self._clock.monotonic()
         pending = Pending(decide, now, now + self._deadline, fresh, undo)
         self._committer.submit(pending)
-        self._wait_for([pending], now + self._deadline + 0.5, wanted)
+        self._wait_for(pending, now + self._deadline + 0.5, wanted)
         if pending.error is not None:
             raise pending.error
         assert pending.answer is not None
@@ -98,30 +97,11 @@ class ConfigMapRepository:
             raise pending.answer.refusal
         return Committed(pending.answer, pending.commit)
 
-    def _wait_for(self, pendings: Sequence[Pending], until: float, wanted: Callable[[], bool] | None) -> None:
-        """Return when all have their answers, at the latest those that the committer gives when it gives them up."""
-        for pending in pendings:
-            while not pending.done.acquire(timeout=_LOOK if wanted else max(until - self._clock.monotonic(), 0.0)):
-                if self._clock.monotonic() >= until or (wanted and not wanted()):
-                    self._committer.give_up(*pendings)
-
-    def update_all(
-        self, decisions: Sequence[Decision], seconds: float, wanted: Callable[[], bool]
-    ) -> tuple[Results, list[int]]:
-        """Carry out changes that another replica passed on; return what became of each, and at which commits.
-
-        When the answer is not `wanted` any more, what is not on its way is dropped.
-        """
-        now = self._clock.monotonic()
-        pendings = [Pending(decide, now, now + seconds, from_peer=True) for decide in decisions]
-        self._committer.submit(*pendings)
-        self._wait_for(pendings, now + seconds, wanted)
-        results: Results = []
-        for pending in pendings:
-            result = pending.answer or pending.error
-            assert result is not None
-            results.append((pending, result))
-        return results, [pending.commit for pending in pendings]
+    def _wait_for(self, pending: Pending, until: float, wanted: Callable[[], bool] | None) -> None:
+        """Return when the change has its answer, at the latest the one that the committer gives when it gives it up."""
+        while not pending.done.acquire(timeout=_LOOK if wanted else max(until - self._clock.monotonic(), 0.0)):
+            if self._clock.monotonic() >= until or (wanted and not wanted()):
+                self._committer.give_up(pending)
 
     def snapshot(self, at_least: int = 0) -> Snapshot:
         """Return the newest known state; read afresh where it is older than commit `at_least`."""

@@ -10,7 +10,6 @@ from cimaster.attempts import Decision
 from cimaster.clock import Clock
 from cimaster.metrics import Metrics
 from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
-from cimaster.pool.commands import GiveBack, Take, TakeOrWait
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
@@ -33,17 +32,23 @@ class Service:
 
     def take(self, ask: Ask, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
-        change = Take(ask, _new_lease(), request)
-        return self._taken(self.repository.update(change, undo=None if request else change.undo))
+        lease = _new_lease()
+        return self._taken(lambda pool, now: decide.take(pool, now, ask, lease, request), lease, request)
 
     def take_or_wait(
         self, ask: Ask, stay: Stay, request: Request | None = None, is_there: Callable[[], bool] | None = None
     ) -> Committed:
         """Lend a cluster to somebody whose turn it is and who `is_there`, or keep their place and raise why."""
-        change = TakeOrWait(ask, _new_lease(), request, stay=stay)
-        return self._taken(self.repository.update(change, undo=None if request else change.undo, wanted=is_there))
+        lease = _new_lease()
+        change = lambda pool, now: decide.take_or_wait(pool, now, ask, lease, stay, request)  # noqa: E731
+        return self._taken(change, lease, request, is_there)
 
-    def _taken(self, taken: Committed) -> Committed:
+    def _taken(
+        self, change: Decision, lease: str, request: Request | None, is_there: Callable[[], bool] | None = None
+    ) -> Committed:
+        """Carry out a take; one without a request id is undone if its caller never learns which cluster it got."""
+        undo = None if request else lambda pool, now: decide.undo(pool, now, lease)
+        taken = self.repository.update(change, undo=undo, wanted=is_there)
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
@@ -62,7 +67,7 @@ class Service:
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
         if said.fenced:
-            return self.repository.update(GiveBack(said, request))
+            return self._once(request, lambda pool, now: decide.finish(pool, now, said))
         self._metrics.unfenced_finishes.inc()
         seen: list[Lease | None] = []
 

@@ -85,24 +85,16 @@ def conclude(response: Response, told: Callable[[], Mapping[str, Any]], *, quiet
 
 
 class PortDispatch:
-    """Serves the metrics on a port of their own, so that a network policy can keep them from everybody else.
+    """Serves the metrics on a port of their own, so that a network policy can restrict access to them."""
 
-    `past` are paths of the public port that are answered past Flask.
-    """
-
-    def __init__(
-        self, app: Flask, metrics: CollectorRegistry, metrics_port: int, past: Mapping[str, WSGIApplication]
-    ) -> None:
+    def __init__(self, app: Flask, metrics: CollectorRegistry, metrics_port: int) -> None:
         self.app = app
         self._metrics = make_wsgi_app(metrics)
         self._metrics_port = str(metrics_port)
-        self._past = past
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request; the port is the listener's, whatever the Host header says."""
         path = environ["PATH_INFO"]
-        if path in self._past:
-            return self._past[path](environ, start_response)
         if environ.get("SERVER_PORT") != self._metrics_port or path in ("/healthz", "/readyz"):
             return self.app(environ, start_response)
         if path == "/metrics":

@@ -76,11 +76,6 @@ class Settings(FromEnvironment):
     deadline: timedelta = setting(
         "longest time that a change may take to be written", timedelta(seconds=20), values.duration
     )
-    peer: str = setting(
-        "where other replicas reach this one, such as `http://10.1.2.3:8080`, to pass their changes on",
-        "",
-        values.origin,
-    )
     threads: int = setting("requests served at once by a replica", 200, values.thread_count)
     waiters: int = setting(
         "callers that a replica keeps connected while they wait for a cluster, beside those", 300, values.waiter_count

@@ -37,7 +37,6 @@ class Replica:
             {
                 "CIMASTER_PORT": str(port),
                 "CIMASTER_METRICS_PORT": str(metrics_port),
-                "CIMASTER_PEER": self.url,
                 "CIMASTER_ADMIN_DIR": str(admins),
                 **environment,
             },

@@ -31,7 +31,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
         "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3", "CIMASTER_WAITERS": "20",
-        "CIMASTER_PEER": "http://10.1.2.3:8080", "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
+        "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
         "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
     }  # fmt: skip
     assert set(given) == {PREFIX + setting.name.upper() for setting in fields(Settings)}

@@ -38,7 +38,7 @@ def served() -> serving.PortDispatch:
     """Return the application for gunicorn, with the settings of the environment."""
     settings = TriggerSettings.from_environ()
     app = create_app(settings)
-    return serving.PortDispatch(app, app.extensions["manual_trigger"].metrics.registry, settings.metrics_port, {})
+    return serving.PortDispatch(app, app.extensions["manual_trigger"].metrics.registry, settings.metrics_port)
 
 
 def _begin() -> None:

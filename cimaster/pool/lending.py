@@ -1,6 +1,5 @@
 """Lend clusters to jobs: take, finish, renew."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -209,11 +208,8 @@ def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | 
 
 
 def undo(pool: Pool, now: datetime, lease_id: str) -> tuple[Pool, Answer]:
-    """Give back a cluster whose taker was told that the outcome is unknown, and so does not know its name.
-
-    Where it was not lent the pool is written all the same: so a write of another replica that would lend it comes late.
-    """
+    """Give back a cluster whose taker was told that the outcome is unknown, and so does not know its name."""
     cluster = next((c for c in pool.clusters if c.lease and c.lease.id == lease_id), None)
     if cluster is None:
-        return dataclasses.replace(pool), Answer("nothing to undo")
+        return pool, Answer("nothing to undo")
     return end_lease(pool, cluster, "undone", "take undone", now, reason="its caller never learnt the name"), Answer("")

@@ -365,7 +365,7 @@ def is_locked(path: Path) -> bool:
 def test_a_process_that_stands_still_while_it_writes_costs_the_other_a_503_and_no_more(
     start: Start, file: Path
 ) -> None:
-    stopping, other = (start(name, CIMASTER_PEER="") for name in "ab")  # each writes for itself
+    stopping, other = (start(name) for name in "ab")
     fill(other)
     with Callers(stopping, count=8) as callers:
         for number, writing in enumerate([False, False, True, False, False]):

@@ -232,7 +232,9 @@ class Replica:
                 pass
             getcurrent().parent.switch(IDLE)
 
-    def update(self, decide: Decision, *, fresh: bool = False, undo: Decision | None = None) -> Committed:
+    def update(
+        self, decide: Decision, *, fresh: bool = False, undo: Decision | None = None, wanted: None = None
+    ) -> Committed:
         trouble, now = self.snapshots.trouble, self.clock.monotonic()
         if trouble and now - self.snapshots.trouble_since > OUTAGE_GRACE:
             raise trouble.again()

@@ -14,9 +14,7 @@ from kubernetes.client import CoreV1Api
 
 from cimaster.app import create_app
 from cimaster.errors import StoreTrouble
-from cimaster.pool import Ask
 from cimaster.pool.codec import OBJECT_LIMIT
-from cimaster.pool.commands import Take
 from cimaster.repository import ConfigMapRepository
 from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Conflict, Store
@@ -275,12 +273,3 @@ def test_one_change_that_cannot_be_stored_fails_alone(add, app, client, store) -
     assert (told["take"].status_code, told["take"].text) == (200, "cluster-01")
     assert (told["update"].status_code, told["update"].headers["CIMaster-Code"]) == (422, "pool_full")
     assert store.read().data["other"] == filler
-
-
-def test_after_an_undo_that_found_nothing_a_late_write_lends_no_cluster(add, store, repository) -> None:
-    """Another replica may still send the write of a take that was passed on and whose caller learnt nothing."""
-    add("cluster-01")
-    seen_by_the_other = store.read()
-    repository.update(Take(Ask("e2e", "1"), "f" * 16).undo)
-    with pytest.raises(Conflict):
-        store.replace(seen_by_the_other.replaced(dict(seen_by_the_other.data), seen_by_the_other.annotations))

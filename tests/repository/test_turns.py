@@ -1,10 +1,14 @@
-"""Replicas that want to write at once take turns; nobody waits long for one that has nothing to write."""
+"""After its own write a replica rests until the others have written, and no longer than they may need for it."""
 
 from collections.abc import Callable
 
+import pytest
+
 from cimaster.attempts import SLOT_PREFIX
-from cimaster.turns import Turns, ahead_of
+from cimaster.turns import Turns, others_due
 from tests.repository.interleavings import StillClock
+
+WRITE = 0.01  # seconds
 
 
 def slots(**commits: int) -> dict[str, str]:
@@ -12,42 +16,53 @@ def slots(**commits: int) -> dict[str, str]:
     return {SLOT_PREFIX + name: f"id 2026-01-02T03:04:05Z {commit}" for name, commit in commits.items()}
 
 
-def ahead(name: str, **commits: int) -> int:
-    return ahead_of(SLOT_PREFIX + name, {**slots(**commits), "owner": "alice"})
+@pytest.mark.parametrize(
+    ("name", "due"),
+    [("a", 0), ("b", 1), ("c", 2)],
+)
+def test_the_replicas_that_wrote_before_it_are_due(name: str, due: int) -> None:
+    assert others_due(SLOT_PREFIX + name, {**slots(a=10, b=11, c=12), "owner": "alice"}) == due
 
 
-def test_who_has_not_written_for_longest_goes_first() -> None:
-    assert [ahead(name, a=10, b=11, c=12) for name in "abc"] == [0, 1, 2]
+def test_a_replica_that_never_wrote_rests_for_no_other() -> None:
+    assert others_due(SLOT_PREFIX + "new", slots(a=10, b=11)) == 0
 
 
-def test_who_never_wrote_waits_for_nobody() -> None:
-    assert ahead("new", a=10, b=11) == 0
+def test_a_replica_that_has_not_written_for_long_is_not_due() -> None:
+    assert others_due(SLOT_PREFIX + "c", slots(a=10, b=95, c=100)) == 1
 
 
-def test_who_stopped_writing_is_not_waited_for() -> None:
-    assert ahead("c", a=10, b=95, c=100) == 1
+def test_a_replica_alone_rests_for_none() -> None:
+    assert [others_due(SLOT_PREFIX + "a", slots(a=commit)) for commit in range(1, 20)] == [0] * 19
 
 
-def test_a_slot_that_somebody_spoilt_is_as_good_as_none() -> None:
-    assert ahead_of(SLOT_PREFIX + "a", {SLOT_PREFIX + "b": "garbage", SLOT_PREFIX + "a": "id 2026 x"}) == 0
+def test_now_and_then_a_replica_is_due_that_does_not_show_in_the_commits() -> None:
+    due = [others_due(SLOT_PREFIX + "a", slots(a=commit, idle=100)) for commit in range(108, 125)]
+    assert due == [1, *[0] * 7, 1, *[0] * 7, 1]
+
+
+@pytest.mark.parametrize("spoilt", ["garbage", "id 2026 x", "id 2026 " + "9" * 5000, ""])
+def test_a_spoilt_slot_counts_as_none(spoilt: str) -> None:
+    assert others_due(SLOT_PREFIX + "a", {**slots(a=10), SLOT_PREFIX + "b": spoilt}) == 0
+    assert others_due(SLOT_PREFIX + "a", {**slots(b=10), SLOT_PREFIX + "a": spoilt}) == 0
 
 
 class News:
     """What the watch told last."""
 
     def __init__(self, **commits: int) -> None:
-        self.version, self.annotations, self.behind = "1", slots(**commits), False
+        self.told, self.annotations, self.behind = 0, slots(**commits), False
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, since: int) -> None:
         """Nothing new comes by itself."""
 
     def tell(self, **commits: int) -> None:
         """Another replica wrote."""
-        self.version, self.annotations, self.behind = self.version + "1", slots(**commits), True
+        self.told, self.annotations, self.behind = self.told + 1, slots(**commits), True
 
 
 class ClockWithNews(StillClock):
-    """Time in which something may happen while somebody waits."""
+    """Time in which something may happen during a wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,47 +81,43 @@ def turns_of(name: str, news: News, clock: ClockWithNews) -> Turns:
     return Turns(news, clock, SLOT_PREFIX + name)  # type: ignore[arg-type]
 
 
-def test_without_a_race_nobody_waits() -> None:
+def test_before_its_first_write_a_replica_does_not_rest() -> None:
     clock = ClockWithNews()
-    turns_of("b", News(a=1, b=2), clock).wait(1)
+    turns_of("b", News(a=1, c=2), clock).wait()
     assert clock.waits == []
 
 
-def test_after_a_race_the_winner_lets_the_others_write_first() -> None:
+def test_after_its_write_a_replica_lets_the_others_write_first() -> None:
     clock, news = ClockWithNews(), News(a=1, c=2, b=3)
     turns = turns_of("b", news, clock)
-    turns.raced()
+    turns.wrote(WRITE)
     clock.happens = [lambda: news.tell(c=2, b=3, a=4), lambda: news.tell(b=3, a=4, c=5)]
-    turns.wait(1)
+    turns.wait()
     assert len(clock.waits) == 2
     assert clock.waits[0] > clock.waits[1] > 0
 
 
-def test_a_replica_that_does_not_take_its_turn_is_waited_for_once() -> None:
+def test_a_replica_that_does_not_write_is_waited_for_once() -> None:
     clock = ClockWithNews()
     turns = turns_of("b", News(a=1, b=2), clock)
-    turns.raced()
-    turns.wait(1)
+    turns.wrote(WRITE)
+    turns.wait()
+    turns.wait()
     assert len(clock.waits) == 1
 
 
-def test_a_write_that_would_lose_is_not_sent_but_never_twice_running() -> None:
+def test_a_change_that_comes_later_than_the_rest_does_not_wait() -> None:
+    clock = ClockWithNews()
+    turns = turns_of("b", News(a=1, b=2), clock)
+    turns.wrote(WRITE)
+    clock.rest(WRITE)
+    turns.wait()
+    assert clock.waits == []
+
+
+def test_a_write_that_would_lose_is_not_sent_but_never_twice_in_a_row() -> None:
     clock, news = ClockWithNews(), News(a=1, b=2)
     turns = turns_of("b", news, clock)
     assert not turns.outrun()
     news.tell(b=2, a=3)
     assert [turns.outrun(), turns.outrun()] == [True, False]
-
-
-def test_who_passes_on_what_comes_alone_tries_again_to_write_by_itself() -> None:
-    clock, news = ClockWithNews(), News(b=2)
-    news.annotations[SLOT_PREFIX + "a"] = "id 2026-01-02T03:04:05Z 3 http://a"
-    turns = turns_of("b", news, clock)
-    turns.raced()
-    for _ in range(1000):
-        clock.rest(0.01)
-        turns.passed(2)
-    assert turns.writer() == "http://a"
-    turns.passed(1)
-    clock.passed += 60
-    assert turns.writer() == ""
