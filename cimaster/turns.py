@@ -6,6 +6,7 @@ until they have written. The rest counts from its own last write, so that change
 Safety never depends on it.
 """
 
+import functools
 from collections.abc import Mapping
 
 from cimaster.attempts import last_commits
@@ -37,7 +38,7 @@ class Turns:
             left = self._wrote_at + self._write_seconds * others_due(self._slot, self._snapshots.annotations) - now
             if left <= 0:
                 return
-            self._clock.wait(lambda seconds: self._snapshots.wait(seconds, told), left)
+            self._clock.wait(functools.partial(self._snapshots.wait, since=told), left)
 
     def outrun(self) -> bool:
         """Say whether another replica wrote since we read, so that our write would lose; never twice running."""

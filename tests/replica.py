@@ -20,8 +20,9 @@ class Replica:
     """One `gunicorn` over a store; a context manager that leaves no process behind."""
 
     def __init__(
-        self, folder: Path, name: str = "replica", *, arguments: Sequence[str] = (_CONFIGURATION,), **environment: str
-    ) -> None:
+        self, folder: Path, name: str = "replica", *, arguments: Sequence[str] = (_CONFIGURATION,),
+        code: Path | None = None, **environment: str,
+    ) -> None:  # fmt: skip
         admins = folder / "botadmin"
         admins.mkdir(exist_ok=True)
         (admins / "users").write_text("root;Bob")
@@ -40,6 +41,7 @@ class Replica:
                 "CIMASTER_ADMIN_DIR": str(admins),
                 **environment,
             },
+            code,
         )
 
     def __enter__(self) -> Self:

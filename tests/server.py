@@ -30,11 +30,14 @@ class Server:
     # start a server from a thread of its own, so all are started from one that lives as long as the tests do.
     _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
-    def __init__(self, command: list[str], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: list[str], log: Path, environment: dict[str, str] | None = None, folder: Path | None = None
+    ) -> None:
         with_parent = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
         self.command = with_parent + command
         self.environment = {**os.environ, **(environment or {})}
         self.log = log
+        self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,7 +52,7 @@ class Server:
         with self.log.open("ab") as log:
             popen = self._spawner.submit(
                 subprocess.Popen, self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, env=self.environment,
+                start_new_session=True, env=self.environment, cwd=self.folder,
             )  # fmt: skip
             self.process = popen.result()
 

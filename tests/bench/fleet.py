@@ -3,9 +3,10 @@
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import requests
@@ -40,7 +41,7 @@ class Embedded:
     name = "embedded"
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "pool.db"
+        self._path = Path(tempfile.mkdtemp(dir=folder)) / "pool.db"
         self.environment = {"CIMASTER_STORE": f"sqlite:{self._path}"}
         self.servers: tuple[Server, ...] = ()
 
@@ -63,7 +64,7 @@ class OnApiServer:
         self._namespace = control_plane.namespace()
         control_plane.apply(self._namespace)
         kubeconfig = control_plane.service_account_kubeconfig(
-            self._namespace, control_plane.folder / "bench.kubeconfig"
+            self._namespace, control_plane.folder / f"{self._namespace}.kubeconfig"
         )
         self.environment = {
             "CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": self._namespace, "KUBECONFIG": str(kubeconfig),
@@ -120,9 +121,12 @@ class Cost:
     carried: float
     conflicts: float
 
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
+
     def since(self, before: "Cost") -> "Cost":
         """Return the difference."""
-        return Cost(*(now - then for now, then in zip(vars(self).values(), vars(before).values(), strict=True)))
+        return Cost(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
 
 
 class Fleet:
@@ -150,9 +154,10 @@ class Fleet:
 
 @contextmanager
 def fleet(
-    store: PoolStore, folder: Path, clusters: int, replicas: int, application: str = "", **environment: str
-) -> Iterator[Fleet]:
-    """Start replicas over a new pool: of our service, or of another `application` (module:name)."""
+    store: PoolStore, folder: Path, clusters: int, replicas: int, application: str = "", code: Path | None = None,
+    **environment: str,
+) -> Iterator[Fleet]:  # fmt: skip
+    """Start replicas over a new pool: of our service, of another `application` (module:name), or of other `code`."""
     store.fill(clusters)
     arguments = ["python:tests.bench.plain_conf", application] if application else ["python:cimaster.gunicorn_conf"]
     cores = sorted(os.sched_getaffinity(0))  # named, so that chance does not put all replicas on one
@@ -160,7 +165,7 @@ def fleet(
         started = [
             stack.enter_context(
                 Replica(
-                    folder, f"replica-{number}", arguments=arguments,
+                    Path(tempfile.mkdtemp(dir=folder)), f"replica-{number}", arguments=arguments, code=code,
                     **{"CIMASTER_CORE": str(cores[number % len(cores)]), **store.environment, **environment},
                 )
             )

@@ -6,6 +6,7 @@ was ever with two: its tenancies, each from the commit of a take to the commit o
 
 import asyncio
 import json
+import random
 import time
 import uuid
 from collections import Counter, defaultdict
@@ -16,6 +17,7 @@ from typing import Any
 NOBODY_VACANT = "no_vacant_cluster"
 _RETRY_PAUSE = 0.05  # seconds before a caller that was refused asks again
 _LONGEST = 60.0  # seconds that a caller waits for one answer
+_KEPT = 0.3  # seconds for which a job that comes at random keeps its cluster
 
 
 @dataclass
@@ -150,6 +152,27 @@ class Load:
         """The same with callers that wait in the queue where none is vacant."""
         return await self._run(callers, seconds, "&wait=10m&request_id=")
 
+    async def at_random(self, rate: float, seconds: float) -> Figures:
+        """Let takes come at random, `rate` a second on average; each cluster is kept for a moment and given back."""
+        self._figures = Figures(repeated_turns=False)
+        idle = [Caller(self._host, port) for port in self._ports for _ in range(2)]
+        random.shuffle(idle)
+        jobs: list[asyncio.Task[None]] = []
+        begun = moment = time.perf_counter()
+        while (moment := moment + random.expovariate(rate)) < begun + seconds:
+            await asyncio.sleep(max(moment - time.perf_counter(), 0.0))
+            caller = idle.pop(0) if idle else Caller(self._host, self._ports[len(jobs) % len(self._ports)])
+            jobs.append(asyncio.create_task(self._one_job(caller, len(jobs), moment, idle)))
+        await asyncio.gather(*jobs)
+        self._figures.seconds = time.perf_counter() - begun
+        for caller in idle:
+            caller.close()
+        return self._figures
+
+    async def _one_job(self, caller: Caller, number: int, came: float, idle: list[Caller]) -> None:
+        await self._pair(caller, number, 0, "", came, _KEPT)
+        idle.append(caller)
+
     async def burst(self, callers: int) -> Figures:
         """Let callers take at once, once each, and give back."""
         return await self._run(callers, 0.0)
@@ -171,8 +194,10 @@ class Load:
         finally:
             caller.close()
 
-    async def _pair(self, caller: Caller, number: int, turn: int, waits: str) -> None:
-        begun = time.perf_counter()
+    async def _pair(
+        self, caller: Caller, number: int, turn: int, waits: str, came: float | None = None, kept: float = 0.0
+    ) -> None:
+        begun = time.perf_counter() if came is None else came
         answer = await caller.get(f"/getvacant?job=bench-{number}&build={turn}{waits}")
         if answer.status != 200:
             self._figures.refused[answer.headers.get("cimaster-code", str(answer.status))] += 1
@@ -180,6 +205,7 @@ class Load:
             return
         self._figures.takes.append(time.perf_counter() - begun)
         cluster, lease = answer.text, answer.headers.get("cimaster-lease", "")
+        await asyncio.sleep(kept)
         if await self._finished(caller, cluster, lease, int(answer.headers["cimaster-commit"])):
             self._figures.pairs += 1
 

@@ -1,9 +1,9 @@
-"""What is measured: takes and give-backs under load, and the few single figures that explain them."""
+"""The single figures that explain the tables: a write alone, lists, pages that poll, callers that wait in the queue."""
 
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,46 +12,11 @@ from kubernetes.config import kube_config
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from tests.bench.fleet import Fleet, PoolStore, fleet
-from tests.bench.load import Caller, Figures, Load
-from tests.bench.table import Row
+from tests.bench.load import Caller, Load
 
-CALLERS = (1, 8, 32, 100, 200)
-BURSTS = (40, 100)
-POOLS = (25, 250, 1000)
-WAITING = (100,)
 POLLERS = 64
-_WARM_UP = 1.5  # seconds
-NAIVE = "naive, 1 replica"
-
-
-def label(replicas: int) -> str:
-    """Name our service as the table does."""
-    return f"CIMaster, {replicas} replica{'s' if replicas > 1 else ''}"
-
-
-def warm(running: Fleet) -> None:
-    """Let everything be imported, connected and compiled before it is measured."""
-    asyncio.run(Load(running.ports).pairs(8, _WARM_UP))
-
-
-def rows(
-    running: Fleet, service: str, clusters: int, seconds: float, callers: tuple[int, ...],
-    bursts: tuple[int, ...] = (), waiting: tuple[int, ...] = (),
-) -> Iterator[Row]:  # fmt: skip
-    """Measure one fleet with so many callers, with bursts of them, and with callers that wait."""
-    load = Load(running.ports)
-
-    def row(kind: str, run: Callable[[], Figures]) -> Row:
-        before = running.cost()
-        figures = run()
-        return Row(running.store.name, service, clusters, kind, figures, running.cost().since(before))
-
-    for count in callers:
-        yield row(str(count), lambda count=count: asyncio.run(load.pairs(count, seconds)))  # type: ignore[misc]
-    for count in waiting:
-        yield row(f"{count} wait", lambda count=count: asyncio.run(load.waiting(count, seconds)))  # type: ignore[misc]
-    for count in bursts:
-        yield row(f"{count} at once", lambda count=count: asyncio.run(load.burst(count)))  # type: ignore[misc]
+_WAITING = 100  # callers
+_FEW = 25  # clusters
 
 
 def requests_per_second(port: int, path: str, callers: int, seconds: float, **headers: str) -> float:
@@ -102,8 +67,10 @@ def polling_share(running: Fleet, seconds: float) -> float:
     return asyncio.run(all_pages())
 
 
-def write_time(store: PoolStore, environment: dict[str, str]) -> float:
+def write_time(running: Fleet) -> str:
     """Return the median time of a write of the store's present object, by nothing but the store itself."""
+    asyncio.run(Load(running.ports).pairs(8, 1.0))
+    environment = running.store.environment
     os.environ.update(environment)
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment.get("KUBECONFIG", "")  # it was set at the import
     opened = open_store(Settings.from_environ())
@@ -114,7 +81,7 @@ def write_time(store: PoolStore, environment: dict[str, str]) -> float:
         stored = stored.at(opened.replace(stored))
         moments.append(time.perf_counter())
     opened.close()
-    return sorted(later - earlier for earlier, later in pairwise(moments))[100]
+    return f"{sorted(later - earlier for earlier, later in pairwise(moments))[100] * 1000:.1f} ms"
 
 
 def single_figures(store: PoolStore, folder: Path, seconds: float) -> Iterator[tuple[str, str]]:
@@ -125,7 +92,15 @@ def single_figures(store: PoolStore, folder: Path, seconds: float) -> Iterator[t
     with fleet(store, folder, 250, 1) as running:
         share = polling_share(running, seconds + 5)
         yield f"{POLLERS} pages that poll each second, nothing changed", f"{share:.1%} of one core"
-    for core, where in (("any", "kept on one core"), ("all", "as gunicorn runs it")):
-        with fleet(store, folder, 25, 1, "tests.bench.trivial:app", CIMASTER_CORE=core) as running:
-            rate = requests_per_second(running.ports[0], "/", 200, seconds)
-            yield f"a Flask route that does nothing, {where}, 200 callers", f"{rate:.0f}/s"
+    for replicas in (1, 3):
+        with fleet(store, folder, _FEW, replicas) as running:
+            figures = asyncio.run(Load(running.ports).waiting(_WAITING, seconds))
+            times = f"p50 {figures.percentile(0.5) * 1000:.0f} ms, p99 {figures.percentile(0.99) * 1000:.0f} ms"
+            yield (
+                f"{_WAITING} callers in a loop wait for {_FEW} clusters, replicas: {replicas}",
+                f"{figures.rate:.0f}/s, {times}",
+            )
+    for clusters in (25, 1000):
+        with fleet(store, folder, clusters, 1) as running:
+            figures = asyncio.run(Load(running.ports).pairs(32, seconds))
+            yield f"32 callers in a loop, {clusters:,} clusters, 1 replica", f"{figures.rate:.0f}/s"

@@ -1,46 +1,48 @@
-"""The figures as a table: for the terminal, and for the README."""
+"""The figures as tables: all of them for docs/performance.md, those that users ask for first for the README."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.fleet import Cost
-from tests.bench.load import NOBODY_VACANT, Figures
+from tests.bench.rounds import Series
 
-README = Path(__file__).parent.parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent.parent
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
-
 HEADS = (
-    "store", "service", "clusters", "callers", "pairs/s", "p50 ms", "p99 ms", "max ms", "none vacant", "refused",
-    "doubled", "commits", "batch", "conflicts", "CPU ms/pair", "store CPU",
+    "store", "service", "callers", "pairs/s", "p50 ms", "p99 ms", "slowest ms", "none vacant", "refused", "doubled",
+    "batch", "conflicts", "CPU ms/pair", "store CPU",
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measurement. Times are those of taking; CPU is of all replicas, and of API server and etcd, per pair."""
+def cells(series: Series) -> list[str]:
+    """Return a row as texts in the order of HEADS. CPU is of all replicas, and of API server and etcd, per pair."""
+    cost, pairs = series.cost, max(series.pairs, 1)
+    counted = cost.commits > 0
+    return [
+        series.service.running.store.name, series.service.name, series.kind.name,
+        f"{series.rate:.0f}" if series.kind.is_loop else "–",
+        *(_milliseconds(time) for time in (series.percentile(0.5), series.percentile(0.99), series.slowest)),
+        str(series.none_vacant), str(series.refused), str(series.doubled),
+        f"{cost.carried / cost.commits:.1f}" if counted else "–", f"{cost.conflicts:.0f}" if counted else "–",
+        f"{cost.service_cpu / pairs * 1000:.2f}", f"{cost.store_cpu / pairs * 1000:.2f}" if cost.store_cpu else "–",
+    ]  # fmt: skip
 
-    store: str
-    service: str
-    clusters: int
-    callers: str
-    figures: Figures
-    cost: Cost
 
-    def cells(self) -> list[str]:
-        """Return the row as texts in the order of HEADS."""
-        figures, cost, pairs = self.figures, self.cost, max(self.figures.pairs, 1)
-        refused = figures.refused.total() - figures.refused[NOBODY_VACANT]
-        times = [figures.percentile(0.5), figures.percentile(0.99), max(figures.takes, default=float("nan"))]
-        counted = cost.commits > 0
-        return [
-            self.store, self.service, f"{self.clusters:,}", self.callers,
-            f"{figures.rate:.0f}" if figures.repeated_turns else "–", *(_milliseconds(time) for time in times),
-            str(figures.refused[NOBODY_VACANT]), str(refused), str(figures.doubled),
-            f"{cost.commits:.0f}" if counted else "–", f"{cost.carried / cost.commits:.1f}" if counted else "–",
-            f"{cost.conflicts:.0f}" if counted else "–",
-            f"{cost.service_cpu / pairs * 1000:.2f}", f"{cost.store_cpu / pairs * 1000:.2f}" if cost.store_cpu else "–",
-        ]  # fmt: skip
+def whole(every: Sequence[Series], also: Sequence[Sequence[str]]) -> str:
+    """Return all figures."""
+    return "\n".join([markdown(HEADS, [cells(series) for series in every]), markdown(("also", "figure"), also)])
+
+
+def brief(every: Sequence[Series], names: Sequence[str], loads: Sequence[str]) -> str:
+    """Return p50 and p99 of taking, or pairs per second in a loop: a line for each load, a column for each service."""
+    found = {(series.kind.name, series.service.name): series for series in every}
+    rows = [[load, *(_told(found[load, name]) for name in names)] for load in loads]
+    return markdown(("callers", *names), rows)
+
+
+def _told(series: Series) -> str:
+    times = f"{_milliseconds(series.percentile(0.5))} / {_milliseconds(series.percentile(0.99))} ms"
+    failed = f", {series.refused} refused" if series.refused else ""
+    return (f"{series.rate:.0f}/s, {times}" if series.kind.is_loop else times) + failed
 
 
 def _milliseconds(seconds: float) -> str:
@@ -50,10 +52,8 @@ def _milliseconds(seconds: float) -> str:
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as Markdown, aligned so that it reads well in a terminal too."""
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    text_columns = [not any(char.isdigit() for char in rows[0][column]) for column in range(len(heads))]
-    rule = [
-        "-" * width if text else "-" * (width - 1) + ":" for width, text in zip(widths, text_columns, strict=True)
-    ]  # fmt: skip
+    text_columns = [not rows[0][column][:1].isdigit() or column == 0 for column in range(len(heads))]
+    rule = ["-" * width if text else "-" * (width - 1) + ":" for width, text in zip(widths, text_columns, strict=True)]
     lines = [_line(heads, widths, text_columns), _line(rule, widths, text_columns)]
     return "\n".join([*lines, *(_line(row, widths, text_columns) for row in rows)]) + "\n"
 
@@ -66,10 +66,11 @@ def _line(cells: Sequence[str], widths: Sequence[int], text_columns: Sequence[bo
     return f"| {' | '.join(padded)} |"
 
 
-def into_readme(text: str) -> None:
-    """Put the figures between the marks in the README."""
-    before, _, rest = README.read_text("utf-8").partition(_BEGIN)
+def into(page: str, text: str) -> None:
+    """Put figures between the marks in a page of the project."""
+    path = ROOT / page
+    before, _, rest = path.read_text("utf-8").partition(_BEGIN)
     _, mark, after = rest.partition(_END)
     if not mark:
-        raise SystemExit(f"{README} has no place for the figures: {_BEGIN} ... {_END}")
-    README.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}", "utf-8")
+        raise SystemExit(f"{page} has no place for the figures: {_BEGIN} ... {_END}")
+    path.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}", "utf-8")
