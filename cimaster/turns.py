@@ -1,9 +1,9 @@
 """Fairness between replicas that write one object: after its own write a replica leaves the others time to write.
 
 Optimistic locking alone starves: the winner of a race holds the newest version and wins again, because every other
-replica has to read first. So a replica that wrote last rests for about as long as the others need for a write each, or
-until they have written. The rest counts from its own last write, so that changes which come at random rarely meet it.
-Safety never depends on it.
+replica has to read first. So a replica that has written rests until each of the others has written too, or has had the
+time to. The rest counts from its own last write, so that changes which come at random rarely meet it. Safety never
+depends on it.
 """
 
 import functools
@@ -35,25 +35,28 @@ class Turns:
         """Return when each of the others has written since our last write, or has had the time to."""
         while True:
             told, now = self._snapshots.told, self._clock.monotonic()
-            left = self._wrote_at + self._write_seconds * others_due(self._slot, self._snapshots.annotations) - now
+            turns = turns_of_others(self._slot, self._snapshots.annotations)
+            left = self._wrote_at + turns * self._write_seconds - now
             if left <= 0:
                 return
             self._clock.wait(functools.partial(self._snapshots.wait, since=told), left)
 
     def outrun(self) -> bool:
-        """Say whether another replica wrote since we read, so that our write would lose; never twice running."""
+        """Say whether another replica wrote since we read, so that our write would lose; never twice in a row."""
         self._given_way = self._snapshots.behind and not self._given_way
         return self._given_way
 
 
-def others_due(slot: str, annotations: Mapping[str, str]) -> int:
-    """Return how many other replicas may want to write before the one with this slot writes again.
+def turns_of_others(slot: str, annotations: Mapping[str, str]) -> int:
+    """Return how many writes of other replicas are to fit between two writes of the one with this slot.
 
-    Those that wrote lately, and not since its own last commit. A replica that starves, or has just begun, does not show
-    in the commits: after every eighth commit in a row one such is expected.
+    One for each replica that wrote lately, and none once all of them have written since. A replica that starves, or has
+    just begun, does not show in the commits: one is expected after every eighth commit of ours in a row.
     """
     commits = last_commits(annotations)
     mine = commits.pop(slot, 0)
-    active = sum(mine - _ACTIVE < commit < mine for commit in commits.values())
-    in_a_row = mine - max(commits.values(), default=mine)
-    return active or int(in_a_row > 0 and in_a_row % _ACTIVE == 0)
+    active = [commit for commit in commits.values() if commit > mine - _ACTIVE]
+    if not active:
+        in_a_row = mine - max(commits.values(), default=mine)
+        return int(in_a_row > 0 and in_a_row % _ACTIVE == 0)
+    return len(active) if min(active) < mine else 0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cimaster.attempts import SLOT_PREFIX
-from cimaster.turns import Turns, others_due
+from cimaster.turns import Turns, turns_of_others
 from tests.repository.interleavings import StillClock
 
 WRITE = 0.01  # seconds
@@ -17,34 +17,34 @@ def slots(**commits: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "due"),
-    [("a", 0), ("b", 1), ("c", 2)],
+    ("name", "turns"),
+    [("a", 0), ("b", 2), ("c", 2)],
 )
-def test_the_replicas_that_wrote_before_it_are_due(name: str, due: int) -> None:
-    assert others_due(SLOT_PREFIX + name, {**slots(a=10, b=11, c=12), "owner": "alice"}) == due
+def test_a_replica_leaves_room_until_each_other_has_written(name: str, turns: int) -> None:
+    assert turns_of_others(SLOT_PREFIX + name, {**slots(a=10, b=11, c=12), "owner": "alice"}) == turns
 
 
 def test_a_replica_that_never_wrote_rests_for_no_other() -> None:
-    assert others_due(SLOT_PREFIX + "new", slots(a=10, b=11)) == 0
+    assert turns_of_others(SLOT_PREFIX + "new", slots(a=10, b=11)) == 0
 
 
-def test_a_replica_that_has_not_written_for_long_is_not_due() -> None:
-    assert others_due(SLOT_PREFIX + "c", slots(a=10, b=95, c=100)) == 1
+def test_no_room_is_left_for_a_replica_that_has_not_written_for_long() -> None:
+    assert turns_of_others(SLOT_PREFIX + "c", slots(a=10, b=95, c=100)) == 1
 
 
 def test_a_replica_alone_rests_for_none() -> None:
-    assert [others_due(SLOT_PREFIX + "a", slots(a=commit)) for commit in range(1, 20)] == [0] * 19
+    assert [turns_of_others(SLOT_PREFIX + "a", slots(a=commit)) for commit in range(1, 20)] == [0] * 19
 
 
-def test_now_and_then_a_replica_is_due_that_does_not_show_in_the_commits() -> None:
-    due = [others_due(SLOT_PREFIX + "a", slots(a=commit, idle=100)) for commit in range(108, 125)]
-    assert due == [1, *[0] * 7, 1, *[0] * 7, 1]
+def test_now_and_then_room_is_left_for_a_replica_that_does_not_show_in_the_commits() -> None:
+    turns = [turns_of_others(SLOT_PREFIX + "a", slots(a=commit, idle=100)) for commit in range(108, 125)]
+    assert turns == [1, *[0] * 7, 1, *[0] * 7, 1]
 
 
 @pytest.mark.parametrize("spoilt", ["garbage", "id 2026 x", "id 2026 " + "9" * 5000, ""])
 def test_a_spoilt_slot_counts_as_none(spoilt: str) -> None:
-    assert others_due(SLOT_PREFIX + "a", {**slots(a=10), SLOT_PREFIX + "b": spoilt}) == 0
-    assert others_due(SLOT_PREFIX + "a", {**slots(b=10), SLOT_PREFIX + "a": spoilt}) == 0
+    assert turns_of_others(SLOT_PREFIX + "a", {**slots(a=10), SLOT_PREFIX + "b": spoilt}) == 0
+    assert turns_of_others(SLOT_PREFIX + "a", {**slots(b=10), SLOT_PREFIX + "a": spoilt}) == 0
 
 
 class News:
@@ -95,6 +95,7 @@ def test_after_its_write_a_replica_lets_the_others_write_first() -> None:
     turns.wait()
     assert len(clock.waits) == 2
     assert clock.waits[0] > clock.waits[1] > 0
+    assert clock.waits[0] < 2 * WRITE
 
 
 def test_a_replica_that_does_not_write_is_waited_for_once() -> None:
