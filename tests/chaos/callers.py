@@ -17,6 +17,8 @@ from tests.chaos.checker import NEVER, Operation
 from tests.replica import Replica
 
 PATIENCE = 15.0  # seconds for one answer; a service that works answers within its deadline
+_KEPT = 25.0  # seconds for which a request may wait in the queue beyond that
+_HANGS_UP = 0.3, 5.0  # seconds after which some of the callers that wait hang up, and ask again
 _GIVE_UP = 120.0  # seconds after which somebody is stuck
 _PAUSE = 0.1  # seconds before asking again
 _UNDECIDED = ("queued", "no answer", "store_unavailable", "too_busy", "outcome_unknown")
@@ -123,10 +125,13 @@ class Person:
     async def _try(self, target: str, headers: dict[str, str]) -> Answer | None:
         replica = self._random.choice(self._replicas)
         caller = Caller("127.0.0.1", int(replica.url.rpartition(":")[2]))
+        waits = "&wait=" in target
+        hangs_up = waits and self._random.random() < 0.5
+        patience = self._random.uniform(*_HANGS_UP) if hangs_up else PATIENCE + (_KEPT if waits else 0.0)
         try:
-            return await asyncio.wait_for(caller.get(target, tries=1, **headers), PATIENCE)
+            return await asyncio.wait_for(caller.get(target, tries=1, **headers), patience)
         except TimeoutError:
-            if not replica.paused:
+            if not replica.paused and not hangs_up:
                 self._told.stuck.append(f"{replica.url} did not answer {target}")
         except OSError:
             pass

@@ -1,6 +1,8 @@
 """A replica that does not recognise its own writes: what the judge of a storm must find out."""
 
+from cimaster.app import served
 from cimaster.attempts import Attempts
+from cimaster.settings import Settings
 from cimaster.stores.port import StoredObject
 
 _observe = Attempts.observe
@@ -13,4 +15,4 @@ def _forget(self: Attempts, stored: StoredObject):  # type: ignore[no-untyped-de
 
 Attempts.observe = _forget  # type: ignore[method-assign]
 
-from tests.chaos.skewed import app  # noqa: E402, F401
+app = served(Settings.from_environ())

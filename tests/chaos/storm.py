@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from kubernetes.client import CoreV1Api
@@ -22,7 +23,7 @@ from tests.replica import Replica
 DEADLINE = 5.0  # seconds; the service's own is 20, and every pause of a replica would take longer than that
 CLUSTERS, PEOPLE = 24, 48
 _KINDS = 3  # of trouble that a storm has at least
-_SKEWS = ("0", "4", "-3")  # seconds by which clocks are wrong; for a while one is by an hour
+_SKEWS = (4, -3)  # seconds by which the clocks of two replicas seem to be wrong; one is by an hour for a while
 
 
 @dataclass
@@ -47,9 +48,7 @@ class Outcome:
 class Storm:
     """The stage: start it, let it rage, judge it."""
 
-    def __init__(
-        self, plane: ControlPlane, folder: Path, seed: int, application: str = "tests.chaos.skewed:app"
-    ) -> None:
+    def __init__(self, plane: ControlPlane, folder: Path, seed: int, application: str = "wsgi:app") -> None:
         self._plane, self._folder, self._seed, self._application = plane, folder, seed, application
         self._namespace = plane.namespace()
         plane.apply(self._namespace)
@@ -95,22 +94,20 @@ class Storm:
     def _replicas(self) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
         """Start the replicas: the first talks to the API server, the others through a network that can fail."""
         with ExitStack() as stack:
-            networks = [stack.enter_context(FaultyServer(self._plane).running()) for _ in _SKEWS[1:]]
+            networks = [stack.enter_context(FaultyServer(self._plane).running()) for _ in _SKEWS]
+            for network, skew in zip(networks, _SKEWS, strict=True):
+                network.skew = timedelta(seconds=skew)
             addresses = [self._plane.url, *(network.url for network in networks)]
-            replicas = [
-                stack.enter_context(self._replica(number, address, skew))
-                for number, (address, skew) in enumerate(zip(addresses, _SKEWS, strict=True))
-            ]
-            yield replicas, networks
+            yield [stack.enter_context(self._replica(*each)) for each in enumerate(addresses)], networks
 
-    def _replica(self, number: int, address: str, skew: str) -> Replica:
+    def _replica(self, number: int, address: str) -> Replica:
         kubeconfig = self._plane.service_account_kubeconfig(
             self._namespace, self._folder / f"kubeconfig-{number}", address
         )
         return Replica(
             self._folder, f"replica-{number}", arguments=("python:cimaster.gunicorn_conf", self._application),
             CIMASTER_STORE="kubernetes", CIMASTER_NAMESPACE=self._namespace, KUBECONFIG=str(kubeconfig),
-            CIMASTER_DEADLINE=f"{DEADLINE:.0f}s", CHAOS_SKEW=skew,
+            CIMASTER_DEADLINE=f"{DEADLINE:.0f}s",
         )  # fmt: skip
 
     @staticmethod

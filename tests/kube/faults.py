@@ -5,6 +5,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -33,6 +35,8 @@ class FaultyServer:
         self.script: deque[str] = deque()
         self.down = False
         self.puts = 0
+        self.skew = timedelta()
+        """By how much the server's clock seems to be behind: each answer's date is moved back."""
         self._late: list[Any] = []
         self._upstream = upstream
         self._http = urllib3.PoolManager(ca_certs=str(upstream.ca_file), retries=False, timeout=30.0, maxsize=20)
@@ -57,6 +61,9 @@ class FaultyServer:
         """Let the writes that were held back reach the server now; return its answers' statuses."""
         late, self._late = self._late, []
         return [send().status for send in late]
+
+    def _date(self, answer: urllib3.BaseHTTPResponse) -> str:
+        return format_datetime(parsedate_to_datetime(answer.headers["Date"]) - self.skew, usegmt=True)
 
     def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805 the handler has a self of its own
         class Handler(BaseHTTPRequestHandler):
@@ -117,7 +124,7 @@ class FaultyServer:
                 with closing(answer), suppress(OSError):  # who asked may be gone before the first word
                     self.send_response_only(answer.status)  # without a date of our own
                     self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
-                    self.send_header("Date", answer.headers.get("Date", ""))
+                    self.send_header("Date", proxy._date(answer))
                     self.send_header("Connection", "close")
                     self.end_headers()
                     for chunk in answer.stream(4096) if self.command == "GET" else [answer.data]:
