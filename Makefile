@@ -27,7 +27,7 @@ test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this mac
 quick: $(VENV)/dev.stamp ## the tests that need neither Kubernetes nor a browser
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not kube and not browser"
 
-bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (5 min); BENCH=--readme updates the README
+bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (15 min); BENCH=--docs updates the tables
 	$(BIN)/python -m tests.bench $(BENCH)
 
 chaos: $(VENV)/dev.stamp kube ## break everything for minutes and judge every answer; CHAOS="--seed 7" repeats a storm
