@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cimaster.manual_trigger import branches, strings, yamltext
+from cimaster import yamltext
+from cimaster.manual_trigger import branches, strings
 from cimaster.manual_trigger.asked import KINDS, PERIODIC, POSTSUBMIT, PRESUBMIT, Asked
 from cimaster.manual_trigger.errors import AmbiguousJob, ConfigurationInvalid, UnknownJob, WrongBranch
 
@@ -52,10 +53,7 @@ class Configuration:
             raise ConfigurationInvalid(
                 f"it is not what Deck answers on /config: it has none of {', '.join(sorted(_KNOWN_BY))}"
             )
-        try:
-            self._jobs = list(_every_job(document))
-        except RecursionError:
-            raise ConfigurationInvalid("one of its jobs is nested too deeply, or contains itself") from None
+        self._jobs = list(_every_job(document))
         self.namespace = _text(document, "prowjob_namespace", "default")
         self.pod_namespace = _text(document, "pod_namespace", "default")
         self.decorates_all = document.get("decorate_all_jobs") is True

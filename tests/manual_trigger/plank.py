@@ -10,7 +10,7 @@ from typing import Any
 
 import urllib3
 
-from cimaster.manual_trigger import yamltext
+from cimaster import yamltext
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import DATA
 

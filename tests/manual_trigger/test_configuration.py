@@ -1,9 +1,9 @@
 """Finding a job in Prow's configuration, and what is said when it is not there."""
 
+import time
 from typing import Any
 
 import pytest
-import yaml
 
 from cimaster.errors import Refusal
 from cimaster.manual_trigger.asked import Asked
@@ -15,13 +15,13 @@ from cimaster.manual_trigger.errors import (
     UnknownJob,
     WrongBranch,
 )
-from tests.manual_trigger.deck import SAMPLE
+from tests.manual_trigger.deck import SAMPLE, written
 
 POD = {"containers": [{"image": "alpine", "name": ""}]}
 
 
 def configuration(**parts: Any) -> Configuration:
-    return Configuration(yaml.safe_dump({"prowjob_namespace": "ci", **parts}).encode())
+    return Configuration(written({"prowjob_namespace": "ci", **parts}))
 
 
 def asked(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> Asked:
@@ -163,6 +163,15 @@ def test_an_empty_env_value_needs_no_value() -> None:
 def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
     with pytest.raises(ConfigurationInvalid):
         Configuration(text)
+
+
+def test_aliases_that_stand_for_millions_of_values_are_refused_at_once_with_their_place() -> None:
+    lists = "".join(f"  x{step + 1}: &x{step + 1} [{', '.join([f'*x{step}'] * 9)}]\n" for step in range(8))
+    began = time.monotonic()
+    with pytest.raises(ConfigurationInvalid) as told:
+        Configuration(f"periodics:\n- name: e2e\n  x0: &x0 [ha, ha]\n{lists}".encode())
+    assert time.monotonic() - began < 1
+    assert "line 4, column 12): the alias *x0 is not followed: write out what it stands for" in str(told.value)
 
 
 def test_only_the_first_document_counts() -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from cimaster.manual_trigger.asked import Asked
 from cimaster.manual_trigger.configuration import Configuration
 from cimaster.manual_trigger.errors import BadJob, UnsupportedAgent
 from cimaster.manual_trigger.prowjob import Order
+from tests.manual_trigger.deck import written
 
 NOW = datetime(2026, 11, 25, 1, 2, 3, 456, UTC)
 DECORATION = {"utility_images": {"clonerefs": "c"}, "gcs_configuration": {"bucket": "b"}}
@@ -25,7 +25,7 @@ def made(kind: str = "postsubmit", top: dict[str, Any] | None = None, **fields: 
     """Return the ProwJob of a job with these fields."""
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, **fields}
     jobs = [job] if kind == "periodic" else {"tess/tessops": [job]}
-    configuration = Configuration(yaml.safe_dump({f"{kind}s": jobs, **(top or {})}).encode())
+    configuration = Configuration(written({f"{kind}s": jobs, **(top or {})}))
     asked = Asked(kind, "e2e", "john", "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
     return Order(configuration, configuration.find(asked), asked).prowjob("name", NOW)
 
@@ -114,8 +114,8 @@ def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
 
 def test_making_a_prowjob_changes_nothing_in_the_configuration() -> None:
     env = [{"name": "AUTHOR", "value": "nobody"}]
-    text = yaml.safe_dump({"periodics": [{"name": "e2e", "spec": {"containers": [{"image": "a", "env": env}]}}]})
-    configuration, asked = Configuration(text.encode()), Asked("periodic", "e2e", "john")
+    text = written({"periodics": [{"name": "e2e", "spec": {"containers": [{"image": "a", "env": env}]}}]})
+    configuration, asked = Configuration(text), Asked("periodic", "e2e", "john")
     first = Order(configuration, configuration.find(asked), asked).prowjob("a", NOW)
     other = Asked("periodic", "e2e", "alice")
     second = Order(configuration, configuration.find(other), other).prowjob("a", NOW)
