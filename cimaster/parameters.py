@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 
+from cimaster import gitrefs
 from cimaster.pool.cluster import STATES
 from cimaster.pool.creation import CREATION_STATES
 from cimaster.pool.creations import MOST_OPEN
@@ -156,7 +157,10 @@ def moment(text: str) -> datetime:
 
 def branch(text: str) -> str:
     """Read the name of a branch; it reaches git and a shell."""
-    return _matching(_BRANCH, text, "the name of a branch, such as master or release-1.32")
+    expected = "the name of a branch, such as master or release-1.32"
+    if not gitrefs.is_branch(text):
+        raise ValueError(f"{expected}; a commit, a tag or a pull request is none")
+    return _matching(_BRANCH, text, expected)
 
 
 def prow_job(text: str) -> str:

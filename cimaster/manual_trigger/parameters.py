@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cimaster import gitrefs
 from cimaster.manual_trigger.asked import KINDS
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -47,6 +48,8 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
 def _branch(text: str) -> str:
     if not _REF.fullmatch(text) or _BAD_IN_REF.search(text):
         raise ValueError("a branch as git allows it, without blanks, quotes and other signs of the shell")
+    if not gitrefs.is_branch(text):
+        raise ValueError("the name of a branch, such as master; a commit, a tag or a pull request is none")
     return text
 
 
@@ -90,7 +93,7 @@ PARAMETERS = (
     Parameter("prowjob", _matching(_JOB, "the name of a job, such as e2e-k8s-1.32"), "name of the job", required=True),
     Parameter("user", _matching(_USER, "a name such as john"), "who the job is for: its AUTHOR", required=True),
     PULLREQUEST,
-    Parameter("base_sha", _sha, "commit of the branch; its tip if not given"),
+    Parameter("base_sha", _sha, "commit to check out, where a rule allows one; the branch's tip if not given"),
     PULL_SHA,
     PULL_AUTHOR,
     Parameter("force", _flag, "true: another run, also while an equal one is running"),

@@ -3,9 +3,13 @@
     # job          org/repo       branch       user
     e2e-*          tess/tessops   master       **
     e2e-*          tess/tessops   release-*    alice
+    bisect         tess/tessops   master       alice    base_sha
 
 Patterns fit the whole word. `*` is any text without a `/`, `**` any text, `?` one character, `[a-z]` and `[!a-z]` one
 of a set. A periodic job has the repository and branch of its first extra_refs, else `-/-` and `-`.
+
+A rule lets a job run on the branch's tip. With `base_sha` at its end it lets callers name any commit instead: of a pull
+request or a fork too, since nothing here can tell where a commit comes from.
 """
 
 import re
@@ -16,6 +20,7 @@ from cimaster.manual_trigger.errors import NotAllowed
 from cimaster.manual_trigger.mounted import MountedFile
 
 _PARTS = ("job", "org/repo", "branch", "user")
+_ANY_COMMIT = "base_sha"
 _COMMENT = re.compile(r"(^|\s)#.*")  # a # within a word may be part of a branch's name
 _TOKEN = re.compile(
     r"(?P<all>\*\*+)|(?P<some>\*)|(?P<one>\?)|\[(?P<not>!?)(?P<set>[^]/\\[^]+)\]|(?P<open>\[)|(?P<char>.)"
@@ -24,13 +29,15 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Rule:
-    """One line: four patterns."""
+    """One line: four patterns, and whether callers may name a commit."""
 
     patterns: tuple[re.Pattern[str], ...]
+    any_commit: bool = False
 
-    def allows(self, words: Sequence[str]) -> bool:
-        """Say whether job, repository, branch and user all fit."""
-        return all(pattern.fullmatch(word) for pattern, word in zip(self.patterns, words, strict=True))
+    def allows(self, words: Sequence[str], *, commit: bool) -> bool:
+        """Say whether job, repository, branch and user all fit, and the commit if one is named."""
+        fits = all(pattern.fullmatch(word) for pattern, word in zip(self.patterns, words, strict=True))
+        return fits and (self.any_commit or not commit)
 
 
 def parse(text: str) -> tuple[Rule, ...]:
@@ -44,12 +51,16 @@ def _words(line: str) -> list[str]:
 
 def _rule(number: int, line: str) -> Rule:
     words = _words(line)
+    any_commit = len(words) == len(_PARTS) + 1 and words[-1] == _ANY_COMMIT
+    if any_commit:
+        words.pop()
     if len(words) != len(_PARTS):
-        raise ValueError(f"line {number} has {len(words)} words, and a rule has {len(_PARTS)}: {', '.join(_PARTS)}")
+        expected = f"a rule has {len(_PARTS)}: {', '.join(_PARTS)}; and {_ANY_COMMIT} as a fifth where it is allowed"
+        raise ValueError(f"line {number} has {len(words)} words, and {expected}")
     if "/" not in words[1] and words[1] != "**":
         raise ValueError(f"line {number} has {words[1]!r} for org/repo: write both, such as tess/*")
     try:
-        return Rule(tuple(glob(word) for word in words))
+        return Rule(tuple(glob(word) for word in words), any_commit)
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from None
 
@@ -78,13 +89,19 @@ class Rules:
     def __init__(self, path: str) -> None:
         self.file: MountedFile[tuple[Rule, ...]] = MountedFile(path, parse, (), keeps=True)
 
-    def require(self, job: str, repository: str, branch: str, user: str) -> None:
-        """Raise NotAllowed, with the line that would allow it, unless a rule does."""
-        rules = self.file.value
-        if any(rule.allows((job, repository, branch, user)) for rule in rules):
+    def require(self, job: str, repository: str, branch: str, user: str, *, commit: bool = False) -> None:
+        """Raise NotAllowed, with the line that would allow it, unless a rule does; `commit` says that one is named."""
+        rules, words = self.file.value, (job, repository, branch, user)
+        if any(rule.allows(words, commit=commit) for rule in rules):
             return
+        line = " ".join((*words, _ANY_COMMIT) if commit else words)
+        if commit and any(rule.allows(words, commit=False) for rule in rules):
+            raise NotAllowed(
+                f"user {user} may start {job} of {repository} on the tip of {branch}, and not at a commit: leave out "
+                f"{_ANY_COMMIT}, or an operator allows commits, of forks too, with the line {line} in {self.file.path}"
+            )
         why = self.file.trouble or (f"no rule in {self.file.path} fits" if rules else "there are no rules")
         raise NotAllowed(
             f"user {user} may not start {job} of {repository} on {branch}: {why}; an operator allows it with the line "
-            f"{job} {repository} {branch} {user} in {self.file.path}"
+            f"{line} in {self.file.path}"
         )

@@ -142,7 +142,7 @@ class Triggers:
             configuration = self._catalog.current
             job = configuration.find(asked)
         repository, branch = _place(job, asked)
-        self._rules.require(job.name, repository, branch, asked.user)
+        self._rules.require(job.name, repository, branch, asked.user, commit=bool(asked.base_sha))
         return Order(configuration, job, asked, self._settings.repo_links)
 
     def _runs(self, order: Order) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ import requests
 from tests.server import Server, free_ports
 
 TOKEN = "a-token-of-the-tests"
-ALLOW_ALL = "** ** ** **\n"
+ALLOW_ALL = "** ** ** ** base_sha\n"
 
 
 class ManualTrigger:

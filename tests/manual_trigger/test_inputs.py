@@ -60,6 +60,13 @@ def test_a_branch_that_git_or_a_shell_could_take_for_something_else_is_refused(a
     assert sentence.startswith("base_ref is ")
 
 
+@pytest.mark.parametrize("branch", ["refs/pull/1/head", "pull/1/head", "HEAD", "a" * 40, "tags/v1"])
+def test_what_git_takes_for_a_commit_or_a_pull_request_is_no_branch(alone: Caller, branch: str) -> None:
+    status, code, sentence = refusal(alone.trigger(base_ref=branch))
+    assert (status, code) == (400, "bad_parameter")
+    assert "expected the name of a branch, such as master; a commit, a tag or a pull request is none" in sentence
+
+
 @pytest.mark.parametrize("branch", ["release/1.32", "a.b", "a@b", "feature-x", "x.locks", "a+b=c,d#1", "@x", "x" * 255])
 def test_other_branches_are_read(alone: Caller, branch: str) -> None:
     assert refusal(alone.trigger(base_ref=branch, prowjob="plain-script"))[1] == "prow_unreachable"

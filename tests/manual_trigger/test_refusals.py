@@ -78,6 +78,16 @@ def test_a_user_whom_no_rule_allows_is_refused_with_the_line_that_would(alone: C
     assert refusal(alone.trigger(user="alice"))[1] == "prow_unreachable"
 
 
+def test_a_commit_is_started_only_where_the_rule_says_so(alone: Caller, tmp_path: Path) -> None:
+    (tmp_path / "allow").write_text("e2e-* tess/tessops master john\n")
+    status, code, sentence = refusal(alone.trigger(base_sha="a" * 40))
+    assert (status, code) == (403, "not_allowed")
+    assert "on the tip of master, and not at a commit: leave out base_sha" in sentence
+    assert refusal(alone.trigger())[1] == "prow_unreachable"
+    (tmp_path / "allow").write_text("e2e-* tess/tessops master john base_sha\n")
+    assert refusal(alone.trigger(base_sha="a" * 40))[1] == "prow_unreachable"
+
+
 def test_a_periodic_job_is_allowed_by_where_it_works(alone: Caller, tmp_path: Path) -> None:
     name = sample()["periodics"][0]["name"]
     (tmp_path / "allow").write_text("ci-* tess/tessops master john\n")

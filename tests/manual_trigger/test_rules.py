@@ -25,9 +25,9 @@ def test_a_pattern_fits_the_whole_word(pattern: str, word: str, fits: bool) -> N
     assert (glob(pattern).fullmatch(word) is not None) is fits
 
 
-def allowed(rules: Rules, *words: str) -> bool:
+def allowed(rules: Rules, *words: str, commit: bool = False) -> bool:
     try:
-        rules.require(*(words or ("e2e", "tess/tessops", "master", "john")))
+        rules.require(*(words or ("e2e", "tess/tessops", "master", "john")), commit=commit)
     except NotAllowed:
         return False
     return True
@@ -48,6 +48,24 @@ def test_a_job_may_be_started_if_one_rule_fits_in_all_four_words(path: Path) -> 
         words = ["e2e", "tess/tessops", "master", "john"]
         words[index] = word
         assert not allowed(rules, *words)
+
+
+def test_a_commit_may_be_named_only_where_a_rule_says_so(path: Path) -> None:
+    path.write_text("e2e tess/tessops master john\ne2e tess/tessops release-* john base_sha  # to bisect\n")
+    rules = Rules(str(path))
+    assert allowed(rules)
+    assert not allowed(rules, commit=True)
+    for commit in (False, True):
+        assert allowed(rules, "e2e", "tess/tessops", "release-1", "john", commit=commit)
+    with pytest.raises(NotAllowed) as told:
+        rules.require("e2e", "tess/tessops", "master", "john", commit=True)
+    assert (
+        "user john may start e2e of tess/tessops on the tip of master, and not at a commit: leave out base_sha"
+        in str(told.value)
+    )
+    assert f"with the line e2e tess/tessops master john base_sha in {path}" in str(told.value)
+    with pytest.raises(NotAllowed, match=r"no rule in .* fits; .* with the line e2e tess/x master john base_sha in"):
+        rules.require("e2e", "tess/x", "master", "john", commit=True)
 
 
 def test_without_a_file_nothing_may_be_started_and_the_refusal_says_how_to_allow_it(path: Path) -> None:
@@ -78,6 +96,7 @@ def test_a_changed_file_counts_at_once(path: Path) -> None:
     [
         ("e2e tess/tessops master", "line 2 has 3 words"),
         ("e2e tess/tessops master john jane", "line 2 has 5 words"),
+        ("e2e tess/tessops master john base_sha base_sha", "line 2 has 6 words"),
         ("e2e tess master john", "write both, such as tess/*"),
         ("e2e[ tess/* master john", "has a [ without an end"),
         ("e2e[z-a] tess/* master john", "has a set that cannot be read"),
