@@ -1,56 +1,49 @@
 """Who may do what. With `auth = open` names are what callers say, and admins are the names in a file."""
 
 import logging
-import threading
-import time
+import re
+import unicodedata
 from pathlib import Path
 
 from cimaster.errors import NotAuthorized
+from cimaster.watched_file import WatchedFile
 
-_LOOK_AGAIN = 2.0  # seconds; the file is a mounted Secret, which changes behind a link
 _log = logging.getLogger(__name__)
 
 
+def folded(text: str) -> str:
+    """Return a name as names are compared: without case, its accents composed."""
+    return unicodedata.normalize("NFC", text.strip().casefold())
+
+
 class Admins:
-    """The admins named in the file `users` of a folder, separated by semicolons; re-read when it changes."""
+    """The admins named in the file `users` of a folder, with line breaks, commas or semicolons between.
+
+    It is read at once, and again when it changes. One that cannot be read leaves the last good list; none is no admins.
+    """
 
     def __init__(self, folder: str) -> None:
-        self.path = Path(folder) / "users"
-        self._names: frozenset[str] = frozenset()
-        self._stamp: tuple[float, int, int] | None = None
-        self._looked = float("-inf")
-        self._lock = threading.Lock()
+        self._file: WatchedFile[frozenset[str]] = WatchedFile(
+            Path(folder) / "users", self._parsed, frozenset(), keeps=True
+        )
+        self.names()
 
     def __contains__(self, name: str) -> bool:
-        return name.casefold() in self.names()
+        return folded(name) in self.names()
 
     def names(self) -> frozenset[str]:
-        """Return the admins in lower case. A file that cannot be read leaves the last good list; none is no admins."""
-        with self._lock:
-            if time.monotonic() - self._looked > _LOOK_AGAIN:
-                self._look()
-                self._looked = time.monotonic()
-            return self._names
+        """Return the admins as names are compared."""
+        return self._file.value
 
-    def _look(self) -> None:
-        try:
-            stat = self.path.stat()
-            stamp = (stat.st_mtime, stat.st_ino, stat.st_size)
-            if stamp != self._stamp:
-                text = self.path.read_text("utf-8")
-                self._names = frozenset(name.strip().casefold() for name in text.split(";") if name.strip())
-                self._stamp = stamp
-        except FileNotFoundError:
-            self._names, self._stamp = frozenset(), None
-        except (OSError, UnicodeDecodeError) as error:
-            _log.warning("the list of admins cannot be read; the last good one stays: %s", error)
+    def _parsed(self, text: str) -> frozenset[str]:
+        names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", text))))
+        level = logging.INFO if names else logging.WARNING
+        _log.log(level, "the list of admins is read: it names %d", len(names), extra={"path": str(self._file.path)})
+        return names
 
     def require(self, name: str) -> None:
         """Raise NotAuthorized unless the name is an admin's."""
         if name in self:
             return
-        if not self.names():
-            raise NotAuthorized(
-                f"user {name} is not authorized: no admins are named; write names into {self.path}, with ; between"
-            )
-        raise NotAuthorized(f"user {name} is not authorized: this needs an admin; admins are named in {self.path}")
+        needs = "this needs an admin" if self.names() else "this needs an admin, and the service has none"
+        raise NotAuthorized(f"user {name} is not authorized: {needs}; an operator adds names to its list of admins")

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 from cimaster.manual_trigger.errors import NoToken
-from cimaster.manual_trigger.mounted import MountedFile
+from cimaster.watched_file import WatchedFile
 
 
 def parse(text: str) -> tuple[bytes, ...]:
@@ -20,7 +20,7 @@ class Callers:
     """The tokens of a file. If it cannot be read, or is empty, nobody gets in."""
 
     def __init__(self, path: str) -> None:
-        self.file: MountedFile[tuple[bytes, ...]] = MountedFile(path, parse, (), keeps=False)
+        self.file: WatchedFile[tuple[bytes, ...]] = WatchedFile(path, parse, (), keeps=False)
 
     def require(self, authorization: str) -> None:
         """Raise NoToken unless the header shows a token that is known; the time it takes tells nothing of which."""

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cimaster.manual_trigger.errors import NotAllowed
-from cimaster.manual_trigger.mounted import MountedFile
+from cimaster.watched_file import WatchedFile
 
 _PARTS = ("job", "org/repo", "branch", "user")
 _ANY_COMMIT = "base_sha"
@@ -87,7 +87,7 @@ class Rules:
     """The rules of a file; a slip in it leaves the last good ones in force."""
 
     def __init__(self, path: str) -> None:
-        self.file: MountedFile[tuple[Rule, ...]] = MountedFile(path, parse, (), keeps=True)
+        self.file: WatchedFile[tuple[Rule, ...]] = WatchedFile(path, parse, (), keeps=True)
 
     def require(self, job: str, repository: str, branch: str, user: str, *, commit: bool = False) -> None:
         """Raise NotAllowed, with the line that would allow it, unless a rule does; `commit` says that one is named."""
