@@ -5,11 +5,10 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from cimaster import provisioners
+from cimaster import pool_file, provisioners
 from cimaster.errors import Refusal
 from cimaster.health import drain_file
 from cimaster.metrics import Metrics
@@ -53,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
     command("drain", _drain, "tell a running service to say not-ready, and wait 5 s for load balancers to notice")
     export = command("export", _export, "write the whole pool to standard output, as a ConfigMap in JSON")
     export.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
-    load = command("import", _import, "fill the pool from a file: an export, or the first service's cluster.json")
+    load = command(
+        "import",
+        _import,
+        "fill the pool from a file: an export, the first service's cluster.json or ConfigMap; JSON or YAML",
+    )
     load.add_argument("file", help="the file, or - for standard input")
     load.add_argument("--replace", action="store_true", help="also where the pool has clusters already")
     return parser
@@ -88,8 +91,7 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> int:
-    text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
-    change = importing(text, settings, replace=options.replace)
+    change = importing(pool_file.read(options.file), settings, replace=options.replace)
     repository = _repository(settings)
     repository.start()
     try:

@@ -1,14 +1,13 @@
 """Move a pool between stores: what `export` writes and what `import` takes."""
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from datetime import datetime
 
+from cimaster import pool_file
 from cimaster.attempts import Decision
-from cimaster.errors import BadBody, ClusterExists
+from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules, creations
-from cimaster.pool.codec import CLUSTERS, decode
+from cimaster.pool.codec import decode
 from cimaster.settings import Settings
 from cimaster.stores.port import StoredObject
 
@@ -26,8 +25,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
     It refuses a pool that has clusters unless it is to be replaced. History and counter of the pool go on.
     """
-    data = _data(text)
-    loaded = decode(data, 0, _rules(settings))
+    loaded = decode(pool_file.data_of(text), 0, _rules(settings))
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         if pool.clusters and not replace:
@@ -38,7 +36,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             others={**pool.others, **loaded.others},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
-            queue=(),  # who waits asks again
+            queue=(),  # callers that wait ask again
         ).with_creations(creations.joined(pool.creations, creations.parked(loaded.creations, now)))
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""
@@ -49,16 +47,3 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
 def _rules(settings: Settings) -> Rules:
     return Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
-
-
-def _data(text: str) -> Mapping[str, str]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadBody(f"the file is not valid JSON: {error}") from None
-    if isinstance(content, list):
-        return {CLUSTERS: text}
-    data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get(CLUSTERS), str):
-        raise BadBody(f"the file is neither an array of clusters nor a ConfigMap with {CLUSTERS}")
-    return data

@@ -14,6 +14,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from cimaster import values
+from cimaster.file_text import decoded
 from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.provision import Triggered
 from cimaster.provisioners.outcome import Failure, Standing
@@ -139,8 +140,8 @@ class _Token(requests.auth.AuthBase):
 
 def _token(settings: Settings) -> str:
     try:
-        lines = [line.strip() for line in Path(settings.token_file).read_text("utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+        lines = [line.strip() for line in decoded(Path(settings.token_file).read_bytes()).splitlines()]
+    except (OSError, ValueError) as error:
         raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
     token = next((line.split()[0] for line in lines if line and not line.startswith("#")), "")
     if not token:

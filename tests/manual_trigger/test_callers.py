@@ -31,6 +31,12 @@ def test_each_line_is_a_token_but_for_blank_ones_and_remarks(path: Path) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_was_saved_on_windows_is_read_alike(path: Path, encoding: str) -> None:
+    path.write_text("first\r\nsecond\r\n", encoding)
+    assert all(lets_in(Callers(str(path)), token) for token in ("first", "second"))
+
+
 def test_a_changed_file_counts_at_once(path: Path) -> None:
     path.write_text("old\n")
     callers = Callers(str(path))

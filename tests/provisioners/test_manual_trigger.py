@@ -48,10 +48,10 @@ def test_the_token_is_read_anew_for_each_request(tmp_path: Path) -> None:
     token = tmp_path / "token"
     with ScriptedTrigger(lambda _path, _body: begun()) as trigger:
         settings = Settings(url=trigger.url, token_file=str(token))
-        for text in ("# a remark\n\nfirst of mine\nother\n", "second"):
+        for text in ("# a remark\n\nfirst of mine\nother\n", "second", "\ufeffthird"):
             token.write_text(text)
             begin(settings, CREATION, NEVER)
-    assert trigger.tokens == ["Bearer first", "Bearer second"]
+    assert trigger.tokens == ["Bearer first", "Bearer second", "Bearer third"]
 
 
 @pytest.mark.parametrize("text", [None, "", "\n# none\n"])

@@ -1,0 +1,138 @@
+"""`cimaster import` takes a pool as people have it in a file, and says of other files what they are."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cimaster.pool.codec import CLUSTERS, HISTORY
+from cimaster.settings import Settings
+from cimaster.stores import open_store
+
+ARRAY = '[\n {"name":"a","status":"finished", "weight": 1.10, "note": "Größe"},\n {"name":"b","status":"testing"}\n]\n'
+META = {"name": "clusters", "namespace": "ci", "uid": "1", "annotations": {"a": "b"}}
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": META, "data": {CLUSTERS: ARRAY, "mine": "kept"}}
+OTHER = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clusters-history"}, "data": {HISTORY: "[]"}}
+LIST = {"apiVersion": "v1", "kind": "List", "items": [OTHER, CONFIG_MAP]}
+
+
+class Importer:
+    """Runs the command on files, over a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "pool"
+        self.store = f"sqlite:{folder / 'pool.db'}"
+
+    def run(self, data: bytes, *arguments: str, by_stdin: bool = False) -> subprocess.CompletedProcess[bytes]:
+        """Import what a file holds."""
+        self.file.write_bytes(data)
+        return subprocess.run(
+            [sys.executable, "-m", "cimaster", "import", "-" if by_stdin else str(self.file), *arguments],
+            check=False, capture_output=True, timeout=60, env={**os.environ, "CIMASTER_STORE": self.store},
+            input=data if by_stdin else b"",
+        )  # fmt: skip
+
+    def refused(self, data: bytes) -> str:
+        """Import what cannot be, and return the one sentence that says so."""
+        done = self.run(data)
+        said = done.stderr.decode()
+        assert (done.returncode, done.stdout, said.count("\n")) == (1, b"", 1), said
+        assert said.startswith("cimaster: the file ")
+        return said
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What the store has."""
+        store = open_store(Settings(store=self.store))
+        data = dict(store.read().data)
+        store.close()
+        return data
+
+
+@pytest.fixture
+def importer(tmp_path: Path) -> Importer:
+    """The command, over an empty store."""
+    return Importer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ARRAY.encode(), b"\xef\xbb\xbf" + ARRAY.encode(), ARRAY.encode("utf-16"), ARRAY.encode("utf-16-le"),
+        b"\xfe\xff" + ARRAY.encode("utf-16-be"), json.dumps(CONFIG_MAP).encode(), json.dumps(LIST).encode("utf-16"),
+        yaml.safe_dump(CONFIG_MAP).encode(), yaml.safe_dump(CONFIG_MAP, allow_unicode=True).encode("utf-16"),
+        b"\xef\xbb\xbf" + yaml.safe_dump(LIST).encode(), yaml.safe_dump_all([OTHER, CONFIG_MAP]).encode(),
+        json.dumps({"kind": "List", "items": [{"kind": "ConfigMapList", "items": [CONFIG_MAP]}]}).encode(),
+    ],
+    ids=[
+        "array", "mark", "powershell", "utf-16-le", "utf-16-be", "config map", "list", "yaml", "yaml powershell",
+        "yaml list", "yaml documents", "nested list",
+    ],
+)  # fmt: skip
+def test_a_pool_is_understood_however_it_was_written_and_its_records_keep_their_bytes(
+    importer: Importer, data: bytes
+) -> None:
+    done = importer.run(data)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"2 clusters are imported\n", b"")
+    assert importer.data[CLUSTERS] == ARRAY
+
+
+def test_standard_input_is_read_alike_and_other_keys_come_along(importer: Importer) -> None:
+    assert importer.run(yaml.safe_dump(CONFIG_MAP).encode("utf-16"), by_stdin=True).returncode == 0
+    assert (importer.data[CLUSTERS], importer.data["mine"]) == (ARRAY, "kept")
+
+
+def test_an_array_in_yaml_is_understood(importer: Importer) -> None:
+    written = (
+        b"# ours\n- name: a\n  status: finished\n  labels: {gpu: 'yes'}\n- {name: b, status: testing, lastBuild: '7'}\n"
+    )
+    assert importer.run(written).stdout == b"2 clusters are imported\n"
+    assert json.loads(importer.data[CLUSTERS]) == yaml.safe_load(written)
+
+
+def test_an_export_goes_back_in(importer: Importer) -> None:
+    importer.run(ARRAY.encode())
+    command = [sys.executable, "-m", "cimaster", "export", "--store", importer.store]
+    exported = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    done = importer.run(exported.decode().encode("utf-16"), "--replace")
+    assert (done.returncode, done.stdout) == (0, b"2 clusters are imported\n")
+    assert importer.data[CLUSTERS] == ARRAY
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "holds nothing, and no pool: expected an array of clusters"),
+        (b"cluster-01\ncluster-02\n", "holds a text, and no pool"),
+        (b"5", "holds a number, and no pool"),
+        (b"{}", "holds an empty object, and no pool"),
+        (b'{"name": "a", "status": "finished"}', "holds an object with name, status, and no pool"),
+        (b'{"clusters": []}', "holds an object with clusters, and no pool"),
+        (json.dumps(OTHER).encode(), "holds a ConfigMap clusters-history with history.json, and no pool"),
+        (b"kind: Secret\nmetadata: {name: x}\n", "holds a Secret x, and no pool"),
+        (b"kind: List\nitems: []\n", "holds nothing, and no pool"),
+        (json.dumps({"items": [OTHER] * 7}).encode(), "with history.json, 2 more, and no pool"),
+        (json.dumps({"items": [CONFIG_MAP, CONFIG_MAP]}).encode(), "holds 2 pools (a ConfigMap clusters with cluster."),
+        (b"data: {cluster.json: 5}", "holds an object with data, and cluster.json is a number there: expected text"),
+        (json.dumps({**CONFIG_MAP, "data": {CLUSTERS: []}}).encode(), "cluster.json is a list there: expected text"),
+        (json.dumps({**CONFIG_MAP, "data": {CLUSTERS: "[]", "x": None}}).encode(), "x is null there: expected text"),
+        (b'[{"name": "a"', "is not valid JSON: Expecting ',' delimiter: line 1 column 14"),
+        (b"[" * 100_000, "is not valid JSON: maximum recursion depth exceeded"),
+        (b"a: [", "begins like YAML, and it is not valid YAML: while parsing"),
+        (b"a: &a [x, x]\nb: [*a, *a]\n", "(line 2, column 5): the alias *a is not followed"),
+        (b"- name: a\n  x: 1e999\n", "has a value that JSON does not"),
+        (b"\x80\x81", "is not text: byte 0 is not UTF-8: save it as UTF-8"),
+        (b"\xff\xfe[\x00\x00\xd8\n\x00", "is not text: byte 4 is not UTF-16"),
+        (b" " * (17 << 20), "is larger than 16 MB, and no pool is"),
+    ],
+    ids=lambda value: ascii(value[:30]),
+)
+def test_a_file_that_holds_no_pool_is_refused_in_one_sentence_and_nothing_is_written(
+    importer: Importer, data: bytes, told: str
+) -> None:
+    assert told in importer.refused(data)
+    assert importer.data == {}
