@@ -5,10 +5,10 @@ import unicodedata
 from datetime import datetime, timedelta
 
 from cimaster import gitrefs
+from cimaster.pool import weekly_hours
 from cimaster.pool.cluster import STATES
 from cimaster.pool.creation import CREATION_STATES
 from cimaster.pool.creations import MOST_OPEN
-from cimaster.pool.policy import parse_hours
 from cimaster.pool.ticket import PRIORITIES
 from cimaster.times import parse_duration, parse_time
 
@@ -208,7 +208,7 @@ def hours(text: str) -> str:
         raise ValueError("at most 200 characters")
     if text == "always":
         return ""
-    parse_hours(text)
+    weekly_hours.parse(text)
     return text
 
 

@@ -24,6 +24,7 @@ class Line:
     id: str
     name: str
     terms: tuple[tuple[str, str], ...]
+    hours: str
     stands: Standing
     actions: tuple[Action, ...]
 
@@ -55,10 +56,14 @@ def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
     pool, now, buttons = snapshot.pool, web.service().clock(), tuple(actions.of_policy(who))
     acts = not web.creations().why_idle
     told = [
-        Line(element_id(f"policy {each.purpose}"), each.purpose, _terms(each), standing(pool, each, now, acts), buttons)
+        Line(_id(each), each.purpose, _terms(each), each.hours_told, standing(pool, each, now, acts), buttons)
         for each in named(pool)
     ]
     return tuple(sorted(told, key=lambda line: line.name))
+
+
+def _id(policy: Policy) -> str:
+    return element_id(f"policy {policy.purpose}")
 
 
 def _terms(policy: Policy) -> tuple[tuple[str, str], ...]:

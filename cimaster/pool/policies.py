@@ -105,7 +105,7 @@ def put(
 def terms_of(policy: Policy) -> str:
     """Say what a policy does, and when."""
     by = f", by {policy.job}" + (f" on {policy.branch}" if policy.branch else "") if policy.job else ""
-    when = f", {policy.hours} UTC" if policy.hours else ""
+    when = f", {policy.hours_told}" if policy.hours else ""
     many = f"{policy.min_vacant} vacant are kept, of {policy.max_total} clusters at most"
     return f"{many}, {policy.max_creating} created at once, {format_duration(policy.cooldown)} between rounds{by}{when}"
 
@@ -127,10 +127,10 @@ def level(pool: Pool, policy: Policy, now: datetime) -> Level:
     missing = max(policy.min_vacant - vacant - creating, 0)
     free = creations.MOST_OPEN - sum(creation.open for creation in pool.creations)
     room = max(min(policy.max_total - total, policy.max_creating - creating, free), 0)
-    stand = Level(vacant, creating, total, missing, room)
-    if not missing:
+    stand = Level(vacant, creating, total, missing, room, policy.fault)
+    if policy.fault or not missing:
         return stand
-    if why_not := policy.fault or _why_not(policy, stand, now):
+    if why_not := _why_not(policy, stand, now):
         return dataclasses.replace(stand, why_not=why_not)
     if free <= 0:
         return dataclasses.replace(stand, why_not=f"{creations.MOST_OPEN} clusters are being created for all purposes")
@@ -143,7 +143,7 @@ def _why_not(policy: Policy, stand: Level, now: datetime) -> str:
         return f"it may have {policy.max_total} clusters, and has or expects {stand.total}"
     if stand.creating >= policy.max_creating:
         return f"{policy.max_creating} may be created at once"
-    return "" if policy.works(now) else f"it works {policy.hours} UTC"
+    return "" if policy.works(now) else f"it works {policy.hours_told}"
 
 
 def _rounds(policy: Policy, coming: Sequence[Creation]) -> list[Creation]:

@@ -117,6 +117,17 @@ def test_terms_that_are_not_given_stay(client: FlaskClient) -> None:
     assert "hours" not in client.get("/policies", headers=JSON).get_json()["policies"][0]
 
 
+def test_hours_have_a_time_zone_and_nights(client: FlaskClient) -> None:
+    set_policy(client, min_vacant=9, max_total=9, hours="Mon-Fri 22:00-06:00, Sat 08:00-08:01 Europe/Berlin", job="e2e")
+    (policy,) = client.get("/policies", headers=JSON).get_json()["policies"]
+    assert policy["hours"] == "Mon-Fri 22:00-06:00, Sat 08:00-08:01 Europe/Berlin"
+    answer = client.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, "hours": "Mon 07:00-08:00 MEZ"})
+    assert answer.text == (
+        "hours is 'Mon 07:00-08:00 MEZ': expected a time zone such as Europe/Berlin in place of MEZ, "
+        "which is not known here\n"
+    )
+
+
 MAKE_NO_SENSE = [
     ("min_vacant", {"max_total": "1"}),
     ("min_vacant", {"min_vacant": "-1"}),
@@ -125,6 +136,7 @@ MAKE_NO_SENSE = [
     ("cooldown", {"cooldown": "5"}),
     ("cooldown", {"cooldown": "2d"}),
     ("hours", {"hours": "nine to five"}),
+    ("hours", {"hours": "Mon 07:00-08:00 Europe/Atlantis"}),
     ("max_total", {"min_vacant": "3", "max_total": "2"}),
     ("max_total", {"min_vacant": "3"}),
     ("job", {"job": "-x"}),

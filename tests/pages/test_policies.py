@@ -76,7 +76,7 @@ def test_an_admin_adds_a_policy(root: FlaskClient) -> None:
     page = follow(root, answer)
     assert "policy tess-ci: 0 vacant are kept, of 5 clusters at most" in text(page)
     assert "tess-ci 0 vacant, wants 0 vacant 0 at most 5 at once 1 cooldown 5m" in text(page)
-    assert "Mon-Fri 00:00-24:00, Sat-Sun 00:00-24:00 usual-job release-1.32" in text(page)
+    assert "Mon-Fri 00:00-24:00, Sat-Sun 00:00-24:00 UTC usual-job release-1.32" in text(page)
     assert policies(root)[0]["branch"] == "release-1.32"
 
 
@@ -104,8 +104,8 @@ def test_hours_in_which_it_does_not_work_are_told(root: FlaskClient, clock) -> N
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("hours", "Mon-Fri 19-20", "expected days and hours in UTC, such as 'Mon-Fri 07:00-19:00'"),
-        ("hours", "Mon 20:00-06:00", "write two spans for a night"),
+        ("hours", "Mon-Fri 19-20", "expected days and hours, such as Mon-Fri 07:00-19:00 or Mon-Fri 22:00-06:00"),
+        ("hours", "Mon 20:00-06:00 MEZ", "expected a time zone such as Europe/Berlin in place of MEZ"),
         ("cooldown", "5", "expected a duration from 1s to 1d"),
         ("cooldown", "", "cooldown is required"),
         ("min_vacant", "many", "expected a number from 0 to 1000"),

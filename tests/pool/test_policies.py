@@ -8,7 +8,7 @@ from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
 from cimaster.pool import Ask, Facts, Pool, add, creations, disable, policies, provision, take
 from cimaster.pool.creation import JOB
 from cimaster.pool.policies import Terms
-from cimaster.pool.policy import Policy, parse_hours
+from cimaster.pool.policy import Policy
 from cimaster.pool.provision import Missed, Triggered
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)  # a Friday
@@ -191,27 +191,28 @@ def test_a_policy_works_in_its_hours(pool: Pool) -> None:
     assert on_their_way(top_up(pool)) == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "days", "begins", "ends"),
-    [
-        ("Mon 00:00-24:00", {0}, 0, 1440),
-        ("Fri-Mon 06:30-07:00", {4, 5, 6, 0}, 390, 420),
-        ("Sun-Sun 01:00-02:00", {6}, 60, 120),
-    ],
-)
-def test_hours_of_the_week_are_read(text: str, days: set[int], begins: int, ends: int) -> None:
-    (span,) = parse_hours(text)
-    assert (span.days, span.begins, span.ends) == (days, begins, ends)
+def test_a_policy_works_by_the_clocks_of_its_place_and_through_its_nights(pool: Pool) -> None:
+    pool, answer = policies.put(pool, NOW, "tess-ci", "root", Terms(hours="Fri 22:00-06:00 Europe/Berlin"))
+    assert answer.text.endswith(", Fri 22:00-06:00 Europe/Berlin")
+    assert "asks for no more: it works Fri 22:00-06:00 Europe/Berlin" in says(pool)
+    for hour, works in ((20, False), (21, True), (28, True), (29, False)):  # NOW is at noon of a Friday, in winter
+        assert (top_up(pool, NOW.replace(hour=0) + timedelta(hours=hour)) is not pool) is works, hour
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "Mon", "Mon 7:00-9:00", "Mon 09:00-08:00", "Mon 09:00-09:00", "Mon 25:00-26:00", "Mon 00:00-24:01",
-     "mon 07:00-08:00", "Mon 07:00-08:00,", "Mon-Tue-Wed 07:00-08:00", "Mon 07:00-08:00; Tue 07:00-08:00", "\u0661"],
-)  # fmt: skip
-def test_other_hours_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="hours"):
-        parse_hours(text)
+def test_a_policy_with_a_fault_says_so_also_where_nothing_is_missing(pool: Pool) -> None:
+    for hours, told in (
+        (
+            "Mon 07:00-08:00 Europe/Atlantis",
+            "its hours cannot be read: expected a time zone such as Europe/Berlin in place of Europe/Atlantis",
+        ),
+        (5, "its hours are no text: expected days and hours, such as"),
+    ):
+        faulty = Policy({"purpose": "perf", "minVacant": 0, "maxTotal": 5, "hours": hours})
+        assert not faulty.works(NOW)
+        assert told in policies.explained(pool, faulty, NOW)
+        wanting = Policy({**faulty.fields, "minVacant": 5})
+        assert policies.level(pool, wanting, NOW).wanted == 0
+        assert told in policies.explained(pool, wanting, NOW)
 
 
 def test_each_policy_is_for_itself(pool: Pool) -> None:

@@ -1,0 +1,81 @@
+"""Hours of the week in the local time of a place: `Mon-Fri 22:00-06:00, Sat 08:00-12:00 Europe/Berlin`."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+EXPECTED = "days and hours, such as Mon-Fri 07:00-19:00 or Mon-Fri 22:00-06:00 Europe/Berlin"
+_DAY, _TIME = "|".join(DAYS), r"([01][0-9]|2[0-3]):([0-5][0-9])"
+_SPAN = re.compile(rf"({_DAY})(?:-({_DAY}))? {_TIME}-(?:{_TIME}|24:00)")
+_ZONED = re.compile(r"(.*[0-9]) +([A-Za-z]\S*)", re.DOTALL)
+_ZONE = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")  # others (localtime) depend on the machine
+_DAY_ENDS = 24 * 60
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of the week: on these days (0 is Monday) from one minute of the day to another.
+
+    One that ends no later than it begins goes on until that minute of the next day.
+    """
+
+    days: frozenset[int]
+    begins: int
+    ends: int
+
+    def has(self, day: int, minute: int) -> bool:
+        """Say whether a minute of a day lies in it; the early hours of a night belong to the day before."""
+        if self.begins < self.ends:
+            return day in self.days and self.begins <= minute < self.ends
+        return (day in self.days and minute >= self.begins) or ((day - 1) % 7 in self.days and minute < self.ends)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Parts of the week, by the clocks of one time zone."""
+
+    spans: tuple[Span, ...]
+    zone: ZoneInfo
+
+    def have(self, moment: datetime) -> bool:
+        """Say whether a moment lies in one of them."""
+        local = moment.astimezone(self.zone)
+        return any(span.has(local.weekday(), local.hour * 60 + local.minute) for span in self.spans)
+
+
+def parse(text: str) -> Hours:
+    """Read hours, in UTC where no zone ends them; ValueError says what is expected instead."""
+    zoned = _ZONED.fullmatch(text.strip())
+    spans, zone = zoned.groups() if zoned else (text, "UTC")
+    return Hours(tuple(_span(part.strip()) for part in spans.split(",")), _zone(zone))
+
+
+def _span(text: str) -> Span:
+    match = _SPAN.fullmatch(text)
+    if not match:
+        raise ValueError(EXPECTED)
+    first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
+    days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
+    begins = int(match[3]) * 60 + int(match[4])
+    ends = int(match[5]) * 60 + int(match[6]) if match[5] else _DAY_ENDS
+    if begins == ends:
+        raise ValueError(
+            "hours that begin and end at different times, such as Mon 07:00-19:00, or 00:00-24:00 for a whole day"
+        )
+    return Span(days, begins, ends)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        if _ZONE.fullmatch(name):
+            return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # an unknown name; a folder of zones, such as Europe
+        pass
+    raise ValueError(f"a time zone such as Europe/Berlin in place of {name[:40]}, which is not known here")
+
+
+def told(text: str) -> str:
+    """Return hours as people are told them: with their zone, also where it is left out."""
+    return text if _ZONED.fullmatch(text.strip()) else f"{text} UTC"
