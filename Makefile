@@ -11,8 +11,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
-	@mkdir -p $(STATE)/admin
-	@test -e $(STATE)/admin/users || printf admin > $(STATE)/admin/users
+	@umask 077 && mkdir -p $(STATE)/admin
+	@test -e $(STATE)/admin/users || { umask 077; printf admin > $(STATE)/admin/users; }
 	@test -e $(STATE)/cimaster.db || { $(BIN)/cimaster import cimaster/samples/clusters.json \
 	  --store sqlite:$(STATE)/cimaster.db && echo "The pool was empty: a sample inventory was added."; }
 	@echo "Open http://127.0.0.1:$${CIMASTER_PORT:-8080}/ (the admin is called admin); Ctrl-C ends it."

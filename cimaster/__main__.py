@@ -9,8 +9,8 @@ import time
 from prometheus_client import CollectorRegistry
 
 from cimaster import pool_file, provisioners
+from cimaster.drain import DrainFile
 from cimaster.errors import Refusal
-from cimaster.health import drain_file
 from cimaster.metrics import Metrics
 from cimaster.pool import Rules
 from cimaster.repository import ConfigMapRepository
@@ -68,7 +68,7 @@ def _serve(_options: argparse.Namespace, _settings: Settings) -> int:
 
 
 def _drain(_options: argparse.Namespace, settings: Settings) -> int:
-    drain_file(settings.port).touch()
+    DrainFile(settings.port).make()
     time.sleep(5)
     return 0
 

@@ -14,9 +14,10 @@ from cimaster.auth import Admins
 from cimaster.clock import Clock
 from cimaster.courier import Courier
 from cimaster.creations import Creations
+from cimaster.drain import DrainFile
 from cimaster.errors import Refusal
 from cimaster.gauges import PoolCollector, QueueCollector
-from cimaster.health import drain_file, health
+from cimaster.health import health
 from cimaster.logs import correlation_id
 from cimaster.metrics import Metrics
 from cimaster.pages import pages
@@ -55,11 +56,11 @@ class Lifecycle:
         self._reaper = reaper
         self._courier = courier
         self._waiting = waiting
-        self._drain_file = drain_file(port)
+        self._drain_file = DrainFile(port)
 
     def start(self) -> None:
         """Start the threads; a drain that an earlier process was told of is over."""
-        self._drain_file.unlink(missing_ok=True)
+        self._drain_file.remove()
         self._repository.start()
         self._reaper.start()
         self._courier.start()

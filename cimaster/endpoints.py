@@ -147,7 +147,7 @@ SETPOLICY = _verb(
     Parameter("max_total", form.clusters, "ask for no more once there are, or may come, so many of this purpose"),
     Parameter("max_creating", form.at_once, "how many may be created at once; 1 at first"),
     Parameter("cooldown", form.cooldown, "time between two rounds, and at least after a failure; 5m at first"),
-    Parameter("hours", form.hours, "when: `Mon-Fri 07:00-19:00 Europe/Berlin`, or without a zone in UTC; `always` lifts that"),
+    Parameter("hours", form.hours, "when: `Mon-Fri 07:00-19:00 Europe/Berlin` (without a zone UTC); `always` lifts it"),
     Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
     Parameter("job", form.prow_job, "job that creates them; a setting names the usual one"),
 )  # fmt: skip

@@ -1,7 +1,6 @@
 """Whether the process serves, and whether it wants requests."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +9,6 @@ from flask import Blueprint, Response, current_app, g
 from cimaster import endpoints, web
 
 health = Blueprint("health", __name__)
-
-
-def drain_file(port: int) -> Path:
-    """Return the file whose presence tells the server on that port to say not-ready; `cimaster drain` makes it."""
-    return Path(tempfile.gettempdir()) / f"cimaster-{port}.draining"
 
 
 @health.get(endpoints.HEALTHZ.path)

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from cimaster.app import create_app
 from cimaster.claims import Claims
 from cimaster.creations import Creations
-from cimaster.health import drain_file
+from cimaster.drain import DrainFile
 from cimaster.pool import Facts
 from cimaster.pool.creation import Creation
 from cimaster.pool.provision import Triggered
@@ -161,8 +161,8 @@ def test_every_job_is_looked_at_however_many_there_are(
 
 def test_a_replica_that_drains_begins_nothing(app: Flask, third: Third, settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
-        stack.callback(drain_file(settings.port).unlink)
-        drain_file(settings.port).touch()
+        stack.callback(DrainFile(settings.port).remove)
+        DrainFile(settings.port).make()
         create(app)
         asked, courier = app.extensions["cimaster.creations"].asked, app.extensions["cimaster.lifecycle"]._courier
         for _ in range(2):  # a pass begins when this is cleared: the second one tells that the first has ended

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
@@ -33,8 +34,13 @@ class SQLiteStore:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make the file and an empty object where there is none, which a ConfigMap gets from its manifest."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Make the file and an empty object where there is none, which a ConfigMap gets from its manifest.
+
+        Only this user may read what is made here; SQLite gives its -wal and -shm files the rights of the file.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):  # it exists; where it cannot be made, SQLite says why
+            self.path.touch(mode=0o600, exist_ok=False)
         empty = {
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": self._name, "uid": str(uuid.uuid4()), "resourceVersion": "1"},

@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from cimaster.health import drain_file
+from cimaster.drain import DrainFile
 
 
 def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add) -> None:
@@ -17,13 +17,13 @@ def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add) -
 
 def test_a_replica_that_drains_is_not_ready(client: FlaskClient, settings, add) -> None:
     add("cluster-01")
-    drain_file(settings.port).touch()
+    DrainFile(settings.port).make()
     try:
         answer = client.get("/readyz")
         assert (answer.status_code, answer.get_json()["accepting"]) == (503, False)
         assert client.get("/clusters").status_code == 200
     finally:
-        drain_file(settings.port).unlink()
+        DrainFile(settings.port).remove()
     assert client.get("/readyz").status_code == 200
 
 

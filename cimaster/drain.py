@@ -1,0 +1,54 @@
+"""How `cimaster drain` tells a server that runs as the same user to say not-ready: by a file.
+
+It lies in a folder that only this user may write to. In one that all share, any user of the machine could drain the
+service, or have it follow a link.
+"""
+
+import logging
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+
+class FolderNotOurs(OSError):
+    """Another user may write to the folder of the file."""
+
+
+class DrainFile:
+    """The file that drains the server on a port."""
+
+    def __init__(self, port: int) -> None:
+        self._folder = Path(tempfile.gettempdir()) / f"cimaster-{os.geteuid()}"
+        self._file = self._folder / f"{port}.draining"
+
+    def make(self) -> None:
+        """Have the server drain; FolderNotOurs if another user may write to the folder, which then does not count."""
+        self._make_folder()
+        self._file.touch(mode=0o600)
+
+    def remove(self) -> None:
+        """Have the server not drain, and make the folder before another user does."""
+        try:
+            self._make_folder()
+            self._file.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("cimaster drain cannot reach this process: %s", error)
+
+    def exists(self) -> bool:
+        """Say whether the server is to drain."""
+        return self._is_ours() and self._file.exists()
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if not self._is_ours():
+            raise FolderNotOurs(f"{self._folder} is no folder that only this user may write to: remove it")
+
+    def _is_ours(self) -> bool:
+        try:
+            found = self._folder.lstat()
+        except OSError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
