@@ -22,7 +22,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as a
 @pytest.fixture
 def shared() -> Iterator[Path]:
     """A folder for everybody, such as /tmp."""
-    folder = Path(tempfile.mkdtemp(dir=tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # where another user gets to, unlike the folders of pytest
     folder.chmod(0o1777)
     yield folder
     shutil.rmtree(folder)
