@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from cimaster.pool.cluster import DEFAULT_PURPOSE
@@ -22,7 +22,7 @@ class PoolCollector(Collector):
         """Name the metrics without collecting them."""
         return iter(())
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
         yield self._clusters()
         yield self._creations()
@@ -32,6 +32,8 @@ class PoolCollector(Collector):
         yield _gauge("clock_right", "0 while our clock and the store's differ so much that nothing expires",
                      self._repository.clock_is_right)  # fmt: skip
         yield _gauge("changes_waiting", "Changes that wait to be written", self._repository.waiting)
+        cut = self._repository.store.watches_cut
+        yield CounterMetricFamily("cimaster_watches_cut", "Watches of the store that ended at once", value=cut)
         newest = self._repository.newest
         yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
 

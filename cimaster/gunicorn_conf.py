@@ -10,6 +10,7 @@ import sys as _sys
 from typing import Any as _Any
 
 from cimaster import provisioners as _provisioners
+from cimaster import stores as _stores
 from cimaster.logs import configuration as _configuration
 from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
 from cimaster.serving import heartbeat_folder as _heartbeat_folder
@@ -19,6 +20,7 @@ from cimaster.settings import Settings as _Settings
 try:
     _settings = _Settings.from_environ()
     _provisioners.chosen(_settings)
+    _stores.check_access(_settings)
 except _BadSetting as error:
     raise SystemExit(f"cimaster: {error}") from None
 

@@ -173,7 +173,9 @@ class Snapshots:
     def note_news(self, change: Change | None) -> None:
         """Take what the watch says: a change, or nothing new. Our own write may be news before it is answered."""
         self._confirmed = self._clock.monotonic()
-        if change and not (self._expected and self._expected.items() <= change.annotations.items()):
+        if change is None or (change.version and change.version in self._versions):
+            return
+        if not (self._expected and self._expected.items() <= change.annotations.items()):
             self._news = change
             self.tell()
 
@@ -229,6 +231,7 @@ class Snapshots:
 
     def put(self, written: Snapshot) -> None:
         """Take the state that our own write made."""
+        self._expected = {}  # what is news from now on is another's write, also one by hand that left our annotations
         with self._lock:
             self.note_success()
             if self._current is None or written.commit > self._current.commit:

@@ -14,7 +14,7 @@ from kubernetes.client.exceptions import NotFoundException
 
 from cimaster.app import create_app
 from cimaster.clock import Clock
-from cimaster.kubeaccess import api_client
+from cimaster.kubeaccess import KubeAccess
 from cimaster.provisioners import Provisioner
 from cimaster.repository import ConfigMapRepository
 from cimaster.service import Service
@@ -52,6 +52,16 @@ class MovableClock(Clock):
     def forward(self, **duration: float) -> None:
         """Move on, as `forward(hours=6)`."""
         self.moved += timedelta(**duration)
+
+
+class LeapingClock(Clock):
+    """Time that a test may let pass at once."""
+
+    leapt = 0.0
+
+    def monotonic(self) -> float:
+        """Return the seconds with those that a test added."""
+        return super().monotonic() + self.leapt
 
 
 @pytest.fixture
@@ -98,7 +108,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
     namespace = request.getfixturevalue("kube_access")
     empty_config_map(request.getfixturevalue("control_plane"), namespace)
-    return KubernetesStore(kube_client(), namespace, "clusters")
+    return KubernetesStore(kube_access_by(), namespace, "clusters")
 
 
 @pytest.fixture
@@ -106,15 +116,15 @@ def another_store(store: Store, request: pytest.FixtureRequest, tmp_path: Path) 
     """The same store, as another replica opens it."""
     if isinstance(store, SQLiteStore):
         return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
-    return KubernetesStore(kube_client(), request.getfixturevalue("kube_access"), "clusters")
+    return KubernetesStore(kube_access_by(), request.getfixturevalue("kube_access"), "clusters")
 
 
-def kube_client():
-    """Connect as KUBECONFIG says, whatever was loaded when the library was imported."""
-    from kubernetes.config import kube_config
-
-    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = os.environ["KUBECONFIG"]
-    return api_client(16)
+def kube_access_by(kubeconfig: Path | None = None, clock: Clock | None = None) -> KubeAccess:
+    """Return access as a kubeconfig says, or as KUBECONFIG does."""
+    with pytest.MonkeyPatch.context() as environment:
+        if kubeconfig:
+            environment.setenv("KUBECONFIG", str(kubeconfig))
+        return KubeAccess(16, clock)
 
 
 @pytest.fixture

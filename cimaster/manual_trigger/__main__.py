@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from cimaster.kubeaccess import api_client
+from cimaster.kubeaccess import KubeAccess
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.settings import BadSetting, add_flags, put_in_environment
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_flags(parser, TriggerSettings.prefix, TriggerSettings.variables())
     put_in_environment(parser.parse_args(arguments), TriggerSettings.prefix)
     try:
-        api_client(TriggerSettings.from_environ().threads).close()
+        KubeAccess(TriggerSettings.from_environ().threads).close()
     except BadSetting as error:
         print(f"manual-trigger: {error}", file=sys.stderr)
         return 2

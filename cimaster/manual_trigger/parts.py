@@ -5,7 +5,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from cimaster.clock import Clock
-from cimaster.kubeaccess import api_client
+from cimaster.kubeaccess import KubeAccess
 from cimaster.manual_trigger.callers import Callers
 from cimaster.manual_trigger.catalog import Catalog
 from cimaster.manual_trigger.keeper import Keeper
@@ -28,7 +28,7 @@ class Parts:
         self.callers = Callers(settings.token_file)
         self.rules = Rules(settings.allow_file)
         self.catalog = Catalog(lambda: fetch(settings.config), self.metrics, clock)
-        self.prowjobs = ProwJobs(api_client(settings.threads), self.metrics, clock)
+        self.prowjobs = ProwJobs(KubeAccess(settings.threads, clock), self.metrics, clock)
         self.triggers = Triggers(settings, self.catalog, self.prowjobs, self.rules, self.metrics, clock)
         self.keeper = Keeper(self.catalog, self.prowjobs, lambda: self.triggers.namespace, every)
         self._longest_silence = max(3 * every, _SHORTEST_SILENCE)

@@ -1,25 +1,24 @@
-"""The ProwJobs of a namespace, by the official client's connection pool and credentials.
+"""The ProwJobs of a namespace.
 
-Every call has a time-out, and none is repeated by the client: what a lost answer means, only the caller can find out.
+Every call has a time-out, and none is repeated, except one that a 401 refused: what a lost answer means, only the
+caller can find out.
 """
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.client import ApiClient
-from kubernetes.config import ConfigException
 
 from cimaster.clock import Clock
 from cimaster.errors import Refusal
+from cimaster.kubeaccess import FAILED, KubeAccess, reason
 from cimaster.manual_trigger.errors import JobRejected, ProwForbidden, ProwMissing, ProwUnreachable
 from cimaster.manual_trigger.metrics import Metrics
+from cimaster.watches import Watches
 
-_CALL = urllib3.Timeout(connect=2, read=5)
-_NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, ConfigException)
-_LOST = (urllib3.exceptions.HTTPError, ConfigException, OSError)
+_NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
 class AlreadyThere(Exception):
@@ -33,10 +32,10 @@ class AnswerLost(Exception):
 class ProwJobs:
     """Creates, reads and watches ProwJobs, and remembers how the API server was met last."""
 
-    def __init__(self, client: ApiClient, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, access: KubeAccess, metrics: Metrics, clock: Clock) -> None:
         self.trouble = "it was not asked yet"
         self._answered_at = float("-inf")
-        self._client = client
+        self._access = access
         self._metrics = metrics
         self._clock = clock
 
@@ -55,7 +54,7 @@ class ProwJobs:
             response = self._request("POST", _url(namespace, fieldValidation="Strict"), body=body.encode())
         except _NEVER_SENT as error:
             raise self._unreachable(error) from error
-        except _LOST as error:
+        except FAILED as error:
             raise AnswerLost(str(self._unreachable(error))) from error
         if response.status == 409:
             raise AlreadyThere
@@ -81,38 +80,33 @@ class ProwJobs:
         """Ask for one ProwJob, to see whether the API server answers and lets us."""
         self._read(self._ask(_url(namespace, limit="1")), 200)
 
-    def watch(self, namespace: str, name: str, seconds: float) -> Generator[dict[str, Any]]:
-        """Yield a ProwJob as it is and then at each change, for so many seconds or until it is deleted."""
+    def watch(self, watches: Watches, namespace: str, name: str, seconds: float) -> Generator[dict[str, Any]]:
+        """Yield a ProwJob as it is and then at each change, for so many seconds or until it is deleted or cut."""
         query = {"watch": "true", "fieldSelector": f"metadata.name={name}", "timeoutSeconds": str(max(1, int(seconds)))}
         patience = urllib3.Timeout(connect=2, read=seconds + 1)
         response = self._ask(_url(namespace, **query), preload_content=False, timeout=patience)
         try:
             if response.status != 200:
                 raise self._refused(response)
-            yield from _events(response)
-        except (*_LOST, ValueError) as error:
-            raise self._unreachable(error) from error
+            for kind, found in watches.events(response):
+                if kind == "DELETED":
+                    return
+                yield found
         finally:
             response.close()
 
     def close(self) -> None:
         """Close idle connections."""
-        self._client.rest_client.pool_manager.clear()
+        self._access.close()
 
     def _request(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        configuration = self._client.configuration
-        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "manual-trigger"}
-        if token:
-            headers["Authorization"] = token
-        return self._client.rest_client.pool_manager.request(
-            method, configuration.host + path, headers=headers, retries=False, **{"timeout": _CALL, **options}
-        )
+        return self._access.request(method, path, headers, **options)
 
     def _ask(self, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:
             return self._request("GET", path, **options)
-        except _LOST as error:
+        except FAILED as error:
             raise self._unreachable(error) from error
 
     def _read(self, response: urllib3.BaseHTTPResponse, expected: int) -> dict[str, Any]:
@@ -135,7 +129,7 @@ class ProwJobs:
         return refusal
 
     def _unreachable(self, error: Exception) -> Refusal:
-        sentence = f"the API server of Prow's cluster cannot be reached: {_reason(error)}"
+        sentence = f"the API server of Prow's cluster cannot be reached: {reason(error)}"
         return self._note(ProwUnreachable(sentence, retry_after=5))
 
     def _refused(self, response: urllib3.BaseHTTPResponse) -> Refusal:
@@ -159,22 +153,6 @@ class ProwJobs:
 def _url(namespace: str, name: str = "", **query: str) -> str:
     path = f"/apis/prow.k8s.io/v1/namespaces/{namespace}/prowjobs" + (f"/{name}" if name else "")
     return f"{path}?{urlencode(query)}" if query else path
-
-
-def _events(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
-    rest = b""
-    while chunk := response.read1(1 << 16, decode_content=True):  # what is there, where `stream` would wait for more
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            event = json.loads(line)
-            if event["type"] in ("ERROR", "DELETED"):
-                return
-            yield event["object"]
-
-
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", None) or error
-    return f"{type(error).__name__}: {inner}"[:300]
 
 
 def _status(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:

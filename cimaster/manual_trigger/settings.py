@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from cimaster import values
+from cimaster import proxies, values
 from cimaster.settings import BadSetting, FromEnvironment, setting
 from cimaster.times import format_duration, parse_duration
 
@@ -94,6 +94,8 @@ class TriggerSettings(FromEnvironment):
                 f"{cls.prefix}CONFIG is not set: give the address of Deck's /config, such as http://deck.prow/config, "
                 "or the path of a file with what it answers"
             )
+        if "://" in settings.config:
+            proxies.check_way(settings.config)
         return settings
 
     @property

@@ -28,9 +28,9 @@ from cimaster.manual_trigger.rates import Rates
 from cimaster.manual_trigger.rules import Rules
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.manual_trigger.standing import Standing, links
+from cimaster.watches import Watches
 
 _TRIES = 2  # of a create; with their time-outs they fit into the half minute that callers wait
-_WATCHES = 3
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")  # what is no name must not get into the server's path
 _log = logging.getLogger(__name__)
 
@@ -188,23 +188,23 @@ class Triggers:
 
     def _settled(self, stored: dict[str, Any], began: float) -> Standing:
         """Wait until the job has a build id or has ended, but not for longer than the setting says."""
-        standing = self._standing(stored)
-        for _ in range(_WATCHES):
-            left = began + self._settings.wait.total_seconds() - self._clock.monotonic()
-            if standing.settled or left <= 0:
-                break
-            standing = self._watched(standing, left)
-        return standing
-
-    def _watched(self, standing: Standing, seconds: float) -> Standing:
+        standing, ends = self._standing(stored), began + self._settings.wait.total_seconds()
+        watches = Watches(f"ProwJob {standing.name}", self._clock)
         try:
-            with closing(self._prowjobs.watch(self.namespace, standing.name, seconds)) as changes:
-                for stored in changes:
-                    standing = self._standing(stored)
-                    if standing.settled:
-                        break
+            while not standing.settled and (left := ends - self._clock.monotonic()) > 0:
+                self._clock.rest(min(watches.rest(), left))
+                standing = self._watched(watches, standing, ends - self._clock.monotonic())
         except Refusal as refusal:  # the job is there all the same
             _log.warning("a job cannot be watched: %s", refusal)
+        self._metrics.watches_cut.inc(watches.cut)
+        return standing
+
+    def _watched(self, watches: Watches, standing: Standing, seconds: float) -> Standing:
+        with closing(self._prowjobs.watch(watches, self.namespace, standing.name, seconds)) as changes:
+            for stored in changes:
+                standing = self._standing(stored)
+                if standing.settled:
+                    break
         return standing
 
 

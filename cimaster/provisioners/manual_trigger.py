@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
-from cimaster import values
+from cimaster import proxies, values
 from cimaster.file_text import decoded
 from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.provision import Triggered
@@ -57,9 +57,10 @@ class Settings(FromEnvironment):
     timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), values.duration)
 
     def check(self) -> None:
-        """Refuse to start without the address of the service."""
+        """Refuse to start without the address of the service, or with a proxy on the way to it that is unusable."""
         if not self.url:
             raise BadSetting("CIMASTER_PROW_URL is not set: give the address of the manual-trigger service")
+        proxies.check_way(self.url)
 
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:

@@ -12,7 +12,15 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
         from cimaster.stores.sqlite import SQLiteStore
 
         return SQLiteStore(path, settings.config_map)
-    from cimaster.kubeaccess import api_client
+    from cimaster.kubeaccess import KubeAccess
     from cimaster.stores.kubernetes import KubernetesStore
 
-    return KubernetesStore(api_client(settings.threads), settings.namespace, settings.config_map, clock)
+    return KubernetesStore(KubeAccess(settings.threads, clock), settings.namespace, settings.config_map, clock)
+
+
+def check_access(settings: Settings) -> None:
+    """Raise BadSetting, with a sentence, where the store is in a Kubernetes cluster and no access is configured."""
+    if settings.store == "kubernetes":
+        from cimaster.kubeaccess import KubeAccess
+
+        KubeAccess(settings.threads).close()

@@ -77,6 +77,11 @@ class Store(Protocol):
     clock_skew: float | None
     """Seconds by which our clock is ahead of the store's; None where it has none of its own."""
 
+    @property
+    def watches_cut(self) -> int:
+        """How many times the connection that brings news ended at once; 0 where there is none."""
+        ...
+
     def read(self, not_older_than: str = "") -> StoredObject:
         """Return the newest object; StoreMissing if there is none.
 

@@ -26,6 +26,7 @@ class SQLiteStore:
         self.path = Path(path).absolute()
         self.where = f"file {self.path}"
         self.clock_skew: float | None = None
+        self.watches_cut = 0
         self._name = name
         self._mine = threading.local()
         self._open: list[sqlite3.Connection] = []

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from kubernetes.config import kube_config
-
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from tests.bench.fleet import Fleet, PoolStore, fleet
@@ -72,7 +70,6 @@ def write_time(running: Fleet) -> str:
     asyncio.run(Load(running.ports).pairs(8, 1.0))
     environment = running.store.environment
     os.environ.update(environment)
-    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment.get("KUBECONFIG", "")  # it was set at the import
     opened = open_store(Settings.from_environ())
     stored = opened.read()
     moments = [time.perf_counter()]

@@ -187,16 +187,27 @@ class ControlPlane:
 
         `address` is where the API server is to be reached, if not directly.
         """
-        tokens = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        answer = self._call("POST", tokens, {"spec": {"expirationSeconds": 86400}})
+        return self.kubeconfig(path, {"token": self.token(namespace, account)}, address)
+
+    def admin_kubeconfig(self, path: Path) -> Path:
+        """Write a kubeconfig that may do everything, and return its path."""
+        return self.kubeconfig(path, {"token": self._token})
+
+    def token(self, namespace: str, account: str = "cimaster") -> str:
+        """Return a token of a service account, for a day."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        found: str = self._call("POST", path, {"spec": {"expirationSeconds": 86400}})["status"]["token"]
+        return found
+
+    def kubeconfig(self, path: Path, user: dict[str, Any], address: str = "") -> Path:
+        """Write a kubeconfig for a user with these credentials, and return its path."""
         cluster = {"server": address or self.url, "certificate-authority": str(self.ca_file)}
-        context = {"cluster": "test", "user": "cimaster", "namespace": namespace}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": "cimaster", "user": {"token": answer["status"]["token"]}}],
-            "contexts": [{"name": "test", "context": context}],
+            "users": [{"name": "cimaster", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "cimaster"}}],
             "current-context": "test",
         }
         path.write_text(yaml.safe_dump(config))

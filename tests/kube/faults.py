@@ -14,6 +14,8 @@ import urllib3
 
 from .apiserver import ControlPlane
 
+_GONE = b'{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version"}}\n'
+
 
 class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
@@ -29,6 +31,10 @@ class FaultyServer:
     answer is lost. conflict_after: the server applied it and the answer says 409. late: the answer is lost and the
     write reaches the server only after `release_late`. slow: the answer comes after the client stopped waiting.
     unavailable: 503, not applied. cut_after: applied, the answer is lost, and so is everything until `down` is unset.
+
+    `watches` says what becomes of each watch. pass: nothing. gone: it begins with an event that says 410. brief: it is
+    closed after its first event. nothing: it is closed before that. reset: it breaks before that. odd: it is a page of
+    some other server. `watched` has the moments at which they began.
     """
 
     def __init__(self, upstream: ControlPlane) -> None:
@@ -37,6 +43,8 @@ class FaultyServer:
         self.puts = 0
         self.skew = timedelta()
         """By how much the server's clock seems to be behind: each answer's date is moved back."""
+        self.watches = "pass"
+        self.watched: list[float] = []
         self._late: list[Any] = []
         self._upstream = upstream
         self._http = urllib3.PoolManager(ca_certs=str(upstream.ca_file), retries=False, timeout=30.0, maxsize=20)
@@ -75,7 +83,27 @@ class FaultyServer:
             def do_GET(self) -> None:
                 if proxy.down:
                     return self._break()
-                self._answer(self._forward(None))
+                if "watch=true" in self.path:
+                    return self._watch()
+                return self._answer(self._forward(None))
+
+            def _watch(self) -> None:
+                proxy.watched.append(time.monotonic())
+                if proxy.watches == "pass":
+                    return self._answer(self._forward(None))
+                self.close_connection = True
+                self.send_response_only(200)
+                self.send_header("Content-Type", "application/json")
+                if proxy.watches == "reset":
+                    self.send_header("Transfer-Encoding", "chunked")  # whose end is missing
+                self.end_headers()
+                if proxy.watches == "gone":
+                    self.wfile.write(_GONE)
+                if proxy.watches == "odd":
+                    self.wfile.write(b"<html>\n")
+                if proxy.watches == "brief":
+                    with closing(self._forward(None)) as answer:
+                        self.wfile.write(answer.read1(1 << 16))
                 return None
 
             def do_PUT(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
-from kubernetes.config import kube_config
 from werkzeug.test import TestResponse
 
 from cimaster.clock import Clock
@@ -85,15 +84,6 @@ def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
     )  # fmt: skip
 
 
-class LeapingClock(Clock):
-    """Time that a test may let pass at once."""
-
-    leapt = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.leapt
-
-
 class Caller:
     """Somebody with a token who asks the service for jobs."""
 
@@ -125,7 +115,6 @@ def run(settings: TriggerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     def run(access: Path, *, read: bool = True, clock: Clock | None = None, **changes: Any) -> Caller:
         monkeypatch.setenv("KUBECONFIG", str(access))
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(access))
         app = create_app(replace(settings, **changes), clock)
         apps.append(app)
         if read:

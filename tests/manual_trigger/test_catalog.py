@@ -8,7 +8,8 @@ import pytest
 
 from cimaster.manual_trigger import source
 from cimaster.manual_trigger.errors import ConfigurationInvalid, ConfigurationUnreachable
-from tests.manual_trigger.conftest import Caller, LeapingClock, Start, parts_of, refusal
+from tests.conftest import LeapingClock
+from tests.manual_trigger.conftest import Caller, Start, parts_of, refusal
 from tests.manual_trigger.deck import SAMPLE, Deck, sample
 from tests.server import free_ports
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.manual_trigger.conftest import Caller, LeapingClock, Start, parts_of
+from tests.conftest import LeapingClock
+from tests.manual_trigger.conftest import Caller, Start, parts_of
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank
 

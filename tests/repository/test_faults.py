@@ -9,15 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import yaml
 from flask import Flask
-from kubernetes.client import ApiClient, Configuration
 
 from cimaster.pool.cluster import OCCUPIED
 from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.stores.kubernetes import KubernetesStore
-from tests.conftest import empty_config_map
+from tests.conftest import empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
@@ -26,11 +24,9 @@ pytestmark = pytest.mark.kube
 
 def store_through(faulty: FaultyServer, namespace: str, control_plane: ControlPlane) -> KubernetesStore:
     """Return a store whose requests pass through the faulty server, as the service account."""
-    user = yaml.safe_load((control_plane.folder / "cimaster.kubeconfig").read_text())["users"][0]["user"]
-    configuration = Configuration(host=faulty.url)
-    configuration.api_key = {"BearerToken": f"Bearer {user['token']}"}
-    configuration.retries = False
-    return KubernetesStore(ApiClient(configuration), namespace, "clusters")
+    kubeconfig = control_plane.folder / "faulty.kubeconfig"
+    control_plane.service_account_kubeconfig(namespace, kubeconfig, address=faulty.url)
+    return KubernetesStore(kube_access_by(kubeconfig), namespace, "clusters")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cimaster.stores.kubernetes import KubernetesStore
 from cimaster.stores.port import Conflict, Store
 from cimaster.stores.sqlite import SQLiteStore
 from tests.conditions import until
-from tests.conftest import ADMIN, empty_config_map, kube_client
+from tests.conftest import ADMIN, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 
 
@@ -96,6 +96,15 @@ def test_a_replace_without_version_is_refused(store) -> None:
         store.replace(store.read().at(""))
 
 
+def test_an_edit_by_hand_that_leaves_our_annotations_is_shown(add, client, another_store) -> None:
+    add("cluster-01")
+    stored = another_store.read()
+    text = stored.data["cluster.json"].replace("cluster-01", "cluster-99")
+    another_store.replace(stored.replaced({**stored.data, "cluster.json": text}, stored.annotations))
+    another_store.close()
+    until(lambda: "cluster-99" in client.get("/clusters").text)
+
+
 def test_whatever_is_not_ours_survives(add, client, store) -> None:
     stored = store.read()
     store.replace(stored.replaced({"README": "keep me", "cluster.json": "[]"}, {"owner": "alice"}))
@@ -113,7 +122,7 @@ class TestConfigMap:
     @pytest.fixture
     def store(self, control_plane: ControlPlane, kube_access: str) -> Store:
         empty_config_map(control_plane, kube_access)
-        return KubernetesStore(kube_client(), kube_access, "clusters")
+        return KubernetesStore(kube_access_by(), kube_access, "clusters")
 
     def test_a_deleted_config_map_is_missing_and_used_again_when_it_is_back(
         self, add, client, control_plane: ControlPlane, kube_access: str, repository, store
@@ -161,7 +170,7 @@ class TestConfigMap:
     def test_rights_that_are_missing_are_named(self, app, control_plane: ControlPlane) -> None:
         namespace = control_plane.namespace()
         empty_config_map(control_plane, namespace)
-        store = KubernetesStore(kube_client(), namespace, "clusters")  # its service account is of another namespace
+        store = KubernetesStore(kube_access_by(), namespace, "clusters")  # its service account is of another namespace
         with pytest.raises(StoreTrouble, match=f"403.*cannot get resource.*{namespace}"):
             store.read()
         store.close()

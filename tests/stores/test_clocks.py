@@ -8,7 +8,7 @@ import pytest
 
 from cimaster.clock import Clock
 from cimaster.stores.kubernetes import KubernetesStore
-from tests.conftest import empty_config_map, kube_client
+from tests.conftest import empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 
 pytestmark = pytest.mark.kube
@@ -28,7 +28,7 @@ class OddClock(Clock):
 @contextmanager
 def skew(namespace: str, clock: Clock) -> Iterator[float]:
     """Yield what a store learns of that clock from one read."""
-    with closing(KubernetesStore(kube_client(), namespace, "clusters", clock)) as store:
+    with closing(KubernetesStore(kube_access_by(), namespace, "clusters", clock)) as store:
         store.read()
         assert store.clock_skew is not None
         yield store.clock_skew

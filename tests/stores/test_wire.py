@@ -1,5 +1,7 @@
 """The API server's encoding: what we do not name keeps its bytes, and what we write is what the server reads."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from kubernetes.client import CoreV1Api
 
 from cimaster.stores import wire
 from cimaster.stores.kubernetes import KubernetesStore
-from tests.conftest import kube_client
+from tests.conftest import kube_access_by
 from tests.kube.apiserver import ControlPlane
 
 TEXTS = st.dictionaries(st.text(max_size=5), st.text(max_size=300), max_size=4)
@@ -48,7 +50,9 @@ def test_an_answer_in_another_encoding_is_refused(answer: bytes) -> None:
 
 
 @pytest.mark.kube
-def test_the_api_server_reads_what_we_write_and_loses_nothing(control_plane: ControlPlane, kube_access: str) -> None:
+def test_the_api_server_reads_what_we_write_and_loses_nothing(
+    control_plane: ControlPlane, kube_access: str, tmp_path: Path
+) -> None:
     with control_plane.admin as admin:
         core = CoreV1Api(admin)
         owner = {"apiVersion": "v1", "kind": "Secret", "name": "owner", "uid": "0-1-2-3"}
@@ -59,8 +63,8 @@ def test_the_api_server_reads_what_we_write_and_loses_nothing(control_plane: Con
         body = {"metadata": about, "data": {"README": "keep “me”\n"}, "binaryData": {"logo.png": "aGk="}}
         core.create_namespaced_config_map(kube_access, body)
         made = admin.sanitize_for_serialization(core.read_namespaced_config_map("odd", kube_access))
-        store = KubernetesStore(kube_client(), kube_access, "odd")
-        store._client = admin  # the service account may not see this object
+        kubeconfig = control_plane.admin_kubeconfig(tmp_path / "admin")  # the service account may not see this object
+        store = KubernetesStore(kube_access_by(kubeconfig), kube_access, "odd")
         stored = store.read()
         assert (stored.data, stored.body["binaryData"]) == (body["data"], body["binaryData"])
         assert (stored.uid, stored.body["metadata"]["labels"]) == (made["metadata"]["uid"], {"team": "ci"})
