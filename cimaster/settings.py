@@ -104,6 +104,18 @@ class Settings(FromEnvironment):
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", values.level)
 
     @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; BadSetting also for a key of k8s/'s ConfigMap that would be ignored, for its name."""
+        twice = next((name for name in (os.environ if environ is None else environ) if name.startswith(2 * PREFIX)), "")
+        if twice:
+            key = twice.removeprefix(2 * PREFIX)
+            raise BadSetting(
+                f"{twice} is no setting: if it comes from the ConfigMap cimaster-settings, name the key {key} there, "
+                f"because k8s/ puts {PREFIX} before each"
+            )
+        return super().from_environ(environ)
+
+    @classmethod
     def found(cls, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the store of a process that was told none."""
         return {f"{PREFIX}STORE": default_store(environ)}

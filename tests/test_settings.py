@@ -96,6 +96,11 @@ def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: st
     assert expected in str(told.value)
 
 
+def test_a_key_that_k8s_would_prefix_twice_is_told() -> None:
+    with pytest.raises(BadSetting, match=r"CIMASTER_CIMASTER_PROW_URL is no setting.* name the key PROW_URL"):
+        Settings.from_environ({"CIMASTER_CIMASTER_PROW_URL": "http://manual-trigger:8081"})
+
+
 def test_the_store_of_a_pod_is_the_config_map_unless_it_says_otherwise() -> None:
     pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     assert default_store(pod) == Settings.from_environ(pod).store == "kubernetes"

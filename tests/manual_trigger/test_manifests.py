@@ -1,14 +1,23 @@
 """k8s/manual-trigger: the account may do what the service must, and nothing else."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
-from kubernetes.client import ApiClient, Configuration
+from kubernetes.client import ApiClient, Configuration, RbacAuthorizationV1Api
 from kubernetes.config import load_kube_config
+from prometheus_client import CollectorRegistry
 
+from cimaster.clock import Clock
+from cimaster.manual_trigger.errors import JobRejected, ProwForbidden
+from cimaster.manual_trigger.metrics import Metrics
+from cimaster.manual_trigger.prowjobs import ProwJobs
 from cimaster.manual_trigger.rules import parse
+from cimaster.watches import Watches
+from tests.conditions import until
+from tests.conftest import kube_access_by
 from tests.kube.apiserver import MANIFESTS, ControlPlane
 from tests.manual_trigger.plank import Prow
 
@@ -42,6 +51,39 @@ def test_the_account_may_create_and_read_prowjobs_of_its_namespace(may) -> None:
     assert {verb for verb in ("create", "get", "list", "watch") if may(verb, "prowjobs")} == {
         "create", "get", "list", "watch",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", ["create", "get", "list", "watch"])
+def test_without_one_of_these_rights_it_does_not_work(
+    prow_plane: ControlPlane, namespace: str, kubeconfig: Path, missing: str
+) -> None:
+    rules = yaml.safe_load_all((MANIFESTS / "manual-trigger" / "rbac.yaml").read_text())
+    [rule] = next(each for each in rules if each["kind"] == "Role")["rules"]
+    rule["verbs"].remove(missing)
+    with prow_plane.admin as admin:
+        RbacAuthorizationV1Api(admin).patch_namespaced_role("manual-trigger", namespace, {"rules": [rule]})
+    clock = Clock()
+    prowjobs = ProwJobs(kube_access_by(kubeconfig), Metrics(CollectorRegistry()), clock)
+    calls = {
+        "create": lambda: prowjobs.create(namespace, {"metadata": {}}),
+        "get": lambda: prowjobs.get(namespace, "any"),
+        "list": lambda: prowjobs.ping(namespace),
+        "watch": lambda: list(prowjobs.watch(Watches("any", clock), namespace, "any", 1.0)),
+    }
+
+    def refused() -> list[str]:
+        found = []
+        for verb, call in calls.items():
+            try:
+                call()
+            except ProwForbidden:
+                found.append(verb)
+            except JobRejected:
+                pass
+        return found
+
+    with closing(prowjobs):
+        until(lambda: refused() == [missing])
 
 
 @pytest.mark.parametrize("verb", ["update", "patch", "delete", "deletecollection"])

@@ -1,0 +1,113 @@
+"""k8s/: each right is used and no pod reaches or takes in more than it needs; the API server takes all of it."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes.client import RbacAuthorizationV1Api
+
+from cimaster.errors import StoreTrouble
+from cimaster.settings import Settings
+from cimaster.stores.kubernetes import KubernetesStore
+from tests.conditions import until
+from tests.conftest import kube_access_by
+from tests.kube.apiserver import MANIFESTS, ControlPlane
+
+PROGRAMS = {"": "cimaster", "manual-trigger": "manual-trigger"}
+
+
+def manifest(folder: str, file: str, kind: str = "") -> dict[str, Any]:
+    """Return a manifest of k8s/; the first of that kind in its file."""
+    read = yaml.safe_load_all((MANIFESTS / folder / f"{file}.yaml").read_text())
+    found: dict[str, Any] = next(each for each in read if kind in ("", each["kind"]))
+    return found
+
+
+VERBS = manifest("", "rbac", "Role")["rules"][0]["verbs"]
+
+
+def use(store: KubernetesStore) -> None:
+    """Do all that the service does with its store."""
+    stored = store.read()
+    store.read(not_older_than=stored.version)
+    store.replace(stored.replaced({"cluster.json": "[]"}, {}))
+    assert store.wait_for_change(1.0)
+
+
+@pytest.mark.kube
+@pytest.mark.parametrize("missing", ["", *VERBS])
+def test_with_each_right_the_store_works_and_without_one_it_does_not(
+    control_plane: ControlPlane, tmp_path: Path, missing: str
+) -> None:
+    namespace = control_plane.namespace()
+    control_plane.apply(namespace)
+    [rule] = manifest("", "rbac", "Role")["rules"]
+    rule["verbs"] = [verb for verb in VERBS if verb != missing]
+    with control_plane.admin as admin:
+        RbacAuthorizationV1Api(admin).patch_namespaced_role("cimaster", namespace, {"rules": [rule]})
+    kubeconfig = control_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig")
+    store = KubernetesStore(kube_access_by(kubeconfig), namespace, "clusters")
+
+    def told() -> str:
+        try:
+            use(store)
+        except StoreTrouble as trouble:
+            return str(trouble)
+        return ""
+
+    with closing(store):
+        until(lambda: (f"cannot {missing} resource" in told()) if missing else not told())
+
+
+@pytest.mark.parametrize("folder", PROGRAMS)
+def test_the_pods_keep_what_they_run_to_themselves(folder: str) -> None:
+    pod = manifest(folder, "deployment")["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert pod["enableServiceLinks"] is False
+    assert pod["automountServiceAccountToken"] is True
+    assert manifest(folder, "rbac", "ServiceAccount")["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+
+
+def test_a_config_map_sets_nothing_but_settings_of_ours() -> None:
+    [container] = manifest("", "deployment")["spec"]["template"]["spec"]["containers"]
+    assert [source["prefix"] for source in container["envFrom"]] == [Settings.prefix]
+    assert "envFrom" not in manifest("manual-trigger", "deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+def ports(rule: dict[str, Any]) -> set[int]:
+    return {port["port"] for port in rule["ports"]}
+
+
+@pytest.mark.parametrize("folder", PROGRAMS)
+def test_the_pods_reach_nothing_but_what_they_call(folder: str) -> None:
+    policy = manifest(folder, "networkpolicy")["spec"]
+    labels = manifest(folder, "deployment")["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    dns, api_server, other = policy["egress"]
+    assert ports(dns) == {53}
+    assert ports(api_server) == {443, 6443}
+    assert all("except" in block["ipBlock"] for block in api_server["to"])  # no cloud's metadata service
+    [peer] = other["to"]
+    if folder == "":
+        trigger = manifest("manual-trigger", "deployment")["spec"]["template"]
+        assert peer["podSelector"]["matchLabels"].items() <= trigger["metadata"]["labels"].items()
+        [port] = [p["containerPort"] for p in trigger["spec"]["containers"][0]["ports"] if p["name"] == "http"]
+        assert ports(other) == {port}
+    else:
+        assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "prow"}
+
+
+@pytest.mark.kube
+def test_the_api_server_takes_them_unchanged(control_plane: ControlPlane) -> None:
+    namespace = control_plane.namespace()
+    for folder in PROGRAMS:
+        control_plane.apply(namespace, folder)
