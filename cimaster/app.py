@@ -8,7 +8,7 @@ from flask import Flask, Response, g
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import provisioners, serving, web
+from cimaster import compression, provisioners, serving, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
@@ -131,6 +131,7 @@ def _register(app: Flask) -> None:
     app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
+    compression.install(app)
     app.register_error_handler(Refusal, web.refused)
     app.register_error_handler(HTTPException, web.http_refused)
     app.register_error_handler(Exception, _failed)
