@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import compression, provisioners, serving, web
+from cimaster import callers, compression, provisioners, serving, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
@@ -140,7 +140,8 @@ def _register(app: Flask) -> None:
 
 
 def _begin() -> None:
-    serving.identify()
+    g.caller = callers.address(request.environ, web.settings().trusted_proxies)
+    serving.identify(g.caller)
     web.check_origin()
 
 

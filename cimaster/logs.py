@@ -1,4 +1,4 @@
-"""One JSON line for each log record, with the correlation id of the request that it belongs to."""
+"""One JSON line for each log record, with the correlation id and the caller's address of the request it belongs to."""
 
 import json
 import logging
@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+remote: ContextVar[str] = ContextVar("remote", default="")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class JSONFormatter(logging.Formatter):
-    """Writes a record as one line of JSON: time, level, logger, message, correlation id, and whatever `extra` adds."""
+    """Writes a record as one line of JSON: time, level, logger, message, the request, and whatever `extra` adds."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -22,7 +23,7 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if correlation_id.get():
-            line["request"] = correlation_id.get()
+            line |= {"request": correlation_id.get(), "remote": remote.get()}
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 from urllib3.util import wait_for_read
 
-from cimaster.logs import correlation_id
+from cimaster.logs import correlation_id, remote
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _MEMORY = Path("/dev/shm")  # noqa: S108
@@ -66,11 +66,12 @@ def still_there(environ: WSGIEnvironment) -> bool:
         return False
 
 
-def identify() -> None:
-    """Begin a request: its correlation id is the one that it brings, or a new one."""
+def identify(caller: str) -> None:
+    """Begin a request of a caller at that address: its correlation id is the one that it brings, or a new one."""
     given = request.headers.get("X-Request-ID", "")
     g.started = time.monotonic()
     correlation_id.set(given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex)
+    remote.set(caller)
 
 
 def conclude(response: Response, told: Callable[[], Mapping[str, Any]], *, quiet: bool) -> None:

@@ -91,6 +91,11 @@ class Settings(FromEnvironment):
     trusted_origins: tuple[str, ...] = setting(
         "other sites whose pages may send changes, such as `https://portal.example.com`", (), values.words
     )
+    trusted_proxies: tuple[values.Network, ...] = setting(
+        "networks of the proxies whose `X-Forwarded-For` says where a caller is, such as `10.0.0.0/8`",
+        (),
+        values.networks,
+    )
     provisioner: str = setting(
         "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none",
         "",

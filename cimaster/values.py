@@ -1,10 +1,12 @@
 """The forms that settings take: each function reads a text, or raises ValueError with what was expected."""
 
+import ipaddress
 import re
 from datetime import timedelta
 
 from cimaster.times import parse_duration
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
 
@@ -17,6 +19,14 @@ def any_text(text: str) -> str:
 def words(text: str) -> tuple[str, ...]:
     """Read words between commas or blanks."""
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read networks between commas or blanks; an address alone is a network of one."""
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8, or addresses, separated by commas") from None
 
 
 def switch(text: str) -> bool:

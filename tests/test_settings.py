@@ -33,6 +33,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3", "CIMASTER_WAITERS": "20",
         "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
         "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
+            "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1",
     }  # fmt: skip
     assert set(given) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
     settings = Settings.from_environ(given)

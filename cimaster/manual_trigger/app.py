@@ -42,7 +42,7 @@ def served() -> serving.PortDispatch:
 
 
 def _begin() -> None:
-    serving.identify()
+    serving.identify(request.remote_addr or "")
     if request.endpoint not in OPEN:
         parts().callers.require(request.headers.get("Authorization", ""))
 
@@ -52,8 +52,7 @@ def _end(response: Response) -> Response:
     response.headers.update(_HEADERS)
     if request.endpoint == "api.trigger":
         parts().metrics.triggers.labels(said.get("outcome") or "internal_error").inc()
-    told = {"address": request.remote_addr, **said}
-    serving.conclude(response, lambda: told, quiet=g.get("quiet", False))
+    serving.conclude(response, lambda: said, quiet=g.get("quiet", False))
     return response
 
 
