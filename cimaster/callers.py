@@ -1,9 +1,12 @@
-"""Where a request comes from: the address of its caller, as far as it can be believed."""
+"""Where a request comes from: the address of its caller, as far as it can be believed, and who is charged for it."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flask import g
+
+from cimaster.pool import shares
 from cimaster.values import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -26,6 +29,16 @@ def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
             break
         caller = before
     return str(caller)
+
+
+def owner() -> str:
+    """Return the owner to which limits charge the present request: its caller's address, for want of an identity.
+
+    Of IPv6 it is the /64, which is what one host has.
+    """
+    caller = _read(g.caller)
+    network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller
+    return shares.owner(f"address {network or g.caller}")
 
 
 def _read(text: str) -> Address | None:

@@ -68,11 +68,11 @@ class Creations:
         """Whether whoever wants a cluster has to name the job that creates it."""
         return not self.default_job and self.provisioner is not None and not self.provisioner.kind.builds
 
-    def wish(self, purpose: str, user: str, branch: str, job: str) -> Wish:
-        """Return what somebody asks for, with what is usual for what they left out."""
+    def wish(self, purpose: str, user: str, branch: str, job: str, owner: str = "") -> Wish:
+        """Return what a caller asks for, with what is usual for what it left out; it is charged to the owner."""
         if not job and self.needs_job:
             raise MissingParameter(policies.JOB_NEEDED, parameter="job")
-        return Wish(purpose, user, branch or BRANCH, job or self.default_job)
+        return Wish(purpose, user, branch or BRANCH, job or self.default_job, owner=owner)
 
     def create(self, wish: Wish, force: bool = False, request: Request | None = None) -> Committed:
         """Ask for a cluster; the answer's text is the creation's id."""
@@ -125,9 +125,9 @@ class Creations:
         sentence = f"creation {creation.id} failed: {creation.say('reason')}"
         return kind(sentence, creation=creation.id, job_name=creation.say("jobName"))
 
-    def retry(self, identity: str, by: str, request: Request | None = None) -> Committed:
-        """Ask once more for a creation that failed."""
-        done = self._once(request, lambda pool, now: creations.retry(pool, now, identity, by))
+    def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
+        """Ask once more for a creation that failed; it is charged to the owner from now on."""
+        done = self._once(request, lambda pool, now: creations.retry(pool, now, identity, by, owner))
         self.asked.set()
         return done
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from cimaster import bodies
+from cimaster import bodies, callers
 from cimaster.endpoints import REQUEST_ID, Endpoint, Parameter
 from cimaster.errors import BadParameter, MissingParameter, UnknownParameter
 from cimaster.pool import Request
@@ -100,7 +100,7 @@ def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, s
         return None
     told = sorted((key, text) for key, text in sent.items(multi=True) if key != REQUEST_ID.name)
     digest = hashlib.sha256(json.dumps([endpoint.name, told]).encode("utf-8", "replace")).hexdigest()[:16]
-    return Request(request_id, digest, endpoint.name)
+    return Request(request_id, digest, endpoint.name, callers.owner())
 
 
 def sent(endpoint: Endpoint) -> "MultiDict[str, str]":

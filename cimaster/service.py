@@ -56,9 +56,9 @@ class Service:
         """Take note that a connection of somebody who waits broke, which would have lasted for what is `left`."""
         self.repository.update(lambda pool, now: decide.step_away(pool, now, ticket, left))
 
-    def leave(self, ticket: str) -> Committed:
-        """Give a place in the queue up, and a cluster that was just served to it."""
-        return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket))
+    def leave(self, ticket: str, owner: str = "") -> Committed:
+        """Give a place in the queue up, and a cluster that was just served to it; `owner` is the caller."""
+        return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket, owner=owner))
 
     def cancel(self, ticket: str, by: str) -> Committed:
         """Take somebody who waits out of the queue; a cluster that they got meanwhile stays theirs."""

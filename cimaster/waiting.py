@@ -6,7 +6,6 @@ and then told to ask again, which every HTTP library does by itself; the ticket 
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from datetime import timedelta
 
 from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, StoreTrouble
 from cimaster.metrics import Metrics
+from cimaster.polls import Polls
 from cimaster.pool import Ask, Request, Stay, queue
-from cimaster.pool.ticket import FORGOTTEN_AFTER, NORMAL, keeping, of_words
+from cimaster.pool.ticket import NORMAL, keeping, of_words
 from cimaster.repository import Committed
 from cimaster.service import Service
 from cimaster.times import parse_time
@@ -26,7 +26,6 @@ _NOT_KEPT_AGAIN = 2  # seconds after which it is told to
 _LOOK = 0.25  # seconds between looks whether a caller is still connected
 _VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.02  # seconds between looks at the queue: without news, and at what is read
 _REST = 0.01  # seconds between two passes, however many news there are
-_REMEMBERED = 5000  # refusals: enough to know again who asks once more
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +51,7 @@ class WaitingRoom:
         self._metrics = metrics
         self._room = threading.BoundedSemaphore(room)
         self._kept: set[_Kept] = set()
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._polls = Polls(self._clock)
         self._lock = threading.Lock()
         self._somebody = threading.Event()
         self._stop = threading.Event()
@@ -79,21 +78,21 @@ class WaitingRoom:
         """How many callers are connected and wait."""
         return len(self._kept)
 
-    def take(self, ask: Ask, request: Request | None, priority: str = NORMAL) -> Committed:
+    def take(self, ask: Ask, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
         """Lend a cluster at once, or say why not.
 
         A script that asks again and again in the same words keeps a place in the queue, as if it waited.
         """
         with self._counted():
             if self._has_place(ask):
-                return self._decide(ask, Stay(priority=priority), request)
+                return self._decide(ask, Stay(priority=priority, owner=owner), request)
             try:
                 return self._service.take(ask, request)
             except (NoVacantCluster, ClusterNotVacant):
-                interval = self._interval(of_words(ask))
+                interval = self._polls.interval(of_words(ask), owner)
                 if interval is None:
                     raise
-            return self._decide(ask, Stay(None, priority, keeps=keeping(interval)), request)
+            return self._decide(ask, Stay(None, priority, keeps=keeping(interval), owner=owner), request)
 
     def take_or_nothing(self, ask: Ask, request: Request | None) -> Committed:
         """Lend a cluster at once, or say why not; who asks again has no place in the queue by that."""
@@ -112,7 +111,7 @@ class WaitingRoom:
             while True:
                 if not is_there():  # it may have lain here for long
                     raise Queued("nobody is there to be told", retry_after=1)
-                stay = Stay(wait, priority, self._left(kept) if kept else _NOT_KEPT)
+                stay = Stay(wait, priority, self._left(kept) if kept else _NOT_KEPT, owner=request.owner)
                 if kept:
                     kept.called.clear()
                 try:
@@ -147,17 +146,6 @@ class WaitingRoom:
         """Say whether the queue, as far as we know it, has a place for who asks in these words."""
         newest = self._repository.newest
         return bool(newest and newest.pool.queue and queue.find(newest.pool, of_words(ask)))
-
-    def _interval(self, ticket: str) -> timedelta | None:
-        """Return how long ago somebody asked in the same words and was refused; None if not lately."""
-        now = self._clock.monotonic()
-        with self._lock:
-            before = self._refused.pop(ticket, None)
-            self._refused[ticket] = now
-            while len(self._refused) > _REMEMBERED:
-                self._refused.popitem(last=False)
-        ago = timedelta(seconds=now - before) if before is not None else FORGOTTEN_AFTER
-        return ago if ago < FORGOTTEN_AFTER else None
 
     @contextmanager
     def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[_Kept | None]:

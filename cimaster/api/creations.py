@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, url_for
 
-from cimaster import endpoints, listing, web
+from cimaster import callers, endpoints, listing, web
 from cimaster.api.blueprint import route
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
@@ -19,7 +19,9 @@ from cimaster.pool.policies import Terms, terms_of
 def createcluster(given: Given) -> Response:
     """Have a cluster created; wait until it is being created, or say that it will be."""
     creations = web.creations()
-    wish = creations.wish(given.purpose or DEFAULT_PURPOSE, given.user, given.branch or "", given.job or "")
+    wish = creations.wish(
+        given.purpose or DEFAULT_PURPOSE, given.user, given.branch or "", given.job or "", callers.owner()
+    )
     done = creations.create(wish, bool(given.force), given.request)
     creation = creations.begun(done.answer.text, done.commit)
     response = _waits(creation) if creation.state == REQUESTED else _begun(creation)
@@ -84,7 +86,7 @@ def change_creation(given: Given) -> Response:
     if given.retry and given.dismiss:
         raise BadParameter("dismiss goes not with retry: send one of them", parameter="dismiss")
     if given.retry:
-        return web.committed(web.creations().retry(given.retry, given.name, given.request))
+        return web.committed(web.creations().retry(given.retry, given.name, given.request, callers.owner()))
     if given.dismiss:
         return web.committed(web.creations().dismiss(given.dismiss, given.name, given.request))
     raise MissingParameter("retry is required, or dismiss: the id of a creation", parameter="retry")

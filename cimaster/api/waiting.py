@@ -4,7 +4,7 @@ import json
 
 from flask import Response, request
 
-from cimaster import endpoints, listing, serving, web
+from cimaster import callers, endpoints, listing, serving, web
 from cimaster.api.blueprint import route
 from cimaster.api.kinds import ask_from
 from cimaster.errors import MissingParameter
@@ -21,7 +21,7 @@ def getvacant(given: Given) -> Response:
     if given.skip_if_none:
         return web.committed(web.waiting().take_or_nothing(ask, given.request), bare=True)
     if not given.wait:
-        return web.committed(web.waiting().take(ask, given.request, priority), bare=True)
+        return web.committed(web.waiting().take(ask, given.request, priority, callers.owner()), bare=True)
     if given.request is None:
         raise MissingParameter("request_id is required with wait: a new uuid, and the same in each try",
                                parameter="request_id")  # fmt: skip
@@ -35,7 +35,7 @@ def getvacant(given: Given) -> Response:
 def leavequeue(given: Given) -> Response:
     """Give a place in the queue up."""
     assert given.request
-    return web.committed(web.service().leave(given.request.id))
+    return web.committed(web.service().leave(given.request.id, callers.owner()))
 
 
 @route(endpoints.QUEUE)

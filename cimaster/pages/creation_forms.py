@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cimaster import endpoints, web
+from cimaster import callers, endpoints, web
 from cimaster.creations import BRANCH
 from cimaster.errors import CreationNotSo, NoProvisioner, UnknownCreation
 from cimaster.inputs import Given
@@ -56,7 +56,9 @@ def _tells(parameter: str) -> Tells:
 def _create(given: Given) -> Committed:
     """Ask for a cluster, and wait for nothing: the panel shows what comes of it."""
     creations = web.creations()
-    wish = creations.wish(given.purpose or DEFAULT_PURPOSE, given.name, given.branch or "", given.job or "")
+    wish = creations.wish(
+        given.purpose or DEFAULT_PURPOSE, given.name, given.branch or "", given.job or "", callers.owner()
+    )
     done = creations.create(wish, bool(given.force), given.request)
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
@@ -68,7 +70,7 @@ def _create(given: Given) -> Committed:
 
 
 def _retry(given: Given) -> Committed:
-    return web.creations().retry(given.retry, given.name)
+    return web.creations().retry(given.retry, given.name, owner=callers.owner())
 
 
 def _dismiss(given: Given) -> Committed:

@@ -77,7 +77,7 @@ class Cluster:
 
     def described(self, **more: Any) -> str:
         """Return JSON of the record as stored, with the state that it adds up to and `more` members."""
-        told = {"state": self.state, "fault": self.fault or None, **more}
+        told = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
         if self.fields:
             return str(self._taken_apart().edited(told))
         return jsontext.dump({"record": self.text, **told})
@@ -173,7 +173,7 @@ class Cluster:
         return Lease(
             self._say("leaseId"), *who, self._say("requestId"), self._say("requestHash"),
             parse_time(self.fields["acquiredAt"]), parse_time(self.fields.get("leaseExpires")),
-            parse_duration(self.fields.get("leaseTtl")),
+            parse_duration(self.fields.get("leaseTtl")), self._say("leaseOwner"),
         )  # fmt: skip
 
     @cached_property

@@ -12,7 +12,8 @@ from cimaster.pool import creations, history, jsontext, policies, queue, repeats
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.policy import Policy
-from cimaster.pool.state import Pool, Remembered, Rules
+from cimaster.pool.remembered import Remembered
+from cimaster.pool.state import Pool, Rules
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
 CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"

@@ -29,7 +29,7 @@ class Creation:
         self.text = jsontext.dump(fields) if text is None else text
         self.id, self.state = self.say("id"), self.say("state")
         self.purpose, self.user = self.say("purpose"), self.say("user")
-        self.branch, self.job = self.say("branch"), self.say("job")
+        self.branch, self.job, self.owner = self.say("branch"), self.say("job"), self.say("owner")
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Creation":
@@ -60,7 +60,8 @@ class Creation:
 
     def described(self) -> dict[str, Any]:
         """Return what is told of it."""
-        return {key: value for key, value in self.fields.items() if key not in ("claimBy", "claimUntil", "jobGuessed")}
+        hidden = ("claimBy", "claimUntil", "jobGuessed", "owner")
+        return {key: value for key, value in self.fields.items() if key not in hidden}
 
     @property
     def wished(self) -> tuple[str, ...]:

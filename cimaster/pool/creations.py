@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
-from cimaster.pool import jsontext
+from cimaster.pool import jsontext, shares
 from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, UNREADABLE, Creation
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time, roughly
 
 MOST_OPEN = 50
+_FOR_POLICIES = 10  # of those; people share the others
 _JOB_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of those that are closed, and how long they are kept
 _OUTCOME = (
@@ -22,13 +23,14 @@ _OUTCOME = (
 
 @dataclass(frozen=True)
 class Wish:
-    """A cluster that somebody wants; `policy` where nobody did but the pool's own policy."""
+    """A cluster that a person wants, or the pool's own `policy`; `owner` is the caller that it is charged to."""
 
     purpose: str
     user: str
     branch: str
     job: str
     policy: bool = False
+    owner: str = ""
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -55,20 +57,29 @@ def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = 
     same = next((c for c in pool.creations if c.open and c.wished == wish.terms), None)
     if same and not force:
         return pool, Answer(same.id, repeated=True)
-    _check_room(pool)
+    _check_room(pool, wish.owner, wish.policy)
     made = {
         "id": identity, "state": REQUESTED, "purpose": wish.purpose, "user": wish.user, "branch": wish.branch,
         "job": wish.job, "requestedAt": format_time(now), "deadline": format_end(now + pool.rules.creation),
     }  # fmt: skip
-    creation = Creation({**made, **({"policy": True} if wish.policy else {}), **({"force": True} if force else {})})
+    rest = {"policy": wish.policy, "force": force, "owner": wish.owner}
+    creation = Creation(made | {key: value for key, value in rest.items() if value})
     return pool.with_creations((*pool.creations, creation)), Answer(identity)
 
 
-def _check_room(pool: Pool) -> None:
-    if sum(creation.open for creation in pool.creations) >= MOST_OPEN:
-        raise TooManyCreations(
-            f"{MOST_OPEN} clusters are being created: wait until some are ready", retry_after=60, limit=MOST_OPEN
-        )
+def _check_room(pool: Pool, owner: str, policy: bool) -> None:
+    """Refuse a creation beyond its owner's share, half of what others leave; policies have places of their own."""
+    being_created = [creation for creation in pool.creations if creation.open]
+    people = [creation for creation in being_created if not creation.by_policy]
+    own = sum(creation.owner == owner for creation in people)
+    places = MOST_OPEN - max(len(being_created) - len(people), _FOR_POLICIES)
+    room = MOST_OPEN - len(being_created) if policy else shares.most(places, len(people) - own) - own
+    if room > 0:
+        return
+    said = f"{len(being_created)} clusters are being created"
+    if own and not policy:
+        said += f", {own} of them for this caller, which is its share: dismiss those that are not needed,"
+    raise TooManyCreations(f"{said}: wait until some are ready", retry_after=60, limit=MOST_OPEN)
 
 
 def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
@@ -118,7 +129,7 @@ def ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
     return put(pool, done)
 
 
-def retry(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
+def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") -> tuple[Pool, Answer]:
     """Ask once more for a creation that failed; where a job was started for it, that is a new job."""
     creation = find(pool, identity)
     if creation.state != FAILED:
@@ -132,11 +143,11 @@ def retry(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answ
             "for another one with /createcluster",
             creation=creation.id, job_name=creation.say("jobName"),
         )  # fmt: skip
-    _check_room(pool)
+    _check_room(pool, owner, creation.by_policy)
     round_ = creation.number("round") + (1 if creation.say("jobName") else 0)
     again = creation.edited(
         **dict.fromkeys((*ATTEMPT_FIELDS, *_OUTCOME)), state=REQUESTED, round=round_ or None, retriedBy=by,
-        retriedAt=format_time(now), deadline=format_end(now + pool.rules.creation),
+        owner=owner, retriedAt=format_time(now), deadline=format_end(now + pool.rules.creation),
     )  # fmt: skip
     return put(pool, again), Answer(f"creation {creation.id} is requested again")
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LEASE_FIELDS = (
-    "leaseId", "leaseJob", "leaseBuild", "requestId", "requestHash", "acquiredAt", "leaseExpires", "leaseTtl",
+    "leaseId", "leaseJob", "leaseBuild", "requestId", "requestHash", "leaseOwner", "acquiredAt", "leaseExpires",
+    "leaseTtl",
 )  # fmt: skip
 HOLD_FIELDS = ("holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor")
 
@@ -22,6 +23,7 @@ class Lease:
     acquired: datetime | None = None
     expires: datetime | None = None
     ttl: timedelta | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def _lease_fields(ask: Ask, lease_id: str, request: Request | None, now: datetim
         "leaseBuild": ask.build,
         "requestId": request.id if request else None,
         "requestHash": request.hash if request else None,
+        "leaseOwner": (request and request.owner) or None,
         "acquiredAt": format_time(now),
         "leaseExpires": format_end(now + ask.ttl) if ask.ttl else None,
         "leaseTtl": format_duration(ask.ttl) if ask.ttl else None,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection
 from datetime import datetime
 
-from cimaster.pool import jsontext
+from cimaster.pool import jsontext, shares
 from cimaster.pool.state import Pool
 from cimaster.pool.ticket import Ticket
 
@@ -54,8 +54,15 @@ def put(pool: Pool, ticket: Ticket) -> Pool:
 
 
 def has_room(pool: Pool, ticket: Ticket) -> bool:
-    """Say whether a new ticket may be written."""
-    return sum(len(known.text) for known in pool.queue) + len(ticket.text) <= BUDGET
+    """Say whether a new ticket may be written: its owner has a share of the queue, half of what others leave."""
+    own = sum(known.charge for known in of_owner(pool, ticket.owner))
+    others = sum(known.charge for known in pool.queue) - own
+    return own + ticket.charge <= shares.most(BUDGET, others)
+
+
+def of_owner(pool: Pool, owner: str) -> list[Ticket]:
+    """Return the tickets of one owner."""
+    return [ticket for ticket in pool.queue if ticket.owner == owner]
 
 
 def without(pool: Pool, identity: str) -> Pool:

@@ -1,28 +1,36 @@
 """Safe to repeat: a request that carries an id is carried out once, and gets the same answer again."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
-from cimaster.pool import jsontext
+from cimaster.pool import jsontext, shares
 from cimaster.pool.cluster import Cluster
-from cimaster.pool.state import Answer, Pool, Remembered
+from cimaster.pool.remembered import Remembered, request_key
+from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_time, parse_time
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
-BUDGET = 32_000  # bytes of the stored object; the oldest are forgotten first
+BUDGET = 32_000  # bytes of the stored object; callers that used more than their part of it lose their own oldest
 
 
 @dataclass(frozen=True)
 class Request:
-    """A caller's request_id, and a hash of the verb and all parameters that it came with."""
+    """A caller's request_id, a hash of the verb and all parameters that it came with, and whose request it is."""
 
     id: str
     hash: str
     verb: str
+    owner: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is remembered by."""
+        return request_key(self.id)
 
 
 def once(
@@ -39,8 +47,8 @@ def once(
         return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
     pool, answer = decide()
     name = answer.cluster.name if answer.cluster else ""
-    said = Remembered(request.id, request.hash, request.verb, format_time(now), name, answer.text, answer.lease)
-    return pool.remember(said), answer
+    said = (request.key, request.hash, request.verb, format_time(now), name, answer.text, answer.lease, request.owner)
+    return pool.remember(Remembered(*said)), answer
 
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
@@ -52,7 +60,7 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
         return live
     earlier = _earlier(pool, request)
     if earlier and not earlier.cluster:
-        raise _waited(earlier)
+        raise _waited(earlier, request)
     if earlier or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
         raise RequestOver(
             f"the take with request_id {request.id} was granted and has ended; take with a new request_id",
@@ -61,12 +69,12 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     return None
 
 
-def _waited(earlier: Remembered) -> Refusal:
-    """Return what somebody is told who waited and does not any more."""
+def _waited(earlier: Remembered, request: Request) -> Refusal:
+    """Return what the caller is told of a request that waited and does not any more."""
     sentence = f"{earlier.say}; wait with a new request_id"
     if earlier.say.startswith(WAIT_OVER):
-        return NoVacantCluster(sentence, request_id=earlier.id)
-    return RequestOver(sentence, request_id=earlier.id)
+        return NoVacantCluster(sentence, request_id=request.id)
+    return RequestOver(sentence, request_id=request.id)
 
 
 def live_take(pool: Pool, identity: str) -> Cluster | None:
@@ -75,7 +83,7 @@ def live_take(pool: Pool, identity: str) -> Cluster | None:
 
 
 def _earlier(pool: Pool, request: Request) -> Remembered | None:
-    earlier = pool.requests.get(request.id)
+    earlier = pool.requests.get(request.key)
     if earlier and (earlier.verb != request.verb or earlier.hash not in ("", request.hash)):
         raise reused(request.id)
     return earlier
@@ -92,27 +100,30 @@ def reused(identity: str) -> RequestIdReused:
 def parse(text: str, known: Mapping[str, Remembered] = MappingProxyType({})) -> dict[str, Remembered]:
     """Read the stored requests; ValueError if they are not an array of objects. `known` were read before."""
     read = jsontext.parse_lines(text, {request.text: request for request in known.values()}, _remembered)
-    return {request.id: request for request in read if request.id}
+    return {request.key: request for request in read if request.key}
 
 
 def _remembered(_text: str, value: object) -> Remembered:
     if not isinstance(value, dict):
         raise ValueError("expected objects")  # noqa: TRY004 it is the stored text that is wrong
-    return Remembered(*(str(value.get(key, "")) for key in ("id", "hash", "verb", "at", "cluster", "say", "lease")))
+    if value.get("id"):  # earlier versions wrote the id itself
+        value = {**value, "key": request_key(str(value["id"]))}
+    return Remembered(*(str(value.get(name, "")) for name in Remembered.NAMES))
 
 
 def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:
-    """Return the requests of the last hour, the newest of them where they do not all fit."""
+    """Return the requests of the last hour, of each caller the newest where they do not all fit."""
+    lately = [r for r in requests.values() if (at := parse_time(r.at)) is not None and now - at <= KEPT_FOR]
+    used = Counter[str]()
+    for request in lately:
+        used[request.owner] += request.size
+    room = dict.fromkeys(used, shares.level(used.values(), BUDGET))
     kept: list[Remembered] = []
-    room = BUDGET
-    for request in reversed(list(requests.values())):
-        at = parse_time(request.at)
-        room -= len(request.text) + 2
-        if room < 0:
-            break
-        if at is not None and now - at <= KEPT_FOR:
+    for request in reversed(lately):
+        room[request.owner] -= request.size
+        if room[request.owner] >= 0:
             kept.append(request)
-    return {request.id: request for request in reversed(kept)}
+    return {request.key: request for request in reversed(kept)}
 
 
 def encode(requests: Mapping[str, Remembered]) -> str:

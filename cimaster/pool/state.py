@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from cimaster.errors import ClusterBroken, Refusal, UnknownCluster
-from cimaster.pool import jsontext
 from cimaster.pool.cluster import BROKEN, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry, History
 from cimaster.pool.policy import Policy
+from cimaster.pool.remembered import Remembered, request_key
 from cimaster.pool.ticket import Ticket
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
 from cimaster.times import format_time
@@ -32,25 +31,6 @@ class Rules:
     max_hold: timedelta = timedelta(hours=72)
     overdue_after: timedelta = timedelta(hours=8)
     creation: timedelta = timedelta(hours=2)
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """A request that was carried out, kept for an hour for those who ask again."""
-
-    id: str
-    hash: str
-    verb: str
-    at: str
-    cluster: str = ""
-    say: str = ""
-    lease: str = ""
-
-    @cached_property
-    def text(self) -> str:
-        """The request's JSON."""
-        given = {key: getattr(self, key) for key in ("id", "hash", "verb", "at", "cluster", "say", "lease")}
-        return jsontext.dump({key: value for key, value in given.items() if value})
 
 
 @dataclass(frozen=True)
@@ -193,7 +173,7 @@ class Pool:
 
     def remember(self, request: Remembered) -> "Pool":
         """Return the pool with a request that was carried out."""
-        return dataclasses.replace(self, requests={**self.requests, request.id: request})
+        return dataclasses.replace(self, requests={**self.requests, request.key: request})
 
 
 def _earliest(
@@ -243,5 +223,6 @@ def take_over(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
     lease = cluster.lease
     if lease is None or not lease.request:
         return pool
-    request = Remembered(lease.request, lease.request_hash, "getvacant", format_time(now), cluster.name)
+    key = request_key(lease.request)
+    request = Remembered(key, lease.request_hash, "getvacant", format_time(now), cluster.name, owner=lease.owner)
     return pool.remember(request)

@@ -19,6 +19,7 @@ FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
 _LONGEST_INTERVAL = timedelta(seconds=60)  # of a script for which a cluster is kept all the time
 _SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
 LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
+_LEAST_CHARGE = 300  # bytes
 _POLLS = "poll-"
 
 
@@ -33,7 +34,7 @@ class Ticket:
     def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
         self.fields = fields
         self.text = jsontext.dump(fields) if text is None else text
-        self.id, self.hash = self.say("id"), self.say("hash")
+        self.id, self.hash, self.owner = self.say("id"), self.say("hash"), self.say("owner")
         self.since = parse_time(fields.get("since")) or LONG_AGO
         self.until = parse_time(fields.get("until"))
         self.here = parse_time(fields.get("here")) or LONG_AGO
@@ -56,12 +57,13 @@ class Ticket:
 
     @classmethod
     def new(
-        cls, identity: str, asked_hash: str, ask: Ask, now: datetime, wait: timedelta | None, priority: str
-    ) -> "Ticket":
-        """Make the ticket of somebody who begins to wait, for at most `wait`."""
+        cls, identity: str, asked_hash: str, ask: Ask, now: datetime, wait: timedelta | None, priority: str,
+        owner: str = "",
+    ) -> "Ticket":  # fmt: skip
+        """Make the ticket of a caller that begins to wait, for at most `wait`; it is charged to the owner."""
         kind = dataclasses.asdict(ask) | {"ttl": format_duration(ask.ttl) if ask.ttl else ""}
         return cls({
-            "id": identity, **({"hash": asked_hash} if asked_hash else {}),
+            "id": identity, **({"hash": asked_hash} if asked_hash else {}), **({"owner": owner} if owner else {}),
             **({"priority": priority} if priority != NORMAL else {}),
             "since": format_time(now), **({"until": format_end(now + wait)} if wait else {}),
             "ask": {key: value for key, value in kind.items() if value},
@@ -75,7 +77,7 @@ class Ticket:
 
     def described(self, place: int, now: datetime) -> dict[str, Any]:
         """Return what is told of it, where it is at that place in the queue."""
-        told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here")}
+        told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
         return {"place": place, **told, "priority": self.priority, "there": self.is_there(now)}
 
     def say(self, key: str) -> str:
@@ -93,6 +95,11 @@ class Ticket:
         labels = said.get("labels")
         pairs = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
         return Ask(**({"job": "", "build": ""} | texts), labels=pairs, ttl=parse_duration(said.get("ttl")))
+
+    @cached_property
+    def charge(self) -> int:
+        """Bytes that count for it of what the queue may take of the stored object: never less than a usual ticket."""
+        return max(len(self.text.encode("utf-8", "surrogatepass")), _LEAST_CHARGE)
 
     @property
     def polls(self) -> bool:

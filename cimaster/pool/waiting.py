@@ -17,8 +17,9 @@ from cimaster.pool.ask import Ask
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.lease import Lease
 from cimaster.pool.lending import take
+from cimaster.pool.remembered import Remembered, request_key
 from cimaster.pool.repeats import WAIT_OVER, Request, earlier_take, live_take, reused
-from cimaster.pool.state import Answer, Pool, Remembered, end_lease
+from cimaster.pool.state import Answer, Pool, end_lease
 from cimaster.pool.ticket import BETWEEN_POLLS, NORMAL, Ticket, keeping, of_words
 from cimaster.times import format_end, format_time, roughly
 
@@ -29,12 +30,13 @@ _JUST = timedelta(minutes=1)  # for which a cluster counts as just served
 
 @dataclass(frozen=True)
 class Stay:
-    """How somebody waits: for at most `wait` (None: by asking again and again), connected for `connected` from now."""
+    """How a caller waits: for at most `wait` (None: by asking again and again), connected for `connected` from now."""
 
     wait: timedelta | None = None
     priority: str = NORMAL
     connected: timedelta = timedelta()
     keeps: timedelta = BETWEEN_POLLS
+    owner: str = ""
 
 
 def take_or_wait(
@@ -72,7 +74,8 @@ def _in_line(
     if known and known.here >= here - _WORTH_A_WRITE:
         return pool, known
     keeps = keeping(here - known.here) if known and known.polls else stay.keeps
-    ticket = (known or Ticket.new(identity, asked_hash, ask, now, stay.wait, stay.priority)).seen(here, keeps)
+    ticket = known or Ticket.new(identity, asked_hash, ask, now, stay.wait, stay.priority, stay.owner)
+    ticket = ticket.seen(here, keeps)
     return queue.put(pool, ticket), ticket
 
 
@@ -86,10 +89,21 @@ def _left_waiting(
         none.facts |= {"place": queue.place(waiting, now, ticket.id)} if room else {}
         return waiting if room else pool, Answer("", refusal=none)
     if not room:
-        raise QueueFull(f"{len(pool.queue)} wait already; ask again later", retry_after=_ASK_AGAIN)
+        raise _full(pool, ticket.owner)
     place, until = queue.place(waiting, now, ticket.id), format_end(ticket.until)
     told = f"number {place} of {len(waiting.queue)} in the queue until {until}: ask again the same way"
     return waiting, Answer("", refusal=Queued(told, retry_after=1, place=place, until=until))
+
+
+def _full(pool: Pool, owner: str) -> QueueFull:
+    own, all_ = len(queue.of_owner(pool, owner)), len(pool.queue)
+    if not own:
+        return QueueFull(f"the queue is full: {all_} requests wait; ask again later", retry_after=_ASK_AGAIN)
+    return QueueFull(
+        f"the queue is full for this caller: {own} of the {all_} requests that wait are its own; give some of them up "
+        "with /leavequeue, or ask again later",
+        retry_after=_ASK_AGAIN, waiting=all_, own=own,
+    )  # fmt: skip
 
 
 def _wait_over(
@@ -97,12 +111,12 @@ def _wait_over(
 ) -> tuple[Pool, Answer]:
     """Say that nothing came free in time, for good: a repeat must not begin to wait anew."""
     said = f"{WAIT_OVER} at {format_time(now)}"
-    pool = queue.without(pool, ticket.id).remember(_over(ticket.id, ticket.hash, now, said))
+    pool = queue.without(pool, ticket.id).remember(_over(ticket.id, ticket.hash, ticket.owner, now, said))
     return pool, Answer("", refusal=NoVacantCluster(none.sentence, retry_after=none.retry_after, **none.facts))
 
 
-def _over(identity: str, asked_hash: str, now: datetime, said: str) -> Remembered:
-    return Remembered(identity, asked_hash, "getvacant", format_time(now), say=said)
+def _over(identity: str, asked_hash: str, owner: str, now: datetime, said: str) -> Remembered:
+    return Remembered(request_key(identity), asked_hash, "getvacant", format_time(now), say=said, owner=owner)
 
 
 def step_away(pool: Pool, now: datetime, identity: str, left: timedelta) -> tuple[Pool, Answer]:
@@ -123,20 +137,21 @@ def cancel(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Ans
     return leave(pool, now, identity, by)
 
 
-def leave(pool: Pool, now: datetime, identity: str, by: str = "") -> tuple[Pool, Answer]:
+def leave(pool: Pool, now: datetime, identity: str, by: str = "", owner: str = "") -> tuple[Pool, Answer]:
     """Give a place in the queue up; a cluster that its request was just given goes back.
 
-    A request of which nothing is known may come yet, and is over then.
+    A request of which nothing is known may come yet, and is over then; `owner` is the caller that says so.
     """
     ticket, served = queue.find(pool, identity), live_take(pool, identity)
     if served and served.lease:
         return _given_back(pool, now, identity, served, served.lease)
     if ticket and ticket.polls:
         return queue.without(pool, identity), Answer(f"request {identity} does not wait any more")
-    if ticket is None and identity in pool.requests:
+    if ticket is None and request_key(identity) in pool.requests:
         return pool, Answer(f"request {identity} does not wait")
-    said = f"request {identity} was taken out of the queue{by and f' by {by}'}"
-    pool = queue.without(pool, identity).remember(_over(identity, ticket.hash if ticket else "", now, said))
+    said = f"the request was taken out of the queue{by and f' by {by}'}"
+    asked_hash, owner = (ticket.hash, ticket.owner) if ticket else ("", owner)
+    pool = queue.without(pool, identity).remember(_over(identity, asked_hash, owner, now, said))
     return pool, Answer(f"request {identity} does not wait{' any more' if ticket else ''}")
 
 

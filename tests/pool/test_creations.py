@@ -1,5 +1,6 @@
 """Clusters that are asked for: once for each wish, carried out by one, and never forgotten."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -93,13 +94,54 @@ def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
     assert creations.request(pool, NOW, WISH, "c-2")[1].text == "c-2"
 
 
-def test_there_is_a_limit_to_what_may_be_on_its_way(asked: Pool) -> None:
-    pool = asked
-    for number in range(2, MOST_OPEN + 1):
-        pool, _ = creations.request(pool, NOW, WISH, f"c-{number}", force=True)
-    with pytest.raises(TooManyCreations) as refusal:
-        creations.request(pool, NOW, WISH, "c-x", force=True)
+def flooded(pool: Pool, owner: str, policy: bool = False) -> Pool:
+    """Return the pool in which one caller has as many clusters created as it may, whatever users it names."""
+    with contextlib.suppress(TooManyCreations):
+        for number in range(MOST_OPEN + 1):
+            wish = Wish("tess-ci", f"user-{number}", "master", "e2e", policy, owner)
+            pool, _ = creations.request(pool, NOW, wish, f"{owner}-{number}")
+    return pool
+
+
+def open_in(pool: Pool) -> int:
+    """Return how many clusters are being created."""
+    return sum(creation.open for creation in pool.creations)
+
+
+def test_no_caller_takes_all_places_of_the_others() -> None:
+    pool = flooded(Pool(), "office")
+    assert open_in(pool) == 20
+    with pytest.raises(TooManyCreations, match="20 clusters are being created, 20 of them for this caller") as refusal:
+        creations.request(pool, NOW, Wish("tess-ci", "new", "", "", owner="office"), "c-x")
     assert refusal.value.retry_after
+    for number in range(6):
+        pool = flooded(pool, f"caller-{number}")
+    assert open_in(pool) == 40
+    with pytest.raises(TooManyCreations, match="40 clusters are being created: wait until some are ready"):
+        creations.request(pool, NOW, Wish("tess-ci", "new", "", "", owner="late"), "c-x")
+
+
+def test_policies_have_places_that_people_cannot_take() -> None:
+    pool = flooded(flooded(flooded(Pool(), "office"), "second"), "third")
+    before = open_in(pool)
+    assert open_in(flooded(pool, "policy", policy=True)) == MOST_OPEN
+    assert before < 40
+    policies_first = flooded(Pool(), "policy", policy=True)
+    with pytest.raises(TooManyCreations):
+        creations.request(policies_first, NOW, Wish("tess-ci", "new", "", "", owner="late"), "c-x")
+
+
+def test_creations_of_an_earlier_version_count_for_the_others() -> None:
+    pool = flooded(Pool(), "")
+    assert "owner" not in pool.creations[0].fields
+    assert open_in(flooded(pool, "me")) == 30
+
+
+def test_an_owner_is_kept_and_not_shown() -> None:
+    pool, _ = creations.request(Pool(), NOW, Wish("tess-ci", "john", "master", "e2e", owner="0123"), "c-1")
+    [read] = creations.parse(creations.encode(pool.creations))
+    assert read.owner == "0123"
+    assert "owner" not in read.described()
 
 
 def test_only_one_claims_it_at_a_time(asked: Pool) -> None:
@@ -429,10 +471,11 @@ def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(asked: 
 
 def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> None:
     pool, _ = provision.looked(running, NOW, "c-1", Triggered(JOB_NAME), True, "quota")
-    for number in range(2, MOST_OPEN + 2):
-        pool, _ = creations.request(pool, NOW, WISH, f"c-{number}", force=True)
+    pool = flooded(pool, "office")
     with pytest.raises(TooManyCreations):
-        creations.retry(pool, NOW, "c-1", "eve")
+        creations.retry(pool, NOW, "c-1", "eve", "office")
+    retried, _ = creations.retry(pool, NOW, "c-1", "eve", "another")
+    assert creations.find(retried, "c-1").owner == "another"
 
 
 def test_an_import_forgets_nothing_that_is_on_its_way(asked: Pool, running: Pool) -> None:

@@ -168,7 +168,7 @@ def test_who_mends_a_policy_does_not_wait_for_its_failures(pool: Pool) -> None:
 def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
     for number in range(creations.MOST_OPEN):
         pool, _ = creations.request(
-            pool, NOW, creations.Wish("perf", "john", "master", "e2e"), f"x-{number}", force=True
+            pool, NOW, creations.Wish("perf", "cimaster", "master", "e2e", policy=True), f"x-{number}", force=True
         )
     assert top_up(pool) is pool
     assert "50 clusters are being created for all purposes" in says(pool)

@@ -74,13 +74,12 @@ def free(pool: Pool, name: str, now: datetime = NOW) -> Pool:
 
 def wait(
     pool: Pool, who: str, now: datetime = NOW, wait: timedelta = timedelta(minutes=30), priority: str = "normal",
-    connected: timedelta = CONNECTED, **ask: object,
+    connected: timedelta = CONNECTED, job: str = "e2e", owner: str = "", **ask: object,
 ) -> tuple[Pool, Answer]:  # fmt: skip
     """Ask as somebody who waits, under a request id that is their name."""
-    asked = Ask("e2e", who, who, **ask)  # type: ignore[arg-type]
-    return take_or_wait(
-        pool, now, asked, f"lease-{who}", Stay(wait, priority, connected), Request(who, "h", "getvacant")
-    )
+    asked = Ask(job, who, who, **ask)  # type: ignore[arg-type]
+    stay = Stay(wait, priority, connected, owner=owner)
+    return take_or_wait(pool, now, asked, f"lease-{who}", stay, Request(who, "h", "getvacant", owner))
 
 
 def poll(pool: Pool, who: str, now: datetime = NOW, interval: float = 10) -> tuple[Pool, Answer]:
@@ -333,7 +332,7 @@ class TestLeaving:
         pool = wait(occupied("a"), "ann")[0]
         cancelled, _ = cancel(pool, NOW, "ann", "bob")
         assert cancelled.queue == ()
-        with pytest.raises(RequestOver, match="request ann was taken out of the queue by bob"):
+        with pytest.raises(RequestOver, match="the request was taken out of the queue by bob"):
             wait(cancelled, "ann")
         served, _ = wait(free(pool, "a"), "ann")
         with pytest.raises(NotCurrent, match="does not wait any more"):
@@ -360,17 +359,49 @@ class TestLeaving:
             wait(left, "ann")
 
 
-def test_the_queue_has_an_end() -> None:
-    pool, number = occupied("a"), 0
+def flooded(pool: Pool, owner: str, job: str = "e2e") -> Pool:
+    """Return the pool in which one caller waits as often as it may."""
     with contextlib.suppress(QueueFull):
         for number in range(1000):
-            pool = wait(pool, f"request-{number:04}")[0]
-    with pytest.raises(QueueFull, match="wait already"):
-        wait(pool, f"request-{number:04}")
-    assert 200 < number < 1000
-    assert len(queue.encode(pool.queue)) < queue.BUDGET * 1.1
+            pool = wait(pool, f"{owner}-{number:04}", job=job, owner=owner)[0]
+    return pool
+
+
+@pytest.mark.parametrize("job", ["e2e", "x" * 253, "\N{GRINNING FACE}" * 253])
+def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
+    pool = flooded(occupied("a"), "office", job)
+    own = len(pool.queue)
+    assert own > 40
+    with pytest.raises(QueueFull, match=f"full for this caller: {own} of the {own} requests") as refusal:
+        wait(pool, "office-one-more", job=job, owner="office")
+    assert "/leavequeue" in refusal.value.sentence
+    assert refusal.value.retry_after
+    assert wait(pool, "somebody", owner="else")[1].refusal.facts["place"] == own + 1
+    assert wait(flooded(pool, "second", job), "third", owner="third")[1].refusal.code == "queued"
+    assert len(queue.encode(flooded(pool, "second", job).queue).encode()) < queue.BUDGET
+
+
+def test_tickets_of_an_earlier_version_count_for_the_others() -> None:
+    pool = flooded(occupied("a"), "")
+    assert not pool.queue[0].owner
+    mine = len(flooded(pool, "me").queue) - len(pool.queue)
+    assert len(pool.queue) / 3 < mine < len(pool.queue)
+
+
+def test_what_gives_a_place_up_makes_room() -> None:
+    pool, _ = leave(flooded(occupied("a"), "office"), NOW, "office-0000")
+    assert wait(pool, "one-more", owner="office")[1].refusal.code == "queued"
+
+
+def test_a_full_queue_still_serves() -> None:
+    pool = occupied("a")
+    for number in range(12):
+        pool = flooded(pool, f"caller-{number}")
+    with pytest.raises(QueueFull, match="the queue is full: "):
+        wait(pool, "late", owner="late")
+    assert len(queue.encode(pool.queue)) < queue.BUDGET
     assert isinstance(poll(pool, "script")[1].refusal, NoVacantCluster)
-    assert wait(free(pool, "a"), "request-0000")[1].text == "a"
+    assert wait(free(pool, "a"), "caller-0-0000")[1].text == "a"
     other, _ = add(pool, NOW, "p", "root", Facts("us", purpose="perf"))
     assert wait(other, "perf", purpose="perf")[1].text == "p"
 

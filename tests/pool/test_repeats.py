@@ -1,5 +1,6 @@
 """Safe to repeat: a request with an id is carried out once, whatever happened since."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +8,8 @@ import pytest
 
 from cimaster.errors import RequestIdReused, RequestOver
 from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, add, finish, hold, once, take
+from cimaster.pool.remembered import Remembered, request_key
 from cimaster.pool.repeats import BUDGET, encode, parse, trimmed
-from cimaster.pool.state import Remembered
 from cimaster.times import format_time
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -24,10 +25,13 @@ def pool() -> Pool:
     return made
 
 
-def remembered(count: int, at: datetime = NOW) -> dict[str, Remembered]:
+def remembered(count: int, at: datetime = NOW, owner: str = "", say: str = "x" * 50) -> dict[str, Remembered]:
     """Return requests that were carried out at a time, oldest first."""
-    found = [Remembered(f"r-{n}", "h", "finishtest", format_time(at), "a", "x" * 50) for n in range(count)]
-    return {one.id: one for one in found}
+    found = [
+        Remembered(request_key(f"{owner}-{n}"), "h", "finishtest", format_time(at), "a", say, owner=owner)
+        for n in range(count)
+    ]
+    return {one.key: one for one in found}
 
 
 def test_a_take_is_repeated_while_the_job_has_the_cluster(pool: Pool) -> None:
@@ -72,7 +76,7 @@ def test_a_change_that_was_refused_may_be_tried_again(pool: Pool) -> None:
     request = Request("r-2", "h", "holdcluster")
     with pytest.raises(Exception, match="held by alice"):
         once(held, NOW, request, lambda: hold(held, NOW, "a", "charlie"))
-    assert request.id not in held.requests
+    assert request.key not in held.requests
     assert once(held, NOW, request, lambda: hold(held, NOW, "b", "charlie"))[1].repeated is False
 
 
@@ -95,6 +99,45 @@ def test_of_too_many_requests_the_newest_are_remembered() -> None:
     assert len(encode(kept)) <= BUDGET + 4
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_the_flood_of_one_caller_drops_only_its_own_requests(before: bool) -> None:
+    flood, others = remembered(1000, owner="flood", say="x" * 500), remembered(30, owner="victim")
+    kept = trimmed(others | flood if before else flood | others, NOW)
+    assert others.items() <= kept.items()
+    assert len(kept) > len(others)
+    assert len(encode(kept).encode()) <= BUDGET + 4
+
+
+def test_callers_that_all_flood_keep_equal_parts() -> None:
+    kept = trimmed(remembered(500, owner="one") | remembered(500, owner="two") | remembered(500, owner="three"), NOW)
+    assert len({sum(one.owner == owner for one in kept.values()) for owner in ("one", "two")}) == 1
+    assert BUDGET * 0.9 < len(encode(kept)) <= BUDGET + 4
+
+
+def test_the_size_of_what_is_remembered_does_not_follow_the_id(pool: Pool) -> None:
+    sizes = {
+        once(pool, NOW, Request(identity, "h", "holdcluster"), lambda: hold(pool, NOW, "a", "alice"))[0]
+        .requests[request_key(identity)].size
+        for identity in ("r", "r" * 128)
+    }  # fmt: skip
+    assert len(sizes) == 1
+
+
+def test_requests_of_an_earlier_version_are_known_still(pool: Pool) -> None:
+    stored = '[{"id": "r-9", "hash": "h", "verb": "holdcluster", "at": "2026-01-02T11:59:00Z", "say": "it is held"}]'
+    read = dataclasses.replace(pool, requests=parse(stored))
+    _, answer = once(read, NOW, Request("r-9", "h", "holdcluster"), lambda: pytest.fail("it was carried out twice"))
+    assert (answer.text, answer.repeated) == ("it is held", True)
+    assert parse(encode(read.requests)) == read.requests
+
+
+def test_a_take_that_ended_is_charged_to_its_taker(pool: Pool) -> None:
+    pool, _ = take(pool, NOW, ASK, "lease-1", Request("r-1", "h", "getvacant", "taker"))
+    pool, _ = finish(pool, NOW, Finish("a"))
+    assert pool.requests[request_key("r-1")].owner == "taker"
+    assert "leaseOwner" not in pool.find("a").fields
+
+
 def test_requests_read_back_as_they_were_written() -> None:
     requests = remembered(5)
     assert parse(encode(requests)) == requests
@@ -104,7 +147,7 @@ def test_requests_read_back_as_they_were_written() -> None:
 @pytest.mark.parametrize("text", ['[{"id": 5}]', "[{}]", '[{"id": "", "at": null}]', '[{"id": "a", "extra": []}]'])
 def test_odd_requests_stop_nothing(text: str) -> None:
     for request in parse(text).values():
-        assert isinstance(request.id, str)
+        assert isinstance(request.key, str)
         json.loads(request.text)
     trimmed(parse(text), NOW)
 

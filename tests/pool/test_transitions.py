@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cimaster.pool import Ask, Finish, Pool, finish, hold, release, take
 from cimaster.pool.cluster import BROKEN, Cluster
 from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS
+from cimaster.pool.remembered import request_key
 from cimaster.times import format_time
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -121,4 +122,4 @@ def test_what_ends_is_told_in_the_history() -> None:
     pool = pool_of(record).settled(NOW)
     assert [entry.say("event") for entry in pool.history] == ["lease ended"]
     assert only(pool).ended_leases[0].how == "expired"
-    assert pool.requests["r"].hash == "h"
+    assert pool.requests[request_key("r")].hash == "h"
