@@ -17,7 +17,7 @@ def request_key(identity: str) -> str:
 class Remembered:
     """A request that was carried out, kept for an hour for callers that repeat it."""
 
-    NAMES: ClassVar = ("key", "hash", "verb", "at", "cluster", "say", "lease", "owner")
+    NAMES: ClassVar[tuple[str, ...]] = ("key", "hash", "verb", "at", "cluster", "say", "lease", "owner")
 
     key: str
     hash: str
