@@ -4,18 +4,18 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template, request
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import callers, compression, provisioners, serving, web
+from cimaster import browsers, callers, compression, provisioners, public_url, serving, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
 from cimaster.courier import Courier
 from cimaster.creations import Creations
 from cimaster.drain import DrainFile
-from cimaster.errors import Refusal
+from cimaster.errors import Refusal, UnknownHost
 from cimaster.gauges import PoolCollector, QueueCollector
 from cimaster.health import health
 from cimaster.logs import correlation_id
@@ -128,6 +128,8 @@ def create_app(
 
 
 def _register(app: Flask) -> None:
+    if prefix := public_url.prefix(app.extensions["cimaster.settings"]):
+        app.wsgi_app = public_url.Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]
     app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
@@ -139,13 +141,29 @@ def _register(app: Flask) -> None:
         app.register_blueprint(blueprint)
 
 
-def _begin() -> None:
+def _begin() -> Response | None:
     g.caller = callers.address(request.environ, web.settings().trusted_proxies)
     serving.identify(g.caller)
-    web.check_origin()
+    try:
+        browsers.check_host(web.settings())
+    except UnknownHost as refusal:
+        return _misdirected(refusal)
+    browsers.check_origin(web.settings())
+    return None
+
+
+def _misdirected(refusal: UnknownHost) -> Response:
+    """Answer outside of the pages, whose own refusals show who the visitor is and how the store does."""
+    response = web.refused(refusal)
+    if browsers.wants_html():
+        response.set_data(render_template("unknown_host.html", host=refusal.facts["host"]))
+        response.mimetype = "text/html"
+    return response
 
 
 def _end(response: Response) -> Response:
+    if 300 <= response.status_code < 400 and response.location:  # the framework's begin with the host that was asked
+        response.location = response.location.removeprefix(request.host_url.rstrip("/"))
     serving.conclude(response, lambda: _told(response), quiet=g.get("quiet") or response.status_code == 304)
     return response
 

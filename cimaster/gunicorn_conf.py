@@ -10,6 +10,7 @@ import sys as _sys
 from typing import Any as _Any
 
 from cimaster import provisioners as _provisioners
+from cimaster import public_url as _public_url
 from cimaster import stores as _stores
 from cimaster.logs import configuration as _configuration
 from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
@@ -21,6 +22,7 @@ try:
     _settings = _Settings.from_environ()
     _provisioners.chosen(_settings)
     _stores.check_access(_settings)
+    _public_url.check(_settings)
 except _BadSetting as error:
     raise SystemExit(f"cimaster: {error}") from None
 

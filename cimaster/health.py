@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response, current_app, g, request
 
 from cimaster import endpoints, web
 
@@ -42,4 +42,5 @@ def readyz() -> Response:
 def openapi() -> Response:
     """Return this API for programs."""
     path = Path(current_app.root_path) / "openapi.yaml"
-    return Response(path.read_bytes(), mimetype="application/yaml")
+    text = path.read_text("utf-8").replace("- {url: /}", f"- {{url: {request.script_root}/}}")
+    return Response(text, mimetype="application/yaml")

@@ -89,7 +89,15 @@ class Settings(FromEnvironment):
         "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), values.words
     )
     trusted_origins: tuple[str, ...] = setting(
-        "other sites whose pages may send changes, such as `https://portal.example.com`", (), values.words
+        "other sites whose pages may send changes, such as `https://portal.example.com`", (), values.origins
+    )
+    public_url: str = setting(
+        "where people reach the service, such as `https://ci.example.com/cimaster`, where that is behind a proxy",
+        "",
+        values.public_url,
+    )
+    hosts: tuple[str, ...] = setting(
+        "further names under which browsers may reach the service, such as `cimaster.example.com`", (), values.hosts
     )
     trusted_proxies: tuple[values.Network, ...] = setting(
         "networks of the proxies whose `X-Forwarded-For` says where a caller is, such as `10.0.0.0/8`",

@@ -3,11 +3,13 @@
 import ipaddress
 import re
 from datetime import timedelta
+from urllib.parse import SplitResult, urlsplit
 
 from cimaster.times import parse_duration
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_NOTHING, _PREFIX = re.compile(""), re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){0,9}")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
 
 
@@ -72,11 +74,49 @@ def core(text: str) -> str:
     return text
 
 
-def origin(text: str) -> str:
-    """Read where a server is: scheme, host and port."""
-    if not _ADDRESS.fullmatch(text) or text.count("/") > 2:
-        raise ValueError("an address such as http://10.1.2.3:8080, without a path")
-    return text
+def _split(text: str, *, path: bool) -> SplitResult:
+    """Read an address as browsers write it: scheme and host in lower case, no usual port, no slash at the end."""
+    parts = urlsplit(text)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    if not usual or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(text)
+    below = parts.path.rstrip("/")
+    if not (_PREFIX if path else _NOTHING).fullmatch(below):
+        raise ValueError(text)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else host_name(parts.hostname)
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    return SplitResult(parts.scheme, host + port, below, "", "")
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Read where pages may come from, between commas or blanks: scheme, host and port as browsers send them."""
+    try:
+        return tuple(_split(word, path=False).geturl() for word in words(text))
+    except ValueError:
+        raise ValueError("origins such as https://portal.example.com, without a path, separated by commas") from None
+
+
+def public_url(text: str) -> str:
+    """Read where people reach the service: scheme, host and maybe a path."""
+    try:
+        return _split(text, path=True).geturl()
+    except ValueError:
+        raise ValueError("an address such as https://ci.example.com/cimaster") from None
+
+
+def host_name(text: str) -> str:
+    """Read the name of a host."""
+    if not _DNS_NAME.fullmatch(text.lower()):
+        raise ValueError("the name of a host, such as cimaster.example.com")
+    return text.lower()
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Read names of hosts between commas or blanks."""
+    try:
+        return tuple(host_name(word) for word in words(text))
+    except ValueError:
+        raise ValueError("host names such as cimaster.example.com, without a port, separated by commas") from None
 
 
 def address(text: str) -> str:

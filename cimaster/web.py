@@ -1,8 +1,7 @@
-"""Between the verbs and HTTP: text or JSON out, the one table from refusal to status, and what browsers may do."""
+"""Between the verbs and HTTP: text or JSON out, and the one table from refusal to status."""
 
 import json
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -33,6 +32,7 @@ STATUS: Mapping[type[errors.Refusal], int] = {
     errors.Queued: 429,
     errors.QueueFull: 429,
     errors.UsePost: 405,
+    errors.UnknownHost: 421,
     errors.ClusterNotVacant: 409,
     errors.ClusterBroken: 409,
     errors.ClusterInUse: 409,
@@ -99,43 +99,11 @@ def admins() -> Admins:
     return found
 
 
-def check_origin() -> None:
-    """Refuse a change that a browser sends for another site's page; programs send neither header."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if origin in settings().trusted_origins or (site is None and origin is None):
-        return
-    if site in ("same-origin", "none") if site is not None else _host_of(origin or "") == request.host:
-        return
-    raise errors.CrossOrigin(
-        "a page of another site may not send changes here; an operator can allow it with CIMASTER_TRUSTED_ORIGINS"
-    )
-
-
-def _host_of(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""
-
-
-def from_browser() -> bool:
-    """Say whether a person's browser sent this; a link, a preview or a prefetch must change nothing."""
-    agent = request.headers.get("User-Agent", "")
-    return "Sec-Fetch-Site" in request.headers or (agent.startswith("Mozilla/") and "PowerShell" not in agent)
-
-
 def wants_json() -> bool:
     """Say whether the caller asked for JSON; text is what scripts get."""
     accepted = request.accept_mimetypes
     best = accepted.best_match(["text/plain", "application/json"]) if accepted else None
     return best == "application/json"
-
-
-def wants_html() -> bool:
-    """Say whether the caller named text/html, as browsers do."""
-    return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
 
 
 def text_answer(text: str, status: int = 200) -> Response:
@@ -198,8 +166,8 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
     """Answer with what is wrong, in the one shape that every refusal has."""
     if wants_json():
         body = {
-            **(facts or {}), "type": f"/openapi.yaml#{code}", "title": code.replace("_", " "), "status": status,
-            "detail": sentence, "code": code, "request": correlation_id.get(),
+            **(facts or {}), "type": f"{request.script_root}/openapi.yaml#{code}", "title": code.replace("_", " "),
+            "status": status, "detail": sentence, "code": code, "request": correlation_id.get(),
         }  # fmt: skip
         response = json_text(json.dumps(body), status, "application/problem+json")
     else:

@@ -33,7 +33,8 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3", "CIMASTER_WAITERS": "20",
         "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
         "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
-            "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1",
+            "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1", "CIMASTER_HOSTS": "CI.example.com,other",
+            "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
     }  # fmt: skip
     assert set(given) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
     settings = Settings.from_environ(given)
@@ -44,6 +45,7 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert (settings.overdue_after, settings.deadline) == (timedelta(minutes=90), timedelta(seconds=5))
     assert settings.ignored_parameters == ("a", "b", "c")
     assert settings.trusted_origins == ("https://a.example", "https://b.example")
+    assert (settings.public_url, settings.hosts) == ("https://ci.example.com/cimaster", ("ci.example.com", "other"))
     assert settings.log_level == "DEBUG"
     assert (settings.provisioner, settings.default_prow_job) == ("command", "e2e-k8s-1.32")
     assert (settings.creation, settings.manage_cluster) == (timedelta(hours=3), True)

@@ -5,7 +5,7 @@ from functools import wraps
 
 from flask import Blueprint, Response, abort, g, render_template, request
 
-from cimaster import inputs, web
+from cimaster import browsers, inputs, web
 from cimaster.endpoints import Endpoint
 from cimaster.errors import UnknownParameter, UsePost
 from cimaster.inputs import Given
@@ -44,17 +44,14 @@ def _read(endpoint: Endpoint) -> Given:
 
 
 def _refuse_reading(endpoint: Endpoint) -> Response | None:
-    """HEAD promises to change nothing, and so must a browser's GET: it gets a page with a button instead."""
+    """Refuse HEAD, which promises to change nothing, and a GET of no program: a browser gets a page with a button."""
     if request.method == "HEAD":
         abort(405, valid_methods=["GET", "POST"])
-    if request.method != "GET" or not web.from_browser():
+    if request.method != "GET" or not (why := browsers.why_it_may_change_nothing()):
         return None
-    refusal = web.refused(
-        UsePost(
-            f"{endpoint.path} changes the pool, and a browser's GET may not: send it as POST", endpoint=endpoint.name
-        )
-    )
-    if web.wants_html():
+    said = f"{endpoint.path} changes the pool, and a GET {why} may not: send it as POST"
+    refusal = web.refused(UsePost(said, endpoint=endpoint.name))
+    if browsers.wants_html():
         refusal.set_data(render_template("use_post.html", endpoint=endpoint, sent=list(request.args.items(multi=True))))
         refusal.mimetype = "text/html"
     return refusal

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from flask import Response, url_for
+from flask import Response
 
-from cimaster import callers, endpoints, listing, web
+from cimaster import callers, endpoints, listing, public_url, web
 from cimaster.api.blueprint import route
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
@@ -62,7 +62,7 @@ def _told(creation: Creation) -> dict[str, Any]:
 
 
 def _link(creation: Creation) -> str:
-    return url_for("api.creations", creation=creation.id, _external=True)
+    return public_url.link("api.creations", creation=creation.id)
 
 
 @route(endpoints.CREATIONS)

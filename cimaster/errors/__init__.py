@@ -6,6 +6,7 @@ from cimaster.errors.asking import (
     CrossOrigin,
     MissingParameter,
     NotAuthorized,
+    UnknownHost,
     UnknownParameter,
     UsePost,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "TooManyCreations",
     "UnknownCluster",
     "UnknownCreation",
+    "UnknownHost",
     "UnknownParameter",
     "UnknownPolicy",
     "UsePost",

@@ -39,6 +39,12 @@ class CrossOrigin(Refusal):
     code = "cross_origin"
 
 
+class UnknownHost(Refusal):
+    """A browser reached the service under a name that it does not know to be its own."""
+
+    code = "unknown_host"
+
+
 class UsePost(Refusal):
     """A browser's GET (a link, a preview, a prefetch) asked for a change."""
 

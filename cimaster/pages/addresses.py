@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from flask import current_app, request, url_for
 from werkzeug.urls import iri_to_uri
 
+from cimaster import public_url
+
 _ROOT = Path(__file__).parent.parent
 _VENDOR = "/static/vendor/"
 
@@ -35,15 +37,21 @@ def back() -> str:
 
 
 def inside(url: str) -> str:
-    """Return the path and query of one of our pages; the first page for anything else."""
+    """Return the address of one of our pages as links have it, without the host; the first page for anything else."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "/"
-    ours = not parts.netloc or parts.netloc == request.host
-    if not ours or not (parts.path == "/" or parts.path.startswith("/ui/")) or "\\" in url:
-        return "/"
-    return iri_to_uri(parts.path + (f"?{parts.query}" if parts.query else ""))
+        return url_for("pages.dashboard")
+    ours = not parts.netloc or public_url.is_ours(url)
+    path = page(parts.path)
+    if not ours or not (path == "/" or path.startswith("/ui/")) or "\\" in url:
+        return url_for("pages.dashboard")
+    return iri_to_uri(request.script_root + path + (f"?{parts.query}" if parts.query else ""))
+
+
+def page(address: str) -> str:
+    """Return an address of ours without what the public URL has before it."""
+    return address.removeprefix(request.script_root) or "/"
 
 
 @functools.cache

@@ -1,10 +1,11 @@
 """The three cookies: who somebody says they are, the newest commit their browser saw, a message for the next page."""
 
+from typing import Any
 from urllib.parse import quote, unquote
 
 from flask import Response, g, request
 
-from cimaster import parameters
+from cimaster import parameters, public_url
 
 NAME, SEEN, TOLD = "cimaster_name", "cimaster_seen", "cimaster_told"
 _YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
@@ -45,14 +46,16 @@ def remember(**values: object) -> None:
 
 
 def written(response: Response) -> Response:
-    """Write the cookies that were to be remembered into an answer."""
+    """Write the cookies that were to be remembered into an answer, for our addresses and no others of the host."""
+    where: Any = {"path": request.script_root or "/", "httponly": True, "samesite": "Lax"}
+    where["secure"] = public_url.is_secure()
     for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (TOLD, "told", _MINUTE)):
         if key not in g:
             continue
         value = g.get(key)
         if value is not None:
             text = quote(str(value), safe="@")
-            response.set_cookie(cookie, text, lasts, httponly=True, samesite="Lax", secure=request.is_secure)
+            response.set_cookie(cookie, text, lasts, **where)
         elif cookie in request.cookies:
-            response.delete_cookie(cookie, httponly=True, samesite="Lax", secure=request.is_secure)
+            response.delete_cookie(cookie, **where)
     return response

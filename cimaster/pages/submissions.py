@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, g, render_template, request
+from flask import Response, g, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from cimaster import web
@@ -97,7 +97,7 @@ def _done(form: Form, done: Committed, given: Given) -> Response:
     if by_htmx() and not newly_named and not leaves:
         return _changed(form, done, given, target)
     cookies.remember(told=done.answer.text)
-    return go_to("/" if leaves else target)
+    return go_to(url_for("pages.dashboard") if leaves else target)
 
 
 def _changed(form: Form, done: Committed, given: Given, target: str) -> Response:
@@ -117,19 +117,20 @@ def _changed(form: Form, done: Committed, given: Given, target: str) -> Response
 
 def _piece(form: Form, snapshot: Snapshot, given: Given, target: str) -> dict[str, Any]:
     """Return which piece of the page to draw anew, where that is more than a row."""
-    in_inventory = target.startswith("/ui/admin")
+    page = addresses.page(target)
+    in_inventory = page.startswith("/ui/admin")
     if in_inventory and form in policy_forms.FORMS:
         return {"piece": "fragments/policies.html", "into": "policies", "filled": policy_panel.panel(snapshot)}
     if in_inventory:
         return {"piece": "fragments/inventory.html", "into": "inventory", **inventory_page.inventory(snapshot)}
-    if target.startswith("/ui/cluster"):
+    if page.startswith("/ui/cluster"):
         return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, given.cluster)}
     if form in cluster_forms.FORMS:
         return {}
     if form in queue_forms.FORMS:
-        waiting = queue_panel.panel(snapshot, everything=target.startswith("/ui/queue"))
+        waiting = queue_panel.panel(snapshot, everything=page.startswith("/ui/queue"))
         return {"piece": "fragments/queue.html", "into": "queue", "waiting": waiting}
-    coming = creation_panel.panel(snapshot, everything=target.startswith("/ui/creations"))
+    coming = creation_panel.panel(snapshot, everything=page.startswith("/ui/creations"))
     return {"piece": "fragments/creations.html", "into": "creations", "coming": coming}
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.settings import Settings
+from cimaster.settings import BadSetting, Settings
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 POWERSHELL = "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682"
@@ -58,10 +58,57 @@ def test_head_never_changes_anything(client: FlaskClient, add) -> None:
     assert client.get(TAKE).text == "cluster-01"
 
 
-@pytest.mark.parametrize("agent", ["curl/8.5.0", "python-requests/2.32", "Wget/1.21", POWERSHELL, ""])
-def test_programs_may_get(client: FlaskClient, add, agent: str) -> None:
+PROGRAMS = [
+    {"User-Agent": "curl/8.5.0", "Accept": "*/*"},
+    {"User-Agent": "python-requests/2.32", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"},
+    {"User-Agent": "Wget/1.21", "Accept": "*/*", "Accept-Encoding": "identity"},
+    {"User-Agent": POWERSHELL},
+    {"User-Agent": "Java/17.0.9", "Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"},
+    {"User-Agent": "Java/21.0.1", "Accept": "text/html, image/gif, image/jpeg, */*; q=0.2"},
+    {"User-Agent": "Apache-HttpClient/5.3 (Java/17)", "Accept-Encoding": "gzip, x-gzip, deflate"},
+    {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "gzip"},
+    {"User-Agent": "node", "Accept": "*/*", "Accept-Language": "*", "Sec-Fetch-Mode": "cors"},
+    {"User-Agent": "axios/1.7", "Accept": "application/json, text/plain, */*"},
+    {"User-Agent": ""},
+    {"Referer": "http://pool.example.com:8080/ui/queue"},
+]
+
+
+@pytest.mark.parametrize("headers", PROGRAMS, ids=lambda headers: headers.get("User-Agent", "other"))
+def test_programs_may_get_under_any_name(client: FlaskClient, add, headers: dict[str, str]) -> None:
     add("cluster-01")
-    assert client.get(TAKE, headers={"User-Agent": agent}).text == "cluster-01"
+    answer = client.get(TAKE, headers=headers, base_url="http://pool.example.com:8080")
+    assert "cluster-01" in answer.text, answer.text
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"User-Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}, "link preview"),
+        ({"User-Agent": "Twitterbot/1.0"}, "link preview"),
+        ({"User-Agent": "facebookexternalhit/1.1"}, "link preview"),
+        ({"User-Agent": "TelegramBot (like TwitterBot)"}, "link preview"),
+        ({"User-Agent": "WhatsApp/2.23.20.0"}, "link preview"),
+        ({"User-Agent": "SkypeUriPreview Preview/0.5"}, "link preview"),
+        ({"User-Agent": "LinkedInBot/1.0 (compatible; Mozilla/5.0)"}, "link preview"),
+        ({"User-Agent": "GitHub-Camo"}, "link preview"),
+        ({"User-Agent": "curl/8.5.0", "Purpose": "prefetch"}, "header Purpose"),
+        ({"User-Agent": "curl/8.5.0", "Sec-Purpose": "prefetch;prerender"}, "header Sec-Purpose"),
+        ({"User-Agent": "curl/8.5.0", "Origin": "http://localhost"}, "header Origin"),
+        ({"User-Agent": "preview/1.0", "Accept": "text/html"}, "asks for HTML"),
+        ({"User-Agent": "preview/1.0", "Accept": "application/xhtml+xml,*/*;q=0.8"}, "asks for HTML"),
+        ({"User-Agent": "preview/1.0", "Referer": "https://chat.example.com/"}, "another site's Referer"),
+        ({"User-Agent": "preview/1.0", "Referer": "http://["}, "another site's Referer"),
+    ],
+)
+def test_previews_and_prefetches_change_nothing(client: FlaskClient, add, headers: dict[str, str], why: str) -> None:
+    add("cluster-01")
+    answer = client.get(TAKE, headers=headers)
+    assert (answer.status_code, answer.headers["CIMaster-Code"]) == (405, "use_post")
+    assert ("<form" in answer.text) if "Accept" in headers else (why in answer.text)
+    assert client.get(TAKE).text == "cluster-01"
+    assert client.get("/clusters", headers={k: v for k, v in headers.items() if k != "Origin"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -102,6 +149,7 @@ def test_pages_of_other_sites_may_not_post(client: FlaskClient, add, headers: di
     answer = client.post(TAKE, headers=headers)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
     assert "CIMASTER_TRUSTED_ORIGINS" in answer.text
+    assert "CIMASTER_PUBLIC_URL" in answer.text
     assert client.get(TAKE).text == "cluster-01"
 
 
@@ -110,3 +158,21 @@ def test_an_origin_that_is_no_url_is_another_site(client: FlaskClient, add, orig
     add("cluster-01")
     answer = client.post(TAKE, headers={"Origin": origin})
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
+
+
+def test_an_origin_of_null_is_no_host_that_cannot_be_read(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = client.post(TAKE, headers={"Origin": "null", "Host": "a b"})
+    assert answer.status_code in (403, 421)
+    assert client.get(TAKE).text == "cluster-01"
+
+
+@pytest.mark.parametrize("origin", ["null", "portal.example.com", "https://portal.example.com/x", "ftp://portal", "*"])
+def test_what_is_no_origin_cannot_be_trusted(origin: str) -> None:
+    with pytest.raises(BadSetting, match=r"CIMASTER_TRUSTED_ORIGINS is .*: expected origins such as"):
+        Settings.from_environ({"CIMASTER_TRUSTED_ORIGINS": f"https://a.example {origin}"})
+
+
+def test_origins_are_read_as_browsers_write_them() -> None:
+    given = Settings.from_environ({"CIMASTER_TRUSTED_ORIGINS": "HTTPS://Portal.Example.com:443/, http://[::1]:8080"})
+    assert given.trusted_origins == ("https://portal.example.com", "http://[::1]:8080")

@@ -1,0 +1,128 @@
+"""Where people reach the service: links, cookies and redirects keep to it, whatever the proxy in front does."""
+
+import dataclasses
+import re
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from cimaster import public_url
+from cimaster.endpoints import ENDPOINTS
+from cimaster.settings import BadSetting, Settings
+
+PUBLIC = "https://ci.example.com/pool"
+INSIDE = "http://10.1.2.3:8080"  # what a proxy that rewrites Host asks for
+FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+PAGES = ["/", "/ui/admin", "/ui/queue", "/ui/creations", "/ui/cluster?name=cluster-01", "/ui/whoami", "/ui/nowhere",
+         "/ui/hold?cluster=cluster-01", "/ui/admin/add", "/ui/create", "/getvacant?build=1&job=a"]  # fmt: skip
+passed_on = pytest.mark.parametrize("before", ["", "/pool"], ids=["stripped", "whole"])
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings that say where people reach the service."""
+    return dataclasses.replace(settings, public_url=PUBLIC)
+
+
+@passed_on
+@pytest.mark.parametrize("path", PAGES)
+def test_every_address_in_a_page_is_below_the_prefix(client: FlaskClient, add, before: str, path: str) -> None:
+    add("cluster-01")
+    page = client.get(before + path, headers={**FIREFOX, "Accept": "text/html"}, base_url=INSIDE)
+    attributes = r'(?:href|src|action|formaction|hx-get|hx-post|value)="(/[^"]*)"'
+    found = re.findall(attributes, page.text)
+    assert len(found) > 5
+    assert [address for address in found if not address.startswith("/pool/")] == []
+    assert "10.1.2.3" not in page.text
+
+
+@passed_on
+@pytest.mark.parametrize("path", ["/static/app.js", "/healthz", "/clusters", "/ui/fragments/clusters"])
+def test_what_is_no_page_is_there_too(client: FlaskClient, before: str, path: str) -> None:
+    with client.get(before + path, base_url=INSIDE) as answer:
+        assert answer.status_code == 200
+
+
+@passed_on
+def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add, before: str) -> None:
+    add("cluster-01")
+    sent = {**FIREFOX, "Origin": "https://ci.example.com", "Referer": f"{PUBLIC}/?q=cluster"}
+    fields = {"cluster": "cluster-01", "name": "alice", "duration": "6h"}
+    plain = client.post(f"{before}/ui/hold", data=fields, headers=sent, base_url=INSIDE)
+    assert (plain.status_code, plain.location) == (303, "/pool/?q=cluster")
+    for cookie in plain.headers.getlist("Set-Cookie"):
+        assert "Path=/pool;" in f"{cookie};"
+        assert "Secure" in cookie
+    htmx = {**sent, "HX-Request": "true", "HX-Current-URL": f"{PUBLIC}/ui/cluster?name=cluster-01"}
+    fields = {"cluster": "cluster-01", "name": "bob", "back": "/pool/ui/queue"}
+    named = client.post(f"{before}/ui/whoami", data=fields, headers=htmx, base_url=INSIDE)
+    assert named.headers["HX-Redirect"] == "/pool/ui/queue"
+
+
+@passed_on
+def test_a_piece_of_the_page_where_a_form_was_sent_is_drawn(client: FlaskClient, add, before: str) -> None:
+    add("cluster-01")
+    sent = {**FIREFOX, "Origin": "https://ci.example.com", "HX-Request": "true"}
+    client.set_cookie("cimaster_name", "root", domain="10.1.2.3")
+    pages = {"/ui/admin": 'id="inventory"', "/ui/cluster?name=cluster-01": 'id="cluster"'}
+    for n, (page, piece) in enumerate(pages.items()):
+        form = "/ui/admin/disable" if n == 0 else "/ui/admin/enable"
+        sent["HX-Current-URL"] = PUBLIC + page
+        answer = client.post(before + form, data={"cluster": "cluster-01"}, headers=sent, base_url=INSIDE)
+        assert answer.status_code == 200, answer.text
+        assert piece in answer.text
+
+
+@pytest.mark.parametrize("back", ["https://evil.test/ui/x", "//evil.test/ui/x", "/elsewhere", "/poolside/ui/queue"])
+def test_a_form_leads_back_to_no_other_site(client: FlaskClient, back: str) -> None:
+    answer = client.post("/ui/whoami", data={"name": "bob", "back": back}, base_url=INSIDE)
+    assert (answer.status_code, answer.location) == (303, "/pool/")
+
+
+def test_pages_of_the_public_url_may_send_changes(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    other = client.post("/getvacant?build=1&job=a", headers={"Origin": "https://other.example.com"}, base_url=INSIDE)
+    assert (other.status_code, other.headers["CIMaster-Code"]) == (403, "cross_origin")
+    assert "CIMASTER_PUBLIC_URL" in other.text
+    ours = client.post("/getvacant?build=1&job=a", headers={"Origin": "https://ci.example.com"}, base_url=INSIDE)
+    assert ours.text == "cluster-01"
+
+
+def test_links_for_elsewhere_are_the_public_ones(client: FlaskClient) -> None:
+    with client.application.test_request_context(base_url=INSIDE, environ_overrides={"SCRIPT_NAME": "/pool"}):
+        assert public_url.link("api.creations", creation="c-1") == f"{PUBLIC}/creations?creation=c-1"
+
+
+@passed_on
+def test_redirects_of_the_framework_stay_below_the_prefix(client: FlaskClient, before: str) -> None:
+    answer = client.get(f"{before}/ui//hold", base_url=INSIDE)
+    assert (answer.status_code, answer.location) == (308, "/pool/ui/hold")
+
+
+def test_refusals_and_the_description_point_below_the_prefix(client: FlaskClient) -> None:
+    refused = client.get("/getvacant", headers={"Accept": "application/json"})
+    assert refused.json["type"] == "/pool/openapi.yaml#missing_parameter"
+    assert yaml.safe_load(client.get("/openapi.yaml").text)["servers"] == [{"url": "/pool/"}]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
+def test_a_path_that_is_our_own_is_refused_at_the_start(endpoint) -> None:
+    first = endpoint.path.split("/")[1]
+    given = Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com/{first}/x"})
+    with pytest.raises(BadSetting, match=f"expected another path than /{first}"):
+        public_url.check(given)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/pool", "/clusters-of-ci", "/a/clusters"])
+def test_other_paths_are_taken(path: str) -> None:
+    public_url.check(Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com{path}"}))
+
+
+@pytest.mark.parametrize(
+    "text", ["ci.example.com", "ftp://ci.example.com", "https://ci.example.com/?a", "https://ci.example.com/a//b",
+             "https://ci.example.com/../b", "https://me@ci.example.com", "https://ci.example.com:99999", "https://[x"],
+)  # fmt: skip
+def test_what_is_no_public_url_is_refused(text: str) -> None:
+    with pytest.raises(BadSetting, match=r"CIMASTER_PUBLIC_URL is .*: expected an address such as"):
+        Settings.from_environ({"CIMASTER_PUBLIC_URL": text})
