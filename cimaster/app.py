@@ -154,9 +154,9 @@ def _begin() -> Response | None:
 
 def _misdirected(refusal: UnknownHost) -> Response:
     """Answer outside of the pages, whose own refusals show who the visitor is and how the store does."""
-    response = web.refused(refusal)
+    response, host = web.refused(refusal), refusal.facts["host"]
     if browsers.wants_html():
-        response.set_data(render_template("unknown_host.html", host=refusal.facts["host"]))
+        response.set_data(render_template("unknown_host.html", host=host, address=f"https://{host}"))
         response.mimetype = "text/html"
     return response
 

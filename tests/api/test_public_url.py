@@ -66,10 +66,10 @@ def test_a_piece_of_the_page_where_a_form_was_sent_is_drawn(client: FlaskClient,
     sent = {**FIREFOX, "Origin": "https://ci.example.com", "HX-Request": "true"}
     client.set_cookie("cimaster_name", "root", domain="10.1.2.3")
     pages = {"/ui/admin": 'id="inventory"', "/ui/cluster?name=cluster-01": 'id="cluster"'}
-    for n, (page, piece) in enumerate(pages.items()):
-        form = "/ui/admin/disable" if n == 0 else "/ui/admin/enable"
+    for page, piece in pages.items():
         sent["HX-Current-URL"] = PUBLIC + page
-        answer = client.post(before + form, data={"cluster": "cluster-01"}, headers=sent, base_url=INSIDE)
+        fields = {"cluster": "cluster-01", "reason": "to be mended"}
+        answer = client.post(f"{before}/ui/admin/disable", data=fields, headers=sent, base_url=INSIDE)
         assert answer.status_code == 200, answer.text
         assert piece in answer.text
 

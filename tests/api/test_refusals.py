@@ -95,10 +95,10 @@ def test_every_refusal_has_one_shape(client: FlaskClient, busy, code: str) -> No
 
 def test_who_says_no_word_of_what_is_accepted_gets_text(client: FlaskClient) -> None:
     for accept in (None, "*/*", "text/plain", "text/html", "image/png", "", "text/plain, application/json;q=0.5", ";;"):
-        answer = client.get("/getvacant", headers={} if accept is None else {"Accept": accept})
+        answer = client.post("/getvacant", headers={} if accept is None else {"Accept": accept})
         assert (answer.status_code, answer.mimetype) == (400, "text/plain")
     for accept in ("application/json", "application/json, */*;q=0.1", "application/*"):
-        answer = client.get("/getvacant", headers={"Accept": accept})
+        answer = client.post("/getvacant", headers={"Accept": accept})
         assert answer.mimetype == "application/problem+json"
 
 
