@@ -11,7 +11,7 @@ from cimaster import public_url
 from cimaster.endpoints import ENDPOINTS
 from cimaster.settings import BadSetting, Settings
 
-PUBLIC = "https://ci.example.com/pool"
+PUBLIC = "https://ci.example.com:8443/pool"
 INSIDE = "http://10.1.2.3:8080"  # what a proxy that rewrites Host asks for
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 PAGES = ["/", "/ui/admin", "/ui/queue", "/ui/creations", "/ui/cluster?name=cluster-01", "/ui/whoami", "/ui/nowhere",
@@ -47,7 +47,7 @@ def test_what_is_no_page_is_there_too(client: FlaskClient, before: str, path: st
 @passed_on
 def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add, before: str) -> None:
     add("cluster-01")
-    sent = {**FIREFOX, "Origin": "https://ci.example.com", "Referer": f"{PUBLIC}/?q=cluster"}
+    sent = {**FIREFOX, "Origin": "https://ci.example.com:8443", "Referer": f"{PUBLIC}/?q=cluster"}
     fields = {"cluster": "cluster-01", "name": "alice", "duration": "6h"}
     plain = client.post(f"{before}/ui/hold", data=fields, headers=sent, base_url=INSIDE)
     assert (plain.status_code, plain.location) == (303, "/pool/?q=cluster")
@@ -63,7 +63,7 @@ def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add
 @passed_on
 def test_a_piece_of_the_page_where_a_form_was_sent_is_drawn(client: FlaskClient, add, before: str) -> None:
     add("cluster-01")
-    sent = {**FIREFOX, "Origin": "https://ci.example.com", "HX-Request": "true"}
+    sent = {**FIREFOX, "Origin": "https://ci.example.com:8443", "HX-Request": "true"}
     client.set_cookie("cimaster_name", "root", domain="10.1.2.3")
     pages = {"/ui/admin": 'id="inventory"', "/ui/cluster?name=cluster-01": 'id="cluster"'}
     for page, piece in pages.items():
@@ -80,12 +80,14 @@ def test_a_form_leads_back_to_no_other_site(client: FlaskClient, back: str) -> N
     assert (answer.status_code, answer.location) == (303, "/pool/")
 
 
-def test_pages_of_the_public_url_may_send_changes(client: FlaskClient, add) -> None:
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_pages_of_the_public_url_may_send_changes(client: FlaskClient, add, site: dict[str, str]) -> None:
     add("cluster-01")
     other = client.post("/getvacant?build=1&job=a", headers={"Origin": "https://other.example.com"}, base_url=INSIDE)
     assert (other.status_code, other.headers["CIMaster-Code"]) == (403, "cross_origin")
     assert "CIMASTER_PUBLIC_URL" in other.text
-    ours = client.post("/getvacant?build=1&job=a", headers={"Origin": "https://ci.example.com"}, base_url=INSIDE)
+    sent = {"Origin": "https://ci.example.com:8443", **site}
+    ours = client.post("/getvacant?build=1&job=a", headers=sent, base_url=INSIDE)
     assert ours.text == "cluster-01"
 
 
