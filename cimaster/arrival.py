@@ -26,9 +26,8 @@ class Arrival:
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray()
-        self.whole = self.too_large = self.expects_continue = False
+        self.whole = self.too_large = self.expects_continue = self.chunked = False
         self._head = self._end = 0  # where the head ends; where the body does, or the chunks that were looked at
-        self._chunked = False
         self.add(data)
 
     def add(self, piece: bytes) -> None:
@@ -40,7 +39,7 @@ class Arrival:
         if not self._head:
             self.whole = len(self.data) > _HEAD_LIMIT
         elif not self.whole:
-            self.whole = self.too_large or (self._chunks_end() if self._chunked else len(self.data) >= self._end)
+            self.whole = self.too_large or (self._chunks_end() if self.chunked else len(self.data) >= self._end)
 
     def _find_head(self, start: int) -> None:
         found = _END_OF_HEAD.search(self.data, start)
@@ -56,7 +55,7 @@ class Arrival:
             return
         name, value = fields[0]
         if name == b"transfer-encoding":
-            self._chunked = value == b"chunked"
+            self.chunked = value == b"chunked"
         elif value.isdigit():
             self.too_large = len(value) > 18 or int(value) > BODY_LIMIT
             self._end += 0 if self.too_large else int(value)

@@ -161,13 +161,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 conn.sock.flush()
 
     def handle_request(self, req: Request, conn: Connection) -> Any:
-        """Have the application answer a request that was parsed; its body is there, or refused by the application."""
+        """Have the application answer a request that was parsed; of a body that is too large it gets the length."""
         req._expected_100_continue = False  # that was answered when it came
+        body = b"" if conn.arrival.too_large else req.body.read()
+        req.body = BytesIO(body)
+        if conn.arrival.chunked:  # RFC 9112, 7.1.3
+            length = BODY_LIMIT + 1 if conn.arrival.too_large else len(body)
+            kept = [field for field in req.headers if field[0] != "TRANSFER-ENCODING"]
+            req.headers = [*kept, ("CONTENT-LENGTH", str(length))]
         if conn.arrival.too_large:
-            req.body = BytesIO(bytes(BODY_LIMIT + 1))
             req.force_close()
-        else:
-            req.body = BytesIO(req.body.read())
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Request | None, client: ClientSocket, addr: Any, exc: Exception) -> None:
