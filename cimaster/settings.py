@@ -81,7 +81,7 @@ class Settings(FromEnvironment):
         "callers that a replica keeps connected while they wait for a cluster, beside those", 300, values.waiter_count
     )
     connections_per_address: int = setting(
-        "connections of one address that may keep the service waiting: to send a request, to take an answer",
+        "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
         100,
         values.connection_count,
     )

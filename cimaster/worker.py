@@ -20,35 +20,17 @@ from functools import partial
 from io import BytesIO
 from typing import Any
 
-from gunicorn.http import errors
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
-from werkzeug.http import HTTP_STATUS_CODES
 
-from cimaster.arrival import BODY_LIMIT, LINE_LIMIT, Arrival
+from cimaster.arrival import BODY_LIMIT, Arrival
 from cimaster.connection import IDLE, LEAVING, READING, SENDING, ClientSocket, Connection, Network, WaitingConnections
+from cimaster.http_refusals import TooSlow, answer, refusal_of
 
 SECONDS = {READING: 10.0, SENDING: 60.0, LEAVING: 2.0}  # that a client may take
 _PIECE = 16 * 1024  # bytes
 _NO_FILES_LEFT = (errno.EMFILE, errno.ENFILE)
 _NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED)
-
-
-class Slow(errors.ParseException):  # type: ignore[misc]
-    """A request that did not arrive in time."""
-
-
-_REFUSALS: dict[type[Exception], tuple[int, str]] = {
-    Slow: (408, f"the request did not arrive within {SECONDS[READING]:.0f} s: send it at once"),
-    errors.LimitRequestLine: (
-        414, f"the request line is longer than {LINE_LIMIT // 1024} kB: send the parameters in the body of a POST"
-    ),
-    errors.ExpectationFailed: (417, "{error}: leave the header Expect out"),
-    errors.LimitRequestHeaders: (431, "the headers are too long: send at most 100, and at most 8 kB in each"),
-    errors.UnsupportedTransferCoding: (501, "{error}: send the body as it is, or chunked"),
-    errors.ParseException: (400, "{error}: send a valid HTTP/1.1 request"),
-}  # fmt: skip
-_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -68,7 +50,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Serve, with as many open files as the system allows: connections must leave room for those to the store."""
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        with suppress(ValueError, OSError):  # where "unlimited" is no number that may be set
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
@@ -175,21 +158,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Request | None, client: ClientSocket, addr: Any, exc: Exception) -> None:
         """Refuse a request that cannot be parsed, in the shape of every refusal."""
-        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
-            status, text = next(told for kind, told in _REFUSALS.items() if isinstance(exc, kind))
-            sentence = text.format(error=str(exc)[:120])
-            self.log.warning("%s was refused a request: %s", addr[0] if addr else "a client", sentence)
-        else:
-            status, sentence = 500, "the service failed; its log tells why"
+        status, sentence = refusal_of(exc)
+        if status == 500:
             self.log.exception("a request failed: %s %s", getattr(req, "method", ""), getattr(req, "uri", ""))
-        body = sentence.encode() + b"\n"
-        reason = HTTP_STATUS_CODES[status]
-        code = "internal_error" if status == 500 else reason.lower().replace(" ", "_")
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"X-Content-Type-Options: nosniff\r\nCIMaster-Code: {code}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        client.sendall(head.encode() + body)
+        else:
+            self.log.warning("%s was refused a request: %s", addr[0] if addr else "a client", sentence)
+        client.sendall(answer(status, sentence))
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """Go on with a connection whose request was answered."""
@@ -228,7 +202,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _end(self, conn: Connection) -> None:
         if conn.state == READING and conn.arrival.data:
-            self.handle_error(None, conn.sock, conn.client, Slow())
+            self.handle_error(None, conn.sock, conn.client, TooSlow(SECONDS[READING]))
             self._send(conn)
         elif conn.state is not None:  # it made room for another one meanwhile
             self._drop(conn)

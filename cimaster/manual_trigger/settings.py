@@ -79,7 +79,7 @@ class TriggerSettings(FromEnvironment):
     rate: Rate = setting("jobs that one user may start in a time", Rate(10, timedelta(minutes=1)), _rate)
     threads: int = setting("requests served at once, those that wait for a build id included", 64, values.thread_count)
     connections_per_address: int = setting(
-        "connections of one address that may keep the service waiting: to send a request, to take an answer",
+        "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
         100, values.connection_count,
     )  # fmt: skip
     repo_links: bool = setting(
