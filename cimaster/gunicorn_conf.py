@@ -42,7 +42,7 @@ graceful_timeout = 120
 keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
 worker_tmp_dir = _heartbeat_folder()
 control_socket_disable = True
-forwarder_headers = forwarded_allow_ips = ""  # no header of a request says where or for whom it is
+forwarder_headers = forwarded_allow_ips = ""  # no header may change the path, the scheme or the address
 secure_scheme_headers: dict[str, str] = {}
 logger_class = _LoggerWithoutAccess
 logconfig_dict = _configuration(_settings.log_level)
