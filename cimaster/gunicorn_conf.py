@@ -17,6 +17,7 @@ from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
 from cimaster.serving import heartbeat_folder as _heartbeat_folder
 from cimaster.settings import BadSetting as _BadSetting
 from cimaster.settings import Settings as _Settings
+from cimaster.worker import Worker as _Worker
 
 try:
     _settings = _Settings.from_environ()
@@ -26,9 +27,15 @@ try:
 except _BadSetting as error:
     raise SystemExit(f"cimaster: {error}") from None
 
+
+class _ServingWorker(_Worker):
+    connections_per_address = _settings.connections_per_address
+    proxies = _settings.trusted_proxies
+
+
 wsgi_app = "wsgi:app"
 bind = [f"{_settings.host}:{_settings.port}", f"{_settings.host}:{_settings.metrics_port}"]
-worker_class = "gthread"
+worker_class = _ServingWorker
 workers = 1  # replicas are processes of their own; within one, writers are combined by one committer
 threads = _settings.threads + _settings.waiters  # made as they are needed: who waits takes none from who is served
 worker_connections = threads + 500  # the rest may be kept alive between their requests
@@ -38,6 +45,8 @@ graceful_timeout = 120
 keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
 worker_tmp_dir = _heartbeat_folder()
 control_socket_disable = True
+forwarder_headers = forwarded_allow_ips = ""  # no header may change the path, the scheme or the address
+secure_scheme_headers: dict[str, str] = {}
 logger_class = _LoggerWithoutAccess
 logconfig_dict = _configuration(_settings.log_level)
 proc_name = "cimaster"

@@ -80,6 +80,11 @@ class Settings(FromEnvironment):
     waiters: int = setting(
         "callers that a replica keeps connected while they wait for a cluster, beside those", 300, values.waiter_count
     )
+    connections_per_address: int = setting(
+        "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
+        100,
+        values.connection_count,
+    )
     core: str = setting(
         "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
         "any",

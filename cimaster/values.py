@@ -67,6 +67,13 @@ def waiter_count(text: str) -> int:
     return int(text)
 
 
+def connection_count(text: str) -> int:
+    """Read how many connections an address may have."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise ValueError("a number between 1 and 10000")
+    return int(text)
+
+
 def core(text: str) -> str:
     """Read which processor core serves."""
     if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cimaster import errors
+from cimaster import arrival, errors
 from cimaster.auth import Admins
 from cimaster.creations import Creations
 from cimaster.logs import correlation_id
@@ -17,7 +17,7 @@ from cimaster.settings import Settings
 from cimaster.snapshots import Snapshot
 from cimaster.waiting import WaitingRoom
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = arrival.BODY_LIMIT
 
 STATUS: Mapping[type[errors.Refusal], int] = {
     errors.MissingParameter: 400,

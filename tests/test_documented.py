@@ -10,7 +10,7 @@ import requests
 import yaml
 from flask import Flask
 
-from cimaster import endpoints, errors, provisioners, web
+from cimaster import endpoints, errors, http_refusals, provisioners, web
 from cimaster.app import create_app
 from cimaster.endpoints import ENDPOINTS, VERBS, Endpoint
 from cimaster.pool.cluster import STATES
@@ -168,7 +168,8 @@ def test_openapi_lists_every_code() -> None:
     framework = {
         "bad_request", "not_found", "method_not_allowed", "request_entity_too_large", "internal_error",
     }  # fmt: skip
-    assert set(listed["enum"]) == {refusal.code for refusal in web.STATUS} | framework
+    server = {http_refusals.code_of(status) for status, _ in http_refusals.REFUSALS.values()}
+    assert set(listed["enum"]) == {refusal.code for refusal in web.STATUS} | framework | server
     assert set(re.findall(r"`(\w+)`", listed["description"])) - {"force", "lease"} == set(listed["enum"])
 
 

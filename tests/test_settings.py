@@ -31,7 +31,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
         "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
         "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3", "CIMASTER_WAITERS": "20",
-        "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
+        "CIMASTER_CONNECTIONS_PER_ADDRESS": "7", "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
         "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
             "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1", "CIMASTER_HOSTS": "CI.example.com,other",
             "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
@@ -40,7 +40,7 @@ def test_every_setting_comes_from_the_environment() -> None:
     settings = Settings.from_environ(given)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
-    assert (settings.core, settings.waiters) == ("3", 20)
+    assert (settings.core, settings.waiters, settings.connections_per_address) == ("3", 20, 7)
     assert (settings.hold, settings.max_hold) == (timedelta(hours=2), timedelta(days=1))
     assert (settings.overdue_after, settings.deadline) == (timedelta(minutes=90), timedelta(seconds=5))
     assert settings.ignored_parameters == ("a", "b", "c")
@@ -74,6 +74,7 @@ def test_every_setting_says_what_it_means(setting) -> None:
         ("THREADS", "3", "between 4 and 512"),
         ("THREADS", "9999", "between 4 and 512"),
         ("WAITERS", "701", "between 0 and 700"),
+        ("CONNECTIONS_PER_ADDRESS", "0", "between 1 and 10000"),
         ("WAITERS", "-1", "between 0 and 700"),
         ("HOLD", "6", "a duration such as 90s, 30m, 6h or 2d"),
         ("MAX_HOLD", "0h", "a duration"),

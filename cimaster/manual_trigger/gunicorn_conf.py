@@ -10,15 +10,21 @@ from cimaster.manual_trigger.settings import TriggerSettings as _TriggerSettings
 from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
 from cimaster.serving import heartbeat_folder as _heartbeat_folder
 from cimaster.settings import BadSetting as _BadSetting
+from cimaster.worker import Worker as _Worker
 
 try:
     _settings = _TriggerSettings.from_environ()
 except _BadSetting as error:
     raise SystemExit(f"manual-trigger: {error}") from None
 
+
+class _ServingWorker(_Worker):
+    connections_per_address = _settings.connections_per_address
+
+
 wsgi_app = "cimaster.manual_trigger.app:served()"
 bind = [f"{_settings.host}:{_settings.port}", f"{_settings.host}:{_settings.metrics_port}"]
-worker_class = "gthread"
+worker_class = _ServingWorker
 workers = 1
 threads = _settings.threads
 timeout = 60
@@ -26,6 +32,8 @@ graceful_timeout = 90  # the longest wait for a build id, and the calls of the A
 keepalive = 75  # longer than the idle time-out of proxies in front, which otherwise see resets
 worker_tmp_dir = _heartbeat_folder()
 control_socket_disable = True
+forwarder_headers = forwarded_allow_ips = ""  # no header may change the path, the scheme or the address
+secure_scheme_headers: dict[str, str] = {}
 logger_class = _LoggerWithoutAccess
 logconfig_dict = _configuration(_settings.log_level)
 proc_name = "manual-trigger"

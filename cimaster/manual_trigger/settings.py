@@ -78,6 +78,10 @@ class TriggerSettings(FromEnvironment):
     wait: timedelta = setting("how long an answer may wait for a build id", timedelta(seconds=15), _wait)
     rate: Rate = setting("jobs that one user may start in a time", Rate(10, timedelta(minutes=1)), _rate)
     threads: int = setting("requests served at once, those that wait for a build id included", 64, values.thread_count)
+    connections_per_address: int = setting(
+        "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
+        100, values.connection_count,
+    )  # fmt: skip
     repo_links: bool = setting(
         "`on` names the repository's address in each ProwJob, for Git servers other than github.com",
         False,

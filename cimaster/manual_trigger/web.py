@@ -7,12 +7,13 @@ from typing import Any
 from flask import Response, g
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from cimaster import arrival
 from cimaster import errors as common
 from cimaster.errors import Refusal
 from cimaster.logs import correlation_id
 from cimaster.manual_trigger import errors
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = arrival.BODY_LIMIT
 NOTHING = {"job_name": "", "status_link": "", "log_link": ""}
 
 STATUS: Mapping[type[Refusal], int] = {

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -18,8 +17,7 @@ from cimaster.manual_trigger.settings import Rate, TriggerSettings
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
-from tests.manual_trigger.process import ALLOW_ALL, TOKEN
-from tests.server import free_ports
+from tests.manual_trigger.process import ALLOW_ALL, TOKEN, no_cluster
 
 ASKED: dict[str, Any] = {
     "org": "tess", "repo": "tessops", "base_ref": "master", "prowtype": "postsubmit", "prowjob": "e2e-k8s-1.32",
@@ -139,16 +137,7 @@ def start(run: Start, kubeconfig: Path, namespace: str) -> Start:
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Path:
     """Access to a cluster that is not there."""
-    address = f"http://127.0.0.1:{free_ports(1)[0]}"
-    names = {"cluster": "gone", "user": "gone"}
-    config = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "gone",
-        "clusters": [{"name": "gone", "cluster": {"server": address}}], "users": [{"name": "gone", "user": {}}],
-        "contexts": [{"name": "gone", "context": names}],
-    }  # fmt: skip
-    path = tmp_path / "nowhere.kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    return no_cluster(tmp_path)
 
 
 @pytest.fixture

@@ -6,11 +6,26 @@ from types import TracebackType
 from typing import Self
 
 import requests
+import yaml
 
 from tests.server import Server, free_ports
 
 TOKEN = "a-token-of-the-tests"
 ALLOW_ALL = "** ** ** ** base_sha\n"
+
+
+def no_cluster(folder: Path) -> Path:
+    """Write access to a cluster that is not there into a file, and return its path."""
+    address = f"http://127.0.0.1:{free_ports(1)[0]}"
+    names = {"cluster": "gone", "user": "gone"}
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "gone",
+        "clusters": [{"name": "gone", "cluster": {"server": address}}], "users": [{"name": "gone", "user": {}}],
+        "contexts": [{"name": "gone", "context": names}],
+    }  # fmt: skip
+    path = folder / "nowhere.kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 class ManualTrigger:

@@ -17,13 +17,14 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CONFIG": "https://deck.example.com:8443/prow/config", "STATUS_URL": "https://prow.example.com/",
         "NAMESPACE": "prow", "TOKEN_FILE": "/t", "ALLOW_FILE": "/a", "HOST": "0.0.0.0", "PORT": "81",  # noqa: S104
         "METRICS_PORT": "82", "RELOAD_EVERY": "5m", "WAIT": "1m", "RATE": "3/2h", "THREADS": "8", "REPO_LINKS": "true",
-        "LOG_LEVEL": "debug",
+        "LOG_LEVEL": "debug", "CONNECTIONS_PER_ADDRESS": "7",
     }  # fmt: skip
     assert set(given) == {setting.name.upper() for setting in fields(TriggerSettings)}
     settings = TriggerSettings.from_environ({TriggerSettings.prefix + name: value for name, value in given.items()})
     assert (settings.config, settings.status_url) == (given["CONFIG"], "https://prow.example.com")
     assert (settings.namespace, settings.token_file, settings.allow_file) == ("prow", "/t", "/a")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
+    assert settings.connections_per_address == 7
     assert (settings.reload_every, settings.wait) == (timedelta(minutes=5), timedelta(minutes=1))
     assert settings.rate == Rate(3, timedelta(hours=2))
     assert (settings.repo_links, settings.log_level) == (True, "DEBUG")
