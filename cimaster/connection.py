@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
@@ -15,8 +15,8 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn
 
 from cimaster.arrival import LINE_LIMIT, Arrival
+from cimaster.values import Network
 
-Network = IPv4Network | IPv6Network
 READING, SENDING, LEAVING, IDLE = "reading", "sending", "leaving", "idle"
 
 
