@@ -25,8 +25,8 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from cimaster.arrival import BODY_LIMIT, Arrival
 from cimaster.connection import IDLE, LEAVING, READING, SENDING, ClientSocket, Connection, WaitingConnections
-from cimaster.values import Network
 from cimaster.http_refusals import TooSlow, answer, refusal_of
+from cimaster.values import Network
 
 SECONDS = {READING: 10.0, SENDING: 60.0, LEAVING: 2.0}  # that a client may take
 _PIECE = 16 * 1024  # bytes
