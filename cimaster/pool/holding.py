@@ -11,6 +11,8 @@ from cimaster.pool.state import Answer, Pool
 from cimaster.pool.transitions import hold_begun, hold_ended
 from cimaster.times import format_duration, format_end, format_time
 
+ROUNDED = timedelta(seconds=1)  # by which a hold is longer than was asked: its beginning is written in whole seconds
+
 
 def same_person(one: str, other: str) -> bool:
     """Say whether two names mean one person: names are compared without case."""
@@ -150,7 +152,7 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
         return pool, Answer(f"the hold of {name} has no end", cluster)
     since = held.since if held.expires and held.since else now
     lasts = until if isinstance(until, timedelta) else until - since
-    if lasts > pool.rules.max_hold:
+    if lasts > pool.rules.max_hold + ROUNDED:
         raise _too_long(pool, since if held.expires else None)
     edits = {"holdExpires": format_end(since + lasts)} if held.expires else {"holdFor": format_duration(lasts)}
     again = cluster.edited(**edits)
