@@ -1,11 +1,11 @@
-// The focus never comes to rest on a button that acts and that nobody chose: after a swap it stays on the same button, or
-// goes to the name in that row, or in a neighbour's. And what is pressed twice in a hurry acts once.
+// Where the focused button goes with a swap, the focus goes to the name in that row, or in a neighbour's: never to a
+// button that acts. (The id of a button names its row and its verb, so that a swap makes no button into another one.)
+// And what is pressed twice in a hurry acts once.
 'use strict';
 
 const AGAIN = 1000, NEAR = 8;  // milliseconds; pixels within which a second click is the same one
 const worked = {
   on: [],             // the ids of the row that is worked on and of its neighbours, should it go
-  button: '',         // the id of what had the focus before a swap
   acted: -Infinity,   // when something was last done, or answered
   place: [0, 0],      // of the last click
 };
@@ -15,14 +15,11 @@ function remember(element) {
   const row = element?.closest(ROW);
   if (!row) return false;
   worked.on = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
-  worked.button = element.id;
   return true;
 }
 
 function refocus() {
-  const active = document.activeElement;
-  if (dialog.open) return;
-  if (active && active !== document.body && (active.id === worked.button || !active.closest('.actions'))) return;
+  if (dialog.open || (document.activeElement && document.activeElement !== document.body)) return;
   const row = worked.on.map(id => id && document.getElementById(id)).find(row => row);
   const name = row?.querySelector('[data-name]') ?? document.querySelector('h1[data-name]');
   (name ?? document.getElementById('main')).focus();
@@ -30,7 +27,7 @@ function refocus() {
 
 document.addEventListener('htmx:before:request', event => {
   const {ctx} = event.detail;
-  if (!polled(ctx)) remember(ctx.sourceElement.querySelector('button[id]') ?? ctx.sourceElement);
+  if (!polled(ctx)) remember(ctx.sourceElement);
 });
 
 document.addEventListener('htmx:before:response', event => {
