@@ -61,7 +61,7 @@ def test_a_message_stays_while_it_is_pointed_at_or_has_the_focus(visit, cluster:
         message.hover()
     else:
         alice.page.locator("#toasts").get_by_role("button", name="Dismiss").focus()
-    alice.page.clock.run_for(30_000)
+    alice.page.clock.run_for(20_000)
     expect(message).to_be_visible()
     alice.page.locator("#toasts").get_by_role("button", name="Dismiss").click()
     expect(message).to_have_count(0)
