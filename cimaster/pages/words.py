@@ -27,7 +27,7 @@ def utc(moment: datetime) -> str:
 @pages.app_template_filter()
 def clock(moment: datetime, now: datetime) -> str:
     """Write a moment by the clock, with its date where that is not today's."""
-    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%a %d %b, %H:%M} UTC"
 
 
 @pages.app_template_filter()

@@ -158,7 +158,7 @@ def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(add, alice:
     assert list(offered) == ["30m", "1h", "4h"]
     assert offered["1h"] == f"{before + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
     form = text(alice.get("/ui/extend?cluster=cluster-01"))
-    assert re.search(r"\+4 h Ends 20\d\d-\d\d-\d\d \d\d:\d\d UTC, in 1 d 13 h", form)
+    assert re.search(r"\+4 h Ends \w{3} \d\d \w{3}, \d\d:\d\d UTC, in 1 d 13 h", form)
     page = follow(alice, extend(alice, offered["4h"]))
     assert ends(alice) - before == timedelta(hours=4)
     assert re.search(r"You hold cluster-01 until .* UTC \(1 d 1[23] h", text(page))
