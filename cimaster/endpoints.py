@@ -97,8 +97,12 @@ HOLDCLUSTER = _verb(
     "/holdcluster", "hold a cluster for a person, or extend the hold", "person",
     replace(CLUSTER, meaning="name of the cluster, or `any` for one that matches"),
     NAME, DESC, DURATION, EXPECT, PURPOSE, OSIMAGE, REGION, LABEL,
+    replace(FORCE, meaning="true: an admin takes the hold of another person over; needs a reason"), REASON,
 )  # fmt: skip
-RELEASECLUSTER = _verb("/releasecluster", "end a hold", "holder or admin", CLUSTER, NAME, REASON)
+RELEASECLUSTER = _verb(
+    "/releasecluster", "end a hold, or hand it over", "holder or admin",
+    CLUSTER, NAME, REASON, Parameter("to", form.person, "hand the hold over to this person"),
+)  # fmt: skip
 ADDCLUSTER = _verb(
     "/addcluster", "add a cluster to the pool", "admin",
     replace(CLUSTER, read=form.new_cluster, meaning="name of the new cluster"), REGION.needed(), NAME,

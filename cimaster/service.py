@@ -83,11 +83,29 @@ class Service:
         return self._once(request, lambda pool, now: decide.renew(pool, now, cluster, lease, ttl))
 
     def hold(
-        self, cluster: str, by: str, desc: str = "", duration: timedelta | None = None, expect: str = "",
+        self,
+        cluster: str,
+        by: str,
+        desc: str = "",
+        duration: timedelta | None = None,
+        expect: str = "",
+        force: str = "",
         request: Request | None = None,
-    ) -> Committed:  # fmt: skip
-        """Hold a cluster for a person, or extend that person's hold."""
-        return self._once(request, lambda pool, now: decide.hold(pool, now, cluster, by, desc, duration, expect))
+    ) -> Committed:
+        """Hold a cluster for a person, or move the end of that person's hold; `force` is why an admin takes it over."""
+        return self._once(request, lambda pool, now: decide.hold(pool, now, cluster, by, desc, duration, expect, force))
+
+    def take_over(
+        self, cluster: str, by: str, holder: str, reason: str, desc: str = "", duration: timedelta | None = None
+    ) -> Committed:
+        """Hold a cluster for an admin in place of `holder`."""
+        return self.repository.update(
+            lambda pool, now: decide.take_over(pool, now, cluster, by, holder, reason, desc, duration)
+        )
+
+    def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
+        """Move the end of a person's hold to `until`, never to an earlier time."""
+        return self.repository.update(lambda pool, now: decide.extend(pool, now, cluster, by, until))
 
     def hold_any(
         self, ask: Ask, by: str, desc: str = "", duration: timedelta | None = None, request: Request | None = None
@@ -100,6 +118,12 @@ class Service:
     ) -> Committed:
         """End a hold."""
         return self._once(request, lambda pool, now: decide.release(pool, now, cluster, by, is_admin, reason))
+
+    def hand_over(
+        self, cluster: str, by: str, is_admin: bool, to: str, reason: str = "", request: Request | None = None
+    ) -> Committed:
+        """Make a hold another person's."""
+        return self._once(request, lambda pool, now: decide.hand_over(pool, now, cluster, by, is_admin, to, reason))
 
     def add(self, cluster: str, by: str, facts: Facts, creation: str = "", request: Request | None = None) -> Committed:
         """Add a cluster to the inventory; the creation that it came of is ready then."""

@@ -5,6 +5,7 @@ from flask import Response, g
 from cimaster import endpoints, inputs, listing, web
 from cimaster.api.blueprint import api, route
 from cimaster.api.kinds import ask_from, facts_from
+from cimaster.errors import MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import Finish
 from cimaster.pool.filters import Filter
@@ -26,12 +27,12 @@ def renewlease(given: Given) -> Response:
 @route(endpoints.HOLDCLUSTER)
 def holdcluster(given: Given) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
-    desc = given.desc or ""
+    desc, service = given.desc or "", web.service()
+    force = _reason_to_take_over(given)
     if given.cluster == "any":
-        done = web.service().hold_any(ask_from(given), given.name, desc, given.duration, given.request)
-    else:
-        _refuse_kind(given)
-        done = web.service().hold(given.cluster, given.name, desc, given.duration, given.expect or "", given.request)
+        return web.committed(service.hold_any(ask_from(given), given.name, desc, given.duration, given.request))
+    _refuse_kind(given)
+    done = service.hold(given.cluster, given.name, desc, given.duration, given.expect or "", force, given.request)
     return web.committed(done)
 
 
@@ -41,11 +42,28 @@ def _refuse_kind(given: Given) -> None:
             raise inputs.only_with(name, "cluster=any")
 
 
+def _reason_to_take_over(given: Given) -> str:
+    if not given.force:
+        if given.reason:
+            raise inputs.only_with("reason", "force=true")
+        return ""
+    web.admins().require(given.name)
+    if given.cluster == "any":
+        raise inputs.only_with("force", "the name of a cluster")
+    if not given.reason:
+        raise MissingParameter("reason is required with force: the former holder is told why", parameter="reason")
+    return str(given.reason)
+
+
 @route(endpoints.RELEASECLUSTER)
 def releasecluster(given: Given) -> Response:
-    """End a hold."""
-    is_admin = given.name in web.admins()
-    return web.committed(web.service().release(given.cluster, given.name, is_admin, given.reason or "", given.request))
+    """End a hold, or hand it over to another person."""
+    service, is_admin, reason = web.service(), given.name in web.admins(), given.reason or ""
+    if given.to:
+        done = service.hand_over(given.cluster, given.name, is_admin, given.to, reason, given.request)
+    else:
+        done = service.release(given.cluster, given.name, is_admin, reason, given.request)
+    return web.committed(done)
 
 
 @route(endpoints.ADDCLUSTER)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from cimaster.pages.visitors import Visitor
 from cimaster.pool.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cluster
 from cimaster.pool.creation import FAILED, Creation
+from cimaster.pool.holding import holder_of
 
-NEEDS_ADMIN = "this needs an admin"
+NEEDS_ADMIN = "only admins can do this"
 BUSY = "it is being carried out, and can be dismissed when it has ended"
 STILL_RUNS = "its job still runs and may add its cluster"
 
@@ -43,11 +44,26 @@ def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
             Action("extend", "Extend", icon="clock"),
         ]
     if cluster.hold:
-        whose = f"held by {cluster.hold.by}" if cluster.hold.by else "held, and nobody wrote by whom"
-        why_not = "" if visitor.is_admin else f"{whose}: the holder or an admin can release it"
-        return [Action("release", "Release", icon="unlock", why_not=why_not)]
-    label = "Hold next" if cluster.state == OCCUPIED else "Hold"
+        return _anothers(cluster, visitor)
+    label = "Hold when free" if cluster.state == OCCUPIED else "Hold"
     return [Action("hold", label, icon="lock", expect=cluster.state, main=cluster.state == VACANT)]
+
+
+def _anothers(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of another person's hold. A visitor without a name may be the holder: the form asks."""
+    if visitor.is_admin:
+        return [Action("release", "Release", icon="unlock"), Action("takeover", "Take over…", icon="person")]
+    may_be_own = not visitor.is_named
+    why_not = "" if may_be_own else f"held by {holder_of(cluster)}: the holder or an admin can release it"
+    return [Action("release", "Release", icon="unlock", why_not=why_not)]
+
+
+def _about_the_end(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a hold that its row has no room for."""
+    hand_over = Action("handover", "Hand over…", icon="out")
+    if visitor.holds(cluster):
+        return [Action("changeend", "Change end…", icon="pen"), hand_over]
+    return [hand_over] if cluster.hold and visitor.is_admin else []
 
 
 def of_admins(cluster: Cluster, visitor: Visitor) -> list[Action]:
@@ -64,7 +80,7 @@ def of_admins(cluster: Cluster, visitor: Visitor) -> list[Action]:
 
 def all_of(cluster: Cluster, visitor: Visitor) -> list[Action]:
     """Return every button, for a cluster's own page."""
-    actions = of(cluster, visitor)
+    actions = of(cluster, visitor) + _about_the_end(cluster, visitor)
     named = {action.verb for action in actions}
     return actions + [action for action in of_admins(cluster, visitor) if action.verb not in named]
 

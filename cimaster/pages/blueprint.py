@@ -62,11 +62,11 @@ def http_refused(error: HTTPException) -> Response:
     return shown(response, response.get_data(as_text=True).strip())
 
 
-def shown(refusal: Response, sentence: str) -> Response:
-    """Return a refusal with a body for people."""
+def shown(refusal: Response, sentence: str, **about: str) -> Response:
+    """Return a refusal with a body for people; `about` says which record it is true of."""
     g.refused = sentence
     template = "fragments/alert.html" if by_htmx() else "error.html"
-    refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code))
+    refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
     refusal.mimetype = "text/html"
     return refusal
 

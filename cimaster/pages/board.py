@@ -1,6 +1,7 @@
 """The first page: how many clusters are in each state, and the live table of those that a filter shows."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from cimaster.pages import creation_panel, queue_panel, rows
 from cimaster.pages.blueprint import by_htmx, pages
 from cimaster.pages.fragments import served, tagged
 from cimaster.pages.visitors import latest, visitor
-from cimaster.pool import Pool, wording
+from cimaster.pool import wording
 from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT
 from cimaster.pool.filters import Filter
 from cimaster.snapshots import Snapshot
@@ -31,6 +32,16 @@ class Shown:
     filter: Filter
     query: str
     values: "tuple[tuple[str, str], ...]" = ()
+
+    @property
+    def of_any_state(self) -> Filter:
+        """The filter without its state, for what is told of each state."""
+        return replace(self.filter, state="")
+
+    def query_with(self, name: str, value: str) -> str:
+        """Return the same query with a filter set anew, or without it where the value is empty."""
+        others = [pair for pair in self.values if pair[0] != name]
+        return urlencode([*others, (name, value)] if value else others)
 
     @property
     def chips(self) -> list[tuple[str, str, str]]:
@@ -66,18 +77,18 @@ def clusters(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:
 
 
 def summary(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:
-    """Return how many clusters are in each state, and why none is vacant if that is so."""
-    counts = snapshot.pool.counts()
+    """Return how many of the clusters that the other filters show are in each state, and why none is vacant."""
+    found = shown.of_any_state.of(snapshot.pool)
+    counts = Counter(cluster.state for cluster in found)
     cards = [(state, counts[state], words) for state, words in CARDS.items() if state != BROKEN or counts[state]]
+    usable = [cluster for cluster in found if cluster.state != BROKEN]
+    missing = bool(usable) and not counts[VACANT] and not shown.filter.holder
     return {
-        "shown": shown, "cards": cards, "total": len(snapshot.pool.clusters),
-        "shortage": _shortage(snapshot.pool, counts),
-    }  # fmt: skip
-
-
-def _shortage(pool: Pool, counts: dict[str, int]) -> str:
-    usable = [cluster for cluster in pool.clusters if cluster.state != BROKEN]
-    return wording.shortage(usable) if usable and not counts[VACANT] else ""
+        "shown": shown,
+        "cards": cards,
+        "of_any_state": len(found),
+        "shortage": wording.shortage(usable) if missing else "",
+    }
 
 
 @pages.get("/")

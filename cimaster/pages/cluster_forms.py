@@ -1,24 +1,52 @@
 """The forms about clusters: hold, extend, release, and the inventory's."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import request
 
 from cimaster import endpoints, inputs, web
+from cimaster.endpoints import Parameter
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
-from cimaster.pages import cluster_page, rows
+from cimaster.pages import cluster_page, rows, words
 from cimaster.pages.forms import Form, changed, needing
 from cimaster.pages.visitors import latest, visitor
-from cimaster.pool import Answer, Facts
-from cimaster.pool.holding import same_person
+from cimaster.pool import Answer, Facts, Rules, wording
+from cimaster.pool.cluster import Cluster
+from cimaster.pool.holding import ROUNDED, holder_of, same_person
 from cimaster.repository import Committed
-from cimaster.times import format_duration
+from cimaster.times import format_duration, format_time, parse_duration, parse_time, roughly
 
 FACTS = ("region", "purpose", "osimage", "labels", "note")
 _CHOICES = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 240, 360))
+_MORE = (timedelta(minutes=30), timedelta(hours=1), timedelta(hours=4))
+
+
+@dataclass(frozen=True)
+class Extension:
+    """One way to extend a hold: by `more`, to what it `lasts` in all; its end is None where it has not begun."""
+
+    more: timedelta
+    lasts: timedelta
+    end: datetime | None
+
+    @property
+    def until(self) -> str:
+        """What the form sends: the same end again adds nothing."""
+        return format_time(self.end) if self.end else format_duration(self.lasts)
+
+
+def _extensions(cluster: Cluster, rules: Rules, now: datetime) -> list[Extension]:
+    """Return by how much a hold may be extended."""
+    hold = cluster.hold
+    if hold is None or (hold.expires is None and cluster.lease is None):
+        return []
+    lasts = hold.expires - (hold.since or now) if hold.expires else hold.lasts or rules.hold
+    possible = [more for more in _MORE if lasts + more <= rules.max_hold + ROUNDED]
+    return [Extension(more, lasts + more, hold.expires + more if hold.expires else None) for more in possible]
 
 
 def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
@@ -27,9 +55,10 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     cluster = cluster_page.find(snapshot, name)
     if cluster is None and not told:
         snapshot.pool.find_any(name)  # says what is wrong with the name
-    row = rows.row(snapshot.pool, cluster, visitor(), web.service().clock()) if cluster else None
-    rules = snapshot.pool.rules
+    rules, now = snapshot.pool.rules, web.service().clock()
+    row = rows.row(snapshot.pool, cluster, visitor(), now) if cluster else None
     return {
+        "extensions": _extensions(cluster, rules, now) if cluster else [],
         "row": row, "facts": _facts(row) if row else {},
         "choices": sorted({rules.hold, *(choice for choice in _CHOICES if choice <= rules.max_hold)}),
         "usual": format_duration(rules.hold), "longest": rules.max_hold,
@@ -43,22 +72,63 @@ def _facts(row: rows.Row) -> dict[str, str]:
     return {**({} if told.fault else texts), "labels": labels}
 
 
+def held(cluster: Cluster, name: str, now: datetime) -> str:
+    """Tell a person until when they hold a cluster; empty where they do not."""
+    hold = cluster.hold
+    if hold is None or not same_person(hold.by, name):
+        return ""
+    if hold.expires:
+        return f"You hold {cluster.name} until {words.clock(hold.expires, now)} ({roughly(hold.expires - now)})"
+    lasts = f", for {roughly(hold.lasts)}" if hold.lasts else ""
+    return f"You hold {cluster.name} from when {wording.who(cluster)} finishes{lasts}"
+
+
 def _hold(given: Given) -> Committed:
     return web.service().hold(given.cluster, given.name, given.desc or "", given.duration, given.expect or "")
 
 
 def _extend(given: Given) -> Committed:
+    return web.service().extend(given.cluster, given.name, given.until)
+
+
+def _change_end(given: Given) -> Committed:
     return web.service().hold(given.cluster, given.name, "", given.duration, "held")
 
 
 def _release(given: Given) -> Committed:
-    hold = latest().pool.find(given.cluster).hold
+    _require_reason(given, "ends")
+    return web.service().release(given.cluster, given.name, given.name in web.admins(), given.reason or "")
+
+
+def _hand_over(given: Given) -> Committed:
+    _require_reason(given, "is handed over")
+    is_admin = given.name in web.admins()
+    return web.service().hand_over(given.cluster, given.name, is_admin, given.to, given.reason or "")
+
+
+def _take_over(given: Given) -> Committed:
+    return web.service().take_over(
+        given.cluster, given.name, given.holder or "", given.reason, given.desc or "", given.duration
+    )
+
+
+def _require_reason(given: Given, what: str) -> None:
+    """Refuse an admin's decision about another person's hold that gives no reason."""
+    cluster = latest().pool.find(given.cluster)
+    hold = cluster.hold
     if hold and not same_person(hold.by, given.name) and given.name in web.admins() and not given.reason:
         raise MissingParameter(
-            f"reason is required: {hold.by or 'whoever holds it'} is told why the hold of {given.cluster} ends",
-            parameter="reason", holder=hold.by,
-        )  # fmt: skip
-    return web.service().release(given.cluster, given.name, given.name in web.admins(), given.reason or "")
+            f"reason is required: {holder_of(cluster)} is told why the hold of {given.cluster} {what}",
+            parameter="reason",
+            holder=hold.by,
+        )
+
+
+def _end(text: str) -> datetime | timedelta:
+    read = parse_time(text) or parse_duration(text)
+    if read is None:
+        raise ValueError("one of the ends that the form offers")
+    return read
 
 
 def _disable(given: Given) -> Committed:
@@ -94,11 +164,40 @@ def _delete(given: Given) -> Committed:
 
 
 _HOLD, _DURATION = endpoints.HOLDCLUSTER, needing(endpoints.HOLDCLUSTER, "duration")
+_UNTIL = Parameter("until", _end, "by how much to extend", required=True)
+_EXTEND = replace(_HOLD, parameters=(endpoints.CLUSTER, endpoints.NAME, _UNTIL))
+_HOLDER = next(p for p in endpoints.CLUSTERS.parameters if p.name == "holder")
+_TAKE_OVER = replace(_HOLD, parameters=(*needing(_HOLD, "reason").parameters, _HOLDER))
+_HAND_OVER = needing(endpoints.RELEASECLUSTER, "to")
 _DISABLE = needing(endpoints.DISABLECLUSTER, "reason")
 FORMS = (
-    Form("hold", _HOLD, _hold, "Hold", "Hold", "Holding…", "cluster", _tells),
-    Form("extend", _DURATION, _extend, "Extend the hold of", "Extend", "Extending…", "cluster", _tells),
+    Form("hold", _HOLD, _hold, "Hold", "Hold", "Holding…", "cluster", _tells, holds=True),
+    Form("extend", _EXTEND, _extend, "Extend the hold of", "Extend", "Extending…", "cluster", _tells, holds=True),
+    Form(
+        "changeend",
+        _DURATION,
+        _change_end,
+        "Change the end of",
+        "Change end",
+        "Changing…",
+        "cluster",
+        _tells,
+        holds=True,
+    ),
     Form("release", endpoints.RELEASECLUSTER, _release, "Release", "Release", "Releasing…", "cluster", _tells),
+    Form(
+        "takeover",
+        _TAKE_OVER,
+        _take_over,
+        "Take over",
+        "Take over",
+        "Taking over…",
+        "cluster",
+        _tells,
+        True,
+        holds=True,
+    ),
+    Form("handover", _HAND_OVER, _hand_over, "Hand over", "Hand over", "Handing over…", "cluster", _tells),
     Form("add", endpoints.ADDCLUSTER, _add, "Add a cluster", "Add cluster", "Adding…", for_admins=True),
     Form("edit", endpoints.UPDATECLUSTER, _edit, "Edit", "Save", "Saving…", "cluster", _tells, for_admins=True),
     Form("disable", _DISABLE, _disable, "Disable", "Disable", "Disabling…", "cluster", _tells, for_admins=True),

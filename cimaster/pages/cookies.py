@@ -1,5 +1,7 @@
-"""The three cookies: who somebody says they are, the newest commit their browser saw, a message for the next page."""
+"""The three cookies: a visitor's name, the newest commit that the browser saw, a message for the next page."""
 
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -31,12 +33,40 @@ def _commit(text: str) -> int:
         return 0
 
 
-def told() -> str:
+def probe() -> None:
+    """Have the browser keep a cookie with the form that it is shown, so that `blocked` can tell what it does."""
+    if not request.cookies and "seen" not in g:
+        remember(seen=0)
+
+
+def blocked() -> bool:
+    """Say whether the browser sent the form of a visitor without a name, and not the cookie that came with it."""
+    return "probed" in request.form and not request.cookies
+
+
+@dataclass(frozen=True)
+class Message:
+    """A word of success: `about` is the element that shows the cluster, `rev` the record that the words are true of."""
+
+    text: str
+    about: str = ""
+    rev: str = ""
+
+
+def tell(message: Message) -> None:
+    """Leave a message for the next page."""
+    remember(told=json.dumps(asdict(message)))
+
+
+def told() -> Message | None:
     """Return the message that the last form left for this page; it is told once."""
     if "told" in g or request.blueprint != "pages":
-        return ""
+        return None
     g.told = None
-    return unquote(request.cookies.get(TOLD, ""))[:1000]
+    try:
+        return Message(**json.loads(unquote(request.cookies.get(TOLD, ""))))
+    except (ValueError, TypeError):
+        return None
 
 
 def remember(**values: object) -> None:

@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster import inputs, web
 from cimaster.endpoints import Endpoint
+from cimaster.errors import NotAuthorized
 from cimaster.inputs import Given
 from cimaster.pages import cookies
 from cimaster.repository import Committed
@@ -23,6 +24,7 @@ class Form:
 
     `subject` is the parameter that names what it is about: nothing where that is new. `tells` returns what its template
     shows beside what was entered (`row` is what it is about), and refuses what is not there, unless that was told.
+    A form that `holds` a cluster leaves it to the person who sent it.
     """
 
     verb: str
@@ -35,6 +37,7 @@ class Form:
     tells: Tells = lambda _values, _told: {}
     for_admins: bool = False
     destroys: bool = False
+    holds: bool = False
 
     @property
     def path(self) -> str:
@@ -52,8 +55,8 @@ def read(form: Form) -> Given:
     known = {parameter.name for parameter in form.endpoint.parameters}
     sent: MultiDict[str, str] = MultiDict(pair for pair in _entered() if pair[0] in known)
     given = inputs.read(form.endpoint, sent)
-    if form.for_admins:
-        web.admins().require(given.name)
+    if form.for_admins and given.name not in web.admins():
+        raise NotAuthorized(f"user {given.name} is not authorized: only admins can do this")
     return given
 
 

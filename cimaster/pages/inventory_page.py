@@ -5,7 +5,6 @@ from typing import Any
 from flask import Response, render_template
 
 from cimaster import web
-from cimaster.errors import NotAuthorized
 from cimaster.pages import actions, policy_panel, rows
 from cimaster.pages.blueprint import pages
 from cimaster.pages.fragments import served, tagged
@@ -25,22 +24,12 @@ def inventory(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _why_not() -> str:
-    who = visitor()
-    if not who.name:
-        return "this page is for admins: say who you are first"
-    try:
-        web.admins().require(who.name)
-    except NotAuthorized as refusal:
-        return refusal.sentence
-    return ""
-
-
 @pages.get("/ui/admin")
 def admin() -> str:
-    """Show the inventory; who is no admin sees it, and why nothing can be changed."""
+    """Show the inventory; only admins can change it."""
     snapshot = latest()
-    return render_template("admin.html", **inventory(snapshot), filled=policy_panel.panel(snapshot), why_not=_why_not())
+    why_not = "" if visitor().is_admin else actions.NEEDS_ADMIN
+    return render_template("admin.html", **inventory(snapshot), filled=policy_panel.panel(snapshot), why_not=why_not)
 
 
 @pages.get("/ui/fragments/inventory")

@@ -12,6 +12,7 @@ from cimaster.pages.actions import Action
 from cimaster.pages.visitors import Visitor, element_id
 from cimaster.pool import wording
 from cimaster.pool.cluster import BROKEN, DISABLED, IMAGE_PURPOSE, Cluster
+from cimaster.pool.holding import holder_of
 from cimaster.pool.state import Pool
 
 
@@ -88,9 +89,9 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
     if wording.overdue(cluster, now, overdue_after):
         flags.append(("clock", "overdue"))
     if cluster.hold and cluster.lease:
-        flags.append(("lock", f"then held by {cluster.hold.by or 'somebody'}"))
+        flags.append(("lock", f"then held by {holder_of(cluster)}"))
     elif cluster.hold and cluster.disabled:
-        flags.append(("lock", f"held by {cluster.hold.by or 'somebody'}{wording.until(cluster.hold.expires)}"))
+        flags.append(("lock", f"held by {holder_of(cluster)}{wording.until(cluster.hold.expires)}"))
     if cluster.disabled and cluster.lease:
         flags.append(("pause", f"then disabled: {cluster.disabled_reason}" if cluster.disabled_reason else
                       "then disabled"))  # fmt: skip
@@ -99,7 +100,7 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
 
 def drawn(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
     """Return the table row as HTML; drawn once for all to whom it looks the same, anew every 15 s."""
-    sees = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin)
+    sees = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
     return _drawn(cluster, reference(pool, cluster), sees, about_now, pool.rules.overdue_after)
 

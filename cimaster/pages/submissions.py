@@ -25,6 +25,7 @@ from cimaster.pages import (
     rows,
 )
 from cimaster.pages.blueprint import by_htmx, go_to, pages, shown
+from cimaster.pages.cookies import Message
 from cimaster.pages.forms import Form
 from cimaster.pages.fragments import event
 from cimaster.pages.visitors import element_id, latest, visitor
@@ -33,6 +34,8 @@ from cimaster.repository import Committed
 from cimaster.snapshots import Snapshot
 
 FORMS = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS, *queue_forms.FORMS)
+BLOCKED = "to do more you must give your name again"
+BLOCKED_HOLD = "the hold is made; to release it you must give your name again"
 _FIELDS = {"label": "labels"}  # what a form calls a parameter, where that is not its name
 
 
@@ -47,6 +50,7 @@ def _context(form: Form, values: Mapping[str, str], refusal: Refusal | None = No
 
 
 def _draw(form: Form, context: dict[str, Any]) -> str:
+    cookies.probe()
     return render_template(form.template if by_htmx() else "form_page.html", **context)
 
 
@@ -71,11 +75,17 @@ def _send(form: Form) -> Response:
         done = form.carry_out(given)
     except Refusal as refusal:
         if by_htmx() and request.headers.get("HX-Target") != "div#dialog-content":
-            answer = shown(web.refused(refusal), refusal.sentence)
+            answer = shown(web.refused(refusal), refusal.sentence, **_shows(refusal))
             answer.headers["HX-Trigger"] = event("pool-acted", "pool-changed")
             return answer
         return _refused(form, refusal, MultiDict(request.form))
     return _done(form, done, given)
+
+
+def _shows(refusal: Refusal) -> dict[str, str]:
+    """Return which element shows the cluster of a refusal, and its record as it is now."""
+    pool, name = latest().pool, str(refusal.facts.get("cluster", ""))
+    return {"about": element_id(name), "rev": pool.find(name).digest} if name in pool.places else {}
 
 
 def _refused(form: Form, refusal: Refusal, values: Mapping[str, str]) -> Response:
@@ -90,20 +100,34 @@ def _refused(form: Form, refusal: Refusal, values: Mapping[str, str]) -> Respons
 
 def _done(form: Form, done: Committed, given: Given) -> Response:
     """Go back to where the form was opened, or send the piece of that page that changed."""
-    newly_named = not cookies.name()
+    newly_named, blocked = not cookies.name(), cookies.blocked()
     target = addresses.back()
     leaves = form.verb == "delete" and target == addresses.cluster_url(given.cluster)
+    target = url_for("pages.dashboard") if leaves else target
+    message = _message(form, done, given, blocked)
     cookies.remember(seen=max(done.commit, cookies.seen()), **({"name": given.name} if newly_named else {}))
-    if by_htmx() and not newly_named and not leaves:
-        return _changed(form, done, given, target)
-    cookies.remember(told=done.answer.text)
-    return go_to(url_for("pages.dashboard") if leaves else target)
+    if by_htmx() and (blocked or not newly_named) and not leaves:
+        return _changed(form, done, given, target, message)
+    if blocked:
+        return Response(render_template("told.html", message=message, target=target))
+    cookies.tell(message)
+    return go_to(target)
 
 
-def _changed(form: Form, done: Committed, given: Given, target: str) -> Response:
+def _message(form: Form, done: Committed, given: Given, blocked: bool) -> Message:
+    """Return the words of success, and the record of which they are true."""
+    cluster = done.answer.cluster
+    text = cluster_forms.held(cluster, given.name, web.service().clock()) if cluster and form.holds else ""
+    text = text or done.answer.text
+    if blocked:
+        text += f". Your browser blocks cookies: {BLOCKED_HOLD if form.holds else BLOCKED}"
+    return Message(text, element_id(cluster.name), cluster.digest) if cluster else Message(text)
+
+
+def _changed(form: Form, done: Committed, given: Given, target: str, message: Message) -> Response:
     """Return the changed row, or the piece of the page that shows it, with a word of success beside it."""
     snapshot = latest(done.commit)
-    context = {"text": done.answer.text, "gone": "", "row": None, **_piece(form, snapshot, given, target)}
+    context = {"message": message, "gone": "", "row": None, **_piece(form, snapshot, given, target)}
     if not context.get("piece") and form.verb == "delete":
         context["gone"] = element_id(given.cluster)
     elif not context.get("piece") and done.answer.cluster:

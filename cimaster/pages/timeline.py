@@ -8,7 +8,9 @@ from cimaster.pool import wording
 from cimaster.pool.history import Entry
 from cimaster.times import parse_duration, roughly
 
-_BEGINS, _ENDS = {"taken", "held"}, {"finished", "lease ended", "take undone", "released", "hold ended"}
+_PASSED_ON = {"taken over", "handed over"}
+_BEGINS = {"taken", "held"} | _PASSED_ON
+_ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _PASSED_ON
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ def _moment(entry: Entry, newer: datetime | None) -> Moment:
     job = wording.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else ""
     other = f"{entry.say('holder')}'s hold" if entry.say("holder") else ""
     waited = parse_duration(entry.say("waited"))
+    to = f"to {entry.say('newHolder')}" if entry.say("newHolder") else ""
     after = f"after waiting {roughly(waited)}" if waited else ""
-    reason = ": ".join(part for part in (other, entry.say("reason"), after) if part)
+    reason = ": ".join(part for part in (other, to, entry.say("reason"), after) if part)
     lasted = newer - entry.at if newer and entry.at else None
     return Moment(
         entry.at, entry.say("event"), entry.say("from"), entry.say("to"), entry.say("by"), job, reason, lasted
@@ -58,7 +61,7 @@ def _moment(entry: Entry, newer: datetime | None) -> Moment:
 
 
 def last_use(entries: Iterable[Entry]) -> Earlier | None:
-    """Return who had the cluster before whoever has it now; entries are newest first."""
+    """Return who had the cluster before its present user; entries are newest first."""
     remaining = iter(entries)
     end = next((entry for entry in remaining if entry.say("event") in _ENDS), None)
     if end is None:
@@ -69,4 +72,4 @@ def last_use(entries: Iterable[Entry]) -> Earlier | None:
     why = begin.say("reason") if begin else ""
     if job:
         return Earlier(wording.job_words(job, end.say("build")), end.say("by"), why, end.at, lasted)
-    return Earlier(end.say("holder") or end.say("by") or "somebody", "", why, end.at, lasted)
+    return Earlier(end.say("holder") or end.say("by") or "an unknown user", "", why, end.at, lasted)

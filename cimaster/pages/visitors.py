@@ -18,10 +18,11 @@ from cimaster.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person at a page; without a name until they gave one."""
+    """A person at a page; `is_named` once they gave a name, which is left out where only that matters."""
 
     name: str = ""
     is_admin: bool = False
+    is_named: bool = False
 
     def holds(self, cluster: Cluster) -> bool:
         """Say whether the cluster is this person's at the moment."""
@@ -35,7 +36,7 @@ class Visitor:
 def visitor() -> Visitor:
     """Return who asks."""
     name = cookies.name()
-    return Visitor(name, bool(name) and name in web.admins())
+    return Visitor(name, bool(name) and name in web.admins(), bool(name))
 
 
 def latest(at_least: int = 0) -> Snapshot:

@@ -7,8 +7,11 @@ from cimaster.errors import BadParameter
 from cimaster.pages import addresses, cookies
 from cimaster.pages.blueprint import by_htmx, go_to, pages
 
+BLOCKED = "your browser blocks cookies, so your name cannot be kept: give it in each form instead"
+
 
 def _drawn(error: str = "") -> str:
+    cookies.probe()
     name = request.form.get("name", cookies.name())
     context = {"error": error, "entered": name, "back": addresses.back()}
     return render_template("forms/whoami.html" if by_htmx() else "whoami_page.html", **context)
@@ -24,11 +27,14 @@ def whoami() -> str:
 def name_oneself() -> Response:
     """Keep the name that was given, or forget it."""
     forget = "forget" in request.form
+    if cookies.blocked():
+        return _refused(BadParameter(BLOCKED, parameter="name"))
     try:
         name = None if forget else parameters.person(request.form.get("name", "").strip())
     except ValueError as expected:
         return _refused(BadParameter(f"that is no name that can be used: expected {expected}", parameter="name"))
-    cookies.remember(name=name, told=f"you are {name} from now on" if name else "your name is forgotten")
+    cookies.remember(name=name)
+    cookies.tell(cookies.Message(f"You are {name} from now on" if name else "Your name is forgotten"))
     return go_to(addresses.back())
 
 

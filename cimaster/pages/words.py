@@ -25,6 +25,12 @@ def utc(moment: datetime) -> str:
 
 
 @pages.app_template_filter()
+def clock(moment: datetime, now: datetime) -> str:
+    """Write a moment by the clock, with its date where that is not today's."""
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%a %d %b, %H:%M} UTC"
+
+
+@pages.app_template_filter()
 def ago(moment: datetime, now: datetime) -> str:
     """Write how long ago something was."""
     return "just now" if now - moment < NOW else f"{roughly(now - moment)} ago"

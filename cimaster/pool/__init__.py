@@ -5,7 +5,7 @@ than once for one request.
 """
 
 from cimaster.pool.ask import Ask
-from cimaster.pool.holding import hold, hold_any, release
+from cimaster.pool.holding import extend, hand_over, hold, hold_any, release, take_over
 from cimaster.pool.inventory import Facts, add, delete, disable, enable, update
 from cimaster.pool.lending import Finish, finish, meant_by_name, renew, take, undo
 from cimaster.pool.repeats import Request, once
@@ -26,7 +26,9 @@ __all__ = [
     "delete",
     "disable",
     "enable",
+    "extend",
     "finish",
+    "hand_over",
     "hold",
     "hold_any",
     "leave",
@@ -37,6 +39,7 @@ __all__ = [
     "step_away",
     "take",
     "take_or_wait",
+    "take_over",
     "undo",
     "update",
 ]

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
             f"{CLUSTERS}: {error}; mend it by hand: nothing is written until then", key=CLUSTERS
         ) from None
     before = {cluster.text: cluster for cluster in known.clusters} if known else {}
-    clusters = tuple(_cluster(item, before) for item in array.items)
+    clusters = _each_its_own(_cluster(item, before) for item in array.items)
     others = {key: text for key, text in data.items() if key not in _OURS}
     asked = _or_aside(CREATIONS, data, others, lambda text: creations.parse(text, known.creations if known else ()))
     kept = _or_aside(POLICIES, data, others, lambda text: policies.parse(text, known.policies if known else ()))
@@ -75,6 +75,15 @@ def _cluster(item: jsontext.Item, before: Mapping[str, Cluster]) -> Cluster:
     if known is None:
         return Cluster(item.text, item.value, item.gap)
     return known if known.gap == item.gap else known.spaced(item.gap)
+
+
+def _each_its_own(clusters: Iterable[Cluster]) -> tuple[Cluster, ...]:
+    """Return the records as objects of their own: of two with the same bytes one alone may be deleted."""
+    seen: dict[int, Cluster] = {}
+    for cluster in clusters:
+        own = cluster.spaced(cluster.gap) if id(cluster) in seen else cluster
+        seen[id(own)] = own
+    return tuple(seen.values())
 
 
 _Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue.Queue)

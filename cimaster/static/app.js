@@ -1,4 +1,4 @@
-// What htmx does not do by itself: counting times down, saying when updates stop, the dialog, and keeping the focus.
+// What htmx does not do by itself: counting times down, saying when updates stop, and the dialog.
 // Everything works without this file too. It keeps no state in elements that are polled: a swap would undo it.
 'use strict';
 
@@ -6,9 +6,10 @@ const page = {
   offset: Date.parse(document.documentElement.dataset.now) - Date.now(),  // our clock may be wrong; the server's counts
   updated: performance.now(),
   changed: -Infinity,  // when the answer to the last click came
-  focused: [],         // the ids of the row that was clicked in and of its neighbours, should it go
+  answered: -Infinity, // when the service last answered
+  failed: -Infinity,   // when a click last got no answer
 };
-const STALE = 8000, TOAST = 8000;
+const STALE = 8000;
 
 // --- times ---------------------------------------------------------------------------------------------------------
 
@@ -69,15 +70,7 @@ document.addEventListener('htmx:config:request', event => {
 document.addEventListener('htmx:before:request', event => {
   const ctx = event.detail.ctx;
   ctx.begun = performance.now();
-  if (!polled(ctx)) remember(ctx.sourceElement);
 });
-
-// The row that is worked on, and its neighbours: a button that is swapped for another one would lose the focus.
-function remember(element) {
-  const row = element.closest('tr[id], #cluster, li[id]');
-  if (row) page.focused = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
-  return Boolean(row);
-}
 
 // A poll that was asked before a click was answered may show the time before it.
 document.addEventListener('htmx:before:response', event => {
@@ -85,12 +78,12 @@ document.addEventListener('htmx:before:response', event => {
   const date = Date.parse(ctx.response.headers.get('Date'));
   if (date && Math.abs(date - Date.now() - page.offset) > 2000) page.offset = date - Date.now();
   if (ctx.request.method === 'GET' && ctx.begun < page.changed) event.preventDefault();
-  ctx.refocuses = !polled(ctx) || (document.activeElement !== document.body && remember(document.activeElement));
 });
 
 document.addEventListener('htmx:after:request', event => {
   const {ctx} = event.detail;
   if (ctx.request.method === 'POST') page.changed = performance.now();
+  if (ctx.response.headers.has('CIMaster-Code') || ctx.response.status < 400) page.answered = performance.now();
   if (polled(ctx) && ctx.response.status < 400) {
     page.updated = performance.now();
     watch();
@@ -122,16 +115,8 @@ document.addEventListener('htmx:after:swap', event => {
 document.addEventListener('htmx:finally:request', event => {
   const {ctx} = event.detail;
   if (ctx.request.method === 'POST' && ctx.response?.status < 300 && dialog.contains(ctx.sourceElement)) dialog.close();
-  if (ctx.refocuses ?? !polled(ctx)) refocus();
 });
 
-function refocus() {
-  if (dialog.open || (document.activeElement && document.activeElement !== document.body)) return;
-  const row = page.focused.map(id => id && document.getElementById(id)).find(row => row);
-  row?.querySelector('.actions button, .actions a')?.focus();
-}
-
-dialog.addEventListener('close', () => setTimeout(refocus));
 dialog.addEventListener('click', event => {
   if (event.target === dialog || event.target.closest('#dialog-close')) dialog.close();
   if (event.target.closest('[data-close]')) {
@@ -140,16 +125,13 @@ dialog.addEventListener('click', event => {
   }
 });
 
-document.addEventListener('click', event => {
-  if (event.target.closest('[data-dismiss]')) document.getElementById('alerts').replaceChildren();
-});
-
 // --- clicks without an answer --------------------------------------------------------------------------------------
 
 // The network failed, or a proxy spoke for a service that restarts: its page must not stand where ours belongs.
 function unanswered(ctx) {
   const asked = ctx.sourceElement.closest('form, a');
   if (!asked || polled(ctx)) return;
+  page.failed = performance.now();
   const told = document.getElementById('unanswered').content.cloneNode(true);
   told.querySelector(`[data-after=${ctx.request.method === 'POST' ? 'get' : 'post'}]`).remove();
   document.getElementById('form-alert')?.remove();
@@ -172,14 +154,6 @@ document.addEventListener('htmx:before:response', event => {
   event.preventDefault();
   unanswered(ctx);
 });
-
-// --- toasts --------------------------------------------------------------------------------------------------------
-
-new MutationObserver(changes => {
-  for (const node of changes.flatMap(change => [...change.addedNodes])) {
-    if (node.nodeType === Node.ELEMENT_NODE) setTimeout(() => node.remove(), TOAST);
-  }
-}).observe(document.getElementById('toasts'), {childList: true});
 
 tell();
 setInterval(() => {

@@ -224,7 +224,7 @@ def test_a_bare_hold_lasts_six_hours_from_our_first_sight_of_it(
 def test_a_bare_hold_is_released_by_an_admin_and_the_refusal_says_so(client: FlaskClient) -> None:
     answer = client.get("/releasecluster?cluster=hold-01&name=alice")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "not_authorized")
-    assert "held, and nobody wrote by whom" in answer.text
+    assert "held by an unknown user" in answer.text
     assert client.get("/releasecluster?cluster=hold-01&name=bob").status_code == 200
 
 

@@ -1,5 +1,6 @@
 """Releasing a hold: the holder's own, an admin's right, and nobody else's."""
 
+import pytest
 from flask.testing import FlaskClient
 
 JSON = {"Accept": "application/json"}
@@ -85,3 +86,79 @@ def test_the_same_release_with_a_request_id_gets_the_same_answer(client: FlaskCl
     again = release(client, request_id="r-1")
     assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
     assert record(client)["state"] == "held"
+
+
+def newest(client: FlaskClient) -> dict:
+    """Return the newest entry of the history."""
+    return client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
+
+
+def test_the_holder_hands_over_in_one_change_and_the_end_stays(client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice&desc=the+network&duration=2h")
+    before = record(client)
+    clock.forward(hours=1)
+    answer = release(client, to="charlie")
+    assert answer.text == f"cluster cluster-01 is held by charlie until {before['holdExpires']}\n"
+    shown = record(client)
+    for key in ("holdExpires", "heldAt", "holdDesc", "state"):
+        assert shown[key] == before[key]
+    assert shown["holdBy"] == "charlie"
+    told = newest(client)
+    assert (told["event"], told["by"], told["newHolder"], told["from"], told["to"]) == (
+        "handed over",
+        "alice",
+        "charlie",
+        "held",
+        "held",
+    )
+    assert refusal(release(client)) == (403, "not_authorized")
+
+
+def test_an_admin_hands_another_persons_hold_over(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    assert release(client, "root", to="charlie", reason="alice has left").status_code == 200
+    told = newest(client)
+    assert (told["by"], told["holder"], told["newHolder"], told["reason"]) == (
+        "root",
+        "alice",
+        "charlie",
+        "alice has left",
+    )
+
+
+def test_a_hold_behind_a_job_is_handed_over(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=124&job=e2e")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    assert "held by charlie from when e2e #124 finishes" in release(client, to="charlie").text
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
+    assert (record(client)["state"], record(client)["holdBy"]) == ("held", "charlie")
+
+
+def test_a_hand_over_that_was_made_already_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    release(client, to="charlie")
+    again = release(client, to="Charlie")
+    assert again.status_code == 200
+    assert "holds it already" in again.text
+
+
+@pytest.mark.parametrize("name", ["dora", "charlie"])
+def test_a_hand_over_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient, add, name: str) -> None:
+    add("cluster-01")
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    answer = client.get(f"/releasecluster?cluster=cluster-01&name={name}&to=charlie", headers=JSON)
+    assert refusal(answer) == (403, "not_authorized")
+    assert answer.get_json()["holder"] == "alice"
+    assert record(client)["holdBy"] == "alice"
+
+
+def test_a_hand_over_of_a_cluster_that_is_not_held_gives_it_to_nobody(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    answer = release(client, to="charlie")
+    assert refusal(answer) == (409, "cluster_not_vacant")
+    assert "cluster-01 is not held any more: vacant" in answer.text
+    assert record(client)["state"] == "vacant"

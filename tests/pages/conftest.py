@@ -1,5 +1,6 @@
 """People at their browsers: each with a cookie jar; and a pool written by hand."""
 
+import itertools
 import json
 import os
 import re
@@ -110,6 +111,39 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """One server for all tests of a module."""
+    folder = tmp_path_factory.mktemp("served")
+    with Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}") as replica:
+        yield replica
+
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def added(replica: Replica, curl) -> Iterator[Callable[..., str]]:
+    """Add clusters that go again with the test, so that pages stay small: `added("name", note=...)`."""
+    names = []
+
+    def added(name: str, **facts: str) -> str:
+        names.append(name)
+        curl("addcluster", cluster=name, region="us-west", name="root", **facts)
+        return name
+
+    yield added
+    for name in names:
+        fields = {"cluster": name, "name": "root", "force": "true", "reason": "the test is over"}
+        replica.http.post(f"{replica.url}/deletecluster", fields)
+
+
+@pytest.fixture
+def cluster(added) -> str:
+    """A vacant cluster of this test's own."""
+    return added(f"cluster-{next(NUMBERS):02}")
+
+
 @pytest.fixture
 def curl(replica: Replica) -> Callable[..., None]:
     """Make a change beside the browser: `curl("holdcluster", cluster=..., name=...)`."""
@@ -131,8 +165,8 @@ def visit(browser: Browser, replica: Replica) -> Iterator[Callable[..., Person]]
         if message.type in ("error", "warning") and not REFUSED.search(message.text):
             complaints.append(message.text)
 
-    def visit(name: str = "", script: bool = True, listening: bool = True) -> Person:
-        context = browser.new_context(java_script_enabled=script, reduced_motion="reduce")
+    def visit(name: str = "", script: bool = True, listening: bool = True, touch: bool = False) -> Person:
+        context = browser.new_context(java_script_enabled=script, has_touch=touch, reduced_motion="reduce")
         context.set_default_timeout(FOLLOWS)
         contexts.append(context)
         if name:

@@ -7,6 +7,8 @@ from pathlib import Path
 import axe_playwright_python
 from playwright.sync_api import Locator, Page, expect
 
+from tests.conditions import until
+
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
@@ -36,6 +38,10 @@ class Person:
     def press(self, cluster: str, label: str) -> None:
         """Press a button of a row."""
         self.row(cluster).get_by_role("button", name=f"{label} {cluster}", exact=True).click()
+
+    def rests(self) -> None:
+        """Wait until a press counts as one of its own, and not as the last one's second."""
+        until(lambda: self.page.evaluate("performance.now() - worked.acted > AGAIN"))
 
     def fill(self, **fields: str) -> None:
         """Fill the form that is open, in the dialog or on its page, and send it."""

@@ -28,7 +28,7 @@ def test_a_vendored_file_is_the_released_one(name: str) -> None:
 
 def test_files_whose_address_changes_with_them_are_kept_for_ever(client: FlaskClient) -> None:
     loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get("/").text)
-    assert len(loaded) == 5
+    assert len(loaded) == 7
     for address in loaded:
         with client.get(address) as answer:
             assert answer.status_code == 200

@@ -1,6 +1,5 @@
 """The pages in a real browser, served by a real gunicorn: with script and without, by keyboard, light and dark."""
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from playwright.sync_api import Route, expect
 
 from cimaster.pages.cluster_forms import FORMS
 from cimaster.stores.sqlite import SQLiteStore
+from tests.pages.conftest import NUMBERS
 from tests.pages.people import AXE, FOLLOWS, check
 from tests.replica import Replica
 
@@ -35,31 +35,6 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
         yield replica
 
 
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def added(replica: Replica, curl) -> Iterator[Callable[..., str]]:
-    """Add clusters that go again with the test, so that pages stay small: `added("name", note=...)`."""
-    names = []
-
-    def added(name: str, **facts: str) -> str:
-        names.append(name)
-        curl("addcluster", cluster=name, region="us-west", name="root", **facts)
-        return name
-
-    yield added
-    for name in names:
-        fields = {"cluster": name, "name": "root", "force": "true", "reason": "the test is over"}
-        replica.http.post(f"{replica.url}/deletecluster", fields)
-
-
-@pytest.fixture
-def cluster(added) -> str:
-    """A vacant cluster of this test's own."""
-    return added(f"cluster-{next(_numbers):02}")
-
-
 both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 
 
@@ -70,9 +45,10 @@ def test_hold_extend_and_release(visit, cluster: str, script: bool) -> None:
     alice.press(cluster, "Hold")
     alice.fill(duration="30m", desc="my reason")
     alice.sees(cluster, "alice", "my reason", "30 min", state="held")
-    expect(alice.page.get_by_text(f"cluster {cluster} is held by alice until")).to_be_visible()
+    expect(alice.page.get_by_text(f"You hold {cluster} until")).to_be_visible()
     alice.press(cluster, "Extend")
-    alice.fill(duration="4h")
+    expect(alice.page.get_by_label(re.compile(r"\+4 h Ends .* UTC, in 4 h 30 min"))).to_be_visible()
+    alice.fill(**{"extend-4h": "on"})
     alice.sees(cluster, "4 h", state="held")
     alice.press(cluster, "Release")
     alice.sees(cluster, state="vacant")
@@ -81,7 +57,7 @@ def test_hold_extend_and_release(visit, cluster: str, script: bool) -> None:
 
 @both
 def test_the_inventory_is_kept(visit, curl, script: bool) -> None:
-    root, name = visit("root", script), f"new-{next(_numbers)}"
+    root, name = visit("root", script), f"new-{next(NUMBERS)}"
     root.go("/ui/admin")
     root.page.locator("#add-link").click()
     root.fill(cluster=name, region="us-west", labels="gpu=yes", note="fresh")
@@ -269,11 +245,14 @@ def test_everything_is_done_by_keyboard_and_the_focus_stays(visit, cluster: str)
     alice.page.keyboard.type("by keyboard")
     press("Enter")
     alice.sees(cluster, "by keyboard", state="held")
-    release = alice.row(cluster).get_by_role("button", name=f"Release {cluster}")
-    expect(release).to_be_focused()
+    name = alice.row(cluster).get_by_role("link", name=cluster)
+    expect(name).to_be_focused()
+    press("Tab")
+    expect(alice.row(cluster).get_by_role("button", name=f"Release {cluster}")).to_be_focused()
+    alice.rests()
     press("Enter")
     alice.sees(cluster, state="vacant")
-    expect(hold).to_be_focused()
+    expect(name).to_be_focused()
 
 
 def test_a_strip_tells_of_the_store_and_goes_away(visit, cluster: str, replica: Replica) -> None:
@@ -316,7 +295,7 @@ def test_time_counts_down_between_updates(visit, cluster: str, curl) -> None:
 def busy(replica: Replica, curl, added) -> str:
     """Something in every state; returns a cluster that alice has."""
     for number, state in enumerate(("held", "mine", "occupied", "disabled", "waiting")):
-        name = f"{state}-{next(_numbers)}-{'long-name-' * number}x"
+        name = f"{state}-{next(NUMBERS)}-{'long-name-' * number}x"
         added(name, note="a <b>note</b>", label="gpu=yes")
         if state in ("occupied", "waiting"):
             assert replica.get("/getvacant", cluster=name, job="e2e-conformance", build="12345", name="john").ok

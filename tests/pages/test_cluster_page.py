@@ -51,7 +51,8 @@ def test_a_hold_that_ended_by_itself_is_told(add, alice: FlaskClient, clock, ser
 def test_what_may_not_be_done_is_greyed_with_the_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     page = alice.get("/ui/clusters/cluster-01").text
-    assert page.count('aria-disabled="true" title="this needs an admin"') == 3
+    assert page.count('aria-disabled="true" aria-describedby=') == 3
+    assert page.count("only admins can do this</span>") == 3
     assert 'aria-disabled="true"' not in root.get("/ui/clusters/cluster-01").text
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
@@ -30,6 +31,54 @@ def test_figures_count_the_states_and_lead_to_them(add, client: FlaskClient) -> 
     assert "1 occupied" in text(page)
     assert 'href="/?state=occupied"' in page.text
     assert "1 of 2" in text(client.get("/?state=occupied"))
+
+
+def cards(page: str) -> dict[str, tuple[int, str]]:
+    """Return what the figures say, and where they lead."""
+    found = re.findall(r'class="card card-(\w+)" href="([^"]*)".*?card-number">(\d+)<', page, re.DOTALL)
+    return {state: (int(count), unescape(url)) for state, url, count in found}
+
+
+@pytest.mark.parametrize(
+    ("query", "counts"),
+    [
+        ("purpose=tnet-ci", {"all": 2, "vacant": 1, "held": 1}),
+        ("region=eu-central&state=held", {"all": 2, "vacant": 1, "held": 1}),
+        ("label=gpu%3Dyes", {"all": 1, "vacant": 0, "held": 1}),
+        ("q=network", {"all": 1, "vacant": 0, "held": 1}),
+        ("holder=alice", {"all": 1, "vacant": 0, "held": 1}),
+        ("state=vacant", {"all": 3, "vacant": 2, "held": 1}),
+    ],
+)
+def test_figures_follow_the_other_filters_and_keep_them(add, alice: FlaskClient, query: str, counts) -> None:
+    add("cluster-01")
+    add("cluster-02", purpose="tnet-ci", osimage="flatcar", region="eu-central")
+    add("cluster-03", purpose="tnet-ci", osimage="flatcar", region="eu-central", label="gpu=yes")
+    hold(alice, "cluster-03", desc="the network")
+    others = [pair for pair in query.split("&") if not pair.startswith("state=")]
+    for url in (f"/?{query}", f"/ui/fragments/summary?{query}"):
+        shown = cards(alice.get(url).text)
+        assert {state: shown[state][0] for state in counts} == counts
+        assert shown["held"][1] == "/?" + "&".join([*others, "state=held"])
+        assert shown["all"][1] == ("/?" + "&".join(others) if others else "/")
+        for state, (count, address) in shown.items():
+            rows = re.findall(r'<tr id="c-', alice.get(address).text)
+            assert len(rows) == count, state
+
+
+def test_mine_keeps_the_other_filters(add, alice: FlaskClient) -> None:
+    assert 'href="/?purpose=tnet-ci&amp;holder=alice"' in alice.get("/?purpose=tnet-ci").text
+
+
+def test_the_shortage_is_of_what_the_other_filters_show(add, client: FlaskClient, alice: FlaskClient) -> None:
+    add("cluster-01")
+    add("cluster-02", purpose="tnet-ci", osimage="flatcar")
+    hold(alice, "cluster-02")
+    short = re.compile(r"None of these is vacant: 1 held; next: cluster-02 at")
+    assert short.search(text(client.get("/?purpose=tnet-ci")))
+    assert short.search(text(client.get("/?purpose=tnet-ci&state=disabled")))
+    for url in ("/", "/?state=held", "/?purpose=tess-ci", "/?holder=alice", "/?q=nothing-like-it"):
+        assert "is vacant:" not in text(client.get(url)), url
 
 
 def test_when_nothing_is_vacant_the_page_says_why(add, client: FlaskClient) -> None:

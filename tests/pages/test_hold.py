@@ -1,7 +1,11 @@
 """Hold, extend and release from the pages, without script and with htmx."""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.pages.conftest import HTMX, follow, hold, text
 
@@ -11,6 +15,11 @@ DIALOG = {**ROW, "HX-Target": "div#dialog-content"}
 
 def state(client: FlaskClient, name: str = "cluster-01") -> dict[str, object]:
     return client.get(f"/clusters/{name}", headers={"Accept": "application/json"}).get_json()
+
+
+def history(client: FlaskClient) -> list[dict[str, str]]:
+    """Return what happened, newest first."""
+    return client.get("/history", headers={"Accept": "application/json"}).get_json()["history"]
 
 
 def test_the_form_asks_for_how_long_and_why(add, alice: FlaskClient) -> None:
@@ -27,9 +36,9 @@ def test_a_hold_leads_back_to_the_page_it_came_from_with_a_message_told_once(add
     answer = hold(alice, "cluster-01", desc=" my reason ", duration="1h", expect="vacant", back="/?state=held")
     assert answer.location == "/?state=held"
     page = follow(alice, answer)
-    assert "cluster cluster-01 is held by alice until 20" in text(page)
+    assert "You hold cluster-01 until" in text(page)
     assert "cluster-01 yours held alice my reason" in text(page)
-    assert "is held by alice until" not in text(alice.get("/"))
+    assert "You hold cluster-01 until" not in text(alice.get("/"))
     assert state(alice)["holdDesc"] == "my reason"
 
 
@@ -102,7 +111,7 @@ def test_a_cluster_taken_by_a_job_meanwhile_can_be_held_from_when_it_finishes(ad
     assert "is not vacant any more: occupied by e2e #124" in text(stale)
     assert "expect=occupied" in stale.text
     page = follow(alice, hold(alice, "cluster-01", expect="occupied"))
-    assert "is held by alice from when e2e #124 finishes" in text(page)
+    assert "You hold cluster-01 from when e2e #124 finishes, for 6 h" in text(page)
     assert "then held by alice" in text(page)
 
 
@@ -112,7 +121,7 @@ def test_the_answer_to_a_click_has_the_changed_row_and_a_word_of_success(add, al
     assert answer.status_code == 200
     assert 'data-state="held"' in answer.text
     assert 'hx-target="#toasts"' in answer.text
-    assert "cluster cluster-01 is held by alice" in text(answer)
+    assert "You hold cluster-01 until" in text(answer)
     assert "cluster-02" not in answer.text
     assert "pool-changed" in answer.headers["HX-Trigger"]
 
@@ -125,34 +134,114 @@ def test_the_answer_on_a_clusters_own_page_has_its_panel_and_history(add, alice:
     assert "held" in text(answer).partition("History")[2]
 
 
-def test_a_hold_is_extended_from_now(add, alice: FlaskClient, clock) -> None:
+def ends(browser: FlaskClient, cluster: str = "cluster-01") -> datetime:
+    """Return when a hold ends."""
+    return datetime.fromisoformat(state(browser, cluster)["holdExpires"])
+
+
+def offers(browser: FlaskClient, cluster: str = "cluster-01") -> dict[str, str]:
+    """Return by how much the form extends a hold, and what it sends for that."""
+    page = browser.get(f"/ui/extend?cluster={cluster}").text
+    return dict(re.findall(r'id="form-extend-(\w+)" name="until" value="([^"]+)"', page))
+
+
+def extend(browser: FlaskClient, until: str, cluster: str = "cluster-01", **headers: str) -> TestResponse:
+    """Send the form of an extension."""
+    return browser.post("/ui/extend", data={"cluster": cluster, "until": until}, headers=headers)
+
+
+def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(add, alice: FlaskClient, clock) -> None:
     add("cluster-01")
-    hold(alice, "cluster-01", duration="30m")
-    clock.forward(minutes=20)
-    assert "It ends in 10 min" in text(alice.get("/ui/extend?cluster=cluster-01"))
-    page = follow(alice, alice.post("/ui/extend", data={"cluster": "cluster-01", "duration": "4h"}))
-    assert "4 h" in text(page)
+    hold(alice, "cluster-01", duration="33h")
+    before = ends(alice)
+    offered = offers(alice)
+    assert list(offered) == ["30m", "1h", "4h"]
+    assert offered["1h"] == f"{before + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    form = text(alice.get("/ui/extend?cluster=cluster-01"))
+    assert re.search(r"\+4 h Ends \w{3} \d\d \w{3}, \d\d:\d\d UTC, in 1 d 13 h", form)
+    page = follow(alice, extend(alice, offered["4h"]))
+    assert ends(alice) - before == timedelta(hours=4)
+    assert re.search(r"You hold cluster-01 until .* UTC \(1 d 1[23] h", text(page))
 
 
-def test_an_extension_of_a_hold_that_ended_takes_nothing(add, alice: FlaskClient, clock) -> None:
+def test_two_clicks_or_two_tabs_extend_to_what_both_of_them_showed(add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", duration="2h")
+    before, offered = ends(alice), offers(alice)
+    for until, hours in (("1h", 1), ("1h", 1), ("4h", 4), ("30m", 4)):
+        assert extend(alice, offered[until]).status_code == 303
+        assert ends(alice) - before == timedelta(hours=hours)
+    events = [entry["event"] for entry in history(alice)]
+    assert events[:3] == ["hold extended", "hold extended", "held"]
+
+
+def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add, alice: FlaskClient, clock) -> None:
+    add("cluster-01")
+    alice.get("/getvacant?build=124&job=e2e")
+    hold(alice, "cluster-01", duration="2h")
+    offered = offers(alice)
+    assert offered == {"30m": "150m", "1h": "3h", "4h": "6h"}
+    assert "3 h in all, from when the job finishes" in text(alice.get("/ui/extend?cluster=cluster-01"))
+    assert "for 3 h" in text(follow(alice, extend(alice, offered["1h"])))
+    assert state(alice)["holdFor"] == "3h"
+    alice.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
+    before = ends(alice)
+    extend(alice, offered["4h"])  # from a form that was opened while the job ran
+    assert timedelta(seconds=-1) <= ends(alice) - before - timedelta(hours=3) <= timedelta()
+
+
+def test_the_end_of_a_hold_is_changed_to_an_earlier_one_by_another_form(add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", duration="33h")
+    assert "Change end…" in text(alice.get("/ui/clusters/cluster-01"))
+    assert 'href="/ui/changeend?cluster=cluster-01' in alice.get("/ui/extend?cluster=cluster-01").text
+    page = follow(alice, alice.post("/ui/changeend", data={"cluster": "cluster-01", "duration": "30m"}))
+    assert "(30 min)" in text(page)
+    assert history(alice)[0]["event"] == "hold shortened"
+
+
+@pytest.mark.parametrize("form", [("/ui/extend", "until"), ("/ui/changeend", "duration")])
+def test_an_extension_of_a_hold_that_ended_takes_nothing(add, alice: FlaskClient, clock, form) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="30m")
     clock.forward(minutes=40)
-    answer = alice.post("/ui/extend", data={"cluster": "cluster-01", "duration": "4h"})
+    answer = alice.post(form[0], data={"cluster": "cluster-01", form[1]: "4h"})
     assert answer.status_code == 409
     assert "cluster-01 is not held any more: vacant" in text(answer)
     assert state(alice)["state"] == "vacant"
 
 
-def test_extensions_end_at_the_longest_hold(add, alice: FlaskClient, clock) -> None:
+def test_an_extension_of_anothers_hold_is_refused(add, alice: FlaskClient, person) -> None:
+    add("cluster-01")
+    hold(person("bob"), "cluster-01")
+    before = ends(alice)
+    answer = extend(alice, offers(alice)["1h"])
+    assert answer.status_code == 409
+    assert "cluster-01 is held by bob" in text(answer)
+    assert ends(alice) == before
+
+
+def test_extensions_end_at_the_longest_hold(add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", duration="68h")
+    late = offers(alice)["4h"]
+    assert extend(alice, late).status_code == 303
+    assert offers(alice) == {}
+    form = alice.get("/ui/extend?cluster=cluster-01")
+    assert "This hold cannot be extended any further. A hold lasts at most 3 d" in text(form)
+    assert "form-send" not in form.text
+    answer = extend(alice, f"{ends(alice) + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}")
+    assert answer.status_code == 422
+    assert "a hold lasts at most 3d, extensions included; this one began at 20" in text(answer)
+
+
+def test_an_extension_that_no_form_offers_is_refused(add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
-    for _ in range(14):
-        clock.forward(hours=5)
-        alice.post("/ui/extend", data={"cluster": "cluster-01", "duration": "6h"})
-    answer = alice.post("/ui/extend", data={"cluster": "cluster-01", "duration": "6h"})
-    assert answer.status_code == 422
-    assert "a hold lasts at most 3d, extensions included" in text(answer)
+    before = state(alice)
+    for until in ("soon", "99999999999d", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+        assert extend(alice, until).status_code in (303, 400, 422), until
+        assert state(alice) == before
 
 
 def test_ones_own_hold_is_released_with_one_click(add, alice: FlaskClient) -> None:
@@ -175,7 +264,11 @@ def test_anothers_hold_cannot_be_released_and_the_button_says_why(add, alice: Fl
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     row = alice.get("/").text
-    assert 'aria-disabled="true" title="held by bob: the holder or an admin can release it"' in row
+    assert re.search(
+        r'aria-disabled="true" aria-describedby="(.*?)" popovertarget="\1">.*<span id="\1" class="why-not" popover>'
+        r"held by bob: the holder or an admin can release it</span>",
+        row,
+    )
     for headers in ({}, ROW, DIALOG):
         answer = alice.post("/ui/release", data={"cluster": "cluster-01"}, headers=headers)
         assert answer.status_code == 403
@@ -197,7 +290,7 @@ def test_a_refused_click_in_a_row_replaces_no_table(add, alice: FlaskClient, per
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     answer = alice.post("/ui/release", data={"cluster": "cluster-01"}, headers=ROW)
-    assert answer.text.strip().startswith('<div class="alert">')
+    assert answer.text.strip().startswith('<div class="alert" data-about=')
     assert answer.headers["CIMaster-Code"] == "not_authorized"
     assert "pool-acted" in answer.headers["HX-Trigger"]  # the table shows at once how things really are
 
@@ -224,3 +317,112 @@ def test_a_cluster_of_any_name_is_held_and_released(written, alice: FlaskClient)
         written({"name": name, "status": "finished"})
         assert hold(alice, name).status_code == 303, name
         assert alice.post("/ui/release", data={"cluster": name}).status_code == 303, name
+
+
+def test_a_visitor_without_a_name_is_asked_for_it_before_a_release(
+    add, client: FlaskClient, alice: FlaskClient
+) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    assert 'action="/ui/release"' in client.get("/").text
+    form = client.get("/ui/release?cluster=cluster-01").text
+    assert 'id="form-name" name="name" value="" required' in form
+    assert not re.search(r'id="form-reason"[^>]* required', form)
+    assert client.post("/ui/release", data={"cluster": "cluster-01", "name": "dora"}).status_code == 403
+    client.post("/ui/release", data={"cluster": "cluster-01", "name": "alice"})
+    assert state(alice)["state"] == "vacant"
+
+
+@pytest.mark.parametrize("headers", [{}, DIALOG])
+def test_where_cookies_are_blocked_the_page_says_so_and_the_hold_can_be_released(add, app, headers) -> None:
+    add("cluster-01")
+    dora = app.test_client(use_cookies=False)
+    form = dora.get("/ui/hold?cluster=cluster-01", headers=headers)
+    assert any(line.startswith("cimaster_seen=") for line in form.headers.getlist("Set-Cookie"))
+    fields = dict.fromkeys(re.findall(r'name="(probed)"', form.text), "true")
+    held = dora.post("/ui/hold", data={**fields, "cluster": "cluster-01", "name": "dora"}, headers=headers)
+    assert held.status_code == 200
+    assert re.search(
+        r"You hold cluster-01 until .* UTC \(6 h\). Your browser blocks cookies: the hold is made; "
+        r"to release it you must give your name again",
+        text(held),
+    )
+    assert 'action="/ui/release"' in dora.get("/").text
+    released = dora.post("/ui/release", data={**fields, "cluster": "cluster-01", "name": "dora"}, headers=headers)
+    assert "cluster cluster-01 is released. Your browser blocks cookies" in text(released)
+    assert state(dora)["state"] == "vacant"
+
+
+def test_a_browser_that_keeps_cookies_is_not_told_that_it_blocks_them(add, client: FlaskClient) -> None:
+    add("cluster-01")
+    client.get("/ui/hold?cluster=cluster-01")
+    answer = hold(client, "cluster-01", name="dora", probed="true")
+    assert "blocks cookies" not in text(follow(client, answer))
+
+
+def take_over(browser: FlaskClient, **fields: str) -> TestResponse:
+    """Send the form of a take-over."""
+    return browser.post("/ui/admin/takeover", data={"cluster": "cluster-01", "duration": "1h", **fields})
+
+
+def test_an_admin_takes_a_hold_over(add, alice: FlaskClient, root: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    assert "Take over…" in text(root.get("/"))
+    assert "Take over…" not in text(alice.get("/"))
+    form = root.get("/ui/admin/takeover?cluster=cluster-01").text
+    assert 'name="holder" value="alice"' in form
+    assert take_over(root, holder="alice").status_code == 400
+    page = follow(root, take_over(root, holder="alice", reason="she has left", desc="her disks"))
+    assert "You hold cluster-01 until" in text(page)
+    assert (state(alice)["holdBy"], state(alice)["holdDesc"]) == ("root", "her disks")
+    told = text(alice.get("/ui/clusters/cluster-01"))
+    assert "taken over" in told
+    assert "alice's hold: she has left" in told
+    assert "Before that alice" in told
+
+
+def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(add, alice, person, root: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    alice.post("/ui/release", data={"cluster": "cluster-01"})
+    answer = take_over(root, holder="alice", reason="she has left")
+    assert answer.status_code == 409
+    assert "cluster-01 is not held by alice any more: vacant" in text(answer)
+    hold(person("charlie"), "cluster-01")
+    answer = take_over(root, holder="alice", reason="she has left")
+    assert answer.status_code == 409
+    assert "cluster-01 is not held by alice any more: held by charlie" in text(answer)
+    assert state(alice)["holdBy"] == "charlie"
+
+
+def test_only_an_admin_takes_over(add, alice: FlaskClient, person) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    assert take_over(person("charlie"), holder="alice", reason="mine").status_code == 403
+    assert state(alice)["holdBy"] == "alice"
+
+
+def test_the_holder_hands_over(add, alice: FlaskClient, person, root: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01", duration="2h")
+    assert "Hand over…" in text(alice.get("/ui/clusters/cluster-01"))
+    assert "Hand over…" not in text(person("charlie").get("/ui/clusters/cluster-01"))
+    assert 'id="form-to"' in alice.get("/ui/handover?cluster=cluster-01").text
+    before = ends(alice)
+    answer = alice.post("/ui/handover", data={"cluster": "cluster-01", "to": "charlie"})
+    assert "cluster cluster-01 is held by charlie until" in text(follow(alice, answer))
+    assert (state(alice)["holdBy"], ends(alice)) == ("charlie", before)
+    assert "to charlie" in text(alice.get("/ui/clusters/cluster-01")).partition("History")[2]
+
+
+def test_an_admin_hands_anothers_hold_over_with_a_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    assert "Hand over…" in text(root.get("/ui/clusters/cluster-01"))
+    fields = {"cluster": "cluster-01", "to": "charlie"}
+    refused = root.post("/ui/handover", data=fields)
+    assert refused.status_code == 400
+    assert "reason is required: alice is told why the hold of cluster-01 is handed over" in text(refused)
+    root.post("/ui/handover", data={**fields, "reason": "she has left"})
+    assert state(alice)["holdBy"] == "charlie"

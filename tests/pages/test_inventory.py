@@ -1,12 +1,18 @@
 """The admins' page: add, edit, disable, enable, delete, and the broken records."""
 
+import re
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
+from cimaster.pages.cluster_forms import FORMS
+from tests.conditions import until
 from tests.pages.conftest import HTMX, follow, hold, text
 from tests.pages.test_hold import state
 
 DIALOG = {**HTMX, "HX-Target": "div#dialog-content", "HX-Current-URL": "http://localhost/ui/admin"}
+JSON = {"Accept": "application/json"}
 VERBS = ["add", "edit", "disable", "enable", "delete"]
 
 
@@ -54,7 +60,7 @@ def test_who_is_no_admin_is_told_so(add, alice: FlaskClient, verb: str) -> None:
     name = "cluster-02" if verb == "add" else "cluster-01"
     answer = send(alice, verb, cluster=name, region="r", reason="why", typed=name)
     assert answer.status_code == 403
-    assert "user alice is not authorized: this needs an admin" in text(answer)
+    assert "user alice is not authorized: only admins can do this" in text(answer)
     assert state(alice) == before
 
 
@@ -62,9 +68,28 @@ def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(add, alice: Flas
     add("cluster-01")
     page = alice.get("/ui/admin")
     assert page.status_code == 200
-    assert "You can look, and not change anything: user alice is not authorized" in text(page)
+    assert "Read-only: only admins can change the inventory" in text(page)
     assert page.text.count('aria-disabled="true"') == 5
-    assert "say who you are first" in text(client.get("/ui/admin"))
+    assert "give your name first" in text(client.get("/ui/admin"))
+
+
+@pytest.mark.parametrize("names", ["", "root;Bob"])
+def test_no_page_tells_where_the_admins_are_named(app, settings, add, person, client: FlaskClient, names: str) -> None:
+    add("cluster-01")
+    hold(person("bob"), "cluster-01")
+    file = Path(settings.admin_dir) / "users"
+    file.write_text(names)
+    file.touch()
+    until(lambda: ("bob" in app.extensions["cimaster.admins"]) == bool(names))
+    forms = [form for form in FORMS if form.for_admins]
+    for browser in (client, person("charlie")):
+        pages = [browser.get(path) for path in ("/", "/ui/admin", "/ui/clusters/cluster-01")]
+        shown = [browser.get(form.path, query_string={"cluster": "cluster-01"}) for form in forms]
+        sent = {"cluster": "cluster-01", "name": "charlie", "region": "r", "reason": "why", "typed": "cluster-01"}
+        refused = [browser.post(form.path, data=sent) for form in forms]
+        assert {answer.status_code for answer in refused} == {403}
+        for page in (*pages, *shown, *refused):
+            assert str(file.parent) not in page.text
 
 
 def test_edit_changes_only_what_was_changed_in_the_form(add, root: FlaskClient, client) -> None:
@@ -213,3 +238,25 @@ def test_a_form_for_nothing_is_404(root: FlaskClient) -> None:
     for verb in ("edit", "disable", "enable", "delete"):
         assert root.get(f"/ui/admin/{verb}?cluster=gone").status_code == 404
         assert root.get(f"/ui/admin/{verb}").status_code == 404
+
+
+@pytest.mark.parametrize("record", ['{"name": "twin"}', "7", '{"status": "finished"}'])
+def test_two_broken_records_of_the_same_bytes_are_two(written, root: FlaskClient, record: str) -> None:
+    for name in ("other", "cluster-01"):  # the second time the broken ones are known by their text
+        written({"name": name, "status": "finished"}, record, record)
+    for url in ("/", "/ui/admin"):
+        page = root.get(url).text
+        ids = re.findall(r'\bid="([^"]+)"', page)
+        assert len(ids) == len(set(ids))
+        assert [place for place in ("#1.", "#2.") if place in page] == ["#1.", "#2."]
+    reference = re.search(r'value="(#2\.[0-9a-f]+)"', root.get("/ui/admin").text)
+    assert reference
+    page = follow(root, send(root, "delete", cluster=reference[1], typed="#2"))
+    assert "broken record #2" in text(page)
+    assert "at position #1" in text(page)
+    assert "at position #2" not in text(page)
+    clusters = root.get("/clusters", headers=JSON).get_json()["clusters"]
+    assert [cluster.get("name", "") for cluster in clusters] == [
+        "cluster-01",
+        "twin" if "twin" in record else "",
+    ]

@@ -186,7 +186,7 @@ def test_who_is_no_admin_is_told_so(root: FlaskClient, alice: FlaskClient, verb:
     assert 'href="/ui/admin/addpolicy"' not in page
     answer = send(alice, verb, purpose="other" if verb == "addpolicy" else "tess-ci", max_total="9")
     assert answer.status_code == 403
-    assert "user alice is not authorized: this needs an admin" in text(answer)
+    assert "user alice is not authorized: only admins can do this" in text(answer)
     assert policies(root) == before
 
 

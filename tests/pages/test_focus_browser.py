@@ -1,0 +1,175 @@
+"""Where the focus is after a change, and what a second press in a hurry does: nothing."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conditions import until
+from tests.pages.people import Person
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def mine(added, curl) -> list[str]:
+    """Three clusters that alice holds."""
+    names = [added(f"mine-{number}") for number in (1, 2, 3)]
+    for name in names:
+        curl("holdcluster", cluster=name, name="alice")
+    return names
+
+
+def states(person: Person, names: list[str]) -> list[str]:
+    """Return the states that the API tells."""
+    return [person.page.request.get(f"{person.url}/clusters?q={name}").text().split()[6] for name in names]
+
+
+@pytest.mark.parametrize("query", ["", "?holder=alice", "?state=held"], ids=["stays", "mine", "held"])
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_release_pressed_twice_by_keyboard_releases_one(visit, mine: list[str], query: str, key: str) -> None:
+    alice = visit("alice")
+    alice.go(f"/{query}")
+    alice.row("mine-2").get_by_role("button", name="Release mine-2").focus()
+    alice.page.keyboard.press(key)
+    alice.page.keyboard.press(key)
+    if query:
+        expect(alice.row("mine-2")).to_have_count(0)
+        expect(alice.row("mine-3").get_by_role("link", name="mine-3")).to_be_focused()
+    else:
+        alice.sees("mine-2", state="vacant")
+        expect(alice.row("mine-2").get_by_role("link", name="mine-2")).to_be_focused()
+    alice.page.keyboard.press(key)
+    assert alice.page.url == f"{alice.url}/{query}"
+    assert states(alice, mine) == ["held", "vacant", "held"]
+
+
+def test_release_clicked_twice_by_mouse_releases_one(visit, mine: list[str]) -> None:
+    alice = visit("alice")
+    alice.go("/?holder=alice")
+    box = alice.row("mine-1").get_by_role("button", name="Release mine-1").bounding_box()
+    assert box
+    place = (box["x"] + 20, box["y"] + 10)
+    alice.page.mouse.click(*place)
+    expect(alice.row("mine-1")).to_have_count(0)
+    alice.page.mouse.click(*place)  # where the release of the next one has moved to
+    alice.rests()
+    assert states(alice, mine) == ["vacant", "held", "held"]
+    alice.press("mine-2", "Release")
+    expect(alice.row("mine-2")).to_have_count(0)
+    assert states(alice, mine) == ["vacant", "vacant", "held"]
+
+
+def test_two_rows_are_released_by_mouse_one_after_the_other(visit, mine: list[str]) -> None:
+    alice = visit("alice")
+    alice.go()
+    alice.press("mine-1", "Release")
+    alice.press("mine-3", "Release")
+    until(lambda: states(alice, mine) == ["vacant", "held", "vacant"])
+
+
+@pytest.mark.parametrize(
+    ("query", "change", "next_one"),
+    [
+        ("?holder=alice", lambda curl: curl("releasecluster", cluster="mine-2", name="root"), "mine-3"),
+        (
+            "?holder=alice",
+            lambda curl: curl("deletecluster", cluster="mine-2", name="root", force="true", reason="x"),
+            "mine-3",
+        ),
+        ("", lambda curl: curl("releasecluster", cluster="mine-2", name="root", to="bob"), "mine-2"),
+        ("", lambda curl: curl("releasecluster", cluster="mine-2", name="root"), "mine-2"),
+    ],
+    ids=["left the filter", "deleted", "handed over", "released"],
+)
+def test_a_poll_that_takes_the_focused_button_leaves_the_focus_on_a_name(
+    visit, mine: list[str], curl, query: str, change: Callable[..., None], next_one: str
+) -> None:
+    alice = visit("alice")
+    alice.go(f"/{query}")
+    alice.row("mine-2").get_by_role("button", name="Release mine-2").focus()
+    change(curl)
+    expect(alice.row(next_one).get_by_role("link", name=next_one)).to_be_focused()
+
+
+def test_the_last_row_gone_leaves_the_focus_on_the_content(visit, added, curl) -> None:
+    curl("holdcluster", cluster=added("only"), name="alice")
+    alice = visit("alice")
+    alice.go("/?holder=alice")
+    alice.row("only").get_by_role("button", name="Release only").focus()
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.get_by_text("No cluster matches")).to_be_visible()
+    expect(alice.page.locator("#main")).to_be_focused()
+
+
+def test_a_form_sent_twice_in_a_hurry_leaves_the_page_and_holds_once(visit, added) -> None:
+    added("once")
+    alice = visit("alice")
+    alice.go()
+    alice.row("once").get_by_role("button", name="Hold once").focus()
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.locator("#form-desc")).to_be_focused()
+    alice.page.keyboard.press("Enter")
+    alice.sees("once", state="held")
+    expect(alice.row("once").get_by_role("link", name="once")).to_be_focused()
+    alice.page.keyboard.press("Enter")
+    assert alice.page.url == f"{alice.url}/"
+    alice.sees("once", state="held")
+
+
+def test_on_a_clusters_own_page_the_focus_goes_to_its_name(visit, mine: list[str]) -> None:
+    alice = visit("alice")
+    alice.go("/ui/clusters/mine-1")
+    alice.page.get_by_role("button", name="Release mine-1").focus()
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.get_by_role("button", name="Hold mine-1")).to_be_visible()
+    expect(alice.page.get_by_role("heading", name="mine-1", exact=True)).to_be_focused()
+
+
+def test_the_focus_that_moved_on_while_the_answer_was_on_its_way_stays_there(visit, mine: list[str]) -> None:
+    alice = visit("alice")
+    alice.go()
+    waiting = []
+    alice.page.route("**/ui/release", lambda route: waiting.append(route))
+    alice.press("mine-1", "Release")
+    until(lambda: alice.page.evaluate("true") and waiting)  # handlers run while the page is asked
+    elsewhere = alice.row("mine-3").get_by_role("button", name="Extend mine-3")
+    elsewhere.focus()
+    waiting[0].continue_()
+    alice.sees("mine-1", state="vacant")
+    expect(elsewhere).to_be_focused()
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["keyboard", "touch"])
+def test_why_a_button_is_greyed_can_be_read_without_a_mouse(visit, added, curl, touch: bool) -> None:
+    curl("holdcluster", cluster=added("theirs"), name="bob")
+    for script in (True, False):
+        alice = visit("alice", script=script, touch=touch)
+        alice.go()
+        button = alice.row("theirs").get_by_role("button", name="Release theirs")
+        reason = alice.page.get_by_text("held by bob: the holder or an admin can release it")
+        expect(button).to_have_accessible_description("held by bob: the holder or an admin can release it")
+        expect(reason).to_be_hidden()
+        if touch:
+            button.tap(force=True)  # playwright waits for what is not aria-disabled
+        else:
+            button.focus()
+            alice.page.keyboard.press("Enter")
+        expect(reason).to_be_visible()
+        expect(reason).to_be_in_viewport(ratio=1)
+        if not touch:
+            alice.page.keyboard.press("Escape")
+            expect(reason).to_be_hidden()
+            expect(button).to_be_focused()
+
+
+def test_a_reason_that_is_read_survives_a_poll(visit, added, curl) -> None:
+    curl("holdcluster", cluster=added("theirs"), name="bob")
+    alice = visit("alice")
+    alice.go()
+    alice.row("theirs").get_by_role("button", name="Release theirs").click(force=True)
+    reason = alice.page.get_by_text("held by bob: the holder or an admin can release it")
+    expect(reason).to_be_visible()
+    added("another")
+    expect(alice.row("another")).to_be_visible()
+    expect(reason).to_be_visible()

@@ -1,0 +1,158 @@
+"""How long messages stay: some seconds, while they are pointed at, and never beside a row that says otherwise."""
+
+import re
+
+import pytest
+import requests
+from playwright.sync_api import Route, expect
+
+from tests.pages.people import AXE, check
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def cluster(added) -> str:
+    """A vacant cluster."""
+    return added("cluster-01")
+
+
+def held(cluster: str) -> re.Pattern[str]:
+    """Return what a holder is told."""
+    return re.compile(rf"You hold {cluster} until .* UTC \(6 h\)")
+
+
+@pytest.mark.parametrize("name", ["", "alice"], ids=["first hold of a visitor", "in place"])
+def test_a_word_of_success_ends_by_itself(visit, cluster: str, name: str) -> None:
+    alice = visit(name)
+    alice.page.clock.install()
+    alice.go()
+    alice.press(cluster, "Hold")
+    alice.fill(**({} if name else {"name": "alice"}))
+    alice.page.clock.run_for(1000)
+    expect(alice.page.get_by_text(held(cluster))).to_be_visible()
+    alice.page.clock.run_for(10_000)
+    expect(alice.page.get_by_text(held(cluster))).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", ["", "alice"], ids=["first hold of a visitor", "in place"])
+def test_a_word_of_success_goes_when_the_row_says_otherwise(visit, cluster: str, curl, name: str) -> None:
+    alice = visit(name)
+    alice.go()
+    alice.press(cluster, "Hold")
+    alice.fill(**({} if name else {"name": "alice"}))
+    message = alice.page.get_by_text(held(cluster))
+    expect(message).to_be_visible()
+    message.hover()  # so that it does not end by itself
+    curl("releasecluster", cluster=cluster, name="alice", to="bob")
+    alice.sees(cluster, "bob", state="held")
+    expect(message).to_have_count(0)
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_a_message_stays_while_it_is_pointed_at_or_has_the_focus(visit, cluster: str, by: str) -> None:
+    alice = visit("alice")
+    alice.page.clock.install()
+    alice.go()
+    alice.press(cluster, "Hold")
+    alice.fill()
+    message = alice.page.get_by_text(held(cluster))
+    if by == "mouse":
+        message.hover()
+    else:
+        alice.page.locator("#toasts").get_by_role("button", name="Dismiss").focus()
+    alice.page.clock.run_for(20_000)
+    expect(message).to_be_visible()
+    alice.page.locator("#toasts").get_by_role("button", name="Dismiss").click()
+    expect(message).to_have_count(0)
+
+
+def test_a_refusal_goes_when_the_row_says_otherwise(visit, cluster: str, curl) -> None:
+    curl("holdcluster", cluster=cluster, name="alice")
+    alice = visit("alice")
+    alice.go()
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    curl("releasecluster", cluster=cluster, name="alice", to="bob")
+    alice.press(cluster, "Release")
+    refusal = alice.page.get_by_text(f"user alice is not authorized: {cluster} is held by bob")
+    expect(refusal).to_be_visible()
+    alice.page.unroute_all()
+    alice.sees(cluster, "bob", state="held")
+    expect(refusal).to_be_visible()
+    curl("releasecluster", cluster=cluster, name="bob")
+    alice.sees(cluster, state="vacant")
+    expect(refusal).to_have_count(0)
+
+
+@pytest.mark.parametrize("where", ["#alerts", "#form"])
+def test_did_not_answer_goes_when_the_service_answers_again(visit, cluster: str, where: str) -> None:
+    alice = visit("alice", listening=False)
+    alice.page.clock.install()
+    alice.go()
+    if where == "#form":
+        alice.press(cluster, "Hold")
+        expect(alice.page.locator("#form")).to_be_visible()
+    alice.page.route("**/ui/**", lambda route: route.abort())
+    if where == "#form":
+        alice.fill(desc="a run")
+    else:
+        alice.press(cluster, "Hold")
+    message = alice.page.locator(where).get_by_text("The service did not answer")
+    expect(message).to_be_visible()
+    alice.page.clock.run_for(20_000)
+    expect(message).to_be_visible()
+    alice.page.unroute_all()
+    with alice.page.expect_response("**/ui/fragments/clusters"):
+        alice.page.clock.run_for(3000)
+    alice.page.clock.run_for(3000)
+    expect(message).to_have_count(0)
+    if where == "#form":
+        expect(alice.page.locator("#form-desc")).to_have_value("a run")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_where_cookies_are_blocked_a_hold_is_made_and_released(visit, cluster: str, script: bool) -> None:
+    dora = visit(script=script)
+    dora.page.route("**/*", _without_cookies)
+    dora.go()
+    dora.press(cluster, "Hold")
+    dora.fill(name="dora")
+    told = "Your browser blocks cookies: the hold is made; to release it you must give your name again"
+    expect(dora.page.get_by_text(told)).to_be_visible()
+    if not script:
+        dora.page.get_by_role("link", name="Back to clusters").click()
+    dora.sees(cluster, "dora", state="held")
+    dora.press(cluster, "Release")
+    dora.fill(name="dora")
+    if not script:
+        dora.page.get_by_role("link", name="Back to clusters").click()
+    dora.sees(cluster, state="vacant")
+
+
+def _without_cookies(route: Route) -> None:
+    """Carry a request out as a browser does that takes no cookies."""
+    asked = route.request
+    answer = requests.request(
+        asked.method, asked.url, headers=asked.headers, data=asked.post_data_buffer, allow_redirects=False, timeout=60
+    )
+    dropped = ("set-cookie", "content-encoding", "transfer-encoding", "content-length", "connection")
+    headers = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
+    route.fulfill(status=answer.status_code, headers=headers, body=answer.content)
+
+
+def test_axe_finds_nothing_where_something_is_said(visit, cluster: str, added, curl) -> None:
+    curl("holdcluster", cluster=added("theirs"), name="bob")
+    alice = visit("alice")
+    alice.page.context.add_init_script(AXE)
+    alice.go()
+    alice.row("theirs").get_by_role("button", name="Release theirs").click(force=True)
+    check(alice.page, "a reason")
+    alice.page.keyboard.press("Escape")
+    alice.press(cluster, "Hold")
+    alice.fill()
+    expect(alice.page.get_by_text(held(cluster))).to_be_visible()
+    alice.page.locator("#toasts .toast").hover()
+    check(alice.page, "a word of success")
+    alice.press(cluster, "Extend")
+    expect(alice.page.locator("#form")).to_be_visible()
+    check(alice.page, "the extension")
