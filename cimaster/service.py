@@ -14,6 +14,7 @@ from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.snapshots import Snapshot
+from cimaster.texts import printable
 
 
 class Service:
@@ -146,14 +147,17 @@ class Service:
         return self.repository.snapshot()
 
     def history(
-        self, cluster: str = "", since: datetime | None = None, limit: int = 100
+        self, cluster: str = "", since: datetime | timedelta | None = None, limit: int = 100
     ) -> tuple[list[Entry], Snapshot]:
-        """Return the remembered changes, newest first, and the state that they are from."""
+        """Return the remembered changes, newest first, and the state that they are from; `since` may be an age."""
         snapshot = self.view()
+        if isinstance(since, timedelta):
+            since = self.repository.now() - since
+        said = printable(cluster)
         chosen = (
             entry
             for entry in reversed(snapshot.pool.history)
-            if (not cluster or entry.cluster == cluster) and (not since or (entry.at and entry.at >= since))
+            if (not said or printable(entry.cluster) == said) and (not since or (entry.at and entry.at >= since))
         )
         return list(itertools.islice(chosen, limit)), snapshot
 

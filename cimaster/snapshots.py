@@ -65,6 +65,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._last_try = 0.0
+        self._failed = float("-inf")  # when the last read began that failed
 
     @property
     def newest(self) -> Snapshot | None:
@@ -87,6 +88,22 @@ class Snapshots:
         if self._current is None and self.trouble:
             raise self.trouble.again()
         return self._current or self.read()
+
+    def at_least(self, commit: int) -> Snapshot:
+        """Return a snapshot, read after this call where the newest is older than `commit`.
+
+        One read at a time serves all callers that came before it began.
+        """
+        asked, snapshot = self._clock.monotonic(), self.current()
+        if snapshot.commit >= commit:
+            return snapshot
+        with self._reading:
+            newest = self._current
+            if newest and (newest.commit >= commit or newest.begun >= asked):
+                return newest
+            if self.trouble and self._failed >= asked:
+                raise self.trouble.again()
+            return self.read()
 
     @property
     def behind(self) -> bool:
@@ -130,6 +147,7 @@ class Snapshots:
             seen(stored)
             snapshot = Snapshot(self._understood(stored, pool_id), stored, begun, self._clock.monotonic())
         except StoreTrouble as trouble:
+            self._failed = begun
             self.note_trouble(trouble)
             raise
         with self._lock:

@@ -5,9 +5,12 @@ from flask import Response, g
 from cimaster import endpoints, inputs, listing, web
 from cimaster.api.blueprint import api, route
 from cimaster.api.kinds import ask_from, facts_from
+from cimaster.errors import BadParameter
 from cimaster.inputs import Given
 from cimaster.pool import Finish
 from cimaster.pool.filters import Filter
+
+_FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
 
 
 @route(endpoints.FINISHTEST)
@@ -94,10 +97,21 @@ def clusters(given: Given) -> Response:
         given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
         given.q or "",
     )  # fmt: skip
-    snapshot = web.service().view(given.after or 0)
+    snapshot = web.service().view(_credible(given.after or 0))
     write, kind = (listing.as_json, "application/json") if web.wants_json() else (listing.as_text, "text/plain")
     body = web.rendered().of(snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool)))
     return web.dated(web.answer(body, 200, kind), snapshot)
+
+
+def _credible(after: int) -> int:
+    """Return the number of a commit that there may be: each one that is not known yet costs a read of the store."""
+    newest = web.service().repository.newest
+    if newest and after > newest.commit + _FAR_AHEAD:
+        raise BadParameter(
+            f"after is {after}, and the newest commit is about {newest.commit}: send the CIMaster-Commit of an answer",
+            parameter="after",
+        )
+    return after
 
 
 @api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))
@@ -105,7 +119,6 @@ def one_cluster(name: str) -> Response:
     """Show one cluster."""
     g.endpoint = endpoints.ONE_CLUSTER
     inputs.read(endpoints.ONE_CLUSTER, inputs.sent(endpoints.ONE_CLUSTER))
-    inputs.check(endpoints.CLUSTER, name)
     snapshot = web.service().view_now()
     cluster = snapshot.pool.find_any(name)
     if web.wants_json():

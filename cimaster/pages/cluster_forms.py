@@ -15,6 +15,7 @@ from cimaster.pages.visitors import latest, visitor
 from cimaster.pool import Answer, Facts
 from cimaster.pool.holding import same_person
 from cimaster.repository import Committed
+from cimaster.texts import printable
 from cimaster.times import format_duration
 
 FACTS = ("region", "purpose", "osimage", "labels", "note")
@@ -88,7 +89,7 @@ def _edit(given: Given) -> Committed:
 
 def _delete(given: Given) -> Committed:
     name = given.cluster.partition(".")[0] if given.cluster.startswith("#") else given.cluster
-    if request.form.get("typed", "").strip() != name.strip():
+    if printable(request.form.get("typed", "")) != name:
         raise BadParameter(f"type {name} to delete it: what was typed is something else", parameter="typed")
     return web.service().delete(given.cluster, given.name, bool(given.force), given.reason or "")
 

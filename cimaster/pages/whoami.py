@@ -25,7 +25,7 @@ def name_oneself() -> Response:
     """Keep the name that was given, or forget it."""
     forget = "forget" in request.form
     try:
-        name = None if forget else parameters.person(request.form.get("name", "").strip())
+        name = None if forget else parameters.person(request.form.get("name", ""))
     except ValueError as expected:
         return _refused(BadParameter(f"that is no name that can be used: expected {expected}", parameter="name"))
     cookies.remember(name=name, told=f"you are {name} from now on" if name else "your name is forgotten")
