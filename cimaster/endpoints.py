@@ -91,7 +91,8 @@ GETVACANT = _verb(
 FINISHTEST = _verb("/finishtest", "give a cluster back", "ci", CLUSTER, LEASE, JOB, BUILD)
 LEAVEQUEUE = Endpoint(
     "/leavequeue", "give a place in the queue up", "ci",
-    (Parameter("request_id", form.compared, "the request that waits; a cluster that it was just given goes back", True),),
+    (replace(REQUEST_ID, read=form.compared, required=True,
+             meaning="the request that waits; a cluster that it was just given goes back"),),
     changes=True,
 )  # fmt: skip
 QUEUE = Endpoint("/queue", "list who waits for a cluster, in the order in which they are served", "reader")

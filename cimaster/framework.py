@@ -35,6 +35,7 @@ def described(error: HTTPException) -> tuple[str, str]:
 
 def _nearest_path() -> str:
     """Name the path that the caller may have meant, or all; those of pages have a page of their own for that."""
-    paths = sorted(r.rule for r in current_app.url_map.iter_rules() if not r.arguments and not r.rule.startswith("/ui"))
+    rules = {rule.rule for rule in current_app.url_map.iter_rules() if not rule.arguments}
+    paths = sorted(path for path in rules if path != "/" and not path.startswith("/ui"))
     near = difflib.get_close_matches(request.path.rstrip("/").lower(), paths, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(dict.fromkeys(paths))}"
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(paths)}"

@@ -170,9 +170,13 @@ def moment(text: str) -> datetime | timedelta:
         raise ValueError(expected)
     try:
         read = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", text))  # a + in a query means a blank
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        if read.tzinfo:
+            return read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(expected) from None
+    if "T" in text:
+        raise ValueError(expected)  # of which place?
+    return read.replace(tzinfo=UTC)
 
 
 def branch(text: str) -> str:
