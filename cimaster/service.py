@@ -16,6 +16,8 @@ from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.snapshots import Snapshot
 from cimaster.texts import printable
 
+_FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
+
 
 class Service:
     """What CIMaster does. Every method raises a Refusal where it says no."""
@@ -139,6 +141,11 @@ class Service:
     def view(self, at_least: int = 0) -> Snapshot:
         """Return the newest known state, not older than commit `at_least`."""
         return self.repository.snapshot(at_least)
+
+    def may_have(self, commit: int) -> bool:
+        """Say whether there may be such a commit; to look for one that is far ahead would cost a read each time."""
+        newest = self.repository.newest
+        return newest is None or commit <= newest.commit + _FAR_AHEAD
 
     def view_now(self) -> Snapshot:
         """Return the newest state; read afresh if the store is known to have something newer."""

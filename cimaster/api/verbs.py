@@ -10,8 +10,6 @@ from cimaster.inputs import Given
 from cimaster.pool import Finish
 from cimaster.pool.filters import Filter
 
-_FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
-
 
 @route(endpoints.FINISHTEST)
 def finishtest(given: Given) -> Response:
@@ -97,21 +95,15 @@ def clusters(given: Given) -> Response:
         given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
         given.q or "",
     )  # fmt: skip
-    snapshot = web.service().view(_credible(given.after or 0))
+    after = given.after or 0
+    if not web.service().may_have(after):
+        raise BadParameter(
+            f"after is {after}, which is far ahead: send the CIMaster-Commit of an answer", parameter="after"
+        )
+    snapshot = web.service().view(after)
     write, kind = (listing.as_json, "application/json") if web.wants_json() else (listing.as_text, "text/plain")
     body = web.rendered().of(snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool)))
     return web.dated(web.answer(body, 200, kind), snapshot)
-
-
-def _credible(after: int) -> int:
-    """Return the number of a commit that there may be: each one that is not known yet costs a read of the store."""
-    newest = web.service().repository.newest
-    if newest and after > newest.commit + _FAR_AHEAD:
-        raise BadParameter(
-            f"after is {after}, and the newest commit is about {newest.commit}: send the CIMaster-Commit of an answer",
-            parameter="after",
-        )
-    return after
 
 
 @api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))

@@ -106,7 +106,11 @@ def test_a_commit_far_ahead_is_refused_and_costs_no_read(client: FlaskClient, ad
     monkeypatch.setattr(store, "read", lambda *args, **more: reads.append("read") or read(*args, **more))
     answer = client.get(f"/clusters?after={10**17}", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "after")
-    assert "the newest commit is about 1" in answer.get_json()["detail"]
+    assert "far ahead" in answer.get_json()["detail"]
+    client.set_cookie("cimaster_seen", str(10**17))
+    page = client.get("/", headers={"HX-PTag": f"{10**17}.x"})
+    assert page.status_code == 200
+    assert "cimaster_seen=1;" in page.headers["Set-Cookie"]
     assert not reads
 
 
