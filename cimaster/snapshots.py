@@ -90,20 +90,15 @@ class Snapshots:
         return self._current or self.read()
 
     def at_least(self, commit: int) -> Snapshot:
-        """Return a snapshot, read after this call where the newest is older than `commit`.
-
-        One read at a time serves all callers that came before it began.
-        """
+        """Return a snapshot, read after this call where the newest is older; one read at a time serves all callers."""
         asked, snapshot = self._clock.monotonic(), self.current()
         if snapshot.commit >= commit:
             return snapshot
         with self._reading:
-            newest = self._current
-            if newest and (newest.commit >= commit or newest.begun >= asked):
-                return newest
             if self.trouble and self._failed >= asked:
                 raise self.trouble.again()
-            return self.read()
+            newest = self._current or snapshot
+            return newest if newest.commit >= commit or newest.begun >= asked else self.read()
 
     @property
     def behind(self) -> bool:
@@ -111,13 +106,8 @@ class Snapshots:
         return self._current is None or bool(self._news.version and self._news.version not in self._versions)
 
     @property
-    def version(self) -> str:
-        """The newest version that we know of, whether we have read it or not."""
-        return self._news.version if self.behind or self._current is None else self._current.version
-
-    @property
     def annotations(self) -> Mapping[str, str]:
-        """The annotations of that version; the last known where the store does not tell them with its news."""
+        """The annotations of the newest version, whether we have read it or not; the last known where the store does not tell them with its news."""
         known = self._current.object.annotations if self._current else {}
         return (self._news.annotations or known) if self.behind else known
 

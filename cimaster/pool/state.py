@@ -88,9 +88,9 @@ class Pool:
             return self.clusters[self.places[name]]
         alike = self.named(name)
         if not alike:
-            raise UnknownCluster(
-                f"cluster {brief(name)} is not known{self._nearest(name)}; /clusters lists them", cluster=name
-            )
+            near = difflib.get_close_matches(name, self.places, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise UnknownCluster(f"cluster {brief(name)} is not known{meant}; /clusters lists them", cluster=name)
         if alike[0].state == BROKEN:
             position = self.clusters.index(alike[0])
             raise ClusterBroken(
@@ -103,10 +103,6 @@ class Pool:
         """Return the records whose name looks like that, broken ones too: names in the data may have blanks around."""
         said = printable(name)
         return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == said]
-
-    def _nearest(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.places, n=1)
-        return f" (did you mean {near[0]}?)" if near else ""
 
     def find_any(self, reference: str) -> Cluster:
         """Return a cluster by name, or a broken record by position: `#3`, or `#3.` and its digest to be sure."""
