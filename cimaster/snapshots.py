@@ -107,7 +107,7 @@ class Snapshots:
 
     @property
     def annotations(self) -> Mapping[str, str]:
-        """The annotations of the newest version, whether we have read it or not; the last known where the store does not tell them with its news."""
+        """The annotations of the newest version, read or not; the last known where its news do not tell them."""
         known = self._current.object.annotations if self._current else {}
         return (self._news.annotations or known) if self.behind else known
 
