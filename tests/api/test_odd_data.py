@@ -17,6 +17,7 @@ RECORDS = [
     {"name": "held", "status": "finished", "hold": True, "holdBy": "Jane Doe"},
     {"name": "odd-hold", "status": "finished", "hold": True, "holdBy": " Jane\u00a0 Doe\u200b "},
     {"name": "long-hold", "status": "finished", "hold": True, "holdBy": "x" * 300},
+    {"name": "torn", "status": "finished", "hold": True, "holdBy": "a\r\nX-Y: b\u202e\x1b[2J", "holdDesc": "c\nd"},
     {"name": "labelled", "status": "finished", "labels": {"team/area": "x/y", "a=b": "c d", "größe": ""}},
     {"name": " Blank  Name ", "status": "finished", "purpose": "My  Purpose", "region": "Süd ", "osimage": "a b"},
 ]
@@ -42,6 +43,17 @@ def names(client: FlaskClient, **filters: object) -> list[str]:
 def test_a_job_of_any_name_can_be_finished(client: FlaskClient, cluster: str, job: str, build: str) -> None:
     answer = client.get("/finishtest", query_string={"cluster": cluster, "job": job, "build": build})
     assert (answer.status_code, answer.text) == (200, f"cluster {cluster} is finished\n")
+
+
+def test_a_refusal_that_repeats_what_the_data_hold_is_one_line(client: FlaskClient) -> None:
+    for path in (
+        "/holdcluster?cluster=torn&name=eve",
+        "/getvacant?cluster=torn&build=1&job=e2e",
+        "/releasecluster?cluster=torn&name=eve",
+    ):
+        for answer in (client.get(path).text.rstrip("\n"), client.get(path, headers=JSON).get_json()["detail"]):
+            assert "held by a X-Y: b[2J" in answer
+            assert answer.isprintable()
 
 
 def test_a_job_build_or_lease_that_is_another_is_not_current(client: FlaskClient) -> None:
