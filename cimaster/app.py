@@ -8,7 +8,7 @@ from flask import Flask, Response, g, render_template, request
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import browsers, callers, compression, provisioners, public_url, serving, web
+from cimaster import browsers, callers, compression, framework, provisioners, public_url, serving, web
 from cimaster.api import api
 from cimaster.auth import Admins
 from cimaster.clock import Clock
@@ -30,6 +30,7 @@ from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.stores import open_store
 from cimaster.stores.port import Store
+from cimaster.texts import brief
 from cimaster.waiting import WaitingRoom
 
 _HEADERS = {
@@ -97,7 +98,7 @@ def create_app(
 ) -> Flask:
     """Build the application. Its threads rest until `app.extensions["cimaster.lifecycle"].start()`."""
     app = Flask(__name__)
-    app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)
+    app.config.update(framework.LIMITS)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     metrics = Metrics(serving.registry())
     rules = Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
@@ -144,6 +145,7 @@ def _register(app: Flask) -> None:
 def _begin() -> Response | None:
     g.caller = callers.address(request.environ, web.settings().trusted_proxies)
     serving.identify(g.caller)
+    framework.check_method()
     try:
         browsers.check_host(web.settings())
     except UnknownHost as refusal:
@@ -173,10 +175,10 @@ def _told(response: Response) -> dict[str, Any]:
     values = g.given.values if "given" in g else {}
     return {
         "verb": g.endpoint.name if "endpoint" in g else None,
-        "cluster": values.get("cluster"),
+        "cluster": brief(values.get("cluster") or "", 253),
         "request_id": g.given.request.id if "given" in g and g.given.request else None,
         "place": response.headers.get("CIMaster-Place"),
-        "by": values.get("name") or values.get("email") or values.get("user"),
+        "by": brief(values.get("name") or values.get("email") or values.get("user") or "", 254),
         "code": response.headers.get("CIMaster-Code"),
         "lease": response.headers.get("CIMaster-Lease"),
         "commit": response.headers.get("CIMaster-Commit"),

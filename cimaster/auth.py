@@ -2,18 +2,13 @@
 
 import logging
 import re
-import unicodedata
 from pathlib import Path
 
 from cimaster.errors import NotAuthorized
+from cimaster.texts import folded
 from cimaster.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
-
-
-def folded(text: str) -> str:
-    """Return a name as names are compared: without case, its accents composed."""
-    return unicodedata.normalize("NFC", text.strip().casefold())
 
 
 class Admins:

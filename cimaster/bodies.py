@@ -1,25 +1,42 @@
 """What a request brings: query, form and JSON body together, as the texts that a form would send."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cimaster.errors import BadBody, BadParameter
+from cimaster.texts import printable
 
 ECHO = 60  # characters of what was sent that a refusal repeats
 
 
-def sent(example: str) -> "MultiDict[str, str]":
-    """Return all that the request sent; BadBody if it cannot be read, with an example of what could."""
+def sent(example: str, single: Collection[str]) -> "MultiDict[str, str]":
+    """Return all that the request sent; BadBody if it cannot be read, with an example of what could.
+
+    A list in JSON stands for a parameter that is repeated; those that are `single` cannot be.
+    """
     everything: MultiDict[str, str] = MultiDict()
     _check_utf8(request.query_string)
     everything.update(request.args)
     if request.method == "POST":
-        everything.update(_json_body(example) if request.mimetype == "application/json" else _form())
+        everything.update(_json_body(example, single) if request.mimetype == "application/json" else _form())
     return everything
+
+
+def given(name: str, texts: Sequence[str], *, required: bool, repeated: bool = False) -> list[str]:
+    """Return the texts that were given for a parameter, trimmed; one that is empty was not given.
+
+    BadParameter if it may not be repeated, or may not be empty.
+    """
+    if len(texts) > 1 and not repeated:
+        raise BadParameter(f"{name} is given {len(texts)} times: give it once", parameter=name)
+    found = [text.strip() for text in texts if printable(text)]
+    if texts and required and not found:
+        raise BadParameter(f"{name} is empty: give it a value", parameter=name)
+    return found
 
 
 def bad(name: str, text: str, expected: str) -> BadParameter:
@@ -53,27 +70,30 @@ def _form() -> "MultiDict[str, str]":
     return request.form
 
 
-def _json_body(example: str) -> "MultiDict[str, str]":
+def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
     try:
         body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
     except (ValueError, RecursionError) as error:
         raise BadBody(f"the body is not valid JSON: {str(error)[:120]}") from None
     if not isinstance(body, MultiDict):
         raise BadBody(f"the body must be a JSON object of parameters, such as {example}")
+    for key, value in body.items(multi=True):
+        if isinstance(value, list) and key in single:
+            raise bad(key, "a list", "one value")
     return MultiDict((key, text) for key, value in body.items(multi=True) for text in _texts(key, value))
 
 
 def _texts(key: str, value: object) -> Iterable[str]:
     """Yield a JSON value as the texts that a form would send; what is no text is named by its kind."""
-    if value == []:
-        raise bad(key, "an empty list", "at least one text; or leave it out")
     for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, bool):
+        if one is None:
+            yield ""
+        elif isinstance(one, bool):
             yield "true" if one else "false"
         elif isinstance(one, str | int):
             yield str(one)
         elif isinstance(one, float) and one.is_integer():
             yield str(int(one))
         else:
-            kind = {MultiDict: "an object", list: "a list in a list", type(None): "null"}.get(type(one)) or str(one)
-            raise bad(key, kind, "a text, a whole number, true or false")
+            kinds: dict[type, str] = {MultiDict: "an object", list: "a list in a list"}
+            raise bad(key, kinds.get(type(one), str(one)), "a text, a whole number, true or false")

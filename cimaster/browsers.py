@@ -32,7 +32,8 @@ def wants_html() -> bool:
     """Say whether the caller named HTML, as browsers do."""
     if request.headers.get("Accept", "").startswith(_JAVA):
         return False
-    return any(kind in ("text/html", "application/xhtml+xml") for kind, _ in request.accept_mimetypes)
+    kinds = [kind for kind, liked in request.accept_mimetypes if liked]
+    return "text/html" in kinds or "application/xhtml+xml" in kinds
 
 
 def why_it_may_change_nothing() -> str:

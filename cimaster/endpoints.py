@@ -52,7 +52,7 @@ class Endpoint:
 
 
 REQUEST_ID = Parameter("request_id", form.request_id, "repeat a request safely: the same id gets the same answer")
-CLUSTER = Parameter("cluster", form.cluster, "name of the cluster", required=True)
+CLUSTER = Parameter("cluster", form.compared, "name of the cluster", required=True)
 NAME = Parameter("name", form.person, "who asks", required=True)
 REASON = Parameter("reason", form.plain, "why; it is kept in the history")
 LABEL = Parameter("label", form.label, "a label, `key=value`", repeated=True)
@@ -62,12 +62,15 @@ OSIMAGE = Parameter("osimage", form.word, "image that its machines run")
 NOTE = Parameter("note", form.plain, "what people should know of the cluster")
 DESC = Parameter("desc", form.plain, "what the hold is for")
 TTL = Parameter("ttl", form.lease_time, "the lease ends after this time unless it is renewed")
-LEASE = Parameter("lease", form.lease, "lease that the take answered (`CIMaster-Lease`)")
-JOB = Parameter("job", form.job, "name of the job")
-BUILD = Parameter("build", form.job, "number of the build")
+LEASE = Parameter("lease", form.compared, "lease that the take answered (`CIMaster-Lease`)")
+JOB = Parameter("job", form.compared, "name of the job")
+BUILD = Parameter("build", form.compared, "number of the build")
 DURATION = Parameter("duration", form.duration, "how long to hold, from now; 6h if not given")
 EXPECT = Parameter("expect", form.state, "refuse unless the cluster is in this state")
 FORCE = Parameter("force", form.flag, "true: also when the cluster is in use; needs a reason")
+OF_PURPOSE, IN_REGION = replace(PURPOSE, read=form.compared), replace(REGION, read=form.compared)
+OF_IMAGE, WITH_LABEL = replace(OSIMAGE, read=form.compared), replace(LABEL, read=form.compared_label)
+CREATION = Parameter("creation", form.compared, "only this one: its id, or the name of its ProwJob")
 
 
 def _verb(path: str, summary: str, role: str, *parameters: Parameter) -> Endpoint:
@@ -76,10 +79,10 @@ def _verb(path: str, summary: str, role: str, *parameters: Parameter) -> Endpoin
 
 GETVACANT = _verb(
     "/getvacant", "lend a vacant cluster to a job", "ci",
-    BUILD.needed(), JOB.needed(),
+    replace(BUILD, read=form.job, required=True), replace(JOB, read=form.job, required=True),
     Parameter("email", form.email, "address of who triggered the job; the part before the @ is kept"),
-    replace(NAME, required=False, meaning="who triggered the job; wins over email"),
-    PURPOSE, replace(OSIMAGE, meaning="image; required for purpose tnet-ci"), REGION, LABEL,
+    Parameter("name", form.triggered_by, "who triggered the job; wins over email"),
+    OF_PURPOSE, replace(OF_IMAGE, meaning="image; required for purpose tnet-ci"), IN_REGION, WITH_LABEL,
     replace(CLUSTER, required=False, meaning="this cluster and no other"), TTL,
     Parameter("wait", form.wait, "wait in the queue for so long if none is vacant; needs request_id"),
     Parameter("priority", form.priority, "low, normal (if not given) or high: the queue is served in that order"),
@@ -88,7 +91,8 @@ GETVACANT = _verb(
 FINISHTEST = _verb("/finishtest", "give a cluster back", "ci", CLUSTER, LEASE, JOB, BUILD)
 LEAVEQUEUE = Endpoint(
     "/leavequeue", "give a place in the queue up", "ci",
-    (replace(REQUEST_ID, meaning="the request that waits; a cluster that it was just given goes back", required=True),),
+    (replace(REQUEST_ID, read=form.compared, required=True,
+             meaning="the request that waits; a cluster that it was just given goes back"),),
     changes=True,
 )  # fmt: skip
 QUEUE = Endpoint("/queue", "list who waits for a cluster, in the order in which they are served", "reader")
@@ -96,18 +100,18 @@ RENEWLEASE = _verb("/renewlease", "move the end of a lease", "ci", CLUSTER, LEAS
 HOLDCLUSTER = _verb(
     "/holdcluster", "hold a cluster for a person, or extend the hold", "person",
     replace(CLUSTER, meaning="name of the cluster, or `any` for one that matches"),
-    NAME, DESC, DURATION, EXPECT, PURPOSE, OSIMAGE, REGION, LABEL,
+    NAME, DESC, DURATION, EXPECT, OF_PURPOSE, OF_IMAGE, IN_REGION, WITH_LABEL,
     replace(FORCE, meaning="true: an admin takes the hold of another person over; needs a reason"), REASON,
 )  # fmt: skip
 RELEASECLUSTER = _verb(
-    "/releasecluster", "end a hold, or hand it over", "holder or admin",
-    CLUSTER, NAME, REASON, Parameter("to", form.person, "hand the hold over to this person"),
+    "/releasecluster", "end a hold, or hand it over", "holder or admin", CLUSTER, replace(NAME, read=form.compared),
+    REASON, Parameter("to", form.person, "hand the hold over to this person"),
 )  # fmt: skip
 ADDCLUSTER = _verb(
     "/addcluster", "add a cluster to the pool", "admin",
     replace(CLUSTER, read=form.new_cluster, meaning="name of the new cluster"), REGION.needed(), NAME,
     PURPOSE, OSIMAGE, LABEL, NOTE,
-    Parameter("creation", form.creation, "creation that it came of: its id, or its ProwJob's name (`PROW_JOB_ID`)"),
+    replace(CREATION, meaning="creation that it came of: its id, or its ProwJob's name (`PROW_JOB_ID`)"),
 )  # fmt: skip
 UPDATECLUSTER = _verb(
     "/updatecluster", "change what is known of a cluster", "admin", CLUSTER, NAME, REGION, PURPOSE, OSIMAGE, LABEL, NOTE
@@ -120,7 +124,7 @@ DISABLECLUSTER = _verb("/disablecluster", "take a cluster out of lending", "admi
 ENABLECLUSTER = _verb("/enablecluster", "put a cluster back into lending", "admin", CLUSTER, NAME, REASON)
 CREATECLUSTER = _verb(
     "/createcluster", "have another cluster created", "person",
-    Parameter("user", form.person, "who wants it; the job sees it as AUTHOR", required=True),
+    Parameter("user", form.triggered_by, "who wants it; the job sees it as AUTHOR", required=True),
     Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
     Parameter("job", form.prow_job, "job that creates it; a setting names the usual one"), PURPOSE,
     replace(FORCE, meaning="true: also when the same is on its way"),
@@ -129,20 +133,20 @@ CREATIONS = Endpoint(
     "/creations", "list clusters that are being created, or were lately", "reader",
     (
         Parameter("state", form.creation_state, "only creations in this state"),
-        Parameter("creation", form.creation, "only this one: its id, or the name of its ProwJob"),
+        CREATION,
     ),
 )  # fmt: skip
 CHANGE_CREATION = replace(
     _verb(
         "/creations", "try a creation again, or take it off the list", "person", NAME,
-        Parameter("retry", form.creation, "id of a creation that failed and is to be tried again"),
-        Parameter("dismiss", form.creation, "id of a creation to take off the list"),
+        Parameter("retry", form.compared, "id of a creation that failed and is to be tried again"),
+        Parameter("dismiss", form.compared, "id of a creation to take off the list"),
     ),
     verb="changecreation",
 )  # fmt: skip
 POLICIES = Endpoint(
     "/policies", "list the policies that keep clusters vacant, and say how each stands", "reader",
-    (replace(PURPOSE, meaning="only this one's"),),
+    (replace(OF_PURPOSE, meaning="only this one's"),),
 )  # fmt: skip
 SETPOLICY = _verb(
     "/setpolicy", "keep a minimum of clusters of a purpose vacant", "admin",
@@ -155,15 +159,13 @@ SETPOLICY = _verb(
     Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
     Parameter("job", form.prow_job, "job that creates them; a setting names the usual one"),
 )  # fmt: skip
-REMOVEPOLICY = _verb(
-    "/removepolicy", "keep no minimum of a purpose any more", "admin", replace(PURPOSE, required=True), NAME
-)
+REMOVEPOLICY = _verb("/removepolicy", "keep no minimum of a purpose any more", "admin", OF_PURPOSE.needed(), NAME)
 CLUSTERS = Endpoint(
     "/clusters", "list clusters", "reader",
     (
-        Parameter("state", form.state, "only clusters in this state"), PURPOSE, REGION, LABEL,
-        Parameter("holder", form.person, "only what this person holds, or triggered the job of"),
-        Parameter("q", form.plain, "words to find in names, people, jobs, labels, notes and reasons"),
+        Parameter("state", form.state, "only clusters in this state"), OF_PURPOSE, IN_REGION, WITH_LABEL,
+        Parameter("holder", form.compared, "only what this person holds, or triggered the job of"),
+        Parameter("q", form.compared, "words to find in names, people, jobs, labels, notes and reasons"),
         Parameter("after", form.commit, "not older than this commit (`CIMaster-Commit` of an answer)"),
     ),
 )  # fmt: skip
@@ -172,7 +174,7 @@ HISTORY = Endpoint(
     "/history", "list changes, newest first", "reader",
     (
         replace(CLUSTER, required=False, meaning="only of this cluster"),
-        Parameter("since", form.moment, "only from this time on"),
+        Parameter("since", form.moment, "only from this time on, or of the last `2h`"),
         Parameter("limit", form.limit, "how many at most; 100 if not given"),
     ),
 )  # fmt: skip

@@ -1,15 +1,26 @@
 """What the pool looks like at the moment of a scrape, taken from the snapshot: a scrape never asks the store."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cimaster.pool import Pool
 from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.repository import ConfigMapRepository
 from cimaster.waiting import WaitingRoom
+
+_MOST_PURPOSES = 50
+_OTHER = "other"
+
+
+def _told(pool: Pool) -> Callable[[str], str]:
+    """Return how purposes are told: those of the inventory, the commonest of many, and `other` for what callers say."""
+    counted = Counter(cluster.purpose for cluster in pool.clusters if not cluster.fault)
+    known = {DEFAULT_PURPOSE, *(purpose for purpose, _ in counted.most_common(_MOST_PURPOSES)), ""}
+    return lambda purpose: purpose if purpose in known else _OTHER
 
 
 class PoolCollector(Collector):
@@ -37,12 +48,16 @@ class PoolCollector(Collector):
         newest = self._repository.newest
         yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
 
+    @property
+    def _pool(self) -> Pool:
+        newest = self._repository.newest
+        return newest.pool if newest else Pool()
+
     def _clusters(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily("cimaster_clusters", "Clusters by state and purpose", labels=("state", "purpose"))
-        newest = self._repository.newest
-        counted = (
-            Counter((c.state, "" if c.fault else c.purpose) for c in newest.pool.clusters) if newest else Counter()
-        )
+        pool = self._pool
+        told = _told(pool)
+        counted = Counter((c.state, told("" if c.fault else c.purpose)) for c in pool.clusters)
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
@@ -51,8 +66,9 @@ class PoolCollector(Collector):
         family = GaugeMetricFamily(
             "cimaster_creations_now", "Creations by state and purpose", labels=("state", "purpose")
         )
-        newest = self._repository.newest
-        counted = Counter((c.state, c.purpose) for c in newest.pool.creations if c.shown) if newest else Counter()
+        pool = self._pool
+        told = _told(pool)
+        counted = Counter((c.state, told(c.purpose)) for c in pool.creations if c.shown)
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
@@ -71,9 +87,12 @@ class QueueCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
         newest, now = self._repository.newest, self._repository.now()
-        queue = newest.pool.queue if newest else ()
+        pool = newest.pool if newest else Pool()
+        queue, told = pool.queue, _told(pool)
         family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
-        for labels, count in sorted(Counter((t.ask.purpose or DEFAULT_PURPOSE, t.priority) for t in queue).items()):
+        for labels, count in sorted(
+            Counter((told(t.ask.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
+        ):
             family.add_metric(labels, count)
         yield family
         longest = max((now - ticket.since for ticket in queue), default=timedelta())

@@ -14,6 +14,7 @@ from cimaster import bodies, callers
 from cimaster.endpoints import REQUEST_ID, Endpoint, Parameter
 from cimaster.errors import BadParameter, MissingParameter, UnknownParameter
 from cimaster.pool import Request
+from cimaster.texts import printable
 
 
 @dataclass(frozen=True)
@@ -59,27 +60,18 @@ def _unknown(endpoint: Endpoint, name: str) -> UnknownParameter:
 def _value(parameter: Parameter, texts: list[str]) -> Any:
     if not texts and parameter.required:
         raise MissingParameter(f"{parameter.name} is required: {parameter.meaning}", parameter=parameter.name)
-    if len(texts) > 1 and not parameter.repeated:
-        raise BadParameter(f"{parameter.name} is given {len(texts)} times: give it once", parameter=parameter.name)
-    values = [_read_one(parameter, text) for text in texts]
+    given = bodies.given(parameter.name, texts, required=parameter.required, repeated=parameter.repeated)
+    values = [_read_one(parameter, text) for text in given]
     if parameter.repeated:
         return values
     return values[0] if values else None
 
 
 def _read_one(parameter: Parameter, text: str) -> Any:
-    if not text:
-        remedy = "give it a value" if parameter.required else "leave it out or give it a value"
-        raise BadParameter(f"{parameter.name} is empty: {remedy}", parameter=parameter.name)
     try:
         return parameter.read(text)
     except ValueError as error:
         raise bodies.bad(parameter.name, text, str(error)) from None
-
-
-def check(parameter: Parameter, text: str) -> None:
-    """Refuse a text that the parameter cannot have, where it came in the path."""
-    _read_one(parameter, text)
 
 
 def only_with(name: str, other: str) -> BadParameter:
@@ -98,7 +90,8 @@ def labels(given: list[tuple[str, str]]) -> dict[str, str]:
 def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, str]") -> Request | None:
     if request_id is None:
         return None
-    told = sorted((key, text) for key, text in sent.items(multi=True) if key != REQUEST_ID.name)
+    said = ((key, printable(text)) for key, text in sent.items(multi=True) if key != REQUEST_ID.name)
+    told = sorted(pair for pair in said if pair[1])
     digest = hashlib.sha256(json.dumps([endpoint.name, told]).encode("utf-8", "replace")).hexdigest()[:16]
     return Request(request_id, digest, endpoint.name, callers.owner())
 
@@ -108,8 +101,9 @@ def sent(endpoint: Endpoint) -> "MultiDict[str, str]":
 
     The header Idempotency-Key counts as request_id where the endpoint has one.
     """
-    everything = bodies.sent('{"cluster": "cluster-05"}')
-    key = request.headers.get("Idempotency-Key")
-    if REQUEST_ID in endpoint.parameters and key is not None and key not in everything.getlist(REQUEST_ID.name):
+    single = [parameter.name for parameter in endpoint.parameters if not parameter.repeated]
+    everything = bodies.sent('{"cluster": "cluster-05"}', single)
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if REQUEST_ID in endpoint.parameters and key and key not in everything.getlist(REQUEST_ID.name):
         everything.add(REQUEST_ID.name, key)
     return everything

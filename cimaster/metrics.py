@@ -6,6 +6,7 @@ from cimaster.pool.history import UNASKED
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_MOST_EVENTS = 60  # more than there are; history that was written by hand may have any
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -14,6 +15,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._events: set[str] = set()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"cimaster_{name}", text, labels, registry=registry)
@@ -50,6 +52,8 @@ class Metrics:
         self.commit_seconds.observe(seconds)
         self.batch_size.observe(requests)
         for event in events:
-            self.changes.labels(event).inc()
+            if len(self._events) < _MOST_EVENTS:
+                self._events.add(event)
+            self.changes.labels(event if event in self._events else "other").inc()
             if event in UNASKED:
                 self.expirations.labels(event.split()[0]).inc()

@@ -1,8 +1,10 @@
-"""The forms that parameters take: each function reads a text, or raises ValueError with what was expected."""
+"""The forms that parameters take: each function reads a text, or raises ValueError with what was expected.
+
+What is only compared with the data, or only shown, is any text; what is written into the data has a form.
+"""
 
 import re
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cimaster import gitrefs
 from cimaster.pool import weekly_hours
@@ -10,26 +12,25 @@ from cimaster.pool.cluster import STATES
 from cimaster.pool.creation import CREATION_STATES
 from cimaster.pool.creations import MOST_OPEN
 from cimaster.pool.ticket import PRIORITIES
-from cimaster.times import parse_duration, parse_time
+from cimaster.texts import has_unseen, printable
+from cimaster.times import A_DURATION, parse_duration
 
 _CLUSTER = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+_ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
+_GITHUB = re.compile(r"(?:.*\+)?(.+)@users\.noreply\..+", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,99}")
-_JOB = re.compile(r"[!-~]([ -~]{0,251}[!-~])?")
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
-_LEASE = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _BRANCH = re.compile(r"(?!.*(\.\.|//|/\.|\.lock(/|$)))[A-Za-z0-9_]([A-Za-z0-9._/+-]{0,200}[A-Za-z0-9_+-])?")
 _PROW_JOB = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?")
-_CREATION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_LONGEST_TEXT = 500
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
+_LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
+_LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME, _LONGEST_PERSON = 500, 253, 254, 63
 _MOST_CLUSTERS = 1000
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=1), timedelta(days=1)
 _SHORTEST_LEASE, _LONGEST_LEASE = timedelta(minutes=1), timedelta(days=7)
 _FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
-_UNSEEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
-_MISLEADING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\ufeff\ufffd")
 
 
 def _matching(pattern: re.Pattern[str], text: str, expected: str) -> str:
@@ -45,22 +46,31 @@ def new_cluster(text: str) -> str:
     return _matching(_CLUSTER, text, "a name of 1 to 63 lower case letters, digits, '-' and '.', such as cluster-05")
 
 
-def cluster(text: str) -> str:
-    """Read the name of a cluster; any name that may be in the data already is let through."""
-    return plain(text, 253)
+def compared(text: str) -> str:
+    """Read what is only compared with the data: whatever they may hold can be said."""
+    return printable(text)
 
 
 def person(text: str) -> str:
     """Read a person's or a bot's name."""
-    return _matching(_PERSON, text, "a name of 1 to 63 letters, digits, '.', '_', '@' and '-', such as alice")
+    name = printable(text)
+    if not 1 <= len(name) <= _LONGEST_PERSON or has_unseen(text.strip()) or "\ufffd" in name:
+        raise ValueError("a name of 1 to 63 characters that can all be seen, such as alice or Jane Doe")
+    return name
+
+
+def triggered_by(text: str) -> str:
+    """Read who triggered a job: that is information, and whatever it is no reason to refuse."""
+    return printable(text)[:_LONGEST_NAME].rstrip()
 
 
 def email(text: str) -> str:
-    """Read an e-mail address and return the name before the @."""
-    name, at, domain = text.partition("@")
-    if not at or not domain or not _PERSON.fullmatch(name) or not _WORD.fullmatch(domain):
-        raise ValueError("an address such as ci-bot@example.com")
-    return name
+    """Read an address and return the name before the @, of GitHub's noreply addresses the login."""
+    text = printable(text)
+    within = _ADDRESS.search(text)
+    address = within[1].strip() if within else text
+    github = _GITHUB.fullmatch(address)
+    return triggered_by((github[1] if github else address.partition("@")[0]) or text)
 
 
 def word(text: str) -> str:
@@ -70,7 +80,13 @@ def word(text: str) -> str:
 
 def job(text: str) -> str:
     """Read a job's name or a build's number."""
-    return _matching(_JOB, text, "1 to 253 printable ASCII characters, such as e2e-test")
+    return _short_enough(printable(text), _LONGEST_JOB)
+
+
+def _short_enough(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise ValueError(f"at most {longest} characters")
+    return text
 
 
 def request_id(text: str) -> str:
@@ -78,27 +94,16 @@ def request_id(text: str) -> str:
     return _matching(_REQUEST_ID, text, "1 to 128 printable ASCII characters without spaces, best a new uuid")
 
 
-def lease(text: str) -> str:
-    """Read the id of a lease."""
-    return _matching(_LEASE, text, "the lease id that the take answered in the header CIMaster-Lease")
-
-
-def plain(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """Read a free text of one line."""
-    if len(text) > longest:
-        raise ValueError(f"at most {longest} characters")
-    if any(unicodedata.category(char) in _UNSEEN or char in _MISLEADING for char in text):
-        raise ValueError("one line of UTF-8 text without control characters")
-    if not text.strip():
-        raise ValueError("a text that is not blank")
-    return text
+def plain(text: str) -> str:
+    """Read a free text; line breaks are blanks, and what cannot be seen is dropped."""
+    return _short_enough(printable(text), _LONGEST_TEXT)
 
 
 def duration(text: str) -> timedelta:
     """Read a duration."""
     read = parse_duration(text)
     if read is None:
-        raise ValueError("a duration such as 90s, 30m, 6h or 2d")
+        raise ValueError(A_DURATION)
     return min(read, _FOREVER)
 
 
@@ -133,6 +138,14 @@ def label(text: str) -> tuple[str, str]:
     return key, value
 
 
+def compared_label(text: str) -> tuple[str, str]:
+    """Read one `key=value` that is only compared with the labels in the data."""
+    key, equals, value = printable(text).partition("=")
+    if not equals:
+        raise ValueError("key=value, such as gpu=yes")
+    return key, value
+
+
 def flag(text: str) -> bool:
     """Read true or false."""
     if text not in ("true", "false"):
@@ -147,12 +160,23 @@ def state(text: str) -> str:
     return text
 
 
-def moment(text: str) -> datetime:
-    """Read a time."""
-    read = parse_time(text)
-    if read is None:
-        raise ValueError("a time such as 2026-01-02T03:04:05Z")
-    return read
+def moment(text: str) -> datetime | timedelta:
+    """Read a time or a date in UTC, or a duration: so long ago."""
+    ago = parse_duration(text)
+    if ago:
+        return min(ago, _FOREVER)
+    expected = "a time such as 2026-01-02T03:04:05Z, a date, or how long ago, such as 2h"
+    if not _DATE.fullmatch(text):
+        raise ValueError(expected)
+    try:
+        read = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", text))  # a + in a query means a blank
+        if read.tzinfo:
+            return read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(expected) from None
+    if "T" in text:
+        raise ValueError(expected)  # of which place?
+    return read.replace(tzinfo=UTC)
 
 
 def branch(text: str) -> str:
@@ -166,11 +190,6 @@ def branch(text: str) -> str:
 def prow_job(text: str) -> str:
     """Read the name of a job that creates clusters."""
     return _matching(_PROW_JOB, text, "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
-
-
-def creation(text: str) -> str:
-    """Read the id of a creation, or the name of its ProwJob."""
-    return _matching(_CREATION, text, "the id of a creation (/creations lists them), or the name of its ProwJob")
 
 
 def creation_state(text: str) -> str:

@@ -105,8 +105,7 @@ class ConfigMapRepository:
 
     def snapshot(self, at_least: int = 0) -> Snapshot:
         """Return the newest known state; read afresh where it is older than commit `at_least`."""
-        snapshot = self._snapshots.current()
-        return self._snapshots.read() if snapshot.commit < at_least else snapshot
+        return self._snapshots.at_least(at_least)
 
     def soon(self, rest: float) -> Snapshot:
         """Return the newest known state, for who waits for it: what is newer is read, every `rest` seconds at most."""

@@ -14,6 +14,9 @@ from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.snapshots import Snapshot
+from cimaster.texts import printable
+
+_FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
 
 
 class Service:
@@ -163,6 +166,11 @@ class Service:
         """Return the newest known state, not older than commit `at_least`."""
         return self.repository.snapshot(at_least)
 
+    def may_have(self, commit: int) -> bool:
+        """Say whether there may be such a commit; to look for one that is far ahead would cost a read each time."""
+        newest = self.repository.newest
+        return newest is None or commit <= newest.commit + _FAR_AHEAD
+
     def view_now(self) -> Snapshot:
         """Return the newest state; read afresh if the store is known to have something newer."""
         if self.repository.behind and not self.repository.trouble:
@@ -170,14 +178,17 @@ class Service:
         return self.repository.snapshot()
 
     def history(
-        self, cluster: str = "", since: datetime | None = None, limit: int = 100
+        self, cluster: str = "", since: datetime | timedelta | None = None, limit: int = 100
     ) -> tuple[list[Entry], Snapshot]:
-        """Return the remembered changes, newest first, and the state that they are from."""
+        """Return the remembered changes, newest first, and the state that they are from; `since` may be an age."""
         snapshot = self.view()
+        if isinstance(since, timedelta):
+            since = self.repository.now() - since
+        said = printable(cluster)
         chosen = (
             entry
             for entry in reversed(snapshot.pool.history)
-            if (not cluster or entry.cluster == cluster) and (not since or (entry.at and entry.at >= since))
+            if (not said or printable(entry.cluster) == said) and (not since or (entry.at and entry.at >= since))
         )
         return list(itertools.islice(chosen, limit)), snapshot
 

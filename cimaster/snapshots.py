@@ -65,6 +65,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._last_try = 0.0
+        self._failed = float("-inf")  # when the last read began that failed
 
     @property
     def newest(self) -> Snapshot | None:
@@ -88,19 +89,25 @@ class Snapshots:
             raise self.trouble.again()
         return self._current or self.read()
 
+    def at_least(self, commit: int) -> Snapshot:
+        """Return a snapshot, read after this call where the newest is older; one read at a time serves all callers."""
+        asked, snapshot = self._clock.monotonic(), self.current()
+        if snapshot.commit >= commit:
+            return snapshot
+        with self._reading:
+            if self.trouble and self._failed >= asked:
+                raise self.trouble.again()
+            newest = self._current or snapshot
+            return newest if newest.commit >= commit or newest.begun >= asked else self.read()
+
     @property
     def behind(self) -> bool:
         """Whether the store is known to have something newer."""
         return self._current is None or bool(self._news.version and self._news.version not in self._versions)
 
     @property
-    def version(self) -> str:
-        """The newest version that we know of, whether we have read it or not."""
-        return self._news.version if self.behind or self._current is None else self._current.version
-
-    @property
     def annotations(self) -> Mapping[str, str]:
-        """The annotations of that version; the last known where the store does not tell them with its news."""
+        """The annotations of the newest version, read or not; the last known where its news do not tell them."""
         known = self._current.object.annotations if self._current else {}
         return (self._news.annotations or known) if self.behind else known
 
@@ -130,6 +137,7 @@ class Snapshots:
             seen(stored)
             snapshot = Snapshot(self._understood(stored, pool_id), stored, begun, self._clock.monotonic())
         except StoreTrouble as trouble:
+            self._failed = begun
             self.note_trouble(trouble)
             raise
         with self._lock:

@@ -4,8 +4,10 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_READ_UNITS = {"w": 7 * 86400, **_UNITS}
+_DURATION = re.compile("".join(f"(?:([1-9][0-9]{{0,8}}){unit})?" for unit in _READ_UNITS))
+A_DURATION = "a duration such as 90s, 30m, 6h, 2d or 1h30m"
 
 
 def format_time(moment: datetime) -> str:
@@ -30,9 +32,14 @@ def parse_time(text: object) -> datetime | None:
 
 
 def parse_duration(text: object) -> timedelta | None:
-    """Read `90s`, `30m`, `6h` or `2d`; None for anything else, bare numbers included."""
+    """Read `90s`, `30m`, `6h`, `2d`, `1w` or several from the longest on, as `1h30m`; None for anything else.
+
+    Bare numbers are nothing, and neither are durations longer than Python's, of 2.7 million years.
+    """
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]]) if match else None
+    numbers = match.groups(0) if match else ()
+    seconds = sum(int(number) * size for number, size in zip(numbers, _READ_UNITS.values(), strict=False))
+    return timedelta(seconds=seconds) if 0 < seconds <= timedelta.max.total_seconds() else None
 
 
 def format_duration(duration: timedelta) -> str:

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
-from cimaster.times import parse_duration
+from cimaster.times import A_DURATION, parse_duration
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -42,7 +42,7 @@ def duration(text: str) -> timedelta:
     """Read a duration."""
     read = parse_duration(text)
     if read is None:
-        raise ValueError("a duration such as 90s, 30m, 6h or 2d")
+        raise ValueError(A_DURATION)
     return read
 
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 
 from flask import Response, current_app, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
-from cimaster import arrival, errors
+from cimaster import errors, framework
 from cimaster.auth import Admins
 from cimaster.creations import Creations
 from cimaster.logs import correlation_id
@@ -15,9 +15,10 @@ from cimaster.repository import Committed
 from cimaster.service import Service
 from cimaster.settings import Settings
 from cimaster.snapshots import Snapshot
+from cimaster.texts import printable
 from cimaster.waiting import WaitingRoom
 
-BODY_LIMIT = arrival.BODY_LIMIT
+_JSON, _TEXT = ("application/json", "application/*"), ("text/plain", "text/*")
 
 STATUS: Mapping[type[errors.Refusal], int] = {
     errors.MissingParameter: 400,
@@ -100,10 +101,14 @@ def admins() -> Admins:
 
 
 def wants_json() -> bool:
-    """Say whether the caller asked for JSON; text is what scripts get."""
+    """Say whether the caller asked for JSON; text is what scripts get, and all that name neither."""
     accepted = request.accept_mimetypes
-    best = accepted.best_match(["text/plain", "application/json"]) if accepted else None
-    return best == "application/json"
+    json_liked, text_liked = accepted["application/json"], accepted["text/plain"]
+    if json_liked != text_liked or not json_liked:
+        return json_liked > text_liked
+    header = request.headers.get("Accept", "").lower()  # on equal quality the first named wins
+    named = (kind.partition(";")[0].strip() for kind in header.split(","))
+    return next((kind in _JSON for kind in named if kind in _JSON + _TEXT), False)
 
 
 def text_answer(text: str, status: int = 200) -> Response:
@@ -163,7 +168,8 @@ def refused(refusal: errors.Refusal) -> Response:
 
 
 def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] | None = None) -> Response:
-    """Answer with what is wrong, in the one shape that every refusal has."""
+    """Answer with what is wrong, in the one shape that every refusal has: one line, whatever it repeats."""
+    sentence = printable(sentence)
     if wants_json():
         body = {
             **(facts or {}), "type": f"{request.script_root}/openapi.yaml#{code}", "title": code.replace("_", " "),
@@ -178,11 +184,8 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
-    code = (error.name or "error").lower().replace(" ", "_")
-    sentence = error.description or error.name
-    if isinstance(error, RequestEntityTooLarge):
-        sentence = f"the request is larger than {BODY_LIMIT // 1024} kB; no endpoint needs that much"
-    response = problem(error.code or 500, code, str(sentence))
+    code, sentence = framework.described(error)
+    response = problem(error.code or 500, code, sentence)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value

@@ -1,6 +1,6 @@
 """openapi.yaml against the running service: a program that believes the one is never surprised by the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from cimaster.app import create_app
 from cimaster.provisioners import KINDS, Provisioner, command
 from cimaster.settings import Settings
 from cimaster.stores.sqlite import SQLiteStore
+from cimaster.texts import printable
 from tests.conftest import ADMIN
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
@@ -48,8 +49,24 @@ QUICK = settings(
 
 
 def takes_something(operation: APIOperation) -> bool:
-    """Say whether there is anything to send wrong."""
-    return operation.tags != ["operation"] and bool(list(operation.iter_parameters()) or operation.body)
+    """Say whether there is anything to send wrong; in a path every name may be asked for."""
+    elsewhere = [parameter for parameter in operation.iter_parameters() if parameter.location.value != "path"]
+    return operation.tags != ["operation"] and bool(elsewhere or operation.body)
+
+
+def is_tidied_up(case: Case) -> bool:
+    """Say whether the service reads something else than was sent: it trims texts, and takes null for not given."""
+
+    def texts(value: object) -> Iterator[str]:
+        if isinstance(value, Mapping | list):
+            for one in value.values() if isinstance(value, Mapping) else value:
+                yield from texts(one)
+        elif value is None or isinstance(value, str):
+            yield value or ""
+
+    return any(
+        not text or printable(text) != text for part in (case.query, case.headers, case.body) for text in texts(part)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +101,7 @@ def test_what_is_not_described_is_refused(served: Flask, operation: APIOperation
     @QUICK
     @given(operation.as_strategy(GenerationMode.NEGATIVE))
     def check(case: Case) -> None:
-        checks = [*ANSWERED_AS_DESCRIBED, negative_data_rejection]
+        checks = [*ANSWERED_AS_DESCRIBED, *([] if is_tidied_up(case) else [negative_data_rejection])]
         case.call_and_validate(headers={"Accept": "application/json", **AS_IT_IS}, checks=checks, app=served)
 
     check()

@@ -76,7 +76,7 @@ def test_every_setting_says_what_it_means(setting) -> None:
         ("WAITERS", "701", "between 0 and 700"),
         ("CONNECTIONS_PER_ADDRESS", "0", "between 1 and 10000"),
         ("WAITERS", "-1", "between 0 and 700"),
-        ("HOLD", "6", "a duration such as 90s, 30m, 6h or 2d"),
+        ("HOLD", "6", "a duration such as 90s, 30m, 6h, 2d or 1h30m"),
         ("MAX_HOLD", "0h", "a duration"),
         ("DEADLINE", "20", "a duration"),
         ("STORE", "postgres://x", "'kubernetes' or 'sqlite:PATH'"),

@@ -58,7 +58,19 @@ def test_no_text_breaks_the_reading_of_times_and_durations(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("6h", 21600), ("2d", 172800), ("999999999s", 999999999)]
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("30m", 1800),
+        ("6h", 21600),
+        ("2d", 172800),
+        ("999999999s", 999999999),
+        ("1h30m", 5400),
+        ("1w", 604800),
+        ("2d12h", 216000),
+        ("1w1d1h1m1s", 694861),
+        ("999999999d", 86399999913600),
+    ],
 )
 def test_durations_are_read(text: str, seconds: int) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
@@ -66,7 +78,29 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0s", "00m", "6", "h", "6 h", "6H", "-6h", "+6h", "1.5h", "1h30m", " 6h", "6h\n", "06h", "\u0666h", "1e3s", 6],
+    [
+        "",
+        "0s",
+        "00m",
+        "6",
+        "h",
+        "6 h",
+        "6H",
+        "-6h",
+        "+6h",
+        "1.5h",
+        "30m1h",
+        "1h1h",
+        "1h 30m",
+        "1h30",
+        "999999999w",
+        " 6h",
+        "6h\n",
+        "06h",
+        "\u0666h",
+        "1e3s",
+        6,
+    ],
 )
 def test_what_is_no_duration_is_none(text: object) -> None:
     assert parse_duration(text) is None

@@ -5,7 +5,7 @@ from flask import Response, g
 from cimaster import endpoints, inputs, listing, web
 from cimaster.api.blueprint import api, route
 from cimaster.api.kinds import ask_from, facts_from
-from cimaster.errors import MissingParameter
+from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import Finish
 from cimaster.pool.filters import Filter
@@ -112,7 +112,12 @@ def clusters(given: Given) -> Response:
         given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
         given.q or "",
     )  # fmt: skip
-    snapshot = web.service().view(given.after or 0)
+    after = given.after or 0
+    if not web.service().may_have(after):
+        raise BadParameter(
+            f"after is {after}, which is far ahead: send the CIMaster-Commit of an answer", parameter="after"
+        )
+    snapshot = web.service().view(after)
     write, kind = (listing.as_json, "application/json") if web.wants_json() else (listing.as_text, "text/plain")
     body = web.rendered().of(snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool)))
     return web.dated(web.answer(body, 200, kind), snapshot)
@@ -123,7 +128,6 @@ def one_cluster(name: str) -> Response:
     """Show one cluster."""
     g.endpoint = endpoints.ONE_CLUSTER
     inputs.read(endpoints.ONE_CLUSTER, inputs.sent(endpoints.ONE_CLUSTER))
-    inputs.check(endpoints.CLUSTER, name)
     snapshot = web.service().view_now()
     cluster = snapshot.pool.find_any(name)
     if web.wants_json():

@@ -6,7 +6,7 @@ from flask import Flask, Response, g, request
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import serving
+from cimaster import framework, serving
 from cimaster.clock import Clock
 from cimaster.errors import Refusal
 from cimaster.logs import correlation_id
@@ -21,7 +21,7 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Opt
 def create_app(settings: TriggerSettings, clock: Clock | None = None) -> Flask:
     """Build the application. Its thread rests until `app.extensions["manual_trigger"].keeper.start()`."""
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=web.BODY_LIMIT, MAX_FORM_MEMORY_SIZE=web.BODY_LIMIT, MAX_FORM_PARTS=100)
+    app.config.update(framework.LIMITS)
     registry = serving.registry()
     app.extensions["manual_trigger"] = Parts(settings, registry, clock or Clock())
     PrometheusMetrics(app, path=None, group_by="url_rule", registry=registry)
@@ -43,6 +43,7 @@ def served() -> serving.PortDispatch:
 
 def _begin() -> None:
     serving.identify(request.remote_addr or "")
+    framework.check_method()
     if request.endpoint not in OPEN:
         parts().callers.require(request.headers.get("Authorization", ""))
 

@@ -44,19 +44,15 @@ def _unknown(name: str) -> UnknownParameter:
 
 
 def _value(parameter: Parameter, texts: list[str]) -> Any:
-    if not texts:
-        if parameter.required:
-            raise _missing(parameter)
+    if not texts and parameter.required:
+        raise _missing(parameter)
+    given = bodies.given(parameter.name, texts, required=parameter.required)
+    if not given:
         return None
-    if len(texts) > 1:
-        raise BadParameter(f"{parameter.name} is given {len(texts)} times: give it once", parameter=parameter.name)
-    if not texts[0]:
-        remedy = "give it a value" if parameter.required else "leave it out or give it a value"
-        raise BadParameter(f"{parameter.name} is empty: {remedy}", parameter=parameter.name)
     try:
-        return parameter.read(texts[0])
+        return parameter.read(given[0])
     except ValueError as error:
-        raise bodies.bad(parameter.name, texts[0], str(error)) from None
+        raise bodies.bad(parameter.name, given[0], str(error)) from None
 
 
 def _check_together(values: dict[str, Any]) -> None:
@@ -82,8 +78,8 @@ def _missing(parameter: Parameter) -> MissingParameter:
 
 def sent() -> "MultiDict[str, str]":
     """Return all that the request sent: query, form and JSON body together, and Idempotency-Key as request_id."""
-    everything = bodies.sent('{"user": "john"}')
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and key not in everything.getlist(REQUEST_ID.name):
+    everything = bodies.sent('{"user": "john"}', [parameter.name for parameter in PARAMETERS])
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if key and key not in everything.getlist(REQUEST_ID.name):
         everything.add(REQUEST_ID.name, key)
     return everything

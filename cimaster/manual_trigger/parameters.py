@@ -1,6 +1,7 @@
 """The parameters of a request to start a job: each has a form, and is refused by name if it has another.
 
-The values end up in git's arguments, in a shell's environment and in Kubernetes: nothing unusual gets through.
+Most values end up in git's arguments, in a shell and in Kubernetes: nothing unusual gets through. The user becomes a
+value in the environment of the job, and may be any text.
 """
 
 import re
@@ -10,15 +11,14 @@ from typing import Any
 
 from cimaster import gitrefs
 from cimaster.manual_trigger.asked import KINDS
+from cimaster.texts import printable
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REPO = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._][A-Za-z0-9._-]{0,99}")
 _JOB = re.compile(r"[A-Za-z0-9._-]{1,253}")
-_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(\[bot\])?")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
-_SOURCE = re.compile(r"[!-~]([ -~]{0,198}[!-~])?")
 _REF = re.compile(r"[!-~]{1,255}")
 _BAD_IN_REF = re.compile(
     r"""^[-/]|[/.]$|^@$|\.\.|//|@\{|(^|/)\.|\.lock(/|$)"""  # what git forbids, and what it would take for an option
@@ -43,6 +43,11 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _shown(longest: int) -> Callable[[str], str]:
+    """Read what only tells people something: any text, so far as it can be seen."""
+    return lambda text: printable(text)[:longest].rstrip()
 
 
 def _branch(text: str) -> str:
@@ -91,12 +96,12 @@ PARAMETERS = (
     BASE_REF,
     PROWTYPE,
     Parameter("prowjob", _matching(_JOB, "the name of a job, such as e2e-k8s-1.32"), "name of the job", required=True),
-    Parameter("user", _matching(_USER, "a name such as john"), "who the job is for: its AUTHOR", required=True),
+    Parameter("user", _shown(254), "who the job is for: its AUTHOR", required=True),
     PULLREQUEST,
     Parameter("base_sha", _sha, "commit to check out, where a rule allows one; the branch's tip if not given"),
     PULL_SHA,
     PULL_AUTHOR,
     Parameter("force", _flag, "true: another run, also while an equal one is running"),
     REQUEST_ID,
-    Parameter("source", _matching(_SOURCE, "up to 200 printable ASCII characters"), "where the request comes from"),
+    Parameter("source", _shown(200), "where the request comes from"),
 )

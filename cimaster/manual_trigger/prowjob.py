@@ -133,7 +133,7 @@ def _pod_spec(spec: Mapping[str, Any], user: str) -> dict[str, Any]:
 
 
 def _with_author(env: list[dict[str, Any]], user: str) -> list[dict[str, Any]]:
-    author = {"name": _AUTHOR, "value": user}
+    author = {"name": _AUTHOR, "value": user.replace("$", "$$")}  # where $(NAME) would be another variable's value
     replaced = [author if entry.get("name") == _AUTHOR else entry for entry in env]
     return replaced if author in replaced else [*env, author]
 

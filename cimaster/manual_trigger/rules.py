@@ -22,6 +22,7 @@ from cimaster.watched_file import WatchedFile
 _PARTS = ("job", "org/repo", "branch", "user")
 _ANY_COMMIT = "base_sha"
 _COMMENT = re.compile(r"(^|\s)#.*")  # a # within a word may be part of a branch's name
+_UNWRITABLE = re.compile(r"[\s*?#\[\]]")  # in a pattern for just one name
 _TOKEN = re.compile(
     r"(?P<all>\*\*+)|(?P<some>\*)|(?P<one>\?)|\[(?P<not>!?)(?P<set>[^]/\\[^]+)\]|(?P<open>\[)|(?P<char>.)"
 )
@@ -94,7 +95,8 @@ class Rules:
         rules, words = self.file.value, (job, repository, branch, user)
         if any(rule.allows(words, commit=commit) for rule in rules):
             return
-        line = " ".join((*words, _ANY_COMMIT) if commit else words)
+        wanted = (*words[:3], _UNWRITABLE.sub("?", user))
+        line = " ".join((*wanted, _ANY_COMMIT) if commit else wanted)
         if commit and any(rule.allows(words, commit=False) for rule in rules):
             raise NotAllowed(
                 f"user {user} may start {job} of {repository} on the tip of {branch}, and not at a commit: leave out "

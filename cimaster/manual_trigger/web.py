@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, g
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
-from cimaster import arrival
 from cimaster import errors as common
+from cimaster import framework
 from cimaster.errors import Refusal
 from cimaster.logs import correlation_id
 from cimaster.manual_trigger import errors
+from cimaster.texts import printable
 
-BODY_LIMIT = arrival.BODY_LIMIT
 NOTHING = {"job_name": "", "status_link": "", "log_link": ""}
 
 STATUS: Mapping[type[Refusal], int] = {
@@ -61,7 +61,8 @@ def refused(refusal: Refusal) -> Response:
 
 
 def problem(status: int, code: str, sentence: str, facts: Mapping[str, Any] | None = None) -> Response:
-    """Answer with what is wrong, in the shape of every answer."""
+    """Answer with what is wrong, in the shape of every answer: one line, whatever it repeats."""
+    sentence = printable(sentence)
     told = {**(facts or {}), "code": code, "request": correlation_id.get()}
     g.said = {**g.get("said", {}), "outcome": code}
     response = answer(sentence, told, success=False, status=status)
@@ -71,11 +72,8 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, Any] | No
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every answer."""
-    code = (error.name or "error").lower().replace(" ", "_")
-    sentence = error.description or error.name
-    if isinstance(error, RequestEntityTooLarge):
-        sentence = f"the request is larger than {BODY_LIMIT // 1024} kB; no endpoint needs that much"
-    response = problem(error.code or 500, code, str(sentence))
+    code, sentence = framework.described(error)
+    response = problem(error.code or 500, code, sentence)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value

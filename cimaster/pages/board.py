@@ -17,6 +17,7 @@ from cimaster.pool import wording
 from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT
 from cimaster.pool.filters import Filter
 from cimaster.snapshots import Snapshot
+from cimaster.texts import printable
 
 CARDS = {
     VACANT: "ready to lend", OCCUPIED: "in use by jobs", HELD: "kept by people", DISABLED: "out of lending",
@@ -55,9 +56,7 @@ class Shown:
 
 def asked() -> Shown:
     """Read the filter of the address; empty fields, which forms send, mean nothing."""
-    values = tuple(
-        (name, text.strip()) for name in _FILTERS for text in request.args.getlist(name) if text.strip()
-    )  # fmt: skip
+    values = tuple((name, text) for name in _FILTERS for text in request.args.getlist(name) if printable(text))
     given = inputs.read(endpoints.CLUSTERS, MultiDict(values))
     shown = Filter(
         given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",

@@ -18,6 +18,7 @@ from cimaster.pool import Answer, Facts, Rules, wording
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.holding import ROUNDED, holder_of, same_person
 from cimaster.repository import Committed
+from cimaster.texts import printable
 from cimaster.times import format_duration, format_time, parse_duration, parse_time, roughly
 
 FACTS = ("region", "purpose", "osimage", "labels", "note")
@@ -158,7 +159,7 @@ def _edit(given: Given) -> Committed:
 
 def _delete(given: Given) -> Committed:
     name = given.cluster.partition(".")[0] if given.cluster.startswith("#") else given.cluster
-    if request.form.get("typed", "").strip() != name.strip():
+    if printable(request.form.get("typed", "")) != name:
         raise BadParameter(f"type {name} to delete it: what was typed is something else", parameter="typed")
     return web.service().delete(given.cluster, given.name, bool(given.force), given.reason or "")
 

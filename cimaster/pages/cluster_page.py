@@ -12,6 +12,7 @@ from cimaster.pages.fragments import served, tagged
 from cimaster.pages.visitors import latest, visitor
 from cimaster.pool.cluster import Cluster
 from cimaster.snapshots import Snapshot
+from cimaster.texts import printable
 
 _MOST = 50  # changes to show; the pool remembers fewer of each
 
@@ -24,13 +25,13 @@ def find(snapshot: Snapshot, name: str) -> Cluster | None:
     except UnknownCluster:
         return None
     except ClusterBroken:
-        return next(cluster for cluster in pool.clusters if cluster.fault and cluster.name_as_written == name)
+        return pool.named(name)[0]
 
 
 def panel(snapshot: Snapshot, name: str) -> dict[str, Any]:
     """Return what the page of a cluster shows; the cluster may be gone, and its history still be there."""
-    cluster, who, now = find(snapshot, name), visitor(), web.service().clock()
-    entries = [entry for entry in reversed(snapshot.pool.history) if entry.cluster == name][:_MOST]
+    cluster, who, now, said = find(snapshot, name), visitor(), web.service().clock(), printable(name)
+    entries = [entry for entry in reversed(snapshot.pool.history) if printable(entry.cluster) == said][:_MOST]
     return {
         "name": name, "tag": tagged(snapshot, name),
         "row": rows.row(snapshot.pool, cluster, who, now) if cluster else None,

@@ -16,7 +16,7 @@ _YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
 def name() -> str:
     """Return who the visitor said to be; nothing if they did not, or if it is no name."""
     try:
-        return parameters.person(request.cookies.get(NAME, ""))
+        return parameters.person(unquote(request.cookies.get(NAME, "")))
     except ValueError:
         return ""
 

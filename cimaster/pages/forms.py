@@ -61,12 +61,11 @@ def read(form: Form) -> Given:
 
 
 def _entered() -> Iterator[tuple[str, str]]:
-    """Yield the fields that were filled in: forms send the empty ones too, and people type blanks around words."""
+    """Yield the fields that were filled in: forms send the empty ones too. The cookie says who the visitor is."""
     for name, text in request.form.items(multi=True):
-        text = text if name == "cluster" else text.strip()
         if name == "labels":
             yield from (("label", label) for label in re.split(r"[,\s]+", text) if label)
-        elif text and not (name == "name" and cookies.name()):
+        elif text.strip() and not (name == "name" and cookies.name()):
             yield name, text
     if cookies.name():
         yield "name", cookies.name()

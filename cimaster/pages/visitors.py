@@ -51,7 +51,7 @@ def latest(at_least: int = 0) -> Snapshot:
     if service.repository.newest is None:
         return service.view_now()  # a process that has just started: what the first page shows is read for it
     try:
-        snapshot = service.view(seen)
+        snapshot = service.view(seen if service.may_have(seen) else at_least)
     except StoreTrouble:
         return service.view()
     if snapshot.commit < seen and "seen" not in g:

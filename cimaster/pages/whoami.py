@@ -30,7 +30,7 @@ def name_oneself() -> Response:
     if cookies.blocked():
         return _refused(BadParameter(BLOCKED, parameter="name"))
     try:
-        name = None if forget else parameters.person(request.form.get("name", "").strip())
+        name = None if forget else parameters.person(request.form.get("name", ""))
     except ValueError as expected:
         return _refused(BadParameter(f"that is no name that can be used: expected {expected}", parameter="name"))
     cookies.remember(name=name)

@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cimaster.pool.cluster import BROKEN, DEFAULT_PURPOSE, Cluster
+from cimaster.texts import brief, printable, same
+
+
+def has_labels(cluster: Cluster, wanted: Mapping[str, str]) -> bool:
+    """Say whether a cluster has all labels that are wanted; where a label's key ends is only known to the data."""
+    if wanted.items() <= cluster.labels.items():
+        return True
+    there = {printable(f"{key}={value}") for key, value in cluster.labels.items()}
+    return all(f"{key}={value}" in there for key, value in wanted.items())
 
 
 @dataclass(frozen=True)
@@ -26,16 +35,16 @@ class Ask:
         purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
         return (
             cluster.state != BROKEN
-            and (not self.cluster or cluster.name == self.cluster)
+            and (not self.cluster or same(cluster.name, self.cluster))
             and (not purpose or cluster.purpose == purpose)
             and (not self.osimage or cluster.osimage == self.osimage)
             and (not self.region or cluster.region == self.region)
-            and (not self.labels or self.labels.items() <= cluster.labels.items())
+            and (not self.labels or has_labels(cluster, self.labels))
         )
 
     def words(self) -> str:
         """Name the kind asked for in a refusal."""
         given = {"image": self.osimage, "region": self.region, **{f"label {k}": v for k, v in self.labels.items()}}
-        kind = self.cluster or f"{self.purpose or DEFAULT_PURPOSE} cluster"
-        said = [f"{name} {value}" for name, value in given.items() if value]
+        kind = brief(self.cluster) or f"{brief(self.purpose or DEFAULT_PURPOSE)} cluster"
+        said = [f"{brief(name)} {brief(value)}" for name, value in given.items() if value]
         return f"{kind} with {', '.join(said)}" if said else kind

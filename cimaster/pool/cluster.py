@@ -7,6 +7,7 @@ from typing import Any
 
 from cimaster.pool import jsontext, record
 from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
+from cimaster.texts import printable
 from cimaster.times import parse_duration, parse_time
 
 VACANT, OCCUPIED, HELD, DISABLED, BROKEN = "vacant", "occupied", "held", "disabled", "broken"
@@ -36,10 +37,10 @@ class Cluster:
         self.name_as_written: str | None = name if isinstance(name, str) and name else None
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
-        # plain attributes, because every take looks at them in every record
-        self.region = self._say("region")
-        self.purpose = self._say("purpose") or DEFAULT_PURPOSE
-        self.osimage = self._say("osimage")
+        # plain attributes, because every take looks at them in every record; as callers can say them
+        self.region = printable(self._say("region"))
+        self.purpose = printable(self._say("purpose")) or DEFAULT_PURPOSE
+        self.osimage = printable(self._say("osimage"))
         self.vacant_since = parse_time(self.fields.get("vacantSince"))
         self._size = 0
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from cimaster.pool import jsontext
+from cimaster.texts import folded
 from cimaster.times import format_time, parse_time, roughly
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
@@ -66,7 +67,7 @@ class Creation:
     @property
     def wished(self) -> tuple[str, ...]:
         """What was asked for, to compare with what somebody else asks for."""
-        return self.purpose, self.user.casefold(), self.branch, self.job
+        return self.purpose, folded(self.user), self.branch, self.job
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import jsontext, shares
 from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, UNREADABLE, Creation
 from cimaster.pool.state import Answer, Pool
+from cimaster.texts import brief, folded, printable
 from cimaster.times import format_end, format_time, roughly
 
 MOST_OPEN = 50
@@ -35,16 +36,17 @@ class Wish:
     @property
     def terms(self) -> tuple[str, ...]:
         """What makes two wishes the same."""
-        return self.purpose, self.user.casefold(), self.branch, self.job
+        return self.purpose, folded(self.user), self.branch, self.job
 
 
 def find(pool: Pool, reference: str) -> Creation:
     """Return a creation by its id, or by the name of the job that builds it."""
+    said = printable(reference)
     for creation in pool.creations:
-        if reference in (creation.id, creation.say("jobName")) and reference:
+        if said and said in (printable(creation.id), printable(creation.say("jobName"))):
             return creation
     raise UnknownCreation(
-        f"creation {reference} is not known: /creations lists them (/addcluster needs none: leave creation out)",
+        f"creation {brief(reference)} is not known: /creations lists them (/addcluster needs none: leave creation out)",
         creation=reference,
     )
 
@@ -108,8 +110,8 @@ def fitting(pool: Pool, purpose: str, by: str) -> Creation | None:
 
     What a program of ours builds is added by nobody else.
     """
-    wanted, ours = (purpose, by.casefold()), (c for c in pool.creations if c.open and not c.built_here)
-    return next((c for c in ours if (c.purpose, c.user.casefold()) == wanted), None)
+    wanted, ours = (purpose, folded(by)), (c for c in pool.creations if c.open and not c.built_here)
+    return next((c for c in ours if (c.purpose, folded(c.user)) == wanted), None)
 
 
 def ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:

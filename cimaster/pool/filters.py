@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from cimaster.pool.ask import has_labels
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.state import Pool
+from cimaster.texts import folded
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,23 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.state or self.purpose or self.region or self.labels or self.holder or self.q)
 
+    @cached_property
+    def _holder(self) -> str:
+        return folded(self.holder)
+
+    @cached_property
+    def _q(self) -> str:
+        return folded(self.q)
+
     def shows(self, cluster: Cluster) -> bool:
         """Say whether a cluster is to be listed."""
         return (
             (not self.state or cluster.state == self.state)
             and (not self.purpose or (not cluster.fault and cluster.purpose == self.purpose))
             and (not self.region or cluster.region == self.region)
-            and self.labels.items() <= cluster.labels.items()
-            and (not self.holder or self.holder.casefold() in people(cluster))
-            and (not self.q or self.q.casefold() in _words(cluster))
+            and (not self.labels or has_labels(cluster, self.labels))
+            and (not self.holder or self._holder in people(cluster))
+            and (not self.q or self._q in _words(cluster))
         )
 
     def of(self, pool: Pool) -> list[Cluster]:
@@ -38,9 +49,9 @@ class Filter:
 
 
 def people(cluster: Cluster) -> set[str]:
-    """Return who has the cluster at the moment, in lower case: the holder, the one who triggered the job."""
+    """Return who has the cluster at the moment, folded for comparing: the holder, the one who triggered the job."""
     names = {cluster.hold.by if cluster.hold else "", cluster.lease.by if cluster.lease else ""}
-    return {name.casefold() for name in names if name}
+    return {folded(name) for name in names if name}
 
 
 def _words(cluster: Cluster) -> str:
@@ -48,4 +59,4 @@ def _words(cluster: Cluster) -> str:
     lease = (cluster.lease.job, cluster.lease.build, cluster.lease.by) if cluster.lease else ()
     labels = (f"{key}={value}" for key, value in cluster.labels.items())
     own = (cluster.name_as_written or "", cluster.note, cluster.disabled_reason, cluster.osimage, cluster.fault)
-    return "\n".join((*own, *hold, *lease, *labels)).casefold()
+    return folded(" ".join((*own, *hold, *lease, *labels)))

@@ -9,6 +9,7 @@ from cimaster.pool.cluster import VACANT, Cluster
 from cimaster.pool.lending import choose
 from cimaster.pool.state import Answer, Pool
 from cimaster.pool.transitions import hold_begun, hold_ended
+from cimaster.texts import folded
 from cimaster.times import format_duration, format_end, format_time
 
 ROUNDED = timedelta(seconds=1)  # by which a hold is longer than was asked: its beginning is written in whole seconds
@@ -16,7 +17,7 @@ ROUNDED = timedelta(seconds=1)  # by which a hold is longer than was asked: its 
 
 def same_person(one: str, other: str) -> bool:
     """Say whether two names mean one person: names are compared without case."""
-    return one.casefold() == other.casefold()
+    return folded(one) == folded(other)
 
 
 def hold(

@@ -53,7 +53,7 @@ def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: s
 def _added(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
     """Add a vacant cluster at the end of the list; the same cluster with the same facts again is a success."""
     said = f"cluster {name} is added successfully"
-    if any(cluster.name_as_written == name for cluster in pool.clusters):
+    if pool.named(name):
         return pool, _added_before(pool.find(name), facts, said)
     purpose = facts.purpose or DEFAULT_PURPOSE
     if purpose == IMAGE_PURPOSE and not facts.osimage:

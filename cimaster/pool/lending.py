@@ -20,6 +20,7 @@ from cimaster.pool.lease import HOLD_FIELDS, Lease
 from cimaster.pool.repeats import Request, earlier_take
 from cimaster.pool.state import Answer, Pool, end_lease
 from cimaster.pool.ticket import Ticket
+from cimaster.texts import same
 from cimaster.times import format_duration, format_end, format_time
 
 _ASK_AGAIN = timedelta(seconds=15), timedelta(seconds=60)
@@ -124,7 +125,7 @@ class Finish:
         """Say whether it means that lease."""
         if self.lease:
             return lease_id == self.lease
-        return (not self.job or job == self.job) and (not self.build or build == self.build)
+        return (not self.job or same(job, self.job)) and (not self.build or same(build, self.build))
 
 
 def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | None] = ()) -> tuple[Pool, Answer]:

@@ -13,6 +13,7 @@ from cimaster.pool.creation import FAILED, Creation
 from cimaster.pool.creations import Wish
 from cimaster.pool.policy import Policy
 from cimaster.pool.state import Answer, Pool
+from cimaster.texts import brief, printable
 from cimaster.times import format_duration, format_time, roughly
 
 USER = "cimaster"  # who asks where a policy does; what its jobs see as AUTHOR
@@ -67,9 +68,10 @@ def named(pool: Pool) -> list[Policy]:
 
 def find(pool: Pool, purpose: str) -> Policy:
     """Return the policy of a purpose."""
-    found = next((policy for policy in pool.policies if policy.purpose == purpose), None)
+    said = printable(purpose)
+    found = next((policy for policy in named(pool) if printable(policy.purpose) == said), None)
     if found is None:
-        raise UnknownPolicy(f"there is no policy for purpose {purpose}; /policies lists them", purpose=purpose)
+        raise UnknownPolicy(f"there is no policy for purpose {brief(purpose)}; /policies lists them", purpose=purpose)
     return found
 
 

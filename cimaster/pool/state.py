@@ -18,6 +18,7 @@ from cimaster.pool.policy import Policy
 from cimaster.pool.remembered import Remembered, request_key
 from cimaster.pool.ticket import Ticket
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
+from cimaster.texts import brief, printable
 from cimaster.times import format_time
 
 _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
@@ -85,17 +86,23 @@ class Pool:
         """Return a cluster by name; UnknownCluster or ClusterBroken if there is none that can be used."""
         if name in self.places:
             return self.clusters[self.places[name]]
-        for position, cluster in enumerate(self.clusters):
-            if cluster.state == BROKEN and cluster.name_as_written == name:
-                raise ClusterBroken(
-                    f"the record of cluster {name} is broken ({cluster.fault}): an admin can delete it as #{position}",
-                    cluster=name,
-                )
-        raise UnknownCluster(f"cluster {name} is not known{self._nearest(name)}; /clusters lists them", cluster=name)
+        alike = self.named(name)
+        if not alike:
+            near = difflib.get_close_matches(name, self.places, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise UnknownCluster(f"cluster {brief(name)} is not known{meant}; /clusters lists them", cluster=name)
+        if alike[0].state == BROKEN:
+            position = self.clusters.index(alike[0])
+            raise ClusterBroken(
+                f"the record of cluster {name} is broken ({alike[0].fault}): an admin can delete it as #{position}",
+                cluster=name,
+            )
+        return alike[0]
 
-    def _nearest(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.places, n=1)
-        return f" (did you mean {near[0]}?)" if near else ""
+    def named(self, name: str) -> list[Cluster]:
+        """Return the records whose name looks like that, broken ones too: names in the data may have blanks around."""
+        said = printable(name)
+        return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == said]
 
     def find_any(self, reference: str) -> Cluster:
         """Return a cluster by name, or a broken record by position: `#3`, or `#3.` and its digest to be sure."""
@@ -185,12 +192,12 @@ def _earliest(
 
 def _told_apart(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
     """Return the records, those with a name that another one has too as broken."""
-    names = [cluster.name_as_written for cluster in clusters]
+    names = [printable(cluster.name_as_written or "") for cluster in clusters]
     if len(set(names)) == len(names) and not any(cluster.twin for cluster in clusters):
         return clusters
     seen = Counter(names)
-    seen[None] = 0
-    return tuple(cluster.as_twin(seen[cluster.name_as_written] > 1) for cluster in clusters)
+    seen[""] = 0
+    return tuple(cluster.as_twin(seen[name] > 1) for cluster, name in zip(clusters, names, strict=True))
 
 
 def _idle_since(cluster: Cluster) -> datetime:

@@ -97,7 +97,7 @@ def test_cluster_region_and_name_are_required(client: FlaskClient, missing: str)
 
 
 @pytest.mark.parametrize(
-    "name", ["Cluster-01", "-a", "a-", "a_b", "a b", "a..b", "a.-b", ".a", "a.", "#1", "a/b", "ä", "x" * 64, "a\n"]
+    "name", ["Cluster-01", "-a", "a-", "a_b", "a b", "a..b", "a.-b", ".a", "a.", "#1", "a/b", "ä", "x" * 64, "a\nb"]
 )
 def test_a_new_name_is_a_dns_name(client: FlaskClient, name: str) -> None:
     answer = add_one(client, name)

@@ -96,7 +96,22 @@ def test_a_read_after_a_commit_shows_that_commit(client: FlaskClient, add) -> No
     answer = client.get("/clusters", query_string={"after": commit})
     assert "occupied by a #1" in answer.text
     assert answer.headers["CIMaster-Commit"] == commit
-    assert client.get("/clusters?after=999999999999999999").status_code == 200
+    assert client.get("/clusters", query_string={"after": int(commit) + 1000}).headers["CIMaster-Commit"] == commit
+
+
+def test_a_commit_far_ahead_is_refused_and_costs_no_read(client: FlaskClient, add, store, monkeypatch) -> None:
+    add("cluster-01")
+    reads: list[str] = []
+    read = store.read
+    monkeypatch.setattr(store, "read", lambda *args, **more: reads.append("read") or read(*args, **more))
+    answer = client.get(f"/clusters?after={10**17}", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.get_json()["parameter"]) == (400, "after")
+    assert "far ahead" in answer.get_json()["detail"]
+    client.set_cookie("cimaster_seen", str(10**17))
+    page = client.get("/", headers={"HX-PTag": f"{10**17}.x"})
+    assert page.status_code == 200
+    assert "cimaster_seen=1;" in page.headers["Set-Cookie"]
+    assert not reads
 
 
 def test_an_unknown_state_is_refused_with_those_that_there_are(client: FlaskClient) -> None:

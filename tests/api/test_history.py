@@ -1,6 +1,6 @@
 """What happened, as people look it up afterwards."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from flask.testing import FlaskClient
 
@@ -97,10 +97,23 @@ def test_a_change_that_was_refused_leaves_no_trace(client: FlaskClient, add) -> 
     assert events(client) == ["held", "added"]
 
 
+def test_since_is_a_time_a_date_or_an_age(client: FlaskClient, add, clock) -> None:
+    add("cluster-01")
+    clock.forward(hours=30)
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    now = clock().replace(microsecond=0)
+    there = (now - timedelta(hours=2)).astimezone(timezone(timedelta(hours=1))).isoformat()
+    assert "+01:00" in there
+    for since in ("2h", "1h30m", f"{now:%Y-%m-%d}", there, there.replace("+", " ")):
+        assert events(client, since=since) == ["held"], since
+    for since in ("2d", "1w", "1d6h1m", f"{now - timedelta(days=2):%Y-%m-%d}", "2020-01-02", "2020-01-02T03:04 01:00"):
+        assert events(client, since=since) == ["held", "added"], since
+
+
 def test_limit_and_since_are_refused_with_what_was_expected(client: FlaskClient) -> None:
     for limit in ("0", "1001", "-1", "ten", "0000010000", "1e3"):
         assert "from 1 to 1000" in client.get(f"/history?limit={limit}").text
-    for since in ("yesterday", "2026-01-02", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "0"):
+    for since in ("yesterday", "2026-01-32", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "0", "7"):
         answer = client.get(f"/history?since={since}")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (400, "bad_parameter")
         assert "2026-01-02T03:04:05Z" in answer.text

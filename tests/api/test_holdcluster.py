@@ -234,11 +234,76 @@ def test_name_and_cluster_are_required(client: FlaskClient, add) -> None:
     assert "cluster is required" in client.get("/holdcluster?name=alice").text
 
 
+@pytest.mark.parametrize(
+    ("desc", "kept"),
+    [
+        ("two\r\nlines\tof text\n", "two lines of text"),
+        ("\ufeffnotes", "notes"),
+        ("in\u200bvisi\u2060b\u00adl\u3164e", "invisible"),
+        ("\u202eeuqinu\u202c \u2066x\u2069", "euqinu x"),
+        ("\x1b[31mred\x07", "[31mred"),
+        ("z" + "\u0335" * 499, "z" + "\u0335" * 4),
+        ("größer ☕ <b>", "größer ☕ <b>"),
+        ("x" * 500 + "\n", "x" * 500),
+    ],
+)
+def test_a_text_is_one_line_of_what_can_be_seen(client: FlaskClient, add, desc: str, kept: str) -> None:
+    add("cluster-01")
+    assert hold(client, desc=desc).status_code == 200
+    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == kept
+
+
+@pytest.mark.parametrize("nothing", ["", " \n", "\u200b", None])
+def test_an_empty_text_was_not_given(client: FlaskClient, add, nothing: str | None) -> None:
+    add("cluster-01")
+    assert hold(client, desc="kept").status_code == 200
+    sent = {"cluster": "cluster-01", "name": "alice", "desc": nothing, "duration": nothing, "expect": nothing}
+    for answer in (client.get("/holdcluster", query_string=sent), client.post("/holdcluster", json=sent)):
+        assert answer.text.startswith("you hold it already")
+    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == "kept"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "al\u200bice",
+        "al\u200dice",
+        "al\u2060ice",
+        "al\u00adice",
+        "al\u3164ice",
+        "al\x00ice",
+        "a\nb",
+        "a" + "\u0301" * 300,
+        "\u202ealice",
+        "x" * 64,
+    ],
+)
+def test_a_name_that_looks_like_another_is_refused(client: FlaskClient, add, name: str) -> None:
+    add("cluster-01")
+    answer = hold(client, name=name)
+    assert refusal(answer) == (400, "bad_parameter")
+    assert "a name of 1 to 63 characters that can all be seen" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [("Jane Doe", " jane  DOE "), ("José", "JOSE\u0301"), ("Straße", "STRASSE"), ("ΣΊΣΥΦΟΣ", "σίσυφος")],
+)
+def test_people_are_compared_without_case_blanks_and_how_accents_are_written(
+    client, add, name: str, again: str
+) -> None:
+    add("cluster-01")
+    assert hold(client, name=name).status_code == 200
+    assert hold(client, name=again).text.startswith("you hold it already")
+    answer = client.get("/releasecluster", query_string={"cluster": "cluster-01", "name": again})
+    assert answer.text == "cluster cluster-01 is released\n"
+
+
 def test_a_duration_without_a_unit_is_refused(client: FlaskClient, add) -> None:
     add("cluster-01")
     answer = hold(client, duration="6")
     assert refusal(answer) == (400, "bad_parameter")
-    assert "90s, 30m, 6h or 2d" in answer.text
+    assert "90s, 30m, 6h, 2d or 1h30m" in answer.text
 
 
 def take_over(client: FlaskClient, name: str = "root", **more: object):

@@ -94,10 +94,32 @@ def test_every_refusal_has_one_shape(client: FlaskClient, busy, code: str) -> No
 
 
 def test_who_says_no_word_of_what_is_accepted_gets_text(client: FlaskClient) -> None:
-    for accept in (None, "*/*", "text/plain", "text/html", "image/png", "", "text/plain, application/json;q=0.5", ";;"):
+    for accept in (
+        None,
+        "*/*",
+        "text/plain",
+        "text/html",
+        "image/png",
+        "",
+        "text/plain, application/json;q=0.5",
+        ";;",
+        "text/plain, application/json, */*",
+        "text/*, application/json",
+        "application/json;q=0",
+        "text/html, */*;q=0.8",
+    ):
         answer = client.post("/getvacant", headers={} if accept is None else {"Accept": accept})
         assert (answer.status_code, answer.mimetype) == (400, "text/plain")
-    for accept in ("application/json", "application/json, */*;q=0.1", "application/*"):
+    for accept in (
+        "application/json",
+        "application/json, */*;q=0.1",
+        "application/*",
+        "application/json, text/plain, */*",
+        "*/*, application/json",
+        "application/json;q=0.8, text/plain;q=0.8",
+        "text/html, application/json",
+        "APPLICATION/JSON",
+    ):
         answer = client.post("/getvacant", headers={"Accept": accept})
         assert answer.mimetype == "application/problem+json"
 
@@ -129,10 +151,43 @@ def test_the_first_thing_that_is_wrong_is_told_by_name(client: FlaskClient) -> N
 
 
 def test_method_not_allowed_says_which_are(client: FlaskClient) -> None:
-    for method in ("PUT", "DELETE", "PATCH"):
+    for method in ("PUT", "DELETE", "PATCH", "PROPFIND1"):
         answer = client.open("/getvacant", method=method)
         assert answer.status_code == 405
         assert {"GET", "POST"} <= set(re.split(r",\s*", answer.headers["Allow"]))
+        assert answer.text == f"/getvacant does not answer {method}: send it as GET or POST\n"
+    assert client.post("/clusters").text == "/clusters does not answer POST: send it as GET\n"
+    nowhere = client.open("/nowhere", method="PUT")
+    assert (nowhere.status_code, nowhere.headers["Allow"]) == (405, "GET, HEAD, POST, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/clusters/", "/clusters"),
+        ("/holdCluster", "/holdcluster"),
+        ("/HOLDCLUSTER/", "/holdcluster"),
+        ("/getvacantt", "/getvacant"),
+        ("/cluster", "/clusters"),
+        ("/createClusters", "/createcluster"),
+        ("/openapi.yml", "/openapi.yaml"),
+        ("/ready", "/readyz"),
+    ],
+)
+def test_a_path_that_is_nearly_right_is_refused_with_the_right_one(client: FlaskClient, path: str, meant: str) -> None:
+    for answer in (client.get(path), client.post(path), client.get(f"{path}?cluster=a&name=b")):
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "not_found")
+        assert answer.text == f"there is nothing at {path}: did you mean {meant}?\n"
+    assert client.get(path, headers=JSON).get_json()["code"] == "not_found"
+
+
+def test_a_path_that_is_near_to_none_lists_what_there_is(client: FlaskClient) -> None:
+    for path in ("/x", "/%00%0d%0aa%E2%80%AE", "/" + "x" * 5000):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "not_found")
+        assert "there are /addcluster, /clusters, " in answer.text
+        assert len(answer.text) < 800
+        assert answer.text.rstrip("\n").isprintable()
 
 
 def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy) -> None:

@@ -21,12 +21,14 @@ DECORATION = {"utility_images": {"clonerefs": "c"}, "gcs_configuration": {"bucke
 REFS = {"org": "tess", "repo": "tessops", "base_ref": "master"}
 
 
-def made(kind: str = "postsubmit", top: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+def made(
+    kind: str = "postsubmit", top: dict[str, Any] | None = None, user: str = "john", **fields: Any
+) -> dict[str, Any]:
     """Return the ProwJob of a job with these fields."""
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, **fields}
     jobs = [job] if kind == "periodic" else {"tess/tessops": [job]}
     configuration = Configuration(written({f"{kind}s": jobs, **(top or {})}))
-    asked = Asked(kind, "e2e", "john", "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
+    asked = Asked(kind, "e2e", user, "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
     return Order(configuration, configuration.find(asked), asked).prowjob("name", NOW)
 
 
@@ -37,6 +39,17 @@ def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
         "context": "e2e", "report": True, "refs": REFS, "prowjob_defaults": {"tenant_id": "GlobalDefaultID"},
         "pod_spec": {"containers": [{"name": "", "image": "alpine", "env": [{"name": "AUTHOR", "value": "john"}]}]},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("user", "value"),
+    [("Jane Doe", "Jane Doe"), ("José", "José"), ("$(TOKEN)", "$$(TOKEN)"), ("$$(TOKEN)$x", "$$$$(TOKEN)$$x")],
+)
+def test_a_user_of_any_name_reaches_the_job_as_it_is(user: str, value: str) -> None:
+    """Kubernetes reads `$(NAME)` as the value of another variable, and `$$` as a `$`."""
+    prowjob = made(user=user)
+    assert prowjob["spec"]["pod_spec"]["containers"][0]["env"] == [{"name": "AUTHOR", "value": value}]
+    assert prowjob["metadata"]["annotations"]["cimaster.io/triggered-by"] == user
 
 
 def test_a_presubmit_has_its_pull_and_the_command_to_run_it_again() -> None:

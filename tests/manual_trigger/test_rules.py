@@ -75,6 +75,16 @@ def test_without_a_file_nothing_may_be_started_and_the_refusal_says_how_to_allow
     assert f"an operator allows it with the line e2e tess/tessops master john in {path}" in str(told.value)
 
 
+def test_the_line_for_a_user_of_any_name_is_one_that_allows_it(path: Path) -> None:
+    for user in ("Jane Doe", "dependabot[bot]", "#1 *?"):
+        path.write_text("")
+        with pytest.raises(NotAllowed) as told:
+            Rules(str(path)).require("e2e", "tess/tessops", "master", user)
+        line = str(told.value).partition("with the line ")[2].partition(" in ")[0]
+        path.write_text(line + "\n")
+        Rules(str(path)).require("e2e", "tess/tessops", "master", user)
+
+
 def test_a_file_without_rules_allows_nothing(path: Path) -> None:
     path.write_text("# e2e tess/tessops master *\n")
     rules = Rules(str(path))

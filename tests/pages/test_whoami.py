@@ -1,5 +1,7 @@
 """Who are you? Asked once, and changed at will."""
 
+import unicodedata
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -22,13 +24,31 @@ def test_an_admin_is_shown_as_one(person) -> None:
     assert "admin unverified" not in text(person("alice").get("/"))
 
 
-@pytest.mark.parametrize("name", ["", "two words", "<b>", "x" * 64, "ünï", "-a"])
+@pytest.mark.parametrize("name", ["", "two\nlines", "<b>\u200d</b>", "x" * 64, "\u3164", "a" + "\u0301" * 200])
 def test_what_is_no_name_is_refused_and_can_be_corrected(client: FlaskClient, name: str) -> None:
     answer = client.post("/ui/whoami", data={"name": name})
     assert answer.status_code == 400
-    assert "a name of 1 to 63 letters" in text(answer)
+    assert "a name of 1 to 63 characters that can all be seen" in text(answer)
     assert "<b>" not in answer.text
     assert client.get_cookie("cimaster_name") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Jane  Doe ", "José O'Brien", "Jose\u0301 O'Brien", "<b>日本 & co; 100%</b>", "-a", "ü" * 63]
+)
+def test_any_name_that_can_be_seen_is_kept_shown_and_used(client: FlaskClient, add, name: str) -> None:
+    add("cluster-01")
+    told = unicodedata.normalize("NFC", " ".join(name.split()))
+    page = text(follow(client, client.post("/ui/whoami", data={"name": name})))
+    assert f"You are {told} unverified" in page
+    assert client.post("/ui/hold", data={"cluster": "cluster-01"}).status_code == 303
+    held = client.get("/clusters/cluster-01", headers={"Accept": "application/json"}).get_json()
+    assert held["holdBy"] == told
+    assert f"yours held {told}" in text(client.get("/"))
+    assert client.post("/ui/release", data={"cluster": "cluster-01"}).status_code == 303
+    assert client.get("/holdcluster", query_string={"cluster": "cluster-01", "name": told}).status_code == 200
+    answer = client.get("/releasecluster", query_string={"cluster": "cluster-01", "name": told.upper()})
+    assert answer.text == "cluster cluster-01 is released\n"
 
 
 def test_the_name_can_be_changed_and_forgotten(alice: FlaskClient) -> None:

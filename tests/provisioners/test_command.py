@@ -40,7 +40,7 @@ def test_the_environment_says_what_is_wanted_and_nothing_else(monkeypatch: pytes
     monkeypatch.setenv("AUTHOR", "somebody")
     wanted = "$AUTHOR $CREATION $CREATION_KEY $PURPOSE $BRANCH $JOB $CIMASTER_SECRET"
     built = run(f"""printf '{{"cluster": "new", "region": "us", "note": "%s"}}' "{wanted}" """)
-    assert built.facts.note == "john c-1 c-1-2 perf master e2e "
+    assert built.facts.note == "john c-1 c-1-2 perf master e2e"
 
 
 def test_a_failure_is_told_in_its_own_words() -> None:

@@ -1,17 +1,22 @@
 """Reads and writes that overtake each other."""
 
 import dataclasses
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from cimaster.clock import Clock
+from cimaster.errors import StoreTrouble
 from cimaster.metrics import Metrics
 from cimaster.pool import Rules
 from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.stores.port import StoredObject
 from cimaster.stores.sqlite import SQLiteStore
+from tests.conditions import until
 
 
 class OvertakenStore(SQLiteStore):
@@ -43,3 +48,45 @@ def test_the_first_write_may_overtake_a_read_of_the_empty_pool(tmp_path: Path) -
     assert snapshots.trouble is None
     assert snapshots.newest
     assert snapshots.newest.object is written
+
+
+class HeldStore(SQLiteStore):
+    """Reads that do not end before they may; they are counted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), "clusters")
+        self.may_end, self.begun, self.trouble = threading.Event(), 0, ""
+        self.may_end.set()
+
+    def read(self, not_older_than: str = "") -> StoredObject:
+        self.begun += 1
+        assert self.may_end.wait(60)
+        if self.trouble:
+            raise StoreTrouble(self.trouble)
+        return super().read(not_older_than)
+
+
+@pytest.mark.parametrize("trouble", ["", "the disk is away"])
+def test_all_callers_that_ask_for_what_is_not_known_share_one_read_at_a_time(tmp_path: Path, trouble: str) -> None:
+    store = HeldStore(tmp_path / "pool.db")
+    snapshots = Snapshots(store, Rules(), Metrics(CollectorRegistry()), Clock())
+    snapshots.read()
+    store.begun, store.trouble = 0, trouble
+    store.may_end.clear()
+
+    def ask(number: int) -> str:
+        try:
+            return str(snapshots.at_least(number).commit)
+        except StoreTrouble as refusal:
+            return str(refusal)
+
+    with ThreadPoolExecutor(40) as callers:
+        first = callers.submit(ask, 1000)
+        until(lambda: store.begun == 1)
+        others = [callers.submit(ask, 1000 + number) for number in range(39)]
+        until(lambda: callers._work_queue.empty())
+        assert store.begun == 1
+        store.may_end.set()
+        assert {answer.result(60) for answer in (first, *others)} == {trouble or "0"}
+    assert store.begun < 10  # those that asked while a read was under way share the next one
+    store.close()

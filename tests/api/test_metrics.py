@@ -1,0 +1,63 @@
+"""What Prometheus is told: every label has values from a closed set, whatever callers and the data say."""
+
+import json
+
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry, generate_latest
+
+from cimaster.metrics import Metrics
+from cimaster.transfer import importing
+
+
+def told(app: Flask) -> str:
+    """Return what a scrape sees."""
+    return generate_latest(app.extensions["cimaster.metrics"].registry).decode()
+
+
+def test_invented_methods_are_refused_and_make_no_series(app: Flask, client: FlaskClient) -> None:
+    for path in ("/getvacant", "/clusters/cluster-01", "/nowhere", "/", "/ui/hold", "/healthz"):
+        for method in ("PROPFIND1", "PUT", "DELETE", "M-SEARCH"):
+            answer = client.open(path, method=method)
+            assert (answer.status_code, answer.headers["CIMaster-Code"]) == (405, "method_not_allowed")
+            assert answer.headers["Allow"]
+        client.get(path)
+        client.open(path, method="OPTIONS")
+    seen = told(app)
+    assert 'method="GET"' in seen
+    assert 'method="OPTIONS"' in seen
+    for method in ("PROPFIND1", "PUT", "DELETE", "M-SEARCH"):
+        assert f'"{method}"' not in seen
+
+
+def test_invented_paths_and_parameters_make_no_series(app: Flask, client: FlaskClient) -> None:
+    for number in range(3):
+        client.get(f"/nowhere-{number}")
+        client.get(f"/getvacant?invented-{number}=1")
+        client.get(f"/clusters/invented-{number}")
+        client.get(f"/getvacant?build=1&job=invented-{number}&purpose=invented-{number}")
+    assert "invented" not in told(app)
+    assert "nowhere" not in told(app)
+
+
+def test_purposes_are_those_of_the_inventory_and_not_too_many(app: Flask, client, repository, settings) -> None:
+    records = [
+        {"name": f"c-{purpose}-{number}", "status": "finished", "purpose": f"purpose-{purpose}"}
+        for purpose in range(70)
+        for number in range(2 if purpose < 50 else 1)
+    ]
+    repository.update(importing(json.dumps(records), settings, replace=False))
+    lines = [line for line in told(app).splitlines() if line.startswith("cimaster_clusters{")]
+    assert len(lines) == 51
+    assert 'cimaster_clusters{purpose="other",state="vacant"} 20.0' in lines
+    assert 'cimaster_clusters{purpose="purpose-49",state="vacant"} 2.0' in lines
+
+
+def test_events_written_by_hand_make_few_series() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.count_commit(1, 0.1, ["taken", "lease ended"])
+    metrics.count_commit(1, 0.1, [f"event {number}" for number in range(500)])
+    metrics.count_commit(1, 0.1, ["taken"])
+    lines = [line for line in generate_latest(metrics.registry).decode().splitlines() if "changes_total{" in line]
+    assert len(lines) == 61
+    assert 'cimaster_changes_total{event="taken"} 2.0' in lines
