@@ -92,11 +92,14 @@ class Service:
         desc: str = "",
         duration: timedelta | None = None,
         expect: str = "",
-        force: str = "",
+        force: bool = False,
+        reason: str = "",
         request: Request | None = None,
     ) -> Committed:
-        """Hold a cluster for a person, or move the end of that person's hold; `force` is why an admin takes it over."""
-        return self._once(request, lambda pool, now: decide.hold(pool, now, cluster, by, desc, duration, expect, force))
+        """Hold a cluster for a person, or move the end of that person's hold; `force` takes another person's over."""
+        return self._once(
+            request, lambda pool, now: decide.hold(pool, now, cluster, by, desc, duration, expect, force, reason)
+        )
 
     def take_over(
         self, cluster: str, by: str, holder: str, reason: str, desc: str = "", duration: timedelta | None = None

@@ -27,12 +27,15 @@ def renewlease(given: Given) -> Response:
 @route(endpoints.HOLDCLUSTER)
 def holdcluster(given: Given) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
-    desc, service = given.desc or "", web.service()
-    force = _reason_to_take_over(given)
+    desc, force, service = given.desc or "", bool(given.force), web.service()
+    if force:
+        _check_take_over(given)
     if given.cluster == "any":
         return web.committed(service.hold_any(ask_from(given), given.name, desc, given.duration, given.request))
     _refuse_kind(given)
-    done = service.hold(given.cluster, given.name, desc, given.duration, given.expect or "", force, given.request)
+    done = service.hold(
+        given.cluster, given.name, desc, given.duration, given.expect or "", force, given.reason or "", given.request
+    )
     return web.committed(done)
 
 
@@ -42,17 +45,12 @@ def _refuse_kind(given: Given) -> None:
             raise inputs.only_with(name, "cluster=any")
 
 
-def _reason_to_take_over(given: Given) -> str:
-    if not given.force:
-        if given.reason:
-            raise inputs.only_with("reason", "force=true")
-        return ""
+def _check_take_over(given: Given) -> None:
     web.admins().require(given.name)
     if given.cluster == "any":
         raise inputs.only_with("force", "the name of a cluster")
     if not given.reason:
         raise MissingParameter("reason is required with force: the former holder is told why", parameter="reason")
-    return str(given.reason)
 
 
 @route(endpoints.RELEASECLUSTER)

@@ -28,11 +28,12 @@ def hold(
     desc: str = "",
     duration: timedelta | None = None,
     expect: str = "",
-    force: str = "",
+    force: bool = False,
+    reason: str = "",
 ) -> tuple[Pool, Answer]:
     """Hold a cluster for a person; the end of that person's own hold is moved where `duration` says so.
 
-    `force` is the reason for which an admin takes another person's hold over: that one ends in the same step.
+    With `force`, which is for admins, another person's hold is taken over: it ends in the same step.
     """
     cluster = pool.find(name)
     if duration and duration > pool.rules.max_hold:
@@ -46,10 +47,8 @@ def hold(
     if expect and cluster.state != expect:
         raise _not_any_more(cluster, expect)
     held = hold_begun(cluster, by, desc, duration or pool.rules.hold, now)
-    if before:
-        pool = pool.changed(cluster, held, "taken over", now, by, holder=before.by, reason=force)
-    else:
-        pool = pool.changed(cluster, held, "held", now, by, reason=desc)
+    event, holder = ("taken over", before.by) if before else ("held", "")
+    pool = pool.changed(cluster, held, event, now, by, holder=holder, reason=reason or desc)
     return pool, Answer(_held(held), held)
 
 
@@ -81,7 +80,7 @@ def take_over(
     cluster = pool.find(name)
     if not cluster.hold or not same_person(cluster.hold.by, holder):
         raise _not_any_more(cluster, f"held by {holder or 'an unknown user'}")
-    return hold(pool, now, name, by, desc, duration, force=reason)
+    return hold(pool, now, name, by, desc, duration, force=True, reason=reason)
 
 
 def hold_any(

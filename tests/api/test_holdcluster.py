@@ -382,15 +382,16 @@ def test_a_take_over_needs_an_admin_and_a_reason(client: FlaskClient, add) -> No
     assert record(client)["holdBy"] == "alice"
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"reason": "x"}, "reason goes only with force=true"),
-        ({"name": "root", "cluster": "any", "force": "true", "reason": "x"}, "force goes only with the name"),
-    ],
-)
-def test_what_goes_only_together(client: FlaskClient, add, given: dict[str, str], said: str) -> None:
+def test_a_take_over_needs_the_name_of_a_cluster(client: FlaskClient, add) -> None:
     add("cluster-01")
-    answer = hold(client, **given)
+    answer = take_over(client, cluster="any")
     assert refusal(answer) == (400, "bad_parameter")
-    assert said in answer.text
+    assert "force goes only with the name of a cluster" in answer.text
+
+
+def test_a_reason_without_force_is_kept_and_takes_nothing_over(client: FlaskClient, add) -> None:
+    add("cluster-01", "cluster-02")
+    hold(client)
+    assert refusal(hold(client, "root", reason="alice has left")) == (409, "held_by_other")
+    hold(client, "root", cluster="cluster-02", reason="for the release")
+    assert newest(client)["reason"] == "for the release"

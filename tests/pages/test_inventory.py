@@ -74,12 +74,10 @@ def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(add, alice: Flas
 
 
 @pytest.mark.parametrize("names", ["", "root;Bob"])
-def test_no_page_tells_where_the_admins_are_named(app, settings, add, person, client: FlaskClient, names: str) -> None:
+def test_no_page_tells_where_the_admins_are_named(app, add, person, client, settings, names: str) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
-    file = Path(settings.admin_dir) / "users"
-    file.write_text(names)
-    file.touch()
+    (Path(settings.admin_dir) / "users").write_text(names)
     until(lambda: ("bob" in app.extensions["cimaster.admins"]) == bool(names))
     forms = [form for form in FORMS if form.for_admins]
     for browser in (client, person("charlie")):
@@ -89,7 +87,7 @@ def test_no_page_tells_where_the_admins_are_named(app, settings, add, person, cl
         refused = [browser.post(form.path, data=sent) for form in forms]
         assert {answer.status_code for answer in refused} == {403}
         for page in (*pages, *shown, *refused):
-            assert str(file.parent) not in page.text
+            assert settings.admin_dir not in page.text
 
 
 def test_edit_changes_only_what_was_changed_in_the_form(add, root: FlaskClient, client) -> None:
