@@ -5,16 +5,17 @@ below.
 """
 
 import itertools
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass
 from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from cimaster.pool.creation import Creation
+from cimaster.pool.creation import REFUSED, Creation
 from cimaster.pool.provision import Triggered
 from cimaster.provisioners import command, manual_trigger
-from cimaster.provisioners.outcome import Built, Standing
+from cimaster.provisioners.outcome import Built, Failure, Standing
 from cimaster.settings import BadSetting, FromEnvironment, Settings
 
 
@@ -55,6 +56,9 @@ class Provisioner:
 
     def begin(self, creation: Creation, stop: Event) -> Triggered | Built:
         """Begin to create a cluster; raise Failure."""
+        for name in ("purpose", "user", "branch", "job"):
+            if any(unicodedata.category(char) in ("Cc", "Cs") for char in getattr(creation, name)):
+                raise Failure(REFUSED, f"{name} of creation {creation.id} has control characters: ask for it anew")
         return self.kind.begin(self.settings, creation, stop)
 
     def look(self, creation: Creation) -> Standing | None:

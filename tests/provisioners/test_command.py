@@ -11,7 +11,8 @@ from threading import Event, Thread
 import pytest
 
 from cimaster.pool.creation import JOB, REFUSED, Creation
-from cimaster.provisioners import command
+from cimaster.pool.jsonvalue import load
+from cimaster.provisioners import KINDS, Provisioner, command, manual_trigger
 from cimaster.provisioners.command import Settings, begin, read_program
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 from cimaster.settings import BadSetting
@@ -180,3 +181,17 @@ def test_a_command_line_is_taken_apart_as_a_shell_would() -> None:
     for text in ("", "  ", "'unclosed"):
         with pytest.raises(ValueError):  # noqa: PT011 the words are the library's
             read_program(text)
+
+
+@pytest.mark.parametrize("name", ["user", "branch", "job", "purpose"])
+@pytest.mark.parametrize(("odd", "code"), [("a\\u0000b", REFUSED), ("a\\nb", REFUSED), ("a\\ud800b", JOB)])
+@pytest.mark.parametrize("kind", ["command", "manual-trigger"])
+def test_a_stored_creation_with_odd_characters_fails_with_a_sentence(name: str, odd: str, code: str, kind: str) -> None:
+    text = f'{{"id": "c-1", "state": "requested", "{name}": "{odd}"}}'
+    creation = Creation.parse(text, load(text))
+    settings = Settings(program=("false",)) if kind == "command" else manual_trigger.Settings(url="http://127.0.0.1:9/")
+    with pytest.raises(Failure) as failure:
+        Provisioner(kind, KINDS[kind], settings).begin(creation, Event())
+    if code == REFUSED:
+        assert failure.value.missed.kind == REFUSED
+        assert f"{name} of creation c-1 has control characters" in failure.value.missed.reason
