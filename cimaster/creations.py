@@ -154,14 +154,14 @@ class Creations:
         """Return the policies, and how each stands now."""
         pool, now, idle = snapshot.pool, self._repository.now(), self.why_idle
         off = f" (nothing acts on it: {idle})" if idle else ""
-        return [(p, policies.explained(pool, p, now, acts=not idle) + off) for p in policies.named(pool)]
+        return [(p, policies.explained(pool, p, now, acts=not idle) + off) for p in pool.policies]
 
     def top_up(self) -> Sequence[str]:
         """Ask for what the policies want now; return the new creations."""
         pool, now = self._repository.snapshot().pool, self._repository.now()
         if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
             return ()
-        wanted = sum(policies.level(pool, policy, now).wanted for policy in policies.named(pool))
+        wanted = sum(policies.level(pool, policy, now).wanted for policy in pool.policies)
         if not wanted:
             return ()
         identities = [f"c-{uuid.uuid4().hex[:12]}" for _ in range(wanted)]

@@ -118,7 +118,8 @@ UPDATECLUSTER = _verb(
 )
 DELETECLUSTER = _verb(
     "/deletecluster", "take a cluster out of the pool", "admin",
-    replace(CLUSTER, meaning="name of the cluster, or `#3` for the broken record at position 3"), NAME, FORCE, REASON,
+    replace(CLUSTER, meaning="name of the cluster, or `#3.1a2b3c4d` for the broken record at position 3"),
+    NAME, FORCE, REASON,
 )  # fmt: skip
 DISABLECLUSTER = _verb("/disablecluster", "take a cluster out of lending", "admin", CLUSTER, NAME, REASON)
 ENABLECLUSTER = _verb("/enablecluster", "put a cluster back into lending", "admin", CLUSTER, NAME, REASON)

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from cimaster.pool import Pool
 from cimaster.pool.cluster import DEFAULT_PURPOSE
+from cimaster.pool.ticket import LONG_AGO
 from cimaster.repository import ConfigMapRepository
 from cimaster.waiting import WaitingRoom
 
@@ -88,14 +89,14 @@ class QueueCollector(Collector):
         """Yield the gauges."""
         newest, now = self._repository.newest, self._repository.now()
         pool = newest.pool if newest else Pool()
-        queue, told = pool.queue, _told(pool)
+        queue, told = [ticket for ticket in pool.queue if not ticket.fault], _told(pool)
         family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
         for labels, count in sorted(
             Counter((told(t.ask.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
         ):
             family.add_metric(labels, count)
         yield family
-        longest = max((now - ticket.since for ticket in queue), default=timedelta())
+        longest = max((now - ticket.since for ticket in queue if ticket.since != LONG_AGO), default=timedelta())
         yield _gauge("queue_oldest_seconds", "How long the oldest ticket waits", longest.total_seconds())
         yield _gauge("callers_kept", "Callers that are connected to this replica and wait", self._waiting.kept)
 

@@ -1,23 +1,23 @@
 """Lists as text: one aligned line for each cluster or change, for people who curl; and as JSON for programs."""
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cimaster.pool import wording
-from cimaster.pool.cluster import Cluster
+from cimaster.pool.cluster import BROKEN, Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry
+from cimaster.pool.policies import terms_of
+from cimaster.pool.policy import Policy
 from cimaster.pool.state import Pool
 from cimaster.pool.ticket import Ticket
+from cimaster.texts import printable
 from cimaster.times import format_time, roughly
-
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return one line per row; data written by hand may hold line breaks, which a line must not."""
-    rows = [[_BREAKS.sub("?", cell) for cell in row] for row in rows]
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "".join(f"{line}\n" for line in lines)
@@ -32,16 +32,22 @@ def as_json(pool: Pool, shown: Iterable[Cluster]) -> str:
 def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
     """Return one line per cluster under a line of heads; an empty pool says so."""
     heads = ("NAME", "STATE", "PURPOSE", "REGION", "SITUATION")
-    rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, wording.situation(c)) for c in shown]
+    rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, _situation(c)) for c in shown]
     if not rows:
         return "no clusters match\n" if pool.clusters else "the pool is empty: add clusters with /addcluster\n"
     return _aligned([heads, *rows])
 
 
+def _situation(cluster: Cluster) -> str:
+    """Return the situation; of a broken record with its name, where it has one."""
+    named = f" (its name is {cluster.name_as_written})" if cluster.fault and cluster.name_as_written else ""
+    return wording.situation(cluster) + named
+
+
 def one(pool: Pool, cluster: Cluster) -> str:
     """Return what is known of one cluster, a line for each fact."""
     facts = {
-        "name": pool.reference(cluster), "state": cluster.state, "situation": wording.situation(cluster),
+        "name": pool.reference(cluster), "state": cluster.state, "situation": _situation(cluster),
         "purpose": "" if cluster.fault else cluster.purpose, "region": cluster.region, "osimage": cluster.osimage,
         "labels": ",".join(f"{key}={value}" for key, value in cluster.labels.items()), "note": cluster.note,
         "last job": wording.job_words(cluster.last_job, cluster.last_build) if cluster.last_job else "",
@@ -58,11 +64,18 @@ def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
     return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
 
 
+def policies(stands: Sequence[tuple[Policy, str]]) -> str:
+    """Return how each policy stands, and what it does on a line of its own."""
+    terms = ("" if policy.fault else f"  {printable(terms_of(policy))}\n" for policy, _ in stands)
+    return "".join(f"{printable(says)}\n{told}" for (_, says), told in zip(stands, terms, strict=True))
+
+
 def queue(ranked: Sequence[Ticket], now: datetime) -> str:
     """Return one line per ticket, in the order in which they are served."""
     if not ranked:
         return "nobody waits for a cluster\n"
     rows = [
+        (str(place), ticket.id, f"{BROKEN}: {ticket.fault}", *[""] * 6) if ticket.fault else
         (
             str(place), ticket.id, wording.job_words(ticket.ask.job, ticket.ask.build), ticket.ask.by,
             ticket.ask.words(), ticket.priority, roughly(now - ticket.since),

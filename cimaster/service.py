@@ -142,7 +142,7 @@ class Service:
     def delete(
         self, cluster: str, by: str, force: bool = False, reason: str = "", request: Request | None = None
     ) -> Committed:
-        """Take a cluster out of the inventory, or a broken record by its position (`#3`)."""
+        """Take a cluster out of the inventory, or a broken record as lists name it (`#3.1a2b3c4d`)."""
         return self._once(request, lambda pool, now: decide.delete(pool, now, cluster, by, force, reason))
 
     def disable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:

@@ -13,7 +13,7 @@ from cimaster.errors import StoreTrouble, StoreWentBack
 from cimaster.metrics import Metrics
 from cimaster.pool.codec import CLUSTERS, decode
 from cimaster.pool.state import Pool, Rules
-from cimaster.stores.port import COMMIT_ANNOTATION, Change, Store, StoredObject
+from cimaster.stores.port import COMMIT_ANNOTATION, Change, Store, StoredObject, commit_number
 
 POOL_ANNOTATION = "cimaster/pool"
 _CLOCK_TOLERANCE = 10.0  # seconds
@@ -216,7 +216,7 @@ class Snapshots:
                 f"its data are gone: put {CLUSTERS} back from a backup (an empty pool is [])"
             )
         known = self._current.pool if self._current else None
-        return decode(stored.data, int(counted) if counted.isascii() and counted.isdigit() else 0, self._rules, known)
+        return decode(stored.data, commit_number(counted) or 0, self._rules, known)
 
     def _ordered(self, read: Snapshot) -> Snapshot:
         """Put a read in its place: newer by commit, or begun after what we know and so the truth whatever it counts."""

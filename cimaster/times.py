@@ -4,6 +4,8 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
+CENTURY = timedelta(days=36500)  # no duration in the data is meant to be longer
+_FIRST_YEAR, _LAST_YEAR = 1900, 2250  # of the times that the data may hold
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _READ_UNITS = {"w": 7 * 86400, **_UNITS}
 _DURATION = re.compile("".join(f"(?:([1-9][0-9]{{0,8}}){unit})?" for unit in _READ_UNITS))
@@ -29,6 +31,21 @@ def parse_time(text: object) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def stored_time(text: object) -> datetime | None:
+    """Read a time that stands in the data; None where it is no time, or one of another age.
+
+    What is returned can be moved by a `stored_duration` and still be written.
+    """
+    moment = parse_time(text)
+    return moment if moment and _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
+
+
+def stored_duration(text: object) -> timedelta | None:
+    """Read a duration that stands in the data; None where it is none, or longer than a century."""
+    duration = parse_duration(text)
+    return duration if duration is not None and duration <= CENTURY else None
 
 
 def parse_duration(text: object) -> timedelta | None:

@@ -40,7 +40,6 @@ STATUS: Mapping[type[errors.Refusal], int] = {
     errors.ClusterExists: 409,
     errors.HeldByOther: 409,
     errors.NotCurrent: 409,
-    errors.LeaseNeeded: 409,
     errors.LeaseOver: 410,
     errors.RequestOver: 410,
     errors.RequestIdReused: 422,

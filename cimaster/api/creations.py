@@ -12,7 +12,7 @@ from cimaster.inputs import Given
 from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.pool.creation import REQUESTED, Creation
 from cimaster.pool.creations import find
-from cimaster.pool.policies import Terms, terms_of
+from cimaster.pool.policies import Terms
 from cimaster.texts import brief, same
 
 
@@ -103,15 +103,14 @@ def policies(given: Given) -> Response:
         if given.purpose is None or same(given.purpose, policy.purpose)
     ]
     if web.wants_json():
-        told = [{**policy.fields, "says": says} for policy, says in stands]
+        told = [{**policy.described(), "says": says} for policy, says in stands]
         return web.dated(web.json_text(json.dumps({"commit": snapshot.commit, "policies": told})), snapshot)
     none = (
         f"no policy is for {brief(given.purpose or '')}"
         if snapshot.pool.policies
         else "no policy keeps clusters vacant"
     )
-    lines = [f"{says}\n  {terms_of(policy)}" for policy, says in stands] or [f"{none}: /setpolicy sets one"]
-    return web.dated(web.text_answer("".join(f"{line}\n" for line in lines)), snapshot)
+    return web.dated(web.text_answer(listing.policies(stands) or f"{none}: /setpolicy sets one\n"), snapshot)
 
 
 @route(endpoints.SETPOLICY)

@@ -138,5 +138,7 @@ def history(given: Given) -> Response:
     """List changes, newest first."""
     entries, snapshot = web.service().history(given.cluster or "", given.since, given.limit or 100)
     if web.wants_json():
-        return web.dated(web.json_text(f'{{"history": [{", ".join(entry.text for entry in entries)}]}}'), snapshot)
+        return web.dated(
+            web.json_text(f'{{"history": [{", ".join(entry.described() for entry in entries)}]}}'), snapshot
+        )
     return web.dated(web.text_answer(listing.history(entries)), snapshot)

@@ -69,12 +69,6 @@ class NotCurrent(Refusal):
     code = "not_current"
 
 
-class LeaseNeeded(Refusal):
-    """Job and build name more than one lease; only the lease id tells them apart."""
-
-    code = "lease_needed"
-
-
 class LeaseOver(Refusal):
     """The caller's lease ran out or was taken away."""
 

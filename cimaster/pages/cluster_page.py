@@ -18,14 +18,14 @@ _MOST = 50  # changes to show; the pool remembers fewer of each
 
 
 def find(snapshot: Snapshot, name: str) -> Cluster | None:
-    """Return a cluster, broken ones by name or position; None if it is not in the pool."""
+    """Return a cluster, broken ones by name or as lists call them; None if it is not in the pool."""
     pool = snapshot.pool
     try:
         return pool.find_any(name)
     except UnknownCluster:
         return None
     except ClusterBroken:
-        return pool.named(name)[0]
+        return next((cluster for cluster in pool.named(name) if cluster.fault), None)
 
 
 def panel(snapshot: Snapshot, name: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from cimaster.pages.visitors import latest, visitor
 from cimaster.pool import Answer, wording
 from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.pool.creations import find
-from cimaster.pool.policies import named
 from cimaster.repository import Committed
 
 
@@ -22,10 +21,9 @@ def purposes() -> list[str]:
     """Return the purposes that there are, of clusters, creations and policies, the usual one included."""
     pool = latest().pool
     known = {cluster.purpose for cluster in pool.clusters if not cluster.fault}
-    asked = {creation.purpose for creation in pool.creations if creation.id} | {
-        policy.purpose for policy in named(pool)
-    }
-    return sorted({DEFAULT_PURPOSE, *known, *asked})
+    asked = {creation.purpose for creation in pool.creations if not creation.fault}
+    kept = {policy.purpose for policy in pool.policies if not policy.fault}
+    return sorted({DEFAULT_PURPOSE, *known, *asked, *kept})
 
 
 def _tells_new(_values: Mapping[str, str], told: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cimaster.pages.policy_panel import Line, lines
 from cimaster.pages.visitors import Visitor, element_id, latest, tag, visitor
 from cimaster.pool import Pool, wording
 from cimaster.pool.creation import FAILED, READY, Creation
+from cimaster.pool.record import BROKEN
 from cimaster.snapshots import Snapshot
 
 READY_FOR = timedelta(minutes=30)  # for which one that is ready is still news
@@ -85,13 +86,13 @@ def _ranked(newest_first: list[Creation]) -> list[Creation]:
     def rank(creation: Creation) -> int:
         if _failed_for_policy(creation) and last[creation.purpose] is not creation:
             return 3
-        return 0 if creation.open else 1 if creation.state == FAILED else 2
+        return 0 if creation.open else 1 if creation.state in (FAILED, BROKEN) else 2
 
     return sorted(newest_first, key=rank)
 
 
 def _failed_for_policy(creation: Creation) -> bool:
-    return creation.state == FAILED and bool(creation.fields.get("policy"))
+    return creation.state == FAILED and creation.by_policy
 
 
 def _is_news(creation: Creation, now: datetime) -> bool:
@@ -101,17 +102,21 @@ def _is_news(creation: Creation, now: datetime) -> bool:
 
 def _counted(shown: list[Creation]) -> str:
     states = ["on the way" if creation.open else creation.state for creation in shown]
-    return ", ".join(f"{states.count(state)} {state}" for state in ("on the way", FAILED, READY) if state in states)
+    return ", ".join(
+        f"{states.count(state)} {state}" for state in ("on the way", FAILED, BROKEN, READY) if state in states
+    )
 
 
 def row(pool: Pool, creation: Creation, who: Visitor, now: datetime) -> Row:
     """Describe a creation to a visitor."""
     cluster = creation.say("cluster") if creation.state == READY else ""
+    words = creation.say("reason") if creation.state == FAILED else wording.progress(creation)
     buttons = actions.of_creation(creation, who, creation.busy(now), web.creations().why_none)
     return Row(
-        element_id(f"creation {creation.id}"), creation.id, creation.state, creation.purpose, creation.user,
-        bool(creation.fields.get("policy")), creation.say("retriedBy"), creation.job, creation.branch,
-        creation.say("reason") if creation.state == FAILED else wording.progress(creation), creation.job_runs,
+        element_id(f"creation {creation.id}"), creation.id, creation.state,
+        "a broken record" if creation.fault else creation.purpose, creation.user or "an unknown user",
+        creation.by_policy, creation.say("retriedBy"), creation.job, creation.branch,
+        "; ".join((words, *wording.unreadable(creation))), creation.job_runs,
         cluster, cluster in pool.places, _since(creation), creation.ends, creation.later(now),
         tuple(_links(creation)), tuple(buttons),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from cimaster.pages.actions import Action
 from cimaster.pages.blueprint import pages
 from cimaster.pages.fragments import served
 from cimaster.pages.visitors import Visitor, element_id, latest, tag, visitor
-from cimaster.pool.policies import Standing, named, standing
+from cimaster.pool.policies import Standing, standing
 from cimaster.pool.policy import Policy
 from cimaster.snapshots import Snapshot
 from cimaster.times import format_duration
@@ -57,7 +57,7 @@ def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
     acts = not web.creations().why_idle
     told = [
         Line(_id(each), each.purpose, _terms(each), each.hours_told, standing(pool, each, now, acts), buttons)
-        for each in named(pool)
+        for each in pool.policies
     ]
     return tuple(sorted(told, key=lambda line: line.name))
 

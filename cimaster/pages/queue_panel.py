@@ -96,7 +96,9 @@ def _first(ranked: list[Ticket], now: datetime) -> First | None:
 def _row(ticket: Ticket, place: int, who: Visitor, now: datetime) -> Row:
     ask, mine = ticket.ask, who.waits(ticket)
     return Row(
-        element_id(f"ticket {ticket.id}"), ticket.id, place, wording.job_words(ask.job, ask.build), ask.by, ask.words(),
+        element_id(f"ticket {ticket.id}"), ticket.id, place,
+        "a broken record" if ticket.fault else wording.job_words(ask.job, ask.build), ask.by,
+        "; ".join((ticket.fault or ask.words(), *wording.unreadable(ticket))),
         "" if ticket.priority == NORMAL else ticket.priority, ticket.since if ticket.since != LONG_AGO else None,
         ticket.until, ticket.is_there(now), mine, tuple(actions.of_ticket(mine)),
     )  # fmt: skip

@@ -45,15 +45,9 @@ class Row:
         return bool(self.cluster.osimage) and self.cluster.purpose == IMAGE_PURPOSE
 
 
-def reference(pool: Pool, cluster: Cluster) -> str:
-    """Return how forms name a cluster: by name, or a broken record by position and content, so that no other is met."""
-    named = pool.reference(cluster)
-    return f"{named}.{cluster.digest}" if cluster.state == BROKEN else named
-
-
 def row(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Row:
     """Describe a cluster of the pool to a visitor."""
-    return described(cluster, reference(pool, cluster), visitor, now, pool.rules.overdue_after)
+    return described(cluster, pool.reference(cluster), visitor, now, pool.rules.overdue_after)
 
 
 def described(cluster: Cluster, named: str, visitor: Visitor, now: datetime, overdue_after: timedelta) -> Row:
@@ -77,7 +71,10 @@ def _situation(cluster: Cluster) -> dict[str, object]:
     if cluster.state == DISABLED:
         return {"who": cluster.disabled_by, "why": cluster.disabled_reason}
     if hold := cluster.hold:
-        return {"who": wording.who(cluster), "why": hold.desc, "since": hold.since, "ends": hold.expires}
+        return {
+            "who": wording.who(cluster), "why": hold.desc, "since": hold.since, "ends": hold.expires,
+            "no_end": "" if hold.expires else "no end set",
+        }  # fmt: skip
     return {"since": cluster.vacant_since}
 
 
@@ -85,7 +82,7 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
     """Return what lies on the cluster beside its state: an icon and words each."""
     if cluster.state == BROKEN:
         return ()
-    flags = []
+    flags = [("alert", told) for told in wording.unreadable(cluster)]
     if wording.overdue(cluster, now, overdue_after):
         flags.append(("clock", "overdue"))
     if cluster.hold and cluster.lease:
@@ -102,7 +99,7 @@ def drawn(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Mark
     """Return the table row as HTML; drawn once for all to whom it looks the same, anew every 15 s."""
     sees = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
-    return _drawn(cluster, reference(pool, cluster), sees, about_now, pool.rules.overdue_after)
+    return _drawn(cluster, pool.reference(cluster), sees, about_now, pool.rules.overdue_after)
 
 
 @functools.lru_cache(4096)

@@ -1,16 +1,17 @@
 """One cluster: a record of the stored array, what it means, and how it changes without losing what we do not know."""
 
-import hashlib
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool import jsontext, record
+from cimaster.pool import faults, jsontext
+from cimaster.pool.jsonvalue import dump
 from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
+from cimaster.pool.record import BROKEN as BROKEN
+from cimaster.pool.record import Fields, Record, check
 from cimaster.texts import printable
-from cimaster.times import parse_duration, parse_time
 
-VACANT, OCCUPIED, HELD, DISABLED, BROKEN = "vacant", "occupied", "held", "disabled", "broken"
+VACANT, OCCUPIED, HELD, DISABLED = "vacant", "occupied", "held", "disabled"
 STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
 DEFAULT_PURPOSE = "tess-ci"
 IMAGE_PURPOSE = "tnet-ci"  # of this purpose the image must be asked for by name
@@ -18,51 +19,48 @@ IMAGE_PURPOSE = "tnet-ci"  # of this purpose the image must be asked for by name
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-class Cluster:
-    """An immutable record. `fields` is its parsed content; `text` its JSON, byte for byte as stored unless changed.
+class Cluster(Record):
+    """An immutable record of a cluster.
 
     `name_as_written` is the name also where the record is broken; None if there is none.
     `region`, `purpose` (with its default) and `osimage` are what jobs may ask for; `vacant_since` is None for
     data of the first service.
     """
 
-    def __init__(self, text: str | jsontext.ObjectText, fields: Any, gap: str = "", twin: bool = False) -> None:
+    def __init__(
+        self, text: str | jsontext.ObjectText, fields: Any, gap: str = "", twin: bool = False, fault: str = ""
+    ) -> None:
+        super().__init__(fields if isinstance(fields, dict) else {}, text)
         self.gap = gap
         self.twin = twin
-        self._text = text if isinstance(text, str) else None
-        self._object = None if isinstance(text, str) else text
-        self.fault = record.fault(fields) or ("another record has the same name" if twin else "")
-        self.fields: dict[str, Any] = record.speakable(fields, text) if isinstance(text, str) else fields
-        name = self.fields.get("name")
-        self.name_as_written: str | None = name if isinstance(name, str) and name else None
+        self._own_fault = fault or faults.of_cluster(fields)
+        self.fault = self._own_fault or ("another record has the same name" if twin else "")
+        self.name_as_written: str | None = self.say("name") or None
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
         # plain attributes, because every take looks at them in every record; as callers can say them
-        self.region = printable(self._say("region"))
-        self.purpose = printable(self._say("purpose")) or DEFAULT_PURPOSE
-        self.osimage = printable(self._say("osimage"))
-        self.vacant_since = parse_time(self.fields.get("vacantSince"))
+        self.region = printable(self.say("region"))
+        self.purpose = printable(self.say("purpose")) or DEFAULT_PURPOSE
+        self.osimage = printable(self.say("osimage"))
+        self.vacant_since = self.time("vacantSince")
         self._size = 0
 
     @classmethod
     def new(cls, fields: dict[str, Any]) -> "Cluster":
         """Make a record that was not in the data before."""
-        return cls(jsontext.dump(fields), fields)
+        return cls(dump(check(fields)), fields)
 
     def as_twin(self, twin: bool) -> "Cluster":
         """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
-        return self if twin == self.twin else Cluster(self.text, self.fields, self.gap, twin)
+        return self if twin == self.twin else Cluster(self.text, self.fields, self.gap, twin, self._own_fault)
 
     def spaced(self, gap: str) -> "Cluster":
         """Return the record as it stands after another gap."""
-        return Cluster(self.text, self.fields, gap, self.twin)
+        return Cluster(self.text, self.fields, gap, self.twin, self._own_fault)
 
-    @property
-    def text(self) -> str:
-        """The record's JSON."""
-        if self._text is None:
-            self._text = str(self._object)
-        return self._text
+    def as_broken(self, fault: str) -> "Cluster":
+        """Return the record as one with which nothing can be done."""
+        return Cluster(self.text, self.fields, self.gap, self.twin, fault)
 
     @property
     def size(self) -> int:
@@ -71,17 +69,12 @@ class Cluster:
             self._size = len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
         return self._size
 
-    @cached_property
-    def digest(self) -> str:
-        """Eight hex digits that tell this very content from any other, to name a broken record safely."""
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
     def described(self, **more: Any) -> str:
         """Return JSON of the record as stored, with the state that it adds up to and `more` members."""
         told = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
         if self.fields:
             return str(self._taken_apart().edited(told))
-        return jsontext.dump({"record": self.text, **told})
+        return dump({"record": self.text, **told})
 
     def _state(self) -> str:
         if self.fault:
@@ -94,59 +87,48 @@ class Cluster:
 
     def edited(self, **edits: Any) -> "Cluster":
         """Return the record with some fields changed; None leaves a field out."""
-        fields = {
-            key: value for key, value in {**self.fields, **edits}.items() if key not in edits or value is not None
-        }
-        return Cluster(self._taken_apart().edited(edits), fields, self.gap)
-
-    def _taken_apart(self) -> jsontext.ObjectText:
-        if self._object is None:
-            self._object = jsontext.ObjectText.parse(self.text)
-        return self._object
-
-    def _say(self, key: str) -> str:
-        value = self.fields.get(key)
-        return value if isinstance(value, str) else ""
+        fields, text = self._edited(edits)
+        return Cluster(text, fields, self.gap)
 
     @property
     def note(self) -> str:
         """What admins want people to know of it."""
-        return self._say("note")
+        return self.say("note")
 
     @property
     def held(self) -> bool:
         """Whether a hold lies on the cluster, whatever its status."""
-        return self.fields.get("hold") is True
+        return self.flag("hold")
 
     @property
     def disabled(self) -> bool:
         """Whether the cluster is taken out of lending, whatever its status."""
-        return self.fields.get("disabled") is True
+        return self.flag("disabled")
 
     @property
     def disabled_by(self) -> str:
         """Who disabled it."""
-        return self._say("disabledBy") if self.disabled else ""
+        return self.say("disabledBy") if self.disabled else ""
 
     @property
     def disabled_reason(self) -> str:
         """Why it was disabled."""
-        return self._say("disabledReason") if self.disabled else ""
+        return self.say("disabledReason") if self.disabled else ""
 
     @property
     def last_job(self) -> str:
         """The job that has it or had it last."""
-        return self._say("lastJob")
+        return self.say("lastJob")
 
     @property
     def last_build(self) -> str:
         """The build that has it or had it last."""
-        return self._say("lastBuild")
+        return self.say("lastBuild")
 
     @property
     def last_trigger_name(self) -> str:
         """Who triggered the job that has it or had it last."""
-        return self._say("lastTriggerName")
+        return self.say("lastTriggerName")
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -155,13 +137,13 @@ class Cluster:
         return {k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {}
 
     @property
-    def _lease_is_ours(self) -> bool:
-        """Lease fields count only for the job and build that they name: somebody may have edited by hand."""
-        return (
-            bool(self._say("acquiredAt"))
-            and self._say("leaseJob") == self.last_job
-            and self._say("leaseBuild") == self.last_build
-        )
+    def lease_counts(self) -> bool:
+        """Whether the lease fields are the current job's: those of our own leases name the job and build.
+
+        An end that was written by hand names neither, and counts as long as nothing else says whose it is.
+        """
+        job, build = self.fields.get("leaseJob"), self.fields.get("leaseBuild")
+        return (job is None or job == self.last_job) and (build is None or build == self.last_build)
 
     @cached_property
     def lease(self) -> Lease | None:
@@ -169,12 +151,11 @@ class Cluster:
         if self.fault or self.fields["status"] != "testing":
             return None
         who = (self.last_job, self.last_build, self.last_trigger_name)
-        if not self._lease_is_ours:
+        if not self.lease_counts:
             return Lease("", *who)
         return Lease(
-            self._say("leaseId"), *who, self._say("requestId"), self._say("requestHash"),
-            parse_time(self.fields["acquiredAt"]), parse_time(self.fields.get("leaseExpires")),
-            parse_duration(self.fields.get("leaseTtl")), self._say("leaseOwner"),
+            self.identity("leaseId"), *who, self.identity("requestId"), self.say("requestHash"),
+            self.time("acquiredAt"), self.time("leaseExpires"), self.span("leaseTtl"), self.say("leaseOwner"),
         )  # fmt: skip
 
     @cached_property
@@ -182,21 +163,27 @@ class Cluster:
         """The hold that lies on the cluster; None if there is none."""
         if self.fault or not self.held:
             return None
-        since, expires = parse_time(self.fields.get("heldAt")), parse_time(self.fields.get("holdExpires"))
-        return Hold(
-            self._say("holdBy"), self._say("holdDesc"), since, expires, parse_duration(self.fields.get("holdFor"))
-        )
+        ends = self.time("holdExpires")
+        return Hold(self.say("holdBy"), self.say("holdDesc"), self.time("heldAt"), ends, self.span("holdFor"))
 
     @cached_property
     def ended_leases(self) -> tuple[EndedLease, ...]:
         """The last leases that ended, newest first."""
         entries = self.fields.get("endedLeases")
-        keys = ("id", "request", "job", "build", "how")
         if not isinstance(entries, list):
             return ()
-        return tuple(
-            EndedLease(*(str(entry.get(key, "")) for key in keys)) for entry in entries if isinstance(entry, dict)
-        )
+        return tuple(EndedLease.read(Fields(entry)) for entry in entries if isinstance(entry, dict))
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The times and durations of its lease and its hold that stand there and cannot be read: they are no ends."""
+        lease, hold = self.lease, self.hold
+        read: dict[str, object] = {}
+        if lease and self.lease_counts:
+            read |= {"acquiredAt": lease.acquired, "leaseExpires": lease.expires, "leaseTtl": lease.ttl}
+        if hold:
+            read |= {"heldAt": hold.since, "holdExpires": hold.expires, "holdFor": hold.lasts}
+        return tuple(key for key, value in read.items() if value is None and self.given(key)) if read else ()
 
     @cached_property
     def due(self) -> datetime | None:
@@ -218,11 +205,15 @@ class Cluster:
 
     @property
     def lease_is_bare(self) -> bool:
-        """Whether a job has the cluster and nobody wrote since when."""
-        return self.lease is not None and self.lease.acquired is None
+        """Whether a job has the cluster and the record does not say since when."""
+        return self.lease is not None and not (self.lease_counts and self.given("acquiredAt"))
 
     @property
     def hold_is_bare(self) -> bool:
-        """Whether somebody holds the cluster and nobody wrote since when, or until when."""
-        hold = self.hold
-        return hold is not None and (hold.since is None or (hold.expires is None and self.lease is None))
+        """Whether a person holds the cluster and the record does not say since when, or until when."""
+        return self.hold is not None and (not self.given("heldAt") or (self.hold_has_no_end and self.lease is None))
+
+    @property
+    def hold_has_no_end(self) -> bool:
+        """Whether an end of the hold is still to be written: nothing stands there, not even what cannot be read."""
+        return not self.given("holdExpires") and not self.unreadable_of("holdFor")

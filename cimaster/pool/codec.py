@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,7 +11,9 @@ from cimaster.errors import PoolFull, StoreUnreadable
 from cimaster.pool import creations, history, jsontext, policies, queue, repeats
 from cimaster.pool.cluster import Cluster
 from cimaster.pool.creation import Creation
+from cimaster.pool.jsonvalue import load, sound
 from cimaster.pool.policy import Policy
+from cimaster.pool.record import Record
 from cimaster.pool.remembered import Remembered
 from cimaster.pool.state import Pool, Rules
 
@@ -21,6 +23,7 @@ _OURS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
 OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
 LEAST_HISTORY = 32_000
+_MOST_LOGGED = 10  # records of a kind that are odd
 _log = logging.getLogger(__name__)
 
 
@@ -29,6 +32,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
 
     `known` is a pool read before: records that did not change since are taken over from it as they are.
     """
+    data = {key: sound(text) for key, text in data.items()}
     try:
         array = jsontext.parse_array(data.get(CLUSTERS, "[]"), _objects(known))
     except json.JSONDecodeError as error:
@@ -42,7 +46,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
             f"{CLUSTERS}: {error}; mend it by hand: nothing is written until then", key=CLUSTERS
         ) from None
     before = {cluster.text: cluster for cluster in known.clusters} if known else {}
-    clusters = _each_its_own(_cluster(item, before) for item in array.items)
+    clusters = tuple(_cluster(item, before) for item in array.items)
     others = {key: text for key, text in data.items() if key not in _OURS}
     asked = _or_aside(CREATIONS, data, others, lambda text: creations.parse(text, known.creations if known else ()))
     kept = _or_aside(POLICIES, data, others, lambda text: policies.parse(text, known.policies if known else ()))
@@ -50,7 +54,23 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data, known), others=others,
         creations=asked, policies=kept, queue=_queue(data, known),
     )  # fmt: skip
-    return empty.with_clusters(clusters, _history(data, known))
+    pool = empty.with_clusters(clusters, _history(data, known))
+    _log_oddities("cluster", pool.clusters, known.clusters if known else ())
+    _log_oddities("creation", pool.creations, known.creations if known else ())
+    _log_oddities("policy", pool.policies, known.policies if known else ())
+    _log_oddities("ticket", pool.queue, known.queue if known else ())
+    return pool
+
+
+def _log_oddities(kind: str, records: Sequence[Record], known: Sequence[Record]) -> None:
+    """Say of records that were not read before what is wrong with them, of the first few one by one."""
+    earlier = set(map(id, known))
+    odd = [record for record in records if id(record) not in earlier and (record.fault or record.unreadable)]
+    for record in odd[:_MOST_LOGGED]:
+        what = f"is broken: {record.fault}" if record.fault else f"{', '.join(record.unreadable)} cannot be read"
+        _log.warning("%s %s %s", kind, record.say("name") or record.say("purpose") or record.digest, what)
+    if len(odd) > _MOST_LOGGED:
+        _log.warning("%d more %s records are broken or have times that cannot be read", len(odd) - _MOST_LOGGED, kind)
 
 
 _Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...])
@@ -70,20 +90,11 @@ def _objects(known: Pool | None) -> list[str]:
     return [cluster.text for cluster in known.clusters if cluster.text.startswith("{")] if known else []
 
 
-def _cluster(item: jsontext.Item, before: Mapping[str, Cluster]) -> Cluster:
-    known = before.get(item.text)
+def _cluster(item: jsontext.Item, before: dict[str, Cluster]) -> Cluster:
+    known = before.pop(item.text, None)  # of two with the same text each is a record of its own
     if known is None:
-        return Cluster(item.text, item.value, item.gap)
+        return Cluster(item.text, load(item.text) if item.value is None else item.value, item.gap)
     return known if known.gap == item.gap else known.spaced(item.gap)
-
-
-def _each_its_own(clusters: Iterable[Cluster]) -> tuple[Cluster, ...]:
-    """Return the records as objects of their own: of two with the same bytes one alone may be deleted."""
-    seen: dict[int, Cluster] = {}
-    for cluster in clusters:
-        own = cluster.spaced(cluster.gap) if id(cluster) in seen else cluster
-        seen[id(own)] = own
-    return tuple(seen.values())
 
 
 _Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue.Queue)

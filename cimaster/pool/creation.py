@@ -1,66 +1,65 @@
 """One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool import jsontext
+from cimaster.pool import faults
+from cimaster.pool.jsontext import ObjectText
+from cimaster.pool.record import BROKEN, Record, check, unsettled
 from cimaster.texts import folded
-from cimaster.times import format_time, parse_time, roughly
+from cimaster.times import format_time, roughly
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
-UNREADABLE = "unreadable"  # a record that somebody has to mend: it is kept, and nobody is told of it
 TRIES_FOR = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
 AFTERLIFE = timedelta(hours=12)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
 REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
 """What may have made a creation fail, in its field `failure`."""
+_log = logging.getLogger(__name__)
 ATTEMPT_FIELDS = ("claimBy", "claimUntil", "nextTry")
 
 
-class Creation:
+class Creation(Record):
     """The record of a creation. `requested` until something builds it, `running` until it is `ready` or `failed`.
 
     Fields that are not ours are kept, as everywhere in the object.
     """
 
-    def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
-        self.fields = fields
-        self.text = jsontext.dump(fields) if text is None else text
-        self.id, self.state = self.say("id"), self.say("state")
+    TIMES = ("requestedAt", "retriedAt", "deadline", "claimUntil", "nextTry", "readyAt", "failedAt", "jobEnded")
+
+    def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
+        super().__init__(fields, text)
+        self.fault = fault
+        self.id, self.state = (f"{BROKEN}-{self.digest}", BROKEN) if fault else (self.say("id"), self.say("state"))
         self.purpose, self.user = self.say("purpose"), self.say("user")
         self.branch, self.job, self.owner = self.say("branch"), self.say("job"), self.say("owner")
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Creation":
-        """Read a stored record. One that is none is kept as it is, for somebody to mend, and means nothing."""
-        read = cls(value if isinstance(value, dict) else {}, text)
-        if not read.id or read.state not in CREATION_STATES:
-            read.id, read.state = "", UNREADABLE
-        return read
+        """Read a stored record. A broken one is kept as it is, and means nothing until it is mended or dismissed."""
+        fault = faults.of_creation(value, CREATION_STATES)
+        return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
+
+    @classmethod
+    def new(cls, fields: Mapping[str, Any]) -> "Creation":
+        """Make a record that was not in the data before."""
+        return cls(check(fields))
+
+    def as_broken(self, fault: str) -> "Creation":
+        """Return the record as one with which nothing can be done."""
+        return Creation({}, self.text, fault)
 
     def edited(self, **edits: object) -> "Creation":
         """Return the record with some fields changed; those that become None, False or empty are left out."""
-        fields = {**self.fields, **{key: value or None for key, value in edits.items()}}
-        return Creation({key: value for key, value in fields.items() if value is not None})
-
-    def say(self, key: str) -> str:
-        """Return one of the record's texts, or nothing."""
-        value = self.fields.get(key)
-        return value if isinstance(value, str) else ""
-
-    def time(self, key: str) -> datetime | None:
-        """Return one of the record's times."""
-        return parse_time(self.fields.get(key))
-
-    def number(self, key: str) -> int:
-        """Return one of the record's numbers, 0 where there is none."""
-        value = self.fields.get(key)
-        return value if isinstance(value, int) else 0
+        return Creation(*self._edited({key: value or None for key, value in edits.items()}))
 
     def described(self) -> dict[str, Any]:
         """Return what is told of it."""
+        if self.fault:
+            return {"id": self.id, "state": self.state, "fault": self.fault, "record": self.text}
         hidden = ("claimBy", "claimUntil", "jobGuessed", "owner")
         return {key: value for key, value in self.fields.items() if key not in hidden}
 
@@ -105,12 +104,12 @@ class Creation:
     @property
     def maybe_begun(self) -> bool:
         """Whether it may have been begun, and the answer that would tell of it was lost."""
-        return self.fields.get("maybeBegun") is True
+        return self.flag("maybeBegun")
 
     @property
     def guessed(self) -> bool:
         """Whether its job is only taken for it: a cluster came of a job of which nobody had heard yet whose it is."""
-        return self.fields.get("jobGuessed") is True
+        return self.flag("jobGuessed")
 
     def reopened(self) -> "Creation":
         """Return the record as one whose job was somebody else's: it is asked for again, and its own one answers."""
@@ -120,12 +119,12 @@ class Creation:
     @property
     def by_policy(self) -> bool:
         """Whether a policy asked for it, and no person."""
-        return self.fields.get("policy") is True
+        return self.flag("policy")
 
     @property
     def shown(self) -> bool:
         """Whether people want to see it still."""
-        return not self.say("dismissedBy") and self.state != UNREADABLE
+        return not self.say("dismissedBy")
 
     @property
     def deadline(self) -> datetime | None:
@@ -175,4 +174,8 @@ class Creation:
         """Return the record with what time has changed by now."""
         if self.due is None or self.due > now:
             return self
-        return self.given_up(now) if self.open else self.edited(jobEnded=format_time(now), maybeBegun=None)
+        try:
+            return self.given_up(now) if self.open else self.edited(jobEnded=format_time(now), maybeBegun=None)
+        except Exception as error:
+            _log.exception("creation %s cannot be settled", self.id)
+            return self.as_broken(unsettled(error))

@@ -1,13 +1,13 @@
 """Ask for clusters that are not there yet, and keep account of what becomes of that."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import jsontext, shares
-from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, UNREADABLE, Creation
+from cimaster.pool.creation import ATTEMPT_FIELDS, FAILED, READY, REFUSED, REQUESTED, Creation
+from cimaster.pool.record import MOST, by_text, told_apart
 from cimaster.pool.state import Answer, Pool
 from cimaster.texts import brief, folded, printable
 from cimaster.times import format_end, format_time, roughly
@@ -65,7 +65,7 @@ def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = 
         "job": wish.job, "requestedAt": format_time(now), "deadline": format_end(now + pool.rules.creation),
     }  # fmt: skip
     rest = {"policy": wish.policy, "force": force, "owner": wish.owner}
-    creation = Creation(made | {key: value for key, value in rest.items() if value})
+    creation = Creation.new(made | {key: value for key, value in rest.items() if value})
     return pool.with_creations((*pool.creations, creation)), Answer(identity)
 
 
@@ -91,12 +91,17 @@ def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
     meant whose job would be that one.
     """
     try:
-        return find(pool, reference)
+        named = find(pool, reference)
     except UnknownCreation:
         found = unheard(pool, purpose)
         if found is None or not _JOB_NAME.fullmatch(reference):
             raise
         return found.edited(jobName=reference, jobGuessed=True)
+    if named.fault:
+        raise CreationNotSo(
+            f"the record of creation {reference} is broken ({named.fault}): leave creation out", creation=reference
+        )
+    return named
 
 
 def unheard(pool: Pool, purpose: str | None) -> Creation | None:
@@ -146,7 +151,7 @@ def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") ->
             creation=creation.id, job_name=creation.say("jobName"),
         )  # fmt: skip
     _check_room(pool, owner, creation.by_policy)
-    round_ = creation.number("round") + (1 if creation.say("jobName") else 0)
+    round_ = min(creation.number("round") + (1 if creation.say("jobName") else 0), MOST)
     again = creation.edited(
         **dict.fromkeys((*ATTEMPT_FIELDS, *_OUTCOME)), state=REQUESTED, round=round_ or None, retriedBy=by,
         owner=owner, retriedAt=format_time(now), deadline=format_end(now + pool.rules.creation),
@@ -185,8 +190,8 @@ def joined(own: tuple[Creation, ...], imported: tuple[Creation, ...]) -> tuple[C
 
 
 def known(pool: Pool, identity: str) -> Creation | None:
-    """Return a creation by its id; None if it was dismissed meanwhile."""
-    return next((creation for creation in pool.creations if creation.id == identity), None)
+    """Return a creation by its id; None if it was dismissed meanwhile, or its record is broken."""
+    return next((c for c in pool.creations if c.id == identity and not c.fault), None)
 
 
 def put(pool: Pool, creation: Creation) -> Pool:
@@ -196,15 +201,15 @@ def put(pool: Pool, creation: Creation) -> Pool:
 
 def parse(text: str, known: tuple[Creation, ...] = ()) -> tuple[Creation, ...]:
     """Read the stored creations; ValueError if they are no array. `known` were read before."""
-    by_text: Mapping[str, Creation] = {creation.text: creation for creation in known}
-    return tuple(jsontext.parse_lines(text, by_text, Creation.parse))
+    read = jsontext.parse_lines(text, by_text(known), Creation.parse)
+    return told_apart(read, lambda creation: creation.id)
 
 
 def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
     """Return the creations that are kept: all that count, and the newest of the others, for a week."""
     room, gone = BUDGET, set[str]()
     for creation in reversed(creations):
-        if not creation.counts and creation.state != UNREADABLE:
+        if not creation.counts and not creation.fault:
             room -= len(creation.text)
             unseen = not creation.shown and not creation.by_policy
             if room < 0 or unseen or _age(creation, now) > KEPT_FOR:

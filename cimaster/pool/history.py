@@ -4,34 +4,43 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from cimaster.pool import jsontext
-from cimaster.times import format_time, parse_time
+from cimaster.pool import faults, jsontext
+from cimaster.pool.jsonvalue import dump
+from cimaster.pool.record import BROKEN, Record, check
+from cimaster.times import format_time
 
 
-class Entry:
+class Entry(Record):
     """One change of one cluster: commit, time, event, state before and after, who, job, build, reason."""
 
-    def __init__(self, fields: dict[str, Any], text: str | None = None) -> None:
-        self.fields = fields
-        self.cluster = str(fields.get("cluster", ""))
-        self.text = jsontext.dump(fields) if text is None else text
+    def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
+        super().__init__(fields, dump(fields) if text is None else text)
+        self.fault = fault
+        self.cluster = self.say("cluster")
         self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
+
+    @classmethod
+    def parse(cls, text: str, value: object) -> "Entry":
+        """Read a stored entry. A broken one is kept as it is, as long as there is room for it."""
+        if isinstance(value, dict):
+            return cls(value, text)
+        fault = faults.of_object(value)
+        return cls({"event": BROKEN, "reason": fault}, text, fault)
 
     @classmethod
     def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
         """Describe a change; facts that are empty are left out."""
         given = {key: value for key, value in facts.items() if value}
-        return cls({"commit": commit, "at": format_time(now), "cluster": cluster, "event": event, **given})
+        return cls({"commit": commit, **check({"at": format_time(now), "cluster": cluster, "event": event, **given})})
 
     @property
     def at(self) -> datetime | None:
         """When it happened."""
-        return parse_time(self.fields.get("at"))
+        return self.time("at")
 
-    def say(self, key: str) -> str:
-        """Return one of the entry's facts, or nothing."""
-        value = self.fields.get(key, "")
-        return value if isinstance(value, str) else str(value)
+    def described(self) -> str:
+        """Return JSON of the entry as stored; of a broken one, an object that says so."""
+        return dump({**self.fields, "record": self.text}) if self.fault else self.text
 
 
 UNASKED = ("lease ended", "hold ended", "take undone")
@@ -43,14 +52,8 @@ SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of 
 
 
 def parse(text: str, known: History = ()) -> History:
-    """Read stored history, oldest first; ValueError if it is not an array of objects. `known` was read before."""
-    return tuple(jsontext.parse_lines(text, {entry.text: entry for entry in known}, _entry))
-
-
-def _entry(text: str, value: object) -> Entry:
-    if not isinstance(value, dict):
-        raise ValueError("expected objects")  # noqa: TRY004 it is the stored text that is wrong
-    return Entry(value, text)
+    """Read stored history, oldest first; ValueError if it is not an array. `known` was read before."""
+    return tuple(jsontext.parse_lines(text, {entry.text: entry for entry in known}, Entry.parse))
 
 
 def trimmed(history: History, budget: int, clusters: int) -> History:

@@ -111,12 +111,12 @@ def _hold_again(
     held = cluster.hold
     assert held is not None
     edits: dict[str, str | None] = {"holdDesc": desc} if desc and desc != held.desc else {}
-    if duration and held.expires is None:
-        edits["holdFor"] = format_duration(duration)
+    if duration and cluster.lease and held.expires is None:
+        edits |= {"holdFor": format_duration(duration), "holdExpires": None}
     elif duration:
         if held.since and now + duration - held.since > pool.rules.max_hold:
             raise _too_long(pool, held.since)
-        edits["holdExpires"] = format_end(now + duration)
+        edits |= {"holdExpires": format_end(now + duration), "holdFor": None}
     again = cluster.edited(**edits)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)

@@ -5,17 +5,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from cimaster.pool.jsonvalue import DECODER, SURROGATES, TooDeep, dump, load, raw_decode, readable
+
 _BLANKS = " \t\n\r"
 _SPACE = re.compile(rf"[{_BLANKS}]*")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_quote = json.encoder.encode_basestring
 
 
 class Item(NamedTuple):
@@ -41,27 +34,15 @@ class NotAnArray(ValueError):
     """The text is JSON, and not an array; the message says what it is."""
 
 
-def dump(value: object) -> str:
-    """Write a value compactly, characters outside ASCII as they are."""
-    return _quote(value) if type(value) is str else _ENCODER.encode(value)
-
-
 def parse_array(text: str, known: Sequence[str] = ()) -> Array:
     """Take an array apart; ValueError (a JSONDecodeError with line and column, where it has one) if it is none.
 
     `known` are texts of objects that the array held before, in their order: where they stand again they are not parsed
     again, which is most of the work.
     """
-    try:
-        return _parse_array(text, known)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _parse_array(text: str, known: Sequence[str]) -> Array:
     start = _skip(text, 0)
     if text[start : start + 1] != "[":
-        value = _DECODER.decode(text)
+        value = load(text)
         raise NotAnArray(f"expected an array of records, found {_kind(value)}")
     at = _skip(text, start + 1)
     head, gap_start, place = text[:at], at, 0
@@ -69,7 +50,7 @@ def _parse_array(text: str, known: Sequence[str]) -> Array:
     while text[at : at + 1] != "]" or items:
         found = _standing_at(text, at, known, place)
         if found is None:
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = raw_decode(text, at)
             items.append(Item(text[gap_start:at], text[at:end], value))
             place += 1
         else:
@@ -106,12 +87,14 @@ _Kept = TypeVar("_Kept")
 
 def parse_lines(text: str, known: Mapping[str, _Kept], make: Callable[[str, Any], _Kept]) -> list[_Kept]:
     """Read an array as `dump_lines` writes it; elements that are `known` by their text are taken as they are."""
-    if not (text.startswith("[\n") and text.endswith("\n]")):
-        return [make(item.text, item.value) for item in parse_array(text).items]
-    try:
-        return [known.get(line) or make(line, _DECODER.decode(line)) for line in text[2:-2].split(",\n")]
-    except json.JSONDecodeError:  # somebody laid it out anew
-        return [make(item.text, item.value) for item in parse_array(text).items]
+    left = dict(known)  # of two with the same text each is a record of its own
+    if text.startswith("[\n") and text.endswith("\n]"):
+        try:
+            lines = text[2:-2].split(",\n")
+            return [left.pop(line, None) or make(line, readable(line, DECODER.decode(line))) for line in lines]
+        except (json.JSONDecodeError, RecursionError):  # laid out by hand, or nested too deeply
+            left = dict(known)
+    return [left.pop(item.text, None) or make(item.text, item.value) for item in parse_array(text).items]
 
 
 def dump_lines(texts: Sequence[str]) -> str:
@@ -120,7 +103,7 @@ def dump_lines(texts: Sequence[str]) -> str:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "an object", str: "a string", bool: "true or false", type(None): "null"}
+    names = {dict: "an object", str: "a string", bool: "true or false", type(None): "null", TooDeep: "too deep a value"}
     return names.get(type(value), "a number")
 
 
@@ -153,9 +136,10 @@ class ObjectText:
         at = _skip(text, _skip(text, 0) + 1)
         head, gap_start, members, doubles = text[:at], at, dict[str, Member](), dict[str, tuple[str, ...]]()
         while text[at] != "}":
-            key, key_end = _DECODER.raw_decode(text, at)
+            key, key_end = DECODER.raw_decode(text, at)
+            key = SURROGATES.sub("\ufffd", key)  # as it is read
             value_start = _skip(text, _skip(text, key_end) + 1)
-            _, end = _DECODER.raw_decode(text, value_start)
+            _, end = DECODER.raw_decode(text, value_start)
             if key in members:  # of two with one key the last one counts; the other is kept where no edit finds it
                 double = f"{key}\0{at}"
                 doubles[key] = (*doubles.get(key, ()), double)

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from cimaster.pool.record import Fields
+from cimaster.times import format_time
 
 LEASE_FIELDS = (
     "leaseId", "leaseJob", "leaseBuild", "requestId", "requestHash", "leaseOwner", "acquiredAt", "leaseExpires",
@@ -39,10 +43,25 @@ class Hold:
 
 @dataclass(frozen=True)
 class EndedLease:
-    """A lease that is over, remembered for those who ask late; `how` is finished, expired or undone."""
+    """A lease that is over, remembered for callers that ask late; `how` is finished, expired or undone."""
 
     id: str
     request: str
     job: str
     build: str
     how: str
+    at: datetime | None = None
+
+    @classmethod
+    def read(cls, entry: Fields) -> "EndedLease":
+        """Read an entry of a record."""
+        ids = entry.identity("id"), entry.identity("request")
+        return cls(*ids, entry.say("job"), entry.say("build"), entry.say("how"), entry.time("at"))
+
+    def written(self) -> dict[str, Any]:
+        """Return the entry as it is stored."""
+        entry = {
+            "id": self.id, "request": self.request, "job": self.job, "build": self.build, "how": self.how,
+            "at": format_time(self.at) if self.at else "",
+        }  # fmt: skip
+        return {key: value for key, value in entry.items() if value}

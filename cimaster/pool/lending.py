@@ -7,7 +7,6 @@ from typing import Never
 
 from cimaster.errors import (
     ClusterNotVacant,
-    LeaseNeeded,
     LeaseOver,
     NoSuchClusterKind,
     NotCurrent,
@@ -24,6 +23,7 @@ from cimaster.texts import same
 from cimaster.times import format_duration, format_end, format_time
 
 _ASK_AGAIN = timedelta(seconds=15), timedelta(seconds=60)
+_REPEATED_WITHIN = timedelta(seconds=30)  # of its answer a finish by job and build comes again: curl --retry does that
 
 
 def take(
@@ -71,7 +71,9 @@ def choose(pool: Pool, ask: Ask, now: datetime, ticket: str = "") -> Cluster:
             raise _not_vacant(named)
     kept = queue.promised(pool, now, (ticket,)) if pool.queue else {}
     free = (c for c in pool.vacant if ask.matches(c) and (c.name not in kept or kept[c.name].id == ticket))
-    return next(free, None) or _none(pool, ask, now, sum(other.id != ticket for other in pool.queue))
+    return next(free, None) or _none(
+        pool, ask, now, sum(other.id != ticket and not other.fault for other in pool.queue)
+    )
 
 
 def _none(pool: Pool, ask: Ask, now: datetime, waiting: int) -> Never:
@@ -137,6 +139,7 @@ def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | N
     current = cluster.lease
     meant = current is not None and said.names(current.id, current.job, current.build)
     if said.fenced:
+        meant = meant and not _repeats(cluster, said, now)
         _check_remembered(cluster, said, meant)
     if current is None or not meant or not all(_same(current, lease) for lease in bound_to):
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
@@ -166,14 +169,18 @@ def _finished(cluster: Cluster) -> str:
     return f"cluster {cluster.name} is finished{rest}"
 
 
+def _repeats(cluster: Cluster, said: Finish, now: datetime) -> bool:
+    """Say whether a finish by job and build repeats one that was just answered: a job that is run again is slower."""
+    return not said.lease and any(
+        lease.how == "finished" and lease.at is not None and abs(now - lease.at) <= _REPEATED_WITHIN
+        for lease in cluster.ended_leases
+        if said.names(lease.id, lease.job, lease.build)
+    )
+
+
 def _check_remembered(cluster: Cluster, said: Finish, meant: bool) -> None:
     """Refuse what is not this caller's to finish; return where it is, or where it was finished already."""
     ended = [lease for lease in cluster.ended_leases if said.names(lease.id, lease.job, lease.build)]
-    if meant and ended and not said.lease:
-        raise LeaseNeeded(
-            f"that job and build have {cluster.name} now and had it before: send lease, the CIMaster-Lease of the take",
-            cluster=cluster.name,
-        )
     if meant or any(lease.how == "finished" for lease in ended):
         return
     if ended:

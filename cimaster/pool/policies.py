@@ -12,6 +12,7 @@ from cimaster.pool.cluster import VACANT
 from cimaster.pool.creation import FAILED, Creation
 from cimaster.pool.creations import Wish
 from cimaster.pool.policy import Policy
+from cimaster.pool.record import BROKEN, by_text, told_apart
 from cimaster.pool.state import Answer, Pool
 from cimaster.texts import brief, printable
 from cimaster.times import format_duration, format_time, roughly
@@ -61,18 +62,17 @@ class Level:
         return 0 if self.why_not or self.next_try else min(self.missing, self.room)
 
 
-def named(pool: Pool) -> list[Policy]:
-    """Return the policies that are for a purpose; a record without one is kept, and means nothing."""
-    return [policy for policy in pool.policies if policy.purpose]
-
-
 def find(pool: Pool, purpose: str) -> Policy:
     """Return the policy of a purpose."""
     said = printable(purpose)
-    found = next((policy for policy in named(pool) if printable(policy.purpose) == said), None)
+    found = next((policy for policy in pool.policies if printable(policy.purpose) == said), None)
     if found is None:
-        raise UnknownPolicy(f"there is no policy for purpose {brief(purpose)}; /policies lists them", purpose=purpose)
+        raise _unknown(purpose)
     return found
+
+
+def _unknown(purpose: str) -> UnknownPolicy:
+    return UnknownPolicy(f"there is no policy for purpose {brief(purpose)}; /policies lists them", purpose=purpose)
 
 
 def put(
@@ -82,17 +82,17 @@ def put(
 
     Who knows that it is `new`, or that it is not, is refused where somebody else has set or removed it meanwhile.
     """
-    known = next((policy for policy in pool.policies if policy.purpose == purpose), None)
+    known = next((policy for policy in pool.policies if policy.say("purpose") == purpose), None)
     if new and known:
         raise BadParameter(f"there is a policy for purpose {purpose} already: edit that one", parameter="purpose")
-    if new is False:
-        find(pool, purpose)  # says that it is gone
+    if new is False and not known:
+        raise _unknown(purpose)
     for name in ("min_vacant", "max_total"):
         if known is None and getattr(terms, name) is None:
             raise MissingParameter(f"{name} is required for a new policy: how many clusters", parameter=name)
-    before = dict(known.fields) if known else {"purpose": purpose, "minVacant": 0, "maxTotal": 0, "maxCreating": 1}
-    fields = {**before, **terms.edits()}
-    policy = Policy({key: value for key, value in fields.items() if value != ""} | {"by": by, "at": format_time(now)})
+    before = known or Policy({"purpose": purpose, "minVacant": 0, "maxTotal": 0, "maxCreating": 1})
+    given = {key: None if value == "" else value for key, value in terms.edits().items()}
+    policy = before.edited({**given, "by": by, "at": format_time(now)})
     if policy.min_vacant > policy.max_total:
         raise BadParameter(
             f"max_total is {policy.max_total} and min_vacant {policy.min_vacant}: give a max_total that is no less",
@@ -175,7 +175,7 @@ def topped_up(pool: Pool, now: datetime, identities: Sequence[str], job: str, br
     """
     left = list(identities)
     made: list[str] = []
-    for policy in named(pool):
+    for policy in pool.policies:
         wish = Wish(policy.purpose, USER, policy.branch or branch, policy.job or job, policy=True)
         for _ in range(min(level(pool, policy, now).wanted, len(left))):
             made.append(left.pop())
@@ -194,6 +194,8 @@ class Standing:
 
 def standing(pool: Pool, policy: Policy, now: datetime, acts: bool = True) -> Standing:
     """Say how a policy stands: `1 vacant, wants 3, 2 being created`; and when it asks for more, where it `acts`."""
+    if policy.fault:
+        return Standing(f"{BROKEN}: {policy.fault}")
     stand = level(pool, policy, now)
     said = [f"{stand.vacant} vacant", f"wants {policy.min_vacant}"]
     if stand.creating:
@@ -223,7 +225,8 @@ def _because(pool: Pool, policy: Policy) -> str:
 
 def parse(text: str, known: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:
     """Read the stored policies; ValueError if they are no array. `known` were read before."""
-    return tuple(jsontext.parse_lines(text, {policy.text: policy for policy in known}, Policy.parse))
+    read = jsontext.parse_lines(text, by_text(known), Policy.parse)
+    return told_apart(read, lambda policy: policy.purpose)
 
 
 def encode(policies: tuple[Policy, ...]) -> str:

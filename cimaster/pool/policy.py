@@ -5,40 +5,48 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool import jsontext, weekly_hours
-from cimaster.times import parse_duration
+from cimaster.pool import faults, weekly_hours
+from cimaster.pool.jsontext import ObjectText
+from cimaster.pool.record import BROKEN, Record
 
 DEFAULT_COOLDOWN = timedelta(minutes=5)
 
 
-class Policy:
+class Policy(Record):
     """The record of a policy; fields that are not ours are kept. One with a `fault` does nothing until it is mended."""
 
-    def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
-        self.fields = fields
-        self.text = jsontext.dump(fields) if text is None else text
+    def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
+        super().__init__(fields, text)
+        self.fault = fault or faults.of_policy(fields) or self._fault_of_hours()
         self.purpose, self.job, self.branch = self.say("purpose"), self.say("job"), self.say("branch")
-        self.min_vacant, self.max_total = self._number("minVacant"), self._number("maxTotal")
-        self.max_creating = self._number("maxCreating") or 1
+        self.purpose = self.purpose or f"{BROKEN}-{self.digest}"
+        self.min_vacant, self.max_total = self.number("minVacant"), self.number("maxTotal")
+        self.max_creating = self.number("maxCreating") or 1
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Policy":
-        """Read a stored record. One that is none is kept as it is, and has no purpose."""
-        return cls(value if isinstance(value, dict) else {}, text)
+        """Read a stored record. A broken one is kept as it is, and does nothing until it is mended or removed."""
+        fault = faults.of_object(value)
+        return cls(value if isinstance(value, dict) else {}, text, fault)
 
-    def say(self, key: str) -> str:
-        """Return one of the record's texts, or nothing."""
-        value = self.fields.get(key)
-        return value if isinstance(value, str) else ""
+    def as_broken(self, fault: str) -> "Policy":
+        """Return the record as one with which nothing can be done."""
+        return Policy({}, self.text, fault)
 
-    def _number(self, key: str) -> int:
-        value = self.fields.get(key)
-        return max(value, 0) if isinstance(value, int) else 0
+    def edited(self, edits: Mapping[str, object]) -> "Policy":
+        """Return the record with some terms changed; None leaves one out."""
+        return Policy(*self._edited(edits))
+
+    def described(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        if self.say("purpose") == self.purpose:
+            return {**self.fields, **({"fault": self.fault} if self.fault else {})}
+        return {"purpose": self.purpose, "fault": self.fault, "record": self.text}
 
     @property
     def cooldown(self) -> timedelta:
         """The time between two rounds of requests."""
-        return parse_duration(self.say("cooldown")) or DEFAULT_COOLDOWN
+        return self.span("cooldown") or DEFAULT_COOLDOWN
 
     @property
     def hours(self) -> str:
@@ -50,10 +58,8 @@ class Policy:
         """When it works, with the time zone; nothing means always."""
         return weekly_hours.told(self.hours) if self.hours else ""
 
-    @cached_property
-    def fault(self) -> str:
-        """What is wrong with the record, or nothing."""
-        if not isinstance(self.fields.get("hours", ""), str):
+    def _fault_of_hours(self) -> str:
+        if self.given("hours") and not self.hours:
             return f"its hours are no text: expected {weekly_hours.EXPECTED}"
         try:
             weekly_hours.parse(self.hours) if self.hours else None

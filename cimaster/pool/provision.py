@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from cimaster.pool.creation import ATTEMPT_FIELDS, JOB, READY, REFUSED, REQUESTED, RUNNING, TRIES_FOR, Creation
 from cimaster.pool.creations import known, put, ready, unheard
+from cimaster.pool.record import MOST
 from cimaster.pool.state import Answer, Pool
 from cimaster.times import format_end, format_time
 
@@ -48,11 +49,16 @@ def claim(
         return pool, Answer("")
     until = now + lasts
     taken = creation.edited(
-        claimBy=owner, claimUntil=format_end(until), nextTry=None, tries=creation.number("tries") + 1,
+        claimBy=owner, claimUntil=format_end(until), nextTry=None, tries=min(creation.number("tries") + 1, MOST),
         state=RUNNING if builds else creation.state, maybeBegun=bool(creation.say("claimBy")) or creation.maybe_begun,
-        deadline=format_end(max(until, creation.deadline or until)),  # nobody gives up what is being carried out
+        **_at_least(creation, until),
     )  # fmt: skip
     return put(pool, taken), Answer(identity)
+
+
+def _at_least(creation: Creation, until: datetime) -> dict[str, str]:
+    """Return the deadline of a creation that must not be given up before; one without a readable deadline never is."""
+    return {"deadline": format_end(max(until, creation.deadline))} if creation.deadline else {}
 
 
 def triggered(pool: Pool, now: datetime, identity: str, key: str, said: Triggered) -> tuple[Pool, Answer]:
@@ -128,8 +134,7 @@ def renewed(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedel
     if creation is None or not creation.open or creation.say("claimBy") != owner:
         return pool, Answer("")
     until = now + lasts
-    deadline = format_end(max(until, creation.deadline or until))
-    return put(pool, creation.edited(claimUntil=format_end(until), deadline=deadline)), Answer(identity)
+    return put(pool, creation.edited(claimUntil=format_end(until), **_at_least(creation, until))), Answer(identity)
 
 
 def let_go(pool: Pool, _now: datetime, identity: str, owner: str) -> tuple[Pool, Answer]:

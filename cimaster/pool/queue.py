@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from cimaster.pool import jsontext, shares
+from cimaster.pool.record import by_text, told_apart
 from cimaster.pool.state import Pool
 from cimaster.pool.ticket import Ticket
 
@@ -76,8 +77,9 @@ def _with(pool: Pool, queue: Queue) -> Pool:
 
 
 def parse(text: str, known: Queue = ()) -> Queue:
-    """Read the stored tickets; ValueError if they are not an array of tickets. `known` were read before."""
-    return tuple(jsontext.parse_lines(text, {ticket.text: ticket for ticket in known}, Ticket.parse))
+    """Read the stored tickets; ValueError if they are no array. `known` were read before."""
+    read = jsontext.parse_lines(text, by_text(known), Ticket.parse)
+    return told_apart(read, lambda ticket: ticket.id)
 
 
 def encode(queue: Queue) -> str:

@@ -1,11 +1,11 @@
 """A request that was carried out, as the pool remembers it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
-from cimaster.pool import jsontext
+from cimaster.pool.jsonvalue import dump
 
 
 def request_key(identity: str) -> str:
@@ -27,12 +27,15 @@ class Remembered:
     say: str = ""
     lease: str = ""
     owner: str = ""
+    stored: str = field(default="", compare=False)
 
     @cached_property
     def text(self) -> str:
-        """The request's JSON."""
+        """The request's JSON, byte for byte as stored where it was read."""
+        if self.stored:
+            return self.stored
         given = {name: getattr(self, name) for name in self.NAMES}
-        return jsontext.dump({name: value for name, value in given.items() if value})
+        return dump({name: value for name, value in given.items() if value})
 
     @cached_property
     def size(self) -> int:

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
 from cimaster.pool import jsontext, shares
 from cimaster.pool.cluster import Cluster
+from cimaster.pool.record import BROKEN, Fields, digest_of
 from cimaster.pool.remembered import Remembered, request_key
 from cimaster.pool.state import Answer, Pool
-from cimaster.times import format_time, parse_time
+from cimaster.times import format_time, stored_time
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
@@ -98,22 +99,26 @@ def reused(identity: str) -> RequestIdReused:
 
 
 def parse(text: str, known: Mapping[str, Remembered] = MappingProxyType({})) -> dict[str, Remembered]:
-    """Read the stored requests; ValueError if they are not an array of objects. `known` were read before."""
+    """Read the stored requests; ValueError if they are no array. `known` were read before."""
     read = jsontext.parse_lines(text, {request.text: request for request in known.values()}, _remembered)
-    return {request.key: request for request in read if request.key}
+    return {request.key: request for request in read}
 
 
-def _remembered(_text: str, value: object) -> Remembered:
-    if not isinstance(value, dict):
-        raise ValueError("expected objects")  # noqa: TRY004 it is the stored text that is wrong
-    if value.get("id"):  # earlier versions wrote the id itself
-        value = {**value, "key": request_key(str(value["id"]))}
-    return Remembered(*(str(value.get(name, "")) for name in Remembered.NAMES))
+def _remembered(text: str, value: object) -> Remembered:
+    """Read a request; a broken one is kept as it is, as long as there is room for it."""
+    fields = Fields(value if isinstance(value, dict) else {})
+    identity = fields.identity("id")  # earlier versions wrote the id itself
+    said = {name: fields.say(name) for name in Remembered.NAMES}
+    said["key"] = request_key(identity) if identity else fields.identity("key") or f"{BROKEN}-{digest_of(text)}"
+    return Remembered(**{**said, "lease": fields.identity("lease")}, stored=text)
 
 
 def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:
-    """Return the requests of the last hour, of each caller the newest where they do not all fit."""
-    lately = [r for r in requests.values() if (at := parse_time(r.at)) is not None and now - at <= KEPT_FOR]
+    """Return the requests of the last hour, of each caller the newest where they do not all fit.
+
+    One without a readable time is kept as long as there is room for it.
+    """
+    lately = [r for r in requests.values() if (at := stored_time(r.at)) is None or now - at <= KEPT_FOR]
     used = Counter[str]()
     for request in lately:
         used[request.owner] += request.size

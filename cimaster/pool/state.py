@@ -4,6 +4,7 @@ import bisect
 import dataclasses
 import difflib
 import itertools
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,12 +16,14 @@ from cimaster.pool.cluster import BROKEN, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.creation import Creation
 from cimaster.pool.history import Entry, History
 from cimaster.pool.policy import Policy
+from cimaster.pool.record import check, unsettled
 from cimaster.pool.remembered import Remembered, request_key
 from cimaster.pool.ticket import Ticket
 from cimaster.pool.transitions import hold_ended, lease_ended, tidied
 from cimaster.texts import brief, printable
 from cimaster.times import format_time
 
+_log = logging.getLogger(__name__)
 _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
 
 
@@ -79,8 +82,8 @@ class Pool:
         return {state: seen[state] for state in STATES}
 
     def reference(self, cluster: Cluster) -> str:
-        """Return how to name a cluster: by its name, or by its position where the record is broken."""
-        return f"#{self.clusters.index(cluster)}" if cluster.state == BROKEN else cluster.name
+        """Return how to name a cluster: by name, or a broken record by its position and digest."""
+        return f"#{self.clusters.index(cluster)}.{cluster.digest}" if cluster.state == BROKEN else cluster.name
 
     def find(self, name: str) -> Cluster:
         """Return a cluster by name; UnknownCluster or ClusterBroken if there is none that can be used."""
@@ -92,11 +95,8 @@ class Pool:
             meant = f" (did you mean {near[0]}?)" if near else ""
             raise UnknownCluster(f"cluster {brief(name)} is not known{meant}; /clusters lists them", cluster=name)
         if alike[0].state == BROKEN:
-            position = self.clusters.index(alike[0])
-            raise ClusterBroken(
-                f"the record of cluster {name} is broken ({alike[0].fault}): an admin can delete it as #{position}",
-                cluster=name,
-            )
+            told = f"is broken ({alike[0].fault}): an admin can delete it as {self.reference(alike[0])}"
+            raise ClusterBroken(f"the record of cluster {brief(name)} {told}", cluster=name)
         return alike[0]
 
     def named(self, name: str) -> list[Cluster]:
@@ -105,14 +105,17 @@ class Pool:
         return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == said]
 
     def find_any(self, reference: str) -> Cluster:
-        """Return a cluster by name, or a broken record by position: `#3`, or `#3.` and its digest to be sure."""
+        """Return a cluster by name, or a broken record by position and digest, such as `#3.1a2b3c4d`."""
         match = _POSITION.fullmatch(reference)
         if not match or reference in self.places:
             return self.find(reference)
         position, digest = int(match[1]), match[2]
         broken = self.clusters[position] if position < len(self.clusters) else None
-        if broken is None or broken.state != BROKEN or (digest and digest != broken.digest):
+        if broken is None or broken.state != BROKEN or digest not in (None, broken.digest):
             raise UnknownCluster(f"there is no such broken record at position {position}", cluster=reference)
+        if digest is None:
+            why = f"{reference} is a position, where another record may stand by then"
+            raise ClusterBroken(f"{why}: say {self.reference(broken)}", cluster=reference)
         return broken
 
     def changed(
@@ -164,7 +167,7 @@ class Pool:
         pool = self
         for cluster in self.clusters:
             if cluster.due and cluster.due <= now:
-                pool = _settle_one(pool, cluster, now)
+                pool = _settled_alone(pool, cluster, now)
         creations = tuple(creation.settled(now) for creation in self.creations)
         queue = tuple(ticket for ticket in self.queue if now < ticket.gone_at)
         due = _earliest(pool.clusters, creations, queue)
@@ -180,6 +183,7 @@ class Pool:
 
     def remember(self, request: Remembered) -> "Pool":
         """Return the pool with a request that was carried out."""
+        check({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
         return dataclasses.replace(self, requests={**self.requests, request.key: request})
 
 
@@ -204,9 +208,20 @@ def _idle_since(cluster: Cluster) -> datetime:
     return cluster.vacant_since or EARLIEST
 
 
+def _settled_alone(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
+    """Settle one record; if that fails, the record is as it was and broken, and no other is concerned."""
+    try:
+        return _settle_one(pool, cluster, now)
+    except Exception as error:
+        _log.exception("cluster %s cannot be settled", cluster.name)
+        broken = cluster.as_broken(unsettled(error))
+        return pool.with_clusters(tuple(broken if c is cluster else c for c in pool.clusters), pool.history)
+
+
 def _settle_one(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
     tidy = tidied(cluster, now, pool.rules.hold)
-    pool = pool._with_record(cluster, tidy, pool.history)
+    if tidy is not cluster:
+        pool = pool._with_record(cluster, tidy, pool.history)
     if tidy.lease and tidy.lease.expires and tidy.lease.expires <= now:
         pool = end_lease(pool, tidy, "expired", "lease ended", now, reason="its time was over")
         tidy = pool.find(cluster.name)

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool import jsontext
+from cimaster.pool import faults
 from cimaster.pool.ask import Ask
-from cimaster.times import format_duration, format_end, format_time, parse_duration, parse_time
+from cimaster.pool.jsontext import ObjectText
+from cimaster.pool.jsonvalue import dump
+from cimaster.pool.record import BROKEN, Fields, Record, check
+from cimaster.times import format_duration, format_end, format_time
 
 PRIORITIES = ("low", "normal", "high")
 NORMAL = "normal"
@@ -20,10 +23,11 @@ _LONGEST_INTERVAL = timedelta(seconds=60)  # of a script for which a cluster is 
 _SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
 LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
 _LEAST_CHARGE = 300  # bytes
+NEVER = datetime.max.replace(tzinfo=UTC)
 _POLLS = "poll-"
 
 
-class Ticket:
+class Ticket(Record):
     """The record of a place in the queue; fields that are not ours are kept.
 
     `here` is until when its caller is connected, or was; `keeps` is for how long after that a cluster is kept for it.
@@ -31,29 +35,32 @@ class Ticket:
     its caller any more.
     """
 
-    def __init__(self, fields: Mapping[str, Any], text: str | None = None) -> None:
-        self.fields = fields
-        self.text = jsontext.dump(fields) if text is None else text
-        self.id, self.hash, self.owner = self.say("id"), self.say("hash"), self.say("owner")
-        self.since = parse_time(fields.get("since")) or LONG_AGO
-        self.until = parse_time(fields.get("until"))
-        self.here = parse_time(fields.get("here")) or LONG_AGO
-        self.keeps = parse_duration(fields.get("keeps")) or BETWEEN_POLLS
+    TIMES = ("since", "until", "here", "keeps")
+
+    def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
+        super().__init__(fields, text)
+        self.fault = fault
+        self.id = f"{BROKEN}-{self.digest}" if fault else self.say("id")
+        self.hash, self.owner = self.say("hash"), self.say("owner")
+        self.since = self.time("since") or LONG_AGO
+        self.until = self.time("until")
+        self.here = self.time("here") or LONG_AGO
+        self.keeps = self.span("keeps") or BETWEEN_POLLS
         self.priority = self.say("priority") if self.say("priority") in PRIORITIES else NORMAL
         # plain attributes, because every decision looks at them in every ticket
         self.kept_until = self.here + self.keeps
-        self.gone_at = self.here + FORGOTTEN_AFTER
-        self._begins_at = self.since - PRIORITIES.index(self.priority) * RISES_EVERY
+        self.gone_at = NEVER if fault else self.here + FORGOTTEN_AFTER
+        self._begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Ticket":
-        """Read a stored record; ValueError if it is none."""
-        if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
-            raise ValueError("expected objects with an id")
-        try:
-            return cls(value, text)
-        except OverflowError:
-            raise ValueError("expected times of these centuries") from None
+        """Read a stored record. A broken one is kept as it is, and waits for nothing until it is mended or removed."""
+        fault = faults.of_ticket(value)
+        return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
+
+    def as_broken(self, fault: str) -> "Ticket":
+        """Return the record as one with which nothing can be done."""
+        return Ticket({}, self.text, fault)
 
     @classmethod
     def new(
@@ -62,39 +69,34 @@ class Ticket:
     ) -> "Ticket":  # fmt: skip
         """Make the ticket of a caller that begins to wait, for at most `wait`; it is charged to the owner."""
         kind = dataclasses.asdict(ask) | {"ttl": format_duration(ask.ttl) if ask.ttl else ""}
-        return cls({
+        return cls(check({
             "id": identity, **({"hash": asked_hash} if asked_hash else {}), **({"owner": owner} if owner else {}),
             **({"priority": priority} if priority != NORMAL else {}),
             "since": format_time(now), **({"until": format_end(now + wait)} if wait else {}),
-            "ask": {key: value for key, value in kind.items() if value},
-        })  # fmt: skip
+            "ask": check({key: value for key, value in kind.items() if value}),
+        }))  # fmt: skip
 
     def seen(self, here: datetime, keeps: timedelta) -> "Ticket":
         """Return the ticket of a caller who is there until `here`."""
-        kept = {"keeps": format_duration(keeps)} if keeps != BETWEEN_POLLS else {}
-        rest = {key: value for key, value in self.fields.items() if key != "keeps"}
-        return Ticket({**rest, "here": format_end(here), **kept})
+        kept = format_duration(keeps) if keeps != BETWEEN_POLLS else None
+        return Ticket(*self._edited({"here": format_end(here), "keeps": kept}))
 
     def described(self, place: int, now: datetime) -> dict[str, Any]:
         """Return what is told of it, where it is at that place in the queue."""
+        if self.fault:
+            return {"id": self.id, "fault": self.fault, "record": self.text}
         told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
         return {"place": place, **told, "priority": self.priority, "there": self.is_there(now)}
-
-    def say(self, key: str) -> str:
-        """Return one of the record's texts, or nothing."""
-        value = self.fields.get(key)
-        return value if isinstance(value, str) else ""
 
     @cached_property
     def ask(self) -> Ask:
         """What it waits for; what was written by hand and is no text means nothing."""
         stored = self.fields.get("ask")
-        said = stored if isinstance(stored, dict) else {}
-        names = ("job", "build", "by", "purpose", "osimage", "region", "cluster")
-        texts = {name: said[name] for name in names if isinstance(said.get(name), str)}
-        labels = said.get("labels")
-        pairs = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
-        return Ask(**({"job": "", "build": ""} | texts), labels=pairs, ttl=parse_duration(said.get("ttl")))
+        said = Fields(stored if isinstance(stored, dict) else {})
+        texts = {name: said.say(name) for name in ("job", "build", "by", "purpose", "osimage", "region", "cluster")}
+        labels = said.fields.get("labels")
+        pairs = {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+        return Ask(**texts, labels=pairs, ttl=said.span("ttl"))
 
     @cached_property
     def charge(self) -> int:
@@ -127,4 +129,4 @@ def keeping(interval: timedelta) -> timedelta:
 def of_words(ask: Ask) -> str:
     """Return the id of a ticket of whoever asks again and again in these words."""
     words = dataclasses.asdict(ask) | {"ttl": str(ask.ttl), "labels": sorted(ask.labels.items())}
-    return _POLLS + hashlib.sha256(jsontext.dump(words).encode()).hexdigest()[:16]
+    return _POLLS + hashlib.sha256(dump(words).encode()).hexdigest()[:16]

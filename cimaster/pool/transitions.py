@@ -1,10 +1,11 @@
 """How a record changes when a lease or a hold begins, ends, or is met without its times."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from cimaster.pool.cluster import Cluster
-from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS
+from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease
 from cimaster.times import format_duration, format_end, format_time
 
 REMEMBERED_LEASES = 3
@@ -13,27 +14,33 @@ REMEMBERED_LEASES = 3
 def tidied(cluster: Cluster, now: datetime, default_hold: timedelta) -> Cluster:
     """Return the record with the times that an old-style lease or hold lacks, and without fields left behind."""
     edits: dict[str, Any] = {}
-    if cluster.lease is None or cluster.lease_is_bare:
-        edits |= dict.fromkeys(LEASE_FIELDS)
+    if cluster.lease is None or not cluster.lease_counts:
+        edits |= _without(cluster, LEASE_FIELDS)
     if cluster.lease_is_bare:
-        edits |= {
-            "acquiredAt": format_time(now),
-            "leaseJob": cluster.last_job or None,
-            "leaseBuild": cluster.last_build or None,
-        }
+        edits |= {"acquiredAt": format_time(now), "leaseJob": cluster.last_job, "leaseBuild": cluster.last_build}
     if cluster.hold is None:
-        edits |= dict.fromkeys(HOLD_FIELDS)
+        edits |= _without(cluster, HOLD_FIELDS)
     elif cluster.hold_is_bare:
         edits |= _hold_start(cluster, now, default_hold)
-    return cluster.edited(**edits)
+    return cluster.edited(**edits) if edits else cluster
+
+
+def _without(cluster: Cluster, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: None for key in keys if key in cluster.fields}
 
 
 def _hold_start(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
-    """A hold's time runs from when the cluster is really the holder's: not while a job still has it."""
+    """A hold's time runs from when the cluster is really the holder's: not while a job still has it.
+
+    An end that stands there is kept, and so is what cannot be read.
+    """
+    begun = {} if cluster.unreadable_of("heldAt") else {"heldAt": format_time(now)}
+    if not cluster.hold_has_no_end:
+        return {} if cluster.given("heldAt") else begun
     lasts = (cluster.hold and cluster.hold.lasts) or default_hold
     if cluster.lease:
-        return {"heldAt": format_time(now), "holdFor": format_duration(lasts)}
-    return {"heldAt": format_time(now), "holdExpires": format_end(now + lasts), "holdFor": None}
+        return {**begun, "holdFor": format_duration(lasts)}
+    return {**begun, "holdExpires": format_end(now + lasts), "holdFor": None}
 
 
 def hold_begun(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
@@ -57,15 +64,11 @@ def lease_ended(cluster: Cluster, how: str, now: datetime, default_hold: timedel
     lease = cluster.lease
     if lease is None:
         return cluster
-    ended = {"id": lease.id, "request": lease.request, "job": lease.job, "build": lease.build, "how": how}
-    kept = cluster.fields.get("endedLeases")
-    remembered = [
-        {key: value for key, value in ended.items() if value},
-        *(kept if isinstance(kept, list) else []),
-    ][:REMEMBERED_LEASES]
+    ended = EndedLease(lease.id, lease.request, lease.job, lease.build, how, now)
+    remembered = [each.written() for each in (ended, *cluster.ended_leases)][:REMEMBERED_LEASES]
     finished = cluster.edited(
         **dict.fromkeys(LEASE_FIELDS), status="finished", vacantSince=format_time(now), endedLeases=remembered
     )
-    if finished.hold and not finished.hold.expires:
+    if finished.hold and finished.hold_has_no_end:
         return finished.edited(**_hold_start(finished, now, default_hold))
     return finished

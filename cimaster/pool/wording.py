@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT, Cluster
 from cimaster.pool.creation import FAILED, READY, RUNNING, Creation
+from cimaster.pool.record import Record
 from cimaster.times import format_time, roughly
 
 
@@ -25,7 +26,16 @@ def until(moment: datetime | None) -> str:
 
 
 def situation(cluster: Cluster) -> str:
-    """Say in a few words what a cluster is doing, who has it and until when."""
+    """Say in a few words what a cluster is doing, who has it and until when, and what of that cannot be read."""
+    return _situation(cluster) + "".join(f"; {told}" for told in unreadable(cluster))
+
+
+def unreadable(record: Record) -> list[str]:
+    """Say which times and durations of a record cannot be read."""
+    return [f"{name} cannot be read and counts as not given" for name in record.unreadable]
+
+
+def _situation(cluster: Cluster) -> str:
     if cluster.state == BROKEN:
         return f"broken: {cluster.fault}"
     if cluster.lease:
@@ -42,14 +52,18 @@ def situation(cluster: Cluster) -> str:
 
 def creation(asked: Creation, now: datetime) -> str:
     """Say in a few words how far a creation is."""
+    if asked.fault:
+        return f"{BROKEN}: {asked.fault}"
     later = asked.later(now)
     again = f"; next try in {roughly(later - now)}" if later else ""
     left = f", given up in {roughly(asked.ends - now)}" if asked.ends else ""
-    return f"{progress(asked)}{again}{left}"
+    return "; ".join((f"{progress(asked)}{again}{left}", *unreadable(asked)))
 
 
 def progress(asked: Creation) -> str:
     """Say how far a creation is, without the times."""
+    if asked.fault:
+        return f"the record is broken: {asked.fault}"
     if asked.state == READY:
         return f"cluster {asked.say('cluster')} is there"
     if asked.state == FAILED:

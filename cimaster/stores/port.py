@@ -7,6 +7,11 @@ from typing import Any, NamedTuple, Protocol
 COMMIT_ANNOTATION = "cimaster/commit"  # counts the writes of all replicas; orders snapshots
 
 
+def commit_number(text: str) -> int | None:
+    """Read the number of a commit as annotations hold it; None if it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 class Conflict(Exception):
     """The object is at another version than the one that a write carried, or an intermediary repeated that write."""
 

@@ -112,16 +112,36 @@ def test_a_finish_of_a_cluster_that_was_never_taken_is_not_current(client: Flask
     assert finish(client).status_code == 200
 
 
-def test_two_shards_of_one_build_must_send_their_lease(client: FlaskClient, add) -> None:
+@pytest.mark.parametrize("said", [{"job": "e2e-test", "build": 7}, {"build": 7}, {"job": "e2e-test"}])
+def test_a_job_that_is_run_again_with_the_same_build_ends_its_new_lease(client, add, clock, said) -> None:
+    add("cluster-01")
+    take(client, 7)
+    finish(client, **said)
+    take(client, 7)
+    clock.forward(seconds=31)
+    answer = finish(client, **said)
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is finished\n")
+    assert state(client) == "vacant"
+
+
+def test_a_finish_that_comes_again_at_once_does_not_end_the_lease_of_the_second_run(client, add, clock) -> None:
     add("cluster-01")
     take(client, 7)
     finish(client, job="e2e-test", build=7)
     lease = take(client, 7).headers["CIMaster-Lease"]
+    clock.forward(seconds=20)
     answer = finish(client, job="e2e-test", build=7)
-    assert refusal(answer) == (409, "lease_needed")
-    assert "send lease" in answer.text
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was already finished\n")
     assert state(client) == "occupied"
     assert finish(client, lease=lease).text == "cluster cluster-01 is finished\n"
+
+
+def test_a_job_that_is_run_again_after_its_lease_ran_out_ends_its_new_lease(client, add, clock) -> None:
+    add("cluster-01")
+    take(client, 7, ttl="1m")
+    clock.forward(seconds=61)
+    take(client, 7)
+    assert finish(client, job="e2e-test", build=7).text == "cluster cluster-01 is finished\n"
 
 
 def test_the_last_three_leases_are_remembered(client: FlaskClient, add) -> None:

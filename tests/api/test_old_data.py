@@ -1,6 +1,8 @@
 """The data of the first service: lent and held without a migration, and what we do not know keeps its very bytes."""
 
+import hashlib
 import json
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -238,23 +240,35 @@ def test_a_bare_hold_on_an_old_lease_begins_when_that_is_finished(client: FlaskC
     assert show(client, "hold-02")["state"] == "vacant"
 
 
-def test_broken_records_are_never_lent_and_deleted_by_position(client: FlaskClient, repository) -> None:
+def named(position: int) -> str:
+    """Return how lists name a broken record of the first service's pool."""
+    return f"#{position}.{hashlib.sha256(RECORDS[position].encode()).hexdigest()[:8]}"
+
+
+def test_broken_records_are_never_lent_and_deleted_by_position_and_digest(client: FlaskClient, repository) -> None:
     for name in ("bad-status", "twin"):
         answer = client.get(f"/getvacant?build=1&job=a&purpose=old&cluster={name}")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "cluster_broken")
         assert "an admin can delete it as #" in answer.text
     position = RECORDS.index('{"name": "twin", "status": "testing", "purpose": "old"}')
-    answer = client.get("/deletecluster", query_string={"cluster": f"#{position}", "name": "root"})
-    assert answer.status_code == 200
+    alone = client.get("/deletecluster", query_string={"cluster": f"#{position}", "name": "root"})
+    assert (alone.status_code, alone.headers["CIMaster-Code"]) == (409, "cluster_broken")
+    assert f"say {named(position)}" in alone.text
+    sent = {"cluster": named(position), "name": "root"}
+    assert client.get("/deletecluster", query_string=sent).status_code == 200
+    assert client.get("/deletecluster", query_string=sent).status_code == 404  # and no other that stands there now
     assert client.get("/getvacant?build=1&job=a&purpose=old").text == "twin"  # the other one is whole again
     assert client.get("/clusters/%233").status_code == 404  # odd-01 stands there, which has a name
 
 
 def test_one_broken_record_is_shown_by_position_with_its_reason(client: FlaskClient) -> None:
     position = RECORDS.index('{"name": "bad-status", "status": "Finished"}')
-    answer = client.get(f"/clusters/%23{position}")
+    assert client.get(f"/clusters/%23{position}").status_code == 409
+    answer = client.get(f"/clusters/{quote(named(position))}")
     assert "'status' is neither 'finished' nor 'testing'" in answer.text
-    assert show(client, f"%23{position}")["fault"].startswith("'status'")
+    assert show(client, quote(named(position)))["fault"].startswith("'status'")
+    (line,) = (line for line in client.get("/clusters").text.splitlines() if line.startswith(named(position)))
+    assert "its name is bad-status" in line
 
 
 def test_clusters_with_odd_old_names_can_be_used(client: FlaskClient, repository, settings) -> None:

@@ -54,7 +54,6 @@ REFUSALS: dict[str, tuple[int, str, dict[str, object]]] = {
     "cluster_exists": (409, "/addcluster?cluster=cluster-01&name=root&region=mars", {}),
     "held_by_other": (409, "/holdcluster?cluster=cluster-03&name=charlie", {}),
     "not_current": (409, "/finishtest?cluster=cluster-01&job=e2e&build=77", {}),
-    "lease_needed": (409, "/finishtest?cluster=cluster-02&job=e2e&build=2", {}),
     "lease_over": (410, "/finishtest?cluster=cluster-03&job=e2e&build=3", {}),
     "request_over": (410, "/getvacant?build=2&job=e2e&cluster=cluster-02&request_id=r-2", {}),
     "request_id_reused": (422, "/getvacant?build=7&job=e2e&request_id=r-1", {}),

@@ -1,5 +1,7 @@
 """The page of one cluster: what is known, and who had it before."""
 
+import hashlib
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -84,7 +86,9 @@ def test_a_cluster_of_any_name_has_a_page(written, alice: FlaskClient, name: str
 
 def test_a_broken_record_has_a_page_with_what_is_stored(written, root: FlaskClient) -> None:
     written({"name": "odd", "status": "<busy>"})
-    for url in ("/ui/clusters/odd", "/ui/clusters/%230"):
+    digest = hashlib.sha256(b'{"name": "odd", "status": "<busy>"}').hexdigest()[:8]
+    assert root.get("/ui/clusters/%230").status_code == 404
+    for url in ("/ui/clusters/odd", f"/ui/clusters/%230.{digest}"):
         page = text(root.get(url))
         assert "'status' is neither 'finished' nor 'testing'" in page
         assert '{"name": "odd", "status": "<busy>"}' in page

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
+from cimaster.pool.jsonvalue import load
 
 FLAGS = (True, False, None)
 LEASE = {"leaseId": "l", "leaseJob": "e2e", "leaseBuild": "1", "acquiredAt": "2026-01-02T03:04:05Z"}
@@ -122,7 +123,7 @@ def test_an_edit_keeps_what_is_not_known() -> None:
 
 def test_halves_of_surrogate_pairs_are_kept_and_never_spoken() -> None:
     text = '{"name": "a", "status": "finished", "note": "\\ud800 \\ud83d\\ude00", "region": "\\udc00"}'
-    odd = Cluster(text, json.loads(text))
+    odd = Cluster(text, load(text))
     assert odd.note == "\ufffd \U0001f600"
     odd.region.encode()
     assert odd.edited(hold=True).text.startswith('{"name": "a", "status": "finished", "note": "\\ud800 \\ud83d\\ude00"')

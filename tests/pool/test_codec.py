@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, policies, take
+from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, creations, finish, policies, take
 from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, OBJECT_LIMIT, POLICIES, REQUESTS
 from cimaster.pool.inventory import RECORDS_LIMIT
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_says_where_and_that_nothing_is_written(text: str) -
 
 
 def test_history_and_requests_that_cannot_be_read_begin_anew() -> None:
-    pool = decoded(**{HISTORY: "{", REQUESTS: "[5]"})
+    pool = decoded(**{HISTORY: "{", REQUESTS: "{}"})
     assert (pool.history, pool.requests) == ((), {})
     assert len(pool.clusters) == 3
 
@@ -170,9 +170,14 @@ def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> 
 @pytest.mark.parametrize("odd", ["5", '{"id": "c-9"}', '{"id": "c-9", "state": "lost"}', '{"purpose": 5}', "[1, 2]"])
 def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> None:
     pool = decoded(**{CREATIONS: ASKED.replace("\n]", f",\n{odd}\n]"), POLICIES: KEPT.replace("\n]", f",\n{odd}\n]")})
-    assert [creation.id for creation in pool.creations] == ["c-1", ""]
-    assert [policy.purpose for policy in policies.named(pool)] == ["tess-ci"]
-    assert not any(creation.shown or creation.counts for creation in pool.creations[1:])
+    assert [creation.state for creation in pool.creations] == ["running", "broken"]
+    assert [bool(policy.fault) for policy in pool.policies] == [False, True]
+    (broken,) = pool.creations[1:]
+    assert broken.shown
+    assert not broken.counts
+    assert creations.known(creations.dismiss(pool, NOW, broken.id, "root")[0], broken.id) is None
+    left = policies.remove(pool, NOW, pool.policies[1].purpose)[0].policies
+    assert [policy.purpose for policy in left] == ["tess-ci"]
     written = encoded(pool)
     assert odd in written[CREATIONS]
     assert odd in written[POLICIES]

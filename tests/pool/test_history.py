@@ -1,5 +1,6 @@
 """Short history: the newest entries of each cluster, in as many bytes as there are."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -52,7 +53,7 @@ def test_entries_that_we_do_not_know_keep_their_bytes() -> None:
     assert encode(parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", "[null]", '["a"]', "[{}", "nonsense"])
+@pytest.mark.parametrize("text", ["", "{}", "1", "[{}", "nonsense"])
 def test_what_is_no_history_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse(text)
@@ -64,3 +65,13 @@ def test_odd_entries_stop_nothing(text: str) -> None:
     assert entry.at is None
     assert isinstance(entry.cluster, str)
     assert isinstance(entry.say("event"), str)
+
+
+@pytest.mark.parametrize("odd", ["1", "null", '"a"', "[[]]", "[" * 2000 + "]" * 2000])
+def test_an_entry_that_is_no_object_is_kept_among_the_others_and_says_so(odd: str) -> None:
+    text = f'[\n{{"cluster":"a","event":"taken"}},\n{odd}\n]'
+    taken, broken = parse(text)
+    assert encode((taken, broken)) == text
+    assert (taken.say("event"), broken.say("event"), broken.cluster) == ("taken", "broken", "")
+    assert json.loads(broken.described())["record"] == odd
+    assert trimmed((taken, broken), ENOUGH, 1) == (taken, broken)

@@ -144,15 +144,16 @@ def test_requests_read_back_as_they_were_written() -> None:
     assert parse(encode({})) == {}
 
 
-@pytest.mark.parametrize("text", ['[{"id": 5}]', "[{}]", '[{"id": "", "at": null}]', '[{"id": "a", "extra": []}]'])
+@pytest.mark.parametrize(
+    "text", ['[{"id": 5}]', "[{}]", '[{"id": "", "at": null}]', '[{"id": "a", "extra": []}]', "[5]", "[[], null]"]
+)
 def test_odd_requests_stop_nothing(text: str) -> None:
-    for request in parse(text).values():
-        assert isinstance(request.key, str)
-        json.loads(request.text)
-    trimmed(parse(text), NOW)
+    requests = trimmed(parse(text), NOW)
+    assert json.loads(encode(requests)) == json.loads(text)
+    assert all(request.key for request in requests.values())
 
 
-@pytest.mark.parametrize("text", ["{}", "[5]", "[", "nonsense"])
+@pytest.mark.parametrize("text", ["{}", "5", "[", "nonsense"])
 def test_what_are_no_requests_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse(text)

@@ -1,13 +1,15 @@
 """How records change: by time, by what people left behind, and always so that they come to rest."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool import Ask, Finish, Pool, finish, hold, release, take
+from cimaster.pool import Ask, Finish, Pool, Rules, finish, hold, release, take
 from cimaster.pool.cluster import BROKEN, Cluster
 from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS
 from cimaster.pool.remembered import request_key
@@ -123,3 +125,27 @@ def test_what_ends_is_told_in_the_history() -> None:
     assert [entry.say("event") for entry in pool.history] == ["lease ended"]
     assert only(pool).ended_leases[0].how == "expired"
     assert pool.requests[request_key("r")].hash == "h"
+
+
+def test_a_record_that_cannot_be_settled_is_broken_and_no_other_is_concerned() -> None:
+    pool = pool_of({"name": "a", "status": "finished", "hold": True}, {"name": "b", "status": "testing"})
+    endless = dataclasses.replace(pool, rules=Rules(hold=timedelta(days=999_999_999)))
+    settled = endless.settled(NOW)
+    broken, other = settled.clusters
+    assert (broken.state, broken.text) == (BROKEN, pool.clusters[0].text)
+    assert "OverflowError" in broken.fault
+    assert other.fields["acquiredAt"] == "2026-01-02T12:00:00Z"
+    assert settled.settled(NOW) is settled
+
+
+@pytest.mark.parametrize(
+    ("edits", "error"),
+    [
+        ({"lastJob": 5}, "lastJob"), ({"lastJob": "\ud800"}, "lastJob"), ({"hold": 1}, "hold"),
+        ({"leaseId": "x\r\nY: 1"}, "leaseId"), ({"holdExpires": "30.11.2026"}, "holdExpires"),
+        ({"holdExpires": "9999-12-31T23:59:59Z"}, "holdExpires"), ({"holdFor": "99999999d"}, "holdFor"),
+    ],
+)  # fmt: skip
+def test_no_decision_can_write_what_cannot_be_read_again(edits: dict[str, Any], error: str) -> None:
+    with pytest.raises(TypeError, match=error):
+        only(pool_of({"name": "a", "status": "finished"})).edited(**edits)

@@ -56,7 +56,7 @@ def test_broken_json_is_503_that_says_where_and_is_never_overwritten(add, client
     assert take(client).text == "cluster-03"
 
 
-@pytest.mark.parametrize("text", ['{"name": "a"}', "7", '"x"', "[1,]", "[" * 5000, "[" + "9" * 5000 + "]", "[1] 2"])
+@pytest.mark.parametrize("text", ['{"name": "a"}', "7", '"x"', "[1,]", "[" * 5000, "[1] 2"])
 def test_what_is_no_array_is_unreadable_and_stays(add, client, store, text: str) -> None:
     add("cluster-01")
     write_by_hand(store, {"cluster.json": text})

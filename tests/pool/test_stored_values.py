@@ -1,0 +1,157 @@
+"""Nothing that can be stored makes a decision raise anything but a refusal, and nothing is written but what is read."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+
+from cimaster import listing
+from cimaster.errors import Refusal
+from cimaster.pool import (
+    Answer,
+    Ask,
+    Facts,
+    Finish,
+    Pool,
+    Request,
+    Rules,
+    Stay,
+    add,
+    cancel,
+    codec,
+    creations,
+    delete,
+    disable,
+    enable,
+    finish,
+    hold,
+    hold_any,
+    leave,
+    once,
+    policies,
+    provision,
+    queue,
+    release,
+    renew,
+    step_away,
+    take,
+    take_or_wait,
+    undo,
+    update,
+)
+from cimaster.pool.creation import JOB
+from cimaster.pool.creations import Wish
+from cimaster.pool.filters import Filter
+from cimaster.pool.policies import Terms
+from cimaster.pool.provision import Missed, Triggered
+from tests.stored import NOW, OBJECTS
+
+MINUTE = timedelta(minutes=1)
+Decision = Callable[[Pool, datetime], tuple[Pool, Answer]]
+
+
+def decisions(pool: Pool) -> Iterator[Decision]:
+    """Yield every verb, for every record that can be named."""
+    yield lambda p, now: take(p, now, Ask("e2e", "9", labels={"gpu": "yes"}), "l-9", Request("r-1", "h", "getvacant"))
+    yield lambda p, now: take_or_wait(p, now, Ask("e2e", "9"), "l-9", Stay(MINUTE), Request("r-3", "h", "getvacant"))
+    yield lambda p, now: take_or_wait(p, now, Ask("e2e", "9"), "l-9", Stay())
+    yield lambda p, now: hold_any(p, now, Ask("", ""), "bob")
+    yield lambda p, now: once(p, now, Request("r-2", "h", "holdcluster"), lambda: hold(p, now, "cluster-01", "bob"))
+    yield lambda p, now: add(p, now, "cluster-01", "al", Facts("us"))
+    yield lambda p, now: add(p, now, "new", "al", Facts("us"))
+    yield lambda p, now: undo(p, now, "l-1")
+    yield lambda p, now: policies.topped_up(p, now, [f"c-{n}" for n in range(10, 30)], "e2e", "master")
+    yield lambda p, now: creations.request(p, now, Wish("tess-ci", "al", "master", "e2e"), "c-9")
+    for name in {*(cluster.name for cluster in pool.clusters), *map(pool.reference, pool.clusters)}:
+        yield from of_cluster(name)
+    for identity in {ticket.id for ticket in pool.queue}:
+        yield lambda p, now, i=identity: step_away(p, now, i, MINUTE)
+        yield lambda p, now, i=identity: leave(p, now, i)
+        yield lambda p, now, i=identity: cancel(p, now, i, "bob")
+    for creation in pool.creations:
+        yield from of_creation(creation.id, creation.key)
+    for purpose in {policy.purpose for policy in pool.policies}:
+        yield lambda p, now, of=purpose: policies.put(p, now, of, "root", Terms(min_vacant=1, max_total=2))
+        yield lambda p, now, of=purpose: policies.remove(p, now, of)
+
+
+def of_cluster(name: str) -> Iterator[Decision]:
+    """Yield every verb of a cluster."""
+    yield lambda p, now: take(p, now, Ask("e2e", "9", cluster=name, ttl=MINUTE), "l-9")
+    yield lambda p, now: finish(p, now, Finish(name, job="e2e", build="7"))
+    yield lambda p, now: finish(p, now, Finish(name))
+    yield lambda p, now: renew(p, now, name, "l-1", None)
+    yield lambda p, now: renew(p, now, name, "l-1", MINUTE)
+    yield lambda p, now: hold(p, now, name, "al", "why", MINUTE)
+    yield lambda p, now: hold(p, now, name, "bob")
+    yield lambda p, now: release(p, now, name, "bob", True)
+    yield lambda p, now: disable(p, now, name, "root", "why")
+    yield lambda p, now: enable(p, now, name, "root")
+    yield lambda p, now: update(p, now, name, "root", Facts(note="x"))
+    yield lambda p, now: delete(p, now, name, "root", force=True, reason="x")
+
+
+def of_creation(identity: str, key: str) -> Iterator[Decision]:
+    """Yield all that becomes of a creation."""
+    said = Triggered("j-1", "http://x", "http://x", "m")
+    yield lambda p, now: add(p, now, "new", "al", Facts("us"), identity)
+    yield lambda p, now: creations.retry(p, now, identity, "bob")
+    yield lambda p, now: creations.dismiss(p, now, identity, "bob")
+    yield lambda p, now: provision.claim(p, now, identity, "x", MINUTE, builds=False)
+    yield lambda p, now: provision.triggered(p, now, identity, key, said)
+    yield lambda p, now: provision.attempt_failed(p, now, identity, "x", Missed(JOB, "quota"))
+    yield lambda p, now: provision.attempt_failed(p, now, identity, "x", Missed("unreachable", "gone", unknown=True))
+    yield lambda p, now: provision.renewed(p, now, identity, "x", MINUTE)
+    yield lambda p, now: provision.let_go(p, now, identity, "x")
+    yield lambda p, now: provision.looked(p, now, identity, said, True, "it failed")
+
+
+def read_again(pool: Pool, now: datetime) -> Pool:
+    """Return a pool as it is after it was written; whatever was written is JSON, as strict readers take it."""
+    stored, data = codec.encode(pool, now)
+    for text in data.values():
+        text.encode()
+    again = codec.decode(data, 1, Rules())
+    assert [cluster.text for cluster in again.clusters] == [cluster.text for cluster in stored.clusters]
+    assert [ticket.text for ticket in again.queue] == [ticket.text for ticket in stored.queue]
+    assert [creation.text for creation in again.creations] == [creation.text for creation in stored.creations]
+    assert [policy.text for policy in again.policies] == [policy.text for policy in stored.policies]
+    assert len(again.history) == len(stored.history)
+    return again
+
+
+def show(pool: Pool, now: datetime) -> None:
+    """Write every list."""
+    shown = Filter(q="x").of(pool) + list(pool.clusters)
+    texts = [
+        listing.as_text(pool, shown), *(listing.one(pool, cluster) for cluster in shown), listing.history(pool.history),
+        listing.creations(pool.creations, now, False), listing.queue(queue.ranked(pool, now), now),
+        listing.policies([(policy, policies.explained(pool, policy, now)) for policy in pool.policies]),
+    ]  # fmt: skip
+    for text in texts:
+        assert all(line.isprintable() for line in text.split("\n"))
+        text.encode()
+    json.loads(listing.as_json(pool, pool.clusters), parse_int=float, parse_constant=pytest.fail)
+    json.dumps([record.described() for record in (*pool.creations, *pool.policies)], allow_nan=False)
+    json.dumps([ticket.described(1, now) for ticket in pool.queue], allow_nan=False)
+
+
+@settings(deadline=None)
+@given(OBJECTS)
+def test_no_stored_value_makes_a_decision_a_list_or_an_encoder_raise(data: dict[str, str]) -> None:
+    read = codec.decode(data, 1, Rules())
+    untouched = codec.encode(read, NOW)[1]
+    assert untouched[codec.CLUSTERS] == data[codec.CLUSTERS]
+    for now in (NOW, NOW + timedelta(hours=2), NOW + timedelta(days=3), NOW + timedelta(days=3650)):
+        pool = read_again(read.settled(now), now)
+        assert pool.settled(now).due is None or pool.settled(now).due > now
+        show(pool, now)
+    pool = read.settled(NOW)
+    for decide in decisions(pool):
+        with contextlib.suppress(Refusal):
+            changed, answer = decide(pool, NOW)
+            read_again(changed.settled(NOW + MINUTE), NOW)
+            assert answer.lease.isprintable()
