@@ -154,18 +154,14 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
     lasts = until if isinstance(until, timedelta) else until - since
     if lasts > pool.rules.max_hold + ROUNDED:
         raise _too_long(pool, since if held.expires else None)
-    edits = {"holdExpires": format_end(since + lasts)} if held.expires else {"holdFor": format_duration(lasts)}
-    again = cluster.edited(**edits)
-    if _lasting(again, since) <= _lasting(cluster, since):
+    if lasts <= (held.expires - since if held.expires else held.lasts or timedelta()):
         return pool, Answer(f"it lasts that long already: {_held(cluster)}", cluster)
+    if held.expires:
+        again = cluster.edited(holdExpires=format_end(since + lasts))
+    else:
+        again = cluster.edited(holdFor=format_duration(lasts), holdExpires=None)
     pool = pool.changed(cluster, again, "hold extended", now, held.by)
     return pool, Answer(_held(again), again)
-
-
-def _lasting(cluster: Cluster, since: datetime) -> timedelta:
-    held = cluster.hold
-    assert held is not None
-    return held.expires - since if held.expires else held.lasts or timedelta()
 
 
 def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reason: str = "") -> tuple[Pool, Answer]:

@@ -178,8 +178,9 @@ _KINDS: Mapping[Callable[[Any], object], tuple[str, ...]] = {
     _is_text: (
         "name", "status", "region", "purpose", "osimage", "note", "lastJob", "lastBuild", "lastTriggerName", "leaseJob",
         "leaseBuild", "requestHash", "holdBy", "holdDesc", "disabledBy", "disabledReason", "cluster", "event", "from",
-        "to", "by", "job", "build", "reason", "holder", "hash", "priority", "state", "user", "branch", "message",
-        "jobName", "statusLink", "logLink", "failure", "claimBy", "retriedBy", "dismissedBy", "hours", "verb", "say",
+        "to", "by", "job", "build", "reason", "holder", "newHolder", "hash", "priority", "state", "user", "branch",
+        "message", "jobName", "statusLink", "logLink", "failure", "claimBy", "retriedBy", "dismissedBy", "hours",
+        "verb", "say",
     ),
 }  # fmt: skip
 _IS: Mapping[str, Callable[[Any], object]] = {key: kind for kind, keys in _KINDS.items() for key in keys}

@@ -26,7 +26,9 @@ from cimaster.pool import (
     delete,
     disable,
     enable,
+    extend,
     finish,
+    hand_over,
     hold,
     hold_any,
     leave,
@@ -39,6 +41,7 @@ from cimaster.pool import (
     step_away,
     take,
     take_or_wait,
+    take_over,
     undo,
     update,
 )
@@ -87,6 +90,10 @@ def of_cluster(name: str) -> Iterator[Decision]:
     yield lambda p, now: renew(p, now, name, "l-1", MINUTE)
     yield lambda p, now: hold(p, now, name, "al", "why", MINUTE)
     yield lambda p, now: hold(p, now, name, "bob")
+    yield lambda p, now: extend(p, now, name, "al", MINUTE)
+    yield lambda p, now: extend(p, now, name, "al", now + timedelta(hours=9))
+    yield lambda p, now: hand_over(p, now, name, "al", False, "bob")
+    yield lambda p, now: take_over(p, now, name, "root", "al", "why")
     yield lambda p, now: release(p, now, name, "bob", True)
     yield lambda p, now: disable(p, now, name, "root", "why")
     yield lambda p, now: enable(p, now, name, "root")
