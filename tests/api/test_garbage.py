@@ -25,7 +25,7 @@ GOOD = {
     "after": "1", "since": "2026-01-02T03:04:05Z", "limit": "5", "request_id": "r-1", "user": "alice",
     "branch": "master", "creation": "c-1", "retry": "c-1", "dismiss": "c-1", "min_vacant": "1", "max_total": "2",
     "max_creating": "1", "cooldown": "5m", "hours": "always", "wait": "1s",
-    "priority": "high", "skip_if_none": "true", "to": "bob",
+    "priority": "high", "skip_if_none": "true",
 }  # fmt: skip
 ANY_TEXT = {form.compared, form.triggered_by, form.email, form.job, form.plain, form.person}
 ANY_LENGTH = {form.compared, form.triggered_by, form.email}
