@@ -187,6 +187,14 @@ def test_who_hangs_up_keeps_the_place_and_holds_up_nobody() -> None:
     assert wait(pool, "ann", after(seconds=9))[1].text == "a"
 
 
+def test_a_ticket_whose_caller_seems_connected_for_years_reserves_no_cluster() -> None:
+    pool, _ = take_or_wait(occupied("c1"), NOW, Ask("e2e", "1"), "l-1", Stay(timedelta(hours=1), connected=CONNECTED),
+                           Request("r-1", "h", "getvacant"))  # fmt: skip
+    spoilt = queue.put(free(pool, "c1"), pool.queue[0].seen(after(days=9000), timedelta(seconds=5)))
+    _, answer = take(spoilt, after(seconds=1), Ask("e2e", "2"), "l-2")
+    assert answer.text == "c1"
+
+
 def test_a_place_is_lost_after_ninety_seconds_of_silence() -> None:
     pool = wait(occupied("a"), "ann")[0]
     assert pool.settled(after(seconds=114)).queue
