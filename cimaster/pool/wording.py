@@ -12,7 +12,7 @@ def who(cluster: Cluster) -> str:
     """Say who has the cluster: a job, a person, or nobody (empty)."""
     if cluster.lease:
         return job_words(cluster.lease.job, cluster.lease.build)
-    return (cluster.hold.by or "somebody") if cluster.hold else ""
+    return (cluster.hold.by or "an unknown user") if cluster.hold else ""
 
 
 def job_words(job: str, build: str) -> str:
@@ -43,7 +43,8 @@ def _situation(cluster: Cluster) -> str:
         return f"occupied by {who(cluster)}{by}{until(cluster.lease.expires)}"
     if cluster.state == DISABLED:
         reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
-        return f"disabled by {cluster.disabled_by or 'somebody'}{reason}"
+        by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
+        return f"disabled{by}{reason}"
     if cluster.hold:
         desc = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
         return f"held by {who(cluster)}{until(cluster.hold.expires)}{desc}"

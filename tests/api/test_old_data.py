@@ -234,7 +234,7 @@ def test_a_bare_hold_on_an_old_lease_begins_when_that_is_finished(client: FlaskC
     client.get("/getvacant?build=1&job=a")
     assert "holdExpires" not in show(client, "hold-02")
     clock.forward(days=2)
-    assert "it is now held by somebody" in client.get("/finishtest?cluster=hold-02&job=e2e&build=7").text
+    assert "it is now held by an unknown user" in client.get("/finishtest?cluster=hold-02&job=e2e&build=7").text
     clock.forward(hours=6, seconds=2)
     assert service.expire()
     assert show(client, "hold-02")["state"] == "vacant"
