@@ -64,8 +64,7 @@ class Snapshots:
         self._versions: deque[str] = deque(maxlen=256)
         self._lock = threading.Lock()
         self._reading = threading.Lock()
-        self._last_try = 0.0
-        self._failed = float("-inf")  # when the last read began that failed
+        self._last_try, self._failed = 0.0, float("-inf")  # when the last read began, and the last that failed
 
     @property
     def newest(self) -> Snapshot | None:
@@ -227,15 +226,11 @@ class Snapshots:
             if read.version != current.version:
                 _log.warning("older data were put back", extra={"commit": read.commit, "newest": current.commit})
                 self._metrics.restores.inc()
-            read = self._counted_on(read, current.commit)
+            # the counter goes on from the highest that was seen, so that no browser goes back in time
+            read = dataclasses.replace(read, pool=dataclasses.replace(read.pool, commit=current.commit))
         if current is None or read.commit > current.commit or read.begun >= current.known:
             self._set(read)
         return read
-
-    @staticmethod
-    def _counted_on(read: Snapshot, commit: int) -> Snapshot:
-        """The counter goes on from the highest that was seen, so that no browser goes back in time."""
-        return dataclasses.replace(read, pool=dataclasses.replace(read.pool, commit=commit))
 
     def put(self, written: Snapshot) -> None:
         """Take the state that our own write made."""

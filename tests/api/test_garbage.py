@@ -21,8 +21,8 @@ JSON = {"Accept": "application/json"}
 GOOD = {
     "build": "1", "job": "e2e", "cluster": "cluster-01", "name": "root", "region": "us-west", "lease": "a" * 32,
     "purpose": "tess-ci", "osimage": "x", "label": "a=b", "email": "a@b", "ttl": "1h", "duration": "1h", "desc": "d",
-    "reason": "r", "to": "bob", "note": "n", "force": "true", "expect": "vacant", "state": "vacant", "holder": "alice", "q": "q",
-    "after": "1", "since": "2026-01-02T03:04:05Z", "limit": "5", "request_id": "r-1", "user": "alice",
+    "reason": "r", "to": "bob", "note": "n", "force": "true", "expect": "vacant", "state": "vacant", "holder": "alice",
+    "q": "q", "after": "1", "since": "2026-01-02T03:04:05Z", "limit": "5", "request_id": "r-1", "user": "alice",
     "branch": "master", "creation": "c-1", "retry": "c-1", "dismiss": "c-1", "min_vacant": "1", "max_total": "2",
     "max_creating": "1", "cooldown": "5m", "hours": "always", "wait": "1s",
     "priority": "high", "skip_if_none": "true",
