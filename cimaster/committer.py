@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from cimaster.attempts import NEVER, Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
 from cimaster.clock import Clock
-from cimaster.company import Company
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
+from cimaster.group_commit import GroupCommit
 from cimaster.inbox import Inbox
 from cimaster.metrics import Metrics
 from cimaster.pool import codec
@@ -41,7 +41,7 @@ class Committer:
         self._turns = Turns(snapshots, clock, self._attempts.slot)
         self._lock = self._attempts.lock
         self._inbox = Inbox(self._lock, clock, self._expire)
-        self._company = Company(clock)
+        self._group_commit = GroupCommit(clock)
         self._stop = threading.Event()
         self._must_read, self._singly, self._begun = False, 0, 0.0
 
@@ -86,7 +86,7 @@ class Committer:
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""
         if self._inbox and not self._must_read:
-            self._inbox.gather(self._company)
+            self._inbox.gather(self._group_commit)
         if self._inbox:
             self._turns.wait()
         batch, self._begun = self._batch(), self._clock.monotonic()
@@ -96,7 +96,7 @@ class Committer:
                 return False
         try:
             self._decide_and_write(batch, self._base(batch))
-            self._company.answered(batch, self._inbox.waiting(), self._clock.monotonic() - self._begun)
+            self._group_commit.written(batch, self._inbox.waiting(), self._clock.monotonic() - self._begun)
         except (StoreRefused, PoolFull) as refusal:
             self._refused(batch, refusal)
         except StoreTrouble as trouble:

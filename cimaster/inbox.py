@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 
 from cimaster.attempts import NEVER, Pending
 from cimaster.clock import Clock
-from cimaster.company import Company
 from cimaster.errors import Refusal
+from cimaster.group_commit import GroupCommit
 
 
 class Inbox:
@@ -34,16 +34,16 @@ class Inbox:
         self._wake.wait(seconds)
         self._wake.clear()
 
-    def gather(self, company: Company) -> None:
+    def gather(self, group_commit: GroupCommit) -> None:
         """Let changes come together for as long as that pays."""
-        if company.wanted < 2 or self._clock.monotonic() >= company.until:
+        if group_commit.expected < 2 or self._clock.monotonic() >= group_commit.until:
             return
         with self.lock:
             self.clean()
-            few = len(self._pendings) < company.wanted
-            self._enough = company.wanted if few else 1
+            few = len(self._pendings) < group_commit.expected
+            self._enough = group_commit.expected if few else 1
             self._wake.clear()
-        left = company.until - self._clock.monotonic()
+        left = group_commit.until - self._clock.monotonic()
         if few and left > 0:
             self._clock.wait(self._wake.wait, left)
         self._enough = 1

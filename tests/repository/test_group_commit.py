@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cimaster.attempts import NEVER, Pending
-from cimaster.company import Company
+from cimaster.group_commit import GroupCommit
 from cimaster.inbox import Inbox
 from cimaster.pool.state import Answer
 from tests.repository.interleavings import StillClock
@@ -30,7 +30,7 @@ class Hall:
     def __init__(self) -> None:
         self.clock = CountingClock()
         self.inbox = Inbox(threading.Lock(), self.clock, lambda _: None)
-        self.company = Company(self.clock)
+        self.group_commit = GroupCommit(self.clock)
 
     def come(self, callers: int) -> None:
         """Let so many callers come now."""
@@ -43,12 +43,12 @@ class Hall:
         self.come(meanwhile)
         for pending in batch:
             pending.settle(Answer(""), 1)
-        self.company.answered(batch, self.inbox.waiting(), WRITE)
+        self.group_commit.written(batch, self.inbox.waiting(), WRITE)
 
     def waits(self) -> bool:
         """Say whether the next write waits for more."""
         before = self.clock.waits
-        self.inbox.gather(self.company)
+        self.inbox.gather(self.group_commit)
         return self.clock.waits > before
 
 
@@ -70,7 +70,7 @@ def rounds(hall: Hall, callers: int, returning: int, after: float = 0.001) -> No
 def test_those_who_always_come_straight_back_are_waited_for(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting())
-    assert hall.company.wanted == 8
+    assert hall.group_commit.expected == 8
     hall.come(3)
     assert hall.waits()
 
@@ -85,7 +85,7 @@ def test_a_write_begins_as_soon_as_all_who_are_expected_are_there(hall: Hall) ->
 def test_who_waits_already_counts_among_the_expected(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting()[:5], meanwhile=2)
-    assert hall.company.wanted == 5 + 3 + 2
+    assert hall.group_commit.expected == 5 + 3 + 2
 
 
 def test_nobody_is_waited_for_who_does_not_come_back(hall: Hall) -> None:
@@ -137,5 +137,5 @@ def test_the_wait_ends_when_enough_have_come_or_somebody_ends_it(comes: Callable
     hall.come(2)
     hall.inbox._clock = WakingClock()
     hall.inbox._clock.passed = hall.clock.passed
-    hall.inbox.gather(hall.company)
+    hall.inbox.gather(hall.group_commit)
     assert woken == [False, True]
