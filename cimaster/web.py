@@ -140,9 +140,4 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
-    code, sentence = framework.described(error)
-    response = problem(error.code or 500, code, sentence)
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response
+    return framework.refused(error, problem)

@@ -7,8 +7,8 @@ class Refusal(Exception):
     """A request that is answered with no.
 
     `code` is stable and part of the API; `status` is the HTTP status; the message is one sentence that names the
-    remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, where asking
-    again later makes sense.
+    remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, where
+    asking again later makes sense.
     """
 
     code: ClassVar[str] = "refused"
