@@ -1,6 +1,5 @@
 """What callers send: query, form and JSON body read as the parameters of an endpoint, or refused by name."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cimaster import bodies, callers
-from cimaster.endpoints import REQUEST_ID, Endpoint, Parameter
-from cimaster.errors import BadParameter, MissingParameter, UnknownParameter
+from cimaster.endpoints import REQUEST_ID, Endpoint
+from cimaster.errors import BadParameter
 from cimaster.pool import Request
 from cimaster.texts import printable
 
@@ -38,40 +37,17 @@ def read(endpoint: Endpoint, sent: "MultiDict[str, str]", ignored: Sequence[str]
     Unknown ones are refused (a typo must not silently take any cluster), but for those `ignored` while scripts are
     mended; what was ignored is returned as `unknown`.
     """
-    known = {parameter.name for parameter in endpoint.parameters}
+    known = [parameter.name for parameter in endpoint.parameters]
     unknown = [name for name in sent if name not in known]
     for name in unknown:
         if name not in ignored:
-            raise _unknown(endpoint, name)
-    values = {parameter.name: _value(parameter, sent.getlist(parameter.name)) for parameter in endpoint.parameters}
+            raise bodies.unknown(endpoint.path, name, known)
+    values: dict[str, Any] = {}
+    for parameter in endpoint.parameters:
+        read = parameter.values(sent.getlist(parameter.name))
+        values[parameter.name] = read if parameter.repeated else next(iter(read), None)
     request_id = values.pop("request_id", None)
     return Given(values, _request(endpoint, request_id, sent), tuple(unknown))
-
-
-def _unknown(endpoint: Endpoint, name: str) -> UnknownParameter:
-    names = [parameter.name for parameter in endpoint.parameters]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(names) or 'none'}"
-    return UnknownParameter(
-        f"{endpoint.path} has no parameter {bodies.echo(name)}: {remedy}", parameter=name[: bodies.ECHO]
-    )
-
-
-def _value(parameter: Parameter, texts: list[str]) -> Any:
-    if not texts and parameter.required:
-        raise MissingParameter(f"{parameter.name} is required: {parameter.meaning}", parameter=parameter.name)
-    given = bodies.given(parameter.name, texts, required=parameter.required, repeated=parameter.repeated)
-    values = [_read_one(parameter, text) for text in given]
-    if parameter.repeated:
-        return values
-    return values[0] if values else None
-
-
-def _read_one(parameter: Parameter, text: str) -> Any:
-    try:
-        return parameter.read(text)
-    except ValueError as error:
-        raise bodies.bad(parameter.name, text, str(error)) from None
 
 
 def only_with(name: str, other: str) -> BadParameter:

@@ -6,10 +6,9 @@ value in the environment of the job, and may be any text.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from cimaster import gitrefs
+from cimaster.bodies import Parameter
 from cimaster.manual_trigger.asked import KINDS
 from cimaster.texts import printable
 from cimaster.values import flag, matching, number, one_of, request_id
@@ -19,16 +18,6 @@ _BAD_IN_REF = re.compile(
     r"""^[-/]|[/.]$|^@$|\.\.|//|@\{|(^|/)\.|\.lock(/|$)"""  # what git forbids, and what it would take for an option
     r"""|[~^:?*\[\\]|[$`"';|&<>(){}!]"""  # and what a script that forgets its quotes would carry out
 )
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter: its name, how its text is read (ValueError says what is expected), what it means."""
-
-    name: str
-    read: Callable[[str], Any]
-    meaning: str
-    required: bool = False
 
 
 def _shown(longest: int) -> Callable[[str], str]:

@@ -9,7 +9,7 @@ from flask import request
 
 from cimaster import endpoints, inputs, web
 from cimaster import pool as decide
-from cimaster.endpoints import Parameter
+from cimaster.bodies import Parameter
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pages import cluster_page, rows, words
