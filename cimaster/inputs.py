@@ -12,7 +12,8 @@ from werkzeug.datastructures import MultiDict
 from cimaster import bodies, callers
 from cimaster.endpoints import REQUEST_ID, Endpoint
 from cimaster.errors import BadParameter
-from cimaster.pool import Request
+from cimaster.pool import Facts, Request
+from cimaster.pool.filters import Filter
 from cimaster.texts import printable
 
 
@@ -61,6 +62,20 @@ def labels(given: list[tuple[str, str]]) -> dict[str, str]:
     if len(mapping) != len(set(given)):
         raise BadParameter("label names one key with two values: no cluster has both", parameter="label")
     return mapping
+
+
+def facts(given: Given) -> Facts:
+    """Return what the parameters say of a cluster; what is not given stays as it is."""
+    said = labels(given.label) if given.label else None
+    return Facts(given.region, given.purpose, given.osimage, said, given.note)
+
+
+def filter_of(given: Given) -> Filter:
+    """Return which clusters the parameters of a list ask for."""
+    return Filter(
+        given.state or "", given.purpose or "", given.region or "", labels(given.label), given.holder or "",
+        given.q or "",
+    )  # fmt: skip
 
 
 def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, str]") -> Request | None:

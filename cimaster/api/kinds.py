@@ -1,9 +1,9 @@
-"""What parameters say of the kind of cluster that somebody asks for, and of one that is in the inventory."""
+"""What parameters say of the kind of cluster that a caller asks for."""
 
 from cimaster import inputs
 from cimaster.errors import MissingParameter
 from cimaster.inputs import Given
-from cimaster.pool import Ask, Facts
+from cimaster.pool import Ask
 from cimaster.pool.cluster import IMAGE_PURPOSE
 
 
@@ -16,9 +16,3 @@ def ask_from(given: Given, cluster: str = "", by: str = "") -> Ask:
         osimage=given.osimage or "", region=given.region or "", labels=inputs.labels(given.label), cluster=cluster,
         ttl=given.values.get("ttl"),
     )  # fmt: skip
-
-
-def facts_from(given: Given) -> Facts:
-    """Return what the parameters say of a cluster; what is not given stays as it is."""
-    labels = inputs.labels(given.label) if given.label else None
-    return Facts(given.region, given.purpose, given.osimage, labels, given.note)

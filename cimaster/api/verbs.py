@@ -5,11 +5,10 @@ from flask import Response, g
 from cimaster import endpoints, inputs, listing, web
 from cimaster import pool as decide
 from cimaster.api.blueprint import api, route
-from cimaster.api.kinds import ask_from, facts_from
+from cimaster.api.kinds import ask_from
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import Finish
-from cimaster.pool.filters import Filter
 
 
 @route(endpoints.FINISHTEST)
@@ -67,7 +66,7 @@ def releasecluster(given: Given) -> Response:
 def addcluster(given: Given) -> Response:
     """Add a cluster to the pool."""
     web.admins().require(given.name)
-    said = given.cluster, given.name, facts_from(given), given.creation or ""
+    said = given.cluster, given.name, inputs.facts(given), given.creation or ""
     return web.committed(web.service().change(decide.add, given.request, *said))
 
 
@@ -76,7 +75,7 @@ def updatecluster(given: Given) -> Response:
     """Change what is known of a cluster."""
     web.admins().require(given.name)
     return web.committed(
-        web.service().change(decide.update, given.request, given.cluster, given.name, facts_from(given))
+        web.service().change(decide.update, given.request, given.cluster, given.name, inputs.facts(given))
     )
 
 
@@ -109,10 +108,7 @@ def enablecluster(given: Given) -> Response:
 @route(endpoints.CLUSTERS)
 def clusters(given: Given) -> Response:
     """List clusters."""
-    shown = Filter(
-        given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
-        given.q or "",
-    )  # fmt: skip
+    shown = inputs.filter_of(given)
     after = given.after or 0
     if not web.service().may_have(after):
         raise BadParameter(

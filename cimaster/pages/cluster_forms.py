@@ -147,9 +147,7 @@ def _enable(given: Given) -> Committed:
 
 
 def _add(given: Given) -> Committed:
-    labels = inputs.labels(given.label) if given.label else None
-    facts = Facts(given.region, given.purpose, given.osimage, labels, given.note)
-    return web.service().change(decide.add, None, given.cluster, given.name, facts)
+    return web.service().change(decide.add, None, given.cluster, given.name, inputs.facts(given))
 
 
 def _edit(given: Given) -> Committed:
