@@ -11,8 +11,9 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster import bodies, callers
 from cimaster.endpoints import REQUEST_ID, Endpoint
-from cimaster.errors import BadParameter
-from cimaster.pool import Facts, Request
+from cimaster.errors import BadParameter, MissingParameter
+from cimaster.pool import Ask, Facts, Request
+from cimaster.pool.cluster import IMAGE_PURPOSE
 from cimaster.pool.filters import Filter
 from cimaster.texts import printable
 
@@ -62,6 +63,17 @@ def labels(given: list[tuple[str, str]]) -> dict[str, str]:
     if len(mapping) != len(set(given)):
         raise BadParameter("label names one key with two values: no cluster has both", parameter="label")
     return mapping
+
+
+def ask(given: Given, cluster: str = "", by: str = "") -> Ask:
+    """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
+    if given.purpose == IMAGE_PURPOSE and not given.osimage and not cluster:
+        raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
+    return Ask(
+        job=given.values.get("job") or "", build=given.values.get("build") or "", by=by, purpose=given.purpose or "",
+        osimage=given.osimage or "", region=given.region or "", labels=labels(given.label), cluster=cluster,
+        ttl=given.values.get("ttl"),
+    )  # fmt: skip
 
 
 def facts(given: Given) -> Facts:

@@ -5,7 +5,6 @@ from flask import Response, g
 from cimaster import endpoints, inputs, listing, web
 from cimaster import pool as decide
 from cimaster.api.blueprint import api, route
-from cimaster.api.kinds import ask_from
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import Finish
@@ -31,7 +30,9 @@ def holdcluster(given: Given) -> Response:
     if force:
         _check_take_over(given)
     if given.cluster == "any":
-        return web.committed(change(decide.hold_any, given.request, ask_from(given), given.name, desc, given.duration))
+        return web.committed(
+            change(decide.hold_any, given.request, inputs.ask(given), given.name, desc, given.duration)
+        )
     _refuse_kind(given)
     said = given.cluster, given.name, desc, given.duration, given.expect or "", force, given.reason or ""
     return web.committed(change(decide.hold, given.request, *said))
@@ -65,7 +66,6 @@ def releasecluster(given: Given) -> Response:
 @route(endpoints.ADDCLUSTER)
 def addcluster(given: Given) -> Response:
     """Add a cluster to the pool."""
-    web.admins().require(given.name)
     said = given.cluster, given.name, inputs.facts(given), given.creation or ""
     return web.committed(web.service().change(decide.add, given.request, *said))
 
@@ -73,7 +73,6 @@ def addcluster(given: Given) -> Response:
 @route(endpoints.UPDATECLUSTER)
 def updatecluster(given: Given) -> Response:
     """Change what is known of a cluster."""
-    web.admins().require(given.name)
     return web.committed(
         web.service().change(decide.update, given.request, given.cluster, given.name, inputs.facts(given))
     )
@@ -82,7 +81,6 @@ def updatecluster(given: Given) -> Response:
 @route(endpoints.DELETECLUSTER)
 def deletecluster(given: Given) -> Response:
     """Take a cluster out of the pool."""
-    web.admins().require(given.name)
     said = given.cluster, given.name, bool(given.force), given.reason or ""
     return web.committed(web.service().change(decide.delete, given.request, *said))
 
@@ -90,7 +88,6 @@ def deletecluster(given: Given) -> Response:
 @route(endpoints.DISABLECLUSTER)
 def disablecluster(given: Given) -> Response:
     """Take a cluster out of lending."""
-    web.admins().require(given.name)
     return web.committed(
         web.service().change(decide.disable, given.request, given.cluster, given.name, given.reason or "")
     )
@@ -99,7 +96,6 @@ def disablecluster(given: Given) -> Response:
 @route(endpoints.ENABLECLUSTER)
 def enablecluster(given: Given) -> Response:
     """Put a cluster back into lending."""
-    web.admins().require(given.name)
     return web.committed(
         web.service().change(decide.enable, given.request, given.cluster, given.name, given.reason or "")
     )
