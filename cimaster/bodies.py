@@ -1,4 +1,4 @@
-"""What a request brings: query, form and JSON body together, as the texts that a form would send."""
+"""What a request brings: query, form and JSON body, as the texts that a form would send; and its parameters."""
 
 import difflib
 import json
@@ -63,16 +63,21 @@ def unknown(path: str, name: str, known: Sequence[str], otherwise: str = "it tak
     return UnknownParameter(f"{path} has no parameter {echo(name)}: {remedy}", parameter=name[:ECHO])
 
 
-def sent(example: str, single: Collection[str]) -> "MultiDict[str, str]":
-    """Return all that the request sent; BadBody if it cannot be read, with an example of what could.
+def sent(example: str, parameters: Sequence[Parameter], request_id: Parameter) -> "MultiDict[str, str]":
+    """Return all that the request sent: query, form and JSON body together.
 
-    A list in JSON stands for a parameter that is repeated; those that are `single` cannot be.
+    BadBody if it cannot be read, with an example of what could. A list in JSON stands for a parameter that is repeated.
+    The header Idempotency-Key counts as the request id where that is among the parameters.
     """
+    single = [parameter.name for parameter in parameters if not parameter.repeated]
     everything: MultiDict[str, str] = MultiDict()
     _check_utf8(request.query_string)
     everything.update(request.args)
     if request.method == "POST":
         everything.update(_json_body(example, single) if request.mimetype == "application/json" else _form())
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if request_id in parameters and key and key not in everything.getlist(request_id.name):
+        everything.add(request_id.name, key)
     return everything
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cimaster import bodies, callers
@@ -100,13 +99,5 @@ def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, s
 
 
 def sent(endpoint: Endpoint) -> "MultiDict[str, str]":
-    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read.
-
-    The header Idempotency-Key counts as request_id where the endpoint has one.
-    """
-    single = [parameter.name for parameter in endpoint.parameters if not parameter.repeated]
-    everything = bodies.sent('{"cluster": "cluster-05"}', single)
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if REQUEST_ID in endpoint.parameters and key and key not in everything.getlist(REQUEST_ID.name):
-        everything.add(REQUEST_ID.name, key)
-    return everything
+    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read."""
+    return bodies.sent('{"cluster": "cluster-05"}', endpoint.parameters, REQUEST_ID)

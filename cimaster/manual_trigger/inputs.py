@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cimaster import bodies
@@ -54,8 +53,4 @@ def _check_together(values: dict[str, Any]) -> None:
 
 def sent() -> "MultiDict[str, str]":
     """Return all that the request sent: query, form and JSON body together, and Idempotency-Key as request_id."""
-    everything = bodies.sent('{"user": "john"}', [parameter.name for parameter in PARAMETERS])
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if key and key not in everything.getlist(REQUEST_ID.name):
-        everything.add(REQUEST_ID.name, key)
-    return everything
+    return bodies.sent('{"user": "john"}', PARAMETERS, REQUEST_ID)
