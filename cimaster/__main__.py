@@ -12,11 +12,10 @@ from cimaster import pool_file, provisioners
 from cimaster.drain import DrainFile
 from cimaster.errors import Refusal
 from cimaster.metrics import Metrics
-from cimaster.pool import Rules
 from cimaster.repository import ConfigMapRepository
 from cimaster.settings import PREFIX, BadSetting, Settings, add_flags, put_in_environment
 from cimaster.stores import open_store
-from cimaster.transfer import exported, importing
+from cimaster.transfer import exported, importing, rules_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,8 +73,8 @@ def _drain(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _repository(settings: Settings) -> ConfigMapRepository:
-    rules = Rules(settings.hold, settings.max_hold, settings.overdue_after)
-    return ConfigMapRepository(open_store(settings), rules, Metrics(CollectorRegistry()), deadline=settings.deadline)
+    store, metrics = open_store(settings), Metrics(CollectorRegistry())
+    return ConfigMapRepository(store, rules_of(settings), metrics, deadline=settings.deadline)
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> int:

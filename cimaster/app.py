@@ -21,7 +21,6 @@ from cimaster.health import health
 from cimaster.logs import correlation_id
 from cimaster.metrics import Metrics
 from cimaster.pages import pages
-from cimaster.pool import Rules
 from cimaster.provisioners import Provisioner
 from cimaster.reaper import Reaper
 from cimaster.rendered import Rendered
@@ -31,6 +30,7 @@ from cimaster.settings import Settings
 from cimaster.stores import open_store
 from cimaster.stores.port import Store
 from cimaster.texts import brief
+from cimaster.transfer import rules_of
 from cimaster.waiting import WaitingRoom
 
 _HEADERS = {
@@ -101,10 +101,9 @@ def create_app(
     app.config.update(framework.LIMITS)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     metrics = Metrics(serving.registry())
-    rules = Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
     repository = ConfigMapRepository(
         store or open_store(settings, clock),
-        rules,
+        rules_of(settings),
         metrics,
         deadline=settings.deadline,
         clock=clock,

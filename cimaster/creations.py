@@ -79,23 +79,19 @@ class Creations:
         if self.why_none:
             raise NoProvisioner(self.why_none)
         identity = f"c-{uuid.uuid4().hex[:12]}"
-        done = self._repository.update(
-            lambda pool, now: decide.once(
-                pool, now, request, lambda: creations.request(pool, now, wish, identity, force)
-            )
-        )
+        done = self._once(request, lambda pool, now: creations.request(pool, now, wish, identity, force))
         if not done.answer.repeated:
             self._metrics.creations.labels("requested").inc()
         self.asked.set()
         return done
 
-    def begun(self, identity: str, commit: int, wait: float | None = None) -> Creation:
-        """Return the creation when its cluster is being created, or as it is after `wait` (25) seconds.
+    def begun(self, identity: str, commit: int) -> Creation:
+        """Return the creation when its cluster is being created, or as it is after 25 seconds.
 
         Raises why it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
         the others to jobs; who comes after that is answered at once.
         """
-        ends = self.clock.monotonic() + (WAIT if wait is None else wait)
+        ends = self.clock.monotonic() + WAIT
         waits = self._waiters.acquire(blocking=False)
         try:
             while True:
@@ -131,10 +127,6 @@ class Creations:
         self.asked.set()
         return done
 
-    def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:
-        """Take a creation off the lists."""
-        return self._once(request, lambda pool, now: creations.dismiss(pool, now, identity, by))
-
     def set_policy(
         self, purpose: str, by: str, terms: Terms, request: Request | None = None, new: bool | None = None
     ) -> Committed:
@@ -142,10 +134,6 @@ class Creations:
         return self._once(
             request, lambda pool, now: policies.put(pool, now, purpose, by, terms, new, needs_job=self.needs_job)
         )
-
-    def remove_policy(self, purpose: str, request: Request | None = None) -> Committed:
-        """Take a policy away."""
-        return self._once(request, lambda pool, now: policies.remove(pool, now, purpose))
 
     def _once(self, request: Request | None, change: Decision) -> Committed:
         return self._repository.update(lambda pool, now: decide.once(pool, now, request, lambda: change(pool, now)))

@@ -1,25 +1,9 @@
 """The API in a table: every endpoint, its parameters and who may use it. Routes, openapi.yaml and README follow it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cimaster import parameters as form
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter: its name, how its text is read, what it means; `repeated` ones may be given more than once."""
-
-    name: str
-    read: Callable[[str], Any]
-    meaning: str
-    required: bool = False
-    repeated: bool = False
-
-    def needed(self) -> "Parameter":
-        """Return the same parameter as one that must be given."""
-        return replace(self, required=True)
+from cimaster.bodies import Parameter
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What is refused before any route is reached, by both programs, and Flask's own refusals in words of ours."""
 
 import difflib
+from collections.abc import Callable
 
-from flask import current_app, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from cimaster.arrival import BODY_LIMIT
@@ -20,7 +21,16 @@ def check_method() -> None:
         raise found if isinstance(found, MethodNotAllowed) else MethodNotAllowed(METHODS)
 
 
-def described(error: HTTPException) -> tuple[str, str]:
+def refused(error: HTTPException, problem: Callable[[int, str, str], Response]) -> Response:
+    """Give one of the framework's own errors (no such page, wrong method, body too large) the shape of a problem."""
+    response = problem(error.code or 500, *_described(error))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _described(error: HTTPException) -> tuple[str, str]:
     """Return the code and the sentence of one of the framework's own errors."""
     code, sentence = error.name.lower().replace(" ", "_"), error.description or error.name
     if isinstance(error, RequestEntityTooLarge):

@@ -1,19 +1,19 @@
 """What callers send: query, form and JSON body read as the parameters of an endpoint, or refused by name."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cimaster import bodies, callers
-from cimaster.endpoints import REQUEST_ID, Endpoint, Parameter
-from cimaster.errors import BadParameter, MissingParameter, UnknownParameter
-from cimaster.pool import Request
+from cimaster.endpoints import REQUEST_ID, Endpoint
+from cimaster.errors import BadParameter, MissingParameter
+from cimaster.pool import Ask, Facts, Request
+from cimaster.pool.cluster import IMAGE_PURPOSE
+from cimaster.pool.filters import Filter
 from cimaster.texts import printable
 
 
@@ -38,40 +38,17 @@ def read(endpoint: Endpoint, sent: "MultiDict[str, str]", ignored: Sequence[str]
     Unknown ones are refused (a typo must not silently take any cluster), but for those `ignored` while scripts are
     mended; what was ignored is returned as `unknown`.
     """
-    known = {parameter.name for parameter in endpoint.parameters}
+    known = [parameter.name for parameter in endpoint.parameters]
     unknown = [name for name in sent if name not in known]
     for name in unknown:
         if name not in ignored:
-            raise _unknown(endpoint, name)
-    values = {parameter.name: _value(parameter, sent.getlist(parameter.name)) for parameter in endpoint.parameters}
+            raise bodies.unknown(endpoint.path, name, known)
+    values: dict[str, Any] = {}
+    for parameter in endpoint.parameters:
+        read = parameter.values(sent.getlist(parameter.name))
+        values[parameter.name] = read if parameter.repeated else next(iter(read), None)
     request_id = values.pop("request_id", None)
     return Given(values, _request(endpoint, request_id, sent), tuple(unknown))
-
-
-def _unknown(endpoint: Endpoint, name: str) -> UnknownParameter:
-    names = [parameter.name for parameter in endpoint.parameters]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(names) or 'none'}"
-    return UnknownParameter(
-        f"{endpoint.path} has no parameter {bodies.echo(name)}: {remedy}", parameter=name[: bodies.ECHO]
-    )
-
-
-def _value(parameter: Parameter, texts: list[str]) -> Any:
-    if not texts and parameter.required:
-        raise MissingParameter(f"{parameter.name} is required: {parameter.meaning}", parameter=parameter.name)
-    given = bodies.given(parameter.name, texts, required=parameter.required, repeated=parameter.repeated)
-    values = [_read_one(parameter, text) for text in given]
-    if parameter.repeated:
-        return values
-    return values[0] if values else None
-
-
-def _read_one(parameter: Parameter, text: str) -> Any:
-    try:
-        return parameter.read(text)
-    except ValueError as error:
-        raise bodies.bad(parameter.name, text, str(error)) from None
 
 
 def only_with(name: str, other: str) -> BadParameter:
@@ -87,6 +64,31 @@ def labels(given: list[tuple[str, str]]) -> dict[str, str]:
     return mapping
 
 
+def ask(given: Given, cluster: str = "", by: str = "") -> Ask:
+    """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
+    if given.purpose == IMAGE_PURPOSE and not given.osimage and not cluster:
+        raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
+    return Ask(
+        job=given.values.get("job") or "", build=given.values.get("build") or "", by=by, purpose=given.purpose or "",
+        osimage=given.osimage or "", region=given.region or "", labels=labels(given.label), cluster=cluster,
+        ttl=given.values.get("ttl"),
+    )  # fmt: skip
+
+
+def facts(given: Given) -> Facts:
+    """Return what the parameters say of a cluster; what is not given stays as it is."""
+    said = labels(given.label) if given.label else None
+    return Facts(given.region, given.purpose, given.osimage, said, given.note)
+
+
+def filter_of(given: Given) -> Filter:
+    """Return which clusters the parameters of a list ask for."""
+    return Filter(
+        given.state or "", given.purpose or "", given.region or "", labels(given.label), given.holder or "",
+        given.q or "",
+    )  # fmt: skip
+
+
 def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, str]") -> Request | None:
     if request_id is None:
         return None
@@ -97,13 +99,5 @@ def _request(endpoint: Endpoint, request_id: str | None, sent: "MultiDict[str, s
 
 
 def sent(endpoint: Endpoint) -> "MultiDict[str, str]":
-    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read.
-
-    The header Idempotency-Key counts as request_id where the endpoint has one.
-    """
-    single = [parameter.name for parameter in endpoint.parameters if not parameter.repeated]
-    everything = bodies.sent('{"cluster": "cluster-05"}', single)
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if REQUEST_ID in endpoint.parameters and key and key not in everything.getlist(REQUEST_ID.name):
-        everything.add(REQUEST_ID.name, key)
-    return everything
+    """Return all that the request sent: query, form and JSON body together; BadBody if it cannot be read."""
+    return bodies.sent('{"cluster": "cluster-05"}', endpoint.parameters, REQUEST_ID)

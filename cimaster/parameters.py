@@ -4,9 +4,10 @@ What is only compared with the data, or only shown, is any text; what is written
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from cimaster import gitrefs
+from cimaster import gitrefs, values
 from cimaster.pool import weekly_hours
 from cimaster.pool.cluster import STATES
 from cimaster.pool.creation import CREATION_STATES
@@ -15,35 +16,55 @@ from cimaster.pool.ticket import PRIORITIES
 from cimaster.texts import has_unseen, printable
 from cimaster.times import A_DURATION, parse_duration
 
-_CLUSTER = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
 _GITHUB = re.compile(r"(?:.*\+)?(.+)@users\.noreply\..+", re.IGNORECASE)
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,99}")
-_REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
-_BRANCH = re.compile(r"(?!.*(\.\.|//|/\.|\.lock(/|$)))[A-Za-z0-9_]([A-Za-z0-9._/+-]{0,200}[A-Za-z0-9_+-])?")
-_PROW_JOB = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
 _LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
 _LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME, _LONGEST_PERSON = 500, 253, 254, 63
-_MOST_CLUSTERS = 1000
-_SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=1), timedelta(days=1)
-_SHORTEST_LEASE, _LONGEST_LEASE = timedelta(minutes=1), timedelta(days=7)
+_A_BRANCH = "the name of a branch, such as master or release-1.32"
 _FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
 
 
-def _matching(pattern: re.Pattern[str], text: str, expected: str) -> str:
-    if not pattern.fullmatch(text):
-        raise ValueError(expected)
-    return text
+def _lasting(least: timedelta, most: timedelta, expected: str) -> Callable[[str], timedelta]:
+    def read(text: str) -> timedelta:
+        lasts = parse_duration(text)
+        if lasts is None or not least <= lasts <= most:
+            raise ValueError(expected)
+        return lasts
+
+    return read
+
+
+request_id, flag = values.request_id, values.flag
+word = values.matching(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,99}", "1 to 100 letters, digits and '._/:+-', such as us-west")
+prow_job = values.matching(
+    r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?",
+    "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32",
+)
+priority, state, creation_state = values.one_of(PRIORITIES), values.one_of(STATES), values.one_of(CREATION_STATES)
+lease_time = _lasting(timedelta(minutes=1), timedelta(days=7), "a duration from 1m to 7d, such as 90m")
+wait = _lasting(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 30m")
+cooldown = _lasting(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 5m")
+clusters = values.number(0, 1000, "a number from 0 to 1000", digits=4)
+at_once = values.number(1, MOST_OPEN, f"a number from 1 to {MOST_OPEN}", digits=2)
+limit = values.number(1, 1000, "a number from 1 to 1000", digits=4)
+commit = values.number(0, 10**18 - 1, "a commit number, from the header CIMaster-Commit", digits=18)
+_cluster = values.matching(
+    r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
+    "a name of 1 to 63 lower case letters, digits, '-' and '.', such as cluster-05",
+)
+_branch = values.matching(
+    r"(?!.*(\.\.|//|/\.|\.lock(/|$)))[A-Za-z0-9_]([A-Za-z0-9._/+-]{0,200}[A-Za-z0-9_+-])?", _A_BRANCH
+)
 
 
 def new_cluster(text: str) -> str:
     """Read the name of a cluster to add; `any` is how a hold asks for whichever is vacant."""
     if text == "any":
         raise ValueError("another name than 'any', which means whichever is vacant")
-    return _matching(_CLUSTER, text, "a name of 1 to 63 lower case letters, digits, '-' and '.', such as cluster-05")
+    return _cluster(text)
 
 
 def compared(text: str) -> str:
@@ -73,11 +94,6 @@ def email(text: str) -> str:
     return triggered_by((github[1] if github else address.partition("@")[0]) or text)
 
 
-def word(text: str) -> str:
-    """Read a region, a purpose or an image."""
-    return _matching(_WORD, text, "1 to 100 letters, digits and '._/:+-', such as us-west")
-
-
 def job(text: str) -> str:
     """Read a job's name or a build's number."""
     return _short_enough(printable(text), _LONGEST_JOB)
@@ -87,11 +103,6 @@ def _short_enough(text: str, longest: int) -> str:
     if len(text) > longest:
         raise ValueError(f"at most {longest} characters")
     return text
-
-
-def request_id(text: str) -> str:
-    """Read the id of a request."""
-    return _matching(_REQUEST_ID, text, "1 to 128 printable ASCII characters without spaces, best a new uuid")
 
 
 def plain(text: str) -> str:
@@ -105,29 +116,6 @@ def duration(text: str) -> timedelta:
     if read is None:
         raise ValueError(A_DURATION)
     return min(read, _FOREVER)
-
-
-def lease_time(text: str) -> timedelta:
-    """Read how long a lease is to last."""
-    read = parse_duration(text)
-    if read is None or not _SHORTEST_LEASE <= read <= _LONGEST_LEASE:
-        raise ValueError("a duration from 1m to 7d, such as 90m")
-    return read
-
-
-def wait(text: str) -> timedelta:
-    """Read how long somebody waits for a cluster."""
-    read = parse_duration(text)
-    if read is None or not _SHORTEST_WAIT <= read <= _LONGEST_WAIT:
-        raise ValueError("a duration from 1s to 1d, such as 30m")
-    return read
-
-
-def priority(text: str) -> str:
-    """Read how urgent it is."""
-    if text not in PRIORITIES:
-        raise ValueError(f"one of {', '.join(PRIORITIES)}")
-    return text
 
 
 def label(text: str) -> tuple[str, str]:
@@ -144,20 +132,6 @@ def compared_label(text: str) -> tuple[str, str]:
     if not equals:
         raise ValueError("key=value, such as gpu=yes")
     return key, value
-
-
-def flag(text: str) -> bool:
-    """Read true or false."""
-    if text not in ("true", "false"):
-        raise ValueError("true or false")
-    return text == "true"
-
-
-def state(text: str) -> str:
-    """Read a cluster's state."""
-    if text not in STATES:
-        raise ValueError(f"one of {', '.join(STATES)}")
-    return text
 
 
 def moment(text: str) -> datetime | timedelta:
@@ -181,44 +155,9 @@ def moment(text: str) -> datetime | timedelta:
 
 def branch(text: str) -> str:
     """Read the name of a branch; it reaches git and a shell."""
-    expected = "the name of a branch, such as master or release-1.32"
     if not gitrefs.is_branch(text):
-        raise ValueError(f"{expected}; a commit, a tag or a pull request is none")
-    return _matching(_BRANCH, text, expected)
-
-
-def prow_job(text: str) -> str:
-    """Read the name of a job that creates clusters."""
-    return _matching(_PROW_JOB, text, "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
-
-
-def creation_state(text: str) -> str:
-    """Read the state of a creation."""
-    if text not in CREATION_STATES:
-        raise ValueError(f"one of {', '.join(CREATION_STATES)}")
-    return text
-
-
-def clusters(text: str) -> int:
-    """Read a number of clusters."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and int(text) <= _MOST_CLUSTERS):
-        raise ValueError(f"a number from 0 to {_MOST_CLUSTERS}")
-    return int(text)
-
-
-def at_once(text: str) -> int:
-    """Read how many clusters may be created at once."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= MOST_OPEN):
-        raise ValueError(f"a number from 1 to {MOST_OPEN}")
-    return int(text)
-
-
-def cooldown(text: str) -> timedelta:
-    """Read the time between two rounds of requests."""
-    read = parse_duration(text)
-    if read is None or not timedelta(seconds=1) <= read <= timedelta(days=1):
-        raise ValueError("a duration from 1s to 1d, such as 5m")
-    return read
+        raise ValueError(f"{_A_BRANCH}; a commit, a tag or a pull request is none")
+    return _branch(text)
 
 
 def hours(text: str) -> str:
@@ -229,17 +168,3 @@ def hours(text: str) -> str:
         return ""
     weekly_hours.parse(text)
     return text
-
-
-def commit(text: str) -> int:
-    """Read a commit number."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise ValueError("a commit number, from the header CIMaster-Commit")
-    return int(text)
-
-
-def limit(text: str) -> int:
-    """Read how many entries to list."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1000):
-        raise ValueError("a number from 1 to 1000")
-    return int(text)

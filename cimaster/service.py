@@ -1,21 +1,23 @@
-"""The verbs, one method each: the only caller of the repository."""
+"""The verbs: the only caller of the repository. Those that need nothing beside the pool's decision share `change`."""
 
 import itertools
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec
 
 from cimaster import pool as decide
 from cimaster.attempts import Decision
 from cimaster.clock import Clock
 from cimaster.metrics import Metrics
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
+from cimaster.pool import Answer, Ask, Finish, Pool, Request, Stay
 from cimaster.pool.history import Entry
 from cimaster.pool.lease import Lease
 from cimaster.repository import Committed, ConfigMapRepository
 from cimaster.snapshots import Snapshot
 from cimaster.texts import printable
 
+P = ParamSpec("P")
 _FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
 
 
@@ -32,6 +34,16 @@ class Service:
             return decide.once(pool, now, request, lambda: change(pool, now))
 
         return self.repository.update(decision, fresh=fresh)
+
+    def change(
+        self,
+        decision: Callable[Concatenate[Pool, datetime, P], tuple[Pool, Answer]],
+        request: Request | None,
+        *said: P.args,
+        **more: P.kwargs,
+    ) -> Committed:
+        """Carry out a decision that needs only what the caller said, such as `pool.hold`."""
+        return self._once(request, lambda pool, now: decision(pool, now, *said, **more))
 
     def take(self, ask: Ask, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
@@ -63,10 +75,6 @@ class Service:
         """Give a place in the queue up, and a cluster that was just served to it; `owner` is the caller."""
         return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket, owner=owner))
 
-    def cancel(self, ticket: str, by: str) -> Committed:
-        """Take somebody who waits out of the queue; a cluster that they got meanwhile stays theirs."""
-        return self.repository.update(lambda pool, now: decide.cancel(pool, now, ticket, by))
-
     def finish(self, said: Finish, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
         if said.fenced:
@@ -80,78 +88,6 @@ class Service:
             return decide.finish(pool, now, said, seen)
 
         return self._once(request, unfenced, fresh=True)
-
-    def renew(self, cluster: str, lease: str, ttl: timedelta | None, request: Request | None = None) -> Committed:
-        """Move the end of a lease."""
-        return self._once(request, lambda pool, now: decide.renew(pool, now, cluster, lease, ttl))
-
-    def hold(
-        self,
-        cluster: str,
-        by: str,
-        desc: str = "",
-        duration: timedelta | None = None,
-        expect: str = "",
-        force: bool = False,
-        reason: str = "",
-        request: Request | None = None,
-    ) -> Committed:
-        """Hold a cluster for a person, or move the end of that person's hold; `force` takes another person's over."""
-        return self._once(
-            request, lambda pool, now: decide.hold(pool, now, cluster, by, desc, duration, expect, force, reason)
-        )
-
-    def take_over(
-        self, cluster: str, by: str, holder: str, reason: str, desc: str = "", duration: timedelta | None = None
-    ) -> Committed:
-        """Hold a cluster for an admin in place of `holder`."""
-        return self.repository.update(
-            lambda pool, now: decide.take_over(pool, now, cluster, by, holder, reason, desc, duration)
-        )
-
-    def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
-        """Move the end of a person's hold to `until`, never to an earlier time."""
-        return self.repository.update(lambda pool, now: decide.extend(pool, now, cluster, by, until))
-
-    def hold_any(
-        self, ask: Ask, by: str, desc: str = "", duration: timedelta | None = None, request: Request | None = None
-    ) -> Committed:
-        """Hold whichever cluster of a kind has been vacant longest."""
-        return self._once(request, lambda pool, now: decide.hold_any(pool, now, ask, by, desc, duration))
-
-    def release(
-        self, cluster: str, by: str, is_admin: bool, reason: str = "", request: Request | None = None
-    ) -> Committed:
-        """End a hold."""
-        return self._once(request, lambda pool, now: decide.release(pool, now, cluster, by, is_admin, reason))
-
-    def hand_over(
-        self, cluster: str, by: str, is_admin: bool, to: str, reason: str = "", request: Request | None = None
-    ) -> Committed:
-        """Make a hold another person's."""
-        return self._once(request, lambda pool, now: decide.hand_over(pool, now, cluster, by, is_admin, to, reason))
-
-    def add(self, cluster: str, by: str, facts: Facts, creation: str = "", request: Request | None = None) -> Committed:
-        """Add a cluster to the inventory; the creation that it came of is ready then."""
-        return self._once(request, lambda pool, now: decide.add(pool, now, cluster, by, facts, creation))
-
-    def update(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
-        """Change what the inventory says of a cluster."""
-        return self._once(request, lambda pool, now: decide.update(pool, now, cluster, by, facts))
-
-    def delete(
-        self, cluster: str, by: str, force: bool = False, reason: str = "", request: Request | None = None
-    ) -> Committed:
-        """Take a cluster out of the inventory, or a broken record as lists name it (`#3.1a2b3c4d`)."""
-        return self._once(request, lambda pool, now: decide.delete(pool, now, cluster, by, force, reason))
-
-    def disable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
-        """Take a cluster out of lending."""
-        return self._once(request, lambda pool, now: decide.disable(pool, now, cluster, by, reason))
-
-    def enable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
-        """Put a cluster back into lending."""
-        return self._once(request, lambda pool, now: decide.enable(pool, now, cluster, by, reason))
 
     def expire(self) -> bool:
         """Write what time has ended by now; say whether there was anything."""

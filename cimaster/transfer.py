@@ -25,7 +25,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
     It refuses a pool that has clusters unless it is to be replaced. History and counter of the pool go on.
     """
-    loaded = decode(pool_file.data_of(text), 0, _rules(settings))
+    loaded = decode(pool_file.data_of(text), 0, rules_of(settings))
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         if pool.clusters and not replace:
@@ -45,5 +45,6 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
     return change
 
 
-def _rules(settings: Settings) -> Rules:
+def rules_of(settings: Settings) -> Rules:
+    """Return what the settings say of how long things last."""
     return Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)

@@ -1,16 +1,66 @@
-"""The forms that settings take: each function reads a text, or raises ValueError with what was expected."""
+"""The forms that settings take: each function reads a text, or raises ValueError with what was expected.
+
+Parameters of requests share the functions that make such functions.
+"""
 
 import ipaddress
 import re
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from cimaster.times import A_DURATION, parse_duration
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_DNS_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _NOTHING, _PREFIX = re.compile(""), re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){0,9}")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
+
+
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """Return what reads a text that the whole pattern matches."""
+    compiled = re.compile(pattern)
+
+    def read(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return read
+
+
+def one_of(choices: Collection[str], expected: str = "") -> Callable[[str], str]:
+    """Return what reads one of several words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(expected or f"one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def number(least: int, most: int, expected: str, digits: int | None = None) -> Callable[[str], int]:
+    """Return what reads a whole number of at most so many digits."""
+
+    def read(text: str) -> int:
+        if not (
+            text.isascii() and text.isdigit() and len(text) <= (digits or len(text)) and least <= int(text) <= most
+        ):
+            raise ValueError(expected)
+        return int(text)
+
+    return read
+
+
+def flag(text: str) -> bool:
+    """Read true or false."""
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
+request_id = matching(r"[!-~]{1,128}", "1 to 128 printable ASCII characters without spaces, best a new uuid")
 
 
 def any_text(text: str) -> str:
@@ -46,32 +96,10 @@ def duration(text: str) -> timedelta:
     return read
 
 
-def port_number(text: str) -> int:
-    """Read a port number."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise ValueError("a port number between 1 and 65535")
-    return int(text)
-
-
-def thread_count(text: str) -> int:
-    """Read a number of threads."""
-    if not text.isascii() or not text.isdigit() or not 4 <= int(text) <= 512:
-        raise ValueError("a number between 4 and 512")
-    return int(text)
-
-
-def waiter_count(text: str) -> int:
-    """Read how many callers may wait."""
-    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 700:
-        raise ValueError("a number between 0 and 700: nobody is kept, or so many")
-    return int(text)
-
-
-def connection_count(text: str) -> int:
-    """Read how many connections an address may have."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
-        raise ValueError("a number between 1 and 10000")
-    return int(text)
+port_number = number(1, 65535, "a port number between 1 and 65535")
+thread_count = number(4, 512, "a number between 4 and 512")
+waiter_count = number(0, 700, "a number between 0 and 700: nobody is kept, or so many")
+connection_count = number(1, 10_000, "a number between 1 and 10000")
 
 
 def core(text: str) -> str:
@@ -113,7 +141,7 @@ def public_url(text: str) -> str:
 
 def host_name(text: str) -> str:
     """Read the name of a host."""
-    if not _DNS_NAME.fullmatch(text.lower()):
+    if not re.fullmatch(_DNS_NAME, text.lower()):
         raise ValueError("the name of a host, such as cimaster.example.com")
     return text.lower()
 
@@ -140,18 +168,8 @@ def store(text: str) -> str:
     return text
 
 
-def dns_name(text: str) -> str:
-    """Read the name of a Kubernetes object."""
-    if not _DNS_NAME.fullmatch(text):
-        raise ValueError("a Kubernetes name: lower case letters, digits, '-' and '.'")
-    return text
-
-
-def auth(text: str) -> str:
-    """Read how callers are told apart."""
-    if text != "open":
-        raise ValueError("'open' (callers say who they are); 'required' is not built yet")
-    return text
+dns_name = matching(_DNS_NAME, "a Kubernetes name: lower case letters, digits, '-' and '.'")
+auth = one_of(("open",), "'open' (callers say who they are); 'required' is not built yet")
 
 
 def level(text: str) -> str:
@@ -161,15 +179,7 @@ def level(text: str) -> str:
     return text.upper()
 
 
-def plugin(text: str) -> str:
-    """Read the name of a provisioner; whether there is one of that name is seen where it is chosen."""
-    if not re.fullmatch(r"[a-z0-9-]{1,40}", text):
-        raise ValueError("the name of a provisioner, such as manual-trigger")
-    return text
-
-
-def prow_name(text: str) -> str:
-    """Read the name of an organisation, a repository or a job of Prow's."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", text):
-        raise ValueError("a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32")
-    return text
+plugin = matching(r"[a-z0-9-]{1,40}", "the name of a provisioner, such as manual-trigger")  # is it there? seen later
+prow_name = matching(
+    r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", "a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32"
+)

@@ -1,4 +1,4 @@
-"""Between the verbs and HTTP: text or JSON out, and the one table from refusal to status."""
+"""Between the verbs and HTTP: text or JSON out, and refusals in one shape."""
 
 import json
 from collections.abc import Mapping
@@ -19,48 +19,6 @@ from cimaster.texts import printable
 from cimaster.waiting import WaitingRoom
 
 _JSON, _TEXT = ("application/json", "application/*"), ("text/plain", "text/*")
-
-STATUS: Mapping[type[errors.Refusal], int] = {
-    errors.MissingParameter: 400,
-    errors.UnknownParameter: 400,
-    errors.BadParameter: 400,
-    errors.BadBody: 400,
-    errors.NotAuthorized: 403,
-    errors.CrossOrigin: 403,
-    errors.UnknownCluster: 404,
-    errors.NoVacantCluster: 404,
-    errors.NoSuchClusterKind: 404,
-    errors.Queued: 429,
-    errors.QueueFull: 429,
-    errors.UsePost: 405,
-    errors.UnknownHost: 421,
-    errors.ClusterNotVacant: 409,
-    errors.ClusterBroken: 409,
-    errors.ClusterInUse: 409,
-    errors.ClusterExists: 409,
-    errors.HeldByOther: 409,
-    errors.NotCurrent: 409,
-    errors.LeaseOver: 410,
-    errors.RequestOver: 410,
-    errors.RequestIdReused: 422,
-    errors.HoldTooLong: 422,
-    errors.PoolFull: 422,
-    errors.UnknownCreation: 404,
-    errors.UnknownPolicy: 404,
-    errors.CreationNotSo: 409,
-    errors.TooManyCreations: 429,
-    errors.NoProvisioner: 501,
-    errors.CreationFailed: 502,
-    errors.ProvisionerUnreachable: 503,
-    errors.ProvisionerTimeout: 504,
-    errors.StoreTrouble: 503,
-    errors.StoreMissing: 503,
-    errors.StoreUnreadable: 503,
-    errors.StoreWentBack: 503,
-    errors.StoreRefused: 503,
-    errors.TooBusy: 503,
-    errors.OutcomeUnknown: 503,
-}
 
 
 def service() -> Service:
@@ -153,8 +111,7 @@ def dated(response: Response, snapshot: Snapshot) -> Response:
 
 def refused(refusal: errors.Refusal) -> Response:
     """Answer a refusal: its status, its code in a header, and one line of text or problem JSON (RFC 9457)."""
-    status = STATUS[type(refusal)]
-    response = problem(status, refusal.code, refusal.sentence, refusal.facts)
+    response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.UsePost):
@@ -183,9 +140,4 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
-    code, sentence = framework.described(error)
-    response = problem(error.code or 500, code, sentence)
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response
+    return framework.refused(error, problem)

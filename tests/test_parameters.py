@@ -11,9 +11,9 @@ from cimaster import parameters as form
 from cimaster.endpoints import ENDPOINTS
 from cimaster.pool.cluster import STATES
 
-FORMS = sorted({p.read for endpoint in ENDPOINTS for p in endpoint.parameters}, key=lambda read: read.__name__)
+FORMS = {p.read: p.name for endpoint in ENDPOINTS for p in endpoint.parameters}
 UNSEEN = "\u200b\u200d\u2060\u00ad\u3164\u115f\uffa0\u2800\ufe0f\u034f\ufeff\u202e\U000e0101\x00\x1b\x7f\ud800\ue000"
-EVERY_FORM = pytest.mark.parametrize("read", FORMS, ids=lambda read: read.__name__)
+EVERY_FORM = pytest.mark.parametrize("read", FORMS, ids=FORMS.values())
 
 
 @pytest.mark.parametrize(

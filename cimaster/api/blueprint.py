@@ -15,7 +15,7 @@ View = Callable[[Given], Response]
 
 
 def route(endpoint: Endpoint) -> Callable[[View], View]:
-    """Serve an endpoint of the table: check who sends, read the parameters, hand them to the function."""
+    """Serve an endpoint of the table: read the parameters, check who sends, hand them to the function."""
 
     def register(view: View) -> View:
         @wraps(view)
@@ -24,6 +24,8 @@ def route(endpoint: Endpoint) -> Callable[[View], View]:
             if endpoint.changes and (refusal := _refuse_reading(endpoint)):
                 return refusal
             g.given = _read(endpoint)
+            if endpoint.role == "admin":
+                web.admins().require(g.given.name)
             return view(g.given)
 
         api.add_url_rule(endpoint.path, endpoint.name, serve, methods=endpoint.methods)

@@ -11,8 +11,8 @@ from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool.cluster import DEFAULT_PURPOSE
 from cimaster.pool.creation import REQUESTED, Creation
-from cimaster.pool.creations import find
-from cimaster.pool.policies import Terms
+from cimaster.pool.creations import dismiss, find
+from cimaster.pool.policies import Terms, remove
 from cimaster.texts import brief, same
 
 
@@ -89,7 +89,7 @@ def change_creation(given: Given) -> Response:
     if given.retry:
         return web.committed(web.creations().retry(given.retry, given.name, given.request, callers.owner()))
     if given.dismiss:
-        return web.committed(web.creations().dismiss(given.dismiss, given.name, given.request))
+        return web.committed(web.service().change(dismiss, given.request, given.dismiss, given.name))
     raise MissingParameter("retry is required, or dismiss: the id of a creation", parameter="retry")
 
 
@@ -116,7 +116,6 @@ def policies(given: Given) -> Response:
 @route(endpoints.SETPOLICY)
 def setpolicy(given: Given) -> Response:
     """Keep a minimum of clusters of a purpose vacant."""
-    web.admins().require(given.name)
     return web.committed(web.creations().set_policy(given.purpose, given.name, terms_from(given), given.request))
 
 
@@ -130,5 +129,4 @@ def terms_from(given: Given) -> Terms:
 @route(endpoints.REMOVEPOLICY)
 def removepolicy(given: Given) -> Response:
     """Keep no minimum of a purpose any more."""
-    web.admins().require(given.name)
-    return web.committed(web.creations().remove_policy(given.purpose, given.request))
+    return web.committed(web.service().change(remove, given.request, given.purpose))

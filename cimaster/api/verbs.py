@@ -3,12 +3,11 @@
 from flask import Response, g
 
 from cimaster import endpoints, inputs, listing, web
+from cimaster import pool as decide
 from cimaster.api.blueprint import api, route
-from cimaster.api.kinds import ask_from, facts_from
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import Finish
-from cimaster.pool.filters import Filter
 
 
 @route(endpoints.FINISHTEST)
@@ -21,22 +20,22 @@ def finishtest(given: Given) -> Response:
 @route(endpoints.RENEWLEASE)
 def renewlease(given: Given) -> Response:
     """Move the end of a lease."""
-    return web.committed(web.service().renew(given.cluster, given.lease, given.ttl, given.request))
+    return web.committed(web.service().change(decide.renew, given.request, given.cluster, given.lease, given.ttl))
 
 
 @route(endpoints.HOLDCLUSTER)
 def holdcluster(given: Given) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
-    desc, force, service = given.desc or "", bool(given.force), web.service()
+    desc, force, change = given.desc or "", bool(given.force), web.service().change
     if force:
         _check_take_over(given)
     if given.cluster == "any":
-        return web.committed(service.hold_any(ask_from(given), given.name, desc, given.duration, given.request))
+        return web.committed(
+            change(decide.hold_any, given.request, inputs.ask(given), given.name, desc, given.duration)
+        )
     _refuse_kind(given)
-    done = service.hold(
-        given.cluster, given.name, desc, given.duration, given.expect or "", force, given.reason or "", given.request
-    )
-    return web.committed(done)
+    said = given.cluster, given.name, desc, given.duration, given.expect or "", force, given.reason or ""
+    return web.committed(change(decide.hold, given.request, *said))
 
 
 def _refuse_kind(given: Given) -> None:
@@ -56,60 +55,56 @@ def _check_take_over(given: Given) -> None:
 @route(endpoints.RELEASECLUSTER)
 def releasecluster(given: Given) -> Response:
     """End a hold, or hand it over to another person."""
-    service, is_admin, reason = web.service(), given.name in web.admins(), given.reason or ""
+    change, is_admin, reason = web.service().change, given.name in web.admins(), given.reason or ""
     if given.to:
-        done = service.hand_over(given.cluster, given.name, is_admin, given.to, reason, given.request)
+        done = change(decide.hand_over, given.request, given.cluster, given.name, is_admin, given.to, reason)
     else:
-        done = service.release(given.cluster, given.name, is_admin, reason, given.request)
+        done = change(decide.release, given.request, given.cluster, given.name, is_admin, reason)
     return web.committed(done)
 
 
 @route(endpoints.ADDCLUSTER)
 def addcluster(given: Given) -> Response:
     """Add a cluster to the pool."""
-    web.admins().require(given.name)
-    return web.committed(
-        web.service().add(given.cluster, given.name, facts_from(given), given.creation or "", given.request)
-    )
+    said = given.cluster, given.name, inputs.facts(given), given.creation or ""
+    return web.committed(web.service().change(decide.add, given.request, *said))
 
 
 @route(endpoints.UPDATECLUSTER)
 def updatecluster(given: Given) -> Response:
     """Change what is known of a cluster."""
-    web.admins().require(given.name)
-    return web.committed(web.service().update(given.cluster, given.name, facts_from(given), given.request))
+    return web.committed(
+        web.service().change(decide.update, given.request, given.cluster, given.name, inputs.facts(given))
+    )
 
 
 @route(endpoints.DELETECLUSTER)
 def deletecluster(given: Given) -> Response:
     """Take a cluster out of the pool."""
-    web.admins().require(given.name)
-    return web.committed(
-        web.service().delete(given.cluster, given.name, bool(given.force), given.reason or "", given.request)
-    )
+    said = given.cluster, given.name, bool(given.force), given.reason or ""
+    return web.committed(web.service().change(decide.delete, given.request, *said))
 
 
 @route(endpoints.DISABLECLUSTER)
 def disablecluster(given: Given) -> Response:
     """Take a cluster out of lending."""
-    web.admins().require(given.name)
-    return web.committed(web.service().disable(given.cluster, given.name, given.reason or "", given.request))
+    return web.committed(
+        web.service().change(decide.disable, given.request, given.cluster, given.name, given.reason or "")
+    )
 
 
 @route(endpoints.ENABLECLUSTER)
 def enablecluster(given: Given) -> Response:
     """Put a cluster back into lending."""
-    web.admins().require(given.name)
-    return web.committed(web.service().enable(given.cluster, given.name, given.reason or "", given.request))
+    return web.committed(
+        web.service().change(decide.enable, given.request, given.cluster, given.name, given.reason or "")
+    )
 
 
 @route(endpoints.CLUSTERS)
 def clusters(given: Given) -> Response:
     """List clusters."""
-    shown = Filter(
-        given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
-        given.q or "",
-    )  # fmt: skip
+    shown = inputs.filter_of(given)
     after = given.after or 0
     if not web.service().may_have(after):
         raise BadParameter(

@@ -4,9 +4,8 @@ import json
 
 from flask import Response, request
 
-from cimaster import callers, endpoints, listing, serving, web
+from cimaster import callers, endpoints, inputs, listing, serving, web
 from cimaster.api.blueprint import route
-from cimaster.api.kinds import ask_from
 from cimaster.errors import MissingParameter
 from cimaster.inputs import Given
 from cimaster.pool import queue
@@ -16,7 +15,7 @@ from cimaster.pool.ticket import NORMAL
 @route(endpoints.GETVACANT)
 def getvacant(given: Given) -> Response:
     """Lend a vacant cluster to a job."""
-    ask = ask_from(given, given.cluster or "", given.name or given.email or "")
+    ask = inputs.ask(given, given.cluster or "", given.name or given.email or "")
     priority = given.priority or NORMAL
     if given.skip_if_none:
         return web.committed(web.waiting().take_or_nothing(ask, given.request), bare=True)

@@ -1,95 +1,42 @@
 """Refusals: each class is one reason to say no, with a stable code for programs and a sentence for people."""
 
-from cimaster.errors.asking import (
-    BadBody,
-    BadParameter,
-    CrossOrigin,
-    MissingParameter,
-    NotAuthorized,
-    UnknownHost,
-    UnknownParameter,
-    UsePost,
-)
-from cimaster.errors.creating import (
-    CreationFailed,
-    CreationNotSo,
-    NoProvisioner,
-    ProvisionerTimeout,
-    ProvisionerUnreachable,
-    TooManyCreations,
-    UnknownCreation,
-    UnknownPolicy,
-)
-from cimaster.errors.lending import (
-    ClusterBroken,
-    ClusterExists,
-    ClusterInUse,
-    ClusterNotVacant,
-    HeldByOther,
-    HoldTooLong,
-    LeaseOver,
-    NoSuchClusterKind,
-    NotCurrent,
-    NoVacantCluster,
-    PoolFull,
-    Queued,
-    QueueFull,
-    RequestIdReused,
-    RequestOver,
-    UnknownCluster,
-)
-from cimaster.errors.refusal import (
-    Refusal,
-)
-from cimaster.errors.store import (
-    OutcomeUnknown,
-    StoreMissing,
-    StoreRefused,
-    StoreTrouble,
-    StoreUnreadable,
-    StoreWentBack,
-    TooBusy,
-)
-
-__all__ = [
-    "BadBody",
-    "BadParameter",
-    "ClusterBroken",
-    "ClusterExists",
-    "ClusterInUse",
-    "ClusterNotVacant",
-    "CreationFailed",
-    "CreationNotSo",
-    "CrossOrigin",
-    "HeldByOther",
-    "HoldTooLong",
-    "LeaseOver",
-    "MissingParameter",
-    "NoProvisioner",
-    "NoSuchClusterKind",
-    "NoVacantCluster",
-    "NotAuthorized",
-    "NotCurrent",
-    "OutcomeUnknown",
-    "PoolFull",
-    "ProvisionerTimeout",
-    "ProvisionerUnreachable",
-    "QueueFull",
-    "Queued",
-    "Refusal",
-    "RequestIdReused",
-    "RequestOver",
-    "StoreMissing",
-    "StoreRefused",
-    "StoreTrouble",
-    "StoreUnreadable",
-    "StoreWentBack",
-    "TooBusy",
-    "TooManyCreations",
-    "UnknownCluster",
-    "UnknownCreation",
-    "UnknownHost",
-    "UnknownParameter",
-    "UnknownPolicy",
-    "UsePost",
-]
+from cimaster.errors.asking import BadBody as BadBody
+from cimaster.errors.asking import BadParameter as BadParameter
+from cimaster.errors.asking import CrossOrigin as CrossOrigin
+from cimaster.errors.asking import MissingParameter as MissingParameter
+from cimaster.errors.asking import NotAuthorized as NotAuthorized
+from cimaster.errors.asking import UnknownHost as UnknownHost
+from cimaster.errors.asking import UnknownParameter as UnknownParameter
+from cimaster.errors.asking import UsePost as UsePost
+from cimaster.errors.creating import CreationFailed as CreationFailed
+from cimaster.errors.creating import CreationNotSo as CreationNotSo
+from cimaster.errors.creating import NoProvisioner as NoProvisioner
+from cimaster.errors.creating import ProvisionerTimeout as ProvisionerTimeout
+from cimaster.errors.creating import ProvisionerUnreachable as ProvisionerUnreachable
+from cimaster.errors.creating import TooManyCreations as TooManyCreations
+from cimaster.errors.creating import UnknownCreation as UnknownCreation
+from cimaster.errors.creating import UnknownPolicy as UnknownPolicy
+from cimaster.errors.lending import ClusterBroken as ClusterBroken
+from cimaster.errors.lending import ClusterExists as ClusterExists
+from cimaster.errors.lending import ClusterInUse as ClusterInUse
+from cimaster.errors.lending import ClusterNotVacant as ClusterNotVacant
+from cimaster.errors.lending import HeldByOther as HeldByOther
+from cimaster.errors.lending import HoldTooLong as HoldTooLong
+from cimaster.errors.lending import LeaseOver as LeaseOver
+from cimaster.errors.lending import NoSuchClusterKind as NoSuchClusterKind
+from cimaster.errors.lending import NotCurrent as NotCurrent
+from cimaster.errors.lending import NoVacantCluster as NoVacantCluster
+from cimaster.errors.lending import PoolFull as PoolFull
+from cimaster.errors.lending import Queued as Queued
+from cimaster.errors.lending import QueueFull as QueueFull
+from cimaster.errors.lending import RequestIdReused as RequestIdReused
+from cimaster.errors.lending import RequestOver as RequestOver
+from cimaster.errors.lending import UnknownCluster as UnknownCluster
+from cimaster.errors.refusal import Refusal as Refusal
+from cimaster.errors.store import OutcomeUnknown as OutcomeUnknown
+from cimaster.errors.store import StoreMissing as StoreMissing
+from cimaster.errors.store import StoreRefused as StoreRefused
+from cimaster.errors.store import StoreTrouble as StoreTrouble
+from cimaster.errors.store import StoreUnreadable as StoreUnreadable
+from cimaster.errors.store import StoreWentBack as StoreWentBack
+from cimaster.errors.store import TooBusy as TooBusy

@@ -6,11 +6,13 @@ from typing import ClassVar
 class Refusal(Exception):
     """A request that is answered with no.
 
-    `code` is stable and part of the API; the message is one sentence that names the remedy; `facts` are further members
-    of the answer (holder, parameter, ...); `retry_after` is in seconds, where asking again later makes sense.
+    `code` is stable and part of the API; `status` is the HTTP status; the message is one sentence that names the
+    remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, where
+    asking again later makes sense.
     """
 
     code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 500
 
     def __init__(self, sentence: str, *, retry_after: int | None = None, **facts: object) -> None:
         super().__init__(sentence)

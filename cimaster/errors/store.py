@@ -7,6 +7,7 @@ class StoreTrouble(Refusal):
     """The state could not be read or written; nothing was done unless the class says otherwise."""
 
     code = "store_unavailable"
+    status = 503
 
     def __init__(self, sentence: str, *, retry_after: int | None = 2, **facts: object) -> None:
         super().__init__(sentence, retry_after=retry_after, **facts)

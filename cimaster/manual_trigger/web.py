@@ -1,4 +1,4 @@
-"""Between the verbs and HTTP: JSON out, always with the same keys, and the one table from refusal to status."""
+"""Between the verbs and HTTP: JSON out, always with the same keys, and refusals in one shape."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,6 @@ from typing import Any
 from flask import Response, g
 from werkzeug.exceptions import HTTPException
 
-from cimaster import errors as common
 from cimaster import framework
 from cimaster.errors import Refusal
 from cimaster.logs import correlation_id
@@ -15,31 +14,6 @@ from cimaster.manual_trigger import errors
 from cimaster.texts import printable
 
 NOTHING = {"job_name": "", "status_link": "", "log_link": ""}
-
-STATUS: Mapping[type[Refusal], int] = {
-    common.MissingParameter: 400,
-    common.UnknownParameter: 400,
-    common.BadParameter: 400,
-    common.BadBody: 400,
-    errors.NoToken: 401,
-    errors.NotAllowed: 403,
-    errors.UnknownJob: 404,
-    errors.AmbiguousJob: 409,
-    common.RequestIdReused: 422,
-    errors.WrongBranch: 422,
-    errors.WrongRepository: 422,
-    errors.UnsupportedAgent: 422,
-    errors.BadJob: 422,
-    errors.JobRejected: 422,
-    errors.TooMany: 429,
-    errors.JobFailed: 502,
-    errors.ConfigurationInvalid: 502,
-    errors.ProwForbidden: 502,
-    errors.ProwMissing: 502,
-    errors.ConfigurationUnreachable: 503,
-    errors.ProwUnreachable: 503,
-    errors.OutcomeUnknown: 503,
-}
 
 
 def answer(message: str, facts: Mapping[str, Any], *, success: bool = True, status: int = 200) -> Response:
@@ -52,7 +26,7 @@ def answer(message: str, facts: Mapping[str, Any], *, success: bool = True, stat
 
 def refused(refusal: Refusal) -> Response:
     """Answer a refusal: its status, and its code in a header and in the body."""
-    response = problem(STATUS[type(refusal)], refusal.code, refusal.sentence, refusal.facts)
+    response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.NoToken):
@@ -72,9 +46,4 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, Any] | No
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every answer."""
-    code, sentence = framework.described(error)
-    response = problem(error.code or 500, code, sentence)
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response
+    return framework.refused(error, problem)

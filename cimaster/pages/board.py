@@ -58,11 +58,7 @@ def asked() -> Shown:
     """Read the filter of the address; empty fields, which forms send, mean nothing."""
     values = tuple((name, text) for name in _FILTERS for text in request.args.getlist(name) if printable(text))
     given = inputs.read(endpoints.CLUSTERS, MultiDict(values))
-    shown = Filter(
-        given.state or "", given.purpose or "", given.region or "", inputs.labels(given.label), given.holder or "",
-        given.q or "",
-    )  # fmt: skip
-    return Shown(shown, urlencode(values), values)
+    return Shown(inputs.filter_of(given), urlencode(values), values)
 
 
 def clusters(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:

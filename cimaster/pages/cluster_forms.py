@@ -8,7 +8,8 @@ from typing import Any
 from flask import request
 
 from cimaster import endpoints, inputs, web
-from cimaster.endpoints import Parameter
+from cimaster import pool as decide
+from cimaster.bodies import Parameter
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.inputs import Given
 from cimaster.pages import cluster_page, rows, words
@@ -85,32 +86,37 @@ def held(cluster: Cluster, name: str, now: datetime) -> str:
 
 
 def _hold(given: Given) -> Committed:
-    return web.service().hold(given.cluster, given.name, given.desc or "", given.duration, given.expect or "")
+    return web.service().change(
+        decide.hold, None, given.cluster, given.name, given.desc or "", given.duration, given.expect or ""
+    )
 
 
 def _extend(given: Given) -> Committed:
-    return web.service().extend(given.cluster, given.name, given.until)
+    return web.service().change(decide.extend, None, given.cluster, given.name, given.until)
 
 
 def _change_end(given: Given) -> Committed:
-    return web.service().hold(given.cluster, given.name, "", given.duration, "held")
+    return web.service().change(decide.hold, None, given.cluster, given.name, "", given.duration, "held")
 
 
 def _release(given: Given) -> Committed:
     _require_reason(given, "ends")
-    return web.service().release(given.cluster, given.name, given.name in web.admins(), given.reason or "")
+    return web.service().change(
+        decide.release, None, given.cluster, given.name, given.name in web.admins(), given.reason or ""
+    )
 
 
 def _hand_over(given: Given) -> Committed:
     _require_reason(given, "is handed over")
     is_admin = given.name in web.admins()
-    return web.service().hand_over(given.cluster, given.name, is_admin, given.to, given.reason or "")
+    return web.service().change(
+        decide.hand_over, None, given.cluster, given.name, is_admin, given.to, given.reason or ""
+    )
 
 
 def _take_over(given: Given) -> Committed:
-    return web.service().take_over(
-        given.cluster, given.name, given.holder or "", given.reason, given.desc or "", given.duration
-    )
+    said = given.cluster, given.name, given.holder or "", given.reason, given.desc or "", given.duration
+    return web.service().change(decide.take_over, None, *said)
 
 
 def _require_reason(given: Given, what: str) -> None:
@@ -133,17 +139,15 @@ def _end(text: str) -> datetime | timedelta:
 
 
 def _disable(given: Given) -> Committed:
-    return web.service().disable(given.cluster, given.name, given.reason)
+    return web.service().change(decide.disable, None, given.cluster, given.name, given.reason)
 
 
 def _enable(given: Given) -> Committed:
-    return web.service().enable(given.cluster, given.name, given.reason or "")
+    return web.service().change(decide.enable, None, given.cluster, given.name, given.reason or "")
 
 
 def _add(given: Given) -> Committed:
-    labels = inputs.labels(given.label) if given.label else None
-    facts = Facts(given.region, given.purpose, given.osimage, labels, given.note)
-    return web.service().add(given.cluster, given.name, facts)
+    return web.service().change(decide.add, None, given.cluster, given.name, inputs.facts(given))
 
 
 def _edit(given: Given) -> Committed:
@@ -154,14 +158,14 @@ def _edit(given: Given) -> Committed:
     if not names:
         snapshot = latest()
         return Committed(Answer(f"cluster {given.cluster} stays as it is", snapshot.pool.find(given.cluster)), 0)
-    return web.service().update(given.cluster, given.name, facts)
+    return web.service().change(decide.update, None, given.cluster, given.name, facts)
 
 
 def _delete(given: Given) -> Committed:
     name = given.cluster.partition(".")[0] if given.cluster.startswith("#") else given.cluster
     if printable(request.form.get("typed", "")) != name:
         raise BadParameter(f"type {name} to delete it: what was typed is something else", parameter="typed")
-    return web.service().delete(given.cluster, given.name, bool(given.force), given.reason or "")
+    return web.service().change(decide.delete, None, given.cluster, given.name, bool(given.force), given.reason or "")
 
 
 _HOLD, _DURATION = endpoints.HOLDCLUSTER, needing(endpoints.HOLDCLUSTER, "duration")

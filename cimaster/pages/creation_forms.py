@@ -13,7 +13,7 @@ from cimaster.pages.forms import Form, Tells, needing
 from cimaster.pages.visitors import latest, visitor
 from cimaster.pool import Answer, wording
 from cimaster.pool.cluster import DEFAULT_PURPOSE
-from cimaster.pool.creations import find
+from cimaster.pool.creations import dismiss, find
 from cimaster.repository import Committed
 
 
@@ -72,7 +72,7 @@ def _retry(given: Given) -> Committed:
 
 
 def _dismiss(given: Given) -> Committed:
-    return web.creations().dismiss(given.dismiss, given.name)
+    return web.service().change(dismiss, None, given.dismiss, given.name)
 
 
 _API, _CHANGE = endpoints.CREATECLUSTER, endpoints.CHANGE_CREATION

@@ -12,7 +12,7 @@ from cimaster.pages.creation_forms import purposes
 from cimaster.pages.forms import Form, changed, needing
 from cimaster.pages.visitors import latest, visitor
 from cimaster.pool import Answer
-from cimaster.pool.policies import Terms
+from cimaster.pool.policies import Terms, remove
 from cimaster.pool.policy import DEFAULT_COOLDOWN
 from cimaster.repository import Committed
 from cimaster.times import format_duration
@@ -59,7 +59,7 @@ def _edit(given: Given) -> Committed:
 
 
 def _remove(given: Given) -> Committed:
-    return web.creations().remove_policy(given.purpose)
+    return web.service().change(remove, None, given.purpose)
 
 
 _SET = needing(endpoints.SETPOLICY, "min_vacant", "max_total", "max_creating", "cooldown")

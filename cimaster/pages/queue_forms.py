@@ -10,6 +10,7 @@ from cimaster.inputs import Given
 from cimaster.pages import queue_panel
 from cimaster.pages.forms import Form
 from cimaster.pages.visitors import latest
+from cimaster.pool import cancel
 from cimaster.repository import Committed
 
 
@@ -24,7 +25,7 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
 
 def _cancel(given: Given) -> Committed:
     assert given.request
-    return web.service().cancel(given.request.id, given.name)
+    return web.service().change(cancel, None, given.request.id, given.name)
 
 
 _CANCEL = replace(endpoints.LEAVEQUEUE, parameters=(*endpoints.LEAVEQUEUE.parameters, endpoints.NAME))

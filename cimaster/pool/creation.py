@@ -31,8 +31,7 @@ class Creation(Record):
     TIMES = ("requestedAt", "retriedAt", "deadline", "claimUntil", "nextTry", "readyAt", "failedAt", "jobEnded")
 
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
-        super().__init__(fields, text)
-        self.fault = fault
+        super().__init__(fields, text, fault)
         self.id, self.state = (f"{BROKEN}-{self.digest}", BROKEN) if fault else (self.say("id"), self.say("state"))
         self.purpose, self.user = self.say("purpose"), self.say("user")
         self.branch, self.job, self.owner = self.say("branch"), self.say("job"), self.say("owner")
@@ -47,10 +46,6 @@ class Creation(Record):
     def new(cls, fields: Mapping[str, Any]) -> "Creation":
         """Make a record that was not in the data before."""
         return cls(check(fields))
-
-    def as_broken(self, fault: str) -> "Creation":
-        """Return the record as one with which nothing can be done."""
-        return Creation({}, self.text, fault)
 
     def edited(self, **edits: object) -> "Creation":
         """Return the record with some fields changed; those that become None, False or empty are left out."""

@@ -14,8 +14,7 @@ class Entry(Record):
     """One change of one cluster: commit, time, event, state before and after, who, job, build, reason."""
 
     def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
-        super().__init__(fields, dump(fields) if text is None else text)
-        self.fault = fault
+        super().__init__(fields, dump(fields) if text is None else text, fault)
         self.cluster = self.say("cluster")
         self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
 

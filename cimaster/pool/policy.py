@@ -29,10 +29,6 @@ class Policy(Record):
         fault = faults.of_object(value)
         return cls(value if isinstance(value, dict) else {}, text, fault)
 
-    def as_broken(self, fault: str) -> "Policy":
-        """Return the record as one with which nothing can be done."""
-        return Policy({}, self.text, fault)
-
     def edited(self, edits: Mapping[str, object]) -> "Policy":
         """Return the record with some terms changed; None leaves one out."""
         return Policy(*self._edited(edits))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from cimaster.pool import jsontext
 from cimaster.pool.jsonvalue import dump, sound
@@ -75,14 +75,20 @@ class Record(Fields):
     TIMES: ClassVar[tuple[str, ...]] = ()
     """The times and durations of which people are told where they cannot be read."""
 
-    def __init__(self, fields: Mapping[str, Any], text: str | jsontext.ObjectText | None = None) -> None:
+    def __init__(
+        self, fields: Mapping[str, Any], text: str | jsontext.ObjectText | None = None, fault: str = ""
+    ) -> None:
         self.fields = fields
-        self.fault = ""
+        self.fault = fault
         self._object: jsontext.ObjectText | None = None
         if isinstance(text, str):
             self.text = text
         elif text is not None:
             self._object = text
+
+    def as_broken(self, fault: str) -> Self:
+        """Return the record as one with which nothing can be done."""
+        return type(self)({}, self.text, fault)
 
     @cached_property
     def text(self) -> str:
@@ -118,16 +124,7 @@ def unsettled(error: Exception) -> str:
     return f"what time changes of it cannot be worked out ({type(error).__name__})"
 
 
-class _Named(Protocol):
-    fault: str
-
-    @property
-    def text(self) -> str: ...
-
-    def as_broken(self, fault: str) -> Self: ...
-
-
-_Kept = TypeVar("_Kept", bound=_Named)
+_Kept = TypeVar("_Kept", bound=Record)
 _TWIN = "another one before it has the same name"
 
 

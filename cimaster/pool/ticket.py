@@ -39,8 +39,7 @@ class Ticket(Record):
     TIMES = ("since", "until", "here", "keeps")
 
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
-        super().__init__(fields, text)
-        self.fault = fault
+        super().__init__(fields, text, fault)
         self.id = f"{BROKEN}-{self.digest}" if fault else self.say("id")
         self.hash, self.owner = self.say("hash"), self.say("owner")
         self.since = self.time("since") or LONG_AGO
@@ -58,10 +57,6 @@ class Ticket(Record):
         """Read a stored record. A broken one is kept as it is, and waits for nothing until it is mended or removed."""
         fault = faults.of_ticket(value)
         return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
-
-    def as_broken(self, fault: str) -> "Ticket":
-        """Return the record as one with which nothing can be done."""
-        return Ticket({}, self.text, fault)
 
     @classmethod
     def new(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cimaster.manual_trigger import web
 from cimaster.manual_trigger.parameters import PARAMETERS
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.settings import default_text
 from tests.manual_trigger.conftest import Caller, parts_of
+from tests.manual_trigger.test_refusals import all_refusals
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -58,10 +58,10 @@ def test_the_readme_tells_of_every_route(alone: Caller) -> None:
 
 
 def test_the_readme_tells_of_every_refusal_and_its_status() -> None:
-    for refusal, status in web.STATUS.items():
+    for refusal in all_refusals():
         row = next((row for row in ROWS if f"`{refusal.code}`" in row[0]), None)
         assert row, refusal.code
-        assert str(status) in row[1], refusal.code
+        assert str(refusal.status) in row[1], refusal.code
 
 
 def test_the_readme_tells_of_every_metric_and_of_no_other(alone: Caller) -> None:
