@@ -142,14 +142,15 @@ def _register(app: Flask) -> None:
 
 
 def _begin() -> Response | None:
-    g.caller = callers.address(request.environ, web.settings().trusted_proxies)
+    settings = web.settings()
+    g.caller = callers.address(request.environ, settings.trusted_proxies)
     serving.identify(g.caller)
     framework.check_method()
     try:
-        browsers.check_host(web.settings())
+        browsers.check_host(settings)
     except UnknownHost as refusal:
         return _misdirected(refusal)
-    browsers.check_origin(web.settings())
+    browsers.check_origin(settings)
     return None
 
 

@@ -40,8 +40,10 @@ class Parameter:
 
     def values(self, texts: Sequence[str]) -> list[Any]:
         """Read what was sent for it; one that is empty was not given. A refusal names the parameter and the remedy."""
-        if not texts and self.required:
-            raise self.missing
+        if not texts:
+            if self.required:
+                raise self.missing
+            return []
         if len(texts) > 1 and not self.repeated:
             raise BadParameter(f"{self.name} is given {len(texts)} times: give it once", parameter=self.name)
         found = [text.strip() for text in texts if printable(text)]
@@ -93,7 +95,7 @@ def echo(text: str) -> str:
 
 def _check_utf8(encoded: bytes) -> None:
     """Refuse escapes that are not UTF-8: Flask would keep them as they are written, as a value that nobody meant."""
-    for pair in encoded.split(b"&"):
+    for pair in encoded.split(b"&") if b"%" in encoded or not encoded.isascii() else ():
         try:
             unquote_to_bytes(pair).decode()
         except UnicodeDecodeError:

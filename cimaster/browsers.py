@@ -13,6 +13,10 @@ from cimaster.settings import Settings
 
 _JAVA = "text/html, image/gif, image/jpeg, "  # how Accept begins that Java's URLConnection sends for every program
 _IN_CLUSTER = (".svc", ".svc.cluster.local")
+_MARKS = {
+    "HTTP_ORIGIN": "Origin", "HTTP_PURPOSE": "Purpose", "HTTP_SEC_PURPOSE": "Sec-Purpose",
+    "HTTP_X_PURPOSE": "X-Purpose", "HTTP_X_MOZ": "X-Moz",
+}  # fmt: skip
 _PREVIEWERS = re.compile(
     "slackbot|slack-imgproxy|twitterbot|facebookexternalhit|facebot|discordbot|telegrambot|whatsapp|skypeuripreview"
     "|microsoftpreview|microsoft teams|linkedinbot|googlebot|google-inspectiontool|googleimageproxy|bingbot|bingpreview"
@@ -24,8 +28,9 @@ _PREVIEWERS = re.compile(
 
 def from_browser() -> bool:
     """Say whether a person's browser sent the request."""
-    agent = request.headers.get("User-Agent", "")
-    return "Sec-Fetch-Site" in request.headers or (agent.startswith("Mozilla/") and "PowerShell" not in agent)
+    environ = request.environ  # a plain dictionary: every request is looked at here
+    agent = environ.get("HTTP_USER_AGENT", "")
+    return "HTTP_SEC_FETCH_SITE" in environ or (agent.startswith("Mozilla/") and "PowerShell" not in agent)
 
 
 def wants_html() -> bool:
@@ -38,17 +43,17 @@ def wants_html() -> bool:
 
 def why_it_may_change_nothing() -> str:
     """Say what shows that a GET may come of a link, a preview or a prefetch; empty for a program's."""
-    headers = request.headers
+    environ = request.environ
     if from_browser():
         return "of a browser"
-    if _PREVIEWERS.search(headers.get("User-Agent", "")):
+    if _PREVIEWERS.search(environ.get("HTTP_USER_AGENT", "")):
         return "of a link preview"
-    for name in ("Origin", "Purpose", "Sec-Purpose", "X-Purpose", "X-Moz"):
-        if name in headers:
+    for key, name in _MARKS.items():
+        if key in environ:
             return f"with the header {name}"
     if wants_html():
         return "that asks for HTML"
-    foreign = "Referer" in headers and not public_url.is_ours(headers["Referer"])
+    foreign = "HTTP_REFERER" in environ and not public_url.is_ours(environ["HTTP_REFERER"])
     return "with another site's Referer" if foreign else ""
 
 
@@ -89,9 +94,9 @@ def _has_marks_of_a_browser() -> bool:
     Browsers always name languages. Of programs hardly any does but Node.js, which is told by a Sec-Fetch-Mode alone: no
     script can have a browser send that.
     """
-    headers = request.headers
-    names_languages = "Accept-Language" in headers and "Sec-Fetch-Mode" not in headers
-    return from_browser() or "Origin" in headers or names_languages
+    environ = request.environ
+    names_languages = "HTTP_ACCEPT_LANGUAGE" in environ and "HTTP_SEC_FETCH_MODE" not in environ
+    return from_browser() or "HTTP_ORIGIN" in environ or names_languages
 
 
 def _host() -> str | None:

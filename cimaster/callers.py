@@ -1,5 +1,6 @@
 """Where a request comes from: the address of its caller, as far as it can be believed, and who is charged for it."""
 
+import functools
 import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,6 +42,7 @@ def owner() -> str:
     return shares.owner(f"address {network or g.caller}")
 
 
+@functools.lru_cache(4096)
 def _read(text: str) -> Address | None:
     try:
         found = ipaddress.ip_address(text)

@@ -37,13 +37,12 @@ def install(app: Flask) -> None:
 
 
 def _reads(response: Response) -> bool:
-    changes = "endpoint" in g and g.endpoint.changes
-    return request.method in ("GET", "HEAD") and response.status_code == 200 and not changes
+    if response.status_code != 200 or (response.content_length or 0) < _LEAST or response.mimetype not in _TYPES:
+        return False
+    return request.method in ("GET", "HEAD") and not ("endpoint" in g and g.endpoint.changes)
 
 
 def _compressed(compress: Compress, response: Response) -> Response:
-    if response.mimetype not in _TYPES or (response.content_length or 0) < _LEAST:
-        return response
     response.vary.add("Accept-Encoding")
     if not request.accept_encodings.best_match(_ALGORITHMS):  # Flask-Compress overlooks that q=0 means not this one
         return response

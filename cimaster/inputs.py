@@ -46,7 +46,7 @@ def read(endpoint: Endpoint, sent: "MultiDict[str, str]", ignored: Sequence[str]
     values: dict[str, Any] = {}
     for parameter in endpoint.parameters:
         read = parameter.values(sent.getlist(parameter.name))
-        values[parameter.name] = read if parameter.repeated else next(iter(read), None)
+        values[parameter.name] = read if parameter.repeated else read[0] if read else None
     request_id = values.pop("request_id", None)
     return Given(values, _request(endpoint, request_id, sent), tuple(unknown))
 

@@ -59,6 +59,8 @@ def admins() -> Admins:
 
 def wants_json() -> bool:
     """Say whether the caller asked for JSON; text is what scripts get, and all that name neither."""
+    if request.environ.get("HTTP_ACCEPT", "*/*") == "*/*":  # most scripts
+        return False
     accepted = request.accept_mimetypes
     json_liked, text_liked = accepted["application/json"], accepted["text/plain"]
     if json_liked != text_liked or not json_liked:
@@ -80,9 +82,7 @@ def json_text(text: str, status: int = 200, mimetype: str = "application/json") 
 
 def answer(body: bytes, status: int, mimetype: str) -> Response:
     """Answer in the kind of text that the caller asked for."""
-    response = Response(body, status, mimetype=mimetype)
-    response.vary.add("Accept")
-    return response
+    return Response(body, status, {"Vary": "Accept"}, mimetype=mimetype)
 
 
 def committed(done: Committed, *, bare: bool = False) -> Response:
