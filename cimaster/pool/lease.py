@@ -43,7 +43,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class EndedLease:
-    """A lease that is over, remembered for callers that ask late; `how` is finished, expired or undone."""
+    """A lease that is over, remembered for callers that ask late; `how` is finished, expired or undone.
+
+    `by` is what the finish said of it: `job`, `build` or `job build`; empty if it said its id or nothing.
+    """
 
     id: str
     request: str
@@ -51,17 +54,18 @@ class EndedLease:
     build: str
     how: str
     at: datetime | None = None
+    by: str = ""
 
     @classmethod
     def read(cls, entry: Fields) -> "EndedLease":
         """Read an entry of a record."""
         ids = entry.identity("id"), entry.identity("request")
-        return cls(*ids, entry.say("job"), entry.say("build"), entry.say("how"), entry.time("at"))
+        return cls(*ids, entry.say("job"), entry.say("build"), entry.say("how"), entry.time("at"), entry.say("by"))
 
     def written(self) -> dict[str, Any]:
         """Return the entry as it is stored."""
         entry = {
             "id": self.id, "request": self.request, "job": self.job, "build": self.build, "how": self.how,
-            "at": format_time(self.at) if self.at else "",
+            "at": format_time(self.at) if self.at else "", "by": self.by,
         }  # fmt: skip
         return {key: value for key, value in entry.items() if value}

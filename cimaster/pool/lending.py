@@ -123,6 +123,11 @@ class Finish:
         """Whether it says which lease it means."""
         return bool(self.lease or self.job or self.build)
 
+    @property
+    def by(self) -> str:
+        """Which of job and build it says, for an EndedLease; empty where it says a lease."""
+        return "" if self.lease else " ".join(name for name in ("job", "build") if getattr(self, name))
+
     def names(self, lease_id: str, job: str, build: str) -> bool:
         """Say whether it means that lease."""
         if self.lease:
@@ -143,7 +148,7 @@ def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | N
         _check_remembered(cluster, said, meant)
     if current is None or not meant or not all(_same(current, lease) for lease in bound_to):
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
-    pool = end_lease(pool, cluster, "finished", "finished", now)
+    pool = end_lease(pool, cluster, "finished", "finished", now, said.by)
     return pool, Answer(_finished(pool.find(cluster.name)), pool.find(cluster.name), current.id)
 
 
@@ -170,9 +175,12 @@ def _finished(cluster: Cluster) -> str:
 
 
 def _repeats(cluster: Cluster, said: Finish, now: datetime) -> bool:
-    """Say whether a finish by job and build repeats one that was just answered: a job that is run again is slower."""
-    return not said.lease and any(
-        lease.how == "finished" and lease.at is not None and abs(now - lease.at) <= _REPEATED_WITHIN
+    """Say whether a finish by job and build repeats one in the same words that was just answered.
+
+    The finish of a job that is run again comes later. A lease that ended otherwise was finished by no such request.
+    """
+    return bool(said.by) and any(
+        lease.how == "finished" and lease.by == said.by and lease.at is not None and abs(now - lease.at) <= _REPEATED_WITHIN
         for lease in cluster.ended_leases
         if said.names(lease.id, lease.job, lease.build)
     )

@@ -231,11 +231,11 @@ def _settle_one(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
     return pool
 
 
-def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime, **facts: str) -> Pool:
-    """Return the pool with a cluster's lease ended, and its request remembered as over."""
+def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime, by: str = "", **facts: str) -> Pool:
+    """Return the pool with a cluster's lease ended, and its request remembered as over; `by` as in EndedLease."""
     lease = cluster.lease
     assert lease is not None
-    ended = lease_ended(cluster, how, now, pool.rules.hold)
+    ended = lease_ended(cluster, how, now, pool.rules.hold, by)
     pool = pool.changed(cluster, ended, event, now, lease.by, job=lease.job, build=lease.build, **facts)
     return take_over(pool, cluster, now)
 

@@ -59,12 +59,12 @@ def hold_ended(cluster: Cluster, now: datetime) -> Cluster:
     return cluster.edited(**edits)
 
 
-def lease_ended(cluster: Cluster, how: str, now: datetime, default_hold: timedelta) -> Cluster:
+def lease_ended(cluster: Cluster, how: str, now: datetime, default_hold: timedelta, by: str = "") -> Cluster:
     """Return the record finished: its lease remembered, vacant since now, and a hold that waited begun."""
     lease = cluster.lease
     if lease is None:
         return cluster
-    ended = EndedLease(lease.id, lease.request, lease.job, lease.build, how, now)
+    ended = EndedLease(lease.id, lease.request, lease.job, lease.build, how, now, by)
     remembered = [each.written() for each in (ended, *cluster.ended_leases)][:REMEMBERED_LEASES]
     finished = cluster.edited(
         **dict.fromkeys(LEASE_FIELDS), status="finished", vacantSince=format_time(now), endedLeases=remembered

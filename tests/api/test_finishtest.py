@@ -136,6 +136,27 @@ def test_a_finish_that_comes_again_at_once_does_not_end_the_lease_of_the_second_
     assert finish(client, lease=lease).text == "cluster cluster-01 is finished\n"
 
 
+@pytest.mark.parametrize("how", ["lease", "name", "build"])
+def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add, how: str) -> None:
+    add("cluster-01")
+    lease = take(client, 7).headers["CIMaster-Lease"]
+    finish(client, **{"lease": {"lease": lease}, "name": {}, "build": {"build": 7}}[how])
+    take(client, 7)
+    answer = finish(client, job="e2e-test", build=7)
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is finished\n")
+    assert state(client) == "vacant"
+    assert finish(client, lease=lease).text == "cluster cluster-01 was already finished\n"
+
+
+def test_a_cluster_given_back_by_leaving_the_queue_was_not_finished_by_its_job(client: FlaskClient, add) -> None:
+    add("cluster-01")
+    lease = take(client, 7, request_id="first", wait="1m").headers["CIMaster-Lease"]
+    assert "is given back" in client.get("/leavequeue?request_id=first").text
+    take(client, 7)
+    assert finish(client, job="e2e-test", build=7).text == "cluster cluster-01 is finished\n"
+    assert finish(client, lease=lease).text == "cluster cluster-01 was already finished\n"
+
+
 def test_a_job_that_is_run_again_after_its_lease_ran_out_ends_its_new_lease(client, add, clock) -> None:
     add("cluster-01")
     take(client, 7, ttl="1m")
