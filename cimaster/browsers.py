@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from flask import request
+from werkzeug.http import parse_list_header, parse_options_header
 
 from cimaster import public_url
 from cimaster.bodies import echo
@@ -12,6 +13,8 @@ from cimaster.errors import CrossOrigin, UnknownHost
 from cimaster.settings import Settings
 
 _JAVA = "text/html, image/gif, image/jpeg, "  # how Accept begins that Java's URLConnection sends for every program
+_HTML = ("text/html", "application/xhtml+xml")
+_ZERO = re.compile(r"0+(\.0*)?")  # a quality that says no; one that cannot be read says nothing
 _IN_CLUSTER = (".svc", ".svc.cluster.local")
 _MARKS = {
     "HTTP_ORIGIN": "Origin", "HTTP_PURPOSE": "Purpose", "HTTP_SEC_PURPOSE": "Sec-Purpose",
@@ -35,10 +38,11 @@ def from_browser() -> bool:
 
 def wants_html() -> bool:
     """Say whether the caller named HTML, as browsers do."""
-    if request.headers.get("Accept", "").startswith(_JAVA):
+    accept = request.headers.get("Accept", "")
+    if accept.startswith(_JAVA) or "html" not in accept.lower():
         return False
-    kinds = [kind for kind, liked in request.accept_mimetypes if liked]
-    return "text/html" in kinds or "application/xhtml+xml" in kinds
+    named = map(parse_options_header, parse_list_header(accept))
+    return any(kind.lower() in _HTML and not _ZERO.fullmatch(options.get("q", "1")) for kind, options in named)
 
 
 def why_it_may_change_nothing() -> str:

@@ -19,11 +19,21 @@ from cimaster.settings import BadSetting as _BadSetting
 from cimaster.settings import Settings as _Settings
 from cimaster.worker import Worker as _Worker
 
+
+def _check_core(chosen: str) -> None:
+    """Raise BadSetting for a core that is not there, or that this process may not use."""
+    if chosen not in ("any", "all") and hasattr(_os, "sched_getaffinity"):
+        allowed = sorted(_os.sched_getaffinity(0))
+        if int(chosen) not in allowed:
+            raise _BadSetting(f"CIMASTER_CORE is {chosen}: expected any, all or one of {', '.join(map(str, allowed))}")
+
+
 try:
     _settings = _Settings.from_environ()
     _provisioners.chosen(_settings)
     _stores.check_access(_settings)
     _public_url.check(_settings)
+    _check_core(_settings.core)
 except _BadSetting as error:
     raise SystemExit(f"cimaster: {error}") from None
 

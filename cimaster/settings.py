@@ -74,7 +74,7 @@ class Settings(FromEnvironment):
     max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), values.duration)
     overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), values.duration)
     deadline: timedelta = setting(
-        "longest time that a change may take to be written", timedelta(seconds=20), values.duration
+        "longest time that a change may take to be written", timedelta(seconds=20), values.wait
     )
     threads: int = setting("requests served at once by a replica", 200, values.thread_count)
     waiters: int = setting(
@@ -131,12 +131,29 @@ class Settings(FromEnvironment):
                 f"{twice} is no setting: if it comes from the ConfigMap cimaster-settings, name the key {key} there, "
                 f"because k8s/ puts {PREFIX} before each"
             )
-        return super().from_environ(environ)
+        settings = super().from_environ(environ)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise BadSetting for two ports that are one, and for a hold that is longer than holds may be."""
+        check_ports(self.prefix, self.port, self.metrics_port)
+        if self.hold > self.max_hold:
+            hold, most = format_duration(self.hold), format_duration(self.max_hold)
+            raise BadSetting(
+                f"{PREFIX}HOLD is {hold}, and {PREFIX}MAX_HOLD is {most}: make the first shorter, or the second longer"
+            )
 
     @classmethod
     def found(cls, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the store of a process that was told none."""
         return {f"{PREFIX}STORE": default_store(environ)}
+
+
+def check_ports(prefix: str, port: int, metrics_port: int) -> None:
+    """Raise BadSetting where a program's two ports are one."""
+    if port == metrics_port:
+        raise BadSetting(f"{prefix}METRICS_PORT is {metrics_port}, as {prefix}PORT is: choose two different ports")
 
 
 def _parsed(setting: "Field[Any]", variable: str, text: str) -> Any:

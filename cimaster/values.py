@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
-from cimaster.times import A_DURATION, parse_duration
+from cimaster.times import A_DURATION, CENTURY, format_duration, parse_duration
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DNS_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
@@ -88,14 +88,20 @@ def switch(text: str) -> bool:
     return text.casefold() in ("on", "true")
 
 
-def duration(text: str) -> timedelta:
-    """Read a duration."""
-    read = parse_duration(text)
-    if read is None:
-        raise ValueError(A_DURATION)
+def lasting(most: timedelta) -> Callable[[str], timedelta]:
+    """Return what reads a duration of at most so long."""
+
+    def read(text: str) -> timedelta:
+        lasts = parse_duration(text)
+        if lasts is None or lasts > most:
+            raise ValueError(f"{A_DURATION}, at most {format_duration(most)}")
+        return lasts
+
     return read
 
 
+duration = lasting(CENTURY)  # times so far from now can be written
+wait = lasting(timedelta(days=7))  # a socket waits for 24 days at most
 port_number = number(1, 65535, "a port number between 1 and 65535")
 thread_count = number(4, 512, "a number between 4 and 512")
 waiter_count = number(0, 700, "a number between 0 and 700: nobody is kept, or so many")

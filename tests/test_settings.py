@@ -1,7 +1,11 @@
 """Settings: read once from the environment, and a wrong value stops the start with a sentence."""
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +83,11 @@ def test_every_setting_says_what_it_means(setting) -> None:
         ("HOLD", "6", "a duration such as 90s, 30m, 6h, 2d or 1h30m"),
         ("MAX_HOLD", "0h", "a duration"),
         ("DEADLINE", "20", "a duration"),
+        ("DEADLINE", "30d", "at most 7d"),
+        ("HOLD", "9999999d", "at most 36500d"),
+        ("MAX_HOLD", "9999999d", "at most 36500d"),
+        ("OVERDUE_AFTER", "36501d", "at most 36500d"),
+        ("CREATION", "9999999d", "at most 36500d"),
         ("STORE", "postgres://x", "'kubernetes' or 'sqlite:PATH'"),
         ("STORE", "sqlite:", "'sqlite:PATH'"),
         ("STORE", "Kubernetes", "'kubernetes'"),
@@ -98,6 +107,27 @@ def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: st
         Settings.from_environ({PREFIX + name: value})
     assert f"CIMASTER_{name} is {value!r}" in str(told.value)
     assert expected in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"HOLD": "4d"}, "CIMASTER_HOLD is 4d, and CIMASTER_MAX_HOLD is 3d"),
+        ({"MAX_HOLD": "5h"}, "CIMASTER_HOLD is 6h, and CIMASTER_MAX_HOLD is 5h"),
+        ({"METRICS_PORT": "8080"}, "CIMASTER_METRICS_PORT is 8080, as CIMASTER_PORT is"),
+    ],
+)
+def test_values_that_cannot_work_together_are_told_in_a_sentence(given: dict[str, str], told: str) -> None:
+    with pytest.raises(BadSetting, match=told):
+        Settings.from_environ({PREFIX + name: value for name, value in given.items()})
+
+
+def test_a_core_that_is_not_there_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gunicorn", "--check-config", "-c", "python:cimaster.gunicorn_conf"]
+    environ = {**os.environ, "CIMASTER_CORE": "9999", "CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "cimaster: CIMASTER_CORE is 9999: expected any, all or one of " in done.stderr
 
 
 def test_a_key_that_k8s_would_prefix_twice_is_told() -> None:

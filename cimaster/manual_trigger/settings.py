@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from cimaster import proxies, values
-from cimaster.settings import BadSetting, FromEnvironment, setting
-from cimaster.times import format_duration, parse_duration
+from cimaster.settings import BadSetting, FromEnvironment, check_ports, setting
+from cimaster.times import format_duration, stored_duration
 
 _RATE = re.compile(r"([1-9][0-9]{0,4})/(\S+)")
-_LONGEST_WAIT = timedelta(minutes=1)
+_wait = values.lasting(timedelta(minutes=1))
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Rate:
 
 def _rate(text: str) -> Rate:
     match = _RATE.fullmatch(text)
-    per = parse_duration(match[2]) if match else None
+    per = stored_duration(match[2]) if match else None
     if match is None or per is None:
         raise ValueError("a number of jobs in a time, such as 10/1m")
     return Rate(int(match[1]), per)
@@ -41,13 +41,6 @@ def _source(text: str) -> str:
         raise ValueError(
             "the address of Deck's /config, such as http://deck.prow/config, or the path of a file"
         ) from None
-
-
-def _wait(text: str) -> timedelta:
-    wait = parse_duration(text)
-    if wait is None or wait > _LONGEST_WAIT:
-        raise ValueError("a duration of at most 1m, such as 15s")
-    return wait
 
 
 @dataclass(frozen=True)
@@ -72,9 +65,7 @@ class TriggerSettings(FromEnvironment):
     host: str = setting("address to listen on", "127.0.0.1", values.any_text)
     port: int = setting("port of the API", 8081, values.port_number)
     metrics_port: int = setting("port of /metrics", 8091, values.port_number)
-    reload_every: timedelta = setting(
-        "how often the configuration is read again", timedelta(minutes=1), values.duration
-    )
+    reload_every: timedelta = setting("how often the configuration is read again", timedelta(minutes=1), values.wait)
     wait: timedelta = setting("how long an answer may wait for a build id", timedelta(seconds=15), _wait)
     rate: Rate = setting("jobs that one user may start in a time", Rate(10, timedelta(minutes=1)), _rate)
     threads: int = setting("requests served at once, those that wait for a build id included", 64, values.thread_count)
@@ -93,6 +84,7 @@ class TriggerSettings(FromEnvironment):
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings; raise BadSetting for one that is wrong or missing."""
         settings = super().from_environ(environ)
+        check_ports(cls.prefix, settings.port, settings.metrics_port)
         if not settings.config:
             raise BadSetting(
                 f"{cls.prefix}CONFIG is not set: give the address of Deck's /config, such as http://deck.prow/config, "

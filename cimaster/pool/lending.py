@@ -180,7 +180,10 @@ def _repeats(cluster: Cluster, said: Finish, now: datetime) -> bool:
     The finish of a job that is run again comes later. A lease that ended otherwise was finished by no such request.
     """
     return bool(said.by) and any(
-        lease.how == "finished" and lease.by == said.by and lease.at is not None and abs(now - lease.at) <= _REPEATED_WITHIN
+        lease.how == "finished"
+        and lease.by == said.by
+        and lease.at is not None
+        and abs(now - lease.at) <= _REPEATED_WITHIN
         for lease in cluster.ended_leases
         if said.names(lease.id, lease.job, lease.build)
     )

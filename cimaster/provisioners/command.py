@@ -46,7 +46,7 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = "CIMASTER_COMMAND_"
 
     program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
-    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), values.duration)
+    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), values.wait)
     environment: tuple[str, ...] = setting(
         "variables of the service's environment that it gets beside PATH, HOME, LANG and TMPDIR, such as credentials",
         (), values.words,

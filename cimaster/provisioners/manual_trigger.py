@@ -54,7 +54,7 @@ class Settings(FromEnvironment):
     org: str = setting("organisation of the repository whose jobs create clusters", "tess", values.prow_name)
     repo: str = setting("that repository", "tessops", values.prow_name)
     type: str = setting("type of those jobs", "postsubmit", read_type)
-    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), values.duration)
+    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), values.wait)
 
     def check(self) -> None:
         """Refuse to start without the address of the service, or with a proxy on the way to it that is unusable."""

@@ -64,6 +64,8 @@ PROGRAMS = [
     {"User-Agent": "Wget/1.21", "Accept": "*/*", "Accept-Encoding": "identity"},
     {"User-Agent": POWERSHELL},
     {"User-Agent": "Java/17.0.9", "Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"},
+    {"User-Agent": "program/1.0", "Accept": "application/json, text/html;q=0"},
+    {"User-Agent": "program/1.0", "Accept": "*/*, TEXT/HTML;level=1;Q=0.000"},
     {"User-Agent": "Java/21.0.1", "Accept": "text/html, image/gif, image/jpeg, */*; q=0.2"},
     {"User-Agent": "Apache-HttpClient/5.3 (Java/17)", "Accept-Encoding": "gzip, x-gzip, deflate"},
     {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "gzip"},
@@ -98,6 +100,18 @@ def test_programs_may_get_under_any_name(client: FlaskClient, add, headers: dict
         ({"User-Agent": "curl/8.5.0", "Origin": "http://localhost"}, "header Origin"),
         ({"User-Agent": "preview/1.0", "Accept": "text/html"}, "asks for HTML"),
         ({"User-Agent": "preview/1.0", "Accept": "application/xhtml+xml,*/*;q=0.8"}, "asks for HTML"),
+        *(
+            ({"User-Agent": "preview/1.0", "Accept": named}, "asks for HTML")
+            for named in (
+                "TEXT/HTML",
+                "Text/HTML,*/*",
+                "text/html;charset=utf-8",
+                "text/html;level=1",
+                "text/html;q=x",
+                'a/b;x="c,d", text/html ; level=1; q=0.1',
+                "Application/XHTML+XML;v=1",
+            )
+        ),
         ({"User-Agent": "preview/1.0", "Referer": "https://chat.example.com/"}, "another site's Referer"),
         ({"User-Agent": "preview/1.0", "Referer": "http://["}, "another site's Referer"),
     ],
