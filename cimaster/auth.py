@@ -8,13 +8,15 @@ from cimaster.errors import NotAuthorized
 from cimaster.texts import folded
 from cimaster.watched_file import WatchedFile
 
+_REMARK = re.compile(r"(?:^|(?<=[\r\n]))[ \t]*#[^\r\n]*")
 _log = logging.getLogger(__name__)
 
 
 class Admins:
     """The admins named in the file `users` of a folder, with line breaks, commas or semicolons between.
 
-    It is read at once, and again when it changes. One that cannot be read leaves the last good list; none is no admins.
+    Lines that begin with `#` are remarks. It is read at once, and again when it changes. One that cannot be read leaves
+    the last good list; none is no admins.
     """
 
     def __init__(self, folder: str) -> None:
@@ -31,7 +33,7 @@ class Admins:
         return self._file.value
 
     def _parsed(self, text: str) -> frozenset[str]:
-        names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", text))))
+        names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", _REMARK.sub("", text)))))
         level = logging.INFO if names else logging.WARNING
         _log.log(level, "the list of admins is read: it names %d", len(names), extra={"path": str(self._file.path)})
         return names

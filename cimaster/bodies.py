@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from flask import request
 from werkzeug.datastructures import MultiDict
 
+from cimaster import jsonfaults
 from cimaster.errors import BadBody, BadParameter, MissingParameter, UnknownParameter
 from cimaster.texts import printable
 
@@ -118,7 +119,7 @@ def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
     try:
         body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body is not valid JSON: {str(error)[:120]}") from None
+        raise BadBody(f"the body {jsonfaults.told(error)}: send a JSON object in UTF-8, such as {example}") from None
     if not isinstance(body, MultiDict):
         raise BadBody(f"the body must be a JSON object of parameters, such as {example}")
     for key, value in body.items(multi=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cimaster import yamltext
+from cimaster import jsonfaults, yamltext
 from cimaster.errors import BadBody
 from cimaster.file_text import decoded
 from cimaster.pool.codec import CLUSTERS
@@ -60,7 +60,7 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"the file is not valid JSON: {error}") from None
+        raise BadBody(f"the file {jsonfaults.told(error)}: mend it there, or export the pool again") from None
 
 
 def _yaml(text: str) -> list[Any]:
@@ -73,8 +73,8 @@ def _yaml(text: str) -> list[Any]:
 def _as_json(array: list[Any]) -> str:
     try:
         lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in array]
-    except ValueError as error:
-        raise BadBody(f"the file has a value that JSON does not: {error}") from None
+    except ValueError:  # infinity, no number, or one with more digits than Python writes
+        raise BadBody("the file has a number that JSON does not: leave it out, or put it in quotes") from None
     return "[\n" + ",\n".join(lines) + "\n]"
 
 

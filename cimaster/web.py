@@ -88,11 +88,12 @@ def answer(body: bytes, status: int, mimetype: str) -> Response:
 def committed(done: Committed, *, bare: bool = False) -> Response:
     """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of old scripts."""
     answer = done.answer
+    text = answer.text if bare else printable(answer.text)
     if wants_json():
-        told = {"message": answer.text, "commit": done.commit}
+        told = {"message": text, "commit": done.commit}
         response = json_text(answer.cluster.described(**told) if answer.cluster else json.dumps(told))
     else:
-        response = text_answer(answer.text if bare else answer.text + "\n")
+        response = text_answer(text if bare else text + "\n")
     response.headers["CIMaster-Commit"] = str(done.commit)
     if answer.lease:
         response.headers["CIMaster-Lease"] = answer.lease

@@ -25,6 +25,7 @@ def users(tmp_path: Path) -> Path:
         b"admin;bob", b"admin\nbob\n", b"admin\r\nbob\r\n", b"admin,bob", b"admin, bob;\n\n ,;", b" Admin ; BOB ",
         b"\xef\xbb\xbfadmin\nbob", "admin\r\nbob\r\n".encode("utf-16"), "admin;bob".encode("utf-16-le"),
         b"\xfe\xff" + "admin\nbob".encode("utf-16-be"), b"admin\rbob",
+        b"# admins, of all shifts;carl\nadmin\r\n  #eve\r#mallory\nbob\n#",
     ],
 )  # fmt: skip
 def test_the_file_may_be_written_in_many_ways(users: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from cimaster import web
 from cimaster.errors import Refusal
 from cimaster.pages import addresses, cookies, visitors
+from cimaster.texts import printable
 
 pages = Blueprint("pages", __name__)
 _FOREVER = "public, max-age=31536000, immutable"
@@ -64,7 +65,7 @@ def http_refused(error: HTTPException) -> Response:
 
 def shown(refusal: Response, sentence: str, **about: str) -> Response:
     """Return a refusal with a body for people; `about` says which record it is true of."""
-    g.refused = sentence
+    g.refused = sentence = printable(sentence)
     template = "fragments/alert.html" if by_htmx() else "error.html"
     refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
     refusal.mimetype = "text/html"

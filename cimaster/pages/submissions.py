@@ -32,6 +32,7 @@ from cimaster.pages.visitors import element_id, latest, visitor
 from cimaster.pool import wording
 from cimaster.repository import Committed
 from cimaster.snapshots import Snapshot
+from cimaster.texts import printable
 
 FORMS = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS, *queue_forms.FORMS)
 BLOCKED = "to do more you must give your name again"
@@ -118,7 +119,7 @@ def _message(form: Form, done: Committed, given: Given, blocked: bool) -> Messag
     """Return the words of success, and the record of which they are true."""
     cluster = done.answer.cluster
     text = cluster_forms.held(cluster, given.name, web.service().clock()) if cluster and form.holds else ""
-    text = text or done.answer.text
+    text = printable(text or done.answer.text)
     if blocked:
         text += f". Your browser blocks cookies: {BLOCKED_HOLD if form.holds else BLOCKED}"
     return Message(text, element_id(cluster.name), cluster.digest) if cluster else Message(text)

@@ -164,7 +164,9 @@ class Cluster(Record):
         if self.fault or not self.held:
             return None
         ends = self.time("holdExpires")
-        return Hold(self.say("holdBy"), self.say("holdDesc"), self.time("heldAt"), ends, self.span("holdFor"))
+        return Hold(
+            printable(self.say("holdBy")), self.say("holdDesc"), self.time("heldAt"), ends, self.span("holdFor")
+        )
 
     @cached_property
     def ended_leases(self) -> tuple[EndedLease, ...]:

@@ -78,10 +78,11 @@ def _check_room(pool: Pool, owner: str, policy: bool) -> None:
     room = MOST_OPEN - len(being_created) if policy else shares.most(places, len(people) - own) - own
     if room > 0:
         return
-    said = f"{len(being_created)} clusters are being created"
+    said, remedy = f"{len(being_created)} clusters are being created", "wait until some are ready"
     if own and not policy:
-        said += f", {own} of them for this caller, which is its share: dismiss those that are not needed,"
-    raise TooManyCreations(f"{said}: wait until some are ready", retry_after=60, limit=MOST_OPEN)
+        said += f", {own} of them for this caller, which is its share"
+        remedy = f"dismiss those that are not needed, or {remedy}"
+    raise TooManyCreations(f"{said}: {remedy}", retry_after=60, limit=MOST_OPEN)
 
 
 def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:

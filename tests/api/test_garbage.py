@@ -245,6 +245,19 @@ def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: byt
         assert len(answer.get_json()["detail"].splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"job": "\xff"}', "the body is not UTF-8 (byte 9): send a JSON object in UTF-8, such as {"),
+        (BODIES["too large a number"], "the body has a number with too many digits: send"),
+        (BODIES["deep"], "the body is nested too deeply: send"),
+        (b'{"a"', "the body is not valid JSON (line 1, column 5): send"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_in_plain_words(client: FlaskClient, body: bytes, told: str) -> None:
+    assert client.post("/getvacant", data=body, content_type="application/json").text.startswith(told)
+
+
 def test_nested_bodies_of_any_depth_are_refused(client: FlaskClient) -> None:
     for depth in range(200, 1100):  # somewhere between, the recursion limit is met while reading or while answering
         body = '{"build": ' + "[" * depth + "]" * depth + ', "job": "a"}'

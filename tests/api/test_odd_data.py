@@ -18,6 +18,8 @@ RECORDS = [
     {"name": "odd-hold", "status": "finished", "hold": True, "holdBy": " Jane\u00a0 Doe\u200b "},
     {"name": "long-hold", "status": "finished", "hold": True, "holdBy": "x" * 300},
     {"name": "torn", "status": "finished", "hold": True, "holdBy": "a\r\nX-Y: b\u202e\x1b[2J", "holdDesc": "c\nd"},
+    {"name": "unseen", "status": "finished", "hold": True, "holdBy": "\u200b"},
+    {"name": "turned \u202e", "status": "finished"},
     {"name": "labelled", "status": "finished", "labels": {"team/area": "x/y", "a=b": "c d", "größe": ""}},
     {"name": " Blank  Name ", "status": "finished", "purpose": "My  Purpose", "region": "Süd ", "osimage": "a b"},
 ]
@@ -54,6 +56,21 @@ def test_a_refusal_that_repeats_what_the_data_hold_is_one_line(client: FlaskClie
         for answer in (client.get(path).text.rstrip("\n"), client.get(path, headers=JSON).get_json()["detail"]):
             assert "held by a X-Y: b[2J" in answer
             assert answer.isprintable()
+
+
+def test_a_success_that_repeats_what_the_data_hold_is_one_line_of_what_can_be_seen(client: FlaskClient) -> None:
+    sent = {"cluster": "turned \u202e", "name": "eve"}
+    answer = client.get("/holdcluster", query_string=sent).text
+    assert answer.startswith("cluster turned is held by eve until ")
+    assert answer.rstrip("\n").isprintable()
+    assert "\u202e" not in client.get("/holdcluster", query_string=sent, headers=JSON).get_json()["message"]
+    taken = client.get("/getvacant?build=1&job=e2e&cluster=cluster-01")
+    assert taken.text == "cluster-01"
+
+
+def test_a_holder_that_cannot_be_seen_is_an_unknown_user(client: FlaskClient) -> None:
+    assert "held by an unknown user" in client.get("/clusters/unseen").text
+    assert "held by an unknown user" in client.get("/holdcluster?cluster=unseen&name=eve").text
 
 
 def test_a_job_build_or_lease_that_is_another_is_not_current(client: FlaskClient) -> None:

@@ -111,7 +111,11 @@ def open_in(pool: Pool) -> int:
 def test_no_caller_takes_all_places_of_the_others() -> None:
     pool = flooded(Pool(), "office")
     assert open_in(pool) == 20
-    with pytest.raises(TooManyCreations, match="20 clusters are being created, 20 of them for this caller") as refusal:
+    with pytest.raises(
+        TooManyCreations,
+        match="20 clusters are being created, 20 of them for this caller, which is its share: dismiss those that are "
+        "not needed, or wait until some are ready",
+    ) as refusal:
         creations.request(pool, NOW, Wish("tess-ci", "new", "", "", owner="office"), "c-x")
     assert refusal.value.retry_after
     for number in range(6):
