@@ -51,6 +51,8 @@ def test_the_default_as_text_is_read_as_the_default(setting) -> None:
         ("NAMESPACE", "../x", "a Kubernetes name"),
         ("PORT", "0", "a port number"),
         ("RELOAD_EVERY", "60", "a duration"),
+        ("RELOAD_EVERY", "9999999d", "at most 7d"),
+        ("RATE", "10/9999999d", "a number of jobs in a time"),
         ("WAIT", "2m", "at most 1m"),
         ("RATE", "10", "a number of jobs in a time, such as 10/1m"),
         ("RATE", "0/1m", "a number of jobs in a time"),
@@ -65,6 +67,11 @@ def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: st
         TriggerSettings.from_environ({**CONFIG, TriggerSettings.prefix + name: value})
     assert f"MANUAL_TRIGGER_{name} is {value!r}: expected " in str(told.value)
     assert expected in str(told.value)
+
+
+def test_one_port_for_both_listeners_is_told_in_a_sentence() -> None:
+    with pytest.raises(BadSetting, match="MANUAL_TRIGGER_METRICS_PORT is 8081, as MANUAL_TRIGGER_PORT is"):
+        TriggerSettings.from_environ({**CONFIG, "MANUAL_TRIGGER_METRICS_PORT": "8081"})
 
 
 def test_without_a_configuration_the_start_stops_with_a_sentence(
