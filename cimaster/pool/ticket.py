@@ -21,7 +21,7 @@ BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is kept for somebody
 FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
 _LONGEST_INTERVAL = timedelta(seconds=60)  # of a script for which a cluster is kept all the time
 _SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
-_LONGEST_STAY = timedelta(minutes=1)  # ahead of now; a later time was written by hand, and reserves nothing
+_LONGEST_STAY = timedelta(days=1)  # ahead of now; a later time was written by hand, and reserves nothing
 LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
 _LEAST_CHARGE = 300  # bytes
 NEVER = datetime.max.replace(tzinfo=UTC)
