@@ -8,14 +8,16 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from cimaster import pool_file, provisioners
-from cimaster.drain import DrainFile
+from cimaster import provisioners
+from cimaster.common.settings import BadSetting, add_flags, put_in_environment
 from cimaster.errors import Refusal
-from cimaster.metrics import Metrics
-from cimaster.repository import ConfigMapRepository
-from cimaster.settings import PREFIX, BadSetting, Settings, add_flags, put_in_environment
-from cimaster.stores import open_store
-from cimaster.transfer import exported, importing, rules_of
+from cimaster.observability.metrics import Metrics
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores import open_store
+from cimaster.services import pool_file
+from cimaster.services.import_export import exported, importing, rules_of
+from cimaster.settings import PREFIX, Settings
+from cimaster.workers.drain_file import DrainFile
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,37 +1,41 @@
 """The one place that chooses and joins the parts: settings, store, repository, service, threads, routes."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException
 
-from cimaster import browsers, callers, compression, framework, provisioners, public_url, serving, web
+from cimaster import provisioners
 from cimaster.api import api
-from cimaster.auth import Admins
-from cimaster.clock import Clock
-from cimaster.courier import Courier
-from cimaster.creations import Creations
-from cimaster.drain import DrainFile
+from cimaster.api.health import health
+from cimaster.common import flask_errors
+from cimaster.common.clock import Clock
+from cimaster.common.logs import correlation_id
+from cimaster.common.serving import metrics_port, request_log
+from cimaster.common.texts import brief
 from cimaster.errors import Refusal, UnknownHost
-from cimaster.gauges import PoolCollector, QueueCollector
-from cimaster.health import health
-from cimaster.logs import correlation_id
-from cimaster.metrics import Metrics
+from cimaster.observability.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.provisioners import Provisioner
-from cimaster.reaper import Reaper
-from cimaster.rendered import Rendered
-from cimaster.repository import ConfigMapRepository
-from cimaster.service import Service
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores import open_store
+from cimaster.repository.stores.port import Store
+from cimaster.services.clusters import Clusters
+from cimaster.services.import_export import rules_of
+from cimaster.services.provisioning import Provisioning
+from cimaster.services.waiting_room import WaitingRoom
 from cimaster.settings import Settings
-from cimaster.stores import open_store
-from cimaster.stores.port import Store
-from cimaster.texts import brief
-from cimaster.transfer import rules_of
-from cimaster.waiting import WaitingRoom
+from cimaster.web import browsers, callers, compression, problems, public_url
+from cimaster.web.admins import Admins
+from cimaster.web.components import Components, components, components_of
+from cimaster.web.rendered_lists import RenderedLists
+from cimaster.workers.collectors import PoolCollector, QueueCollector
+from cimaster.workers.lifecycle import Lifecycle
+from cimaster.workers.provisioning import ProvisioningWorker
+from cimaster.workers.reaper import Reaper
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -46,106 +50,62 @@ _HEADERS = {
 }
 
 
-class Lifecycle:
-    """The threads behind an application: started in the worker, stopped when it drains."""
-
-    def __init__(
-        self, repository: ConfigMapRepository, reaper: Reaper, courier: Courier, waiting: WaitingRoom, port: int
-    ) -> None:
-        self.draining: Callable[[], bool] = lambda: False
-        self._repository = repository
-        self._reaper = reaper
-        self._courier = courier
-        self._waiting = waiting
-        self._drain_file = DrainFile(port)
-
-    def start(self) -> None:
-        """Start the threads; a drain that an earlier process was told of is over."""
-        self._drain_file.remove()
-        self._repository.start()
-        self._reaper.start()
-        self._courier.start()
-        self._waiting.start()
-
-    def stop(self) -> None:
-        """Write what waits, then end the threads."""
-        self._waiting.stop()
-        self._courier.stop()
-        self._reaper.stop()
-        self._repository.stop()
-
-    def checks(self) -> dict[str, Callable[[], bool]]:
-        """Return what must hold for the replica to be ready."""
-        return {
-            "threads": lambda: all(
-                part.alive for part in (self._repository, self._reaper, self._courier, self._waiting)
-            ),
-            "store_tried": lambda: self._repository.tried,
-            "accepting": lambda: self.accepting,
-        }
-
-    @property
-    def accepting(self) -> bool:
-        """Whether this process goes on: it was not told to drain or to end."""
-        return not (self.draining() or self._drain_file.exists())
-
-
 def create_app(
     settings: Settings,
     store: Store | None = None,
     clock: Clock | None = None,
     provisioner: Provisioner | None = None,
 ) -> Flask:
-    """Build the application. Its threads rest until `app.extensions["cimaster.lifecycle"].start()`."""
+    """Build the application. Its threads rest until `components_of(app).lifecycle.start()`."""
     app = Flask(__name__)
-    app.config.update(framework.LIMITS)
+    app.config.update(flask_errors.LIMITS)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    metrics = Metrics(serving.registry())
-    repository = ConfigMapRepository(
-        store or open_store(settings, clock),
-        rules_of(settings),
-        metrics,
-        deadline=settings.deadline,
-        clock=clock,
-    )
-    metrics.registry.register(PoolCollector(repository))
-    service = Service(repository, metrics, clock)
-    creations = Creations(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
-    courier = Courier(creations, repository, metrics)
-    waiting = WaitingRoom(service, metrics, settings.waiters)
-    metrics.registry.register(QueueCollector(repository, waiting))
-    lifecycle = Lifecycle(repository, Reaper(service, metrics), courier, waiting, settings.port)
-    courier.draining = waiting.draining = lambda: not lifecycle.accepting
-    app.extensions |= {
-        "cimaster": service, "cimaster.settings": settings, "cimaster.admins": Admins(settings.admin_dir),
-        "cimaster.metrics": metrics, "cimaster.lifecycle": lifecycle, "cimaster.ready": lifecycle.checks(),
-        "cimaster.rendered": Rendered(), "cimaster.creations": creations,
-        "cimaster.waiting": waiting,
-    }  # fmt: skip
-    PrometheusMetrics(app, path=None, group_by="url_rule", registry=metrics.registry)
-    _register(app)
+    parts = _components(settings, store, clock, provisioner)
+    parts.attach(app)
+    PrometheusMetrics(app, path=None, group_by="url_rule", registry=parts.metrics.registry)
+    _register(app, settings)
     return app
 
 
-def _register(app: Flask) -> None:
-    if prefix := public_url.prefix(app.extensions["cimaster.settings"]):
+def _components(
+    settings: Settings, store: Store | None, clock: Clock | None, provisioner: Provisioner | None
+) -> Components:
+    metrics = Metrics(metrics_port.registry())
+    repository = ConfigMapRepository(
+        store or open_store(settings, clock), rules_of(settings), metrics, deadline=settings.deadline, clock=clock
+    )
+    clusters = Clusters(repository, metrics, clock)
+    provisioning = Provisioning(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
+    waiting_room = WaitingRoom(clusters, metrics, settings.waiters)
+    worker = ProvisioningWorker(provisioning, repository, metrics)
+    lifecycle = Lifecycle(repository, Reaper(clusters, metrics), worker, waiting_room, settings.port)
+    worker.draining = waiting_room.draining = lambda: not lifecycle.accepting
+    metrics.registry.register(PoolCollector(repository))
+    metrics.registry.register(QueueCollector(repository, waiting_room))
+    return Components(
+        settings, metrics, Admins(settings.admin_dir), clusters, waiting_room, provisioning, RenderedLists(), lifecycle
+    )
+
+
+def _register(app: Flask, settings: Settings) -> None:
+    if prefix := public_url.prefix(settings):
         app.wsgi_app = public_url.Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]
     app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
     compression.install(app)
-    app.register_error_handler(Refusal, web.refused)
-    app.register_error_handler(HTTPException, web.http_refused)
+    app.register_error_handler(Refusal, problems.refused)
+    app.register_error_handler(HTTPException, problems.http_refused)
     app.register_error_handler(Exception, _failed)
     for blueprint in (api, pages, health):
         app.register_blueprint(blueprint)
 
 
 def _begin() -> Response | None:
-    settings = web.settings()
+    settings = components().settings
     g.caller = callers.address(request.environ, settings.trusted_proxies)
-    serving.identify(g.caller)
-    framework.check_method()
+    request_log.identify(g.caller)
+    flask_errors.check_method()
     try:
         browsers.check_host(settings)
     except UnknownHost as refusal:
@@ -156,7 +116,7 @@ def _begin() -> Response | None:
 
 def _misdirected(refusal: UnknownHost) -> Response:
     """Answer outside of the pages, whose own refusals show who the visitor is and how the store does."""
-    response, host = web.refused(refusal), refusal.facts["host"]
+    response, host = problems.refused(refusal), refusal.facts["host"]
     if browsers.wants_html():
         response.set_data(render_template("unknown_host.html", host=host, address=f"https://{host}"))
         response.mimetype = "text/html"
@@ -166,7 +126,7 @@ def _misdirected(refusal: UnknownHost) -> Response:
 def _end(response: Response) -> Response:
     if 300 <= response.status_code < 400 and response.location:  # the framework's begin with the host that was asked
         response.location = response.location.removeprefix(request.host_url.rstrip("/"))
-    serving.conclude(response, lambda: _told(response), quiet=g.get("quiet") or response.status_code == 304)
+    request_log.conclude(response, lambda: _told(response), quiet=g.get("quiet") or response.status_code == 304)
     return response
 
 
@@ -188,7 +148,7 @@ def _told(response: Response) -> dict[str, Any]:
 def _failed(error: Exception) -> Response:
     logging.getLogger(__name__).error("a request failed", exc_info=error)
     sentence = f"the service failed; its log tells why under request {correlation_id.get()}"
-    return web.problem(500, "internal_error", sentence)
+    return problems.problem(500, "internal_error", sentence)
 
 
 class FixedHeaders:
@@ -197,10 +157,10 @@ class FixedHeaders:
     It stands outside of Flask, whose header objects would take longer than the rest of a short answer.
     """
 
-    def __init__(self, application: serving.WSGIApplication) -> None:
+    def __init__(self, application: metrics_port.WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: dict[str, Any], start_response: serving.StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: metrics_port.StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request."""
 
         def start(status: str, headers: list[tuple[str, str]], failure: Any = None) -> Any:
@@ -209,7 +169,7 @@ class FixedHeaders:
         return self._application(environ, start)
 
 
-def served(settings: Settings, clock: Clock | None = None) -> serving.PortDispatch:
+def served(settings: Settings, clock: Clock | None = None) -> metrics_port.PortDispatch:
     """Return the application for gunicorn, with the metrics on their own port."""
     app = create_app(settings, clock=clock)
-    return serving.PortDispatch(app, app.extensions["cimaster.metrics"].registry, settings.metrics_port)
+    return metrics_port.PortDispatch(app, components_of(app).metrics.registry, settings.metrics_port)

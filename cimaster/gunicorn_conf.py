@@ -10,14 +10,15 @@ import sys as _sys
 from typing import Any as _Any
 
 from cimaster import provisioners as _provisioners
-from cimaster import public_url as _public_url
-from cimaster import stores as _stores
-from cimaster.logs import configuration as _configuration
-from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
-from cimaster.serving import heartbeat_folder as _heartbeat_folder
-from cimaster.settings import BadSetting as _BadSetting
+from cimaster.common.logs import configuration as _configuration
+from cimaster.common.serving.gunicorn_defaults import LoggerWithoutAccess as _LoggerWithoutAccess
+from cimaster.common.serving.gunicorn_defaults import heartbeat_folder as _heartbeat_folder
+from cimaster.common.serving.worker import Worker as _Worker
+from cimaster.common.settings import BadSetting as _BadSetting
+from cimaster.repository import stores as _stores
 from cimaster.settings import Settings as _Settings
-from cimaster.worker import Worker as _Worker
+from cimaster.web import public_url as _public_url
+from cimaster.web.components import components_of
 
 
 def _check_core(chosen: str) -> None:
@@ -96,7 +97,7 @@ def _suit_many_threads() -> None:
 def post_worker_init(worker: _Any) -> None:
     """Start the threads where requests are served: they would not survive the fork."""
     _suit_many_threads()
-    lifecycle = worker.wsgi.app.extensions["cimaster.lifecycle"]
+    lifecycle = components_of(worker.wsgi.app).lifecycle
     lifecycle.draining = lambda: not worker.alive
     lifecycle.start()
 
@@ -105,4 +106,4 @@ def worker_exit(server: _Any, worker: _Any) -> None:  # noqa: ARG001 gunicorn pa
     """End the threads after the last request was answered."""
     wsgi = getattr(worker, "wsgi", None)
     if wsgi is not None:
-        wsgi.app.extensions["cimaster.lifecycle"].stop()
+        components_of(wsgi.app).lifecycle.stop()

@@ -1,57 +1,20 @@
-"""Every setting of the service, read once from the environment; a wrong value stops the start with a sentence."""
+"""Every setting of the service."""
 
-import argparse
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from cimaster import values
-from cimaster.times import format_duration
+from cimaster.common import parsers
+from cimaster.common.settings import BadSetting, FromEnvironment, check_ports, names_in_environment, setting
+from cimaster.common.times import format_duration
 
 PREFIX = "CIMASTER_"
-
-
-class BadSetting(Exception):
-    """A setting with a value that cannot be used; the message names the setting, the value and what is expected."""
-
-
-def setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
-    """Declare a setting: what it means, its default, how its text is read (ValueError says what is expected)."""
-    return field(default=default, metadata={"meaning": meaning, "parse": parse, "alias": alias})
 
 
 def default_store(environ: Mapping[str, str]) -> str:
     """Return the store of a process that was told none: the ConfigMap in a pod, a file in the folder elsewhere."""
     return "kubernetes" if "KUBERNETES_SERVICE_HOST" in environ else "sqlite:cimaster.db"
-
-
-@dataclass(frozen=True)
-class FromEnvironment:
-    """Settings of a program or a part of one: each field is `<prefix><FIELD>` in the environment, and a flag."""
-
-    prefix: ClassVar[str]
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
-        environ = os.environ if environ is None else environ
-        given = cls.found(environ) | {name: environ[name] for name, _ in cls.variables() if environ.get(name)}
-        return cls(**{f.name: _parsed(f, name, given[name]) for name, f in cls.variables() if name in given})
-
-    @classmethod
-    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG003 it is for those that look there
-        """Return the values that hold where nobody says otherwise, and that depend on where the process runs."""
-        return {}
-
-    def check(self) -> None:
-        """Raise BadSetting where values that are right by themselves cannot work together."""
-
-    @classmethod
-    def variables(cls) -> "Iterator[tuple[str, Field[Any]]]":
-        """Yield the settings in order, each with its environment variable."""
-        return ((cls.prefix + f.name.upper(), f) for f in fields(cls))
 
 
 @dataclass(frozen=True)
@@ -61,70 +24,73 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = PREFIX
 
     store: str = setting(
-        "`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", values.store
+        "`sqlite:PATH`, or `kubernetes` (in-cluster, or `KUBECONFIG`)", "sqlite:cimaster.db", parsers.store
     )
-    namespace: str = setting("namespace of the ConfigMap", "ci", values.dns_name)
-    config_map: str = setting("name of the ConfigMap", "clusters", values.dns_name, "--cluster-config-map")
-    host: str = setting("address to listen on", "127.0.0.1", values.any_text)
-    port: int = setting("port of the API and the pages", 8080, values.port_number)
-    metrics_port: int = setting("port of /metrics", 8090, values.port_number)
-    admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", values.any_text, "--botAdminDir")
-    auth: str = setting("who callers are: `open` believes the names they give", "open", values.auth)
-    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), values.duration)
-    max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), values.duration)
-    overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), values.duration)
+    namespace: str = setting("namespace of the ConfigMap", "ci", parsers.dns_name)
+    config_map: str = setting("name of the ConfigMap", "clusters", parsers.dns_name, "--cluster-config-map")
+    host: str = setting("address to listen on", "127.0.0.1", parsers.any_text)
+    port: int = setting("port of the API and the pages", 8080, parsers.port_number)
+    metrics_port: int = setting("port of /metrics", 8090, parsers.port_number)
+    admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", parsers.any_text, "--botAdminDir")
+    auth: str = setting("who callers are: `open` believes the names they give", "open", parsers.auth)
+    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), parsers.duration)
+    max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), parsers.duration)
+    overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), parsers.duration)
     deadline: timedelta = setting(
-        "longest time that a change may take to be written", timedelta(seconds=20), values.wait
+        "longest time that a change may take to be written", timedelta(seconds=20), parsers.wait
     )
-    threads: int = setting("requests served at once by a replica", 200, values.thread_count)
+    threads: int = setting("requests served at once by a replica", 200, parsers.thread_count)
     waiters: int = setting(
-        "callers that a replica keeps connected while they wait for a cluster, beside those", 300, values.waiter_count
+        "callers that a replica keeps connected while they wait for a cluster, beside those", 300, parsers.waiter_count
     )
     connections_per_address: int = setting(
         "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
         100,
-        values.connection_count,
+        parsers.connection_count,
     )
     core: str = setting(
         "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
         "any",
-        values.core,
+        parsers.core,
     )
     ignored_parameters: tuple[str, ...] = setting(
-        "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), values.words
+        "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), parsers.words
     )
     trusted_origins: tuple[str, ...] = setting(
-        "other sites whose pages may send changes, such as `https://portal.example.com`", (), values.origins
+        "other sites whose pages may send changes, such as `https://portal.example.com`", (), parsers.origins
     )
     public_url: str = setting(
         "where people reach the service, such as `https://ci.example.com/cimaster`, where that is behind a proxy",
         "",
-        values.public_url,
+        parsers.public_url,
     )
     hosts: tuple[str, ...] = setting(
-        "further names under which browsers may reach the service, such as `cimaster.example.com`", (), values.hosts
+        "further names under which browsers may reach the service, such as `cimaster.example.com`", (), parsers.hosts
     )
-    trusted_proxies: tuple[values.Network, ...] = setting(
+    trusted_proxies: tuple[parsers.Network, ...] = setting(
         "networks of the proxies whose `X-Forwarded-For` says where a caller is, such as `10.0.0.0/8`",
         (),
-        values.networks,
+        parsers.networks,
     )
     provisioner: str = setting(
         "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none",
         "",
-        values.plugin,
+        parsers.plugin,
     )
-    default_prow_job: str = setting("job that creates a cluster where nobody names one", "", values.prow_name)
-    creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), values.duration)
+    default_prow_job: str = setting("job that creates a cluster where nobody names one", "", parsers.prow_name)
+    creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), parsers.duration)
     manage_cluster: bool = setting(
-        "`on`: policies keep a minimum of clusters vacant", False, values.switch, "--manageCluster"
+        "`on`: policies keep a minimum of clusters vacant", False, parsers.switch, "--manageCluster"
     )
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", values.level)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", parsers.level)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings; BadSetting also for a key of k8s/'s ConfigMap that would be ignored, for its name."""
-        twice = next((name for name in (os.environ if environ is None else environ) if name.startswith(2 * PREFIX)), "")
+        twice = next(
+            (name for name in (names_in_environment() if environ is None else environ) if name.startswith(2 * PREFIX)),
+            "",
+        )
         if twice:
             key = twice.removeprefix(2 * PREFIX)
             raise BadSetting(
@@ -148,53 +114,3 @@ class Settings(FromEnvironment):
     def found(cls, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the store of a process that was told none."""
         return {f"{PREFIX}STORE": default_store(environ)}
-
-
-def check_ports(prefix: str, port: int, metrics_port: int) -> None:
-    """Raise BadSetting where a program's two ports are one."""
-    if port == metrics_port:
-        raise BadSetting(f"{prefix}METRICS_PORT is {metrics_port}, as {prefix}PORT is: choose two different ports")
-
-
-def _parsed(setting: "Field[Any]", variable: str, text: str) -> Any:
-    try:
-        return setting.metadata["parse"](text)
-    except ValueError as error:
-        raise BadSetting(f"{variable} is {text!r}: expected {error}") from None
-
-
-def default_text(setting: "Field[Any]") -> str:
-    """Return a setting's default as it would be written in the environment."""
-    default = setting.default
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    if isinstance(default, timedelta):
-        return format_duration(default)
-    return ",".join(default) if isinstance(default, tuple) else str(default)
-
-
-def add_flags(parser: argparse.ArgumentParser, prefix: str, variables: "Iterable[tuple[str, Field[Any]]]") -> None:
-    """Give a command a flag for each setting, named as its variable is after the prefix; a switch needs no value."""
-    for variable, each in variables:
-        names = [
-            "--" + variable.removeprefix(prefix).lower().replace("_", "-"),
-            *filter(None, [each.metadata["alias"]]),
-        ]
-        meaning = f"{each.metadata['meaning']} (default: {default_text(each) or 'none'})".replace("%", "%%")
-        may_be_bare, bare = ("?", "on") if isinstance(each.default, bool) else (None, None)
-        parser.add_argument(*names, dest=variable, metavar="VALUE", help=meaning, nargs=may_be_bare, const=bare)
-
-
-def put_in_environment(options: argparse.Namespace, prefix: str) -> None:
-    """Hand settings given as flags on to the server process, which reads only the environment."""
-    os.environ.update({name: text for name, text in vars(options).items() if name.startswith(prefix) and text})
-
-
-def in_environment(name: str) -> bool:
-    """Say whether a variable that is not ours (KUBECONFIG, a pod's service address) is set."""
-    return bool(os.environ.get(name))
-
-
-def inherited(*names: str) -> dict[str, str]:
-    """Return those variables of the environment that a program of ours is to inherit, and nothing else."""
-    return {name: os.environ[name] for name in names if name in os.environ}

@@ -13,15 +13,16 @@ from kubernetes.client import CoreV1Api
 from kubernetes.client.exceptions import NotFoundException
 
 from cimaster.app import create_app
-from cimaster.clock import Clock
-from cimaster.kubeaccess import KubeAccess
+from cimaster.common.clock import Clock
+from cimaster.common.kubernetes_client import KubernetesClient
 from cimaster.provisioners import Provisioner
-from cimaster.repository import ConfigMapRepository
-from cimaster.service import Service
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.kubernetes import KubernetesStore
+from cimaster.repository.stores.port import Store
+from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
-from cimaster.stores.kubernetes import KubernetesStore
-from cimaster.stores.port import Store
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.web.components import components_of
 from tests.kube.apiserver import ControlPlane
 from tests.server import free_ports
 
@@ -119,12 +120,12 @@ def another_store(store: Store, request: pytest.FixtureRequest, tmp_path: Path) 
     return KubernetesStore(kube_access_by(), request.getfixturevalue("kube_access"), "clusters")
 
 
-def kube_access_by(kubeconfig: Path | None = None, clock: Clock | None = None) -> KubeAccess:
+def kube_access_by(kubeconfig: Path | None = None, clock: Clock | None = None) -> KubernetesClient:
     """Return access as a kubeconfig says, or as KUBECONFIG does."""
     with pytest.MonkeyPatch.context() as environment:
         if kubeconfig:
             environment.setenv("KUBECONFIG", str(kubeconfig))
-        return KubeAccess(16, clock)
+        return KubernetesClient(16, clock)
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def provisioner() -> Provisioner | None:
 def app(settings: Settings, store: Store, clock: MovableClock, provisioner: Provisioner | None) -> Iterator[Flask]:
     """The whole application with its threads running."""
     app = create_app(settings, store, clock, provisioner)
-    lifecycle = app.extensions["cimaster.lifecycle"]
+    lifecycle = components_of(app).lifecycle
     lifecycle.start()
     yield app
     lifecycle.stop()
@@ -159,14 +160,14 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def service(app: Flask) -> Service:
+def service(app: Flask) -> Clusters:
     """The service behind the application."""
-    found: Service = app.extensions["cimaster"]
+    found: Clusters = components_of(app).clusters
     return found
 
 
 @pytest.fixture
-def repository(service: Service) -> ConfigMapRepository:
+def repository(service: Clusters) -> ConfigMapRepository:
     """The repository behind the service."""
     return service.repository
 

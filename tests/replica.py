@@ -20,9 +20,14 @@ class Replica:
     """One `gunicorn` over a store; a context manager that leaves no process behind."""
 
     def __init__(
-        self, folder: Path, name: str = "replica", *, arguments: Sequence[str] = (_CONFIGURATION,),
-        code: Path | None = None, **environment: str,
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        name: str = "replica",
+        *,
+        arguments: Sequence[str] = (_CONFIGURATION,),
+        code: Path | None = None,
+        **environment: str,
+    ) -> None:
         admins = folder / "botadmin"
         admins.mkdir(exist_ok=True)
         (admins / "users").write_text("root;Bob")

@@ -51,9 +51,15 @@ class Server:
             return
         with self.log.open("ab") as log:
             popen = self._spawner.submit(
-                subprocess.Popen, self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, env=self.environment, cwd=self.folder,
-            )  # fmt: skip
+                subprocess.Popen,
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self.environment,
+                cwd=self.folder,
+            )
             self.process = popen.result()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:

@@ -9,64 +9,196 @@ from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, QUEUE, R
 _NOW, _LATER = ('"2026-01-02T11:59:00Z"', '"2026-01-02T13:00:00Z"')
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 _CLUSTER = {
-    "name": '"cluster-01"', "region": '"us"', "status": '"finished"', "lastJob": '"e2e"', "lastBuild": '"7"',
-    "lastTriggerName": '"al"', "hold": "false", "disabled": "false", "purpose": '"tess-ci"', "osimage": '"flatcar"',
-    "note": '"n"', "labels": '{"gpu": "yes"}', "vacantSince": _NOW, "disabledBy": '"root"', "disabledReason": '"r"',
+    "name": '"cluster-01"',
+    "region": '"us"',
+    "status": '"finished"',
+    "lastJob": '"e2e"',
+    "lastBuild": '"7"',
+    "lastTriggerName": '"al"',
+    "hold": "false",
+    "disabled": "false",
+    "purpose": '"tess-ci"',
+    "osimage": '"flatcar"',
+    "note": '"n"',
+    "labels": '{"gpu": "yes"}',
+    "vacantSince": _NOW,
+    "disabledBy": '"root"',
+    "disabledReason": '"r"',
     "endedLeases": f'[{{"id": "l-0", "job": "e2e", "build": "7", "how": "finished", "at": {_NOW}}}]',
-}  # fmt: skip
+}
 _HELD = _CLUSTER | {
-    "name": '"cluster-02"', "hold": "true", "holdBy": '"al"', "holdDesc": '"d"', "heldAt": _NOW, "holdExpires": _LATER,
+    "name": '"cluster-02"',
+    "hold": "true",
+    "holdBy": '"al"',
+    "holdDesc": '"d"',
+    "heldAt": _NOW,
+    "holdExpires": _LATER,
     "holdFor": '"6h"',
-}  # fmt: skip
+}
 _TAKEN = _HELD | {
-    "name": '"cluster-03"', "status": '"testing"', "leaseId": '"l-1"', "leaseJob": '"e2e"', "leaseBuild": '"7"',
-    "requestId": '"r-1"', "requestHash": '"h"', "acquiredAt": _NOW, "leaseExpires": _LATER, "leaseTtl": '"1h"',
-}  # fmt: skip
+    "name": '"cluster-03"',
+    "status": '"testing"',
+    "leaseId": '"l-1"',
+    "leaseJob": '"e2e"',
+    "leaseBuild": '"7"',
+    "requestId": '"r-1"',
+    "requestHash": '"h"',
+    "acquiredAt": _NOW,
+    "leaseExpires": _LATER,
+    "leaseTtl": '"1h"',
+}
 _ENTRY = {
-    "commit": "3", "at": _NOW, "cluster": '"cluster-01"', "event": '"finished"', "from": '"occupied"', "to": '"vacant"',
-    "by": '"al"', "job": '"e2e"', "build": '"7"', "reason": '"r"', "holder": '"bob"', "waited": '"5m"',
-}  # fmt: skip
+    "commit": "3",
+    "at": _NOW,
+    "cluster": '"cluster-01"',
+    "event": '"finished"',
+    "from": '"occupied"',
+    "to": '"vacant"',
+    "by": '"al"',
+    "job": '"e2e"',
+    "build": '"7"',
+    "reason": '"r"',
+    "holder": '"bob"',
+    "waited": '"5m"',
+}
 _REQUEST = {
-    "id": '"r-2"', "hash": '"h"', "verb": '"holdcluster"', "at": _NOW, "cluster": '"cluster-01"', "say": '"held"',
+    "id": '"r-2"',
+    "hash": '"h"',
+    "verb": '"holdcluster"',
+    "at": _NOW,
+    "cluster": '"cluster-01"',
+    "say": '"held"',
     "lease": '"l-2"',
-}  # fmt: skip
+}
 _CREATION = {
-    "id": '"c-1"', "state": '"requested"', "purpose": '"tess-ci"', "user": '"al"', "branch": '"master"', "job": '"e2e"',
-    "requestedAt": _NOW, "deadline": _LATER, "claimBy": '"x"', "claimUntil": _NOW, "nextTry": _NOW, "tries": "1",
-    "round": "1", "policy": "true", "force": "true", "maybeBegun": "true", "retriedAt": _NOW,
-}  # fmt: skip
+    "id": '"c-1"',
+    "state": '"requested"',
+    "purpose": '"tess-ci"',
+    "user": '"al"',
+    "branch": '"master"',
+    "job": '"e2e"',
+    "requestedAt": _NOW,
+    "deadline": _LATER,
+    "claimBy": '"x"',
+    "claimUntil": _NOW,
+    "nextTry": _NOW,
+    "tries": "1",
+    "round": "1",
+    "policy": "true",
+    "force": "true",
+    "maybeBegun": "true",
+    "retriedAt": _NOW,
+}
 _JOB = _CREATION | {
-    "id": '"c-2"', "state": '"running"', "jobName": '"j-1"', "statusLink": '"http://x"', "logLink": '"http://x"',
-    "message": '"m"', "triggeredAt": _NOW, "jobGuessed": "true",
-}  # fmt: skip
+    "id": '"c-2"',
+    "state": '"running"',
+    "jobName": '"j-1"',
+    "statusLink": '"http://x"',
+    "logLink": '"http://x"',
+    "message": '"m"',
+    "triggeredAt": _NOW,
+    "jobGuessed": "true",
+}
 _FAILED = _JOB | {
-    "id": '"c-3"', "state": '"failed"', "failure": '"job"', "reason": '"no quota"', "failedAt": _NOW, "readyAt": _NOW,
-    "jobEnded": _NOW, "cluster": '"cluster-01"', "dismissedBy": '""', "retriedBy": '"al"',
-}  # fmt: skip
+    "id": '"c-3"',
+    "state": '"failed"',
+    "failure": '"job"',
+    "reason": '"no quota"',
+    "failedAt": _NOW,
+    "readyAt": _NOW,
+    "jobEnded": _NOW,
+    "cluster": '"cluster-01"',
+    "dismissedBy": '""',
+    "retriedBy": '"al"',
+}
 _POLICY = {
-    "purpose": '"tess-ci"', "minVacant": "5", "maxTotal": "9", "maxCreating": "2", "cooldown": '"5m"',
-    "hours": '"Mon-Sun 00:00-24:00"', "job": '"e2e"', "branch": '"master"', "by": '"root"', "at": _NOW,
-}  # fmt: skip
+    "purpose": '"tess-ci"',
+    "minVacant": "5",
+    "maxTotal": "9",
+    "maxCreating": "2",
+    "cooldown": '"5m"',
+    "hours": '"Mon-Sun 00:00-24:00"',
+    "job": '"e2e"',
+    "branch": '"master"',
+    "by": '"root"',
+    "at": _NOW,
+}
 _TICKET = {
-    "id": '"r-3"', "hash": '"h"', "priority": '"high"', "since": _NOW, "until": _LATER, "here": _LATER, "keeps": '"9s"',
+    "id": '"r-3"',
+    "hash": '"h"',
+    "priority": '"high"',
+    "since": _NOW,
+    "until": _LATER,
+    "here": _LATER,
+    "keeps": '"9s"',
     "ask": '{"job": "e2e", "build": "8", "by": "al", "labels": {"gpu": "yes"}, "ttl": "1h", "purpose": "tess-ci"}',
-}  # fmt: skip
+}
 _RECORDS = {
-    CLUSTERS: (_CLUSTER, _HELD, _TAKEN), HISTORY: (_ENTRY,), REQUESTS: (_REQUEST,),
-    CREATIONS: (_CREATION, _JOB, _FAILED), POLICIES: (_POLICY,), QUEUE: (_TICKET,),
-}  # fmt: skip
+    CLUSTERS: (_CLUSTER, _HELD, _TAKEN),
+    HISTORY: (_ENTRY,),
+    REQUESTS: (_REQUEST,),
+    CREATIONS: (_CREATION, _JOB, _FAILED),
+    POLICIES: (_POLICY,),
+    QUEUE: (_TICKET,),
+}
 _DEEP = "[" * 5000 + "]" * 5000
 _ODD = (
-    "null", "true", "false", "0", "-1", "1", "1.5", "1e400", "-1e400", "9" * 5000, "1" + "0" * 400, "[]", "{}", "[[]]",
-    '[{"id": 5, "how": [], "at": "9999-12-31T23:59:59Z", "x": 1e400}, 7, {"job": {}}]', '{"a": 1e400, "b": null}',
+    "null",
+    "true",
+    "false",
+    "0",
+    "-1",
+    "1",
+    "1.5",
+    "1e400",
+    "-1e400",
+    "9" * 5000,
+    "1" + "0" * 400,
+    "[]",
+    "{}",
+    "[[]]",
+    '[{"id": 5, "how": [], "at": "9999-12-31T23:59:59Z", "x": 1e400}, 7, {"job": {}}]',
+    '{"a": 1e400, "b": null}',
     '{"job": [], "build": 1e400, "ttl": "99999999d", "labels": {"\\ud800": "\\udfff", "b": 9}, "cluster": {}}',
-    _DEEP, "[" * 300 + "]" * 300, '{"a":' * 90 + "1" + "}" * 90, '""', '" "', '"x"', '"x\\r\\nY: 1"', '"\\u0000"',
-    '"\\ud800"', '"\\udc00\\ud800"', '"\u202e\u200d\u3164"', '"' + "a\u0301" * 200 + '"', '"Größe 😀"', '"#0"',
-    '"../../x"', '"%00%0a"', '"<b>"', f'"{"y" * 3000}"', '"testing"', '"finished"', '"running"', '"broken"',
-    '"0001-01-01T00:00:00Z"', '"9999-12-31T23:59:59Z"', '"9999-12-31T23:59:59-23:59"', '"30.11.2026"',
-    '"2200-01-01T00:00:00Z"', '"1901-01-01T00:00:00Z"', _NOW, _LATER, '"99999999d"', '"999999999d"', '"36500d"',
-    '"1s"', '"never"', '"cluster-01"', '"r-1"', '"tess-ci"',
-)  # fmt: skip
+    _DEEP,
+    "[" * 300 + "]" * 300,
+    '{"a":' * 90 + "1" + "}" * 90,
+    '""',
+    '" "',
+    '"x"',
+    '"x\\r\\nY: 1"',
+    '"\\u0000"',
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"\u202e\u200d\u3164"',
+    '"' + "a\u0301" * 200 + '"',
+    '"Größe 😀"',
+    '"#0"',
+    '"../../x"',
+    '"%00%0a"',
+    '"<b>"',
+    f'"{"y" * 3000}"',
+    '"testing"',
+    '"finished"',
+    '"running"',
+    '"broken"',
+    '"0001-01-01T00:00:00Z"',
+    '"9999-12-31T23:59:59Z"',
+    '"9999-12-31T23:59:59-23:59"',
+    '"30.11.2026"',
+    '"2200-01-01T00:00:00Z"',
+    '"1901-01-01T00:00:00Z"',
+    _NOW,
+    _LATER,
+    '"99999999d"',
+    '"999999999d"',
+    '"36500d"',
+    '"1s"',
+    '"never"',
+    '"cluster-01"',
+    '"r-1"',
+    '"tess-ci"',
+)
 ODD = st.integers(0, len(_ODD) - 1).map(
     lambda place: _ODD[place]
 )  # hypothesis would write all of them into its reports
@@ -76,10 +208,12 @@ def _record(base: dict[str, str]) -> st.SearchStrategy[str]:
     changes = st.dictionaries(st.sampled_from(sorted(base)), ODD, min_size=1, max_size=4)
     gone = st.sets(st.sampled_from(sorted(base)), max_size=2)
     return st.tuples(changes, gone).map(
-        lambda drawn: "{" + ", ".join(
-            f'"{key}": {value}' for key, value in {**base, **drawn[0]}.items() if key not in drawn[1]
-        ) + "}"
-    )  # fmt: skip
+        lambda drawn: (
+            "{"
+            + ", ".join(f'"{key}": {value}' for key, value in {**base, **drawn[0]}.items() if key not in drawn[1])
+            + "}"
+        )
+    )
 
 
 def _array(bases: tuple[dict[str, str], ...]) -> st.SearchStrategy[str]:

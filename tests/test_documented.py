@@ -10,13 +10,17 @@ import requests
 import yaml
 from flask import Flask
 
-from cimaster import endpoints, errors, http_refusals, provisioners
+from cimaster import errors, provisioners
 from cimaster.app import create_app
-from cimaster.endpoints import ENDPOINTS, VERBS, Endpoint
-from cimaster.pool.cluster import STATES
-from cimaster.pool.creation import Creation
-from cimaster.settings import PREFIX, Settings, default_text
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.common.serving import early_refusals
+from cimaster.common.settings import default_text
+from cimaster.pool.records.cluster import STATES
+from cimaster.pool.records.creation import Creation
+from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.settings import PREFIX, Settings
+from cimaster.web import endpoints
+from cimaster.web.components import components_of
+from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -166,9 +170,13 @@ def test_every_refusal_has_a_status_and_a_code_of_its_own() -> None:
 def test_openapi_lists_every_code() -> None:
     listed = DESCRIBED["components"]["schemas"]["Code"]
     framework = {
-        "bad_request", "not_found", "method_not_allowed", "request_entity_too_large", "internal_error",
-    }  # fmt: skip
-    server = {http_refusals.code_of(status) for status, _ in http_refusals.REFUSALS.values()}
+        "bad_request",
+        "not_found",
+        "method_not_allowed",
+        "request_entity_too_large",
+        "internal_error",
+    }
+    server = {early_refusals.code_of(status) for status, _ in early_refusals.REFUSALS.values()}
     assert set(listed["enum"]) == {refusal.code for refusal in all_refusals()} | framework | server
     assert set(re.findall(r"`(\w+)`", listed["description"])) - {"force", "lease"} == set(listed["enum"])
 
@@ -227,7 +235,7 @@ def test_the_readme_tells_of_no_setting_that_there_is_not() -> None:
 def metric_names(app: Flask) -> set[str]:
     """Return the names of our metrics as Prometheus shows them, without the parts of a histogram."""
     names = set()
-    for family in app.extensions["cimaster.metrics"].registry.collect():
+    for family in components_of(app).metrics.registry.collect():
         if family.name.startswith("cimaster_"):
             names.add(family.name + ("_total" if family.type == "counter" else ""))
     return names

@@ -20,10 +20,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cimaster.app import create_app
+from cimaster.common.texts import printable
 from cimaster.provisioners import KINDS, Provisioner, command
+from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import Settings
-from cimaster.stores.sqlite import SQLiteStore
-from cimaster.texts import printable
+from cimaster.web.components import components_of
 from tests.conftest import ADMIN
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
@@ -34,9 +35,12 @@ SCHEMA = schemathesis.openapi.from_dict(yaml.safe_load(TEXT))
 CREATES = """echo '{"cluster": "'made-$CREATION'", "region": "us-west"}'"""
 OPERATIONS = [pytest.param(result.ok(), id=result.ok().label) for result in SCHEMA.get_all_operations()]
 ANSWERED_AS_DESCRIBED = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
     response_headers_conformance,
-]  # fmt: skip
+]
 AS_IT_IS = {"Accept-Encoding": "identity"}  # schemathesis asks for compressed answers, and does not expand them
 QUICK = settings(
     max_examples=25,
@@ -77,12 +81,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     made = Provisioner("command", KINDS["command"], command.Settings(program=("sh", "-c", CREATES)))
     settings = Settings(admin_dir=str(folder), port=19999)
     app = create_app(settings, SQLiteStore(str(folder / "pool.db"), "clusters"), provisioner=made)
-    app.extensions["cimaster.lifecycle"].start()
+    components_of(app).lifecycle.start()
     client = app.test_client()
     for name in ("cluster-05", "cluster-06", "cluster-07"):
         client.get("/addcluster", query_string={"cluster": name, "region": "us-west", "name": ADMIN})
     yield app
-    app.extensions["cimaster.lifecycle"].stop()
+    components_of(app).lifecycle.stop()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 
 from cimaster.__main__ import parser
-from cimaster.settings import (
-    PREFIX,
-    BadSetting,
-    Settings,
-    default_store,
-    default_text,
-)
+from cimaster.common.settings import BadSetting, default_text
+from cimaster.settings import PREFIX, Settings, default_store
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -29,17 +24,33 @@ def test_an_empty_value_is_as_good_as_none() -> None:
 
 def test_every_setting_comes_from_the_environment() -> None:
     given = {
-        "CIMASTER_STORE": "sqlite:/data/pool.db", "CIMASTER_NAMESPACE": "lab", "CIMASTER_CONFIG_MAP": "pool",
-        "CIMASTER_HOST": "0.0.0.0", "CIMASTER_PORT": "81", "CIMASTER_METRICS_PORT": "82",  # noqa: S104
-        "CIMASTER_ADMIN_DIR": "/admins", "CIMASTER_AUTH": "open", "CIMASTER_HOLD": "2h", "CIMASTER_MAX_HOLD": "1d",
-        "CIMASTER_OVERDUE_AFTER": "90m", "CIMASTER_DEADLINE": "5s", "CIMASTER_THREADS": "8",
-        "CIMASTER_IGNORED_PARAMETERS": "a, b,c", "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
-        "CIMASTER_LOG_LEVEL": "debug", "CIMASTER_CORE": "3", "CIMASTER_WAITERS": "20",
-        "CIMASTER_CONNECTIONS_PER_ADDRESS": "7", "CIMASTER_PROVISIONER": "command", "CIMASTER_CREATION": "3h",
-        "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32", "CIMASTER_MANAGE_CLUSTER": "true",
-            "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1", "CIMASTER_HOSTS": "CI.example.com,other",
-            "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
-    }  # fmt: skip
+        "CIMASTER_STORE": "sqlite:/data/pool.db",
+        "CIMASTER_NAMESPACE": "lab",
+        "CIMASTER_CONFIG_MAP": "pool",
+        "CIMASTER_HOST": "0.0.0.0",  # noqa: S104
+        "CIMASTER_PORT": "81",
+        "CIMASTER_METRICS_PORT": "82",
+        "CIMASTER_ADMIN_DIR": "/admins",
+        "CIMASTER_AUTH": "open",
+        "CIMASTER_HOLD": "2h",
+        "CIMASTER_MAX_HOLD": "1d",
+        "CIMASTER_OVERDUE_AFTER": "90m",
+        "CIMASTER_DEADLINE": "5s",
+        "CIMASTER_THREADS": "8",
+        "CIMASTER_IGNORED_PARAMETERS": "a, b,c",
+        "CIMASTER_TRUSTED_ORIGINS": "https://a.example https://b.example",
+        "CIMASTER_LOG_LEVEL": "debug",
+        "CIMASTER_CORE": "3",
+        "CIMASTER_WAITERS": "20",
+        "CIMASTER_CONNECTIONS_PER_ADDRESS": "7",
+        "CIMASTER_PROVISIONER": "command",
+        "CIMASTER_CREATION": "3h",
+        "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32",
+        "CIMASTER_MANAGE_CLUSTER": "true",
+        "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1",
+        "CIMASTER_HOSTS": "CI.example.com,other",
+        "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
+    }
     assert set(given) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
     settings = Settings.from_environ(given)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")

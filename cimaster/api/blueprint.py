@@ -5,10 +5,11 @@ from functools import wraps
 
 from flask import Blueprint, Response, abort, g, render_template, request
 
-from cimaster import browsers, inputs, web
-from cimaster.endpoints import Endpoint
 from cimaster.errors import UnknownParameter, UsePost
-from cimaster.inputs import Given
+from cimaster.web import browsers, problems, request_parameters
+from cimaster.web.components import components
+from cimaster.web.endpoints import Endpoint
+from cimaster.web.request_parameters import Given
 
 api = Blueprint("api", __name__)
 View = Callable[[Given], Response]
@@ -25,7 +26,7 @@ def route(endpoint: Endpoint) -> Callable[[View], View]:
                 return refusal
             g.given = _read(endpoint)
             if endpoint.role == "admin":
-                web.admins().require(g.given.name)
+                components().admins.require(g.given.name)
             return view(g.given)
 
         api.add_url_rule(endpoint.path, endpoint.name, serve, methods=endpoint.methods)
@@ -36,12 +37,14 @@ def route(endpoint: Endpoint) -> Callable[[View], View]:
 
 def _read(endpoint: Endpoint) -> Given:
     try:
-        given = inputs.read(endpoint, inputs.sent(endpoint), web.settings().ignored_parameters)
+        given = request_parameters.read(
+            endpoint, request_parameters.sent(endpoint), components().settings.ignored_parameters
+        )
     except UnknownParameter:
-        web.service().count_unknown(endpoint.name)
+        components().clusters.count_unknown(endpoint.name)
         raise
     for _ in given.unknown:
-        web.service().count_unknown(endpoint.name)
+        components().clusters.count_unknown(endpoint.name)
     return given
 
 
@@ -52,7 +55,7 @@ def _refuse_reading(endpoint: Endpoint) -> Response | None:
     if request.method != "GET" or not (why := browsers.why_it_may_change_nothing()):
         return None
     said = f"{endpoint.path} changes the pool, and a GET {why} may not: send it as POST"
-    refusal = web.refused(UsePost(said, endpoint=endpoint.name))
+    refusal = problems.refused(UsePost(said, endpoint=endpoint.name))
     if browsers.wants_html():
         refusal.set_data(render_template("use_post.html", endpoint=endpoint, sent=list(request.args.items(multi=True))))
         refusal.mimetype = "text/html"

@@ -5,21 +5,23 @@ from typing import Any
 
 from flask import Response
 
-from cimaster import callers, endpoints, listing, public_url, web
 from cimaster.api.blueprint import route
+from cimaster.common.texts import brief, same
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.inputs import Given
-from cimaster.pool.cluster import DEFAULT_PURPOSE
-from cimaster.pool.creation import REQUESTED, Creation
-from cimaster.pool.creations import dismiss, find
-from cimaster.pool.policies import Terms, remove
-from cimaster.texts import brief, same
+from cimaster.pool.decisions.automatic_top_up import Terms, remove
+from cimaster.pool.decisions.provisioning import dismiss, find
+from cimaster.pool.records.cluster import DEFAULT_PURPOSE
+from cimaster.pool.records.creation import REQUESTED, Creation
+from cimaster.web import callers, endpoints, public_url, responses, text_lists
+from cimaster.web.components import components
+from cimaster.web.negotiation import wants_json
+from cimaster.web.request_parameters import Given
 
 
 @route(endpoints.CREATECLUSTER)
 def createcluster(given: Given) -> Response:
     """Have a cluster created; wait until it is being created, or say that it will be."""
-    creations = web.creations()
+    creations = components().provisioning
     wish = creations.wish(
         given.purpose or DEFAULT_PURPOSE, given.user, given.branch or "", given.job or "", callers.owner()
     )
@@ -35,18 +37,18 @@ def createcluster(given: Given) -> Response:
 
 def _begun(creation: Creation) -> Response:
     told = _told(creation)
-    if web.wants_json():
-        return web.json_text(json.dumps(told))
+    if wants_json():
+        return responses.json_text(json.dumps(told))
     del told["creation"]
-    return web.text_answer(f"cluster creation triggered successfully: {json.dumps(told)}\n")
+    return responses.text_answer(f"cluster creation triggered successfully: {json.dumps(told)}\n")
 
 
 def _waits(creation: Creation) -> Response:
     why = f" ({creation.say('reason')})" if creation.say("reason") else ""
     sentence = f"creation {creation.id} is requested and has not begun yet{why}; see {_link(creation)}"
-    if web.wants_json():
-        return web.json_text(json.dumps({**_told(creation), "success": False, "message": sentence}), 202)
-    return web.text_answer(sentence + "\n", 202)
+    if wants_json():
+        return responses.json_text(json.dumps({**_told(creation), "success": False, "message": sentence}), 202)
+    return responses.text_answer(sentence + "\n", 202)
 
 
 def _told(creation: Creation) -> dict[str, Any]:
@@ -69,15 +71,16 @@ def _link(creation: Creation) -> str:
 @route(endpoints.CREATIONS)
 def creations(given: Given) -> Response:
     """List creations, newest first."""
-    snapshot = web.service().view_now() if given.creation else web.service().view()
+    snapshot = components().clusters.view_now() if given.creation else components().clusters.view()
     chosen = [find(snapshot.pool, given.creation)] if given.creation else snapshot.pool.creations
     shown = [c for c in reversed(chosen) if given.creation or c.shown]
     shown = [creation for creation in shown if given.state in (None, creation.state)]
-    if web.wants_json():
+    if wants_json():
         text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
-        return web.dated(web.json_text(text), snapshot)
-    return web.dated(
-        web.text_answer(listing.creations(shown, web.creations().clock(), given.state is not None)), snapshot
+        return responses.dated(responses.json_text(text), snapshot)
+    return responses.dated(
+        responses.text_answer(text_lists.creations(shown, components().provisioning.clock(), given.state is not None)),
+        snapshot,
     )
 
 
@@ -87,36 +90,42 @@ def change_creation(given: Given) -> Response:
     if given.retry and given.dismiss:
         raise BadParameter("dismiss goes not with retry: send one of them", parameter="dismiss")
     if given.retry:
-        return web.committed(web.creations().retry(given.retry, given.name, given.request, callers.owner()))
+        return responses.committed(
+            components().provisioning.retry(given.retry, given.name, given.request, callers.owner())
+        )
     if given.dismiss:
-        return web.committed(web.service().change(dismiss, given.request, given.dismiss, given.name))
+        return responses.committed(components().clusters.change(dismiss, given.request, given.dismiss, given.name))
     raise MissingParameter("retry is required, or dismiss: the id of a creation", parameter="retry")
 
 
 @route(endpoints.POLICIES)
 def policies(given: Given) -> Response:
     """List policies, and say how each stands."""
-    snapshot = web.service().view()
+    snapshot = components().clusters.view()
     stands = [
         (policy, says)
-        for policy, says in web.creations().explained(snapshot)
+        for policy, says in components().provisioning.explained(snapshot)
         if given.purpose is None or same(given.purpose, policy.purpose)
     ]
-    if web.wants_json():
+    if wants_json():
         told = [{**policy.described(), "says": says} for policy, says in stands]
-        return web.dated(web.json_text(json.dumps({"commit": snapshot.commit, "policies": told})), snapshot)
+        return responses.dated(responses.json_text(json.dumps({"commit": snapshot.commit, "policies": told})), snapshot)
     none = (
         f"no policy is for {brief(given.purpose or '')}"
         if snapshot.pool.policies
         else "no policy keeps clusters vacant"
     )
-    return web.dated(web.text_answer(listing.policies(stands) or f"{none}: /setpolicy sets one\n"), snapshot)
+    return responses.dated(
+        responses.text_answer(text_lists.policies(stands) or f"{none}: /setpolicy sets one\n"), snapshot
+    )
 
 
 @route(endpoints.SETPOLICY)
 def setpolicy(given: Given) -> Response:
     """Keep a minimum of clusters of a purpose vacant."""
-    return web.committed(web.creations().set_policy(given.purpose, given.name, terms_from(given), given.request))
+    return responses.committed(
+        components().provisioning.set_policy(given.purpose, given.name, terms_from(given), given.request)
+    )
 
 
 def terms_from(given: Given) -> Terms:
@@ -129,4 +138,4 @@ def terms_from(given: Given) -> Terms:
 @route(endpoints.REMOVEPOLICY)
 def removepolicy(given: Given) -> Response:
     """Keep no minimum of a purpose any more."""
-    return web.committed(web.service().change(remove, given.request, given.purpose))
+    return responses.committed(components().clusters.change(remove, given.request, given.purpose))

@@ -2,52 +2,56 @@
 
 from flask import Response, g
 
-from cimaster import endpoints, inputs, listing, web
 from cimaster import pool as decide
 from cimaster.api.blueprint import api, route
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.inputs import Given
 from cimaster.pool import Finish
+from cimaster.web import endpoints, request_parameters, responses, text_lists
+from cimaster.web.components import components
+from cimaster.web.negotiation import wants_json
+from cimaster.web.request_parameters import Given
 
 
 @route(endpoints.FINISHTEST)
 def finishtest(given: Given) -> Response:
     """Give a job's cluster back."""
     said = Finish(given.cluster, given.lease or "", given.job or "", given.build or "")
-    return web.committed(web.service().finish(said, given.request))
+    return responses.committed(components().clusters.finish(said, given.request))
 
 
 @route(endpoints.RENEWLEASE)
 def renewlease(given: Given) -> Response:
     """Move the end of a lease."""
-    return web.committed(web.service().change(decide.renew, given.request, given.cluster, given.lease, given.ttl))
+    return responses.committed(
+        components().clusters.change(decide.renew, given.request, given.cluster, given.lease, given.ttl)
+    )
 
 
 @route(endpoints.HOLDCLUSTER)
 def holdcluster(given: Given) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
-    desc, force, change = given.desc or "", bool(given.force), web.service().change
+    desc, force, change = given.desc or "", bool(given.force), components().clusters.change
     if force:
         _check_take_over(given)
     if given.cluster == "any":
-        return web.committed(
-            change(decide.hold_any, given.request, inputs.ask(given), given.name, desc, given.duration)
+        return responses.committed(
+            change(decide.hold_any, given.request, request_parameters.ask(given), given.name, desc, given.duration)
         )
     _refuse_kind(given)
     said = given.cluster, given.name, desc, given.duration, given.expect or "", force, given.reason or ""
-    return web.committed(change(decide.hold, given.request, *said))
+    return responses.committed(change(decide.hold, given.request, *said))
 
 
 def _refuse_kind(given: Given) -> None:
     for name in ("purpose", "osimage", "region", "label"):
         if given.values[name]:
-            raise inputs.only_with(name, "cluster=any")
+            raise request_parameters.only_with(name, "cluster=any")
 
 
 def _check_take_over(given: Given) -> None:
-    web.admins().require(given.name)
+    components().admins.require(given.name)
     if given.cluster == "any":
-        raise inputs.only_with("force", "the name of a cluster")
+        raise request_parameters.only_with("force", "the name of a cluster")
     if not given.reason:
         raise MissingParameter("reason is required with force: the former holder is told why", parameter="reason")
 
@@ -55,26 +59,28 @@ def _check_take_over(given: Given) -> None:
 @route(endpoints.RELEASECLUSTER)
 def releasecluster(given: Given) -> Response:
     """End a hold, or hand it over to another person."""
-    change, is_admin, reason = web.service().change, given.name in web.admins(), given.reason or ""
+    change, is_admin, reason = components().clusters.change, given.name in components().admins, given.reason or ""
     if given.to:
         done = change(decide.hand_over, given.request, given.cluster, given.name, is_admin, given.to, reason)
     else:
         done = change(decide.release, given.request, given.cluster, given.name, is_admin, reason)
-    return web.committed(done)
+    return responses.committed(done)
 
 
 @route(endpoints.ADDCLUSTER)
 def addcluster(given: Given) -> Response:
     """Add a cluster to the pool."""
-    said = given.cluster, given.name, inputs.facts(given), given.creation or ""
-    return web.committed(web.service().change(decide.add, given.request, *said))
+    said = given.cluster, given.name, request_parameters.facts(given), given.creation or ""
+    return responses.committed(components().clusters.change(decide.add, given.request, *said))
 
 
 @route(endpoints.UPDATECLUSTER)
 def updatecluster(given: Given) -> Response:
     """Change what is known of a cluster."""
-    return web.committed(
-        web.service().change(decide.update, given.request, given.cluster, given.name, inputs.facts(given))
+    return responses.committed(
+        components().clusters.change(
+            decide.update, given.request, given.cluster, given.name, request_parameters.facts(given)
+        )
     )
 
 
@@ -82,58 +88,60 @@ def updatecluster(given: Given) -> Response:
 def deletecluster(given: Given) -> Response:
     """Take a cluster out of the pool."""
     said = given.cluster, given.name, bool(given.force), given.reason or ""
-    return web.committed(web.service().change(decide.delete, given.request, *said))
+    return responses.committed(components().clusters.change(decide.delete, given.request, *said))
 
 
 @route(endpoints.DISABLECLUSTER)
 def disablecluster(given: Given) -> Response:
     """Take a cluster out of lending."""
-    return web.committed(
-        web.service().change(decide.disable, given.request, given.cluster, given.name, given.reason or "")
+    return responses.committed(
+        components().clusters.change(decide.disable, given.request, given.cluster, given.name, given.reason or "")
     )
 
 
 @route(endpoints.ENABLECLUSTER)
 def enablecluster(given: Given) -> Response:
     """Put a cluster back into lending."""
-    return web.committed(
-        web.service().change(decide.enable, given.request, given.cluster, given.name, given.reason or "")
+    return responses.committed(
+        components().clusters.change(decide.enable, given.request, given.cluster, given.name, given.reason or "")
     )
 
 
 @route(endpoints.CLUSTERS)
 def clusters(given: Given) -> Response:
     """List clusters."""
-    shown = inputs.filter_of(given)
+    shown = request_parameters.filter_of(given)
     after = given.after or 0
-    if not web.service().may_have(after):
+    if not components().clusters.may_have(after):
         raise BadParameter(
             f"after is {after}, which is far ahead: send the CIMaster-Commit of an answer", parameter="after"
         )
-    snapshot = web.service().view(after)
-    write, kind = (listing.as_json, "application/json") if web.wants_json() else (listing.as_text, "text/plain")
-    body = web.rendered().of(snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool)))
-    return web.dated(web.answer(body, 200, kind), snapshot)
+    snapshot = components().clusters.view(after)
+    write, kind = (text_lists.as_json, "application/json") if wants_json() else (text_lists.as_text, "text/plain")
+    body = components().rendered_lists.of(
+        snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool))
+    )
+    return responses.dated(responses.answer(body, 200, kind), snapshot)
 
 
 @api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))
 def one_cluster(name: str) -> Response:
     """Show one cluster."""
     g.endpoint = endpoints.ONE_CLUSTER
-    inputs.read(endpoints.ONE_CLUSTER, inputs.sent(endpoints.ONE_CLUSTER))
-    snapshot = web.service().view_now()
+    request_parameters.read(endpoints.ONE_CLUSTER, request_parameters.sent(endpoints.ONE_CLUSTER))
+    snapshot = components().clusters.view_now()
     cluster = snapshot.pool.find_any(name)
-    if web.wants_json():
-        return web.dated(web.json_text(cluster.described()), snapshot)
-    return web.dated(web.text_answer(listing.one(snapshot.pool, cluster)), snapshot)
+    if wants_json():
+        return responses.dated(responses.json_text(cluster.described()), snapshot)
+    return responses.dated(responses.text_answer(text_lists.one(snapshot.pool, cluster)), snapshot)
 
 
 @route(endpoints.HISTORY)
 def history(given: Given) -> Response:
     """List changes, newest first."""
-    entries, snapshot = web.service().history(given.cluster or "", given.since, given.limit or 100)
-    if web.wants_json():
-        return web.dated(
-            web.json_text(f'{{"history": [{", ".join(entry.described() for entry in entries)}]}}'), snapshot
+    entries, snapshot = components().clusters.history(given.cluster or "", given.since, given.limit or 100)
+    if wants_json():
+        return responses.dated(
+            responses.json_text(f'{{"history": [{", ".join(entry.described() for entry in entries)}]}}'), snapshot
         )
-    return web.dated(web.text_answer(listing.history(entries)), snapshot)
+    return responses.dated(responses.text_answer(text_lists.history(entries)), snapshot)

@@ -1,12 +1,14 @@
 """Refusals: each class is one reason to say no, with a stable code for programs and a sentence for people."""
 
-from cimaster.errors.asking import BadBody as BadBody
-from cimaster.errors.asking import BadParameter as BadParameter
+from cimaster.common.errors import BadBody as BadBody
+from cimaster.common.errors import BadParameter as BadParameter
+from cimaster.common.errors import MissingParameter as MissingParameter
+from cimaster.common.errors import Refusal as Refusal
+from cimaster.common.errors import RequestIdReused as RequestIdReused
+from cimaster.common.errors import UnknownParameter as UnknownParameter
 from cimaster.errors.asking import CrossOrigin as CrossOrigin
-from cimaster.errors.asking import MissingParameter as MissingParameter
 from cimaster.errors.asking import NotAuthorized as NotAuthorized
 from cimaster.errors.asking import UnknownHost as UnknownHost
-from cimaster.errors.asking import UnknownParameter as UnknownParameter
 from cimaster.errors.asking import UsePost as UsePost
 from cimaster.errors.creating import CreationFailed as CreationFailed
 from cimaster.errors.creating import CreationNotSo as CreationNotSo
@@ -29,10 +31,8 @@ from cimaster.errors.lending import NoVacantCluster as NoVacantCluster
 from cimaster.errors.lending import PoolFull as PoolFull
 from cimaster.errors.lending import Queued as Queued
 from cimaster.errors.lending import QueueFull as QueueFull
-from cimaster.errors.lending import RequestIdReused as RequestIdReused
 from cimaster.errors.lending import RequestOver as RequestOver
 from cimaster.errors.lending import UnknownCluster as UnknownCluster
-from cimaster.errors.refusal import Refusal as Refusal
 from cimaster.errors.store import OutcomeUnknown as OutcomeUnknown
 from cimaster.errors.store import StoreMissing as StoreMissing
 from cimaster.errors.store import StoreRefused as StoreRefused

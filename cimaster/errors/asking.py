@@ -1,34 +1,6 @@
 """Requests that cannot be read, or that this caller may not send."""
 
-from cimaster.errors.refusal import Refusal
-
-
-class MissingParameter(Refusal):
-    """A required parameter was not given."""
-
-    code = "missing_parameter"
-    status = 400
-
-
-class UnknownParameter(Refusal):
-    """A parameter that the endpoint does not have; the sentence names the nearest one that it has."""
-
-    code = "unknown_parameter"
-    status = 400
-
-
-class BadParameter(Refusal):
-    """A parameter whose value is not of the expected form."""
-
-    code = "bad_parameter"
-    status = 400
-
-
-class BadBody(Refusal):
-    """A request body that cannot be read as parameters."""
-
-    code = "bad_body"
-    status = 400
+from cimaster.common.errors import Refusal
 
 
 class NotAuthorized(Refusal):

@@ -1,6 +1,6 @@
 """Clusters that cannot be created, and policies that are not there."""
 
-from cimaster.errors.refusal import Refusal
+from cimaster.common.errors import Refusal
 
 
 class UnknownCreation(Refusal):

@@ -1,6 +1,6 @@
 """What the state of the pool forbids."""
 
-from cimaster.errors.refusal import Refusal
+from cimaster.common.errors import Refusal
 
 
 class UnknownCluster(Refusal):
@@ -92,13 +92,6 @@ class RequestOver(Refusal):
 
     code = "request_over"
     status = 410
-
-
-class RequestIdReused(Refusal):
-    """The request_id was used before for another verb or with other parameters."""
-
-    code = "request_id_reused"
-    status = 422
 
 
 class HoldTooLong(Refusal):

@@ -1,6 +1,6 @@
 """The state could not be read or written."""
 
-from cimaster.errors.refusal import Refusal
+from cimaster.common.errors import Refusal
 
 
 class StoreTrouble(Refusal):

@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 
-from cimaster.kubeaccess import KubeAccess
+from cimaster.common.kubernetes_client import KubernetesClient
+from cimaster.common.settings import BadSetting, add_flags, put_in_environment
 from cimaster.manual_trigger.settings import TriggerSettings
-from cimaster.settings import BadSetting, add_flags, put_in_environment
 
 _CONFIGURATION = "python:cimaster.manual_trigger.gunicorn_conf"
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_flags(parser, TriggerSettings.prefix, TriggerSettings.variables())
     put_in_environment(parser.parse_args(arguments), TriggerSettings.prefix)
     try:
-        KubeAccess(TriggerSettings.from_environ().threads).close()
+        KubernetesClient(TriggerSettings.from_environ().threads).close()
     except BadSetting as error:
         print(f"manual-trigger: {error}", file=sys.stderr)
         return 2

@@ -4,9 +4,9 @@ import json
 
 from flask import Blueprint, Response, current_app, g
 
-from cimaster.manual_trigger import inputs, web
-from cimaster.manual_trigger.parts import Parts
-from cimaster.manual_trigger.standing import Standing
+from cimaster.manual_trigger import problems, request_parameters
+from cimaster.manual_trigger.components import Parts
+from cimaster.manual_trigger.jobs.job_status import Standing
 from cimaster.manual_trigger.triggers import Started
 
 api = Blueprint("api", __name__)
@@ -30,12 +30,12 @@ def home() -> Response:
 @api.post("/manual-trigger")
 def trigger() -> Response:
     """Start a job, or return the one that an equal request started."""
-    asked = inputs.asked(inputs.sent())
+    asked = request_parameters.asked(request_parameters.sent())
     g.said = {"user": asked.user, "source": asked.source, "job": asked.job, "request_id": asked.request_id}
     started = parts().triggers.start(asked)
     _say(started.standing, "created" if started.created else "existing")
     facts = started.standing.facts()
-    return web.answer(_sentence(started), facts, status=201 if started.created else 200)
+    return problems.answer(_sentence(started), facts, status=201 if started.created else 200)
 
 
 @api.get("/manual-trigger/<name>")
@@ -44,7 +44,7 @@ def standing(name: str) -> Response:
     found = parts().triggers.standing(name)
     _say(found, found.state)
     what = f"{found.job} is in state {found.state}" + (f": {found.description}" if found.description else "")
-    return web.answer(what, found.facts(), success=not found.in_error)
+    return problems.answer(what, found.facts(), success=not found.in_error)
 
 
 @api.post("/reload")
@@ -53,7 +53,7 @@ def reload() -> Response:
     read = parts().catalog.reload()
     jobs = ", ".join(f"{count} {kind}s" for kind, count in read.counts.items())
     facts = {"jobs": read.counts, "namespace": parts().triggers.namespace}
-    return web.answer(f"Prow's configuration is read: {jobs}", facts)
+    return problems.answer(f"Prow's configuration is read: {jobs}", facts)
 
 
 @api.get("/healthz")

@@ -1,6 +1,6 @@
 """What the manual-trigger service refuses beside what every service refuses."""
 
-from cimaster.errors import Refusal
+from cimaster.common.errors import Refusal
 
 
 class NoToken(Refusal):

@@ -5,12 +5,12 @@ Use: gunicorn -c python:cimaster.manual_trigger.gunicorn_conf
 
 from typing import Any as _Any
 
-from cimaster.logs import configuration as _configuration
+from cimaster.common.logs import configuration as _configuration
+from cimaster.common.serving.gunicorn_defaults import LoggerWithoutAccess as _LoggerWithoutAccess
+from cimaster.common.serving.gunicorn_defaults import heartbeat_folder as _heartbeat_folder
+from cimaster.common.serving.worker import Worker as _Worker
+from cimaster.common.settings import BadSetting as _BadSetting
 from cimaster.manual_trigger.settings import TriggerSettings as _TriggerSettings
-from cimaster.serving import LoggerWithoutAccess as _LoggerWithoutAccess
-from cimaster.serving import heartbeat_folder as _heartbeat_folder
-from cimaster.settings import BadSetting as _BadSetting
-from cimaster.worker import Worker as _Worker
 
 try:
     _settings = _TriggerSettings.from_environ()

@@ -7,11 +7,11 @@ value in the environment of the job, and may be any text.
 import re
 from collections.abc import Callable
 
-from cimaster import gitrefs
-from cimaster.bodies import Parameter
-from cimaster.manual_trigger.asked import KINDS
-from cimaster.texts import printable
-from cimaster.values import flag, matching, number, one_of, request_id
+from cimaster.common import git_branches
+from cimaster.common.parsers import flag, matching, number, one_of, request_id
+from cimaster.common.request_body import Parameter
+from cimaster.common.texts import printable
+from cimaster.manual_trigger.jobs.trigger_request import KINDS
 
 _REF = re.compile(r"[!-~]{1,255}")
 _BAD_IN_REF = re.compile(
@@ -28,7 +28,7 @@ def _shown(longest: int) -> Callable[[str], str]:
 def _branch(text: str) -> str:
     if not _REF.fullmatch(text) or _BAD_IN_REF.search(text):
         raise ValueError("a branch as git allows it, without blanks, quotes and other signs of the shell")
-    if not gitrefs.is_branch(text):
+    if not git_branches.is_branch(text):
         raise ValueError("the name of a branch, such as master; a commit, a tag or a pull request is none")
     return text
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from cimaster import proxies, values
-from cimaster.settings import BadSetting, FromEnvironment, check_ports, setting
-from cimaster.times import format_duration, stored_duration
+from cimaster.common import parsers, proxies
+from cimaster.common.settings import BadSetting, FromEnvironment, check_ports, setting
+from cimaster.common.times import format_duration, stored_duration
 
 _RATE = re.compile(r"([1-9][0-9]{0,4})/(\S+)")
-_wait = values.lasting(timedelta(minutes=1))
+_wait = parsers.lasting(timedelta(minutes=1))
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def _rate(text: str) -> Rate:
 
 def _source(text: str) -> str:
     try:
-        return values.address(text) if "://" in text else text
+        return parsers.address(text) if "://" in text else text
     except ValueError:
         raise ValueError(
             "the address of Deck's /config, such as http://deck.prow/config, or the path of a file"
@@ -50,35 +50,37 @@ class TriggerSettings(FromEnvironment):
     prefix: ClassVar[str] = "MANUAL_TRIGGER_"
     config: str = setting(
         "where Prow's loaded configuration is: the address of Deck's `/config`, or a file with the same content",
-        "", _source,
-    )  # fmt: skip
-    status_url: str = setting(
-        "where people see Deck, for links; the origin of the configuration if not given", "", values.address
+        "",
+        _source,
     )
-    namespace: str = setting("namespace of the ProwJobs; as the configuration says if not given", "", values.dns_name)
+    status_url: str = setting(
+        "where people see Deck, for links; the origin of the configuration if not given", "", parsers.address
+    )
+    namespace: str = setting("namespace of the ProwJobs; as the configuration says if not given", "", parsers.dns_name)
     token_file: str = setting(
-        "file with the callers' tokens, one per line", "/etc/manual-trigger/tokens/tokens", values.any_text
+        "file with the callers' tokens, one per line", "/etc/manual-trigger/tokens/tokens", parsers.any_text
     )
     allow_file: str = setting(
-        "file with the rules of what may be triggered", "/etc/manual-trigger/rules/allow", values.any_text
+        "file with the rules of what may be triggered", "/etc/manual-trigger/rules/allow", parsers.any_text
     )
-    host: str = setting("address to listen on", "127.0.0.1", values.any_text)
-    port: int = setting("port of the API", 8081, values.port_number)
-    metrics_port: int = setting("port of /metrics", 8091, values.port_number)
-    reload_every: timedelta = setting("how often the configuration is read again", timedelta(minutes=1), values.wait)
+    host: str = setting("address to listen on", "127.0.0.1", parsers.any_text)
+    port: int = setting("port of the API", 8081, parsers.port_number)
+    metrics_port: int = setting("port of /metrics", 8091, parsers.port_number)
+    reload_every: timedelta = setting("how often the configuration is read again", timedelta(minutes=1), parsers.wait)
     wait: timedelta = setting("how long an answer may wait for a build id", timedelta(seconds=15), _wait)
     rate: Rate = setting("jobs that one user may start in a time", Rate(10, timedelta(minutes=1)), _rate)
-    threads: int = setting("requests served at once, those that wait for a build id included", 64, values.thread_count)
+    threads: int = setting("requests served at once, those that wait for a build id included", 64, parsers.thread_count)
     connections_per_address: int = setting(
         "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
-        100, values.connection_count,
-    )  # fmt: skip
+        100,
+        parsers.connection_count,
+    )
     repo_links: bool = setting(
         "`on` names the repository's address in each ProwJob, for Git servers other than github.com",
         False,
-        values.switch,
+        parsers.switch,
     )
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", values.level)
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", parsers.level)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from cimaster.clock import Clock
-from cimaster.errors import Refusal, RequestIdReused
-from cimaster.manual_trigger import labels
-from cimaster.manual_trigger.asked import PERIODIC, Asked, fresh_name, name_of, next_name
-from cimaster.manual_trigger.catalog import Catalog
-from cimaster.manual_trigger.configuration import Job
+from cimaster.common.clock import Clock
+from cimaster.common.errors import Refusal, RequestIdReused
+from cimaster.common.kubernetes_watches import Watches
+from cimaster.manual_trigger.access.named_locks import NamedLocks
+from cimaster.manual_trigger.access.rate_limit import Rates
+from cimaster.manual_trigger.access.rules import Rules
 from cimaster.manual_trigger.errors import (
     JobFailed,
     OutcomeUnknown,
@@ -20,15 +20,15 @@ from cimaster.manual_trigger.errors import (
     UnknownJob,
     WrongRepository,
 )
-from cimaster.manual_trigger.locks import NamedLocks
+from cimaster.manual_trigger.jobs import labels
+from cimaster.manual_trigger.jobs.configuration import Job
+from cimaster.manual_trigger.jobs.job_status import Standing, links
+from cimaster.manual_trigger.jobs.prowjob import Order
+from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, Asked, fresh_name, name_of, next_name
 from cimaster.manual_trigger.metrics import Metrics
-from cimaster.manual_trigger.prowjob import Order
-from cimaster.manual_trigger.prowjobs import AlreadyThere, AnswerLost, ProwJobs
-from cimaster.manual_trigger.rates import Rates
-from cimaster.manual_trigger.rules import Rules
+from cimaster.manual_trigger.prow.catalog import Catalog
+from cimaster.manual_trigger.prow.prowjobs import AlreadyThere, AnswerLost, ProwJobs
 from cimaster.manual_trigger.settings import TriggerSettings
-from cimaster.manual_trigger.standing import Standing, links
-from cimaster.watches import Watches
 
 _TRIES = 2  # of a create; with their time-outs they fit into the half minute that callers wait
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")  # what is no name must not get into the server's path

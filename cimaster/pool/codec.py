@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import creations, history, jsontext, policies, queue, repeats
-from cimaster.pool.cluster import Cluster
-from cimaster.pool.creation import Creation
-from cimaster.pool.jsonvalue import load, sound
-from cimaster.pool.policy import Policy
-from cimaster.pool.record import Record
-from cimaster.pool.remembered import Remembered
-from cimaster.pool.state import Pool, Rules
+from cimaster.pool.decisions import automatic_top_up, idempotency, provisioning, queue_order
+from cimaster.pool.records import history, json_edit
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.json_values import load, sound
+from cimaster.pool.records.policy import Policy
+from cimaster.pool.records.pool import Pool, Rules
+from cimaster.pool.records.record import Record
+from cimaster.pool.records.remembered_request import Remembered
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
 CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
@@ -34,13 +35,15 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     """
     data = {key: sound(text) for key, text in data.items()}
     try:
-        array = jsontext.parse_array(data.get(CLUSTERS, "[]"), _objects(known))
+        array = json_edit.parse_array(data.get(CLUSTERS, "[]"), _objects(known))
     except json.JSONDecodeError as error:
         raise StoreUnreadable(
             f"{CLUSTERS} is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
             "mend it by hand: nothing is written until then",
-            key=CLUSTERS, line=error.lineno, column=error.colno,
-        ) from None  # fmt: skip
+            key=CLUSTERS,
+            line=error.lineno,
+            column=error.colno,
+        ) from None
     except ValueError as error:
         raise StoreUnreadable(
             f"{CLUSTERS}: {error}; mend it by hand: nothing is written until then", key=CLUSTERS
@@ -48,12 +51,19 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     before = {cluster.text: cluster for cluster in known.clusters} if known else {}
     clusters = tuple(_cluster(item, before) for item in array.items)
     others = {key: text for key, text in data.items() if key not in _OURS}
-    asked = _or_aside(CREATIONS, data, others, lambda text: creations.parse(text, known.creations if known else ()))
-    kept = _or_aside(POLICIES, data, others, lambda text: policies.parse(text, known.policies if known else ()))
+    asked = _or_aside(CREATIONS, data, others, lambda text: provisioning.parse(text, known.creations if known else ()))
+    kept = _or_aside(POLICIES, data, others, lambda text: automatic_top_up.parse(text, known.policies if known else ()))
     empty = Pool(
-        commit=commit, rules=rules, head=array.head, tail=array.tail, requests=_requests(data, known), others=others,
-        creations=asked, policies=kept, queue=_queue(data, known),
-    )  # fmt: skip
+        commit=commit,
+        rules=rules,
+        head=array.head,
+        tail=array.tail,
+        requests=_requests(data, known),
+        others=others,
+        creations=asked,
+        policies=kept,
+        queue=_queue(data, known),
+    )
     pool = empty.with_clusters(clusters, _history(data, known))
     _log_oddities("cluster", pool.clusters, known.clusters if known else ())
     _log_oddities("creation", pool.creations, known.creations if known else ())
@@ -90,14 +100,14 @@ def _objects(known: Pool | None) -> list[str]:
     return [cluster.text for cluster in known.clusters if cluster.text.startswith("{")] if known else []
 
 
-def _cluster(item: jsontext.Item, before: dict[str, Cluster]) -> Cluster:
+def _cluster(item: json_edit.Item, before: dict[str, Cluster]) -> Cluster:
     known = before.pop(item.text, None)  # of two with the same text each is a record of its own
     if known is None:
         return Cluster(item.text, load(item.text) if item.value is None else item.value, item.gap)
     return known if known.gap == item.gap else known.spaced(item.gap)
 
 
-_Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue.Queue)
+_Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue_order.Queue)
 
 
 def _or_anew(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept, then: str) -> _Kept:
@@ -116,12 +126,12 @@ def _history(data: Mapping[str, str], known: Pool | None) -> history.History:
 
 def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remembered]:
     before = known.requests if known else {}
-    return _or_anew(REQUESTS, data, lambda text: repeats.parse(text, before), {}, "earlier requests are forgotten")
+    return _or_anew(REQUESTS, data, lambda text: idempotency.parse(text, before), {}, "earlier requests are forgotten")
 
 
-def _queue(data: Mapping[str, str], known: Pool | None) -> queue.Queue:
+def _queue(data: Mapping[str, str], known: Pool | None) -> queue_order.Queue:
     before = known.queue if known else ()
-    return _or_anew(QUEUE, data, lambda text: queue.parse(text, before), (), "who waits has to ask again")
+    return _or_anew(QUEUE, data, lambda text: queue_order.parse(text, before), (), "who waits has to ask again")
 
 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
@@ -129,15 +139,15 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
 
     History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
     """
-    requests = repeats.trimmed(pool.requests, now)
-    pool = dataclasses.replace(pool, requests=requests, creations=creations.trimmed(pool.creations, now))
-    rest = {**pool.others, REQUESTS: repeats.encode(requests)}
+    requests = idempotency.trimmed(pool.requests, now)
+    pool = dataclasses.replace(pool, requests=requests, creations=provisioning.trimmed(pool.creations, now))
+    rest = {**pool.others, REQUESTS: idempotency.encode(requests)}
     if pool.creations:
-        rest[CREATIONS] = creations.encode(pool.creations)
+        rest[CREATIONS] = provisioning.encode(pool.creations)
     if pool.policies:
-        rest[POLICIES] = policies.encode(pool.policies)
+        rest[POLICIES] = automatic_top_up.encode(pool.policies)
     if pool.queue:
-        rest[QUEUE] = queue.encode(pool.queue)
+        rest[QUEUE] = queue_order.encode(pool.queue)
     taken_by_rest = sum(_size(text) for text in rest.values())
     records = _records(pool)
     taken = taken_by_rest + _size(records)

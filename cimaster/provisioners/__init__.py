@@ -12,11 +12,12 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from cimaster.pool.creation import REFUSED, Creation
-from cimaster.pool.provision import Triggered
+from cimaster.common.settings import BadSetting, FromEnvironment
+from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.records.creation import REFUSED, Creation
 from cimaster.provisioners import command, manual_trigger
 from cimaster.provisioners.outcome import Built, Failure, Standing
-from cimaster.settings import BadSetting, FromEnvironment, Settings
+from cimaster.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from pathlib import Path
 from threading import Event
 from typing import IO, Any, ClassVar
 
-from cimaster import parameters as form
-from cimaster import values
-from cimaster.pool.creation import JOB, REFUSED, UNREACHABLE, Creation
-from cimaster.pool.inventory import Facts
+from cimaster.common import parsers
+from cimaster.common.settings import BadSetting, FromEnvironment, inherited, setting
+from cimaster.common.times import roughly
+from cimaster.pool import parsers as form
+from cimaster.pool.decisions.inventory import Facts
+from cimaster.pool.records.creation import JOB, REFUSED, UNREACHABLE, Creation
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
-from cimaster.settings import BadSetting, FromEnvironment, inherited, setting
-from cimaster.times import roughly
 
 _LOOK = 0.2  # seconds between two looks at the program
 _TO_END = 10.0  # seconds that it gets to end after a SIGTERM
@@ -46,11 +46,12 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = "CIMASTER_COMMAND_"
 
     program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
-    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), values.wait)
+    timeout: timedelta = setting("how long it may run", timedelta(minutes=30), parsers.wait)
     environment: tuple[str, ...] = setting(
         "variables of the service's environment that it gets beside PATH, HOME, LANG and TMPDIR, such as credentials",
-        (), values.words,
-    )  # fmt: skip
+        (),
+        parsers.words,
+    )
 
     def check(self) -> None:
         """Refuse to start without a program that can be run."""
@@ -78,9 +79,13 @@ def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
 
 def _run(settings: Settings, creation: Creation, stop: Event, output: IO[bytes], errors: IO[bytes]) -> Built:
     program = subprocess.Popen(  # noqa: S603 the operator chose it; callers only set its environment
-        settings.program, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-        env=_environment(settings, creation), start_new_session=True,
-    )  # fmt: skip
+        settings.program,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        env=_environment(settings, creation),
+        start_new_session=True,
+    )
     _free(program)
     _wait(program, settings, stop)
     if program.returncode:
@@ -100,9 +105,13 @@ def _free(program: "subprocess.Popen[bytes]") -> None:
 
 def _environment(settings: Settings, creation: Creation) -> dict[str, str]:
     wanted = {
-        "AUTHOR": creation.user, "CREATION": creation.id, "CREATION_KEY": creation.key, "PURPOSE": creation.purpose,
-        "BRANCH": creation.branch, "JOB": creation.job,
-    }  # fmt: skip
+        "AUTHOR": creation.user,
+        "CREATION": creation.id,
+        "CREATION_KEY": creation.key,
+        "PURPOSE": creation.purpose,
+        "BRANCH": creation.branch,
+        "JOB": creation.job,
+    }
     return inherited("PATH", "HOME", "LANG", "TMPDIR", *settings.environment) | wanted
 
 
@@ -145,9 +154,11 @@ def _cluster(line: str) -> Built:
         said = _checked(json.loads(line))
         labels = {form.label(f"{key}={value}") for key, value in dict(said.get("labels", {})).items()}
         facts = Facts(
-            form.word(said["region"]), **{key: form.word(said[key]) for key in ("purpose", "osimage") if key in said},
-            labels=dict(labels), note=form.plain(said["note"]) if "note" in said else None,
-        )  # fmt: skip
+            form.word(said["region"]),
+            **{key: form.word(said[key]) for key in ("purpose", "osimage") if key in said},
+            labels=dict(labels),
+            note=form.plain(said["note"]) if "note" in said else None,
+        )
         return Built(form.new_cluster(said["cluster"]), facts)
     except KeyError as error:
         raise Failure(JOB, f"the last line of the program names no {error.args[0]}: {line[:200]!a}") from None

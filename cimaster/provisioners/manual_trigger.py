@@ -13,12 +13,12 @@ from urllib.parse import quote, urlsplit
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
-from cimaster import proxies, values
-from cimaster.file_text import decoded
-from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
-from cimaster.pool.provision import Triggered
+from cimaster.common import parsers, proxies
+from cimaster.common.file_text import decoded
+from cimaster.common.settings import BadSetting, FromEnvironment, setting
+from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.records.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.provisioners.outcome import Failure, Standing
-from cimaster.settings import BadSetting, FromEnvironment, setting
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
@@ -49,12 +49,12 @@ class Settings(FromEnvironment):
 
     url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8080`", "", read_url)
     token_file: str = setting(
-        "file whose first token it is shown; lines that begin with # are remarks", "", values.any_text
+        "file whose first token it is shown; lines that begin with # are remarks", "", parsers.any_text
     )
-    org: str = setting("organisation of the repository whose jobs create clusters", "tess", values.prow_name)
-    repo: str = setting("that repository", "tessops", values.prow_name)
+    org: str = setting("organisation of the repository whose jobs create clusters", "tess", parsers.prow_name)
+    repo: str = setting("that repository", "tessops", parsers.prow_name)
     type: str = setting("type of those jobs", "postsubmit", read_type)
-    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), values.wait)
+    timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), parsers.wait)
 
     def check(self) -> None:
         """Refuse to start without the address of the service, or with a proxy on the way to it that is unusable."""
@@ -66,10 +66,16 @@ class Settings(FromEnvironment):
 def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
     """Start the job; the same creation starts it once."""
     wanted = {
-        "org": settings.org, "repo": settings.repo, "base_ref": creation.branch, "prowtype": settings.type,
-        "prowjob": creation.job, "user": creation.user, "source": "cimaster", "request_id": creation.key,
+        "org": settings.org,
+        "repo": settings.repo,
+        "base_ref": creation.branch,
+        "prowtype": settings.type,
+        "prowjob": creation.job,
+        "user": creation.user,
+        "source": "cimaster",
+        "request_id": creation.key,
         **({"force": True} if creation.fields.get("force") else {}),
-    }  # fmt: skip
+    }
     status, said, pause = _call(settings, "POST", settings.url, wanted)
     name = _text(said, "job_name")
     job = Triggered(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message")) if name else None
@@ -112,9 +118,14 @@ def _call(
     try:
         with requests.Session() as session:
             sent = session.request(
-                method, url, json=body, auth=_Token(settings), stream=True, allow_redirects=False,
+                method,
+                url,
+                json=body,
+                auth=_Token(settings),
+                stream=True,
+                allow_redirects=False,
                 timeout=(_CONNECT, settings.timeout.total_seconds()),
-            )  # fmt: skip
+            )
             with sent as answer:
                 return answer.status_code, _read(answer, ends), _retry_after(answer)
     except (requests.RequestException, HTTPError) as error:

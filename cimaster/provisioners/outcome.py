@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cimaster.pool.inventory import Facts
-from cimaster.pool.provision import Missed, Triggered
+from cimaster.pool.decisions.creation_attempts import Missed, Triggered
+from cimaster.pool.decisions.inventory import Facts
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,14 @@ class Failure(Exception):
     """
 
     def __init__(
-        self, kind: str, reason: str, pause: timedelta | None = None, *, unknown: bool = False,
+        self,
+        kind: str,
+        reason: str,
+        pause: timedelta | None = None,
+        *,
+        unknown: bool = False,
         job: Triggered | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(reason)
         self.missed = Missed(kind, reason, pause, unknown, job)
 

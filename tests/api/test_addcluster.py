@@ -26,9 +26,18 @@ def test_an_admin_adds_a_cluster_in_the_words_of_old(client: FlaskClient) -> Non
     answer = add_one(client)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is added successfully\n")
     expected = {
-        "name": "cluster-01", "region": "us-west", "status": "finished", "state": "vacant", "purpose": "tess-ci",
-        "osimage": "", "hold": False, "disabled": False, "lastJob": "", "lastBuild": "", "lastTriggerName": "",
-    }  # fmt: skip
+        "name": "cluster-01",
+        "region": "us-west",
+        "status": "finished",
+        "state": "vacant",
+        "purpose": "tess-ci",
+        "osimage": "",
+        "hold": False,
+        "disabled": False,
+        "lastJob": "",
+        "lastBuild": "",
+        "lastTriggerName": "",
+    }
     assert expected.items() <= record(client).items()
 
 
@@ -38,9 +47,11 @@ def test_a_new_cluster_has_all_that_jobs_may_ask_for(client: FlaskClient) -> Non
     )
     assert answer.status_code == 200
     expected = {
-        "purpose": "tnet-ci", "osimage": "flatcar", "labels": {"gpu": "yes", "size": "large"},
+        "purpose": "tnet-ci",
+        "osimage": "flatcar",
+        "labels": {"gpu": "yes", "size": "large"},
         "note": "has new network cards",
-    }  # fmt: skip
+    }
     assert expected.items() <= record(client).items()
 
 

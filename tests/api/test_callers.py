@@ -8,9 +8,10 @@ import logging
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster import callers, values
-from cimaster.logs import JSONFormatter
+from cimaster.common import parsers
+from cimaster.common.logs import JSONFormatter
 from cimaster.settings import Settings
+from cimaster.web import callers
 
 PROXY, CALLER = "10.0.0.7", "192.0.2.1"
 
@@ -18,7 +19,7 @@ PROXY, CALLER = "10.0.0.7", "192.0.2.1"
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Settings that trust proxies in one network."""
-    return dataclasses.replace(settings, trusted_proxies=values.networks("10.0.0.0/8, fd00::/8"))
+    return dataclasses.replace(settings, trusted_proxies=parsers.networks("10.0.0.0/8, fd00::/8"))
 
 
 @pytest.mark.parametrize(
@@ -44,13 +45,13 @@ def settings(settings: Settings) -> Settings:
 )
 def test_the_callers_address_is_what_a_trusted_proxy_says(connected: str, forwarded: str | None, caller: str) -> None:
     environ = {"REMOTE_ADDR": connected, **({"HTTP_X_FORWARDED_FOR": forwarded} if forwarded is not None else {})}
-    assert callers.address(environ, values.networks("10.0.0.0/8, fd00::/8")) == caller
+    assert callers.address(environ, parsers.networks("10.0.0.0/8, fd00::/8")) == caller
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy.example.com", "10.0.0.0/33", "*"])
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"networks such as 10\.0\.0\.0/8"):
-        values.networks(text)
+        parsers.networks(text)
 
 
 def test_each_line_of_a_request_names_the_callers_address(client: FlaskClient) -> None:

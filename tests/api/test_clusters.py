@@ -32,8 +32,11 @@ def test_the_list_has_one_aligned_line_for_each_cluster(client: FlaskClient, mix
     assert answer.content_type == "text/plain; charset=utf-8"
     assert heads.split() == ["NAME", "STATE", "PURPOSE", "REGION", "SITUATION"]
     assert [line.split()[:2] for line in lines] == [
-        ["cluster-01", "occupied"], ["cluster-02", "held"], ["cluster-03", "vacant"], ["perf-01", "disabled"],
-    ]  # fmt: skip
+        ["cluster-01", "occupied"],
+        ["cluster-02", "held"],
+        ["cluster-03", "vacant"],
+        ["perf-01", "disabled"],
+    ]
     assert len({line.index(word) for line, word in zip(lines, ("occ", "held", "vac", "dis"), strict=True)}) == 1
     assert "occupied by e2e #124 for Alice" in lines[0]
     assert "held by alice until 20" in lines[1]

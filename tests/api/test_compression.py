@@ -8,9 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cimaster.pages.fragments import CLOCK
-from cimaster.repository import ConfigMapRepository
-from cimaster.stores.port import Store
+from cimaster.pages.frame.fragments import CLOCK
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.port import Store
 from tests.conditions import until
 from tests.conftest import MovableClock
 
@@ -63,10 +63,17 @@ def test_the_page_of_a_thousand_clusters_is_much_smaller(full: FlaskClient, enco
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ("gzip, deflate, br, zstd", "zstd"), ("br;q=0.5, gzip", "gzip"), ("*", "zstd"), ("identity", None),
-        ("gzip;q=0", None), ("GZIP", "gzip"), ("deflate", None), ("gzip;q=x, \x7f", None), ("x" * 2000, None),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("br;q=0.5, gzip", "gzip"),
+        ("*", "zstd"),
+        ("identity", None),
+        ("gzip;q=0", None),
+        ("GZIP", "gzip"),
+        ("deflate", None),
+        ("gzip;q=x, \x7f", None),
+        ("x" * 2000, None),
     ],
-)  # fmt: skip
+)
 def test_the_caller_chooses(full: FlaskClient, asked: str, expected: str | None) -> None:
     answer = get(full, "/clusters", asked)
     assert answer.status_code == 200

@@ -13,8 +13,9 @@ from flask.testing import FlaskClient
 from cimaster.app import create_app
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
+from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
-from cimaster.stores.port import Store
+from cimaster.web.components import components_of
 from tests.conditions import until
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 
@@ -56,9 +57,9 @@ def provisioner(trigger: ScriptedTrigger) -> Provisioner:
 def second(settings: Settings, another_store: Store, provisioner: Provisioner) -> Iterator[FlaskClient]:
     """Another replica over the same store."""
     app = create_app(settings, another_store, provisioner=provisioner)
-    app.extensions["cimaster.lifecycle"].start()
+    components_of(app).lifecycle.start()
     yield app.test_client()
-    app.extensions["cimaster.lifecycle"].stop()
+    components_of(app).lifecycle.stop()
 
 
 def create(client: FlaskClient, **more: str):
@@ -84,9 +85,12 @@ def test_the_answer_is_that_of_old_with_the_job_and_its_links(client: FlaskClien
     assert words == "cluster creation triggered successfully: "
     (creation,) = creations(client)
     assert json.loads(brace + told) == {
-        "success": True, "message": "ProwJob created successfully", "job_name": creation["jobName"], "log_link": "",
+        "success": True,
+        "message": "ProwJob created successfully",
+        "job_name": creation["jobName"],
+        "log_link": "",
         "status_link": creation["statusLink"],
-    }  # fmt: skip
+    }
     assert (creation["state"], creation["user"], creation["purpose"]) == ("running", "john", "tess-ci")
     ((_, body),) = trigger.asked
     assert (body["user"], body["prowjob"], body["base_ref"]) == ("john", "e2e", "release-1.32")
@@ -109,10 +113,24 @@ def test_the_branch_is_master_and_the_job_has_to_be_named(client: FlaskClient, t
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("branch", "-x"), ("branch", "a..b"), ("branch", "a b"), ("branch", "a.lock"), ("branch", "a;b"), ("branch", "/a"),
-     ("branch", "a//b"), ("branch", "a/.b"), ("branch", "a~1"), ("branch", "a\nb"), ("job", "-x"), ("job", "a b"),
-     ("job", "$(id)"), ("purpose", "a b"), ("force", "yes")],
-)  # fmt: skip
+    [
+        ("branch", "-x"),
+        ("branch", "a..b"),
+        ("branch", "a b"),
+        ("branch", "a.lock"),
+        ("branch", "a;b"),
+        ("branch", "/a"),
+        ("branch", "a//b"),
+        ("branch", "a/.b"),
+        ("branch", "a~1"),
+        ("branch", "a\nb"),
+        ("job", "-x"),
+        ("job", "a b"),
+        ("job", "$(id)"),
+        ("purpose", "a b"),
+        ("force", "yes"),
+    ],
+)
 def test_what_would_reach_git_or_a_shell_is_refused_by_name(
     client: FlaskClient, trigger: ScriptedTrigger, name: str, text: str
 ) -> None:
@@ -198,7 +216,7 @@ def test_what_is_refused_is_told_at_once_with_the_reason(client: FlaskClient, sc
 def test_a_trigger_that_cannot_be_reached_leaves_a_creation_that_goes_on(
     app: Flask, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cimaster.creations.WAIT", 0.5)
+    monkeypatch.setattr("cimaster.services.provisioning.WAIT", 0.5)
     script.answer = lambda _body: (503, {}, b"")
     answer = create(app.test_client())
     assert answer.status_code == 202
@@ -232,7 +250,7 @@ def test_a_slow_trigger_holds_up_nobody_else(app: Flask, add, script: Script) ->
 def test_who_comes_when_too_many_wait_is_answered_at_once(app: Flask, script: Script, settings: Settings) -> None:
     go = Event()
     script.answer = lambda body: begun(body["request_id"]) if go.wait(60) else None
-    waiters = app.extensions["cimaster.creations"]._waiters
+    waiters = components_of(app).provisioning._waiters
     for _ in range(settings.threads // 4):
         assert waiters.acquire(blocking=False)
     assert create(app.test_client()).status_code == 202
@@ -271,7 +289,7 @@ def test_an_unknown_creation_is_refused_and_the_cluster_not_added(client: FlaskC
 def test_a_job_that_ends_badly_fails_its_creation(
     client: FlaskClient, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cimaster.courier._LOOK", 0.1)
+    monkeypatch.setattr("cimaster.workers.provisioning._LOOK", 0.1)
     create(client)
     script.standing = lambda: said(200, success=True, state="failure", complete=True, description="no quota")
     until(lambda: creations(client)[0]["state"] == "failed")
@@ -343,7 +361,7 @@ def test_a_post_says_what_is_to_be_done(client: FlaskClient, sent: dict[str, str
 
 def test_the_metrics_count_creations(client: FlaskClient, app: Flask) -> None:
     create(client)
-    registry = app.extensions["cimaster.metrics"].registry
+    registry = components_of(app).metrics.registry
     assert registry.get_sample_value("cimaster_creations_total", {"outcome": "triggered"}) == 1
     now = {"state": "running", "purpose": "tess-ci"}
     assert registry.get_sample_value("cimaster_creations_now", now) == 1

@@ -10,23 +10,54 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cimaster import parameters as form
-from cimaster.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint, Parameter
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.pool import parsers as form
+from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint, Parameter
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 JSON = {"Accept": "application/json"}
 GOOD = {
-    "build": "1", "job": "e2e", "cluster": "cluster-01", "name": "root", "region": "us-west", "lease": "a" * 32,
-    "purpose": "tess-ci", "osimage": "x", "label": "a=b", "email": "a@b", "ttl": "1h", "duration": "1h", "desc": "d",
-    "reason": "r", "to": "bob", "note": "n", "force": "true", "expect": "vacant", "state": "vacant", "holder": "alice",
-    "q": "q", "after": "1", "since": "2026-01-02T03:04:05Z", "limit": "5", "request_id": "r-1", "user": "alice",
-    "branch": "master", "creation": "c-1", "retry": "c-1", "dismiss": "c-1", "min_vacant": "1", "max_total": "2",
-    "max_creating": "1", "cooldown": "5m", "hours": "always", "wait": "1s",
-    "priority": "high", "skip_if_none": "true",
-}  # fmt: skip
+    "build": "1",
+    "job": "e2e",
+    "cluster": "cluster-01",
+    "name": "root",
+    "region": "us-west",
+    "lease": "a" * 32,
+    "purpose": "tess-ci",
+    "osimage": "x",
+    "label": "a=b",
+    "email": "a@b",
+    "ttl": "1h",
+    "duration": "1h",
+    "desc": "d",
+    "reason": "r",
+    "to": "bob",
+    "note": "n",
+    "force": "true",
+    "expect": "vacant",
+    "state": "vacant",
+    "holder": "alice",
+    "q": "q",
+    "after": "1",
+    "since": "2026-01-02T03:04:05Z",
+    "limit": "5",
+    "request_id": "r-1",
+    "user": "alice",
+    "branch": "master",
+    "creation": "c-1",
+    "retry": "c-1",
+    "dismiss": "c-1",
+    "min_vacant": "1",
+    "max_total": "2",
+    "max_creating": "1",
+    "cooldown": "5m",
+    "hours": "always",
+    "wait": "1s",
+    "priority": "high",
+    "skip_if_none": "true",
+}
 ANY_TEXT = {form.compared, form.triggered_by, form.email, form.job, form.plain, form.person}
 ANY_LENGTH = {form.compared, form.triggered_by, form.email}
 BY_GET = [e for e in ENDPOINTS if e.parameters and "GET" in e.methods]

@@ -31,9 +31,16 @@ def test_a_job_that_asks_for_json_gets_the_whole_record(client: FlaskClient, add
     answer = client.get("/getvacant?build=123&job=test&name=john", headers=JSON)
     got = answer.get_json()
     expected = {
-        "name": "cluster-07", "region": "us-west", "status": "testing", "state": "occupied", "lastBuild": "123",
-        "lastJob": "test", "lastTriggerName": "john", "purpose": "tess-ci", "message": "cluster-07",
-    }  # fmt: skip
+        "name": "cluster-07",
+        "region": "us-west",
+        "status": "testing",
+        "state": "occupied",
+        "lastBuild": "123",
+        "lastJob": "test",
+        "lastTriggerName": "john",
+        "purpose": "tess-ci",
+        "message": "cluster-07",
+    }
     assert expected.items() <= got.items()
     assert got["leaseId"] == answer.headers["CIMaster-Lease"]
     assert str(got["commit"]) == answer.headers["CIMaster-Commit"]

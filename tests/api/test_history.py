@@ -29,8 +29,15 @@ def live(client: FlaskClient, add, clock) -> None:
 def test_every_change_is_told_newest_first(client: FlaskClient, add, clock) -> None:
     live(client, add, clock)
     assert events(client) == [
-        "disabled", "lease ended", "taken", "released", "finished", "held", "taken", "added",
-    ]  # fmt: skip
+        "disabled",
+        "lease ended",
+        "taken",
+        "released",
+        "finished",
+        "held",
+        "taken",
+        "added",
+    ]
 
 
 def test_an_entry_says_who_did_what_to_which_cluster_and_why(client: FlaskClient, add, clock) -> None:

@@ -132,8 +132,9 @@ def test_an_occupied_cluster_may_be_held_and_the_time_starts_when_the_job_finish
     client.get("/getvacant?build=124&job=e2e")
     answer = hold(client, duration="2h")
     assert (answer.status_code, answer.text) == (
-        200, "cluster cluster-01 is held by alice from when e2e #124 finishes\n",
-    )  # fmt: skip
+        200,
+        "cluster cluster-01 is held by alice from when e2e #124 finishes\n",
+    )
     assert record(client)["state"] == "occupied"
     assert "holdExpires" not in record(client)
     clock.forward(hours=30)

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.settings import BadSetting, Settings
+from cimaster.common.settings import BadSetting
+from cimaster.settings import Settings
 
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 MARKS = [
@@ -40,9 +41,19 @@ def test_a_page_under_another_name_changes_nothing(client: FlaskClient, add) -> 
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.test", "x.svc.evil.test", "127.0.0.1.evil.test", "localhost.evil.test", "pool.example.com.evil.test",
-     "example.com", "under_score.test", "1.2.3", "[::1", "evil.test."],
-)  # fmt: skip
+    [
+        "evil.test",
+        "x.svc.evil.test",
+        "127.0.0.1.evil.test",
+        "localhost.evil.test",
+        "pool.example.com.evil.test",
+        "example.com",
+        "under_score.test",
+        "1.2.3",
+        "[::1",
+        "evil.test.",
+    ],
+)
 def test_names_that_any_site_may_have_are_refused(client: FlaskClient, host: str) -> None:
     answer = client.get("/", headers={"User-Agent": CHROMIUM, "Host": host})
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (421, "unknown_host")
@@ -50,10 +61,22 @@ def test_names_that_any_site_may_have_are_refused(client: FlaskClient, host: str
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1:8080", "[::1]:8080", "10.1.2.3", "localhost", "LOCALHOST:8080", "localhost.", "cimaster",
-     "cimaster.ci.svc", "cimaster.ci.svc.cluster.local:8080", "pool.example.com", "Pool.Example.com:81",
-     "ci.example.com", "ci.example.com:8443"],
-)  # fmt: skip
+    [
+        "127.0.0.1:8080",
+        "[::1]:8080",
+        "10.1.2.3",
+        "localhost",
+        "LOCALHOST:8080",
+        "localhost.",
+        "cimaster",
+        "cimaster.ci.svc",
+        "cimaster.ci.svc.cluster.local:8080",
+        "pool.example.com",
+        "Pool.Example.com:81",
+        "ci.example.com",
+        "ci.example.com:8443",
+    ],
+)
 def test_names_that_are_ours_or_no_sites_are_served(client: FlaskClient, host: str) -> None:
     assert client.get("/", headers={"User-Agent": CHROMIUM, "Host": host}).status_code == 200
 

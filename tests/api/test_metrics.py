@@ -6,13 +6,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry, generate_latest
 
-from cimaster.metrics import Metrics
-from cimaster.transfer import importing
+from cimaster.observability.metrics import Metrics
+from cimaster.services.import_export import importing
+from cimaster.web.components import components_of
 
 
 def told(app: Flask) -> str:
     """Return what a scrape sees."""
-    return generate_latest(app.extensions["cimaster.metrics"].registry).decode()
+    return generate_latest(components_of(app).metrics.registry).decode()
 
 
 def test_invented_methods_are_refused_and_make_no_series(app: Flask, client: FlaskClient) -> None:

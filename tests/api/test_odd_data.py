@@ -5,9 +5,9 @@ import json
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.repository import ConfigMapRepository
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services.import_export import importing
 from cimaster.settings import Settings
-from cimaster.transfer import importing
 
 JSON = {"Accept": "application/json"}
 RECORDS = [

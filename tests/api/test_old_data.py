@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.pool import jsontext
-from cimaster.repository import ConfigMapRepository
+from cimaster.pool.records import json_edit
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services.import_export import importing
 from cimaster.settings import Settings
-from cimaster.transfer import importing
 
 JSON = {"Accept": "application/json"}
 PLAIN = (
@@ -59,8 +59,14 @@ RECORDS = [
     DISABLED,
 ]
 RECORDS += USUAL[3:]
-TEXT = " \n[\r\n" + RECORDS[0] + "".join(f"{gap}{record}" for gap, record in zip(
-    [",", ", ", ",\n\t", " ,", " \n,\n\n"] * 6, RECORDS[1:], strict=False)) + "\n\n]\n "  # fmt: skip
+TEXT = (
+    " \n[\r\n"
+    + RECORDS[0]
+    + "".join(
+        f"{gap}{record}" for gap, record in zip([",", ", ", ",\n\t", " ,", " \n,\n\n"] * 6, RECORDS[1:], strict=False)
+    )
+    + "\n\n]\n "
+)
 
 
 @pytest.fixture(autouse=True)
@@ -77,15 +83,15 @@ def stored(repository: ConfigMapRepository) -> str:
 
 def texts(repository: ConfigMapRepository) -> list[str]:
     """Return the bytes of each record as the store has them now."""
-    return [item.text for item in jsontext.parse_array(stored(repository)).items]
+    return [item.text for item in json_edit.parse_array(stored(repository)).items]
 
 
 def changed(repository: ConfigMapRepository) -> set[str]:
     """Return the names of the records that are not what they were."""
     before, after = RECORDS, texts(repository)
     assert len(before) == len(after)
-    assert [i.gap for i in jsontext.parse_array(stored(repository)).items] == [
-        i.gap for i in jsontext.parse_array(TEXT).items
+    assert [i.gap for i in json_edit.parse_array(stored(repository)).items] == [
+        i.gap for i in json_edit.parse_array(TEXT).items
     ]
     return {json.loads(old)["name"] for old, new in zip(before, after, strict=True) if old != new}
 
@@ -148,10 +154,17 @@ def test_a_cluster_is_taken_finished_and_held_and_keeps_what_we_do_not_know(clie
     assert changed(repository) == {"odd-01"} | TIMELESS
     text = of("odd-01", repository)
     for bytes_of_old in (
-        '"rack": {"row": 7, "height": 1.10, "depth": 1e400 , "units": [1, 2,  3]}', '"serial": 12345678901234567890123',
-        r'"note": "caf\u00e9 ☕ \ud83d\ude00"', r'"half": "\ud800"', '"name":"odd-01"', '"status" :"finished"',
-        '"twice": 1, "twice": 2', '"no": {}', '"purpose": "odd"', '"region":"us-west"',
-    ):  # fmt: skip
+        '"rack": {"row": 7, "height": 1.10, "depth": 1e400 , "units": [1, 2,  3]}',
+        '"serial": 12345678901234567890123',
+        r'"note": "caf\u00e9 ☕ \ud83d\ude00"',
+        r'"half": "\ud800"',
+        '"name":"odd-01"',
+        '"status" :"finished"',
+        '"twice": 1, "twice": 2',
+        '"no": {}',
+        '"purpose": "odd"',
+        '"region":"us-west"',
+    ):
         assert bytes_of_old in text
     assert json.loads(text)["lastTriggerName"] == ""
 

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.settings import BadSetting, Settings
+from cimaster.common.settings import BadSetting
+from cimaster.settings import Settings
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 POWERSHELL = "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682"
@@ -33,9 +34,10 @@ def test_a_browser_is_shown_a_page_with_one_button_that_posts_it(client: FlaskCl
     add("cluster-01")
     tricky = "\"><script>alert('x')</script>"
     answer = client.get(
-        "/holdcluster", query_string={"cluster": "cluster-01", "name": "alice", "desc": tricky},
+        "/holdcluster",
+        query_string={"cluster": "cluster-01", "name": "alice", "desc": tricky},
         headers={"User-Agent": FIREFOX, "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"},
-    )  # fmt: skip
+    )
     page = answer.text.lower()
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert answer.headers["CIMaster-Code"] == "use_post"

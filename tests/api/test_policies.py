@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 
 from cimaster.app import create_app
 from cimaster.provisioners import KINDS, Provisioner, command
+from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
-from cimaster.stores.port import Store
+from cimaster.web.components import components_of
 from tests.conditions import until
 from tests.conftest import ADMIN
 
@@ -41,9 +42,9 @@ def provisioner(built: Path) -> Provisioner:
 def replicas(app: Flask, settings: Settings, another_store: Store, provisioner: Provisioner) -> Iterator[list[Flask]]:
     """Two replicas over one store."""
     second = create_app(settings, another_store, provisioner=provisioner)
-    second.extensions["cimaster.lifecycle"].start()
+    components_of(second).lifecycle.start()
     yield [app, second]
-    second.extensions["cimaster.lifecycle"].stop()
+    components_of(second).lifecycle.stop()
 
 
 def set_policy(client: FlaskClient, **terms: object):
@@ -93,7 +94,7 @@ def test_everybody_sees_how_a_policy_stands(client: FlaskClient) -> None:
 
 
 def test_a_program_that_fails_is_tried_again_after_a_pause_and_everybody_sees_why(client: FlaskClient, app) -> None:
-    app.extensions["cimaster.creations"].provisioner = Provisioner(
+    components_of(app).provisioning.provisioner = Provisioner(
         "command", KINDS["command"], command.Settings(program=("sh", "-c", "echo no quota >&2; exit 1"))
     )
     set_policy(client, min_vacant=1, max_total=1, cooldown="10m")
@@ -171,7 +172,7 @@ class TestSwitchedOff:
         set_policy(client, min_vacant=1, max_total=1)
         why = "nothing acts on it: an operator sets CIMASTER_MANAGE_CLUSTER=on"
         assert says(client).splitlines()[0] == f"tess-ci: 0 vacant, wants 1 ({why})"
-        assert app.extensions["cimaster.creations"].top_up() == ()
+        assert components_of(app).provisioning.top_up() == ()
         assert client.get("/creations", headers=JSON).get_json()["creations"] == []
 
 

@@ -7,15 +7,27 @@ import pytest
 import yaml
 from flask.testing import FlaskClient
 
-from cimaster import public_url
-from cimaster.endpoints import ENDPOINTS
-from cimaster.settings import BadSetting, Settings
+from cimaster.common.settings import BadSetting
+from cimaster.settings import Settings
+from cimaster.web import public_url
+from cimaster.web.endpoints import ENDPOINTS
 
 PUBLIC = "https://ci.example.com:8443/pool"
 INSIDE = "http://10.1.2.3:8080"  # what a proxy that rewrites Host asks for
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
-PAGES = ["/", "/ui/admin", "/ui/queue", "/ui/creations", "/ui/cluster?name=cluster-01", "/ui/whoami", "/ui/nowhere",
-         "/ui/hold?cluster=cluster-01", "/ui/admin/add", "/ui/create", "/getvacant?build=1&job=a"]  # fmt: skip
+PAGES = [
+    "/",
+    "/ui/admin",
+    "/ui/queue",
+    "/ui/creations",
+    "/ui/cluster?name=cluster-01",
+    "/ui/whoami",
+    "/ui/nowhere",
+    "/ui/hold?cluster=cluster-01",
+    "/ui/admin/add",
+    "/ui/create",
+    "/getvacant?build=1&job=a",
+]
 passed_on = pytest.mark.parametrize("before", ["", "/pool"], ids=["stripped", "whole"])
 
 
@@ -122,9 +134,18 @@ def test_other_paths_are_taken(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ci.example.com", "ftp://ci.example.com", "https://ci.example.com/?a", "https://ci.example.com/a//b",
-             "https://ci.example.com/../b", "https://me@ci.example.com", "https://ci.example.com:99999", "https://[x"],
-)  # fmt: skip
+    "text",
+    [
+        "ci.example.com",
+        "ftp://ci.example.com",
+        "https://ci.example.com/?a",
+        "https://ci.example.com/a//b",
+        "https://ci.example.com/../b",
+        "https://me@ci.example.com",
+        "https://ci.example.com:99999",
+        "https://[x",
+    ],
+)
 def test_what_is_no_public_url_is_refused(text: str) -> None:
     with pytest.raises(BadSetting, match=r"CIMASTER_PUBLIC_URL is .*: expected an address such as"):
         Settings.from_environ({"CIMASTER_PUBLIC_URL": text})

@@ -4,14 +4,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cimaster import waiting
+from cimaster.services import waiting_room
 
 JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture(autouse=True)
 def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_KEPT", 0.05)
+    monkeypatch.setattr(waiting_room, "_KEPT", 0.05)
 
 
 def test_nobody_waits_in_a_pool_at_rest(client: FlaskClient, add) -> None:

@@ -2,7 +2,8 @@
 
 from flask.testing import FlaskClient
 
-from cimaster.drain import DrainFile
+from cimaster.web.components import components_of
+from cimaster.workers.drain_file import DrainFile
 
 
 def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add) -> None:
@@ -29,6 +30,6 @@ def test_a_replica_that_drains_is_not_ready(client: FlaskClient, settings, add) 
 
 def test_a_replica_whose_threads_ended_is_not_ready(app, client: FlaskClient, add) -> None:
     add("cluster-01")
-    app.extensions["cimaster.lifecycle"].stop()
+    components_of(app).lifecycle.stop()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.get_json()["threads"]) == (503, False)

@@ -8,17 +8,22 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cimaster.errors import StoreTrouble
-from cimaster.repository import ConfigMapRepository
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services.import_export import importing
 from cimaster.settings import Settings
-from cimaster.transfer import importing
 
 JSON = {"Accept": "application/json"}
 BROKEN = '[{"name": "cluster-09", "status": "Finished"}, {"name": "cluster-08", "status": "finished"}]'
 BIG = "x" * 70_000
 HEADERS = {
-    "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
-    "Cross-Origin-Resource-Policy", "Permissions-Policy", "X-Request-ID",
-}  # fmt: skip
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy",
+    "Permissions-Policy",
+    "X-Request-ID",
+}
 
 
 @pytest.fixture
@@ -126,10 +131,15 @@ def test_who_says_no_word_of_what_is_accepted_gets_text(client: FlaskClient) -> 
 @pytest.mark.parametrize(
     ("sent", "meant"),
     [
-        ("regoin", "region"), ("Region", "region"), ("labels", "label"), ("requestid", "request_id"),
-        ("buildd", "build"), ("e-mail", "email"), ("os_image", "osimage"),
+        ("regoin", "region"),
+        ("Region", "region"),
+        ("labels", "label"),
+        ("requestid", "request_id"),
+        ("buildd", "build"),
+        ("e-mail", "email"),
+        ("os_image", "osimage"),
     ],
-)  # fmt: skip
+)
 def test_an_unknown_parameter_names_the_nearest_and_takes_nothing(client: FlaskClient, add, sent, meant) -> None:
     add("cluster-01")
     answer = client.get("/getvacant", query_string={"build": 1, "job": "a", sent: "x"}, headers=JSON)

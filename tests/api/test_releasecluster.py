@@ -53,8 +53,11 @@ def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskC
     assert release(client, "bob", reason="she is on holiday").status_code == 200  # the file calls him Bob
     newest = client.get("/history?cluster=cluster-01&limit=1", headers=JSON).get_json()["history"][0]
     assert (newest["event"], newest["by"], newest["holder"], newest["reason"]) == (
-        "released", "bob", "alice", "she is on holiday",
-    )  # fmt: skip
+        "released",
+        "bob",
+        "alice",
+        "she is on holiday",
+    )
 
 
 def test_release_behind_a_job_leaves_the_job_alone(client: FlaskClient, add) -> None:

@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cimaster import values
-from cimaster.pool import shares
+from cimaster.common import parsers
+from cimaster.pool.decisions import fair_shares
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
 from cimaster.settings import Settings
@@ -20,7 +20,7 @@ PROXY, FLOOD, OTHER = "10.0.0.7", "192.0.2.1", "192.0.2.2"
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Settings of a replica that keeps no connection of those who wait, and is reached through a proxy."""
-    return dataclasses.replace(settings, waiters=0, trusted_proxies=values.networks(PROXY))
+    return dataclasses.replace(settings, waiters=0, trusted_proxies=parsers.networks(PROXY))
 
 
 @pytest.fixture
@@ -39,9 +39,7 @@ def provisioner(trigger: ScriptedTrigger) -> Provisioner:
 
 def send(client: FlaskClient, path: str, caller: str, **parameters: object) -> TestResponse:
     """Send a verb as the proxy passes it on for a caller."""
-    return client.post(
-        path, data=parameters, headers={"X-Forwarded-For": caller}, environ_base={"REMOTE_ADDR": PROXY}
-    )  # fmt: skip
+    return client.post(path, data=parameters, headers={"X-Forwarded-For": caller}, environ_base={"REMOTE_ADDR": PROXY})
 
 
 def code(answer: TestResponse) -> tuple[int, str | None]:
@@ -58,9 +56,7 @@ def take(client: FlaskClient, caller: str, request_id: str, **parameters: object
 def test_one_address_does_not_close_the_queue(client: FlaskClient, add) -> None:
     add("cluster-01")
     assert take(client, OTHER, "owner").text == "cluster-01"
-    answers = [
-        code(take(client, FLOOD, f"{n:03}-" + "x" * 124, job="j" * 253, build="b" * 253)) for n in range(100)
-    ]  # fmt: skip
+    answers = [code(take(client, FLOOD, f"{n:03}-" + "x" * 124, job="j" * 253, build="b" * 253)) for n in range(100)]
     assert answers[0] == (429, "queued")
     full = take(client, FLOOD, "one-more-" + "x" * 119, job="j" * 253, build="b" * 253)
     assert code(full) == (429, "queue_full")
@@ -126,10 +122,10 @@ def test_addresses_of_one_ipv6_network_are_one_caller(client: FlaskClient, add, 
     [([], 10, 10), ([3, 4], 10, 10), ([1000], 10, 10), ([2, 1000], 10, 8), ([2, 90, 90], 10, 4), ([9, 9, 9], 9, 3)],
 )
 def test_the_level_divides_what_small_users_leave(used: list[int], limit: int, kept: int) -> None:
-    assert shares.level(used, limit) == kept
+    assert fair_shares.level(used, limit) == kept
     assert sum(min(each, kept) for each in used) <= limit
 
 
 @pytest.mark.parametrize(("others", "most"), [(0, 20), (20, 10), (30, 5), (35, 3), (39, 1), (40, 0), (50, 0)])
 def test_a_share_is_half_of_what_others_leave(others: int, most: int) -> None:
-    assert shares.most(40, others) == most
+    assert fair_shares.most(40, others) == most

@@ -11,12 +11,13 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from prometheus_client import generate_latest
 
-from cimaster.pool.creation import JOB, Creation
-from cimaster.pool.provision import Triggered
+from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.records.creation import JOB, Creation
 from cimaster.provisioners import Kind, Provisioner, command
 from cimaster.provisioners.outcome import Failure, Standing
-from cimaster.stores.port import Conflict
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.repository.stores.port import Conflict
+from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.web.components import components_of
 from tests.stored import OBJECTS
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
@@ -25,18 +26,32 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module i
 JSON = {"Accept": "application/json"}
 LISTS = ("/clusters", "/creations", "/policies", "/queue", "/history", "/readyz")
 PAGES = (
-    "/", "/ui/admin", "/ui/queue", "/ui/creations", "/ui/fragments/clusters", "/ui/fragments/summary",
-    "/ui/fragments/inventory", "/ui/fragments/policies",
-)  # fmt: skip
+    "/",
+    "/ui/admin",
+    "/ui/queue",
+    "/ui/creations",
+    "/ui/fragments/clusters",
+    "/ui/fragments/summary",
+    "/ui/fragments/inventory",
+    "/ui/fragments/policies",
+)
 VERBS = (
-    "/getvacant?job=e2e&build=9", "/getvacant?job=e2e&build=9&request_id=r-1",
-    "/finishtest?cluster=cluster-03&job=e2e&build=7", "/finishtest?cluster=cluster-01",
-    "/renewlease?cluster=cluster-03&lease=l-1", "/holdcluster?cluster=any&name=bob", "/leavequeue?request_id=r-3",
-    "/holdcluster?cluster=cluster-02&name=al&duration=1h", "/releasecluster?cluster=cluster-02&name=al",
-    "/holdcluster?cluster=cluster-01&name=bob&request_id=r-2", "/disablecluster?cluster=cluster-01&name=root",
-    "/setpolicy?purpose=tess-ci&name=root&min_vacant=1&max_total=2", "/removepolicy?purpose=tess-ci&name=root",
-    "/addcluster?cluster=new&region=us&name=root&creation=c-2", "/deletecluster?cluster=cluster-01&name=root",
-)  # fmt: skip
+    "/getvacant?job=e2e&build=9",
+    "/getvacant?job=e2e&build=9&request_id=r-1",
+    "/finishtest?cluster=cluster-03&job=e2e&build=7",
+    "/finishtest?cluster=cluster-01",
+    "/renewlease?cluster=cluster-03&lease=l-1",
+    "/holdcluster?cluster=any&name=bob",
+    "/leavequeue?request_id=r-3",
+    "/holdcluster?cluster=cluster-02&name=al&duration=1h",
+    "/releasecluster?cluster=cluster-02&name=al",
+    "/holdcluster?cluster=cluster-01&name=bob&request_id=r-2",
+    "/disablecluster?cluster=cluster-01&name=root",
+    "/setpolicy?purpose=tess-ci&name=root&min_vacant=1&max_total=2",
+    "/removepolicy?purpose=tess-ci&name=root",
+    "/addcluster?cluster=new&region=us&name=root&creation=c-2",
+    "/deletecluster?cluster=cluster-01&name=root",
+)
 THREADS = ("committer", "watcher", "reaper", "courier", "usher")
 
 
@@ -78,7 +93,7 @@ def well(client: FlaskClient, path: str, method: str = "GET", **headers: str) ->
 def test_no_stored_value_makes_an_endpoint_a_page_a_thread_or_a_scrape_fail(
     app: Flask, client: FlaskClient, store: SQLiteStore, data: dict[str, str]
 ) -> None:
-    service, metrics = app.extensions["cimaster"], app.extensions["cimaster.metrics"]
+    service, metrics = components_of(app).clusters, components_of(app).metrics
     write(store, data)
     service.repository.fresh()
     clusters = json.loads(well(client, "/clusters", **JSON), parse_int=float)["clusters"]
@@ -92,7 +107,7 @@ def test_no_stored_value_makes_an_endpoint_a_page_a_thread_or_a_scrape_fail(
         well(client, f"/clusters/{quote(name)}", **JSON)
     generate_latest(metrics.registry)
     service.expire()
-    app.extensions["cimaster.creations"].top_up()
+    components_of(app).provisioning.top_up()
     for path in VERBS:
         well(client, path, "POST")
     for path in PAGES[:2]:

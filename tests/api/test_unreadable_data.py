@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
+from cimaster.common.times import format_time
 from cimaster.pool import Answer
-from cimaster.repository import ConfigMapRepository
-from cimaster.stores.port import Conflict, Store
-from cimaster.times import format_time
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.port import Conflict, Store
 
 JSON = {"Accept": "application/json"}
 
@@ -158,10 +158,18 @@ def test_a_name_with_control_characters_is_never_lent_or_printed(client: FlaskCl
 @pytest.mark.parametrize("identity", ["x\r\nY: 1", "x y", "\u202e", "é", "", "x" * 500, 5, None])
 def test_ids_that_nobody_could_have_made_count_as_none(client: FlaskClient, stored, identity: object) -> None:
     stored(
-        whole(status="testing", lastJob="e2e", lastBuild="7", leaseJob="e2e", leaseBuild="7", leaseId=identity,
-              requestId=identity, acquiredAt="2026-01-02T03:04:05Z"),
+        whole(
+            status="testing",
+            lastJob="e2e",
+            lastBuild="7",
+            leaseJob="e2e",
+            leaseBuild="7",
+            leaseId=identity,
+            requestId=identity,
+            acquiredAt="2026-01-02T03:04:05Z",
+        ),
         requests=json.dumps([{"id": "r-1", "verb": "finishtest", "lease": identity, "say": "it is finished"}]),
-    )  # fmt: skip
+    )
     answer = client.get("/finishtest?cluster=c-1&job=e2e&build=7")
     assert (answer.status_code, answer.text) == (200, "cluster c-1 is finished\n")
     assert "CIMaster-Lease" not in answer.headers
@@ -188,7 +196,7 @@ def test_lists_show_no_character_that_moves_or_hides_others(client: FlaskClient,
         creations=json.dumps([{"id": "c-1", "state": "failed", "user": hidden, "reason": hidden}]),
         policies=json.dumps([{"purpose": hidden, "minVacant": 1, "maxTotal": 2, "job": hidden}]),
         queue=json.dumps([{"id": "r-1", "here": "2099-01-01T00:00:00Z", "ask": {"job": hidden, "by": hidden}}]),
-    )  # fmt: skip
+    )
     for path in ("/clusters", "/clusters/c-1", "/history", "/creations", "/policies", "/queue"):
         lines = client.get(path).text.splitlines()
         assert all(line.isprintable() and "\u3164" not in line for line in lines), path

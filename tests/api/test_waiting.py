@@ -9,10 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cimaster import waiting
 from cimaster.app import create_app
+from cimaster.repository.stores.port import Store
+from cimaster.services import waiting_room
 from cimaster.settings import Settings
-from cimaster.stores.port import Store
+from cimaster.web.components import components_of
 from tests.conditions import until
 from tests.conftest import MovableClock
 
@@ -36,7 +37,7 @@ def lent(client: FlaskClient, add) -> None:
 @pytest.fixture
 def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers are kept for a short time only."""
-    monkeypatch.setattr(waiting, "_KEPT", 0.3)
+    monkeypatch.setattr(waiting_room, "_KEPT", 0.3)
 
 
 def ask(app: Flask, build: str, wait: str = "10m", headers: dict[str, str] | None = None, **more: str) -> TestResponse:
@@ -137,7 +138,7 @@ def test_the_same_request_gets_its_cluster_again_and_no_other(app, client, add) 
 def test_two_tries_of_one_request_at_once_get_the_same_cluster(app, client, lent, elsewhere) -> None:
     first = waits(app, client, elsewhere, "2")
     second = elsewhere.submit(ask, app, "2")
-    until(lambda: app.extensions["cimaster.waiting"].kept == 2)
+    until(lambda: components_of(app).waiting_room.kept == 2)
     give_back(client, "1", "first")
     answers = [first.result(), second.result()]
     assert [answer.text for answer in answers] == ["cluster-01"] * 2
@@ -230,7 +231,7 @@ def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
     settings: Settings, store: Store, clock: MovableClock, elsewhere
 ) -> None:
     app = create_app(Settings(**{**vars(settings), "waiters": 1}), store, clock)
-    lifecycle = app.extensions["cimaster.lifecycle"]
+    lifecycle = components_of(app).lifecycle
     lifecycle.start()
     try:
         client = app.test_client()
@@ -247,7 +248,7 @@ def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
 
 def test_a_replica_that_drains_keeps_nobody(app, client, lent, elsewhere) -> None:
     asked = waits(app, client, elsewhere, "2")
-    app.extensions["cimaster.lifecycle"].draining = lambda: True
+    components_of(app).lifecycle.draining = lambda: True
     assert asked.result().status_code == 429
     assert ask(app, "2").status_code == 429
     assert in_line(client) == ["2"]
@@ -257,7 +258,7 @@ def test_who_waits_at_one_replica_is_served_when_another_takes_the_cluster_back(
     app, client, lent, settings: Settings, another_store: Store, clock: MovableClock, elsewhere
 ) -> None:
     other = create_app(settings, another_store, clock)
-    lifecycle = other.extensions["cimaster.lifecycle"]
+    lifecycle = components_of(other).lifecycle
     lifecycle.start()
     try:
         asked = waits(app, client, elsewhere, "2")
@@ -286,7 +287,7 @@ def test_with_a_wrong_clock_the_store_tells_the_time(app, client, add, store, cl
 
 
 def test_what_waits_is_counted(app, client, lent, briefly) -> None:
-    registry = app.extensions["cimaster.metrics"].registry
+    registry = components_of(app).metrics.registry
     ask(app, "2", priority="high")
     assert registry.get_sample_value("cimaster_queue", {"purpose": "tess-ci", "priority": "high"}) == 1
     assert registry.get_sample_value("cimaster_allocations_total", {"outcome": "queued"}) == 1

@@ -16,8 +16,16 @@ from tests.kube.apiserver import ControlPlane
 
 _CLUSTERS = 250
 _NAIVE, _ONE, _THREE, _TRIVIAL = "naive", "CIMaster, 1 replica", "CIMaster, 3 replicas", "a route that does nothing"
-_BRIEF = ("20 a second at random", "60 a second at random", "150 a second at random", "40 at once", "100 at once",
-          "1 in a loop", "32 in a loop", "200 in a loop")  # fmt: skip
+_BRIEF = (
+    "20 a second at random",
+    "60 a second at random",
+    "150 a second at random",
+    "40 at once",
+    "100 at once",
+    "1 in a loop",
+    "32 in a loop",
+    "200 in a loop",
+)
 
 
 def main() -> None:
@@ -46,8 +54,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each load is measured (default: 5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement (default: 2)")
     parser.add_argument("--store", choices=["embedded", "kubernetes"], help="only on this store")
-    parser.add_argument("--beside", type=Path, action="append", default=[], metavar="FOLDER",
-                        help="another checkout, whose service is measured too; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="another checkout, whose service is measured too; may be repeated",
+    )
     parser.add_argument("--replicas", type=int, nargs="*", default=[1, 3], help="how many replicas (default: 1 3)")
     parser.add_argument("--at-random", type=int, nargs="*", default=AT_RANDOM, metavar="TAKES", help="takes a second")
     parser.add_argument("--bursts", type=int, nargs="*", default=BURSTS, metavar="CALLERS", help="callers at once")

@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 from kubernetes.client import CoreV1Api
 
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.kube.apiserver import ControlPlane
 from tests.replica import Replica
 from tests.server import Server
@@ -26,13 +26,20 @@ def records(count: int) -> str:
     return json.dumps(
         [
             {
-                "name": f"cluster-{number:04}", "region": "us-west", "status": "finished",
-                "lastJob": "", "lastBuild": "", "lastTriggerName": "", "hold": False, "disabled": False,
-                "purpose": "tess-ci", "osimage": "centos-atomic-7.6.1810-qcow2",
+                "name": f"cluster-{number:04}",
+                "region": "us-west",
+                "status": "finished",
+                "lastJob": "",
+                "lastBuild": "",
+                "lastTriggerName": "",
+                "hold": False,
+                "disabled": False,
+                "purpose": "tess-ci",
+                "osimage": "centos-atomic-7.6.1810-qcow2",
             }
             for number in range(count)
         ]
-    )  # fmt: skip
+    )
 
 
 class Embedded:
@@ -67,8 +74,10 @@ class OnApiServer:
             self._namespace, control_plane.folder / f"{self._namespace}.kubeconfig"
         )
         self.environment = {
-            "CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": self._namespace, "KUBECONFIG": str(kubeconfig),
-        }  # fmt: skip
+            "CIMASTER_STORE": "kubernetes",
+            "CIMASTER_NAMESPACE": self._namespace,
+            "KUBECONFIG": str(kubeconfig),
+        }
         self.servers = control_plane.servers
 
     def fill(self, clusters: int) -> None:
@@ -154,9 +163,14 @@ class Fleet:
 
 @contextmanager
 def fleet(
-    store: PoolStore, folder: Path, clusters: int, replicas: int, application: str = "", code: Path | None = None,
+    store: PoolStore,
+    folder: Path,
+    clusters: int,
+    replicas: int,
+    application: str = "",
+    code: Path | None = None,
     **environment: str,
-) -> Iterator[Fleet]:  # fmt: skip
+) -> Iterator[Fleet]:
     """Start replicas over a new pool: of our service, of another `application` (module:name), or of other `code`."""
     store.fill(clusters)
     arguments = ["python:tests.bench.plain_conf", application] if application else ["python:cimaster.gunicorn_conf"]
@@ -165,10 +179,13 @@ def fleet(
         started = [
             stack.enter_context(
                 Replica(
-                    Path(tempfile.mkdtemp(dir=folder)), f"replica-{number}", arguments=arguments, code=code,
+                    Path(tempfile.mkdtemp(dir=folder)),
+                    f"replica-{number}",
+                    arguments=arguments,
+                    code=code,
                     **{"CIMASTER_CORE": str(cores[number % len(cores)]), **store.environment, **environment},
                 )
             )
             for number in range(replicas)
-        ]  # fmt: skip
+        ]
         yield Fleet(store, started)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from cimaster.repository.stores import open_store
 from cimaster.settings import Settings
-from cimaster.stores import open_store
 from tests.bench.fleet import Fleet, PoolStore, fleet
 from tests.bench.load import Caller, Load
 

@@ -14,9 +14,9 @@ from typing import Any
 from flask import Flask, Response, request
 
 from cimaster.errors import StoreTrouble
+from cimaster.repository.stores import open_store
+from cimaster.repository.stores.port import AnswerLost, Conflict
 from cimaster.settings import Settings
-from cimaster.stores import open_store
-from cimaster.stores.port import AnswerLost, Conflict
 
 _TRIES = 3
 _PAUSE = 0.05, 0.2  # seconds

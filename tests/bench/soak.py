@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.bench.fleet import Embedded, Fleet, fleet, resident_bytes
 from tests.bench.load import Load
 

@@ -8,9 +8,21 @@ from tests.bench.rounds import Series
 ROOT = Path(__file__).parent.parent.parent
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 HEADS = (
-    "store", "service", "callers", "pairs/s", "p50 ms", "p99 ms", "slowest ms", "none vacant", "refused", "doubled",
-    "batch", "conflicts", "CPU ms/pair", "store CPU",
-)  # fmt: skip
+    "store",
+    "service",
+    "callers",
+    "pairs/s",
+    "p50 ms",
+    "p99 ms",
+    "slowest ms",
+    "none vacant",
+    "refused",
+    "doubled",
+    "batch",
+    "conflicts",
+    "CPU ms/pair",
+    "store CPU",
+)
 
 
 def cells(series: Series) -> list[str]:
@@ -18,13 +30,19 @@ def cells(series: Series) -> list[str]:
     cost, pairs = series.cost, max(series.pairs, 1)
     counted = cost.commits > 0
     return [
-        series.service.running.store.name, series.service.name, series.kind.name,
+        series.service.running.store.name,
+        series.service.name,
+        series.kind.name,
         f"{series.rate:.0f}" if series.kind.is_loop else "–",
         *(_milliseconds(time) for time in (series.percentile(0.5), series.percentile(0.99), series.slowest)),
-        str(series.none_vacant), str(series.refused), str(series.doubled),
-        f"{cost.carried / cost.commits:.1f}" if counted else "–", f"{cost.conflicts:.0f}" if counted else "–",
-        f"{cost.service_cpu / pairs * 1000:.2f}", f"{cost.store_cpu / pairs * 1000:.2f}" if cost.store_cpu else "–",
-    ]  # fmt: skip
+        str(series.none_vacant),
+        str(series.refused),
+        str(series.doubled),
+        f"{cost.carried / cost.commits:.1f}" if counted else "–",
+        f"{cost.conflicts:.0f}" if counted else "–",
+        f"{cost.service_cpu / pairs * 1000:.2f}",
+        f"{cost.store_cpu / pairs * 1000:.2f}" if cost.store_cpu else "–",
+    ]
 
 
 def whole(every: Sequence[Series], also: Sequence[Sequence[str]]) -> str:

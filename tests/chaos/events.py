@@ -43,9 +43,15 @@ class Events:
         try:
             while not self._stop.is_set():
                 happening = [
-                    self._kill_replica, self._pause_replica, self._kill_api_server, self._restart_api_server,
-                    self._restart_etcd, self._cut_network, self._pause_api_server, self._set_clock_wrong,
-                ]  # fmt: skip
+                    self._kill_replica,
+                    self._pause_replica,
+                    self._kill_api_server,
+                    self._restart_api_server,
+                    self._restart_etcd,
+                    self._cut_network,
+                    self._pause_api_server,
+                    self._set_clock_wrong,
+                ]
                 self._random.shuffle(happening)
                 for happen in happening:
                     self._disturb_writes()

@@ -1,9 +1,9 @@
 """A replica that does not recognise its own writes: what the judge of a storm must find out."""
 
 from cimaster.app import served
-from cimaster.attempts import Attempts
+from cimaster.repository.stores.port import StoredObject
+from cimaster.repository.write_attempts import Attempts
 from cimaster.settings import Settings
-from cimaster.stores.port import StoredObject
 
 _observe = Attempts.observe
 

@@ -105,10 +105,14 @@ class Storm:
             self._namespace, self._folder / f"kubeconfig-{number}", address
         )
         return Replica(
-            self._folder, f"replica-{number}", arguments=("python:cimaster.gunicorn_conf", self._application),
-            CIMASTER_STORE="kubernetes", CIMASTER_NAMESPACE=self._namespace, KUBECONFIG=str(kubeconfig),
+            self._folder,
+            f"replica-{number}",
+            arguments=("python:cimaster.gunicorn_conf", self._application),
+            CIMASTER_STORE="kubernetes",
+            CIMASTER_NAMESPACE=self._namespace,
+            KUBECONFIG=str(kubeconfig),
             CIMASTER_DEADLINE=f"{DEADLINE:.0f}s",
-        )  # fmt: skip
+        )
 
     @staticmethod
     def _settled(replica: Replica, told: Told, patience: float) -> list[dict[str, str]]:

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from kubernetes.config import incluster_config
 
+from cimaster.common.kubernetes_client import KubernetesClient
 from cimaster.errors import StoreTrouble
-from cimaster.kubeaccess import KubeAccess
-from cimaster.stores.kubernetes import KubernetesStore
+from cimaster.repository.stores.kubernetes import KubernetesStore
 from tests.conditions import until
 from tests.conftest import LeapingClock, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
@@ -25,7 +25,7 @@ LOGIN = "client.authentication.k8s.io/v1"
 WRONG = "a-token-of-nobody"
 
 
-def who(access: KubeAccess) -> str:
+def who(access: KubernetesClient) -> str:
     """Return as whom the API server sees a request, or the status of its refusal."""
     body = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).encode()
     headers = {"Content-Type": "application/json"}
@@ -34,7 +34,7 @@ def who(access: KubeAccess) -> str:
     return answer.json()["status"]["userInfo"]["username"] if answer.status == 201 else str(answer.status)
 
 
-def a_minute_later(access: KubeAccess, clock: LeapingClock) -> None:
+def a_minute_later(access: KubernetesClient, clock: LeapingClock) -> None:
     """Let the credentials become old, and return when they were read again."""
     clock.leapt += 61
     who(access)
@@ -214,9 +214,13 @@ class TestFormerOnes:
         ids=["empty", "not YAML", "no user", "no token", "no header", "another server", "context gone"],
     )
     def test_they_do_where_the_file_is_odd(
-        self, place: Place, clock: LeapingClock, tokens: dict[str, str], caplog: pytest.LogCaptureFixture,
+        self,
+        place: Place,
+        clock: LeapingClock,
+        tokens: dict[str, str],
+        caplog: pytest.LogCaptureFixture,
         change: Callable[[str], str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         name, token = next(iter(tokens.items()))
         with closing(kube_access_by(place.kubeconfig, clock)) as access:
             kubeconfig = place.kubeconfig.read_text()

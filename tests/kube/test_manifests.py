@@ -9,8 +9,8 @@ import yaml
 from kubernetes.client import RbacAuthorizationV1Api
 
 from cimaster.errors import StoreTrouble
+from cimaster.repository.stores.kubernetes import KubernetesStore
 from cimaster.settings import Settings
-from cimaster.stores.kubernetes import KubernetesStore
 from tests.conditions import until
 from tests.conftest import kube_access_by
 from tests.kube.apiserver import MANIFESTS, ControlPlane
@@ -68,8 +68,10 @@ def test_the_pods_keep_what_they_run_to_themselves(folder: str) -> None:
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
-    }  # fmt: skip
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
     assert pod["enableServiceLinks"] is False
     assert pod["automountServiceAccountToken"] is True
     assert manifest(folder, "rbac", "ServiceAccount")["automountServiceAccountToken"] is False

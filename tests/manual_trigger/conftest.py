@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from cimaster.clock import Clock
+from cimaster.common.clock import Clock
 from cimaster.manual_trigger.app import create_app
-from cimaster.manual_trigger.parts import Parts
+from cimaster.manual_trigger.components import Parts
 from cimaster.manual_trigger.settings import Rate, TriggerSettings
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import Deck
@@ -20,9 +20,13 @@ from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import ALLOW_ALL, TOKEN, no_cluster
 
 ASKED: dict[str, Any] = {
-    "org": "tess", "repo": "tessops", "base_ref": "master", "prowtype": "postsubmit", "prowjob": "e2e-k8s-1.32",
+    "org": "tess",
+    "repo": "tessops",
+    "base_ref": "master",
+    "prowtype": "postsubmit",
+    "prowjob": "e2e-k8s-1.32",
     "user": "john",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +80,12 @@ def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
     (tmp_path / "tokens").write_text(f"# callers\n\n{TOKEN}\n")
     (tmp_path / "allow").write_text(ALLOW_ALL)
     return TriggerSettings(
-        config=deck.url, status_url="https://prow.example.com",
-        token_file=str(tmp_path / "tokens"), allow_file=str(tmp_path / "allow"),
+        config=deck.url,
+        status_url="https://prow.example.com",
+        token_file=str(tmp_path / "tokens"),
+        allow_file=str(tmp_path / "allow"),
         rate=Rate(1000, timedelta(minutes=1)),
-    )  # fmt: skip
+    )
 
 
 class Caller:

@@ -10,7 +10,7 @@ from typing import Any
 
 import urllib3
 
-from cimaster import yamltext
+from cimaster.common import yaml_core_schema
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import DATA
 
@@ -31,13 +31,18 @@ class Prow:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {"Authorization": configuration.api_key["BearerToken"], "Content-Type": kind}
         return self._admin.rest_client.pool_manager.request(
-            method, configuration.host + path, headers=headers, timeout=30.0, retries=False,
-            body=None if body is None else json.dumps(body).encode(), **options,
-        )  # fmt: skip
+            method,
+            configuration.host + path,
+            headers=headers,
+            timeout=30.0,
+            retries=False,
+            body=None if body is None else json.dumps(body).encode(),
+            **options,
+        )
 
     def install(self) -> None:
         """Define what ProwJobs are, and wait until the API server serves them."""
-        definition = yamltext.read((DATA / "prowjob_crd.yaml").read_bytes())
+        definition = yaml_core_schema.read((DATA / "prowjob_crd.yaml").read_bytes())
         answer = self.call("POST", _DEFINITIONS, definition)
         assert answer.status in (201, 409), answer.data
         while self.call("GET", self.url).status != 200:
@@ -76,9 +81,13 @@ class Prow:
         """Do to a ProwJob what plank does when its pod is there."""
         name, job = prowjob["metadata"]["name"], prowjob["spec"]["job"]
         status = {
-            "state": "pending", "build_id": build_id, "pod_name": name, "pendingTime": now(),
-            "description": "Job triggered.", "url": f"https://prow.example.com/view/s3/prow-logs/logs/{job}/{build_id}",
-        }  # fmt: skip
+            "state": "pending",
+            "build_id": build_id,
+            "pod_name": name,
+            "pendingTime": now(),
+            "description": "Job triggered.",
+            "url": f"https://prow.example.com/view/s3/prow-logs/logs/{job}/{build_id}",
+        }
         self.patch(name, status, {"prow.k8s.io/id": name, "prow.k8s.io/build-id": build_id})
 
     def close(self) -> None:

@@ -19,10 +19,13 @@ def no_cluster(folder: Path) -> Path:
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     names = {"cluster": "gone", "user": "gone"}
     config = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "gone",
-        "clusters": [{"name": "gone", "cluster": {"server": address}}], "users": [{"name": "gone", "user": {}}],
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "gone",
+        "clusters": [{"name": "gone", "cluster": {"server": address}}],
+        "users": [{"name": "gone", "user": {}}],
         "contexts": [{"name": "gone", "context": names}],
-    }  # fmt: skip
+    }
     path = folder / "nowhere.kubeconfig"
     path.write_text(yaml.safe_dump(config))
     return path

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cimaster.manual_trigger.branches import accepts, described
+from cimaster.manual_trigger.jobs.branches import accepts, described
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cimaster.manual_trigger import source
 from cimaster.manual_trigger.errors import ConfigurationInvalid, ConfigurationUnreachable
+from cimaster.manual_trigger.prow import config_source
 from tests.conftest import LeapingClock
 from tests.manual_trigger.conftest import Caller, Start, parts_of, refusal
 from tests.manual_trigger.deck import SAMPLE, Deck, sample
@@ -116,22 +116,22 @@ def test_one_request_that_waits_for_deck_holds_up_no_other(alone: Caller, deck: 
 
 def test_a_file_is_read_in_place_of_deck(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_bytes(b"periodics: []")
-    assert source.fetch(str(tmp_path / "config.yaml")) == b"periodics: []"
+    assert config_source.fetch(str(tmp_path / "config.yaml")) == b"periodics: []"
     with pytest.raises(ConfigurationUnreachable, match="No such file"):
-        source.fetch(str(tmp_path / "other.yaml"))
+        config_source.fetch(str(tmp_path / "other.yaml"))
 
 
 def test_a_configuration_without_end_is_not_read_to_the_end(
     tmp_path: Path, deck: Deck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "_LARGEST", 1000)
+    monkeypatch.setattr(config_source, "_LARGEST", 1000)
     (tmp_path / "config.yaml").write_bytes(b"x" * 1001)
     for where in (str(tmp_path / "config.yaml"), deck.url):
         with pytest.raises(ConfigurationInvalid, match="is larger than"):
-            source.fetch(where)
+            config_source.fetch(where)
 
 
 def test_a_deck_that_is_not_there_is_told_with_its_address() -> None:
     address = f"http://127.0.0.1:{free_ports(1)[0]}/config"
     with pytest.raises(ConfigurationUnreachable, match=f"{address} cannot be read: ConnectionError"):
-        source.fetch(address)
+        config_source.fetch(address)

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from cimaster.errors import Refusal
-from cimaster.manual_trigger.asked import Asked
-from cimaster.manual_trigger.configuration import Configuration
 from cimaster.manual_trigger.errors import (
     AmbiguousJob,
     BadJob,
@@ -15,6 +13,8 @@ from cimaster.manual_trigger.errors import (
     UnknownJob,
     WrongBranch,
 )
+from cimaster.manual_trigger.jobs.configuration import Configuration
+from cimaster.manual_trigger.jobs.trigger_request import Asked
 from tests.manual_trigger.deck import SAMPLE, written
 
 POD = {"containers": [{"image": "alpine", "name": ""}]}
@@ -151,15 +151,29 @@ def test_an_empty_env_value_needs_no_value() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"null", b"<html><body>Sign in</body></html>", b'{"error": "denied"}', b"[1, 2]", b"a: [", b"\xff\xfe\xfd",
-        b"postsubmits: 5", b"postsubmits: {a/b: 5}", b"periodics: [5]", b"prowjob_namespace: 5", b"presubmits: [a]",
-        b"prowjob_namespace: ci\nx: !!python/object:os.system {}", b"prowjob_namespace: ci\nx: &a [*a",
-        b"prowjob_namespace: ci\nscheduler: [1]", b"periodics: []\n? [a]\n: b", b"periodics: [" + b"[" * 5000,
-        b"periodics: [&a {name: x, spec: *a}]", b"periodics: []\nx: " + b"9" * 5000,
+        b"",
+        b"null",
+        b"<html><body>Sign in</body></html>",
+        b'{"error": "denied"}',
+        b"[1, 2]",
+        b"a: [",
+        b"\xff\xfe\xfd",
+        b"postsubmits: 5",
+        b"postsubmits: {a/b: 5}",
+        b"periodics: [5]",
+        b"prowjob_namespace: 5",
+        b"presubmits: [a]",
+        b"prowjob_namespace: ci\nx: !!python/object:os.system {}",
+        b"prowjob_namespace: ci\nx: &a [*a",
+        b"prowjob_namespace: ci\nscheduler: [1]",
+        b"periodics: []\n? [a]\n: b",
+        b"periodics: [" + b"[" * 5000,
+        b"periodics: [&a {name: x, spec: *a}]",
+        b"periodics: []\nx: " + b"9" * 5000,
         b"periodics: []\nx: !!timestamp 2026-01-02",
     ],
     ids=lambda text: ascii(text[:40]),
-)  # fmt: skip
+)
 def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
     with pytest.raises(ConfigurationInvalid):
         Configuration(text)

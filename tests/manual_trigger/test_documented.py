@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cimaster.common.settings import default_text
 from cimaster.manual_trigger.parameters import PARAMETERS
 from cimaster.manual_trigger.settings import TriggerSettings
-from cimaster.settings import default_text
 from tests.manual_trigger.conftest import Caller, parts_of
 from tests.manual_trigger.test_refusals import all_refusals
 

@@ -2,19 +2,35 @@
 
 import pytest
 
-from cimaster.manual_trigger.labels import labels_of, valid
+from cimaster.manual_trigger.jobs.labels import labels_of, valid
 
 
 @pytest.mark.parametrize(
     ("value", "kept"),
     [
-        ("master", "master"), ("", ""), ("1.32", "1.32"), ("a_b-c.d", "a_b-c.d"),
-        ("release/1.2", "1.2"), ("refs/heads/main", "main"), ("a/b/", "b"), ("https://git.corp/x", "x"),
+        ("master", "master"),
+        ("", ""),
+        ("1.32", "1.32"),
+        ("a_b-c.d", "a_b-c.d"),
+        ("release/1.2", "1.2"),
+        ("refs/heads/main", "main"),
+        ("a/b/", "b"),
+        ("https://git.corp/x", "x"),
         ("a//b//", "b"),
-        ("feature/-x", None), ("v1_", None), ("a b", None), ("/", None), ("ü", None), ("-a", None), ("a/b_", None),
-        ("a" * 63, "a" * 63), ("a" * 64, None), ("a" * 64 + "/b", "b"), ("main\n", None), ("\u0661", None),
+        ("feature/-x", None),
+        ("v1_", None),
+        ("a b", None),
+        ("/", None),
+        ("ü", None),
+        ("-a", None),
+        ("a/b_", None),
+        ("a" * 63, "a" * 63),
+        ("a" * 64, None),
+        ("a" * 64 + "/b", "b"),
+        ("main\n", None),
+        ("\u0661", None),
     ],
-)  # fmt: skip
+)
 def test_a_label_that_kubernetes_would_not_take_gives_way_to_its_last_part_or_is_left_out(value: str, kept) -> None:
     assert valid({"key": value}).get("key") == kept
 
@@ -49,5 +65,8 @@ def test_a_periodic_job_has_the_labels_of_its_first_extra_refs() -> None:
 
 def test_a_job_without_refs_has_no_labels_of_them() -> None:
     assert set(labels_of({"type": "periodic", "job": "nightly"}, {})) == {
-        "created-by-prow", "prow.k8s.io/type", "prow.k8s.io/job", "prow.k8s.io/context",
-    }  # fmt: skip
+        "created-by-prow",
+        "prow.k8s.io/type",
+        "prow.k8s.io/job",
+        "prow.k8s.io/context",
+    }

@@ -10,12 +10,12 @@ from kubernetes.client import ApiClient, Configuration, RbacAuthorizationV1Api
 from kubernetes.config import load_kube_config
 from prometheus_client import CollectorRegistry
 
-from cimaster.clock import Clock
+from cimaster.common.clock import Clock
+from cimaster.common.kubernetes_watches import Watches
+from cimaster.manual_trigger.access.rules import parse
 from cimaster.manual_trigger.errors import JobRejected, ProwForbidden
 from cimaster.manual_trigger.metrics import Metrics
-from cimaster.manual_trigger.prowjobs import ProwJobs
-from cimaster.manual_trigger.rules import parse
-from cimaster.watches import Watches
+from cimaster.manual_trigger.prow.prowjobs import ProwJobs
 from tests.conditions import until
 from tests.conftest import kube_access_by
 from tests.kube.apiserver import MANIFESTS, ControlPlane
@@ -35,9 +35,10 @@ def may(kubeconfig: Path, namespace: str):
     def may(verb: str, resource: str, group: str = "prow.k8s.io", where: str = namespace) -> bool:
         wanted = {"verb": verb, "resource": resource, "group": group, "namespace": where}
         review = {
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": wanted},
-        }  # fmt: skip
+        }
         url = f"{configuration.host}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         answer = client.rest_client.pool_manager.request("POST", url, body=json.dumps(review), headers=headers)
         allowed: bool = answer.json()["status"]["allowed"]
@@ -49,8 +50,11 @@ def may(kubeconfig: Path, namespace: str):
 
 def test_the_account_may_create_and_read_prowjobs_of_its_namespace(may) -> None:
     assert {verb for verb in ("create", "get", "list", "watch") if may(verb, "prowjobs")} == {
-        "create", "get", "list", "watch",
-    }  # fmt: skip
+        "create",
+        "get",
+        "list",
+        "watch",
+    }
 
 
 @pytest.mark.parametrize("missing", ["create", "get", "list", "watch"])

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.errors import Refusal
-from cimaster.manual_trigger.asked import Asked
-from cimaster.manual_trigger.configuration import Configuration
 from cimaster.manual_trigger.errors import BadJob, UnsupportedAgent
-from cimaster.manual_trigger.prowjob import Order
+from cimaster.manual_trigger.jobs.configuration import Configuration
+from cimaster.manual_trigger.jobs.prowjob import Order
+from cimaster.manual_trigger.jobs.trigger_request import Asked
 from tests.manual_trigger.deck import written
 
 NOW = datetime(2026, 11, 25, 1, 2, 3, 456, UTC)
@@ -35,10 +35,17 @@ def made(
 def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
     spec = made(top={"pod_namespace": "pods"})["spec"]
     assert spec == {
-        "type": "postsubmit", "job": "e2e", "agent": "kubernetes", "cluster": "default", "namespace": "pods",
-        "context": "e2e", "report": True, "refs": REFS, "prowjob_defaults": {"tenant_id": "GlobalDefaultID"},
+        "type": "postsubmit",
+        "job": "e2e",
+        "agent": "kubernetes",
+        "cluster": "default",
+        "namespace": "pods",
+        "context": "e2e",
+        "report": True,
+        "refs": REFS,
+        "prowjob_defaults": {"tenant_id": "GlobalDefaultID"},
         "pod_spec": {"containers": [{"name": "", "image": "alpine", "env": [{"name": "AUTHOR", "value": "john"}]}]},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -84,8 +91,12 @@ def test_what_is_empty_is_left_out(key: str, empty: object) -> None:
 
 def test_refs_are_completed_by_the_job() -> None:
     wishes = {
-        "path_alias": "p", "clone_uri": "u", "skip_submodules": True, "clone_depth": 5, "skip_fetch_head": True,
-    }  # fmt: skip
+        "path_alias": "p",
+        "clone_uri": "u",
+        "skip_submodules": True,
+        "clone_depth": 5,
+        "skip_fetch_head": True,
+    }
     assert made(**wishes)["spec"]["refs"] == {**REFS, **wishes}
 
 
@@ -116,10 +127,15 @@ def test_slack_is_told_unless_the_job_wants_no_states_reported(slack: dict, repo
 
 def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
     given = {
-        "max_concurrency": 2, "error_on_eviction": True, "hidden": True, "job_queue_name": "q",
-        "rerun_auth_config": {"allow_anyone": True}, "pipeline_run_spec": {"a": 1},
-        "tekton_pipeline_run_spec": {"b": 2}, "jenkins_spec": {"github_branch_source_job": True},
-    }  # fmt: skip
+        "max_concurrency": 2,
+        "error_on_eviction": True,
+        "hidden": True,
+        "job_queue_name": "q",
+        "rerun_auth_config": {"allow_anyone": True},
+        "pipeline_run_spec": {"a": 1},
+        "tekton_pipeline_run_spec": {"b": 2},
+        "jenkins_spec": {"github_branch_source_job": True},
+    }
     spec = made(**given, prowjob_defaults={"tenant_id": "t", "resultstore_config": {"project_id": "p"}})["spec"]
     assert {key: spec[key] for key in given} == given
     assert spec["prowjob_defaults"] == {"tenant_id": "t", "resultstore_config": {"project_id": "p"}}
@@ -148,9 +164,23 @@ _JSON = st.recursive(
     max_leaves=6,
 )
 _FIELDS = (
-    "name", "agent", "cluster", "namespace", "labels", "annotations", "spec", "decorate", "decoration_config",
-    "reporter_config", "extra_refs", "prowjob_defaults", "branches", "max_concurrency", "clone_uri", "skip_report",
-)  # fmt: skip
+    "name",
+    "agent",
+    "cluster",
+    "namespace",
+    "labels",
+    "annotations",
+    "spec",
+    "decorate",
+    "decoration_config",
+    "reporter_config",
+    "extra_refs",
+    "prowjob_defaults",
+    "branches",
+    "max_concurrency",
+    "clone_uri",
+    "skip_report",
+)
 
 
 @given(field=st.sampled_from(_FIELDS), value=_JSON, inner=st.sampled_from(["", "containers", "slack", "env"]))

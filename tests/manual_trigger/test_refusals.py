@@ -22,12 +22,15 @@ from tests.manual_trigger.process import TOKEN
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/nothing", 404, "not_found"), ("GET", "/manual-trigger", 405, "method_not_allowed"),
-        ("PUT", "/manual-trigger", 405, "method_not_allowed"), ("GET", "/reload", 405, "method_not_allowed"),
-        ("GET", "/metrics", 404, "not_found"), ("POST", "/manual-trigger/x", 405, "method_not_allowed"),
+        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/manual-trigger", 405, "method_not_allowed"),
+        ("PUT", "/manual-trigger", 405, "method_not_allowed"),
+        ("GET", "/reload", 405, "method_not_allowed"),
+        ("GET", "/metrics", 404, "not_found"),
+        ("POST", "/manual-trigger/x", 405, "method_not_allowed"),
         ("GET", "/manual-trigger/a/b", 404, "not_found"),
     ],
-)  # fmt: skip
+)
 def test_errors_of_the_framework_have_the_shape_of_all(
     alone: Caller, method: str, path: str, status: int, code: str
 ) -> None:
@@ -207,8 +210,12 @@ def test_a_log_line_tells_who_asked_from_where_for_what_and_how_it_ended_and_no_
     [line] = [record for record in caplog.records if record.name == "cimaster.request"]
     told = {key: vars(line)[key] for key in ("user", "source", "job", "outcome", "status")}
     assert told == {
-        "user": "john", "source": "cimaster", "job": "e2e-k8s-1.32", "outcome": "prow_unreachable", "status": 503,
-    }  # fmt: skip
+        "user": "john",
+        "source": "cimaster",
+        "job": "e2e-k8s-1.32",
+        "outcome": "prow_unreachable",
+        "status": 503,
+    }
     assert TOKEN not in json.dumps([record.__dict__ for record in caplog.records], default=str)
 
 

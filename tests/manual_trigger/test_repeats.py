@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cimaster.clock import Clock
+from cimaster.common.clock import Clock
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 from tests.manual_trigger.conftest import Caller, Start, refusal

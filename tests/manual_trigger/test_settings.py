@@ -5,20 +5,31 @@ from datetime import timedelta
 
 import pytest
 
+from cimaster.common.settings import BadSetting, default_text
 from cimaster.manual_trigger.__main__ import main
 from cimaster.manual_trigger.settings import Rate, TriggerSettings
-from cimaster.settings import BadSetting, default_text
 
 CONFIG = {"MANUAL_TRIGGER_CONFIG": "http://deck/config"}
 
 
 def test_every_setting_comes_from_the_environment() -> None:
     given = {
-        "CONFIG": "https://deck.example.com:8443/prow/config", "STATUS_URL": "https://prow.example.com/",
-        "NAMESPACE": "prow", "TOKEN_FILE": "/t", "ALLOW_FILE": "/a", "HOST": "0.0.0.0", "PORT": "81",  # noqa: S104
-        "METRICS_PORT": "82", "RELOAD_EVERY": "5m", "WAIT": "1m", "RATE": "3/2h", "THREADS": "8", "REPO_LINKS": "true",
-        "LOG_LEVEL": "debug", "CONNECTIONS_PER_ADDRESS": "7",
-    }  # fmt: skip
+        "CONFIG": "https://deck.example.com:8443/prow/config",
+        "STATUS_URL": "https://prow.example.com/",
+        "NAMESPACE": "prow",
+        "TOKEN_FILE": "/t",
+        "ALLOW_FILE": "/a",
+        "HOST": "0.0.0.0",  # noqa: S104
+        "PORT": "81",
+        "METRICS_PORT": "82",
+        "RELOAD_EVERY": "5m",
+        "WAIT": "1m",
+        "RATE": "3/2h",
+        "THREADS": "8",
+        "REPO_LINKS": "true",
+        "LOG_LEVEL": "debug",
+        "CONNECTIONS_PER_ADDRESS": "7",
+    }
     assert set(given) == {setting.name.upper() for setting in fields(TriggerSettings)}
     settings = TriggerSettings.from_environ({TriggerSettings.prefix + name: value for name, value in given.items()})
     assert (settings.config, settings.status_url) == (given["CONFIG"], "https://prow.example.com")

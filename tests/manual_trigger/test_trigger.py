@@ -28,10 +28,12 @@ def as_mkpj_would(stored: dict[str, Any]) -> dict[str, Any]:
     containers = [without_author(container) for container in stored["spec"]["pod_spec"]["containers"]]
     spec = {**stored["spec"], "pod_spec": {**stored["spec"]["pod_spec"], "containers": containers}}
     return {
-        "apiVersion": stored["apiVersion"], "kind": stored["kind"], "spec": spec,
+        "apiVersion": stored["apiVersion"],
+        "kind": stored["kind"],
+        "spec": spec,
         "metadata": {"labels": metadata["labels"], "annotations": annotations},
         "status": {**stored["status"], "startTime": ""},
-    }  # fmt: skip
+    }
 
 
 def without_author(container: dict[str, Any]) -> dict[str, Any]:

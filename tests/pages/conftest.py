@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
 from werkzeug.test import TestResponse
 
-from cimaster.repository import ConfigMapRepository
-from cimaster.stores.port import Conflict, Store
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.port import Conflict, Store
 from tests.conditions import until
 from tests.conftest import ADMIN
 from tests.pages.people import ARGUMENTS, FOLLOWS, REFUSED, Person

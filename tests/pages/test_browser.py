@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from cimaster.pages.cluster_forms import FORMS
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.pages.clusters.cluster_forms import FORMS
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.pages.conftest import NUMBERS
 from tests.pages.people import AXE, FOLLOWS, check
 from tests.replica import Replica

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from cimaster.common.times import format_time
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
-from cimaster.times import format_time
 from tests.conditions import until
 from tests.conftest import ADMIN
 from tests.pages.conftest import HTMX, follow, text

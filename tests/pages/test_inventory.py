@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.pages.cluster_forms import FORMS
+from cimaster.pages.clusters.cluster_forms import FORMS
+from cimaster.web.components import components_of
 from tests.conditions import until
 from tests.pages.conftest import HTMX, follow, hold, text
 from tests.pages.test_hold import state
@@ -78,7 +79,7 @@ def test_no_page_tells_where_the_admins_are_named(app, add, person, client, sett
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     (Path(settings.admin_dir) / "users").write_text(names)
-    until(lambda: ("bob" in app.extensions["cimaster.admins"]) == bool(names))
+    until(lambda: ("bob" in components_of(app).admins) == bool(names))
     forms = [form for form in FORMS if form.for_admins]
     for browser in (client, person("charlie")):
         pages = [browser.get(path) for path in ("/", "/ui/admin", "/ui/clusters/cluster-01")]

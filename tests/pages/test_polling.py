@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from cimaster.app import create_app
 from cimaster.errors import StoreUnreadable
-from cimaster.pages.fragments import CLOCK
+from cimaster.pages.frame.fragments import CLOCK
 from tests.conftest import Clock
 from tests.pages.conftest import HTMX, hold, text
 

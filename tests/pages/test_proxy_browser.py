@@ -54,9 +54,13 @@ class Proxy:
         with requests.Session() as session:
             session.trust_env = False
             answer = session.request(
-                environ["REQUEST_METHOD"], self.target + (path.removeprefix(PREFIX) if self.strips else path),
-                data=body, headers=headers, allow_redirects=False, timeout=60,
-            )  # fmt: skip
+                environ["REQUEST_METHOD"],
+                self.target + (path.removeprefix(PREFIX) if self.strips else path),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=60,
+            )
         dropped = ("connection", "transfer-encoding", "content-encoding", "content-length", "keep-alive")
         told = [(key, text) for key, text in answer.raw.headers.items() if key.lower() not in dropped]
         start_response(f"{answer.status_code} {answer.reason}", told)

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from cimaster.errors import Queued, RequestOver
 from cimaster.pool import Ask, Request, Stay
-from cimaster.service import Service
+from cimaster.services.clusters import Clusters
 from tests.pages.conftest import HTMX, follow, text
 
 JSON = {"Accept": "application/json"}
@@ -31,13 +31,18 @@ def _none_vacant(add, client: FlaskClient) -> None:
 
 
 @pytest.fixture
-def waits(service: Service) -> Waits:
+def waits(service: Clusters) -> Waits:
     """Have somebody wait, connected for an hour: `waits("e2e", "12", by="john", wait=10)`; returns the request's id."""
 
     def waits(
-        job: str = "e2e", build: str = "12", by: str = "john", wait: float = 60, priority: str = "normal",
-        connected: float = 60, **kind: str,
-    ) -> str:  # fmt: skip
+        job: str = "e2e",
+        build: str = "12",
+        by: str = "john",
+        wait: float = 60,
+        priority: str = "normal",
+        connected: float = 60,
+        **kind: str,
+    ) -> str:
         stay = Stay(timedelta(minutes=wait), priority, timedelta(minutes=connected))
         identity = f"r-{job}-{build}"
         with pytest.raises(Queued):
@@ -48,7 +53,7 @@ def waits(service: Service) -> Waits:
 
 
 @pytest.fixture
-def served(service: Service) -> Callable[[str], str]:
+def served(service: Clusters) -> Callable[[str], str]:
     """Let somebody who waits ask once more; return the cluster that they get."""
 
     def served(identity: str) -> str:

@@ -12,9 +12,9 @@ import pytest
 import requests
 from playwright.sync_api import Locator, expect
 
-from cimaster.stores.port import Conflict
-from cimaster.stores.sqlite import SQLiteStore
-from cimaster.times import format_time
+from cimaster.common.times import format_time
+from cimaster.repository.stores.port import Conflict
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 from tests.pages.people import AXE, FOLLOWS, Person, check
 from tests.replica import Replica

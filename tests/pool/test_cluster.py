@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cimaster.pool.cluster import BROKEN, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
-from cimaster.pool.jsonvalue import load
+from cimaster.pool.records.cluster import BROKEN, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
+from cimaster.pool.records.json_values import load
 
 FLAGS = (True, False, None)
 LEASE = {"leaseId": "l", "leaseJob": "e2e", "leaseBuild": "1", "acquiredAt": "2026-01-02T03:04:05Z"}
@@ -47,18 +47,26 @@ def test_states_are_listed_in_the_order_in_which_they_apply() -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (None, "not an object"), ([], "not an object"), ("x", "not an object"), (1.5, "not an object"),
-        ({}, "'name'"), ({"name": None, "status": "finished"}, "'name'"), ({"name": 5, "status": "finished"}, "'name'"),
-        ({"name": "", "status": "finished"}, "'name'"), ({"name": " \t", "status": "finished"}, "'name'"),
-        ({"name": "a"}, "'status'"), ({"name": "a", "status": None}, "'status'"),
-        ({"name": "a", "status": "FINISHED"}, "'status'"), ({"name": "a", "status": ["finished"]}, "'status'"),
+        (None, "not an object"),
+        ([], "not an object"),
+        ("x", "not an object"),
+        (1.5, "not an object"),
+        ({}, "'name'"),
+        ({"name": None, "status": "finished"}, "'name'"),
+        ({"name": 5, "status": "finished"}, "'name'"),
+        ({"name": "", "status": "finished"}, "'name'"),
+        ({"name": " \t", "status": "finished"}, "'name'"),
+        ({"name": "a"}, "'status'"),
+        ({"name": "a", "status": None}, "'status'"),
+        ({"name": "a", "status": "FINISHED"}, "'status'"),
+        ({"name": "a", "status": ["finished"]}, "'status'"),
         ({"name": "a", "status": {}}, "'status'"),
         ({"name": "a", "status": "finished", "hold": 1}, "'hold'"),
         ({"name": "a", "status": "finished", "disabled": "false"}, "'disabled'"),
         ({"name": "a", "status": "finished", "lastBuild": 12345}, "'lastBuild'"),
         ({"name": "a", "status": "finished", "purpose": []}, "'purpose'"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_record_is_broken_and_says_why(record: object, reason: str) -> None:
     broken = Cluster(json.dumps(record), record)
     assert broken.state == BROKEN
@@ -94,9 +102,22 @@ def test_hold_fields_count_only_while_hold_is_true() -> None:
 @pytest.mark.parametrize("odd", [5, None, [], {}, "", "yesterday", 1.5, True])
 def test_odd_values_in_our_own_fields_stop_nothing(odd: object) -> None:
     keys = (
-        *LEASE, "leaseExpires", "leaseTtl", "requestId", "holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor",
-        "endedLeases", "labels", "note", "vacantSince", "disabledBy", "disabledReason",
-    )  # fmt: skip
+        *LEASE,
+        "leaseExpires",
+        "leaseTtl",
+        "requestId",
+        "holdBy",
+        "holdDesc",
+        "heldAt",
+        "holdExpires",
+        "holdFor",
+        "endedLeases",
+        "labels",
+        "note",
+        "vacantSince",
+        "disabledBy",
+        "disabledReason",
+    )
     for key in keys:
         odd_one = cluster(status="testing", hold=True, disabled=True, **{**LEASE, key: odd})
         assert odd_one.state == OCCUPIED

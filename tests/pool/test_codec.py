@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, creations, finish, policies, take
+from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, take
 from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, OBJECT_LIMIT, POLICIES, REQUESTS
-from cimaster.pool.inventory import RECORDS_LIMIT
+from cimaster.pool.decisions import automatic_top_up, provisioning
+from cimaster.pool.decisions.inventory import RECORDS_LIMIT
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 TEXT = ' [ {"name":"a","status" : "finished"}\n,{"x": 1.10, "name": "b", "status": "testing"} ,7]\n'
@@ -175,8 +176,8 @@ def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> N
     (broken,) = pool.creations[1:]
     assert broken.shown
     assert not broken.counts
-    assert creations.known(creations.dismiss(pool, NOW, broken.id, "root")[0], broken.id) is None
-    left = policies.remove(pool, NOW, pool.policies[1].purpose)[0].policies
+    assert provisioning.known(provisioning.dismiss(pool, NOW, broken.id, "root")[0], broken.id) is None
+    left = automatic_top_up.remove(pool, NOW, pool.policies[1].purpose)[0].policies
     assert [policy.purpose for policy in left] == ["tess-ci"]
     written = encoded(pool)
     assert odd in written[CREATIONS]
@@ -186,8 +187,8 @@ def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> N
 def test_a_policy_with_hours_that_cannot_be_read_does_nothing_and_says_so() -> None:
     pool = decoded(**{POLICIES: '[{"purpose": "tess-ci", "minVacant": 9, "maxTotal": 9, "hours": "never"}]'})
     (policy,) = pool.policies
-    assert policies.level(pool, policy, NOW).wanted == 0
-    assert "its hours cannot be read" in policies.explained(pool, policy, NOW)
+    assert automatic_top_up.level(pool, policy, NOW).wanted == 0
+    assert "its hours cannot be read" in automatic_top_up.explained(pool, policy, NOW)
 
 
 def test_creations_that_did_not_change_are_taken_over_from_what_was_known() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.errors import Refusal
-from cimaster.pool import extend, hand_over, take_over
+from cimaster.pool import expire, extend, hand_over, take_over
 from tests.pool.test_transitions import NOW, RECORDS, only, pool_of
 
 UNTIL = st.integers(-100, 1000).map(lambda hours: NOW + timedelta(hours=hours)) | st.integers(1, 100).map(
@@ -18,7 +18,7 @@ UNTIL = st.integers(-100, 1000).map(lambda hours: NOW + timedelta(hours=hours)) 
 
 @given(RECORDS, UNTIL)
 def test_an_extension_never_shortens_and_its_repeat_changes_nothing(record: dict[str, Any], until: Any) -> None:
-    pool = pool_of(record | {"hold": True, "holdBy": "alice"}).settled(NOW)
+    pool = expire(pool_of(record | {"hold": True, "holdBy": "alice"}), NOW)
     before = only(pool).hold
     if before is None:  # it ended
         return
@@ -37,7 +37,7 @@ def test_an_extension_never_shortens_and_its_repeat_changes_nothing(record: dict
 
 @given(RECORDS, st.sampled_from(["alice", "bob", "root"]))
 def test_a_hold_that_changes_hands_stays_one(record: dict[str, Any], to: str) -> None:
-    pool = pool_of(record).settled(NOW)
+    pool = expire(pool_of(record), NOW)
     held, holder = only(pool).hold, only(pool).fields.get("holdBy")
     if held is None:
         return
@@ -46,4 +46,4 @@ def test_a_hold_that_changes_hands_stays_one(record: dict[str, Any], to: str) ->
     assert only(handed).fields.get("holdExpires") == only(pool).fields.get("holdExpires")
     taken, _ = take_over(pool, NOW, "cluster-01", "root", holder if isinstance(holder, str) else "", "why")
     assert only(taken).state == only(pool).state
-    assert taken.settled(NOW) is taken
+    assert expire(taken, NOW) is taken

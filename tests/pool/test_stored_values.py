@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given, settings
 
-from cimaster import listing
 from cimaster.errors import Refusal
 from cimaster.pool import (
     Answer,
@@ -22,10 +21,10 @@ from cimaster.pool import (
     add,
     cancel,
     codec,
-    creations,
     delete,
     disable,
     enable,
+    expire,
     extend,
     finish,
     hand_over,
@@ -33,9 +32,6 @@ from cimaster.pool import (
     hold_any,
     leave,
     once,
-    policies,
-    provision,
-    queue,
     release,
     renew,
     step_away,
@@ -45,11 +41,13 @@ from cimaster.pool import (
     undo,
     update,
 )
-from cimaster.pool.creation import JOB
-from cimaster.pool.creations import Wish
-from cimaster.pool.filters import Filter
-from cimaster.pool.policies import Terms
-from cimaster.pool.provision import Missed, Triggered
+from cimaster.pool.decisions import automatic_top_up, creation_attempts, provisioning, queue_order
+from cimaster.pool.decisions.automatic_top_up import Terms
+from cimaster.pool.decisions.cluster_filter import Filter
+from cimaster.pool.decisions.creation_attempts import Missed, Triggered
+from cimaster.pool.decisions.provisioning import Wish
+from cimaster.pool.records.creation import JOB
+from cimaster.web import text_lists
 from tests.stored import NOW, OBJECTS
 
 MINUTE = timedelta(minutes=1)
@@ -66,8 +64,8 @@ def decisions(pool: Pool) -> Iterator[Decision]:
     yield lambda p, now: add(p, now, "cluster-01", "al", Facts("us"))
     yield lambda p, now: add(p, now, "new", "al", Facts("us"))
     yield lambda p, now: undo(p, now, "l-1")
-    yield lambda p, now: policies.topped_up(p, now, [f"c-{n}" for n in range(10, 30)], "e2e", "master")
-    yield lambda p, now: creations.request(p, now, Wish("tess-ci", "al", "master", "e2e"), "c-9")
+    yield lambda p, now: automatic_top_up.topped_up(p, now, [f"c-{n}" for n in range(10, 30)], "e2e", "master")
+    yield lambda p, now: provisioning.request(p, now, Wish("tess-ci", "al", "master", "e2e"), "c-9")
     for name in {*(cluster.name for cluster in pool.clusters), *map(pool.reference, pool.clusters)}:
         yield from of_cluster(name)
     for identity in {ticket.id for ticket in pool.queue}:
@@ -77,8 +75,8 @@ def decisions(pool: Pool) -> Iterator[Decision]:
     for creation in pool.creations:
         yield from of_creation(creation.id, creation.key)
     for purpose in {policy.purpose for policy in pool.policies}:
-        yield lambda p, now, of=purpose: policies.put(p, now, of, "root", Terms(min_vacant=1, max_total=2))
-        yield lambda p, now, of=purpose: policies.remove(p, now, of)
+        yield lambda p, now, of=purpose: automatic_top_up.put(p, now, of, "root", Terms(min_vacant=1, max_total=2))
+        yield lambda p, now, of=purpose: automatic_top_up.remove(p, now, of)
 
 
 def of_cluster(name: str) -> Iterator[Decision]:
@@ -105,15 +103,17 @@ def of_creation(identity: str, key: str) -> Iterator[Decision]:
     """Yield all that becomes of a creation."""
     said = Triggered("j-1", "http://x", "http://x", "m")
     yield lambda p, now: add(p, now, "new", "al", Facts("us"), identity)
-    yield lambda p, now: creations.retry(p, now, identity, "bob")
-    yield lambda p, now: creations.dismiss(p, now, identity, "bob")
-    yield lambda p, now: provision.claim(p, now, identity, "x", MINUTE, builds=False)
-    yield lambda p, now: provision.triggered(p, now, identity, key, said)
-    yield lambda p, now: provision.attempt_failed(p, now, identity, "x", Missed(JOB, "quota"))
-    yield lambda p, now: provision.attempt_failed(p, now, identity, "x", Missed("unreachable", "gone", unknown=True))
-    yield lambda p, now: provision.renewed(p, now, identity, "x", MINUTE)
-    yield lambda p, now: provision.let_go(p, now, identity, "x")
-    yield lambda p, now: provision.looked(p, now, identity, said, True, "it failed")
+    yield lambda p, now: provisioning.retry(p, now, identity, "bob")
+    yield lambda p, now: provisioning.dismiss(p, now, identity, "bob")
+    yield lambda p, now: creation_attempts.claim(p, now, identity, "x", MINUTE, builds=False)
+    yield lambda p, now: creation_attempts.triggered(p, now, identity, key, said)
+    yield lambda p, now: creation_attempts.attempt_failed(p, now, identity, "x", Missed(JOB, "quota"))
+    yield lambda p, now: creation_attempts.attempt_failed(
+        p, now, identity, "x", Missed("unreachable", "gone", unknown=True)
+    )
+    yield lambda p, now: creation_attempts.renewed(p, now, identity, "x", MINUTE)
+    yield lambda p, now: creation_attempts.let_go(p, now, identity, "x")
+    yield lambda p, now: creation_attempts.looked(p, now, identity, said, True, "it failed")
 
 
 def read_again(pool: Pool, now: datetime) -> Pool:
@@ -134,14 +134,17 @@ def show(pool: Pool, now: datetime) -> None:
     """Write every list."""
     shown = Filter(q="x").of(pool) + list(pool.clusters)
     texts = [
-        listing.as_text(pool, shown), *(listing.one(pool, cluster) for cluster in shown), listing.history(pool.history),
-        listing.creations(pool.creations, now, False), listing.queue(queue.ranked(pool, now), now),
-        listing.policies([(policy, policies.explained(pool, policy, now)) for policy in pool.policies]),
-    ]  # fmt: skip
+        text_lists.as_text(pool, shown),
+        *(text_lists.one(pool, cluster) for cluster in shown),
+        text_lists.history(pool.history),
+        text_lists.creations(pool.creations, now, False),
+        text_lists.queue(queue_order.ranked(pool, now), now),
+        text_lists.policies([(policy, automatic_top_up.explained(pool, policy, now)) for policy in pool.policies]),
+    ]
     for text in texts:
         assert all(line.isprintable() for line in text.split("\n"))
         text.encode()
-    json.loads(listing.as_json(pool, pool.clusters), parse_int=float, parse_constant=pytest.fail)
+    json.loads(text_lists.as_json(pool, pool.clusters), parse_int=float, parse_constant=pytest.fail)
     json.dumps([record.described() for record in (*pool.creations, *pool.policies)], allow_nan=False)
     json.dumps([ticket.described(1, now) for ticket in pool.queue], allow_nan=False)
 
@@ -153,12 +156,12 @@ def test_no_stored_value_makes_a_decision_a_list_or_an_encoder_raise(data: dict[
     untouched = codec.encode(read, NOW)[1]
     assert untouched[codec.CLUSTERS] == data[codec.CLUSTERS]
     for now in (NOW, NOW + timedelta(hours=2), NOW + timedelta(days=3), NOW + timedelta(days=3650)):
-        pool = read_again(read.settled(now), now)
-        assert pool.settled(now).due is None or pool.settled(now).due > now
+        pool = read_again(expire(read, now), now)
+        assert expire(pool, now).due is None or expire(pool, now).due > now
         show(pool, now)
-    pool = read.settled(NOW)
+    pool = expire(read, NOW)
     for decide in decisions(pool):
         with contextlib.suppress(Refusal):
             changed, answer = decide(pool, NOW)
-            read_again(changed.settled(NOW + MINUTE), NOW)
+            read_again(expire(changed, NOW + MINUTE), NOW)
             assert answer.lease.isprintable()

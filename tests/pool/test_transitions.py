@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool import Ask, Finish, Pool, Rules, finish, hold, release, take
-from cimaster.pool.cluster import BROKEN, Cluster
-from cimaster.pool.lease import HOLD_FIELDS, LEASE_FIELDS
-from cimaster.pool.remembered import request_key
-from cimaster.times import format_time
+from cimaster.common.times import format_time
+from cimaster.pool import Ask, Finish, Pool, Rules, expire, finish, hold, release, take
+from cimaster.pool.records.cluster import BROKEN, Cluster
+from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS
+from cimaster.pool.records.remembered_request import request_key
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 TIMES = st.integers(-100, 100).map(lambda hours: format_time(NOW + timedelta(hours=hours)))
@@ -21,15 +21,26 @@ ODD = st.sampled_from(["", "garbage", None, 5, "1h"])
 RECORDS = st.fixed_dictionaries(
     {"name": st.just("cluster-01"), "status": st.sampled_from(["finished", "testing"])},
     optional={
-        "lastJob": st.sampled_from(["e2e", "", None]), "lastBuild": st.sampled_from(["1", "", None]),
-        "hold": st.sampled_from([True, False, None]), "disabled": st.booleans(), "leaseId": st.just("l") | ODD,
-        "leaseJob": st.just("e2e") | ODD, "leaseBuild": st.just("1") | ODD, "acquiredAt": TIMES | ODD,
-        "leaseExpires": TIMES | ODD, "leaseTtl": st.just("1h") | ODD, "requestId": st.just("r") | ODD,
-        "requestHash": st.just("h") | ODD, "holdBy": st.just("alice") | ODD, "heldAt": TIMES | ODD,
-        "holdExpires": TIMES | ODD, "holdFor": st.just("2h") | ODD, "vacantSince": TIMES | ODD,
+        "lastJob": st.sampled_from(["e2e", "", None]),
+        "lastBuild": st.sampled_from(["1", "", None]),
+        "hold": st.sampled_from([True, False, None]),
+        "disabled": st.booleans(),
+        "leaseId": st.just("l") | ODD,
+        "leaseJob": st.just("e2e") | ODD,
+        "leaseBuild": st.just("1") | ODD,
+        "acquiredAt": TIMES | ODD,
+        "leaseExpires": TIMES | ODD,
+        "leaseTtl": st.just("1h") | ODD,
+        "requestId": st.just("r") | ODD,
+        "requestHash": st.just("h") | ODD,
+        "holdBy": st.just("alice") | ODD,
+        "heldAt": TIMES | ODD,
+        "holdExpires": TIMES | ODD,
+        "holdFor": st.just("2h") | ODD,
+        "vacantSince": TIMES | ODD,
         "endedLeases": st.just([{"id": "x", "how": "finished"}]) | ODD,
     },
-)  # fmt: skip
+)
 
 
 def pool_of(*records: dict[str, Any]) -> Pool:
@@ -44,16 +55,16 @@ def only(pool: Pool) -> Cluster:
 
 @given(RECORDS)
 def test_whatever_people_left_behind_comes_to_rest(record: dict[str, Any]) -> None:
-    settled = pool_of(record).settled(NOW)
+    settled = expire(pool_of(record), NOW)
     assert settled.due is None or settled.due > NOW
-    assert settled.settled(NOW) is settled
+    assert expire(settled, NOW) is settled
     again = pool_of(json.loads(only(settled).text))
     assert again.due == settled.due
 
 
 @given(RECORDS)
 def test_time_takes_nothing_from_people_but_what_is_over(record: dict[str, Any]) -> None:
-    before, after = only(pool_of(record)), only(pool_of(record).settled(NOW))
+    before, after = only(pool_of(record)), only(expire(pool_of(record), NOW))
     assert after.state != BROKEN
     assert after.disabled == before.disabled
     if before.lease and not (before.lease.expires and before.lease.expires <= NOW):
@@ -68,7 +79,7 @@ def test_time_takes_nothing_from_people_but_what_is_over(record: dict[str, Any])
 
 @given(RECORDS)
 def test_a_settled_record_can_be_lent_held_and_given_back(record: dict[str, Any]) -> None:
-    pool = pool_of(record).settled(NOW)
+    pool = expire(pool_of(record), NOW)
     if only(pool).lease:
         pool, _ = finish(pool, NOW, Finish("cluster-01"))
     if only(pool).hold:
@@ -87,11 +98,11 @@ def test_a_settled_record_can_be_lent_held_and_given_back(record: dict[str, Any]
 
 @given(RECORDS, st.integers(0, 200))
 def test_in_time_every_hold_and_every_lease_with_an_end_is_over(record: dict[str, Any], hours: int) -> None:
-    pool = pool_of(record).settled(NOW)
+    pool = expire(pool_of(record), NOW)
     later = NOW + timedelta(hours=hours)
     while pool.due and pool.due <= later:
         due = pool.due
-        pool = pool.settled(due)
+        pool = expire(pool, due)
         assert pool.due is None or pool.due > due
     left = only(pool)
     assert not (left.lease and left.lease.expires and left.lease.expires <= later)
@@ -109,7 +120,7 @@ def test_decisions_do_not_touch_the_pool_that_they_are_given() -> None:
 
 def test_an_old_lease_and_a_bare_hold_get_their_times_and_nothing_else() -> None:
     text = '{"name": "a", "status": "testing", "lastJob": "e2e", "lastBuild": "1", "hold": true}'
-    settled = only(pool_of(json.loads(text)).settled(NOW))
+    settled = only(expire(pool_of(json.loads(text)), NOW))
     added = {key: value for key, value in settled.fields.items() if key not in json.loads(text)}
     at = "2026-01-02T12:00:00Z"
     assert added == {"acquiredAt": at, "leaseJob": "e2e", "leaseBuild": "1", "heldAt": at, "holdFor": "6h"}
@@ -118,10 +129,19 @@ def test_an_old_lease_and_a_bare_hold_get_their_times_and_nothing_else() -> None
 def test_what_ends_is_told_in_the_history() -> None:
     past = format_time(NOW - timedelta(minutes=1))
     record = {
-        "name": "a", "status": "testing", "lastJob": "e2e", "lastBuild": "1", "leaseId": "l", "leaseJob": "e2e",
-        "leaseBuild": "1", "acquiredAt": past, "leaseExpires": past, "requestId": "r", "requestHash": "h",
-    }  # fmt: skip
-    pool = pool_of(record).settled(NOW)
+        "name": "a",
+        "status": "testing",
+        "lastJob": "e2e",
+        "lastBuild": "1",
+        "leaseId": "l",
+        "leaseJob": "e2e",
+        "leaseBuild": "1",
+        "acquiredAt": past,
+        "leaseExpires": past,
+        "requestId": "r",
+        "requestHash": "h",
+    }
+    pool = expire(pool_of(record), NOW)
     assert [entry.say("event") for entry in pool.history] == ["lease ended"]
     assert only(pool).ended_leases[0].how == "expired"
     assert pool.requests[request_key("r")].hash == "h"
@@ -130,22 +150,26 @@ def test_what_ends_is_told_in_the_history() -> None:
 def test_a_record_that_cannot_be_settled_is_broken_and_no_other_is_concerned() -> None:
     pool = pool_of({"name": "a", "status": "finished", "hold": True}, {"name": "b", "status": "testing"})
     endless = dataclasses.replace(pool, rules=Rules(hold=timedelta(days=999_999_999)))
-    settled = endless.settled(NOW)
+    settled = expire(endless, NOW)
     broken, other = settled.clusters
     assert (broken.state, broken.text) == (BROKEN, pool.clusters[0].text)
     assert "OverflowError" in broken.fault
     assert other.fields["acquiredAt"] == "2026-01-02T12:00:00Z"
-    assert settled.settled(NOW) is settled
+    assert expire(settled, NOW) is settled
 
 
 @pytest.mark.parametrize(
     ("edits", "error"),
     [
-        ({"lastJob": 5}, "lastJob"), ({"lastJob": "\ud800"}, "lastJob"), ({"hold": 1}, "hold"),
-        ({"leaseId": "x\r\nY: 1"}, "leaseId"), ({"holdExpires": "30.11.2026"}, "holdExpires"),
-        ({"holdExpires": "9999-12-31T23:59:59Z"}, "holdExpires"), ({"holdFor": "99999999d"}, "holdFor"),
+        ({"lastJob": 5}, "lastJob"),
+        ({"lastJob": "\ud800"}, "lastJob"),
+        ({"hold": 1}, "hold"),
+        ({"leaseId": "x\r\nY: 1"}, "leaseId"),
+        ({"holdExpires": "30.11.2026"}, "holdExpires"),
+        ({"holdExpires": "9999-12-31T23:59:59Z"}, "holdExpires"),
+        ({"holdFor": "99999999d"}, "holdFor"),
     ],
-)  # fmt: skip
+)
 def test_no_decision_can_write_what_cannot_be_read_again(edits: dict[str, Any], error: str) -> None:
     with pytest.raises(TypeError, match=error):
         only(pool_of({"name": "a", "status": "finished"})).edited(**edits)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cimaster import parameters
-from cimaster.pool import weekly_hours
-from cimaster.pool.weekly_hours import Span
+from cimaster.pool import parsers
+from cimaster.pool.records import weekly_hours
+from cimaster.pool.records.weekly_hours import Span
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -38,15 +38,27 @@ def test_several_spans_have_one_zone() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "Mon", "Mon 7:00-9:00", "Mon 25:00-26:00", "Mon 00:00-24:01", "mon 07:00-08:00", "Mon 07:00-08:00,",
-        "Mon-Tue-Wed 07:00-08:00", "Mon 07:00-08:00; Tue 07:00-08:00", "\u0661", "Europe/Berlin",
-        "Mon 07:00-08:00 Europe/Berlin, Tue 07:00-08:00", "Mon 07:00-08:00 Europe/Berlin UTC", "Mon 24:00-06:00",
-        "Mon 07:00-08:00 +01:00", "x" * 200,
+        "",
+        "Mon",
+        "Mon 7:00-9:00",
+        "Mon 25:00-26:00",
+        "Mon 00:00-24:01",
+        "mon 07:00-08:00",
+        "Mon 07:00-08:00,",
+        "Mon-Tue-Wed 07:00-08:00",
+        "Mon 07:00-08:00; Tue 07:00-08:00",
+        "\u0661",
+        "Europe/Berlin",
+        "Mon 07:00-08:00 Europe/Berlin, Tue 07:00-08:00",
+        "Mon 07:00-08:00 Europe/Berlin UTC",
+        "Mon 24:00-06:00",
+        "Mon 07:00-08:00 +01:00",
+        "x" * 200,
     ],
-)  # fmt: skip
+)
 def test_what_is_no_hours_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"^days and hours, such as Mon-Fri 07:00-19:00 or .* Europe/Berlin$"):
-        parameters.hours(text)
+        parsers.hours(text)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +67,13 @@ def test_what_is_no_hours_is_refused_with_an_example(text: str) -> None:
 )
 def test_a_zone_that_is_not_known_is_refused_with_an_example(zone: str) -> None:
     with pytest.raises(ValueError, match=r"^a time zone such as Europe/Berlin in place of \S+, which is") as told:
-        parameters.hours(f"Mon 07:00-08:00 {zone}")
+        parsers.hours(f"Mon 07:00-08:00 {zone}")
     assert zone[:40] in str(told.value)
 
 
 def test_a_span_without_a_length_is_refused() -> None:
     with pytest.raises(ValueError, match="hours that begin and end at different times, such as Mon 07:00-19:00"):
-        parameters.hours("Mon 09:00-09:00")
+        parsers.hours("Mon 09:00-09:00")
 
 
 def hours_of_a_week(text: str, monday: datetime = MONDAY) -> list[int]:

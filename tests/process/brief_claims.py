@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from cimaster import claims
+from cimaster.services import creation_claims
 
-claims._RESERVE = timedelta(seconds=3)
+creation_claims._RESERVE = timedelta(seconds=3)
 
 from wsgi import app  # noqa: E402, F401

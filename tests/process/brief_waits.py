@@ -1,7 +1,7 @@
 """The application of a replica that keeps callers briefly: a test need not wait half a minute for their next try."""
 
-from cimaster import waiting
+from cimaster.services import waiting_room
 
-waiting._KEPT = 1.0
+waiting_room._KEPT = 1.0
 
 from wsgi import app  # noqa: E402, F401

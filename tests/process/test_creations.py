@@ -53,10 +53,13 @@ class Site:
         (folder / "token").write_text(TOKEN)
         account = control_plane.service_account_kubeconfig(namespace, folder / "cimaster.kubeconfig")
         self._environment = {
-            "KUBECONFIG": str(account), "CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": namespace,
-            "CIMASTER_PROW_URL": self.road.url, "CIMASTER_PROW_TOKEN_FILE": str(folder / "token"),
+            "KUBECONFIG": str(account),
+            "CIMASTER_STORE": "kubernetes",
+            "CIMASTER_NAMESPACE": namespace,
+            "CIMASTER_PROW_URL": self.road.url,
+            "CIMASTER_PROW_TOKEN_FILE": str(folder / "token"),
             "CIMASTER_DEFAULT_PROW_JOB": JOB,
-        }  # fmt: skip
+        }
 
     def replica(self, name: str = "a", application: str = "wsgi:app", **settings: str) -> Replica:
         """Start a replica."""
@@ -160,9 +163,12 @@ def test_two_who_click_at_once_on_two_replicas_create_one_job_each(site: Site) -
 
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [({"job": "e2e-k8s-1.3"}, "e2e-k8s-1.32"), ({"branch": "feature"}, "^release-"),
-     ({"job": "pull-tessops-verify"}, "presubmit")],
-)  # fmt: skip
+    [
+        ({"job": "e2e-k8s-1.3"}, "e2e-k8s-1.32"),
+        ({"branch": "feature"}, "^release-"),
+        ({"job": "pull-tessops-verify"}, "presubmit"),
+    ],
+)
 def test_what_prow_does_not_have_is_told_at_once_and_nothing_created(site: Site, asked: dict, words: str) -> None:
     replica = site.replica()
     answer = replica.get("/createcluster", user="john", **asked)

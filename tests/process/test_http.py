@@ -46,8 +46,9 @@ BODIES = {
     "of known length": b"Content-Length: %d\r\n\r\n%s" % (len(HOLD), HOLD),
     "in chunks": b"Transfer-Encoding: chunked\r\n\r\n" + in_chunks(HOLD[:5], HOLD[5:]),
     "in chunks with extensions and a trailer": b"Transfer-Encoding: CHUNKED\r\n\r\n"
-    + in_chunks(HOLD[:9], HOLD[9:], extension=b' ; a="b"')[:-2] + b"X-Checksum: 1\r\n\r\n",
-}  # fmt: skip
+    + in_chunks(HOLD[:9], HOLD[9:], extension=b' ; a="b"')[:-2]
+    + b"X-Checksum: 1\r\n\r\n",
+}
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
@@ -167,9 +168,12 @@ WRONG = {
     CHUNKED + b"0\r\nHost: y\r\n\r\n": 400,
 }
 CODES = {
-    400: "bad_request", 414: "request_uri_too_long", 417: "expectation_failed",
-    431: "request_header_fields_too_large", 501: "not_implemented",
-}  # fmt: skip
+    400: "bad_request",
+    414: "request_uri_too_long",
+    417: "expectation_failed",
+    431: "request_header_fields_too_large",
+    501: "not_implemented",
+}
 
 
 @pytest.mark.parametrize(("sent", "status"), WRONG.items(), ids=[str(sent[-50:]) for sent in WRONG])

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from cimaster.pool.codec import CLUSTERS, HISTORY
+from cimaster.repository.stores import open_store
 from cimaster.settings import Settings
-from cimaster.stores import open_store
 
 ARRAY = '[\n {"name":"a","status":"finished", "weight": 1.10, "note": "Größe"},\n {"name":"b","status":"testing"}\n]\n'
 META = {"name": "clusters", "namespace": "ci", "uid": "1", "annotations": {"a": "b"}}
@@ -32,9 +32,12 @@ class Importer:
         self.file.write_bytes(data)
         return subprocess.run(
             [sys.executable, "-m", "cimaster", "import", "-" if by_stdin else str(self.file), *arguments],
-            check=False, capture_output=True, timeout=60, env={**os.environ, "CIMASTER_STORE": self.store},
+            check=False,
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, "CIMASTER_STORE": self.store},
             input=data if by_stdin else b"",
-        )  # fmt: skip
+        )
 
     def refused(self, data: bytes) -> str:
         """Import what cannot be, and return the one sentence that says so."""
@@ -62,17 +65,34 @@ def importer(tmp_path: Path) -> Importer:
 @pytest.mark.parametrize(
     "data",
     [
-        ARRAY.encode(), b"\xef\xbb\xbf" + ARRAY.encode(), ARRAY.encode("utf-16"), ARRAY.encode("utf-16-le"),
-        b"\xfe\xff" + ARRAY.encode("utf-16-be"), json.dumps(CONFIG_MAP).encode(), json.dumps(LIST).encode("utf-16"),
-        yaml.safe_dump(CONFIG_MAP).encode(), yaml.safe_dump(CONFIG_MAP, allow_unicode=True).encode("utf-16"),
-        b"\xef\xbb\xbf" + yaml.safe_dump(LIST).encode(), yaml.safe_dump_all([OTHER, CONFIG_MAP]).encode(),
+        ARRAY.encode(),
+        b"\xef\xbb\xbf" + ARRAY.encode(),
+        ARRAY.encode("utf-16"),
+        ARRAY.encode("utf-16-le"),
+        b"\xfe\xff" + ARRAY.encode("utf-16-be"),
+        json.dumps(CONFIG_MAP).encode(),
+        json.dumps(LIST).encode("utf-16"),
+        yaml.safe_dump(CONFIG_MAP).encode(),
+        yaml.safe_dump(CONFIG_MAP, allow_unicode=True).encode("utf-16"),
+        b"\xef\xbb\xbf" + yaml.safe_dump(LIST).encode(),
+        yaml.safe_dump_all([OTHER, CONFIG_MAP]).encode(),
         json.dumps({"kind": "List", "items": [{"kind": "ConfigMapList", "items": [CONFIG_MAP]}]}).encode(),
     ],
     ids=[
-        "array", "mark", "powershell", "utf-16-le", "utf-16-be", "config map", "list", "yaml", "yaml powershell",
-        "yaml list", "yaml documents", "nested list",
+        "array",
+        "mark",
+        "powershell",
+        "utf-16-le",
+        "utf-16-be",
+        "config map",
+        "list",
+        "yaml",
+        "yaml powershell",
+        "yaml list",
+        "yaml documents",
+        "nested list",
     ],
-)  # fmt: skip
+)
 def test_a_pool_is_understood_however_it_was_written_and_its_records_keep_their_bytes(
     importer: Importer, data: bytes
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.bench.fleet import records
 from tests.conditions import until
 from tests.process.raw import (

@@ -10,12 +10,12 @@ from threading import Event, Thread
 
 import pytest
 
-from cimaster.pool.creation import JOB, REFUSED, Creation
-from cimaster.pool.jsonvalue import load
+from cimaster.common.settings import BadSetting
+from cimaster.pool.records.creation import JOB, REFUSED, Creation
+from cimaster.pool.records.json_values import load
 from cimaster.provisioners import KINDS, Provisioner, command, manual_trigger
 from cimaster.provisioners.command import Settings, begin, read_program
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
-from cimaster.settings import BadSetting
 from tests.conditions import until
 
 CREATION = Creation(
@@ -54,14 +54,20 @@ def test_a_failure_is_told_in_its_own_words() -> None:
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [("", "no cluster in JSON"), ("done", "no cluster in JSON"), ("[]", "no cluster in JSON"),
-     ('{"cluster": "a", "region": "us", "colour": "red"}', "it has 'colour'"),
-     ("{}", "names no region"), ('{"region": "us"}', "names no cluster"),
-     ('{"cluster": "NO", "region": "us"}', "a name"), ('{"cluster": "any", "region": "us"}', "another name than"),
-     ('{"cluster": "a", "region": 5}', "no cluster in JSON"),
-     ('{"cluster": "a", "region": "us", "labels": {"b c": "d"}}', "key=value"),
-     ('{"cluster": "a", "region": "us", "labels": [1]}', "no cluster in JSON")],
-)  # fmt: skip
+    [
+        ("", "no cluster in JSON"),
+        ("done", "no cluster in JSON"),
+        ("[]", "no cluster in JSON"),
+        ('{"cluster": "a", "region": "us", "colour": "red"}', "it has 'colour'"),
+        ("{}", "names no region"),
+        ('{"region": "us"}', "names no cluster"),
+        ('{"cluster": "NO", "region": "us"}', "a name"),
+        ('{"cluster": "any", "region": "us"}', "another name than"),
+        ('{"cluster": "a", "region": 5}', "no cluster in JSON"),
+        ('{"cluster": "a", "region": "us", "labels": {"b c": "d"}}', "key=value"),
+        ('{"cluster": "a", "region": "us", "labels": [1]}', "no cluster in JSON"),
+    ],
+)
 def test_a_last_line_that_is_no_cluster_is_a_failure(line: str, reason: str) -> None:
     with pytest.raises(Failure) as failure:
         run(f"echo '{line}'")
@@ -162,8 +168,10 @@ def runs(number: int) -> bool:
 
 def test_megabytes_of_output_do_no_harm() -> None:
     program = (
-        sys.executable, "-c", """print("x" * 5_000_000); print('{"cluster": "new", "region": "us"}')""",
-    )  # fmt: skip
+        sys.executable,
+        "-c",
+        """print("x" * 5_000_000); print('{"cluster": "new", "region": "us"}')""",
+    )
     assert begin(Settings(program=program), CREATION, Event()).cluster == "new"
 
 

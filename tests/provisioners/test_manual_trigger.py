@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from cimaster.pool.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
+from cimaster.pool.records.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.provisioners.manual_trigger import Settings, begin, look, read_url
 from cimaster.provisioners.outcome import Failure
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
@@ -29,11 +29,20 @@ def test_the_job_is_asked_for_in_the_words_of_the_first_service_and_under_a_key(
     with ScriptedTrigger(lambda _path, _body: begun()) as trigger:
         done = begin(Settings(url=trigger.url, org="acme", repo="infra"), CREATION, NEVER)
     assert trigger.asked == [
-        ("/manual-trigger", {
-            "org": "acme", "repo": "infra", "base_ref": "release-1.32", "prowtype": "postsubmit", "prowjob": "e2e",
-            "user": "john", "source": "cimaster", "request_id": "c-1-0",
-        })
-    ]  # fmt: skip
+        (
+            "/manual-trigger",
+            {
+                "org": "acme",
+                "repo": "infra",
+                "base_ref": "release-1.32",
+                "prowtype": "postsubmit",
+                "prowjob": "e2e",
+                "user": "john",
+                "source": "cimaster",
+                "request_id": "c-1-0",
+            },
+        )
+    ]
     assert (done.job_name, done.status_link) == ("job-1", "https://prow/prowjob?prowjob=job-1")
     assert (done.log_link, done.message) == ("", "ProwJob created successfully")
 
@@ -172,11 +181,14 @@ def test_long_texts_are_shortened_to_one_line() -> None:
         (said(200, success=True, state="pending", complete=False), False, ""),
         (said(200, success=True, state="aborted", complete=False), False, ""),
         (said(200, success=True, state="success", complete=True), True, "its job ended well and added no cluster"),
-        (said(200, success=True, state="failure", complete=True, description="Job failed."), True,
-         "its job ended with failure: Job failed."),
+        (
+            said(200, success=True, state="failure", complete=True, description="Job failed."),
+            True,
+            "its job ended with failure: Job failed.",
+        ),
         (said(404, success=False, code="unknown_job"), True, "Prow does not know its job any more"),
     ],
-)  # fmt: skip
+)
 def test_the_standing_of_a_job_is_told(answer: Answer, ended: bool, failure: str) -> None:
     with ScriptedTrigger(lambda _path, _body: answer) as trigger:
         standing = look(Settings(url=trigger.url), RUNNING)
@@ -199,9 +211,12 @@ def test_the_durable_link_of_a_job_is_preferred() -> None:
 
 @pytest.mark.parametrize(
     ("text", "url"),
-    [("http://t:8080", "http://t:8080/manual-trigger"), ("http://t/", "http://t/manual-trigger"),
-     ("https://t/a/b", "https://t/a/b")],
-)  # fmt: skip
+    [
+        ("http://t:8080", "http://t:8080/manual-trigger"),
+        ("http://t/", "http://t/manual-trigger"),
+        ("https://t/a/b", "https://t/a/b"),
+    ],
+)
 def test_the_path_of_the_address_may_be_left_out(text: str, url: str) -> None:
     assert read_url(text) == url
 

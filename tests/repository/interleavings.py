@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
-from cimaster.attempts import Attempts, Decision, Pending
-from cimaster.clock import Clock
-from cimaster.committer import Committer
+from cimaster.common.clock import Clock
 from cimaster.errors import Refusal
-from cimaster.metrics import Metrics
-from cimaster.pool.state import Answer, Rules
-from cimaster.snapshots import Snapshots
-from cimaster.stores.port import AnswerLost, Conflict, StoredObject
+from cimaster.observability.metrics import Metrics
+from cimaster.pool.records.pool import Answer, Rules
+from cimaster.repository.committer import Committer
+from cimaster.repository.snapshots import Snapshots
+from cimaster.repository.stores.port import AnswerLost, Conflict, StoredObject
+from cimaster.repository.write_attempts import Attempts, Decision, Pending
 
 FAULTS = ("applied", "lost before", "lost after", "conflict though applied", "late")
 _LONGEST_RUN = 60
@@ -189,9 +189,14 @@ def runs(
 
 
 def _run(
-    schedule: Schedule, names: tuple[str, ...], callers: list[Caller], faults: int,
-    committer: type[Committer], attempts: type[Attempts], warm: bool,
-) -> Run:  # fmt: skip
+    schedule: Schedule,
+    names: tuple[str, ...],
+    callers: list[Caller],
+    faults: int,
+    committer: type[Committer],
+    attempts: type[Attempts],
+    warm: bool,
+) -> Run:
     cell, trace = Cell(names), []
     processes = [Process(cell, committer, attempts) for _ in callers]
     running: dict[greenlet, tuple[Caller, str]] = {}

@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
-from cimaster.attempts import Attempts, Decision, Pending
-from cimaster.committer import OUTAGE_GRACE, Committer
 from cimaster.errors import OutcomeUnknown, Refusal, StoreRefused, StoreTrouble
-from cimaster.metrics import Metrics
+from cimaster.observability.metrics import Metrics
+from cimaster.pool import expire
 from cimaster.pool.codec import decode
-from cimaster.pool.state import Pool, Rules
-from cimaster.repository import Committed
-from cimaster.service import Service
-from cimaster.snapshots import Snapshot, Snapshots
-from cimaster.stores.port import COMMIT_ANNOTATION, Change, StoredObject
+from cimaster.pool.records.pool import Pool, Rules
+from cimaster.repository.committer import OUTAGE_GRACE, Committer
+from cimaster.repository.configmap_repository import Committed
+from cimaster.repository.snapshots import Snapshot, Snapshots
+from cimaster.repository.stores.port import COMMIT_ANNOTATION, Change, StoredObject
+from cimaster.repository.write_attempts import Attempts, Decision, Pending
+from cimaster.services.clusters import Clusters
 from tests.repository.interleavings import Cell, SteppedStore, StillClock
 
 IDLE, WAITING, READ, CATCH_UP, WRITE, ANSWER = "idle", "waiting", "read", "catch up", "write", "answer"
@@ -95,7 +96,7 @@ class Truth(Cell):
     def none_was_vacant(self, first: int, since: float) -> bool:
         """Say whether there was a time, from when the state `first` was `since` so old, when nothing was vacant."""
         start = Moment(self.moments[first].object, since)
-        if not start.pool().settled(FakeClock.at(since)).vacant:
+        if not expire(start.pool(), FakeClock.at(since)).vacant:
             return True
         following = zip(self.moments[first:], self.moments[first + 1 :], strict=False)
         return any(not vacant for before, after in following for vacant in _vacant_during(before, after))
@@ -113,7 +114,7 @@ def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
         (vacant.add if entry.say("to") == "vacant" else vacant.discard)(entry.cluster)
         if asked:
             yield vacant
-    yield {cluster.name for cluster in after.pool().settled(FakeClock.at(after.since)).vacant}
+    yield {cluster.name for cluster in expire(after.pool(), FakeClock.at(after.since)).vacant}
 
 
 class FaultyStore(SteppedStore):
@@ -174,7 +175,7 @@ class Call:
     """One request, and what its caller was told; `commit` is what was told with it, if anything."""
 
     replica: "Replica" = field(repr=False)
-    act: Callable[[Service], Committed | Snapshot] = field(repr=False)
+    act: Callable[[Clusters], Committed | Snapshot] = field(repr=False)
     since: float
     first_moment: int
     newest_told: int
@@ -218,7 +219,7 @@ class Replica:
         self.attempts = attempts(store.where)
         self.snapshots = Snapshots(store, Rules(), _METRICS, clock)
         self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts)
-        self.service = Service(self, _METRICS, clock)
+        self.service = Clusters(self, _METRICS, clock)
         self.committing = Lane(self, self.commit)
 
     def now(self) -> datetime:

@@ -11,10 +11,10 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from cimaster.pool.cluster import OCCUPIED
-from cimaster.service import Service
+from cimaster.pool.records.cluster import OCCUPIED
+from cimaster.repository.stores.kubernetes import KubernetesStore
+from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
-from cimaster.stores.kubernetes import KubernetesStore
 from tests.conftest import empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
@@ -41,7 +41,7 @@ def store(faulty: FaultyServer, kube_access: str, control_plane: ControlPlane) -
     return store_through(faulty, kube_access, control_plane)
 
 
-def occupied(service: Service) -> dict[str, str]:
+def occupied(service: Clusters) -> dict[str, str]:
     """Return who has which cluster, by the truth of the store."""
     pool = service.repository.fresh().pool
     return {c.name: c.last_build for c in pool.clusters if c.state == OCCUPIED}

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cimaster.attempts import NEVER, Pending
-from cimaster.group_commit import GroupCommit
-from cimaster.inbox import Inbox
-from cimaster.pool.state import Answer
+from cimaster.pool.records.pool import Answer
+from cimaster.repository.group_commit import GroupCommit
+from cimaster.repository.pending_changes import Inbox
+from cimaster.repository.write_attempts import NEVER, Pending
 from tests.repository.interleavings import StillClock
 
 WRITE = 0.008  # seconds

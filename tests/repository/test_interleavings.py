@@ -10,10 +10,10 @@ from datetime import datetime
 import pytest
 
 from cimaster import pool as decide
-from cimaster.attempts import Attempts, Decision
-from cimaster.committer import Committer
 from cimaster.pool import Answer, Ask, Finish, Pool
-from cimaster.stores.port import StoredObject
+from cimaster.repository.committer import Committer
+from cimaster.repository.stores.port import StoredObject
+from cimaster.repository.write_attempts import Attempts, Decision
 from tests.repository.interleavings import Caller, Run, refusal, runs
 
 

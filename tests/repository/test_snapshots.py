@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cimaster.clock import Clock
+from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
-from cimaster.metrics import Metrics
+from cimaster.observability.metrics import Metrics
 from cimaster.pool import Rules
-from cimaster.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
-from cimaster.stores.port import StoredObject
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
+from cimaster.repository.stores.port import StoredObject
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 
 

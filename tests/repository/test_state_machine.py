@@ -27,12 +27,12 @@ from hypothesis.stateful import (
 )
 
 from cimaster import pool as decide
-from cimaster.attempts import Attempts
-from cimaster.committer import Committer
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
 from cimaster.pool import Ask, Finish, Request, Rules
-from cimaster.service import Service
-from cimaster.snapshots import Snapshot
+from cimaster.repository.committer import Committer
+from cimaster.repository.snapshots import Snapshot
+from cimaster.repository.write_attempts import Attempts
+from cimaster.services.clusters import Clusters
 from tests.repository.interleavings import FAULTS
 from tests.repository.simulation import APPLIED, AT_WORK, DEADLINE, FAILED, REFUSED, SLOW, Call, Fleet, Lane, Replica
 from tests.repository.test_interleavings import HastyDeath, NoSlot, TrustingCommitter
@@ -46,9 +46,15 @@ FATES = st.just([]) | st.lists(
     st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
 )
 SEARCH = settings(
-    max_examples=600, stateful_step_count=40, derandomize=True, database=None, deadline=None,
-    suppress_health_check=list(HealthCheck), report_multiple_bugs=False, phases=[Phase.generate, Phase.shrink],
-)  # fmt: skip
+    max_examples=600,
+    stateful_step_count=40,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    phases=[Phase.generate, Phase.shrink],
+)
 
 
 class Violation(AssertionError):
@@ -217,7 +223,7 @@ class Replicas(RuleBasedStateMachine):
         self.fleet.after_step = self.everybody_was_told_the_truth
         self.model, self.late_writes_arrive = Model(), late
         self.open: dict[Call, Callable[[Call], None]] = {}
-        self.repeatable: list[tuple[Callable[[Service], Any], list[Call], Callable[[Call], None]]] = []
+        self.repeatable: list[tuple[Callable[[Clusters], Any], list[Call], Callable[[Call], None]]] = []
         self.newest_told = self.count = self.crashes = 0
 
     @property
@@ -227,9 +233,14 @@ class Replicas(RuleBasedStateMachine):
     # what callers do; the fates in `then` are those of the next steps of their replica's committer
 
     def _ask(
-        self, on: int, then: list[str], act: Callable[[Service, Request | None], Any], calls: list[Call],
-        heard: Callable[[Call], None], to_repeat: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        on: int,
+        then: list[str],
+        act: Callable[[Clusters, Request | None], Any],
+        calls: list[Call],
+        heard: Callable[[Call], None],
+        to_repeat: bool = False,
+    ) -> None:
         self.count += 1
         request = Request(f"r{self.count}", "", "") if to_repeat else None
         asked = (lambda service: act(service, request)), calls, heard
@@ -238,7 +249,7 @@ class Replicas(RuleBasedStateMachine):
         self._send(on, then, *asked)
 
     def _send(
-        self, on: int, then: list[str], act: Callable[[Service], Any], calls: list[Call], heard: Callable[[Call], None]
+        self, on: int, then: list[str], act: Callable[[Clusters], Any], calls: list[Call], heard: Callable[[Call], None]
     ) -> None:
         replica = _pick(self.fleet.replicas, on)
         call = Call(replica, act, self.fleet.clock.monotonic(), len(self.fleet.truth.moments) - 1, self.newest_told)

@@ -15,10 +15,11 @@ from kubernetes.client import CoreV1Api
 from cimaster.app import create_app
 from cimaster.errors import StoreTrouble
 from cimaster.pool.codec import OBJECT_LIMIT
-from cimaster.repository import ConfigMapRepository
-from cimaster.stores.kubernetes import KubernetesStore
-from cimaster.stores.port import Conflict, Store
-from cimaster.stores.sqlite import SQLiteStore
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.kubernetes import KubernetesStore
+from cimaster.repository.stores.port import Conflict, Store
+from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.web.components import components_of
 from tests.conditions import until
 from tests.conftest import ADMIN, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
@@ -243,7 +244,7 @@ class TestDisk:
         SQLiteStore(str(disk / "pool.db"), "clusters").close()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         app = create_app(settings, SQLiteStore(str(disk / "pool.db"), "clusters"))
-        lifecycle = app.extensions["cimaster.lifecycle"]
+        lifecycle = components_of(app).lifecycle
         lifecycle.start()
         client = app.test_client()
         until(lambda: client.get("/readyz").status_code == 200)

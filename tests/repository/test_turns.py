@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cimaster.attempts import SLOT_PREFIX
-from cimaster.turns import Turns, turns_of_others
+from cimaster.repository.turns import Turns, turns_of_others
+from cimaster.repository.write_attempts import SLOT_PREFIX
 from tests.repository.interleavings import StillClock
 
 WRITE = 0.01  # seconds

@@ -1,0 +1,48 @@
+"""Whether the process serves, and whether it wants requests."""
+
+import json
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, g, request
+
+from cimaster.web import endpoints, responses
+from cimaster.web.components import components
+
+health = Blueprint("health", __name__)
+
+
+@health.get(endpoints.HEALTHZ.path)
+def healthz() -> Response:
+    """Say that the process serves."""
+    g.quiet = True
+    return responses.text_answer("ok\n")
+
+
+@health.get(endpoints.READYZ.path)
+def readyz() -> Response:
+    """Say whether to send requests here. A store in trouble shows in the body and never makes this fail.
+
+    Otherwise all replicas would vanish at once, and with them the reason and the last good pages.
+    """
+    g.quiet = True
+    checks = components().lifecycle.checks()
+    repository = components().clusters.repository
+    results = {name: check() for name, check in checks.items()}
+    ready = all(results.values())
+    trouble = repository.trouble
+    body = {
+        "ready": ready,
+        **results,
+        "store": str(trouble) if trouble else "ok",
+        "clock": "ok" if repository.clock_is_right else "more than 10 s off the store's: nothing expires here",
+        "age": round(repository.age, 1) if repository.newest else None,
+    }
+    return Response(json.dumps(body) + "\n", 200 if ready else 503, mimetype="application/json")
+
+
+@health.get(endpoints.OPENAPI.path)
+def openapi() -> Response:
+    """Return this API for programs."""
+    path = Path(current_app.root_path) / "openapi.yaml"
+    text = path.read_text("utf-8").replace("- {url: /}", f"- {{url: {request.script_root}/}}")
+    return Response(text, mimetype="application/yaml")

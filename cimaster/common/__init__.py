@@ -1,0 +1,1 @@
+"""What CIMaster and manual-trigger share; it knows neither of them."""

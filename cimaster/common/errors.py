@@ -1,0 +1,60 @@
+"""A request that is answered with no, and why: what every refusal has."""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A request that is answered with no.
+
+    `code` is stable and part of the API; `status` is the HTTP status; the message is one sentence that names the
+    remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, where
+    asking again later makes sense.
+    """
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 500
+
+    def __init__(self, sentence: str, *, retry_after: int | None = None, **facts: object) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.retry_after = retry_after
+        self.facts = facts
+
+    def again(self) -> "Refusal":
+        """Return the same refusal to be raised once more; a raised exception belongs to one thread."""
+        return type(self)(self.sentence, retry_after=self.retry_after, **self.facts)
+
+
+class MissingParameter(Refusal):
+    """A required parameter was not given."""
+
+    code = "missing_parameter"
+    status = 400
+
+
+class UnknownParameter(Refusal):
+    """A parameter that the endpoint does not have; the sentence names the nearest one that it has."""
+
+    code = "unknown_parameter"
+    status = 400
+
+
+class BadParameter(Refusal):
+    """A parameter whose value is not of the expected form."""
+
+    code = "bad_parameter"
+    status = 400
+
+
+class BadBody(Refusal):
+    """A request body that cannot be read as parameters."""
+
+    code = "bad_body"
+    status = 400
+
+
+class RequestIdReused(Refusal):
+    """The request_id was used before for another verb or with other parameters."""
+
+    code = "request_id_reused"
+    status = 422

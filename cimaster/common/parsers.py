@@ -1,0 +1,191 @@
+"""The forms that settings take: each function reads a text, or raises ValueError with what was expected.
+
+Parameters of requests share the functions that make such functions.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from urllib.parse import SplitResult, urlsplit
+
+from cimaster.common.times import A_DURATION, CENTURY, format_duration, parse_duration
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_DNS_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+_NOTHING, _PREFIX = re.compile(""), re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){0,9}")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
+
+
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """Return what reads a text that the whole pattern matches."""
+    compiled = re.compile(pattern)
+
+    def read(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return read
+
+
+def one_of(choices: Collection[str], expected: str = "") -> Callable[[str], str]:
+    """Return what reads one of several words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(expected or f"one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def number(least: int, most: int, expected: str, digits: int | None = None) -> Callable[[str], int]:
+    """Return what reads a whole number of at most so many digits."""
+
+    def read(text: str) -> int:
+        if not (
+            text.isascii() and text.isdigit() and len(text) <= (digits or len(text)) and least <= int(text) <= most
+        ):
+            raise ValueError(expected)
+        return int(text)
+
+    return read
+
+
+def flag(text: str) -> bool:
+    """Read true or false."""
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
+request_id = matching(r"[!-~]{1,128}", "1 to 128 printable ASCII characters without spaces, best a new uuid")
+
+
+def any_text(text: str) -> str:
+    """Take any text as it is."""
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Read words between commas or blanks."""
+    return tuple(word for word in re.split(r"[\s,]+", text) if word)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read networks between commas or blanks; an address alone is a network of one."""
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8, or addresses, separated by commas") from None
+
+
+def switch(text: str) -> bool:
+    """Read on or off."""
+    if text.casefold() not in ("on", "off", "true", "false"):
+        raise ValueError("on or off")
+    return text.casefold() in ("on", "true")
+
+
+def lasting(most: timedelta) -> Callable[[str], timedelta]:
+    """Return what reads a duration of at most so long."""
+
+    def read(text: str) -> timedelta:
+        lasts = parse_duration(text)
+        if lasts is None or lasts > most:
+            raise ValueError(f"{A_DURATION}, at most {format_duration(most)}")
+        return lasts
+
+    return read
+
+
+duration = lasting(CENTURY)  # times so far from now can be written
+wait = lasting(timedelta(days=7))  # a socket waits for 24 days at most
+port_number = number(1, 65535, "a port number between 1 and 65535")
+thread_count = number(4, 512, "a number between 4 and 512")
+waiter_count = number(0, 700, "a number between 0 and 700: nobody is kept, or so many")
+connection_count = number(1, 10_000, "a number between 1 and 10000")
+
+
+def core(text: str) -> str:
+    """Read which processor core serves."""
+    if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise ValueError("'any', 'all' or the number of a core")
+    return text
+
+
+def _split(text: str, *, path: bool) -> SplitResult:
+    """Read an address as browsers write it: scheme and host in lower case, no usual port, no slash at the end."""
+    parts = urlsplit(text)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    if not usual or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(text)
+    below = parts.path.rstrip("/")
+    if not (_PREFIX if path else _NOTHING).fullmatch(below):
+        raise ValueError(text)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else host_name(parts.hostname)
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    return SplitResult(parts.scheme, host + port, below, "", "")
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Read where pages may come from, between commas or blanks: scheme, host and port as browsers send them."""
+    try:
+        return tuple(_split(word, path=False).geturl() for word in words(text))
+    except ValueError:
+        raise ValueError("origins such as https://portal.example.com, without a path, separated by commas") from None
+
+
+def public_url(text: str) -> str:
+    """Read where people reach the service: scheme, host and maybe a path."""
+    try:
+        return _split(text, path=True).geturl()
+    except ValueError:
+        raise ValueError("an address such as https://ci.example.com/cimaster") from None
+
+
+def host_name(text: str) -> str:
+    """Read the name of a host."""
+    if not re.fullmatch(_DNS_NAME, text.lower()):
+        raise ValueError("the name of a host, such as cimaster.example.com")
+    return text.lower()
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Read names of hosts between commas or blanks."""
+    try:
+        return tuple(host_name(word) for word in words(text))
+    except ValueError:
+        raise ValueError("host names such as cimaster.example.com, without a port, separated by commas") from None
+
+
+def address(text: str) -> str:
+    """Read where a server is, maybe with a path."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("an address such as https://prow.example.com")
+    return text.rstrip("/")
+
+
+def store(text: str) -> str:
+    """Read where the pool is kept."""
+    if text != "kubernetes" and not (text.startswith("sqlite:") and len(text) > len("sqlite:")):
+        raise ValueError("'kubernetes' or 'sqlite:PATH'")
+    return text
+
+
+dns_name = matching(_DNS_NAME, "a Kubernetes name: lower case letters, digits, '-' and '.'")
+auth = one_of(("open",), "'open' (callers say who they are); 'required' is not built yet")
+
+
+def level(text: str) -> str:
+    """Read a log level."""
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+plugin = matching(r"[a-z0-9-]{1,40}", "the name of a provisioner, such as manual-trigger")  # is it there? seen later
+prow_name = matching(
+    r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", "a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32"
+)

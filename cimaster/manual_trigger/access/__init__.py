@@ -1,0 +1,1 @@
+"""Who may call manual-trigger, what they may start, and how often."""

@@ -1,0 +1,1 @@
+"""Prow itself: its configuration and the ProwJobs of a namespace."""

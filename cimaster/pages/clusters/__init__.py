@@ -1,0 +1,1 @@
+"""The pages about clusters: the dashboard, one cluster, and the forms that change one."""

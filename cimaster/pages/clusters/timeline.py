@@ -1,0 +1,75 @@
+"""The history of a cluster for people: what happened, who did it, how long it lasted, and who had it before."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.common.times import parse_duration, roughly
+from cimaster.pool.decisions import descriptions
+from cimaster.pool.records.history import Entry
+
+_PASSED_ON = {"taken over", "handed over"}
+_BEGINS = {"taken", "held"} | _PASSED_ON
+_ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _PASSED_ON
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One change; `lasted` is until the next one, and None for the newest."""
+
+    at: datetime | None
+    event: str
+    before: str
+    after: str
+    by: str
+    job: str
+    reason: str
+    lasted: timedelta | None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A use of the cluster that is over."""
+
+    who: str
+    for_whom: str
+    why: str
+    ended: datetime | None
+    lasted: timedelta | None
+
+
+def moments(entries: Sequence[Entry]) -> list[Moment]:
+    """Return the changes of one cluster, newest first, with how long what they led to lasted."""
+    told, newer = [], None
+    for entry in entries:
+        told.append(_moment(entry, newer))
+        newer = entry.at
+    return told
+
+
+def _moment(entry: Entry, newer: datetime | None) -> Moment:
+    job = descriptions.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else ""
+    other = f"{entry.say('holder')}'s hold" if entry.say("holder") else ""
+    waited = parse_duration(entry.say("waited"))
+    to = f"to {entry.say('newHolder')}" if entry.say("newHolder") else ""
+    after = f"after waiting {roughly(waited)}" if waited else ""
+    reason = ": ".join(part for part in (other, to, entry.say("reason"), after) if part)
+    lasted = newer - entry.at if newer and entry.at else None
+    return Moment(
+        entry.at, entry.say("event"), entry.say("from"), entry.say("to"), entry.say("by"), job, reason, lasted
+    )
+
+
+def last_use(entries: Iterable[Entry]) -> Earlier | None:
+    """Return who had the cluster before its present user; entries are newest first."""
+    remaining = iter(entries)
+    end = next((entry for entry in remaining if entry.say("event") in _ENDS), None)
+    if end is None:
+        return None
+    job = end.say("job")
+    begin = next((entry for entry in remaining if entry.say("event") in _BEGINS and entry.say("job") == job), None)
+    lasted = end.at - begin.at if begin and begin.at and end.at else None
+    why = begin.say("reason") if begin else ""
+    if job:
+        return Earlier(descriptions.job_words(job, end.say("build")), end.say("by"), why, end.at, lasted)
+    return Earlier(end.say("holder") or end.say("by") or "an unknown user", "", why, end.at, lasted)

@@ -1,0 +1,1 @@
+"""The pages about clusters that are being created."""

@@ -1,0 +1,85 @@
+"""The blueprint of the pages, and what holds for each of their answers: headers, cookies, how errors look."""
+
+from flask import Blueprint, Response, g, render_template, request
+from werkzeug.exceptions import HTTPException, NotFound
+
+from cimaster.common.texts import printable
+from cimaster.errors import Refusal
+from cimaster.pages.frame import addresses, cookies, visitors
+from cimaster.web import problems
+from cimaster.web.components import components
+
+pages = Blueprint("pages", __name__)
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def by_htmx() -> bool:
+    """Say whether htmx asks, for a piece of a page, or the browser itself, for a whole one."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def go_to(target: str) -> Response:
+    """Send the visitor to another page."""
+    if by_htmx():
+        return Response(status=204, headers={"HX-Redirect": target})
+    return Response(status=303, headers={"Location": target})
+
+
+@pages.app_context_processor
+def everywhere() -> dict[str, object]:
+    """Return what every template may use."""
+    return {
+        "visitor": visitors.visitor(),
+        "now": components().clusters.clock(),
+        "by_htmx": by_htmx(),
+        "here": addresses.here(),
+        "asset": addresses.asset,
+        "cluster_url": addresses.cluster_url,
+        "told": cookies.told,
+        "warnings": visitors.warnings,
+        "confirmed": visitors.confirmed,
+    }
+
+
+@pages.after_request
+def finish(response: Response) -> Response:
+    """Keep pages out of caches, and write the cookies that the request gave rise to."""
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.update(("HX-Request", "Cookie"))
+    return cookies.written(response)
+
+
+@pages.after_app_request
+def keep_assets(response: Response) -> Response:
+    """Let browsers keep the files whose address changes with their content."""
+    if request.endpoint == "static" and response.status_code == 200 and addresses.is_lasting():
+        response.headers["Cache-Control"] = _FOREVER
+    return response
+
+
+@pages.errorhandler(Refusal)
+def refused(refusal: Refusal) -> Response:
+    """Show a refusal as a page, or as a piece of one; its status and headers stay."""
+    return shown(problems.refused(refusal), refusal.sentence)
+
+
+@pages.errorhandler(HTTPException)
+def http_refused(error: HTTPException) -> Response:
+    """Show the framework's own errors (no such page, wrong method) in the same way."""
+    response = problems.http_refused(error)
+    return shown(response, response.get_data(as_text=True).strip())
+
+
+def shown(refusal: Response, sentence: str, **about: str) -> Response:
+    """Return a refusal with a body for people; `about` says which record it is true of."""
+    g.refused = sentence = printable(sentence)
+    template = "fragments/alert.html" if by_htmx() else "error.html"
+    refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
+    refusal.mimetype = "text/html"
+    return refusal
+
+
+@pages.get("/ui/<path:_page>")
+def missing(_page: str) -> Response:
+    """Refuse an address that is no page's, as a page."""
+    raise NotFound("there is no such page; the clusters are on the first one")

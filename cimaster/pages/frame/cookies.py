@@ -1,0 +1,92 @@
+"""The three cookies: a visitor's name, the newest commit that the browser saw, a message for the next page."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from flask import Response, g, request
+
+from cimaster.pool import parsers
+from cimaster.web import public_url
+
+NAME, SEEN, TOLD = "cimaster_name", "cimaster_seen", "cimaster_told"
+_YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
+
+
+def name() -> str:
+    """Return who the visitor said to be; nothing if they did not, or if it is no name."""
+    try:
+        return parsers.person(unquote(request.cookies.get(NAME, "")))
+    except ValueError:
+        return ""
+
+
+def seen() -> int:
+    """Return the newest commit that the browser knows of, by cookie or by the tag of what it shows."""
+    return max(_commit(request.cookies.get(SEEN, "")), _commit(request.headers.get("HX-PTag", "").partition(".")[0]))
+
+
+def _commit(text: str) -> int:
+    try:
+        return parsers.commit(text)
+    except ValueError:
+        return 0
+
+
+def probe() -> None:
+    """Have the browser keep a cookie with the form that it is shown, so that `blocked` can tell what it does."""
+    if not request.cookies and "seen" not in g:
+        remember(seen=0)
+
+
+def blocked() -> bool:
+    """Say whether the browser sent the form of a visitor without a name, and not the cookie that came with it."""
+    return "probed" in request.form and not request.cookies
+
+
+@dataclass(frozen=True)
+class Message:
+    """A word of success: `about` is the element that shows the cluster, `rev` the record that the words are true of."""
+
+    text: str
+    about: str = ""
+    rev: str = ""
+
+
+def tell(message: Message) -> None:
+    """Leave a message for the next page."""
+    remember(told=json.dumps(asdict(message)))
+
+
+def told() -> Message | None:
+    """Return the message that the last form left for this page; it is told once."""
+    if "told" in g or request.blueprint != "pages":
+        return None
+    g.told = None
+    try:
+        return Message(**json.loads(unquote(request.cookies.get(TOLD, ""))))
+    except (ValueError, TypeError):
+        return None
+
+
+def remember(**values: object) -> None:
+    """Have the answer to this request set `name`, `seen` or `told`; None takes a cookie away."""
+    for key, value in values.items():
+        setattr(g, key, value)
+
+
+def written(response: Response) -> Response:
+    """Write the cookies that were to be remembered into an answer, for our addresses and no others of the host."""
+    where: Any = {"path": request.script_root or "/", "httponly": True, "samesite": "Lax"}
+    where["secure"] = public_url.is_secure()
+    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (TOLD, "told", _MINUTE)):
+        if key not in g:
+            continue
+        value = g.get(key)
+        if value is not None:
+            text = quote(str(value), safe="@")
+            response.set_cookie(cookie, text, lasts, **where)
+        elif cookie in request.cookies:
+            response.delete_cookie(cookie, **where)
+    return response

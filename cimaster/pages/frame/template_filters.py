@@ -1,0 +1,71 @@
+"""Times and states as templates write them."""
+
+import re
+from datetime import datetime, timedelta
+
+from markupsafe import Markup, escape
+
+from cimaster.common.times import format_duration, format_time, parse_time, roughly
+from cimaster.pages.frame.blueprint import pages
+
+SOON, LATE, NOW = timedelta(minutes=30), timedelta(minutes=10), timedelta(minutes=1)
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
+@pages.app_template_filter()
+def iso(moment: datetime) -> str:
+    """Write a moment for machines."""
+    return format_time(moment)
+
+
+@pages.app_template_filter()
+def utc(moment: datetime) -> str:
+    """Write a moment exactly, for people."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@pages.app_template_filter()
+def clock(moment: datetime, now: datetime) -> str:
+    """Write a moment by the clock, with its date where that is not today's."""
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%a %d %b, %H:%M} UTC"
+
+
+@pages.app_template_filter()
+def ago(moment: datetime, now: datetime) -> str:
+    """Write how long ago something was."""
+    return "just now" if now - moment < NOW else f"{roughly(now - moment)} ago"
+
+
+@pages.app_template_filter()
+def left(moment: datetime, now: datetime) -> str:
+    """Write how long it is until something ends."""
+    return roughly(moment - now) if moment > now else "ending"
+
+
+@pages.app_template_filter()
+def nearness(moment: datetime, now: datetime) -> str:
+    """Say how near an end is: late below 10 minutes, soon below 30."""
+    return "late" if moment - now < LATE else "soon" if moment - now < SOON else "far"
+
+
+@pages.app_template_filter()
+def lasting(duration: timedelta) -> str:
+    """Write a duration for people."""
+    return roughly(duration)
+
+
+@pages.app_template_filter()
+def parameter(duration: timedelta) -> str:
+    """Write a duration as a form sends it."""
+    return format_duration(duration)
+
+
+@pages.app_template_filter()
+def told(sentence: str) -> Markup:
+    """Write a sentence of the service with its times as people read them."""
+    return Markup(_STAMP.sub(_readable, str(escape(sentence))))  # noqa: S704 escaped first
+
+
+def _readable(stamp: re.Match[str]) -> str:
+    moment = parse_time(stamp[0])
+    return f'<time datetime="{stamp[0]}">{moment:%Y-%m-%d %H:%M} UTC</time>' if moment else stamp[0]

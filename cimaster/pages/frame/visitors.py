@@ -1,0 +1,90 @@
+"""Who looks at a page, and at which state of the pool."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import g
+
+from cimaster.errors import StoreTrouble
+from cimaster.pages.frame import addresses, cookies
+from cimaster.pool.decisions.holding import same_person
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.ticket import Ticket
+from cimaster.repository.snapshots import Snapshot
+from cimaster.web.components import components
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A person at a page; `is_named` once they gave a name, which is left out where only that matters."""
+
+    name: str = ""
+    is_admin: bool = False
+    is_named: bool = False
+
+    def holds(self, cluster: Cluster) -> bool:
+        """Say whether the cluster is this person's at the moment."""
+        return bool(self.name and cluster.hold and same_person(cluster.hold.by, self.name))
+
+    def waits(self, ticket: Ticket) -> bool:
+        """Say whether it is this person's job that waits."""
+        return bool(self.name) and same_person(ticket.ask.by, self.name)
+
+
+def visitor() -> Visitor:
+    """Return who asks."""
+    name = cookies.name()
+    return Visitor(name, bool(name) and name in components().admins, bool(name))
+
+
+def latest(at_least: int = 0) -> Snapshot:
+    """Return the state to show: never older than what the browser has seen, unless the store itself went back.
+
+    While the store is in trouble this is the last good state; StoreTrouble if there is none.
+    """
+    service = components().clusters
+    seen = max(at_least, cookies.seen())
+    if service.repository.trouble:
+        return service.view()
+    if service.repository.newest is None:
+        return service.view_now()  # a process that has just started: what the first page shows is read for it
+    try:
+        snapshot = service.view(seen if service.may_have(seen) else at_least)
+    except StoreTrouble:
+        return service.view()
+    if snapshot.commit < seen and "seen" not in g:
+        cookies.remember(seen=snapshot.commit)  # it was read afresh: the browser's number is of no use any more
+    return snapshot
+
+
+def warnings() -> list[tuple[str, str]]:
+    """Say what is wrong with the store or the clock, for the strip on top of every page: a head and a sentence each."""
+    repository = components().clusters.repository
+    found = [("The store cannot be used.", str(repository.trouble))] if repository.trouble else []
+    if not repository.clock_is_right:
+        found.append(("The clocks differ.", "ours is more than 10 s off the store's: nothing ends by itself here"))
+    return found
+
+
+def confirmed() -> datetime | None:
+    """Return when the store last said that what we show is its newest state; None if there is nothing to show."""
+    repository = components().clusters.repository
+    return components().clusters.clock() - timedelta(seconds=repository.age) if repository.newest else None
+
+
+def tag(snapshot: Snapshot, *shown: object) -> str:
+    """Return the name of what a fragment shows: `<commit>.<hash>`, the same on all replicas.
+
+    The hash is of what is `shown`, whatever the commit; the commit tells other replicas how far to read.
+    """
+    facts = (addresses.build(), warnings(), visitor(), *shown)
+    digest = hashlib.blake2s(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{snapshot.commit}.{digest}"
+
+
+@functools.lru_cache(8192)
+def element_id(reference: str) -> str:
+    """Return an id for HTML that stands for a cluster (or what else is named), whatever characters its name has."""
+    return "c-" + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).hexdigest()[:12]

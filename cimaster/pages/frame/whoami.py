@@ -1,0 +1,46 @@
+"""Who are you? Asked once, kept in a cookie, believed: with open authentication names are what people say."""
+
+from flask import Response, render_template, request
+
+from cimaster.errors import BadParameter
+from cimaster.pages.frame import addresses, cookies
+from cimaster.pages.frame.blueprint import by_htmx, go_to, pages
+from cimaster.pool import parsers
+from cimaster.web import problems
+
+BLOCKED = "your browser blocks cookies, so your name cannot be kept: give it in each form instead"
+
+
+def _drawn(error: str = "") -> str:
+    cookies.probe()
+    name = request.form.get("name", cookies.name())
+    context = {"error": error, "entered": name, "back": addresses.back()}
+    return render_template("forms/whoami.html" if by_htmx() else "whoami_page.html", **context)
+
+
+@pages.get("/ui/whoami")
+def whoami() -> str:
+    """Ask for a name."""
+    return _drawn()
+
+
+@pages.post("/ui/whoami")
+def name_oneself() -> Response:
+    """Keep the name that was given, or forget it."""
+    forget = "forget" in request.form
+    if cookies.blocked():
+        return _refused(BadParameter(BLOCKED, parameter="name"))
+    try:
+        name = None if forget else parsers.person(request.form.get("name", ""))
+    except ValueError as expected:
+        return _refused(BadParameter(f"that is no name that can be used: expected {expected}", parameter="name"))
+    cookies.remember(name=name)
+    cookies.tell(cookies.Message(f"You are {name} from now on" if name else "Your name is forgotten"))
+    return go_to(addresses.back())
+
+
+def _refused(refusal: BadParameter) -> Response:
+    answer = problems.refused(refusal)
+    answer.set_data(_drawn(refusal.sentence))
+    answer.mimetype = "text/html"
+    return answer

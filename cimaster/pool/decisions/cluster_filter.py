@@ -1,0 +1,62 @@
+"""Which clusters a list shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cimaster.common.texts import folded
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.criteria import has_labels
+from cimaster.pool.records.pool import Pool
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a reader asks to see; empty means all. `q` looks into names, people, jobs, notes and reasons."""
+
+    state: str = ""
+    purpose: str = ""
+    region: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    holder: str = ""
+    q: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.state or self.purpose or self.region or self.labels or self.holder or self.q)
+
+    @cached_property
+    def _holder(self) -> str:
+        return folded(self.holder)
+
+    @cached_property
+    def _q(self) -> str:
+        return folded(self.q)
+
+    def shows(self, cluster: Cluster) -> bool:
+        """Say whether a cluster is to be listed."""
+        return (
+            (not self.state or cluster.state == self.state)
+            and (not self.purpose or (not cluster.fault and cluster.purpose == self.purpose))
+            and (not self.region or cluster.region == self.region)
+            and (not self.labels or has_labels(cluster, self.labels))
+            and (not self.holder or self._holder in people(cluster))
+            and (not self.q or self._q in _words(cluster))
+        )
+
+    def of(self, pool: Pool) -> list[Cluster]:
+        """Return the clusters to be listed, in the order of the pool."""
+        return [cluster for cluster in pool.clusters if self.shows(cluster)]
+
+
+def people(cluster: Cluster) -> set[str]:
+    """Return who has the cluster at the moment, folded for comparing: the holder, the one who triggered the job."""
+    names = {cluster.hold.by if cluster.hold else "", cluster.lease.by if cluster.lease else ""}
+    return {folded(name) for name in names if name}
+
+
+def _words(cluster: Cluster) -> str:
+    hold = (cluster.hold.by, cluster.hold.desc) if cluster.hold else ()
+    lease = (cluster.lease.job, cluster.lease.build, cluster.lease.by) if cluster.lease else ()
+    labels = (f"{key}={value}" for key, value in cluster.labels.items())
+    own = (cluster.name_as_written or "", cluster.note, cluster.disabled_reason, cluster.osimage, cluster.fault)
+    return folded(" ".join((*own, *hold, *lease, *labels)))

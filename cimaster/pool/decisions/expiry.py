@@ -1,0 +1,49 @@
+"""What time ends by itself: leases, holds, tickets and creations. Every decision is made on an expired pool."""
+
+import dataclasses
+import logging
+from datetime import datetime
+
+from cimaster.pool.decisions.transitions import end_lease, hold_ended, tidied
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.pool import Pool, earliest_end
+from cimaster.pool.records.record import unsettled
+
+_log = logging.getLogger(__name__)
+
+
+def expire(pool: Pool, now: datetime) -> Pool:
+    """Return the pool without what has ended by now, and with the times that old records lack."""
+    if pool.due is None or now < pool.due:
+        return pool
+    expired = pool
+    for cluster in pool.clusters:
+        if cluster.due and cluster.due <= now:
+            expired = _expire_alone(expired, cluster, now)
+    creations = tuple(creation.expired(now) for creation in pool.creations)
+    queue = tuple(ticket for ticket in pool.queue if now < ticket.gone_at)
+    due = earliest_end(expired.clusters, creations, queue)
+    return dataclasses.replace(expired, creations=creations, queue=queue, due=due)
+
+
+def _expire_alone(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
+    """Expire one record; if that fails, it is kept as it was and shown as broken, and no other record is affected."""
+    try:
+        return _expire_record(pool, cluster, now)
+    except Exception as error:
+        _log.exception("cluster %s cannot be expired", cluster.name)
+        broken = cluster.as_broken(unsettled(error))
+        return pool.with_clusters(tuple(broken if c is cluster else c for c in pool.clusters), pool.history)
+
+
+def _expire_record(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
+    tidy = tidied(cluster, now, pool.rules.hold)
+    if tidy is not cluster:
+        pool = pool.with_record(cluster, tidy, pool.history)
+    if tidy.lease and tidy.lease.expires and tidy.lease.expires <= now:
+        pool = end_lease(pool, tidy, "expired", "lease ended", now, reason="its time was over")
+        tidy = pool.find(cluster.name)
+    if tidy.hold and tidy.hold.expires and tidy.hold.expires <= now:
+        by = tidy.hold.by
+        pool = pool.changed(tidy, hold_ended(tidy, now), "hold ended", now, holder=by, reason="its time was over")
+    return pool

@@ -1,0 +1,206 @@
+"""Hold clusters for people, and release them."""
+
+from datetime import datetime, timedelta
+
+from cimaster.common.texts import folded
+from cimaster.common.times import format_duration, format_end, format_time
+from cimaster.errors import ClusterNotVacant, HeldByOther, HoldTooLong, NotAuthorized
+from cimaster.pool.decisions import descriptions
+from cimaster.pool.decisions.lending import choose
+from cimaster.pool.decisions.transitions import hold_begun, hold_ended
+from cimaster.pool.records.cluster import VACANT, Cluster
+from cimaster.pool.records.criteria import Ask
+from cimaster.pool.records.pool import Answer, Pool
+
+ROUNDED = timedelta(seconds=1)  # by which a hold is longer than was asked: its beginning is written in whole seconds
+
+
+def same_person(one: str, other: str) -> bool:
+    """Say whether two names mean one person: names are compared without case."""
+    return folded(one) == folded(other)
+
+
+def hold(
+    pool: Pool,
+    now: datetime,
+    name: str,
+    by: str,
+    desc: str = "",
+    duration: timedelta | None = None,
+    expect: str = "",
+    force: bool = False,
+    reason: str = "",
+) -> tuple[Pool, Answer]:
+    """Hold a cluster for a person; the end of that person's own hold is moved where `duration` says so.
+
+    With `force`, which is for admins, another person's hold is taken over: it ends in the same step.
+    """
+    cluster = pool.find(name)
+    if duration and duration > pool.rules.max_hold:
+        raise _too_long(pool)
+    before = cluster.hold
+    if before and same_person(before.by, by):
+        return _hold_again(pool, now, cluster, desc, duration)
+    if before and not force:
+        whose = f"held by {holder_of(cluster)}{descriptions.until(before.expires)}"
+        raise HeldByOther(f"{name} is already {whose}", cluster=name, holder=before.by)
+    if expect and cluster.state != expect:
+        raise _not_any_more(cluster, expect)
+    held = hold_begun(cluster, by, desc, duration or pool.rules.hold, now)
+    event, holder = ("taken over", before.by) if before else ("held", "")
+    pool = pool.changed(cluster, held, event, now, by, holder=holder, reason=reason or desc)
+    return pool, Answer(_held(held), held)
+
+
+def holder_of(cluster: Cluster) -> str:
+    """Return who holds the cluster, in words."""
+    return (cluster.hold.by if cluster.hold else "") or "an unknown user"
+
+
+def _not_any_more(cluster: Cluster, expected: str) -> ClusterNotVacant:
+    return ClusterNotVacant(
+        f"{cluster.name} is not {expected} any more: {descriptions.situation(cluster)}",
+        cluster=cluster.name,
+        state=cluster.state,
+        holder=descriptions.who(cluster),
+    )
+
+
+def take_over(
+    pool: Pool,
+    now: datetime,
+    name: str,
+    by: str,
+    holder: str,
+    reason: str,
+    desc: str = "",
+    duration: timedelta | None = None,
+) -> tuple[Pool, Answer]:
+    """Hold a cluster for an admin in place of `holder`, and refuse where another person holds it by now."""
+    cluster = pool.find(name)
+    if not cluster.hold or not same_person(cluster.hold.by, holder):
+        raise _not_any_more(cluster, f"held by {holder or 'an unknown user'}")
+    return hold(pool, now, name, by, desc, duration, force=True, reason=reason)
+
+
+def hold_any(
+    pool: Pool, now: datetime, ask: Ask, by: str, desc: str = "", duration: timedelta | None = None
+) -> tuple[Pool, Answer]:
+    """Hold the longest vacant cluster of a kind."""
+    return hold(pool, now, choose(pool, ask, now).name, by, desc, duration)
+
+
+def _held(cluster: Cluster) -> str:
+    held = cluster.hold
+    assert held is not None
+    if cluster.lease:
+        return f"cluster {cluster.name} is held by {held.by} from when {descriptions.who(cluster)} finishes"
+    return f"cluster {cluster.name} is held by {held.by}{descriptions.until(held.expires)}"
+
+
+def _too_long(pool: Pool, since: datetime | None = None) -> HoldTooLong:
+    most = format_duration(pool.rules.max_hold)
+    begun = f"; this one began at {format_time(since)}" if since else ""
+    sentence = f"a hold lasts at most {most}, extensions included{begun}"
+    return HoldTooLong(sentence, parameter="duration", max=most)
+
+
+def _hold_again(
+    pool: Pool, now: datetime, cluster: Cluster, desc: str, duration: timedelta | None
+) -> tuple[Pool, Answer]:
+    held = cluster.hold
+    assert held is not None
+    edits: dict[str, str | None] = {"holdDesc": desc} if desc and desc != held.desc else {}
+    if duration and cluster.lease and held.expires is None:
+        edits |= {"holdFor": format_duration(duration), "holdExpires": None}
+    elif duration:
+        if held.since and now + duration - held.since > pool.rules.max_hold:
+            raise _too_long(pool, held.since)
+        edits |= {"holdExpires": format_end(now + duration), "holdFor": None}
+    again = cluster.edited(**edits)
+    if again.fields == cluster.fields:
+        return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
+    event = _moved(cluster, again) if duration else "hold described"
+    pool = pool.changed(cluster, again, event, now, held.by, reason=desc)
+    return pool, Answer(_held(again), again)
+
+
+def _moved(cluster: Cluster, again: Cluster) -> str:
+    """Name the move of a hold's end; a hold without an end yet has a length instead."""
+    before, after = cluster.hold, again.hold
+    assert before is not None
+    assert after is not None
+    if before.expires and after.expires:
+        return "hold shortened" if after.expires < before.expires else "hold extended"
+    shorter = before.lasts and after.lasts and after.lasts < before.lasts
+    return "hold shortened" if shorter else "hold extended"
+
+
+def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | timedelta) -> tuple[Pool, Answer]:
+    """Move the end of a person's own hold to `until`; one that ends later already stays as it is.
+
+    A hold whose time has not begun has a length in place of an end; `until` is then the length. A repeat of the same
+    request therefore adds nothing, and two extensions from one and the same end add up to the longer one.
+    """
+    cluster = pool.find(name)
+    held = cluster.hold
+    if held is None:
+        raise _not_any_more(cluster, "held")
+    if not same_person(held.by, by):
+        raise HeldByOther(f"{name} is held by {holder_of(cluster)}", cluster=name, holder=held.by)
+    if held.expires is None and cluster.lease is None:
+        return pool, Answer(f"the hold of {name} has no end", cluster)
+    since = held.since if held.expires and held.since else now
+    lasts = until if isinstance(until, timedelta) else until - since
+    if lasts > pool.rules.max_hold + ROUNDED:
+        raise _too_long(pool, since if held.expires else None)
+    if lasts <= (held.expires - since if held.expires else held.lasts or timedelta()):
+        return pool, Answer(f"it lasts that long already: {_held(cluster)}", cluster)
+    if held.expires:
+        again = cluster.edited(holdExpires=format_end(since + lasts))
+    else:
+        again = cluster.edited(holdFor=format_duration(lasts), holdExpires=None)
+    pool = pool.changed(cluster, again, "hold extended", now, held.by)
+    return pool, Answer(_held(again), again)
+
+
+def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reason: str = "") -> tuple[Pool, Answer]:
+    """End a hold: the holder's own, or anybody's where an admin asks."""
+    cluster = pool.find(name)
+    if not cluster.hold:
+        return pool, Answer(f"cluster {name} was not held", cluster)
+    other = _whose(cluster, by, is_admin, "release it")
+    released = hold_ended(cluster, now)
+    pool = pool.changed(cluster, released, "released", now, by, holder=other, reason=reason)
+    now_is = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
+    return pool, Answer(f"cluster {name} is released{now_is}", released)
+
+
+def hand_over(
+    pool: Pool, now: datetime, name: str, by: str, is_admin: bool, to: str, reason: str = ""
+) -> tuple[Pool, Answer]:
+    """Make a hold another person's in one step: the holder's own, or anybody's where an admin asks; its end stays."""
+    cluster = pool.find(name)
+    if not cluster.hold:
+        raise _not_any_more(cluster, "held")
+    if same_person(cluster.hold.by, to):
+        return pool, Answer(f"{to} holds it already: {_held(cluster)}", cluster)
+    other = _whose(cluster, by, is_admin, "hand it over")
+    handed = cluster.edited(holdBy=to)
+    pool = pool.changed(cluster, handed, "handed over", now, by, holder=other, newHolder=to, reason=reason)
+    return pool, Answer(_held(handed), handed)
+
+
+def _whose(cluster: Cluster, by: str, is_admin: bool, what: str) -> str:
+    """Return whose hold it is where it is another person's; NotAuthorized unless `by` may decide about it."""
+    holder = cluster.hold.by if cluster.hold else ""
+    if same_person(holder, by):
+        return ""
+    if not is_admin:
+        raise NotAuthorized(
+            f"user {by} is not authorized: {cluster.name} is held by {holder_of(cluster)}; "
+            f"the holder or an admin can {what}",
+            cluster=cluster.name,
+            holder=holder,
+        )
+    return holder

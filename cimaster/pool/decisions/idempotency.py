@@ -1,0 +1,137 @@
+"""Safe to repeat: a request that carries an id is carried out once, and gets the same answer again."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from cimaster.common.times import format_time, stored_time
+from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
+from cimaster.pool.decisions import fair_shares
+from cimaster.pool.records import json_edit
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.pool import Answer, Pool
+from cimaster.pool.records.record import BROKEN, Fields, digest_of
+from cimaster.pool.records.remembered_request import Remembered, request_key
+
+KEPT_FOR = timedelta(hours=1)
+WAIT_OVER = "the wait was over"
+BUDGET = 32_000  # bytes of the stored object; callers that used more than their part of it lose their own oldest
+
+
+@dataclass(frozen=True)
+class Request:
+    """A caller's request_id, a hash of the verb and all parameters that it came with, and whose request it is."""
+
+    id: str
+    hash: str
+    verb: str
+    owner: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is remembered by."""
+        return request_key(self.id)
+
+
+def once(
+    pool: Pool, now: datetime, request: Request | None, decide: Callable[[], tuple[Pool, Answer]]
+) -> tuple[Pool, Answer]:
+    """Carry out `decide`, unless this request was carried out before: then the answer is what it was then."""
+    if request is None:
+        return decide()
+    if live_take(pool, request.id):
+        raise reused(request.id)
+    earlier = _earlier(pool, request)
+    if earlier:
+        cluster = pool.clusters[pool.places[earlier.cluster]] if earlier.cluster in pool.places else None
+        return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
+    pool, answer = decide()
+    name = answer.cluster.name if answer.cluster else ""
+    said = (request.key, request.hash, request.verb, format_time(now), name, answer.text, answer.lease, request.owner)
+    return pool.remember(Remembered(*said)), answer
+
+
+def earlier_take(pool: Pool, request: Request) -> Cluster | None:
+    """Return the cluster that this take got and still has; RequestOver if it had one; None if the request is new."""
+    live = live_take(pool, request.id)
+    if live and live.lease and live.lease.request_hash != request.hash:
+        raise reused(request.id)
+    if live:
+        return live
+    earlier = _earlier(pool, request)
+    if earlier and not earlier.cluster:
+        raise _waited(earlier, request)
+    if earlier or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
+        raise RequestOver(
+            f"the take with request_id {request.id} was granted and has ended; take with a new request_id",
+            request_id=request.id,
+        )
+    return None
+
+
+def _waited(earlier: Remembered, request: Request) -> Refusal:
+    """Return what the caller is told of a request that waited and does not any more."""
+    sentence = f"{earlier.say}; wait with a new request_id"
+    if earlier.say.startswith(WAIT_OVER):
+        return NoVacantCluster(sentence, request_id=request.id)
+    return RequestOver(sentence, request_id=request.id)
+
+
+def live_take(pool: Pool, identity: str) -> Cluster | None:
+    """Return the cluster that the take with this request_id has now."""
+    return next((c for c in pool.clusters if c.lease and c.lease.request == identity), None)
+
+
+def _earlier(pool: Pool, request: Request) -> Remembered | None:
+    earlier = pool.requests.get(request.key)
+    if earlier and (earlier.verb != request.verb or earlier.hash not in ("", request.hash)):
+        raise reused(request.id)
+    return earlier
+
+
+def reused(identity: str) -> RequestIdReused:
+    """Return the refusal of a request whose id was used for another one."""
+    return RequestIdReused(
+        f"request_id {identity} was used before for another request; use a new one (a uuid) for each request",
+        request_id=identity,
+    )
+
+
+def parse(text: str, known: Mapping[str, Remembered] = MappingProxyType({})) -> dict[str, Remembered]:
+    """Read the stored requests; ValueError if they are no array. `known` were read before."""
+    read = json_edit.parse_lines(text, {request.text: request for request in known.values()}, _remembered)
+    return {request.key: request for request in read}
+
+
+def _remembered(text: str, value: object) -> Remembered:
+    """Read a request; a broken one is kept as it is, as long as there is room for it."""
+    fields = Fields(value if isinstance(value, dict) else {})
+    identity = fields.identity("id")  # earlier versions wrote the id itself
+    said = {name: fields.say(name) for name in Remembered.NAMES}
+    said["key"] = request_key(identity) if identity else fields.identity("key") or f"{BROKEN}-{digest_of(text)}"
+    return Remembered(**{**said, "lease": fields.identity("lease")}, stored=text)
+
+
+def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:
+    """Return the requests of the last hour, of each caller the newest where they do not all fit.
+
+    One without a readable time is kept as long as there is room for it.
+    """
+    lately = [r for r in requests.values() if (at := stored_time(r.at)) is None or now - at <= KEPT_FOR]
+    used = Counter[str]()
+    for request in lately:
+        used[request.owner] += request.size
+    room = dict.fromkeys(used, fair_shares.level(used.values(), BUDGET))
+    kept: list[Remembered] = []
+    for request in reversed(lately):
+        room[request.owner] -= request.size
+        if room[request.owner] >= 0:
+            kept.append(request)
+    return {request.key: request for request in reversed(kept)}
+
+
+def encode(requests: Mapping[str, Remembered]) -> str:
+    """Write the requests as JSON."""
+    return json_edit.dump_lines([request.text for request in requests.values()])

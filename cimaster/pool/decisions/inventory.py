@@ -1,0 +1,187 @@
+"""Keep the inventory: add, update, delete, disable and enable clusters."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cimaster.common.times import format_time
+from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, CreationNotSo, MissingParameter, PoolFull
+from cimaster.pool.decisions import descriptions, provisioning
+from cimaster.pool.decisions.transitions import take_over
+from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
+from cimaster.pool.records.pool import Answer, Pool
+
+RECORDS_LIMIT = 900_000  # bytes: what is left of the API server's 1 MiB is for leases, history and other keys
+RESERVE = 500  # bytes for each record, for what lending writes into it
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an admin says of a cluster. None leaves a fact as it is (or as it is by default, in a new record)."""
+
+    region: str | None = None
+    purpose: str | None = None
+    osimage: str | None = None
+    labels: Mapping[str, str] | None = field(default=None)
+    note: str | None = None
+
+    def edits(self) -> dict[str, object]:
+        """Return the fields to write; an empty text or no labels at all take the field away."""
+        given = {
+            "region": self.region,
+            "purpose": self.purpose,
+            "osimage": self.osimage,
+            "labels": dict(self.labels) if self.labels is not None else None,
+            "note": self.note,
+        }
+        return {key: value or None for key, value in given.items() if value is not None}
+
+
+def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: str = "") -> tuple[Pool, Answer]:
+    """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
+    origin = provisioning.meant(pool, creation, facts.purpose) if creation else None
+    if origin and facts.purpose not in (None, origin.purpose):
+        raise CreationNotSo(
+            f"creation {origin.id} is for {origin.purpose}, and the cluster for {facts.purpose}: leave purpose out, or "
+            "creation",
+            creation=origin.id,
+        )
+    purpose = facts.purpose or (origin.purpose if origin else DEFAULT_PURPOSE)
+    grown, answer = _added(pool, now, name, by, dataclasses.replace(facts, purpose=purpose))
+    if origin is None and not answer.repeated:
+        origin = provisioning.fitting(pool, purpose, by)
+    return (provisioning.ready(grown, now, origin, name) if origin else grown), answer
+
+
+def _added(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
+    """Add a vacant cluster at the end of the list; the same cluster with the same facts again is a success."""
+    said = f"cluster {name} is added successfully"
+    if pool.named(name):
+        return pool, _added_before(pool.find(name), facts, said)
+    purpose = facts.purpose or DEFAULT_PURPOSE
+    if purpose == IMAGE_PURPOSE and not facts.osimage:
+        raise MissingParameter(
+            f"osimage is required for purpose {IMAGE_PURPOSE}: jobs ask for it by name", parameter="osimage"
+        )
+    cluster = Cluster.new(
+        {
+            "name": name,
+            "region": facts.region or "",
+            "status": "finished",
+            "lastJob": "",
+            "lastBuild": "",
+            "lastTriggerName": "",
+            "hold": False,
+            "disabled": False,
+            "purpose": purpose,
+            "osimage": facts.osimage or "",
+            "vacantSince": format_time(now),
+            **({"labels": dict(facts.labels)} if facts.labels else {}),
+            **({"note": facts.note} if facts.note else {}),
+        }
+    )
+    if pool.clusters:
+        cluster.gap = pool.clusters[-1].gap if len(pool.clusters) > 1 else ", "
+    grown = pool.changed(None, cluster, "added", now, by)
+    _check_room(grown)
+    return grown, Answer(said, cluster)
+
+
+def _added_before(cluster: Cluster, facts: Facts, said: str) -> Answer:
+    wanted = {
+        "region": facts.region or "",
+        "purpose": facts.purpose or DEFAULT_PURPOSE,
+        "osimage": facts.osimage or "",
+        "labels": dict(facts.labels or {}),
+        "note": facts.note or "",
+    }
+    other = [
+        f"{key} {getattr(cluster, key) or 'none'}" for key, value in wanted.items() if getattr(cluster, key) != value
+    ]
+    if other:
+        raise ClusterExists(
+            f"cluster {cluster.name} is there already, with {', '.join(other)}; /updatecluster changes it",
+            cluster=cluster.name,
+        )
+    return Answer(said, cluster, repeated=True)
+
+
+def update(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
+    """Change what is known of a cluster; its lease, hold and history stay."""
+    cluster = pool.find(name)
+    edits = facts.edits()
+    if not edits and not any(value is not None for value in vars(facts).values()):
+        raise MissingParameter("nothing to change: give region, purpose, osimage, label or note", parameter="region")
+    updated = cluster.edited(**edits)
+    if updated.purpose == IMAGE_PURPOSE and not updated.osimage:
+        raise BadParameter(f"a cluster of purpose {IMAGE_PURPOSE} needs an osimage", parameter="osimage")
+    if updated.fields == cluster.fields:
+        return pool, Answer(f"cluster {name} was like that already", cluster)
+    what = ", ".join(f"{key} {_brief(value)}" for key, value in edits.items() if cluster.fields.get(key) != value)
+    changed = pool.changed(cluster, updated, "updated", now, by, reason=what)
+    if updated.size > cluster.size:
+        _check_room(changed)
+    return changed, Answer(f"cluster {name} is updated", updated)
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}={text}" for key, text in value.items())
+    return str(value or "removed")[:80]
+
+
+def _check_room(pool: Pool) -> None:
+    size = sum(cluster.size + RESERVE for cluster in pool.clusters)
+    if size > RECORDS_LIMIT:
+        raise PoolFull(
+            f"the records of the pool would take {size // 1000} kB of {RECORDS_LIMIT // 1000} kB: delete clusters, or "
+            "shorten notes and labels",
+            size=size,
+            limit=RECORDS_LIMIT,
+        )
+
+
+def delete(
+    pool: Pool, now: datetime, reference: str, by: str, force: bool = False, reason: str = ""
+) -> tuple[Pool, Answer]:
+    """Take a cluster out of the pool. One that is in use needs `force` and a reason."""
+    cluster = pool.find_any(reference)
+    if cluster.state in (OCCUPIED, HELD) or cluster.hold:
+        if not force:
+            raise ClusterInUse(
+                f"{cluster.name} is {descriptions.situation(cluster)}: to delete it send force=true and a reason",
+                cluster=cluster.name,
+                state=cluster.state,
+                holder=descriptions.who(cluster),
+            )
+        if not reason:
+            raise MissingParameter("reason is required with force: whose work ends is told why", parameter="reason")
+    pool = take_over(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
+    what = f"broken record {reference}" if cluster.state == BROKEN else f"cluster {cluster.name}"
+    return pool, Answer(f"{what} is deleted")
+
+
+def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
+    """Take a cluster out of lending; a job that has it finishes in peace."""
+    cluster = pool.find(name)
+    disabled = cluster.edited(disabled=True, disabledBy=by, disabledReason=reason or None)
+    if cluster.disabled and reason in ("", cluster.disabled_reason):
+        return pool, Answer(f"cluster {name} was disabled already", cluster)
+    pool = pool.changed(cluster, disabled, "disabled", now, by, reason=reason)
+    drains = f"; {descriptions.who(disabled)} still has it and finishes in peace" if disabled.lease else ""
+    return pool, Answer(f"cluster {name} is disabled{drains}", disabled)
+
+
+def enable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
+    """Put a disabled cluster back into lending."""
+    cluster = pool.find(name)
+    if not cluster.disabled:
+        return pool, Answer(f"cluster {name} was not disabled", cluster)
+    edits: dict[str, object] = {"disabled": False, "disabledBy": None, "disabledReason": None}
+    if cluster.lease is None:
+        edits["vacantSince"] = format_time(now)
+    enabled = cluster.edited(**edits)
+    return pool.changed(cluster, enabled, "enabled", now, by, reason=reason), Answer(
+        f"cluster {name} is enabled", enabled
+    )

@@ -1,0 +1,169 @@
+"""The forms that parameters take: each function reads a text, or raises ValueError with what was expected.
+
+What is only compared with the data, or only shown, is any text; what is written into the data has a form.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from cimaster.common import git_branches, parsers
+from cimaster.common.texts import has_unseen, printable
+from cimaster.common.times import A_DURATION, parse_duration
+from cimaster.pool.records import weekly_hours
+from cimaster.pool.records.cluster import STATES
+from cimaster.pool.records.creation import CREATION_STATES, MOST_OPEN
+from cimaster.pool.records.ticket import PRIORITIES
+
+_ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
+_GITHUB = re.compile(r"(?:.*\+)?(.+)@users\.noreply\..+", re.IGNORECASE)
+_LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
+_LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
+_LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME, _LONGEST_PERSON = 500, 253, 254, 63
+_A_BRANCH = "the name of a branch, such as master or release-1.32"
+_FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
+
+
+def _lasting(least: timedelta, most: timedelta, expected: str) -> Callable[[str], timedelta]:
+    def read(text: str) -> timedelta:
+        lasts = parse_duration(text)
+        if lasts is None or not least <= lasts <= most:
+            raise ValueError(expected)
+        return lasts
+
+    return read
+
+
+request_id, flag = parsers.request_id, parsers.flag
+word = parsers.matching(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,99}", "1 to 100 letters, digits and '._/:+-', such as us-west")
+prow_job = parsers.matching(
+    r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?",
+    "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32",
+)
+priority, state, creation_state = parsers.one_of(PRIORITIES), parsers.one_of(STATES), parsers.one_of(CREATION_STATES)
+lease_time = _lasting(timedelta(minutes=1), timedelta(days=7), "a duration from 1m to 7d, such as 90m")
+wait = _lasting(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 30m")
+cooldown = _lasting(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 5m")
+clusters = parsers.number(0, 1000, "a number from 0 to 1000", digits=4)
+at_once = parsers.number(1, MOST_OPEN, f"a number from 1 to {MOST_OPEN}", digits=2)
+limit = parsers.number(1, 1000, "a number from 1 to 1000", digits=4)
+commit = parsers.number(0, 10**18 - 1, "a commit number, from the header CIMaster-Commit", digits=18)
+_cluster = parsers.matching(
+    r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
+    "a name of 1 to 63 lower case letters, digits, '-' and '.', such as cluster-05",
+)
+_branch = parsers.matching(
+    r"(?!.*(\.\.|//|/\.|\.lock(/|$)))[A-Za-z0-9_]([A-Za-z0-9._/+-]{0,200}[A-Za-z0-9_+-])?", _A_BRANCH
+)
+
+
+def new_cluster(text: str) -> str:
+    """Read the name of a cluster to add; `any` is how a hold asks for whichever is vacant."""
+    if text == "any":
+        raise ValueError("another name than 'any', which means whichever is vacant")
+    return _cluster(text)
+
+
+def compared(text: str) -> str:
+    """Read what is only compared with the data: whatever they may hold can be said."""
+    return printable(text)
+
+
+def person(text: str) -> str:
+    """Read a person's or a bot's name."""
+    name = printable(text)
+    if not 1 <= len(name) <= _LONGEST_PERSON or has_unseen(text.strip()) or "\ufffd" in name:
+        raise ValueError("a name of 1 to 63 characters that can all be seen, such as alice or Jane Doe")
+    return name
+
+
+def triggered_by(text: str) -> str:
+    """Read who triggered a job: that is information, and whatever it is no reason to refuse."""
+    return printable(text)[:_LONGEST_NAME].rstrip()
+
+
+def email(text: str) -> str:
+    """Read an address and return the name before the @, of GitHub's noreply addresses the login."""
+    text = printable(text)
+    within = _ADDRESS.search(text)
+    address = within[1].strip() if within else text
+    github = _GITHUB.fullmatch(address)
+    return triggered_by((github[1] if github else address.partition("@")[0]) or text)
+
+
+def job(text: str) -> str:
+    """Read a job's name or a build's number."""
+    return _short_enough(printable(text), _LONGEST_JOB)
+
+
+def _short_enough(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise ValueError(f"at most {longest} characters")
+    return text
+
+
+def plain(text: str) -> str:
+    """Read a free text; line breaks are blanks, and what cannot be seen is dropped."""
+    return _short_enough(printable(text), _LONGEST_TEXT)
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration."""
+    read = parse_duration(text)
+    if read is None:
+        raise ValueError(A_DURATION)
+    return min(read, _FOREVER)
+
+
+def label(text: str) -> tuple[str, str]:
+    """Read one `key=value`."""
+    key, equals, value = text.partition("=")
+    if not equals or not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        raise ValueError("key=value, as Kubernetes has labels, such as gpu=yes")
+    return key, value
+
+
+def compared_label(text: str) -> tuple[str, str]:
+    """Read one `key=value` that is only compared with the labels in the data."""
+    key, equals, value = printable(text).partition("=")
+    if not equals:
+        raise ValueError("key=value, such as gpu=yes")
+    return key, value
+
+
+def moment(text: str) -> datetime | timedelta:
+    """Read a time or a date in UTC, or a duration: so long ago."""
+    ago = parse_duration(text)
+    if ago:
+        return min(ago, _FOREVER)
+    expected = "a time such as 2026-01-02T03:04:05Z, a date, or how long ago, such as 2h"
+    if not _DATE.fullmatch(text):
+        raise ValueError(expected)
+    try:
+        read = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", text))  # a + in a query means a blank
+        if read.tzinfo:
+            return read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(expected) from None
+    if "T" in text:
+        raise ValueError(expected)  # of which place?
+    return read.replace(tzinfo=UTC)
+
+
+def branch(text: str) -> str:
+    """Read the name of a branch; it reaches git and a shell."""
+    if not git_branches.is_branch(text):
+        raise ValueError(f"{_A_BRANCH}; a commit, a tag or a pull request is none")
+    return _branch(text)
+
+
+def hours(text: str) -> str:
+    """Read hours of the week; `always` takes them away."""
+    if len(text) > 200:
+        raise ValueError("at most 200 characters")
+    if text == "always":
+        return ""
+    weekly_hours.parse(text)
+    return text

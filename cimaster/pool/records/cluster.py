@@ -1,0 +1,227 @@
+"""One cluster: a record of the stored array, what it means, and how it changes without losing what we do not know."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from cimaster.common.texts import printable
+from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
+from cimaster.pool.records.record import BROKEN as BROKEN
+from cimaster.pool.records.record import Fields, Record, check
+
+VACANT, OCCUPIED, HELD, DISABLED = "vacant", "occupied", "held", "disabled"
+STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
+DEFAULT_PURPOSE = "tess-ci"
+IMAGE_PURPOSE = "tnet-ci"  # of this purpose the image must be asked for by name
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+class Cluster(Record):
+    """An immutable record of a cluster.
+
+    `name_as_written` is the name also where the record is broken; None if there is none.
+    `region`, `purpose` (with its default) and `osimage` are what jobs may ask for; `vacant_since` is None for
+    data of the first service.
+    """
+
+    def __init__(
+        self, text: str | json_edit.ObjectText, fields: Any, gap: str = "", twin: bool = False, fault: str = ""
+    ) -> None:
+        super().__init__(fields if isinstance(fields, dict) else {}, text)
+        self.gap = gap
+        self.twin = twin
+        self._own_fault = fault or faults.of_cluster(fields)
+        self.fault = self._own_fault or ("another record has the same name" if twin else "")
+        self.name_as_written: str | None = self.say("name") or None
+        self.name: str = "" if self.fault else self.fields["name"]
+        self.state = self._state()
+        # plain attributes, because every take looks at them in every record; as callers can say them
+        self.region = printable(self.say("region"))
+        self.purpose = printable(self.say("purpose")) or DEFAULT_PURPOSE
+        self.osimage = printable(self.say("osimage"))
+        self.vacant_since = self.time("vacantSince")
+        self._size = 0
+
+    @classmethod
+    def new(cls, fields: dict[str, Any]) -> "Cluster":
+        """Make a record that was not in the data before."""
+        return cls(dump(check(fields)), fields)
+
+    def as_twin(self, twin: bool) -> "Cluster":
+        """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
+        return self if twin == self.twin else Cluster(self.text, self.fields, self.gap, twin, self._own_fault)
+
+    def spaced(self, gap: str) -> "Cluster":
+        """Return the record as it stands after another gap."""
+        return Cluster(self.text, self.fields, gap, self.twin, self._own_fault)
+
+    def as_broken(self, fault: str) -> "Cluster":
+        """Return the record as one with which nothing can be done."""
+        return Cluster(self.text, self.fields, self.gap, self.twin, fault)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the record takes in the stored object, the separator included."""
+        if not self._size:
+            self._size = len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
+        return self._size
+
+    def described(self, **more: Any) -> str:
+        """Return JSON of the record as stored, with the state that it adds up to and `more` members."""
+        told = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
+        if self.fields:
+            return str(self._taken_apart().edited(told))
+        return dump({"record": self.text, **told})
+
+    def _state(self) -> str:
+        if self.fault:
+            return BROKEN
+        if self.fields["status"] == "testing":
+            return OCCUPIED
+        if self.disabled:
+            return DISABLED
+        return HELD if self.held else VACANT
+
+    def edited(self, **edits: Any) -> "Cluster":
+        """Return the record with some fields changed; None leaves a field out."""
+        fields, text = self._edited(edits)
+        return Cluster(text, fields, self.gap)
+
+    @property
+    def note(self) -> str:
+        """What admins want people to know of it."""
+        return self.say("note")
+
+    @property
+    def held(self) -> bool:
+        """Whether a hold lies on the cluster, whatever its status."""
+        return self.flag("hold")
+
+    @property
+    def disabled(self) -> bool:
+        """Whether the cluster is taken out of lending, whatever its status."""
+        return self.flag("disabled")
+
+    @property
+    def disabled_by(self) -> str:
+        """Who disabled it."""
+        return self.say("disabledBy") if self.disabled else ""
+
+    @property
+    def disabled_reason(self) -> str:
+        """Why it was disabled."""
+        return self.say("disabledReason") if self.disabled else ""
+
+    @property
+    def last_job(self) -> str:
+        """The job that has it or had it last."""
+        return self.say("lastJob")
+
+    @property
+    def last_build(self) -> str:
+        """The build that has it or had it last."""
+        return self.say("lastBuild")
+
+    @property
+    def last_trigger_name(self) -> str:
+        """Who triggered the job that has it or had it last."""
+        return self.say("lastTriggerName")
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The labels that jobs may ask for."""
+        labels = self.fields.get("labels")
+        return {k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {}
+
+    @property
+    def lease_counts(self) -> bool:
+        """Whether the lease fields are the current job's: those of our own leases name the job and build.
+
+        An end that was written by hand names neither, and counts as long as nothing else says whose it is.
+        """
+        job, build = self.fields.get("leaseJob"), self.fields.get("leaseBuild")
+        return (job is None or job == self.last_job) and (build is None or build == self.last_build)
+
+    @cached_property
+    def lease(self) -> Lease | None:
+        """The lease of an occupied cluster; None if no job has it."""
+        if self.fault or self.fields["status"] != "testing":
+            return None
+        who = (self.last_job, self.last_build, self.last_trigger_name)
+        if not self.lease_counts:
+            return Lease("", *who)
+        return Lease(
+            self.identity("leaseId"),
+            *who,
+            self.identity("requestId"),
+            self.say("requestHash"),
+            self.time("acquiredAt"),
+            self.time("leaseExpires"),
+            self.span("leaseTtl"),
+            self.say("leaseOwner"),
+        )
+
+    @cached_property
+    def hold(self) -> Hold | None:
+        """The hold that lies on the cluster; None if there is none."""
+        if self.fault or not self.held:
+            return None
+        ends = self.time("holdExpires")
+        return Hold(
+            printable(self.say("holdBy")), self.say("holdDesc"), self.time("heldAt"), ends, self.span("holdFor")
+        )
+
+    @cached_property
+    def ended_leases(self) -> tuple[EndedLease, ...]:
+        """The last leases that ended, newest first."""
+        entries = self.fields.get("endedLeases")
+        if not isinstance(entries, list):
+            return ()
+        return tuple(EndedLease.read(Fields(entry)) for entry in entries if isinstance(entry, dict))
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The times and durations of its lease and its hold that stand there and cannot be read: they are no ends."""
+        lease, hold = self.lease, self.hold
+        read: dict[str, object] = {}
+        if lease and self.lease_counts:
+            read |= {"acquiredAt": lease.acquired, "leaseExpires": lease.expires, "leaseTtl": lease.ttl}
+        if hold:
+            read |= {"heldAt": hold.since, "holdExpires": hold.expires, "holdFor": hold.lasts}
+        return tuple(key for key, value in read.items() if value is None and self.given(key)) if read else ()
+
+    @cached_property
+    def due(self) -> datetime | None:
+        """When time itself must change the record: a lease or hold ends then; the beginning of time if it is untidy."""
+        if self.fault:
+            return None
+        if self._untidy():
+            return EARLIEST
+        ends = [end for end in (self.lease and self.lease.expires, self.hold and self.hold.expires) if end]
+        return min(ends, default=None)
+
+    def _untidy(self) -> bool:
+        """Old-style leases and holds have no times yet; edits by hand may leave our fields behind."""
+        if self.lease is None and not self.fields.keys().isdisjoint(LEASE_FIELDS):
+            return True
+        if self.hold is None and not self.fields.keys().isdisjoint(HOLD_FIELDS):
+            return True
+        return self.lease_is_bare or self.hold_is_bare
+
+    @property
+    def lease_is_bare(self) -> bool:
+        """Whether a job has the cluster and the record does not say since when."""
+        return self.lease is not None and not (self.lease_counts and self.given("acquiredAt"))
+
+    @property
+    def hold_is_bare(self) -> bool:
+        """Whether a person holds the cluster and the record does not say since when, or until when."""
+        return self.hold is not None and (not self.given("heldAt") or (self.hold_has_no_end and self.lease is None))
+
+    @property
+    def hold_has_no_end(self) -> bool:
+        """Whether an end of the hold is still to be written: nothing stands there, not even what cannot be read."""
+        return not self.given("holdExpires") and not self.unreadable_of("holdFor")

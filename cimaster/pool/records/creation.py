@@ -1,0 +1,177 @@
+"""One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from cimaster.common.texts import folded
+from cimaster.common.times import format_time, roughly
+from cimaster.pool.records import faults
+from cimaster.pool.records.json_edit import ObjectText
+from cimaster.pool.records.record import BROKEN, Record, check, unsettled
+
+REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
+CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
+MOST_OPEN = 50  # creations at once, for all purposes
+TRIES_FOR = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
+AFTERLIFE = timedelta(hours=12)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
+REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
+"""What may have made a creation fail, in its field `failure`."""
+_log = logging.getLogger(__name__)
+ATTEMPT_FIELDS = ("claimBy", "claimUntil", "nextTry")
+
+
+class Creation(Record):
+    """The record of a creation. `requested` until something builds it, `running` until it is `ready` or `failed`.
+
+    Fields that are not ours are kept, as everywhere in the object.
+    """
+
+    TIMES = ("requestedAt", "retriedAt", "deadline", "claimUntil", "nextTry", "readyAt", "failedAt", "jobEnded")
+
+    def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
+        super().__init__(fields, text, fault)
+        self.id, self.state = (f"{BROKEN}-{self.digest}", BROKEN) if fault else (self.say("id"), self.say("state"))
+        self.purpose, self.user = self.say("purpose"), self.say("user")
+        self.branch, self.job, self.owner = self.say("branch"), self.say("job"), self.say("owner")
+
+    @classmethod
+    def parse(cls, text: str, value: object) -> "Creation":
+        """Read a stored record. A broken one is kept as it is, and means nothing until it is mended or dismissed."""
+        fault = faults.of_creation(value, CREATION_STATES)
+        return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
+
+    @classmethod
+    def new(cls, fields: Mapping[str, Any]) -> "Creation":
+        """Make a record that was not in the data before."""
+        return cls(check(fields))
+
+    def edited(self, **edits: object) -> "Creation":
+        """Return the record with some fields changed; those that become None, False or empty are left out."""
+        return Creation(*self._edited({key: value or None for key, value in edits.items()}))
+
+    def described(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        if self.fault:
+            return {"id": self.id, "state": self.state, "fault": self.fault, "record": self.text}
+        hidden = ("claimBy", "claimUntil", "jobGuessed", "owner")
+        return {key: value for key, value in self.fields.items() if key not in hidden}
+
+    @property
+    def wished(self) -> tuple[str, ...]:
+        """What was asked for, to compare with what somebody else asks for."""
+        return self.purpose, folded(self.user), self.branch, self.job
+
+    @property
+    def key(self) -> str:
+        """What makes it harmless to ask for this twice: it changes only with a new job."""
+        return f"{self.id}-{self.number('round')}"
+
+    @property
+    def open(self) -> bool:
+        """Whether a cluster may still come of it without anybody's doing."""
+        return self.state in (REQUESTED, RUNNING)
+
+    @property
+    def job_runs(self) -> bool:
+        """Whether a job was started for it that has not ended, as far as anybody knows."""
+        return bool(self.say("jobName")) and not self.say("jobEnded") and self.state != READY
+
+    @property
+    def built_here(self) -> bool:
+        """Whether a replica of ours builds it itself."""
+        return self.state == RUNNING and not self.say("jobName")
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it is given up if nothing changes: sooner where nobody could be asked to begin."""
+        began = self.time("retriedAt") or self.time("requestedAt")
+        if self.state == REQUESTED and self.number("tries") and not self.maybe_begun and began and self.deadline:
+            return min(self.deadline, began + TRIES_FOR)
+        return self.deadline
+
+    @property
+    def counts(self) -> bool:
+        """Whether a cluster may come of it: it counts as one of the pool's then."""
+        return self.open or self.job_runs or (self.maybe_begun and self.state != READY)
+
+    @property
+    def maybe_begun(self) -> bool:
+        """Whether it may have been begun, and the answer that would tell of it was lost."""
+        return self.flag("maybeBegun")
+
+    @property
+    def guessed(self) -> bool:
+        """Whether its job is only taken for it: a cluster came of a job of which nobody had heard yet whose it is."""
+        return self.flag("jobGuessed")
+
+    def reopened(self) -> "Creation":
+        """Return the record as one whose job was somebody else's: it is asked for again, and its own one answers."""
+        guess = ("jobGuessed", "jobName", "cluster", "readyAt")
+        return self.edited(**dict.fromkeys(guess), state=REQUESTED, maybeBegun=True)
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether a policy asked for it, and no person."""
+        return self.flag("policy")
+
+    @property
+    def shown(self) -> bool:
+        """Whether people want to see it still."""
+        return not self.say("dismissedBy")
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When it is given up; None once it is closed."""
+        return self.time("deadline") if self.open else None
+
+    @cached_property
+    def due(self) -> datetime | None:
+        """When time changes it by itself: it is given up, or nothing is expected of it any more."""
+        end = self.time("deadline")
+        if self.open or end is None:
+            return self.deadline
+        return end + AFTERLIFE if self.counts else None
+
+    def claimed(self, now: datetime) -> bool:
+        """Whether somebody is carrying it out at this time."""
+        until = self.time("claimUntil")
+        return until is not None and now < until
+
+    def busy(self, now: datetime) -> bool:
+        """Whether it is being carried out: nobody may take it off the lists then."""
+        return self.state == RUNNING or (self.open and self.claimed(now))
+
+    def later(self, now: datetime) -> datetime | None:
+        """When it is tried again, where it waits for that."""
+        moment = self.time("nextTry") if self.state == REQUESTED else None
+        return moment if moment and moment > now else None
+
+    def claimable(self, now: datetime) -> bool:
+        """Whether it waits for somebody who carries it out."""
+        later = self.time("nextTry")
+        return self.open and not self.say("jobName") and not self.claimed(now) and (later is None or later <= now)
+
+    def failed(self, now: datetime, kind: str, reason: str) -> "Creation":
+        """Return the record as one that failed."""
+        return self.edited(
+            **dict.fromkeys(ATTEMPT_FIELDS), state=FAILED, failure=kind, reason=reason[:500], failedAt=format_time(now)
+        )
+
+    def given_up(self, now: datetime) -> "Creation":
+        """Return the record as one whose time is over."""
+        began = self.time("retriedAt") or self.time("requestedAt") or now
+        trouble = f" ({self.say('reason')})" if self.say("reason") else ""
+        return self.failed(now, DEADLINE, f"no cluster came of it in {roughly(now - began)}{trouble}")
+
+    def expired(self, now: datetime) -> "Creation":
+        """Return the record with what time has changed by now."""
+        if self.due is None or self.due > now:
+            return self
+        try:
+            return self.given_up(now) if self.open else self.edited(jobEnded=format_time(now), maybeBegun=None)
+        except Exception as error:
+            _log.exception("creation %s cannot be settled", self.id)
+            return self.as_broken(unsettled(error))

@@ -1,0 +1,77 @@
+"""What a stored record must be for the service to use it; each function says what is wrong with one, or nothing."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from cimaster.pool.records.json_values import TooDeep
+from cimaster.pool.records.record import Fields
+
+_NEVER_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of pairs, and what breaks lines
+_OF_CLUSTERS = ("region", "purpose", "osimage", "lastJob", "lastBuild", "lastTriggerName")
+
+
+def of_cluster(fields: object) -> str:
+    """Say what is wrong with a cluster."""
+    if not isinstance(fields, dict):
+        return of_object(fields)
+    name, status = fields.get("name"), fields.get("status")
+    if not isinstance(name, str) or not name.strip():
+        return "'name' is missing or not a text"
+    if not name.isprintable() and any(unicodedata.category(char) in _NEVER_IN_NAMES for char in name):
+        return "'name' has control characters"
+    if "\ufffd" in name:
+        return "'name' has characters that cannot be read"
+    if status not in ("finished", "testing"):
+        return "'status' is neither 'finished' nor 'testing'"
+    for flag in ("hold", "disabled"):
+        if not isinstance(fields.get(flag), bool | None):
+            return f"'{flag}' is neither true nor false"
+    return _no_text(fields, _OF_CLUSTERS)
+
+
+def of_object(value: object) -> str:
+    """Say what is wrong with what is to be an object."""
+    if isinstance(value, TooDeep):
+        return "the record is nested too deeply"
+    return "" if isinstance(value, dict) else "the record is not an object"
+
+
+def of_creation(value: object, states: Sequence[str]) -> str:
+    """Say what is wrong with a creation."""
+    if not isinstance(value, dict):
+        return of_object(value)
+    if not Fields(value).identity("id"):
+        return "'id' is missing or not an id"
+    if value.get("state") not in states:
+        return f"'state' is none of {', '.join(states)}"
+    return _no_text(value, ("purpose", "user", "branch", "job"))
+
+
+def of_ticket(value: object) -> str:
+    """Say what is wrong with a ticket."""
+    if not isinstance(value, dict):
+        return of_object(value)
+    return "" if Fields(value).identity("id") else "'id' is missing or not an id"
+
+
+def of_policy(value: object) -> str:
+    """Say what is wrong with a policy."""
+    if not isinstance(value, dict):
+        return of_object(value)
+    fields = Fields(value)
+    if not fields.say("purpose"):
+        return "'purpose' is missing or not a text"
+    for key in ("minVacant", "maxTotal", "maxCreating"):
+        if fields.given(key) and value[key] != fields.number(key):
+            return f"'{key}' is not a number of clusters"
+    if fields.unreadable_of("cooldown"):
+        return "'cooldown' is not a duration such as 5m"
+    return _no_text(value, ("job", "branch"))
+
+
+def _no_text(fields: dict[str, object], keys: Iterable[str]) -> str:
+    for key in keys:
+        value = fields.get(key)
+        if value is not None and not isinstance(value, str):
+            return f"'{key}' is not a text"
+    return ""

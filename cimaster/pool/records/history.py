@@ -1,0 +1,77 @@
+"""What happened to each cluster: short entries that are stored with the change that they tell of."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from cimaster.common.times import format_time
+from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.record import BROKEN, Record, check
+
+
+class Entry(Record):
+    """One change of one cluster: commit, time, event, state before and after, who, job, build, reason."""
+
+    def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
+        super().__init__(fields, dump(fields) if text is None else text, fault)
+        self.cluster = self.say("cluster")
+        self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
+
+    @classmethod
+    def parse(cls, text: str, value: object) -> "Entry":
+        """Read a stored entry. A broken one is kept as it is, as long as there is room for it."""
+        if isinstance(value, dict):
+            return cls(value, text)
+        fault = faults.of_object(value)
+        return cls({"event": BROKEN, "reason": fault}, text, fault)
+
+    @classmethod
+    def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
+        """Describe a change; facts that are empty are left out."""
+        given = {key: value for key, value in facts.items() if value}
+        return cls({"commit": commit, **check({"at": format_time(now), "cluster": cluster, "event": event, **given})})
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened."""
+        return self.time("at")
+
+    def described(self) -> str:
+        """Return JSON of the entry as stored; of a broken one, an object that says so."""
+        return dump({**self.fields, "record": self.text}) if self.fault else self.text
+
+
+UNASKED = ("lease ended", "hold ended", "take undone")
+"""The events that nobody asked for: no log line of a request tells of them."""
+
+History = tuple[Entry, ...]
+MOST_PER_CLUSTER, FEWEST_PER_CLUSTER = 20, 8
+SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of it, so small pools stay small
+
+
+def parse(text: str, known: History = ()) -> History:
+    """Read stored history, oldest first; ValueError if it is not an array. `known` was read before."""
+    return tuple(json_edit.parse_lines(text, {entry.text: entry for entry in known}, Entry.parse))
+
+
+def trimmed(history: History, budget: int, clusters: int) -> History:
+    """Return the newest entries that fit into `budget` bytes, at most 8 to 20 for each cluster."""
+    share = SHARED_BUDGET // (TYPICAL_ENTRY * max(clusters, 1))
+    most = min(MOST_PER_CLUSTER, max(FEWEST_PER_CLUSTER, share))
+    seen: Counter[str] = Counter()
+    kept: list[Entry] = []
+    for entry in reversed(history):
+        seen[entry.cluster] += 1
+        if seen[entry.cluster] > most:
+            continue
+        budget -= entry.size
+        if budget < 0:
+            break
+        kept.append(entry)
+    return tuple(reversed(kept))
+
+
+def encode(history: History) -> str:
+    """Write history as JSON."""
+    return json_edit.dump_lines([entry.text for entry in history])

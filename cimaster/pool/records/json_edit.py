@@ -1,0 +1,173 @@
+"""Edit JSON text in place, so that whatever we do not know or did not mean to change keeps its very bytes."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from cimaster.pool.records.json_values import DECODER, SURROGATES, TooDeep, dump, load, raw_decode, readable
+
+_BLANKS = " \t\n\r"
+_SPACE = re.compile(rf"[{_BLANKS}]*")
+
+
+class Item(NamedTuple):
+    """One element of an array: the text between it and the one before, its own text, its value.
+
+    Of an element that was known before the value is left out.
+    """
+
+    gap: str
+    text: str
+    value: Any
+
+
+class Array(NamedTuple):
+    """An array taken apart: `head`, the items, `tail`; joined again they are the same text."""
+
+    head: str
+    items: tuple[Item, ...]
+    tail: str
+
+
+class NotAnArray(ValueError):
+    """The text is JSON, and not an array; the message says what it is."""
+
+
+def parse_array(text: str, known: Sequence[str] = ()) -> Array:
+    """Take an array apart; ValueError (a JSONDecodeError with line and column, where it has one) if it is none.
+
+    `known` are texts of objects that the array held before, in their order: where they stand again they are not parsed
+    again, which is most of the work.
+    """
+    start = _skip(text, 0)
+    if text[start : start + 1] != "[":
+        value = load(text)
+        raise NotAnArray(f"expected an array of records, found {_kind(value)}")
+    at = _skip(text, start + 1)
+    head, gap_start, place = text[:at], at, 0
+    items: list[Item] = []
+    while text[at : at + 1] != "]" or items:
+        found = _standing_at(text, at, known, place)
+        if found is None:
+            value, end = raw_decode(text, at)
+            items.append(Item(text[gap_start:at], text[at:end], value))
+            place += 1
+        else:
+            end = at + len(known[found])
+            items.append(Item(text[gap_start:at], known[found], None))
+            place = found + 1
+        gap_start = end
+        at = _skip(text, end)
+        if text[at : at + 1] == "]":
+            break
+        if text[at : at + 1] != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _skip(text, at + 1)
+    if _skip(text, at + 1) != len(text):
+        raise json.JSONDecodeError("Extra data", text, _skip(text, at + 1))
+    return Array(head, tuple(items), text[gap_start:])
+
+
+def _standing_at(text: str, at: int, known: Sequence[str], place: int) -> int | None:
+    """Return which known text stands there: the one expected, or a neighbour where one came or went.
+
+    What begins as a known object is that object: no object is the beginning of another.
+    """
+    if place < len(known) and text.startswith(known[place], at):
+        return place
+    for near in (place + 1, place - 1):
+        if 0 <= near < len(known) and text.startswith(known[near], at):
+            return near
+    return None
+
+
+_Kept = TypeVar("_Kept")
+
+
+def parse_lines(text: str, known: Mapping[str, _Kept], make: Callable[[str, Any], _Kept]) -> list[_Kept]:
+    """Read an array as `dump_lines` writes it; elements that are `known` by their text are taken as they are."""
+    left = dict(known)  # of two with the same text each is a record of its own
+    if text.startswith("[\n") and text.endswith("\n]"):
+        try:
+            lines = text[2:-2].split(",\n")
+            return [left.pop(line, None) or make(line, readable(line, DECODER.decode(line))) for line in lines]
+        except (json.JSONDecodeError, RecursionError):  # laid out by hand, or nested too deeply
+            left = dict(known)
+    return [left.pop(item.text, None) or make(item.text, item.value) for item in parse_array(text).items]
+
+
+def dump_lines(texts: Sequence[str]) -> str:
+    """Write an array of which each element is a text on a line of its own, for people who look at the object."""
+    return "[\n" + ",\n".join(texts) + "\n]" if texts else "[]"
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", str: "a string", bool: "true or false", type(None): "null", TooDeep: "too deep a value"}
+    return names.get(type(value), "a number")
+
+
+def _skip(text: str, at: int) -> int:
+    if text[at : at + 1] not in _BLANKS:  # mostly; the empty text at the end counts as blank
+        return at
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+class Member(NamedTuple):
+    """One member of an object: the text between it and the one before, its key with the colon, its value."""
+
+    gap: str
+    key: str
+    value: str
+
+
+class ObjectText:
+    """The text of an object taken apart, so that members can be changed while all others keep their bytes."""
+
+    def __init__(
+        self, head: str, members: dict[str, Member], tail: str, doubles: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._head, self._members, self._tail, self._doubles = head, members, tail, doubles
+
+    @classmethod
+    def parse(cls, text: str) -> "ObjectText":
+        """Take apart a text that is known to be a valid JSON object."""
+        at = _skip(text, _skip(text, 0) + 1)
+        head, gap_start, members, doubles = text[:at], at, dict[str, Member](), dict[str, tuple[str, ...]]()
+        while text[at] != "}":
+            key, key_end = DECODER.raw_decode(text, at)
+            key = SURROGATES.sub("\ufffd", key)  # as it is read
+            value_start = _skip(text, _skip(text, key_end) + 1)
+            _, end = DECODER.raw_decode(text, value_start)
+            if key in members:  # of two with one key the last one counts; the other is kept where no edit finds it
+                double = f"{key}\0{at}"
+                doubles[key] = (*doubles.get(key, ()), double)
+                members = {double if other == key else other: member for other, member in members.items()}
+            members[key] = Member(text[gap_start:at], text[at:value_start], text[value_start:end])
+            gap_start, at = end, _skip(text, end)
+            if text[at] == ",":
+                at = _skip(text, at + 1)
+        return cls(head, members, text[gap_start:], doubles)
+
+    def edited(self, edits: Mapping[str, Any]) -> "ObjectText":
+        """Return the object with some members changed, added at the end, or (where the value is None) left out."""
+        members = dict(self._members)
+        *_, model = members.values() or [Member(", ", '"":', "")]
+        colon = model.key[model.key.rindex('"') + 1 :]
+        for key, value in edits.items():
+            if value is None:
+                members.pop(key, None)
+                for double in self._doubles.get(key, ()):
+                    members.pop(double, None)
+            elif key in members:
+                members[key] = members[key]._replace(value=dump(value))
+            else:
+                members[key] = Member(model.gap or ", ", dump(key) + colon, dump(value))
+        return ObjectText(self._head, members, self._tail, self._doubles)
+
+    def __str__(self) -> str:
+        texts = [member.gap + member.key + member.value for member in self._members.values()]
+        if texts:
+            texts[0] = texts[0][len(next(iter(self._members.values())).gap) :]
+        return f"{self._head}{''.join(texts)}{self._tail}"

@@ -1,0 +1,83 @@
+"""What a record says of the job that has the cluster, of the person who holds it, and of the jobs before."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cimaster.common.times import format_time
+from cimaster.pool.records.record import Fields
+
+LEASE_FIELDS = (
+    "leaseId",
+    "leaseJob",
+    "leaseBuild",
+    "requestId",
+    "requestHash",
+    "leaseOwner",
+    "acquiredAt",
+    "leaseExpires",
+    "leaseTtl",
+)
+HOLD_FIELDS = ("holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor")
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who has an occupied cluster. An old-style lease (status `testing` and no `leaseId`) has the empty id."""
+
+    id: str
+    job: str
+    build: str
+    by: str
+    request: str = ""
+    request_hash: str = ""
+    acquired: datetime | None = None
+    expires: datetime | None = None
+    ttl: timedelta | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Who holds a cluster, and why. `expires` is None while the hold waits for a job to finish."""
+
+    by: str
+    desc: str
+    since: datetime | None
+    expires: datetime | None
+    lasts: timedelta | None
+
+
+@dataclass(frozen=True)
+class EndedLease:
+    """A lease that is over, remembered for callers that ask late; `how` is finished, expired or undone.
+
+    `by` is what the finish said of it: `job`, `build` or `job build`; empty if it said its id or nothing.
+    """
+
+    id: str
+    request: str
+    job: str
+    build: str
+    how: str
+    at: datetime | None = None
+    by: str = ""
+
+    @classmethod
+    def read(cls, entry: Fields) -> "EndedLease":
+        """Read an entry of a record."""
+        ids = entry.identity("id"), entry.identity("request")
+        return cls(*ids, entry.say("job"), entry.say("build"), entry.say("how"), entry.time("at"), entry.say("by"))
+
+    def written(self) -> dict[str, Any]:
+        """Return the entry as it is stored."""
+        entry = {
+            "id": self.id,
+            "request": self.request,
+            "job": self.job,
+            "build": self.build,
+            "how": self.how,
+            "at": format_time(self.at) if self.at else "",
+            "by": self.by,
+        }
+        return {key: value for key, value in entry.items() if value}

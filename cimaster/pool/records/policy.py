@@ -1,0 +1,72 @@
+"""What keeps the clusters of one purpose filled: how many are wanted, how many there may be, and when."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from cimaster.pool.records import faults, weekly_hours
+from cimaster.pool.records.json_edit import ObjectText
+from cimaster.pool.records.record import BROKEN, Record
+
+DEFAULT_COOLDOWN = timedelta(minutes=5)
+
+
+class Policy(Record):
+    """The record of a policy; fields that are not ours are kept. One with a `fault` does nothing until it is mended."""
+
+    def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
+        super().__init__(fields, text)
+        self.fault = fault or faults.of_policy(fields) or self._fault_of_hours()
+        self.purpose, self.job, self.branch = self.say("purpose"), self.say("job"), self.say("branch")
+        self.purpose = self.purpose or f"{BROKEN}-{self.digest}"
+        self.min_vacant, self.max_total = self.number("minVacant"), self.number("maxTotal")
+        self.max_creating = self.number("maxCreating") or 1
+
+    @classmethod
+    def parse(cls, text: str, value: object) -> "Policy":
+        """Read a stored record. A broken one is kept as it is, and does nothing until it is mended or removed."""
+        fault = faults.of_object(value)
+        return cls(value if isinstance(value, dict) else {}, text, fault)
+
+    def edited(self, edits: Mapping[str, object]) -> "Policy":
+        """Return the record with some terms changed; None leaves one out."""
+        return Policy(*self._edited(edits))
+
+    def described(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        if self.say("purpose") == self.purpose:
+            return {**self.fields, **({"fault": self.fault} if self.fault else {})}
+        return {"purpose": self.purpose, "fault": self.fault, "record": self.text}
+
+    @property
+    def cooldown(self) -> timedelta:
+        """The time between two rounds of requests."""
+        return self.span("cooldown") or DEFAULT_COOLDOWN
+
+    @property
+    def hours(self) -> str:
+        """When it works, as it was written; nothing means always."""
+        return self.say("hours")
+
+    @property
+    def hours_told(self) -> str:
+        """When it works, with the time zone; nothing means always."""
+        return weekly_hours.told(self.hours) if self.hours else ""
+
+    def _fault_of_hours(self) -> str:
+        if self.given("hours") and not self.hours:
+            return f"its hours are no text: expected {weekly_hours.EXPECTED}"
+        try:
+            weekly_hours.parse(self.hours) if self.hours else None
+        except ValueError as error:
+            return f"its hours cannot be read: expected {error}"
+        return ""
+
+    @cached_property
+    def _hours(self) -> weekly_hours.Hours | None:
+        return weekly_hours.parse(self.hours) if self.hours else None
+
+    def works(self, now: datetime) -> bool:
+        """Whether it works at this time of the week; one with a fault never does."""
+        return not self.fault and (self._hours is None or self._hours.have(now))

@@ -1,0 +1,205 @@
+"""The pool: all clusters, their recent history and the requests that are over, as one immutable value."""
+
+import bisect
+import dataclasses
+import difflib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cimaster.common.texts import brief, printable
+from cimaster.errors import ClusterBroken, Refusal, UnknownCluster
+from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STATES, VACANT, Cluster
+from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.history import Entry, History
+from cimaster.pool.records.policy import Policy
+from cimaster.pool.records.record import check
+from cimaster.pool.records.remembered_request import Remembered
+from cimaster.pool.records.ticket import Ticket
+
+_POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long things last where nobody says; settings of the service that decisions need."""
+
+    hold: timedelta = timedelta(hours=6)
+    max_hold: timedelta = timedelta(hours=72)
+    overdue_after: timedelta = timedelta(hours=8)
+    creation: timedelta = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a change tells its caller; `repeated` where the same request was carried out before.
+
+    `refusal` where the caller is told no, and the change is written all the same. `waited` is in seconds.
+    """
+
+    text: str
+    cluster: Cluster | None = None
+    lease: str = ""
+    repeated: bool = False
+    refusal: Refusal | None = None
+    waited: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Everything that one decision may look at and change. `commit` is the number of the newest applied change."""
+
+    clusters: tuple[Cluster, ...] = ()
+    history: History = ()
+    requests: Mapping[str, Remembered] = field(default_factory=dict)
+    creations: tuple[Creation, ...] = ()  # oldest first
+    policies: tuple[Policy, ...] = ()
+    queue: tuple[Ticket, ...] = ()  # in order of arrival
+    commit: int = 0
+    rules: Rules = Rules()
+    others: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
+    head: str = "["
+    tail: str = "]"
+    places: Mapping[str, int] = field(default_factory=dict)
+    vacant: tuple[Cluster, ...] = ()  # those that may be lent, longest vacant first
+    due: datetime | None = None  # nothing is due before; a change may leave it earlier than need be
+
+    @property
+    def next_commit(self) -> int:
+        """The number that the change being decided gets."""
+        return self.commit + 1
+
+    def counts(self) -> dict[str, int]:
+        """Return how many clusters are in each state, states without any included."""
+        seen = Counter(cluster.state for cluster in self.clusters)
+        return {state: seen[state] for state in STATES}
+
+    def purposes(self) -> list[str]:
+        """Return the purposes of clusters, creations and policies, the default one included."""
+        of_clusters = {cluster.purpose for cluster in self.clusters if not cluster.fault}
+        of_creations = {creation.purpose for creation in self.creations if not creation.fault}
+        of_policies = {policy.purpose for policy in self.policies if not policy.fault}
+        return sorted({DEFAULT_PURPOSE} | of_clusters | of_creations | of_policies)
+
+    def reference(self, cluster: Cluster) -> str:
+        """Return how to name a cluster: by name, or a broken record by its position and digest."""
+        return f"#{self.clusters.index(cluster)}.{cluster.digest}" if cluster.state == BROKEN else cluster.name
+
+    def find(self, name: str) -> Cluster:
+        """Return a cluster by name; UnknownCluster or ClusterBroken if there is none that can be used."""
+        if name in self.places:
+            return self.clusters[self.places[name]]
+        alike = self.named(name)
+        if not alike:
+            near = difflib.get_close_matches(name, self.places, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise UnknownCluster(f"cluster {brief(name)} is not known{meant}; /clusters lists them", cluster=name)
+        if alike[0].state == BROKEN:
+            told = f"is broken ({alike[0].fault}): an admin can delete it as {self.reference(alike[0])}"
+            raise ClusterBroken(f"the record of cluster {brief(name)} {told}", cluster=name)
+        return alike[0]
+
+    def named(self, name: str) -> list[Cluster]:
+        """Return the records whose name looks like that, broken ones too: names in the data may have blanks around."""
+        said = printable(name)
+        return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == said]
+
+    def find_any(self, reference: str) -> Cluster:
+        """Return a cluster by name, or a broken record by position and digest, such as `#3.1a2b3c4d`."""
+        match = _POSITION.fullmatch(reference)
+        if not match or reference in self.places:
+            return self.find(reference)
+        position, digest = int(match[1]), match[2]
+        broken = self.clusters[position] if position < len(self.clusters) else None
+        if broken is None or broken.state != BROKEN or digest not in (None, broken.digest):
+            raise UnknownCluster(f"there is no such broken record at position {position}", cluster=reference)
+        if digest is None:
+            why = f"{reference} is a position, where another record may stand by then"
+            raise ClusterBroken(f"{why}: say {self.reference(broken)}", cluster=reference)
+        return broken
+
+    def changed(
+        self, old: Cluster | None, new: Cluster | None, event: str, now: datetime, by: str = "", **facts: str
+    ) -> "Pool":
+        """Return the pool with a record replaced, added (old is None) or removed (new is None), and its history."""
+        subject = new or old
+        assert subject is not None
+        entry = Entry.of(
+            event,
+            subject.name or subject.digest,
+            now,
+            self.next_commit,
+            **{"from": old.state if old else "", "to": new.state if new else ""},
+            by=by,
+            **facts,
+        )
+        return self.with_record(old, new, (*self.history, entry))
+
+    def with_record(self, old: Cluster | None, new: Cluster | None, history: History) -> "Pool":
+        """Return the pool with a record replaced, added or removed, and that history."""
+        if old is not None and new is not None:
+            at = self.places[old.name]
+            clusters = (*self.clusters[:at], new, *self.clusters[at + 1 :])
+            due = min((end for end in (self.due, new.due) if end), default=None)
+            vacant = self._vacant_with(old, new) if VACANT in (old.state, new.state) else self.vacant
+            return dataclasses.replace(self, clusters=clusters, history=history, due=due, vacant=vacant)
+        if new is not None:
+            return self.with_clusters((*self.clusters, new), history)
+        return self.with_clusters(tuple(cluster for cluster in self.clusters if cluster is not old), history)
+
+    def _vacant_with(self, old: Cluster, new: Cluster) -> tuple[Cluster, ...]:
+        """Return the vacant clusters after a change; the order of the list decides between equals."""
+        vacant = [cluster for cluster in self.vacant if cluster is not old]
+        if new.state == VACANT:
+            bisect.insort(vacant, new, key=lambda cluster: (_idle_since(cluster), self.places[cluster.name]))
+        return tuple(vacant)
+
+    def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
+        """Return the pool with other records; two with one name are both broken."""
+        clusters = _told_apart(clusters)
+        return dataclasses.replace(
+            self,
+            clusters=clusters,
+            history=history,
+            places={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
+            due=earliest_end(clusters, self.creations, self.queue),
+            vacant=tuple(sorted((c for c in clusters if c.state == VACANT), key=_idle_since)),
+        )
+
+    def with_creations(self, creations: tuple[Creation, ...]) -> "Pool":
+        """Return the pool with other creations."""
+        return dataclasses.replace(self, creations=creations, due=earliest_end(self.clusters, creations, self.queue))
+
+    def entries_of(self, commit: int) -> list[Entry]:
+        """Return the history that one commit wrote."""
+        return list(itertools.takewhile(lambda entry: entry.fields.get("commit") == commit, reversed(self.history)))
+
+    def remember(self, request: Remembered) -> "Pool":
+        """Return the pool with a request that was carried out."""
+        check({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
+        return dataclasses.replace(self, requests={**self.requests, request.key: request})
+
+
+def earliest_end(
+    clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: tuple[Ticket, ...]
+) -> datetime | None:
+    """Return when time next changes something by itself."""
+    ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.gone_at for ticket in queue))
+    return min((end for end in ends if end), default=None)
+
+
+def _told_apart(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
+    """Return the records, those with a name that another one has too as broken."""
+    names = [printable(cluster.name_as_written or "") for cluster in clusters]
+    if len(set(names)) == len(names) and not any(cluster.twin for cluster in clusters):
+        return clusters
+    seen = Counter(names)
+    seen[""] = 0
+    return tuple(cluster.as_twin(seen[name] > 1) for cluster, name in zip(clusters, names, strict=True))
+
+
+def _idle_since(cluster: Cluster) -> datetime:
+    return cluster.vacant_since or EARLIEST

@@ -1,0 +1,26 @@
+"""Where the one object lives: a ConfigMap of a Kubernetes cluster, or a row of an SQLite file."""
+
+from cimaster.common.clock import Clock
+from cimaster.repository.stores.port import Store
+from cimaster.settings import Settings
+
+
+def open_store(settings: Settings, clock: Clock | None = None) -> Store:
+    """Open the store that the settings name; StoreTrouble or BadSetting if that cannot be."""
+    kind, _, path = settings.store.partition(":")
+    if kind == "sqlite":
+        from cimaster.repository.stores.sqlite import SQLiteStore
+
+        return SQLiteStore(path, settings.config_map)
+    from cimaster.common.kubernetes_client import KubernetesClient
+    from cimaster.repository.stores.kubernetes import KubernetesStore
+
+    return KubernetesStore(KubernetesClient(settings.threads, clock), settings.namespace, settings.config_map, clock)
+
+
+def check_access(settings: Settings) -> None:
+    """Raise BadSetting, with a sentence, where the store is in a Kubernetes cluster and no access is configured."""
+    if settings.store == "kubernetes":
+        from cimaster.common.kubernetes_client import KubernetesClient
+
+        KubernetesClient(settings.threads).close()

@@ -1,0 +1,158 @@
+"""A ConfigMap in the API server's own encoding, Protocol Buffers.
+
+The server spends half as long on a write in it as on one in JSON, where every quote of the stored records is escaped
+(measured: 3 ms against 6 ms at 180 kB). Only what a write changes is taken apart, down to the fields in question;
+everything else keeps its bytes, so these few rules of the encoding do where a library would need generated code.
+
+Source: protobuf.dev/programming-guides/encoding; generated.proto of k8s.io/api/core/v1 (ConfigMap) and of
+k8s.io/apimachinery/pkg/apis/meta/v1 (ObjectMeta, Status) and pkg/runtime (Unknown).
+"""
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
+_MAGIC = b"k8s\0"
+_ENVELOPE = _MAGIC + b"\x0a\x0f\x0a\x02v1\x12\x09ConfigMap"  # Unknown.typeMeta: apiVersion and kind
+_RAW = 2  # Unknown
+_METADATA, _DATA, _BINARY_DATA, _IMMUTABLE = 1, 2, 3, 4  # ConfigMap
+_NAME, _UID, _VERSION, _LABELS, _ANNOTATIONS, _MANAGED_FIELDS = 1, 5, 6, 11, 12, 17  # ObjectMeta
+_MESSAGE = 3  # Status
+
+
+class Field(NamedTuple):
+    """One field of a message: its number, its value (bytes, or a number), and how both are written."""
+
+    number: int
+    value: bytes | int
+    written: bytes
+
+    @property
+    def content(self) -> bytes:
+        """The value of a field that has a length; ValueError for another, which the schema does not have there."""
+        if isinstance(self.value, int):
+            raise ValueError(f"field {self.number} is a number")  # noqa: TRY004 it is the message that is wrong
+        return self.value
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+def _fields(message: bytes) -> Iterator[Field]:
+    at = 0
+    while at < len(message):
+        start = at
+        tag, at = _varint(message, at)
+        number, kind = tag >> 3, tag & 7
+        if kind == 0:
+            value: bytes | int
+            value, at = _varint(message, at)
+        elif kind in (1, 2, 5):
+            length, at = _varint(message, at) if kind == 2 else (8 if kind == 1 else 4, at)
+            value, at = message[at : at + length], at + length
+        else:
+            raise ValueError(f"wire type {kind} at byte {start}")
+        if at > len(message):
+            raise ValueError(f"the message ends within the field at byte {start}")
+        yield Field(number, value, message[start:at])
+
+
+def fields(message: bytes) -> list[Field]:
+    """Take a message apart; ValueError if it is none."""
+    try:
+        return list(_fields(message))
+    except IndexError:
+        raise ValueError("the message ends within a number") from None
+
+
+def field(number: int, content: bytes) -> bytes:
+    """Write a field that has a length: bytes, a text, a message."""
+    return _number(number << 3 | 2) + _number(len(content)) + content
+
+
+def _number(value: int) -> bytes:
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*written, value))
+
+
+def _texts(number: int, mapping: Mapping[str, str]) -> Iterator[bytes]:
+    for key, text in mapping.items():
+        yield field(number, field(1, key.encode("utf-8", "replace")) + field(2, text.encode("utf-8", "replace")))
+
+
+def _content(parts: Iterable[Field], number: int) -> bytes:
+    """Return the value of a field that is there once; of several the last one counts, and none is empty."""
+    return next((part.content for part in reversed(list(parts)) if part.number == number), b"")
+
+
+def _mapping(parts: Iterable[Field], number: int, read: Callable[[bytes], str]) -> dict[str, str]:
+    entries = (fields(part.content) for part in parts if part.number == number)
+    return {_text(_content(entry, 1)): read(_content(entry, 2)) for entry in entries}
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def raw(answer: bytes) -> bytes:
+    """Return the message in an answer of the API server; ValueError if it is not in this encoding."""
+    if not answer.startswith(_MAGIC):
+        raise ValueError("the answer is not in Kubernetes' protobuf encoding")
+    return _content(fields(answer[len(_MAGIC) :]), _RAW)
+
+
+def read(message: bytes) -> dict[str, Any]:
+    """Return a ConfigMap in its JSON form, as far as a pool needs it; ValueError if the message is damaged."""
+    parts = fields(message)
+    about = fields(_content(parts, _METADATA))
+    metadata = {
+        "name": _text(_content(about, _NAME)),
+        "uid": _text(_content(about, _UID)),
+        "resourceVersion": _text(_content(about, _VERSION)),
+        "labels": _mapping(about, _LABELS, _text),
+        "annotations": _mapping(about, _ANNOTATIONS, _text),
+    }
+    binary = _mapping(parts, _BINARY_DATA, _base64)
+    immutable = any(part.number == _IMMUTABLE and part.value for part in parts)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": _mapping(parts, _DATA, _text),
+        **({"binaryData": binary} if binary else {}),
+        **({"immutable": True} if immutable else {}),
+    }
+
+
+def replaced(message: bytes, data: Mapping[str, str], annotations: Mapping[str, str], version: str) -> bytes:
+    """Return the body of a PUT: the message with other data and annotations, at a version.
+
+    Who manages which field is left out, as the API server wants it from those who do not apply.
+    """
+    parts = fields(message)
+    about = fields(_content(parts, _METADATA))
+    kept = [part.written for part in about if part.number not in (_VERSION, _ANNOTATIONS, _MANAGED_FIELDS)]
+    metadata = b"".join([*kept, field(_VERSION, version.encode()), *_texts(_ANNOTATIONS, annotations)])
+    rest = [part.written for part in parts if part.number not in (_METADATA, _DATA)]
+    body = b"".join([field(_METADATA, metadata), *_texts(_DATA, data), *rest])
+    return _ENVELOPE + field(_RAW, body)
+
+
+def message_of(answer: bytes) -> str:
+    """Return what a Status says, the form in which the API server refuses; ValueError if it is none."""
+    return _text(_content(fields(raw(answer)), _MESSAGE))

@@ -1,0 +1,171 @@
+"""The pool in a ConfigMap, read and written by plain HTTP calls.
+
+The generated methods would cost 3 to 4 ms a call for models that nobody looks at, so bodies go as bytes, in the API
+server's own encoding. Every call has a time-out, and none is repeated, except one that a 401 refused: a repeated PUT
+would answer 409 to its own success.
+"""
+
+import json
+import threading
+from collections.abc import Generator
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import urllib3
+
+from cimaster.common.clock import Clock
+from cimaster.common.kubernetes_client import FAILED, KubernetesClient, reason
+from cimaster.common.kubernetes_watches import Watches
+from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
+from cimaster.repository.stores import k8s_protobuf
+from cimaster.repository.stores.port import AnswerLost, Change, Conflict, StoredObject
+
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+class KubernetesStore:
+    """One ConfigMap, guarded by its resourceVersion."""
+
+    def __init__(self, access: KubernetesClient, namespace: str, name: str, clock: Clock | None = None) -> None:
+        self.where = f"ConfigMap {namespace}/{name}"
+        self.clock_skew: float | None = None
+        self._access = access
+        self._clock = clock or Clock()
+        self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
+        self._path = f"{self._collection}/{name}"
+        self._name = name
+        self._news: Generator[Change] = _nothing()
+        self._watches = Watches(self.where, self._clock)
+        self._watching: urllib3.BaseHTTPResponse | None = None
+        self._stopped = threading.Event()
+
+    @property
+    def watches_cut(self) -> int:
+        """How many watches ended at once."""
+        return self._watches.cut
+
+    def _request(self, method: str, path: str, accept: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": accept, "Content-Type": k8s_protobuf.CONTENT_TYPE, "User-Agent": "cimaster"}
+        return self._access.request(method, path, headers, **options)
+
+    def read(self, not_older_than: str = "") -> StoredObject:
+        """Read the ConfigMap; without a version this is a quorum read, with one the server's cache will do."""
+        path = f"{self._path}?resourceVersion={not_older_than}" if not_older_than else self._path
+        sent = self._clock()
+        try:
+            response = self._request("GET", path, k8s_protobuf.CONTENT_TYPE)
+        except FAILED as error:
+            raise self._unreachable(error) from error
+        self._note_clock(sent, response)
+        if response.status != 200:
+            raise self._trouble(response)
+        try:
+            message = k8s_protobuf.raw(response.data)
+            return StoredObject(k8s_protobuf.read(message), message)
+        except ValueError as error:
+            raise StoreTrouble(f"{self.where}: the API server's answer cannot be read: {error}") from error
+
+    def replace(self, changed: StoredObject) -> str:
+        """Put the whole ConfigMap at the version that it carries; only metadata comes back."""
+        if not changed.version:
+            raise ValueError("a replace without resourceVersion would overwrite whatever is there")
+        body = k8s_protobuf.replaced(changed.source, changed.data, changed.annotations, changed.version)
+        sent = self._clock()
+        try:
+            response = self._request("PUT", self._path, _METADATA_ONLY, body=body)
+        except urllib3.exceptions.NewConnectionError as error:
+            raise self._unreachable(error) from error
+        except FAILED as error:
+            raise AnswerLost(f"{self.where}: {reason(error)}") from error
+        self._note_clock(sent, response)
+        if response.status == 409:
+            raise Conflict(self.where)
+        if response.status >= 500:  # etcd may have taken the write before the server gave up
+            raise AnswerLost(f"{self.where}: {_said(response)}")
+        if response.status != 200:
+            raise self._trouble(response)
+        return str(json.loads(response.data)["metadata"]["resourceVersion"])
+
+    def wait_for_change(self, timeout: float) -> Change | None:
+        """Return the next event of a watch on the metadata; every connection begins with the present state.
+
+        Watches that end at once are repeated with growing pauses. Where one told nothing, a read finds the state.
+        """
+        change = next(self._news, None)
+        if change is None and not self._stopped.wait(self._watches.rest()):
+            self._news = self._watch(timeout)
+            change = next(self._news, None) or self._present()
+        return change
+
+    def _present(self) -> Change | None:
+        if self._stopped.is_set():
+            return None
+        stored = self.read()
+        return Change(stored.version, stored.annotations)
+
+    def _watch(self, timeout: float) -> Generator[Change]:
+        query = f"watch=true&fieldSelector=metadata.name%3D{self._name}&timeoutSeconds={max(1, int(timeout))}"
+        patience = urllib3.Timeout(connect=2, read=timeout + 3)
+        try:
+            response = self._request(
+                "GET", f"{self._collection}?{query}", _METADATA_ONLY, preload_content=False, timeout=patience
+            )
+        except FAILED as error:
+            raise self._unreachable(error) from error
+        try:
+            if response.status != 200:
+                raise self._trouble(response)
+            self._watching = response
+            for kind, found in self._watches.events(response):
+                metadata = {} if kind == "DELETED" else found["metadata"]
+                yield Change(metadata.get("resourceVersion", ""), metadata.get("annotations") or {})
+        finally:
+            self._watching = None
+            response.close()
+
+    def _note_clock(self, sent: datetime, response: urllib3.BaseHTTPResponse) -> None:
+        """Learn by how much our clock is off, at least: the server named its time between our sending and receiving."""
+        received = self._clock()
+        with suppress(ValueError, TypeError):  # no date, or what something between us made of it
+            date = parsedate_to_datetime(response.headers.get("Date", ""))
+            date = date.replace(tzinfo=date.tzinfo or UTC)  # it has whole seconds
+            least, most = (sent - date).total_seconds() - 1.0, (received - date).total_seconds()
+            self.clock_skew = max(least, min(0.0, most))
+
+    def _unreachable(self, error: Exception) -> StoreTrouble:
+        return StoreTrouble(f"{self.where} cannot be reached: {reason(error)}")
+
+    def _trouble(self, response: urllib3.BaseHTTPResponse) -> StoreTrouble:
+        if response.status == 404:
+            return StoreMissing(f"{self.where} does not exist: kubectl apply -k k8s/ makes an empty one")
+        kind = StoreRefused if response.status in (400, 413, 422) else StoreTrouble
+        return kind(f"{self.where}: {_said(response)}", status=response.status)
+
+    def stop_waiting(self) -> None:
+        """Cut the watch."""
+        self._stopped.set()
+        watching = self._watching
+        if isinstance(watching, urllib3.HTTPResponse):
+            with suppress(ValueError, RuntimeError):  # it may have ended by itself just now
+                watching.shutdown()
+
+    def close(self) -> None:
+        """End the watch and close idle connections."""
+        with suppress(ValueError):  # its thread did not end in time and still reads from it
+            self._news.close()
+        self._access.close()
+
+
+def _nothing() -> Generator[Change]:
+    yield from ()
+
+
+def _said(response: urllib3.BaseHTTPResponse) -> str:
+    try:
+        in_json = response.headers.get("Content-Type", "").startswith("application/json")
+        message = json.loads(response.data)["message"] if in_json else k8s_protobuf.message_of(response.data)
+    except (ValueError, KeyError, TypeError):
+        message = response.data[:200].decode("utf-8", "replace")
+    return f"the API server answered {response.status}: {message}"[:500]

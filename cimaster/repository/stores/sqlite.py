@@ -1,0 +1,146 @@
+"""The pool in one SQLite file, for a laptop or a single machine: the same object, with the same rules of versions.
+
+Several processes may use the file at once. A write that was answered is on the disk (synchronous FULL).
+"""
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
+from cimaster.repository.stores.port import AnswerLost, Change, Conflict, StoredObject
+
+POLL = 0.05  # seconds; asking SQLite whether another connection wrote costs microseconds
+VALUE_LIMIT = 1 << 20  # bytes of all values together, as a Kubernetes API server has it
+_SCHEMA = "CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL)"
+
+
+class SQLiteStore:
+    """One row of one file, guarded by its version number."""
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = Path(path).absolute()
+        self.where = f"file {self.path}"
+        self.clock_skew: float | None = None
+        self.watches_cut = 0
+        self._name = name
+        self._mine = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._last_seen: Change | None = None
+        self._stopped = threading.Event()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the file and an empty object where there is none, which a ConfigMap gets from its manifest.
+
+        Only this user may read what is made here; SQLite gives its -wal and -shm files the rights of the file.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):  # it exists; where it cannot be made, SQLite says why
+            self.path.touch(mode=0o600, exist_ok=False)
+        empty = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": self._name, "uid": str(uuid.uuid4()), "resourceVersion": "1"},
+        }
+        try:
+            connection = sqlite3.connect(self.path, timeout=5, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                # What a killed process wrote and did not sync must not be answered from before it is on the disk.
+                connection.execute("PRAGMA wal_checkpoint")
+                connection.execute(_SCHEMA)
+                connection.execute("INSERT OR IGNORE INTO objects VALUES (?, 1, ?)", (self._name, json.dumps(empty)))
+            finally:
+                connection.close()
+        except sqlite3.OperationalError as error:
+            if not self.path.exists():
+                raise self._trouble(error) from error
+            # a file that cannot be written (read-only, disk full) can still be read, and may recover
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection; a file that was replaced or deleted is not written to in secret."""
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            raise StoreMissing(f"{self.where} does not exist any more ({error.strerror}); put it back") from error
+        identity = (stat.st_dev, stat.st_ino)
+        if getattr(self._mine, "identity", None) != identity:
+            connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
+            self._open.append(connection)
+            self._mine.connection, self._mine.identity = connection, identity
+            connection.execute("PRAGMA synchronous=FULL")
+        mine: sqlite3.Connection = self._mine.connection
+        return mine
+
+    def read(self, not_older_than: str = "") -> StoredObject:  # noqa: ARG002 the newest costs no more
+        """Read the row."""
+        try:
+            row = (
+                self._connection().execute("SELECT version, body FROM objects WHERE name = ?", (self._name,)).fetchone()
+            )
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        if row is None:
+            raise StoreMissing(f"{self.where} has no object {self._name!r}")
+        return StoredObject(json.loads(row[1])).at(str(row[0]))
+
+    def replace(self, changed: StoredObject) -> str:
+        """Write the row if it is still at the version that `changed` carries."""
+        if not changed.version:
+            raise ValueError("a replace without resourceVersion would overwrite whatever is there")
+        size = sum(len(text.encode("utf-8", "replace")) for text in changed.data.values())
+        if size > VALUE_LIMIT:
+            raise StoreRefused(f"{self.where}: the object's values take {size} bytes of {VALUE_LIMIT}")
+        old, new = int(changed.version), int(changed.version) + 1
+        body = json.dumps(changed.body)
+        try:
+            cursor = self._connection().execute(
+                "UPDATE objects SET version = ?, body = ? WHERE name = ? AND version = ?", (new, body, self._name, old)
+            )
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
+                raise AnswerLost(f"{self.where}: {error}") from error
+            raise self._trouble(error) from error
+        if cursor.rowcount != 1:
+            raise Conflict(self.where)
+        return str(new)
+
+    def wait_for_change(self, timeout: float) -> Change | None:
+        """Look every 50 ms whether another connection wrote, here or in another process."""
+        until = time.monotonic() + timeout
+        while True:
+            change = self._look()
+            if change != self._last_seen:
+                self._last_seen = change
+                return change
+            if time.monotonic() >= until or self._stopped.wait(POLL):
+                return None
+
+    def _look(self) -> Change:
+        try:
+            connection = self._connection()
+            pulse = connection.execute("PRAGMA data_version").fetchone()[0]
+            if self._last_seen and (pulse, connection) == getattr(self._mine, "pulse", None):
+                return self._last_seen
+            row = connection.execute("SELECT version FROM objects WHERE name = ?", (self._name,)).fetchone()
+            self._mine.pulse = (pulse, connection)
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        return Change(str(row[0]) if row else "", {})
+
+    def _trouble(self, error: sqlite3.Error) -> StoreTrouble:
+        return StoreTrouble(f"{self.where}: {error}")
+
+    def stop_waiting(self) -> None:
+        """End the waiting."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        while self._open:
+            self._open.pop().close()

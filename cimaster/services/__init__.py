@@ -1,0 +1,1 @@
+"""What CIMaster does: the only callers of the repository."""

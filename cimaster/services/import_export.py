@@ -1,0 +1,51 @@
+"""Move a pool between stores: what `export` writes and what `import` takes."""
+
+import dataclasses
+from datetime import datetime
+
+from cimaster.errors import ClusterExists
+from cimaster.pool import Answer, Pool, Rules
+from cimaster.pool.codec import decode
+from cimaster.pool.decisions import provisioning
+from cimaster.repository.stores.port import StoredObject
+from cimaster.repository.write_attempts import Decision
+from cimaster.services import pool_file
+from cimaster.settings import Settings
+
+
+def exported(stored: StoredObject) -> dict[str, object]:
+    """Return the object as a manifest, without what belongs to the store that it comes from."""
+    metadata = stored.body.get("metadata", {})
+    kept = {key: metadata[key] for key in ("name", "labels", "annotations") if metadata.get(key)}
+    rest = {key: value for key, value in stored.body.items() if key not in ("metadata", "data")}
+    return {**rest, "metadata": kept, "data": dict(stored.data)}
+
+
+def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
+    """Return the change that fills a pool from a file; BadBody if the file holds no pool.
+
+    It refuses a pool that has clusters unless it is to be replaced. History and counter of the pool go on.
+    """
+    loaded = decode(pool_file.data_of(text), 0, rules_of(settings))
+
+    def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+        if pool.clusters and not replace:
+            raise ClusterExists(f"the pool has {len(pool.clusters)} clusters: --replace replaces them")
+        filled = dataclasses.replace(
+            loaded,
+            commit=pool.commit,
+            others={**pool.others, **loaded.others},
+            history=loaded.history or pool.history,
+            policies=loaded.policies or pool.policies,
+            queue=(),  # callers that wait ask again
+        ).with_creations(provisioning.joined(pool.creations, provisioning.parked(loaded.creations, now)))
+        broken = sum(1 for cluster in filled.clusters if cluster.fault)
+        note = f", {broken} of them broken" if broken else ""
+        return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")
+
+    return change
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return what the settings say of how long things last."""
+    return Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)

@@ -1,0 +1,119 @@
+"""A pool in a file: a bare array of clusters, our own export, or what kubectl writes of the ConfigMap; JSON or YAML."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cimaster.common import json_errors, yaml_core_schema
+from cimaster.common.file_text import decoded
+from cimaster.errors import BadBody
+from cimaster.pool.codec import CLUSTERS
+
+_LARGEST = 16 << 20  # bytes; an object of Kubernetes has 1 MiB, and a text that is quoted or in UTF-16 a few times that
+_EXPECTED = (
+    f"expected an array of clusters, what cimaster export wrote, or a ConfigMap with {CLUSTERS} as "
+    "kubectl get configmap clusters -o yaml writes it, in JSON or YAML"
+)
+_MOST_TOLD = 5  # things that a refusal names
+
+
+def read(path: str) -> str:
+    """Return the text of a file, of standard input for `-`; BadBody if it is too large or no text."""
+    if path == "-":
+        data = sys.stdin.buffer.read(_LARGEST + 1)
+    else:
+        with Path(path).open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise BadBody(f"the file is larger than {_LARGEST >> 20} MB, and no pool is: {_EXPECTED}")
+    try:
+        return decoded(data)
+    except ValueError as error:
+        raise BadBody(f"the file is not text: {error}") from None
+
+
+def data_of(text: str) -> Mapping[str, str]:
+    """Return the data of the ConfigMap that a text holds; records in JSON keep their bytes.
+
+    BadBody says what the text holds instead, and what is expected.
+    """
+    is_json = text.lstrip()[:1] in ("[", "{")
+    documents = [_json(text)] if is_json else _yaml(text)
+    if len(documents) == 1 and isinstance(documents[0], list):
+        return {CLUSTERS: text if is_json else _as_json(documents[0])}
+    objects = [each for document in documents for each in _objects(document)]
+    pools = [each for each in objects if _is_pool(each)]
+    if len(pools) > 1:
+        raise BadBody(f"the file holds {len(pools)} pools ({_listed(map(_told, pools))}): leave one of them in it")
+    if not pools:
+        raise BadBody(f"the file holds {_listed(map(_told, objects)) or 'nothing'}, and no pool: {_EXPECTED}")
+    data: dict[str, str] = pools[0]["data"]
+    for key, value in data.items():
+        if not isinstance(value, str):
+            raise BadBody(f"the file holds {_told(pools[0])}, and {key} is {_kind(value)} there: expected text")
+    return data
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"the file {json_errors.told(error)}: mend it there, or export the pool again") from None
+
+
+def _yaml(text: str) -> list[Any]:
+    try:
+        return list(yaml_core_schema.documents(text.encode()))
+    except ValueError as error:
+        raise BadBody(f"the file begins like YAML, and {error}") from None
+
+
+def _as_json(array: list[Any]) -> str:
+    try:
+        lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in array]
+    except ValueError:  # infinity, no number, or one with more digits than Python writes
+        raise BadBody("the file has a number that JSON does not: leave it out, or put it in quotes") from None
+    return "[\n" + ",\n".join(lines) + "\n]"
+
+
+def _objects(value: Any) -> Iterator[Any]:
+    """Yield what a List of Kubernetes holds, else the value itself."""
+    if isinstance(value, dict) and isinstance(value.get("items"), list):
+        for each in value["items"]:
+            yield from _objects(each)
+    else:
+        yield value
+
+
+def _is_pool(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("data"), dict) and CLUSTERS in value["data"]
+
+
+def _listed(words: Iterable[object]) -> str:
+    told = [str(word)[:60] for word in words]
+    more = [f"{len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+    return ", ".join(told[:_MOST_TOLD] + more)
+
+
+def _told(value: Any) -> str:
+    """Say what an object of Kubernetes is, or what any other value is."""
+    if not isinstance(value, dict) or not value:
+        return _kind(value)
+    if "kind" not in value:
+        return f"an object with {_listed(value)}"
+    metadata, data = value.get("metadata"), value.get("data")
+    name = f" {metadata.get('name', '')}" if isinstance(metadata, dict) else ""
+    return f"a {value['kind']}{name}" + (f" with {_listed(data)}" if isinstance(data, dict) and data else "")
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        str: "a text",
+        list: "a list",
+        dict: "an object" if value else "an empty object",
+        int: "a number",
+        float: "a number",
+    }
+    return kinds.get(type(value)) or json.dumps(value)

@@ -1,0 +1,163 @@
+"""Clusters that are asked for: the verbs of people and policies, and what the courier writes down for them."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+
+from cimaster import pool as decide
+from cimaster.common.clock import Clock
+from cimaster.errors import (
+    CreationFailed,
+    MissingParameter,
+    NoProvisioner,
+    ProvisionerTimeout,
+    ProvisionerUnreachable,
+    Refusal,
+    RequestOver,
+)
+from cimaster.observability.metrics import Metrics
+from cimaster.pool import Request
+from cimaster.pool.decisions import automatic_top_up, provisioning
+from cimaster.pool.decisions.automatic_top_up import Terms
+from cimaster.pool.decisions.provisioning import Wish
+from cimaster.pool.records.creation import FAILED, REQUESTED, TIMEOUT, UNREACHABLE, Creation
+from cimaster.pool.records.policy import Policy
+from cimaster.provisioners import Provisioner
+from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
+from cimaster.repository.snapshots import Snapshot
+from cimaster.repository.write_attempts import Decision
+from cimaster.settings import Settings
+
+WAIT = 25.0  # seconds for which a request waits until its creation has begun
+_LOOK = 0.1  # seconds between two looks; under load there are more news than that
+BRANCH = "master"
+
+
+class Provisioning:
+    """What becomes of clusters that are not there yet. Every method raises a Refusal where it says no."""
+
+    def __init__(
+        self,
+        repository: ConfigMapRepository,
+        provisioner: Provisioner | None,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock | None = None,
+    ) -> None:
+        self.provisioner = provisioner
+        self.manages = settings.manage_cluster
+        self.default_job = settings.default_prow_job
+        self.clock = clock or Clock()
+        self._repository, self._metrics = repository, metrics
+        self.asked = threading.Event()  # set when something here was asked for, for the courier to look at once
+        self._waiters = threading.BoundedSemaphore(max(settings.threads // 4, 1))
+
+    @property
+    def why_none(self) -> str:
+        """Why no cluster can be created here; empty where one can."""
+        if self.provisioner is not None:
+            return ""
+        return "nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
+
+    @property
+    def why_idle(self) -> str:
+        """Why nothing acts on policies here; empty where something does."""
+        return self.why_none or ("" if self.manages else "an operator sets CIMASTER_MANAGE_CLUSTER=on")
+
+    @property
+    def needs_job(self) -> bool:
+        """Whether whoever wants a cluster has to name the job that creates it."""
+        return not self.default_job and self.provisioner is not None and not self.provisioner.kind.builds
+
+    def wish(self, purpose: str, user: str, branch: str, job: str, owner: str = "") -> Wish:
+        """Return what a caller asks for, with what is usual for what it left out; it is charged to the owner."""
+        if not job and self.needs_job:
+            raise MissingParameter(automatic_top_up.JOB_NEEDED, parameter="job")
+        return Wish(purpose, user, branch or BRANCH, job or self.default_job, owner=owner)
+
+    def create(self, wish: Wish, force: bool = False, request: Request | None = None) -> Committed:
+        """Ask for a cluster; the answer's text is the creation's id."""
+        if self.why_none:
+            raise NoProvisioner(self.why_none)
+        identity = f"c-{uuid.uuid4().hex[:12]}"
+        done = self._once(request, lambda pool, now: provisioning.request(pool, now, wish, identity, force))
+        if not done.answer.repeated:
+            self._metrics.creations.labels("requested").inc()
+        self.asked.set()
+        return done
+
+    def begun(self, identity: str, commit: int) -> Creation:
+        """Return the creation when its cluster is being created, or as it is after 25 seconds.
+
+        Raises why it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
+        the others to jobs; who comes after that is answered at once.
+        """
+        ends = self.clock.monotonic() + WAIT
+        waits = self._waiters.acquire(blocking=False)
+        try:
+            while True:
+                creation = self._creation(self._repository.snapshot(commit), identity)
+                left = ends - self.clock.monotonic()
+                if creation.state != REQUESTED or left <= 0 or not waits:
+                    break
+                self.clock.rest(min(left, _LOOK))
+        finally:
+            if waits:
+                self._waiters.release()
+        if creation.state == FAILED:
+            raise self._failure(creation)
+        return creation
+
+    @staticmethod
+    def _creation(snapshot: Snapshot, identity: str) -> Creation:
+        found = provisioning.known(snapshot.pool, identity)
+        if found is None:
+            raise RequestOver(f"creation {identity} was dismissed meanwhile", creation=identity)
+        return found
+
+    @staticmethod
+    def _failure(creation: Creation) -> Refusal:
+        kinds: dict[str, type[Refusal]] = {UNREACHABLE: ProvisionerUnreachable, TIMEOUT: ProvisionerTimeout}
+        kind = kinds.get(creation.say("failure"), CreationFailed)
+        sentence = f"creation {creation.id} failed: {creation.say('reason')}"
+        return kind(sentence, creation=creation.id, job_name=creation.say("jobName"))
+
+    def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
+        """Ask once more for a creation that failed; it is charged to the owner from now on."""
+        done = self._once(request, lambda pool, now: provisioning.retry(pool, now, identity, by, owner))
+        self.asked.set()
+        return done
+
+    def set_policy(
+        self, purpose: str, by: str, terms: Terms, request: Request | None = None, new: bool | None = None
+    ) -> Committed:
+        """Set how many clusters of a purpose are kept vacant, or change a policy's terms."""
+        return self._once(
+            request,
+            lambda pool, now: automatic_top_up.put(pool, now, purpose, by, terms, new, needs_job=self.needs_job),
+        )
+
+    def _once(self, request: Request | None, change: Decision) -> Committed:
+        return self._repository.update(lambda pool, now: decide.once(pool, now, request, lambda: change(pool, now)))
+
+    def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
+        """Return the policies, and how each stands now."""
+        pool, now, idle = snapshot.pool, self._repository.now(), self.why_idle
+        off = f" (nothing acts on it: {idle})" if idle else ""
+        return [(p, automatic_top_up.explained(pool, p, now, acts=not idle) + off) for p in pool.policies]
+
+    def top_up(self) -> Sequence[str]:
+        """Ask for what the policies want now; return the new creations."""
+        pool, now = self._repository.snapshot().pool, self._repository.now()
+        if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
+            return ()
+        wanted = sum(automatic_top_up.level(pool, policy, now).wanted for policy in pool.policies)
+        if not wanted:
+            return ()
+        identities = [f"c-{uuid.uuid4().hex[:12]}" for _ in range(wanted)]
+        done = self._repository.update(
+            lambda pool, now: automatic_top_up.topped_up(pool, now, identities, self.default_job, BRANCH)
+        )
+        made = done.answer.text.split()
+        self._metrics.creations.labels("requested").inc(len(made))
+        return made

@@ -1,0 +1,225 @@
+"""The room where callers wait for a cluster, and the thread that calls those whose turn has come.
+
+Who waits has a ticket in the pool, so that any replica knows the order. A caller is kept for less than half a minute
+and then told to ask again, which every HTTP library does by itself; the ticket keeps its place meanwhile.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cimaster.common.times import parse_time
+from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, StoreTrouble
+from cimaster.observability.metrics import Metrics
+from cimaster.pool import Ask, Request, Stay
+from cimaster.pool.decisions import queue_order
+from cimaster.pool.records.ticket import NORMAL, keeping, of_words
+from cimaster.repository.configmap_repository import Committed
+from cimaster.services.clusters import Clusters
+from cimaster.services.legacy_polls import Polls
+
+_KEPT = 25.0  # seconds for which one request waits at most: proxies give up after 30
+_NOT_KEPT = timedelta(seconds=3)  # in which a caller comes back for whom there is no room
+_NOT_KEPT_AGAIN = 2  # seconds after which it is told to
+_LOOK = 0.25  # seconds between looks whether a caller is still connected
+_VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.02  # seconds between looks at the queue: without news, and at what is read
+_REST = 0.01  # seconds between two passes, however many news there are
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A caller who is connected."""
+
+    ticket: str
+    ends: float
+    is_there: Callable[[], bool]
+    called: threading.Event = field(default_factory=threading.Event)
+    queued: bool = False
+    """Whether its ticket is known to be written: if the queue has it no longer, something became of it."""
+
+
+class WaitingRoom:
+    """Lends clusters to those who wait, and to those who do not: neither overtakes who came before."""
+
+    def __init__(self, service: Clusters, metrics: Metrics, room: int) -> None:
+        self.draining: Callable[[], bool] = lambda: False
+        """Whether this process ends: then nobody is kept."""
+        self._service, self._repository, self._clock = service, service.repository, service.clock
+        self._metrics = metrics
+        self._room = threading.BoundedSemaphore(room)
+        self._kept: set[_Kept] = set()
+        self._polls = Polls(self._clock)
+        self._lock = threading.Lock()
+        self._somebody = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="usher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._somebody.set()
+        self._repository.wake_waiters()
+        self._thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def kept(self) -> int:
+        """How many callers are connected and wait."""
+        return len(self._kept)
+
+    def take(self, ask: Ask, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
+        """Lend a cluster at once, or say why not.
+
+        A script that asks again and again in the same words keeps a place in the queue, as if it waited.
+        """
+        with self._counted():
+            if self._has_place(ask):
+                return self._decide(ask, Stay(priority=priority, owner=owner), request)
+            try:
+                return self._service.take(ask, request)
+            except (NoVacantCluster, ClusterNotVacant):
+                interval = self._polls.interval(of_words(ask), owner)
+                if interval is None:
+                    raise
+            return self._decide(ask, Stay(None, priority, keeps=keeping(interval), owner=owner), request)
+
+    def take_or_nothing(self, ask: Ask, request: Request | None) -> Committed:
+        """Lend a cluster at once, or say why not; who asks again has no place in the queue by that."""
+        with self._counted():
+            return self._service.take(ask, request)
+
+    def take_or_wait(
+        self,
+        ask: Ask,
+        request: Request,
+        wait: timedelta,
+        priority: str = NORMAL,
+        is_there: Callable[[], bool] = lambda: True,
+    ) -> Committed:
+        """Lend a cluster when its turn comes; Queued after 25 s at most, NoVacantCluster when `wait` is over.
+
+        `is_there` says whether the caller is still connected: nobody else is lent anything.
+        """
+        with self._counted(), self._place(request.id, is_there) as kept:
+            while True:
+                if not is_there():  # it may have lain here for long
+                    raise Queued("nobody is there to be told", retry_after=1)
+                stay = Stay(wait, priority, self._left(kept) if kept else _NOT_KEPT, owner=request.owner)
+                if kept:
+                    kept.called.clear()
+                try:
+                    return self._decide(ask, stay, request, is_there)
+                except Queued as queued:
+                    if kept is None:
+                        queued.retry_after = _NOT_KEPT_AGAIN
+                    if kept is None or not self._called(kept, queued):
+                        raise
+
+    def _decide(
+        self, ask: Ask, stay: Stay, request: Request | None, is_there: Callable[[], bool] | None = None
+    ) -> Committed:
+        done = self._service.take_or_wait(ask, stay, request, is_there)
+        if not done.answer.repeated:
+            self._metrics.wait_seconds.observe(done.answer.waited)
+        return done
+
+    def _left(self, kept: _Kept) -> timedelta:
+        """Return for how long a caller is kept still."""
+        return timedelta(seconds=max(kept.ends - self._clock.monotonic(), 0.0))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except Refusal as refusal:
+            self._metrics.allocations.labels(refusal.code).inc()
+            raise
+
+    def _has_place(self, ask: Ask) -> bool:
+        """Say whether the queue, as far as we know it, has a place for who asks in these words."""
+        newest = self._repository.newest
+        return bool(newest and newest.pool.queue and queue_order.find(newest.pool, of_words(ask)))
+
+    @contextmanager
+    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[_Kept | None]:
+        """Give a caller a place to wait in; None if the room is full."""
+        if self.draining() or not self._room.acquire(blocking=False):
+            yield None
+            return
+        kept = _Kept(ticket, self._clock.monotonic() + _KEPT, is_there)
+        with self._lock:
+            self._kept.add(kept)  # before it is decided: whatever changes from then on calls it
+        self._somebody.set()
+        try:
+            yield kept
+        finally:
+            with self._lock:
+                self._kept.discard(kept)
+            self._room.release()
+
+    def _called(self, kept: _Kept, queued: Queued) -> bool:
+        """Wait until it may be this caller's turn, or its wait is over; False if it has to come back for that."""
+        until = parse_time(queued.facts.get("until"))
+        over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else kept.ends
+        if kept.queued:  # it was called in vain: whoever calls and whoever decides differ for a moment
+            self._stop.wait(_LOOK)
+        kept.queued = True
+        while True:
+            now = self._clock.monotonic()
+            if not kept.is_there():
+                return self._gone(kept)
+            if now >= kept.ends or self.draining():
+                return False
+            if now >= over or kept.called.wait(min(_LOOK, kept.ends - now, over - now)):
+                return kept.is_there() or self._gone(kept)
+
+    def _gone(self, kept: _Kept) -> bool:
+        """Let others pass a caller who is not there any more, unless another connection waits under the same ticket."""
+        with self._lock:
+            elsewhere = any(other is not kept and other.ticket == kept.ticket for other in self._kept)
+        if not elsewhere:
+            self._service.step_away(kept.ticket, self._left(kept))
+        return False
+
+    def _run(self) -> None:
+        while not self._stop.wait(_REST):
+            self._somebody.wait()
+            news, pause = self._repository.news, 1.0
+            try:
+                pause = self._pass()
+            except StoreTrouble as trouble:
+                _log.debug("nobody is called while the store cannot be read: %s", trouble)
+            except Exception:
+                _log.exception("a pass of the usher failed")
+                self._metrics.thread_errors.labels("usher").inc()
+            if not self._stop.is_set():
+                self._repository.wait_for_news(pause, news)
+
+    def _pass(self) -> float:
+        """Call those whose turn has come; return seconds until the next pass, if there are no news before."""
+        with self._lock:
+            waiting = list(self._kept)
+            if not waiting:
+                self._somebody.clear()
+        pool = self._repository.soon(_BEHIND).pool
+        here = {kept.ticket for kept in waiting}
+        turns = {ticket.id for ticket in queue_order.promised(pool, self._repository.now(), here).values()}
+        places = {ticket.id for ticket in pool.queue}
+        for kept in waiting:
+            if kept.ticket in turns or (kept.queued and kept.ticket not in places):
+                kept.called.set()
+        if self._repository.behind and not self._repository.trouble:
+            return _BEHIND
+        return _VACANT if pool.vacant else _NONE

@@ -1,0 +1,46 @@
+"""Who may do what. With `auth = open` names are what callers say, and admins are the names in a file."""
+
+import logging
+import re
+from pathlib import Path
+
+from cimaster.common.texts import folded
+from cimaster.common.watched_file import WatchedFile
+from cimaster.errors import NotAuthorized
+
+_REMARK = re.compile(r"(?:^|(?<=[\r\n]))[ \t]*#[^\r\n]*")
+_log = logging.getLogger(__name__)
+
+
+class Admins:
+    """The admins named in the file `users` of a folder, with line breaks, commas or semicolons between.
+
+    Lines that begin with `#` are remarks. It is read at once, and again when it changes. One that cannot be read leaves
+    the last good list; none is no admins.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._file: WatchedFile[frozenset[str]] = WatchedFile(
+            Path(folder) / "users", self._parsed, frozenset(), keeps=True
+        )
+        self.names()
+
+    def __contains__(self, name: str) -> bool:
+        return folded(name) in self.names()
+
+    def names(self) -> frozenset[str]:
+        """Return the admins as names are compared."""
+        return self._file.value
+
+    def _parsed(self, text: str) -> frozenset[str]:
+        names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", _REMARK.sub("", text)))))
+        level = logging.INFO if names else logging.WARNING
+        _log.log(level, "the list of admins is read: it names %d", len(names), extra={"path": str(self._file.path)})
+        return names
+
+    def require(self, name: str) -> None:
+        """Raise NotAuthorized unless the name is an admin's."""
+        if name in self:
+            return
+        needs = "this needs an admin" if self.names() else "this needs an admin, and the service has none"
+        raise NotAuthorized(f"user {name} is not authorized: {needs}; an operator adds names to its list of admins")

@@ -1,0 +1,58 @@
+"""Where a request comes from: the address of its caller, as far as it can be believed, and who is charged for it."""
+
+import functools
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import g
+
+from cimaster.common.parsers import Network
+from cimaster.pool.decisions import fair_shares
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
+    """Return the address of the caller of a WSGI request; empty where it came over no network.
+
+    A trusted proxy is believed what its X-Forwarded-For says, from its end to the first address that is no trusted
+    proxy's: what stands before that was written by the caller. (Werkzeug's ProxyFix counts a fixed number of entries
+    instead, whoever connects.)
+    """
+    connected = str(environ.get("REMOTE_ADDR") or "")
+    caller = _read(connected)
+    if caller is None:
+        return connected
+    for entry in reversed(str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")):
+        before = _read(_without_port(entry.strip())) if any(caller in network for network in trusted) else None
+        if before is None:
+            break
+        caller = before
+    return str(caller)
+
+
+def owner() -> str:
+    """Return the owner to which limits charge the present request: its caller's address, for want of an identity.
+
+    Of IPv6 it is the /64, which is what one host has.
+    """
+    caller = _read(g.caller)
+    network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller
+    return fair_shares.owner(f"address {network or g.caller}")
+
+
+@functools.lru_cache(4096)
+def _read(text: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _without_port(entry: str) -> str:
+    """Return the address of `192.0.2.1:4711` or `[2001:db8::1]:4711`, as some proxies write it."""
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry

@@ -1,0 +1,67 @@
+"""Compressed answers, for callers that ask for them: the page of 1,000 clusters has 1.2 MB, and 40 kB compressed.
+
+Only reading is compressed. An observer of the network could guess a secret from the sizes of compressed answers that
+have it beside text of the observer's choice (the attack BREACH). Ours are safe: no page has a secret such as a form
+token, no body repeats a cookie, and what another site's page embeds is asked for without cookies (SameSite). Answers to
+verbs, which tell a lease's id, stay as they are. A page that shows a secret beside what a filter says must not be
+compressed.
+"""
+
+from flask import Flask, Response, g, request
+from flask_compress import Compress
+
+_LEAST = 1024  # bytes; less fits into one packet anyway
+_ALGORITHMS = ("zstd", "br", "gzip")
+_TYPES = (
+    "text/html",
+    "text/plain",
+    "text/css",
+    "text/javascript",
+    "text/csv",
+    "application/json",
+    "application/x-ndjson",
+    "application/yaml",
+    "image/svg+xml",
+)
+
+
+def install(app: Flask) -> None:
+    """Have an application compress its answers to GET, by what the caller likes best of zstd, br and gzip.
+
+    Levels are the fast ones: for that page they take 5 % (zstd, br) or 20 % (gzip) of the time that writing it takes,
+    and higher ones up to half of it (measured). So compressed lists need not be kept either.
+    """
+    app.config.update(
+        COMPRESS_REGISTER=False,
+        COMPRESS_ALGORITHM=list(_ALGORITHMS),
+        COMPRESS_MIMETYPES=list(_TYPES),
+        COMPRESS_MIN_SIZE=_LEAST,
+        COMPRESS_STREAMS=False,
+        COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,
+        COMPRESS_LEVEL=3,
+        COMPRESS_BR_LEVEL=1,
+        COMPRESS_ZSTD_LEVEL=1,
+    )
+    compress = Compress(app)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        return _compressed(compress, response) if _reads(response) else response
+
+
+def _reads(response: Response) -> bool:
+    if response.status_code != 200 or (response.content_length or 0) < _LEAST or response.mimetype not in _TYPES:
+        return False
+    return request.method in ("GET", "HEAD") and not ("endpoint" in g and g.endpoint.changes)
+
+
+def _compressed(compress: Compress, response: Response) -> Response:
+    response.vary.add("Accept-Encoding")
+    if not request.accept_encodings.best_match(_ALGORITHMS):  # Flask-Compress overlooks that q=0 means not this one
+        return response
+    if request.endpoint != "static":
+        return compress.after_request(response)
+    response.make_sequence()
+    # Compressed, it has a tag of its own: whether the browser has just that could not be told before.
+    compress.after_request(response).make_conditional(request)
+    return response

@@ -1,0 +1,53 @@
+"""Refusals as HTTP answers: one line of text or problem JSON (RFC 9457), with a status and a code."""
+
+import json
+from collections.abc import Mapping
+
+from flask import Response, request
+from werkzeug.exceptions import HTTPException
+
+from cimaster import errors
+from cimaster.common import flask_errors
+from cimaster.common.logs import correlation_id
+from cimaster.common.texts import printable
+from cimaster.web import responses
+from cimaster.web.negotiation import wants_json
+
+
+def refused(refusal: errors.Refusal) -> Response:
+    """Answer a refusal: its status, its code in a header, and one line of text or problem JSON (RFC 9457)."""
+    response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, errors.UsePost):
+        response.headers["Allow"] = "POST"
+    if "place" in refusal.facts:
+        response.headers["CIMaster-Place"] = str(refusal.facts["place"])
+    if isinstance(refusal, errors.Queued) and not wants_json():
+        response.set_data(b"")  # curl prints the body of each try, and a script reads the cluster's name there
+    return response
+
+
+def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] | None = None) -> Response:
+    """Answer with what is wrong, in the one shape that every refusal has: one line, whatever it repeats."""
+    sentence = printable(sentence)
+    if wants_json():
+        body = {
+            **(facts or {}),
+            "type": f"{request.script_root}/openapi.yaml#{code}",
+            "title": code.replace("_", " "),
+            "status": status,
+            "detail": sentence,
+            "code": code,
+            "request": correlation_id.get(),
+        }
+        response = responses.json_text(json.dumps(body), status, "application/problem+json")
+    else:
+        response = responses.text_answer(sentence + "\n", status)
+    response.headers["CIMaster-Code"] = code
+    return response
+
+
+def http_refused(error: HTTPException) -> Response:
+    """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
+    return flask_errors.refused(error, problem)

@@ -1,0 +1,51 @@
+"""Answers of the API: text or JSON, with the commit that they tell of."""
+
+import json
+
+from flask import Response
+
+from cimaster.common.texts import printable
+from cimaster.repository.configmap_repository import Committed
+from cimaster.repository.snapshots import Snapshot
+from cimaster.web.components import components
+from cimaster.web.negotiation import wants_json
+
+
+def text_answer(text: str, status: int = 200) -> Response:
+    """Answer with plain text."""
+    return answer(text.encode("utf-8", "replace"), status, "text/plain")
+
+
+def json_text(text: str, status: int = 200, mimetype: str = "application/json") -> Response:
+    """Answer with JSON that is written already."""
+    return answer(text.encode("utf-8", "replace") + b"\n", status, mimetype)
+
+
+def answer(body: bytes, status: int, mimetype: str) -> Response:
+    """Answer in the kind of text that the caller asked for."""
+    return Response(body, status, {"Vary": "Accept"}, mimetype=mimetype)
+
+
+def committed(done: Committed, *, bare: bool = False) -> Response:
+    """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of old scripts."""
+    answer = done.answer
+    text = answer.text if bare else printable(answer.text)
+    if wants_json():
+        told = {"message": text, "commit": done.commit}
+        response = json_text(answer.cluster.described(**told) if answer.cluster else json.dumps(told))
+    else:
+        response = text_answer(text if bare else text + "\n")
+    response.headers["CIMaster-Commit"] = str(done.commit)
+    if answer.lease:
+        response.headers["CIMaster-Lease"] = answer.lease
+    if answer.repeated:
+        response.headers["CIMaster-Repeated"] = "true"
+    return response
+
+
+def dated(response: Response, snapshot: Snapshot) -> Response:
+    """Say in an answer which state it shows, and for how many seconds nobody confirmed that it is the newest."""
+    response.headers["CIMaster-Commit"] = str(snapshot.commit)
+    response.headers["CIMaster-Age"] = f"{components().clusters.repository.age:.1f}"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,117 @@
+"""Lists as text: one aligned line for each cluster or change, for people who curl; and as JSON for programs."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from cimaster.common.texts import printable
+from cimaster.common.times import format_time, roughly
+from cimaster.pool.decisions import descriptions
+from cimaster.pool.decisions.automatic_top_up import terms_of
+from cimaster.pool.records.cluster import BROKEN, Cluster
+from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.history import Entry
+from cimaster.pool.records.policy import Policy
+from cimaster.pool.records.pool import Pool
+from cimaster.pool.records.ticket import Ticket
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return one line per row; data written by hand may hold line breaks, which a line must not."""
+    rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def as_json(pool: Pool, shown: Iterable[Cluster]) -> str:
+    """Return the clusters as JSON, a line each, with the number of the newest change in them."""
+    records = ",\n".join(cluster.described() for cluster in shown)
+    return f'{{"commit": {pool.commit}, "clusters": [\n{records}\n]}}\n'
+
+
+def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
+    """Return one line per cluster under a line of heads; an empty pool says so."""
+    heads = ("NAME", "STATE", "PURPOSE", "REGION", "SITUATION")
+    rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, _situation(c)) for c in shown]
+    if not rows:
+        return "no clusters match\n" if pool.clusters else "the pool is empty: add clusters with /addcluster\n"
+    return _aligned([heads, *rows])
+
+
+def _situation(cluster: Cluster) -> str:
+    """Return the situation; of a broken record with its name, where it has one."""
+    named = f" (its name is {cluster.name_as_written})" if cluster.fault and cluster.name_as_written else ""
+    return descriptions.situation(cluster) + named
+
+
+def one(pool: Pool, cluster: Cluster) -> str:
+    """Return what is known of one cluster, a line for each fact."""
+    facts = {
+        "name": pool.reference(cluster),
+        "state": cluster.state,
+        "situation": _situation(cluster),
+        "purpose": "" if cluster.fault else cluster.purpose,
+        "region": cluster.region,
+        "osimage": cluster.osimage,
+        "labels": ",".join(f"{key}={value}" for key, value in cluster.labels.items()),
+        "note": cluster.note,
+        "last job": descriptions.job_words(cluster.last_job, cluster.last_build) if cluster.last_job else "",
+        "triggered by": cluster.last_trigger_name,
+    }
+    return _aligned([(key, value) for key, value in facts.items() if value])
+
+
+def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
+    """Return one line per creation."""
+    if not shown:
+        return "no creations match\n" if filtered else "no cluster is being created\n"
+    rows = [(c.id, c.state, c.purpose, c.user, c.job or "-", descriptions.creation(c, now)) for c in shown]
+    return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
+
+
+def policies(stands: Sequence[tuple[Policy, str]]) -> str:
+    """Return how each policy stands, and what it does on a line of its own."""
+    terms = ("" if policy.fault else f"  {printable(terms_of(policy))}\n" for policy, _ in stands)
+    return "".join(f"{printable(says)}\n{told}" for (_, says), told in zip(stands, terms, strict=True))
+
+
+def queue(ranked: Sequence[Ticket], now: datetime) -> str:
+    """Return one line per ticket, in the order in which they are served."""
+    if not ranked:
+        return "nobody waits for a cluster\n"
+    rows = [
+        (str(place), ticket.id, f"{BROKEN}: {ticket.fault}", *[""] * 6)
+        if ticket.fault
+        else (
+            str(place),
+            ticket.id,
+            descriptions.job_words(ticket.ask.job, ticket.ask.build),
+            ticket.ask.by,
+            ticket.ask.words(),
+            ticket.priority,
+            roughly(now - ticket.since),
+            "-" if ticket.until is None else format_time(ticket.until),
+            "yes" if ticket.is_there(now) else "no",
+        )
+        for place, ticket in enumerate(ranked, 1)
+    ]
+    return _aligned([("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITS", "UNTIL", "THERE"), *rows])
+
+
+def history(entries: Sequence[Entry]) -> str:
+    """Return one line per change, newest first."""
+    if not entries:
+        return "no changes are remembered\n"
+    rows = [
+        (
+            entry.say("at"),
+            entry.cluster,
+            entry.say("event"),
+            f"{entry.say('from')} -> {entry.say('to')}",
+            entry.say("by"),
+            descriptions.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else "",
+            entry.say("reason"),
+        )
+        for entry in entries
+    ]
+    return _aligned([("TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"), *rows])

@@ -1,0 +1,1 @@
+"""Background threads, and how they start and stop."""

@@ -1,0 +1,108 @@
+"""What the pool looks like at the moment of a scrape, taken from the snapshot: a scrape never asks the store."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from cimaster.pool import Pool
+from cimaster.pool.records.cluster import DEFAULT_PURPOSE
+from cimaster.pool.records.ticket import LONG_AGO
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services.waiting_room import WaitingRoom
+
+_MOST_PURPOSES = 50
+_OTHER = "other"
+
+
+def _told(pool: Pool) -> Callable[[str], str]:
+    """Return how purposes are told: those of the inventory, the commonest of many, and `other` for what callers say."""
+    counted = Counter(cluster.purpose for cluster in pool.clusters if not cluster.fault)
+    known = {DEFAULT_PURPOSE, *(purpose for purpose, _ in counted.most_common(_MOST_PURPOSES)), ""}
+    return lambda purpose: purpose if purpose in known else _OTHER
+
+
+class PoolCollector(Collector):
+    """Clusters by state and purpose, and how the store is doing. Every replica shows the same: take max over them."""
+
+    def __init__(self, repository: ConfigMapRepository) -> None:
+        self._repository = repository
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the metrics without collecting them."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges."""
+        yield self._clusters()
+        yield self._creations()
+        trouble = self._repository.trouble
+        yield _gauge("snapshot_age_seconds", "Seconds since the store confirmed the snapshot", self._repository.age)
+        yield _gauge("store_usable", "1 while the store can be read and written", trouble is None)
+        yield _gauge(
+            "clock_right",
+            "0 while our clock and the store's differ so much that nothing expires",
+            self._repository.clock_is_right,
+        )
+        yield _gauge("changes_waiting", "Changes that wait to be written", self._repository.waiting)
+        cut = self._repository.store.watches_cut
+        yield CounterMetricFamily("cimaster_watches_cut", "Watches of the store that ended at once", value=cut)
+        newest = self._repository.newest
+        yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
+
+    @property
+    def _pool(self) -> Pool:
+        newest = self._repository.newest
+        return newest.pool if newest else Pool()
+
+    def _clusters(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily("cimaster_clusters", "Clusters by state and purpose", labels=("state", "purpose"))
+        pool = self._pool
+        told = _told(pool)
+        counted = Counter((c.state, told("" if c.fault else c.purpose)) for c in pool.clusters)
+        for labels, count in sorted(counted.items()):
+            family.add_metric(labels, count)
+        return family
+
+    def _creations(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "cimaster_creations_now", "Creations by state and purpose", labels=("state", "purpose")
+        )
+        pool = self._pool
+        told = _told(pool)
+        counted = Counter((c.state, told(c.purpose)) for c in pool.creations if c.shown)
+        for labels, count in sorted(counted.items()):
+            family.add_metric(labels, count)
+        return family
+
+
+class QueueCollector(Collector):
+    """Who waits for a cluster. Every replica shows the same queue, and its own connected callers."""
+
+    def __init__(self, repository: ConfigMapRepository, waiting: WaitingRoom) -> None:
+        self._repository, self._waiting = repository, waiting
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the metrics without collecting them."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges."""
+        newest, now = self._repository.newest, self._repository.now()
+        pool = newest.pool if newest else Pool()
+        queue, told = [ticket for ticket in pool.queue if not ticket.fault], _told(pool)
+        family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
+        for labels, count in sorted(
+            Counter((told(t.ask.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
+        ):
+            family.add_metric(labels, count)
+        yield family
+        longest = max((now - ticket.since for ticket in queue if ticket.since != LONG_AGO), default=timedelta())
+        yield _gauge("queue_oldest_seconds", "How long the oldest ticket waits", longest.total_seconds())
+        yield _gauge("callers_kept", "Callers that are connected to this replica and wait", self._waiting.kept)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"cimaster_{name}", text, value=float(value))

@@ -1,0 +1,77 @@
+"""Which connection is closed for another one: the oldest of the address that has most of them."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from ipaddress import ip_network
+
+import pytest
+from gunicorn.config import Config
+
+from cimaster.common.serving.connection import IDLE, READING, Connection, WaitingConnections
+
+PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+
+
+class Cast:
+    """Connections from anywhere, over real sockets."""
+
+    def __init__(self, waiting: WaitingConnections, stack: ExitStack) -> None:
+        self._waiting, self._stack = waiting, stack
+
+    def connect(self, address: str, state: str = READING) -> Connection:
+        """Add a connection of an address."""
+        ours, theirs = socket.socketpair()
+        self._stack.enter_context(theirs)
+        conn = Connection(Config(), ours, (address, 4711), ("127.0.0.1", 80))
+        self._stack.callback(conn.close)
+        conn.state = state
+        self._waiting.add(conn)
+        return conn
+
+
+@pytest.fixture
+def waiting() -> WaitingConnections:
+    """At most two of each address, and proxies."""
+    return WaitingConnections(2, PROXIES)
+
+
+@pytest.fixture
+def cast(waiting: WaitingConnections) -> Iterator[Cast]:
+    """Makes connections to choose from."""
+    with ExitStack() as stack:
+        yield Cast(waiting, stack)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", ""])
+def test_an_address_that_has_too_many_loses_its_oldest(waiting: WaitingConnections, cast: Cast, address: str) -> None:
+    oldest, _ = cast.connect(address), cast.connect(address)
+    cast.connect(address, IDLE)
+    assert waiting.surplus(address) is None
+    cast.connect(address)
+    assert waiting.surplus(address) is oldest
+    waiting.remove(oldest)
+    assert waiting.surplus(address) is None
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "fd00::1", "::ffff:10.1.2.3"])
+def test_a_proxy_may_have_as_many_as_its_clients(waiting: WaitingConnections, cast: Cast, address: str) -> None:
+    for _ in range(5):
+        cast.connect(address)
+    assert waiting.surplus(address) is None
+
+
+def test_idle_ones_make_room_first_and_those_of_a_proxy_last(waiting: WaitingConnections, cast: Cast) -> None:
+    assert waiting.dispensable() is None
+    connections = [
+        *(cast.connect("192.0.2.1", IDLE) for _ in range(2)),
+        cast.connect("192.0.2.2", IDLE),
+        *(cast.connect("10.1.2.3", IDLE) for _ in range(3)),
+        cast.connect("192.0.2.9"),
+    ]
+    order = []
+    while (conn := waiting.dispensable()) is not None:
+        waiting.remove(conn)
+        order.append(connections.index(conn))
+    assert order == [0, 1, 2, 3, 4, 5, 6]
+    assert list(waiting) == []

@@ -1,0 +1,63 @@
+"""How many jobs one user may start in a time."""
+
+from datetime import timedelta
+
+import pytest
+
+from cimaster.common.clock import Clock
+from cimaster.manual_trigger.access.rate_limit import Rates
+from cimaster.manual_trigger.errors import TooMany
+from cimaster.manual_trigger.settings import Rate
+
+
+class HandClock(Clock):
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def rates(clock: HandClock) -> Rates:
+    return Rates(Rate(3, timedelta(minutes=1)), clock)
+
+
+def test_a_user_may_start_so_many_at_once_and_then_one_now_and_then(rates: Rates, clock: HandClock) -> None:
+    for _ in range(3):
+        rates.take("john")
+    with pytest.raises(TooMany) as told:
+        rates.take("john")
+    assert told.value.retry_after == 20
+    assert "ask again in 20 s" in str(told.value)
+    clock.now += 20
+    rates.take("john")
+    with pytest.raises(TooMany):
+        rates.take("john")
+
+
+def test_users_do_not_use_up_one_anothers_share(rates: Rates) -> None:
+    for _ in range(3):
+        rates.take("john")
+    rates.take("alice")
+
+
+def test_a_pause_gives_no_more_than_the_whole_share(rates: Rates, clock: HandClock) -> None:
+    rates.take("john")
+    clock.now += 86400
+    for _ in range(3):
+        rates.take("john")
+    with pytest.raises(TooMany):
+        rates.take("john")
+
+
+def test_users_of_long_ago_are_forgotten(rates: Rates, clock: HandClock) -> None:
+    for number in range(1000):
+        rates.take(f"user{number}")
+    clock.now += 3600
+    rates.take("john")
+    assert len(rates._full_at) == 1

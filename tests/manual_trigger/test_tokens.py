@@ -1,0 +1,97 @@
+"""Who may call: those with a token of the file."""
+
+from pathlib import Path
+
+import pytest
+
+from cimaster.manual_trigger.access.tokens import Callers
+from cimaster.manual_trigger.errors import NoToken
+from tests.manual_trigger.conftest import ASKED, Caller, refusal
+from tests.manual_trigger.process import TOKEN
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tokens"
+
+
+def lets_in(callers: Callers, token: str) -> bool:
+    try:
+        callers.require(f"Bearer {token}")
+    except NoToken:
+        return False
+    return True
+
+
+def test_each_line_is_a_token_but_for_blank_ones_and_remarks(path: Path) -> None:
+    path.write_text("# cimaster\n\n  first  \nsecond\r\n#third\n")
+    callers = Callers(str(path))
+    assert [lets_in(callers, token) for token in ("first", "second", "third", "#third", "# cimaster", "")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_was_saved_on_windows_is_read_alike(path: Path, encoding: str) -> None:
+    path.write_text("first\r\nsecond\r\n", encoding)
+    assert all(lets_in(Callers(str(path)), token) for token in ("first", "second"))
+
+
+def test_a_changed_file_counts_at_once(path: Path) -> None:
+    path.write_text("old\n")
+    callers = Callers(str(path))
+    assert lets_in(callers, "old")
+    path.write_text("new\n")
+    assert (lets_in(callers, "old"), lets_in(callers, "new")) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"# nobody\n", b"\xff\xfe"], ids=["missing", "empty", "remarks", "binary"]
+)
+def test_without_a_good_file_nobody_gets_in(path: Path, content: bytes | None) -> None:
+    path.write_text("old\n")
+    callers = Callers(str(path))
+    assert lets_in(callers, "old")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert not lets_in(callers, "old")
+    assert str(path) in callers.file.trouble
+    assert "old" not in callers.file.trouble.replace(str(path), "")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer \u00ff"],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/manual-trigger"),
+        ("GET", "/manual-trigger"),
+        ("GET", "/manual-trigger/x"),
+        ("POST", "/reload"),
+        ("OPTIONS", "/manual-trigger"),
+        ("GET", "/nothing"),
+    ],
+)
+def test_whatever_changes_or_tells_of_jobs_needs_a_token(alone: Caller, method: str, path: str, header: str) -> None:
+    answer = alone.client.open(path, method=method, json=ASKED, headers={"Authorization": header})
+    status, code, _ = refusal(answer)
+    assert (status, code, answer.headers["WWW-Authenticate"]) == (401, "no_token", "Bearer")
+    assert TOKEN[:-1] not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_what_probes_and_passers_by_ask_needs_none(alone: Caller, path: str) -> None:
+    assert alone.client.get(path).status_code in (200, 503)
+
+
+def test_the_scheme_may_be_written_in_any_case(alone: Caller) -> None:
+    answer = alone.client.get("/manual-trigger/x", headers={"Authorization": f"bearer {TOKEN}"})
+    assert refusal(answer)[1] == "prow_unreachable"

@@ -1,0 +1,562 @@
+"""Who waits is served in turn: nobody is overtaken, nobody is forgotten, and nobody blocks the others for long."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cimaster.errors import (
+    ClusterNotVacant,
+    NoSuchClusterKind,
+    NotCurrent,
+    NoVacantCluster,
+    Queued,
+    QueueFull,
+    RequestIdReused,
+    RequestOver,
+)
+from cimaster.pool import (
+    Answer,
+    Ask,
+    Facts,
+    Finish,
+    Pool,
+    Request,
+    Stay,
+    add,
+    cancel,
+    codec,
+    delete,
+    expire,
+    finish,
+    hold_any,
+    leave,
+    once,
+    step_away,
+    take,
+    take_or_wait,
+)
+from cimaster.pool.decisions import queue_order
+from cimaster.pool.decisions.lending import finish as give_back
+from cimaster.pool.records.ticket import PRIORITIES, of_words
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+CONNECTED = timedelta(seconds=25)
+
+
+def after(**duration: float) -> datetime:
+    """Return a time after the beginning."""
+    return NOW + timedelta(**duration)
+
+
+def pool_of(*names: str, **facts: str) -> Pool:
+    """Return a pool with vacant clusters."""
+    pool = Pool()
+    for name in names:
+        pool, _ = add(pool, NOW, name, "root", Facts("us", **facts))
+    return pool
+
+
+def occupied(*names: str) -> Pool:
+    """Return a pool whose clusters jobs have."""
+    pool = pool_of(*names)
+    for name in names:
+        pool, _ = take(pool, NOW, Ask("e2e", f"of {name}", cluster=name), f"l-{name}")
+    return pool
+
+
+def free(pool: Pool, name: str, now: datetime = NOW) -> Pool:
+    """Have a cluster given back."""
+    pool, _ = finish(pool, now, Finish(name, f"l-{name}"))
+    return pool
+
+
+def wait(
+    pool: Pool,
+    who: str,
+    now: datetime = NOW,
+    wait: timedelta = timedelta(minutes=30),
+    priority: str = "normal",
+    connected: timedelta = CONNECTED,
+    job: str = "e2e",
+    owner: str = "",
+    **ask: object,
+) -> tuple[Pool, Answer]:
+    """Ask as somebody who waits, under a request id that is their name."""
+    asked = Ask(job, who, who, **ask)  # type: ignore[arg-type]
+    stay = Stay(wait, priority, connected, owner=owner)
+    return take_or_wait(pool, now, asked, f"lease-{who}", stay, Request(who, "h", "getvacant", owner))
+
+
+def poll(pool: Pool, who: str, now: datetime = NOW, interval: float = 10) -> tuple[Pool, Answer]:
+    """Ask as a script that asks again and again."""
+    return take_or_wait(pool, now, Ask("old", who), f"lease-{who}", Stay(keeps=timedelta(seconds=interval)))
+
+
+def line(pool: Pool, now: datetime = NOW) -> list[str]:
+    """Return who waits, in order."""
+    return [ticket.ask.build for ticket in queue_order.ranked(pool, now)]
+
+
+def test_who_finds_none_gets_a_place_and_the_next_cluster() -> None:
+    pool, told = wait(occupied("a"), "ann")
+    assert isinstance(told.refusal, Queued)
+    assert (told.text, told.refusal.facts["place"], told.refusal.retry_after) == ("", 1, 1)
+    pool, told = wait(free(pool, "a"), "ann", after(seconds=70))
+    assert (told.text, told.refusal, told.waited) == ("a", None, 70)
+    assert pool.queue == ()
+    assert pool.history[-1].say("waited") == "70s"
+
+
+def test_a_take_without_a_place_does_not_overtake() -> None:
+    pool = free(wait(occupied("a"), "ann")[0], "a")
+    with pytest.raises(NoVacantCluster, match=r"1 kept for those who wait.*; 1 wait in the queue"):
+        take(pool, NOW, Ask("e2e", "eve"), "l")
+    with pytest.raises(NoVacantCluster):
+        take(pool, NOW, Ask("e2e", "eve", cluster="a"), "l")
+    with pytest.raises(NoVacantCluster):
+        hold_any(pool, NOW, Ask("", ""), "eve")
+
+
+def test_a_take_gets_what_is_left_when_all_who_wait_have_one() -> None:
+    pool = occupied("a", "b")
+    pool = free(free(wait(pool, "ann")[0], "a"), "b", after(seconds=1))
+    assert take(pool, after(seconds=2), Ask("e2e", "eve"), "l")[1].text == "b"
+
+
+def test_a_cluster_that_no_ticket_wants_is_lent_at_once() -> None:
+    pool = wait(occupied("a"), "ann")[0]
+    pool, _ = add(pool, NOW, "p", "root", Facts("us", purpose="perf"))
+    assert take(pool, NOW, Ask("e2e", "eve", purpose="perf"), "l")[1].text == "p"
+
+
+def test_those_who_wait_are_served_in_order_of_arrival() -> None:
+    pool = occupied("a", "b")
+    for who in ("ann", "bob", "cem"):
+        pool = wait(pool, who)[0]
+    pool = free(free(pool, "a"), "b", after(seconds=1))
+    assert wait(pool, "cem", after(seconds=2))[1].refusal
+    pool, told = wait(pool, "bob", after(seconds=2))
+    assert told.text == "b"
+    assert wait(pool, "ann", after(seconds=2))[1].text == "a"
+
+
+def test_priority_comes_before_arrival_and_ten_minutes_lift_by_a_level() -> None:
+    pool = occupied("a")
+    pool = wait(pool, "low", priority="low")[0]
+    pool = wait(pool, "normal", after(minutes=1))[0]
+    pool = wait(pool, "high", after(minutes=2), priority="high")[0]
+    assert line(pool, after(minutes=2)) == ["high", "normal", "low"]
+    assert line(pool, after(minutes=10)) == ["high", "low", "normal"]
+    assert line(pool, after(minutes=11)) == ["normal", "high", "low"]
+    pool = wait(pool, "late", after(minutes=21), priority="high")[0]
+    assert line(pool, after(minutes=21)) == ["normal", "high", "low", "late"]
+
+
+def test_an_urgent_newcomer_gets_a_cluster_that_was_kept_for_a_patient_one() -> None:
+    pool = free(wait(occupied("a"), "ann")[0], "a")
+    assert wait(pool, "urgent", priority="high")[1].text == "a"
+
+
+def test_who_waits_for_one_cluster_by_name_gets_that_one() -> None:
+    pool = wait(occupied("a", "b"), "ann", cluster="b")[0]
+    pool = free(pool, "a")
+    assert take(pool, NOW, Ask("e2e", "eve"), "l")[1].text == "a"
+    assert wait(free(pool, "b"), "ann", cluster="b")[1].text == "b"
+
+
+def test_a_ticket_that_matches_nothing_vacant_blocks_nobody() -> None:
+    pool, _ = add(occupied("a"), NOW, "p", "root", Facts("us", purpose="perf"))
+    pool, _ = take(pool, NOW, Ask("e2e", "0", purpose="perf"), "l-p")
+    pool = wait(wait(pool, "perf", purpose="perf")[0], "ann")[0]
+    assert wait(free(pool, "a"), "ann")[1].text == "a"
+
+
+def test_nobody_waits_for_a_kind_that_is_not_there() -> None:
+    with pytest.raises(NoSuchClusterKind):
+        wait(occupied("a"), "ann", region="mars")
+
+
+def test_between_two_tries_a_cluster_is_kept_for_five_seconds() -> None:
+    pool = wait(wait(occupied("a"), "ann")[0], "bob", after(seconds=1))[0]
+    pool = free(pool, "a", after(seconds=2))
+    assert wait(pool, "bob", after(seconds=30))[1].refusal
+    assert wait(pool, "bob", after(seconds=31))[1].text == "a"
+
+
+def test_who_hangs_up_keeps_the_place_and_holds_up_nobody() -> None:
+    pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
+    pool = free(step_away(pool, after(seconds=3), "ann", timedelta(seconds=22))[0], "a", after(seconds=4))
+    assert line(pool) == ["ann", "bob"]
+    assert wait(pool, "bob", after(seconds=8))[1].refusal
+    assert wait(pool, "bob", after(seconds=9))[1].text == "a"
+    assert wait(pool, "ann", after(seconds=9))[1].text == "a"
+
+
+def test_a_ticket_whose_caller_seems_connected_for_years_reserves_no_cluster() -> None:
+    pool, _ = take_or_wait(
+        occupied("c1"),
+        NOW,
+        Ask("e2e", "1"),
+        "l-1",
+        Stay(timedelta(hours=1), connected=CONNECTED),
+        Request("r-1", "h", "getvacant"),
+    )
+    spoilt = queue_order.put(free(pool, "c1"), pool.queue[0].seen(after(days=9000), timedelta(seconds=5)))
+    _, answer = take(spoilt, after(seconds=1), Ask("e2e", "2"), "l-2")
+    assert answer.text == "c1"
+
+
+def test_a_place_is_lost_after_ninety_seconds_of_silence() -> None:
+    pool = wait(occupied("a"), "ann")[0]
+    assert expire(pool, after(seconds=114)).queue
+    gone = expire(pool, after(seconds=115))
+    assert (gone.queue, gone.due) == ((), None)
+
+
+def test_the_pool_knows_when_somebody_is_given_up() -> None:
+    pool = wait(occupied("a"), "ann")[0]
+    assert pool.due == after(seconds=115)
+    again, _ = wait(pool, "ann", after(seconds=25))
+    assert again.due is not None
+    assert expire(again, again.due).due == after(seconds=140)
+
+
+def test_a_wait_that_is_over_says_so_and_leaves_no_ticket() -> None:
+    pool = wait(occupied("a"), "ann", wait=timedelta(minutes=1))[0]
+    pool, told = wait(pool, "ann", after(seconds=59), wait=timedelta(minutes=1))
+    assert isinstance(told.refusal, Queued)
+    pool, told = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1))
+    assert isinstance(told.refusal, NoVacantCluster)
+    assert pool.queue == ()
+    with pytest.raises(NoVacantCluster, match="the wait was over"):
+        wait(free(pool, "a"), "ann", after(minutes=2), wait=timedelta(minutes=1))
+
+
+def test_a_wait_for_one_cluster_ends_in_the_same_way() -> None:
+    pool = wait(occupied("a"), "ann", wait=timedelta(minutes=1), cluster="a")[0]
+    _, told = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1), cluster="a")
+    assert isinstance(told.refusal, NoVacantCluster)
+    assert told.refusal.sentence.startswith("a is not vacant")
+
+
+def test_who_waits_for_what_is_taken_away_is_told_so_and_waits_no_more() -> None:
+    pool = wait(occupied("a"), "ann")[0]
+    pool, _ = delete(pool, NOW, "a", "root", force=True, reason="gone")
+    pool, told = wait(pool, "ann", after(seconds=1))
+    assert isinstance(told.refusal, NoSuchClusterKind)
+    assert pool.queue == ()
+
+
+def test_a_connection_that_broke_late_sends_nobody_away_who_has_a_newer_one() -> None:
+    pool = wait(wait(occupied("a"), "ann")[0], "ann", after(seconds=20))[0]
+    same, _ = step_away(pool, after(seconds=21), "ann", timedelta(seconds=4))
+    assert same is pool
+    away, _ = step_away(pool, after(seconds=21), "ann", timedelta(seconds=24))
+    assert not away.queue[0].is_there(after(seconds=27))
+
+
+def test_who_is_there_as_the_queue_knows_is_not_written_again() -> None:
+    pool, _ = wait(occupied("a"), "ann")
+    same, told = wait(pool, "ann", after(seconds=10), connected=timedelta(seconds=15))
+    assert same is pool
+    assert isinstance(told.refusal, Queued)
+
+
+def test_the_same_request_gets_its_cluster_again_and_no_second_one() -> None:
+    pool = wait(occupied("a", "b"), "ann")[0]
+    pool, _ = wait(free(pool, "a"), "ann")
+    again, told = wait(free(pool, "b"), "ann")
+    assert (told.text, told.repeated) == ("a", True)
+    pool, _ = give_back(again, NOW, Finish("a", "lease-ann"))
+    with pytest.raises(RequestOver, match="granted"):
+        wait(pool, "ann")
+
+
+def test_a_request_id_that_waits_is_for_one_request() -> None:
+    pool = wait(occupied("a"), "ann")[0]
+    with pytest.raises(RequestIdReused):
+        take_or_wait(pool, NOW, Ask("e2e", "x"), "l", Stay(timedelta(minutes=1)), Request("ann", "other", "getvacant"))
+
+
+class TestScriptsThatPoll:
+    """A script of old asks again and again, and says nothing of waiting."""
+
+    def test_it_is_refused_as_ever_and_has_a_place(self) -> None:
+        pool, told = poll(occupied("a"), "1")
+        assert isinstance(told.refusal, NoVacantCluster)
+        assert told.refusal.facts["place"] == 1
+        with pytest.raises(NoVacantCluster):
+            take(free(pool, "a"), after(seconds=5), Ask("e2e", "eve"), "l")
+        assert poll(free(pool, "a"), "1", after(seconds=5))[1].text == "a"
+
+    def test_it_keeps_its_place_among_those_who_wait(self) -> None:
+        pool = wait(poll(wait(occupied("a"), "ann")[0], "1")[0], "bob")[0]
+        assert line(pool) == ["ann", "1", "bob"]
+
+    def test_a_cluster_is_kept_for_as_long_as_its_tries_are_apart(self) -> None:
+        pool = poll(occupied("a"), "1")[0]
+        pool = poll(pool, "1", after(seconds=40))[0]
+        pool = free(pool, "a", after(seconds=41))
+        with pytest.raises(NoVacantCluster):
+            take(pool, after(seconds=80), Ask("e2e", "eve"), "l")
+        assert take(pool, after(seconds=91), Ask("e2e", "eve"), "l")[1].text == "a"
+
+    def test_a_cluster_is_kept_for_a_minute_at_most(self) -> None:
+        pool = poll(occupied("a"), "1")[0]
+        pool = free(poll(pool, "1", after(seconds=85))[0], "a", after(seconds=86))
+        assert take(pool, after(seconds=85 + 66), Ask("e2e", "eve"), "l")[1].text == "a"
+
+    def test_tries_that_come_thick_and_fast_are_not_written_each(self) -> None:
+        pool = poll(occupied("a"), "1")[0]
+        assert poll(pool, "1", after(seconds=1.5))[0] is pool
+
+    def test_other_words_are_another_script(self) -> None:
+        asks = [
+            Ask("old", "1"),
+            Ask("old", "2"),
+            Ask("old", "1", ttl=timedelta(hours=1)),
+            Ask("old", "1", labels={"a": "b"}),
+        ]
+        assert len({of_words(ask) for ask in asks}) == 4
+        pairs = [{"a": "1", "b": "2"}, {"b": "2", "a": "1"}]
+        assert len({of_words(Ask("old", "1", labels=labels)) for labels in pairs}) == 1
+        assert of_words(Ask("old", "1")) == of_words(Ask("old", "1"))
+
+
+class TestLeaving:
+    """Who gives up says so, and the next one passes at once."""
+
+    def test_the_place_is_free_and_the_request_over(self) -> None:
+        pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
+        pool, told = leave(pool, NOW, "ann")
+        assert "does not wait any more" in told.text
+        assert wait(free(pool, "a"), "bob")[1].text == "a"
+        with pytest.raises(RequestOver, match="taken out of the queue"):
+            wait(pool, "ann")
+
+    def test_a_cluster_that_was_just_served_goes_back(self) -> None:
+        pool, _ = wait(free(wait(occupied("a"), "ann")[0], "a"), "ann")
+        pool, told = leave(pool, after(seconds=59), "ann")
+        assert "a, which is given back" in told.text
+        assert pool.find("a").state == "vacant"
+        with pytest.raises(RequestOver):
+            wait(pool, "ann", after(seconds=59))
+
+    def test_a_cluster_that_was_served_long_ago_stays_with_its_job(self) -> None:
+        pool, _ = wait(free(wait(occupied("a"), "ann")[0], "a"), "ann")
+        with pytest.raises(NotCurrent, match="finishtest"):
+            leave(pool, after(seconds=61), "ann")
+
+    def test_somebody_else_can_cancel_a_wait_and_never_takes_a_cluster_away(self) -> None:
+        pool = wait(occupied("a"), "ann")[0]
+        cancelled, _ = cancel(pool, NOW, "ann", "bob")
+        assert cancelled.queue == ()
+        with pytest.raises(RequestOver, match="the request was taken out of the queue by bob"):
+            wait(cancelled, "ann")
+        served, _ = wait(free(pool, "a"), "ann")
+        with pytest.raises(NotCurrent, match="does not wait any more"):
+            cancel(served, NOW, "ann", "bob")
+
+    def test_who_does_not_wait_may_leave(self) -> None:
+        pool = occupied("a")
+        left, told = leave(pool, NOW, "nobody")
+        assert told.text == "request nobody does not wait"
+        assert leave(left, NOW, "nobody")[0] is left
+
+    def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
+        pool, _ = leave(pool_of("a"), NOW, "ann")
+        with pytest.raises(RequestOver, match="taken out"):
+            wait(pool, "ann")
+        with pytest.raises(RequestIdReused):
+            once(pool, NOW, Request("ann", "h", "finishtest"), lambda: (pool, Answer("done")))
+
+    def test_a_request_that_is_over_already_stays_as_it_ended(self) -> None:
+        pool, _ = wait(pool_of("a"), "ann")
+        pool, _ = give_back(pool, NOW, Finish("a", "lease-ann"))
+        left, _ = leave(pool, NOW, "ann")
+        with pytest.raises(RequestOver, match="granted"):
+            wait(left, "ann")
+
+
+def flooded(pool: Pool, owner: str, job: str = "e2e") -> Pool:
+    """Return the pool in which one caller waits as often as it may."""
+    with contextlib.suppress(QueueFull):
+        for number in range(1000):
+            pool = wait(pool, f"{owner}-{number:04}", job=job, owner=owner)[0]
+    return pool
+
+
+@pytest.mark.parametrize("job", ["e2e", "x" * 253, "\N{GRINNING FACE}" * 253])
+def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
+    pool = flooded(occupied("a"), "office", job)
+    own = len(pool.queue)
+    assert own > 40
+    with pytest.raises(QueueFull, match=f"full for this caller: {own} of the {own} requests") as refusal:
+        wait(pool, "office-one-more", job=job, owner="office")
+    assert "/leavequeue" in refusal.value.sentence
+    assert refusal.value.retry_after
+    assert wait(pool, "somebody", owner="else")[1].refusal.facts["place"] == own + 1
+    assert wait(flooded(pool, "second", job), "third", owner="third")[1].refusal.code == "queued"
+    assert len(queue_order.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
+
+
+def test_tickets_of_an_earlier_version_count_for_the_others() -> None:
+    pool = flooded(occupied("a"), "")
+    assert not pool.queue[0].owner
+    mine = len(flooded(pool, "me").queue) - len(pool.queue)
+    assert len(pool.queue) / 3 < mine < len(pool.queue)
+
+
+def test_what_gives_a_place_up_makes_room() -> None:
+    pool, _ = leave(flooded(occupied("a"), "office"), NOW, "office-0000")
+    assert wait(pool, "one-more", owner="office")[1].refusal.code == "queued"
+
+
+def test_a_full_queue_still_serves() -> None:
+    pool = occupied("a")
+    for number in range(12):
+        pool = flooded(pool, f"caller-{number}")
+    with pytest.raises(QueueFull, match="the queue is full: "):
+        wait(pool, "late", owner="late")
+    assert len(queue_order.encode(pool.queue)) < queue_order.BUDGET
+    assert isinstance(poll(pool, "script")[1].refusal, NoVacantCluster)
+    assert wait(free(pool, "a"), "caller-0-0000")[1].text == "a"
+    other, _ = add(pool, NOW, "p", "root", Facts("us", purpose="perf"))
+    assert wait(other, "perf", purpose="perf")[1].text == "p"
+
+
+def test_the_queue_is_stored_and_read_back() -> None:
+    asked = {"region": "us", "labels": {}, "ttl": timedelta(hours=2)}
+    pool = poll(wait(occupied("a"), "ann", priority="high", **asked)[0], "1")[0]
+    stored, data = codec.encode(pool, NOW)
+    read = codec.decode(data, 1, stored.rules)
+    assert [ticket.fields for ticket in read.queue] == [ticket.fields for ticket in pool.queue]
+    assert read.queue[0].ask == pool.queue[0].ask == Ask("e2e", "ann", "ann", region="us", ttl=timedelta(hours=2))
+    assert read.due == pool.due
+    empty, _ = leave(leave(read, NOW, "ann")[0], NOW, read.queue[1].id)
+    assert codec.QUEUE not in codec.encode(empty, NOW)[1]
+
+
+ODD = ['"here": "9999-12-31T23:59:59Z"', '"since": "0001-01-01T00:00:00Z"', '"keeps": "999999999d"']
+
+
+@pytest.mark.parametrize("text", ["{", "7"])
+def test_a_queue_that_cannot_be_read_is_begun_anew(text: str) -> None:
+    _, data = codec.encode(occupied("a"), NOW)
+    assert codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules).queue == ()
+
+
+@pytest.mark.parametrize(
+    "odd", ["1", '{"priority": "high"}', '{"id": "a\\nb"}', '{"id": "\\ud800"}', "[" * 990 + "]" * 990]
+)
+def test_a_ticket_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> None:
+    _, data = codec.encode(wait(occupied("a"), "ann")[0], NOW)
+    text = data[codec.QUEUE].replace("\n]", f",\n{odd}\n]")
+    read = expire(codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules), after(seconds=20))
+    assert codec.encode(read, NOW)[1][codec.QUEUE] == text
+    assert [bool(ticket.fault) for ticket in queue_order.ranked(read, NOW)] == [False, True]
+    assert [ticket.id for ticket in queue_order.promised(free(read, "a"), NOW).values()] == ["ann"]
+    assert [ticket.id for ticket in leave(read, NOW, read.queue[1].id)[0].queue] == ["ann"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_time_of_a_ticket_that_no_calendar_has_counts_as_not_given(odd: str) -> None:
+    _, data = codec.encode(occupied("a"), NOW)
+    now = '"since": "2026-01-02T12:00:00Z", "here": "2026-01-02T12:00:10Z"'
+    read = codec.decode({**data, codec.QUEUE: f'[{{"id": "r", {now}, {odd}}}]'}, 1, Pool().rules)
+    (ticket,) = read.queue
+    assert not ticket.fault
+    assert len(ticket.unreadable) == 1
+    expire(read, NOW)
+
+
+@pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
+def test_a_ticket_that_somebody_spoilt_by_hand_stops_nothing(field: str) -> None:
+    pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
+    assert f'"{field}":' in queue_order.encode(pool.queue)
+    spoilt = queue_order.parse(queue_order.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
+    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: queue_order.encode(spoilt)}, 1, pool.rules)
+    freed = free(with_it, "a")
+    assert queue_order.ranked(freed, NOW)
+    assert take(freed, after(minutes=5), Ask("e2e", "eve"), "l")[1].text == "a"
+
+
+KINDS: list[dict[str, str]] = [{}, {"region": "us"}, {"region": "eu"}, {"cluster": "a"}]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["wait", "wait", "poll", "take", "free", "free", "away", "leave"]),
+        st.integers(0, 5),
+        st.sampled_from(KINDS),
+        st.sampled_from(PRIORITIES),
+        st.sampled_from([0, 1, 3, 10, 300]),
+    ),
+    min_size=20,
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_nobody_is_overtaken_and_no_cluster_is_kept_that_nobody_waits_for(steps) -> None:
+    pool, now = occupied("a", "b"), NOW
+    pool, _ = add(pool, NOW, "c", "root", Facts("eu"))
+    leases = {name: f"l-{name}" for name in "ab"}
+    for number, (step, who, kind, priority, seconds) in enumerate(steps):
+        now += timedelta(seconds=seconds)
+        pool = expire(pool, now)
+        before, asked = pool, Ask("e2e", str(who), **kind)
+        try:
+            if step == "wait":
+                stay = Stay(timedelta(minutes=5), priority, CONNECTED)
+                request = Request(f"r-{who}", f"{kind}{priority}", "getvacant")
+                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", stay, request)
+            elif step == "poll":
+                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", Stay())
+            elif step == "take":
+                pool, told = take(pool, now, asked, f"lease-{number}")
+            elif step == "free":
+                name = "abc"[who % 3]
+                pool, told = finish(pool, now, Finish(name, leases.get(name, "none")))
+            else:
+                gone = timedelta(seconds=seconds)
+                pool, told = step_away(pool, now, f"r-{who}", gone) if step == "away" else leave(pool, now, f"r-{who}")
+        except (NoVacantCluster, ClusterNotVacant, RequestIdReused, RequestOver, NotCurrent):
+            assert pool is before
+            continue
+        if told.lease and step in ("wait", "poll", "take") and not told.repeated:
+            leases[told.text] = told.lease
+            _check_turn(before, now, told.text, f"r-{who}" if step == "wait" else of_words(asked), step, priority)
+    kept = queue_order.promised(pool, now)
+    assert all(pool.find(name).state == "vacant" and t.ask.matches(pool.find(name)) for name, t in kept.items())
+    assert len({ticket.id for ticket in kept.values()}) == len(kept)
+    assert all(ticket.is_there(now) for ticket in kept.values())
+    assert len({ticket.id for ticket in pool.queue}) == len(pool.queue)
+
+
+def _check_turn(before: Pool, now: datetime, cluster: str, own: str, step: str, priority: str) -> None:
+    """Whoever is there, ranks before the one who was served and wants that cluster can have another one at once."""
+    known = queue_order.find(before, own)
+    level = known.level(now) if known else PRIORITIES.index(priority if step == "wait" else "normal")
+    order = [ticket.id for ticket in before.queue]
+    ahead = [
+        ticket
+        for ticket in sorted(before.queue, key=lambda ticket: ticket.level(now), reverse=True)
+        if ticket.id != own
+        and ticket.is_there(now)
+        and (
+            (step == "take")
+            or ticket.level(now) > level
+            or (ticket.level(now) == level and (known is None or order.index(ticket.id) < order.index(own)))
+        )
+    ]
+    left = [c for c in before.vacant if c.name != cluster]
+    for ticket in ahead:
+        if ticket.ask.matches(before.find(cluster)):
+            mine = next((c for c in left if ticket.ask.matches(c)), None)
+            assert mine, f"{ticket.id} was overtaken by {own}"
+        else:
+            mine = next((c for c in left if ticket.ask.matches(c)), None)
+        if mine:
+            left.remove(mine)

@@ -1,0 +1,57 @@
+"""Telling by how much our clock is off from what the API server's answers say."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+
+from cimaster.common.clock import Clock
+from cimaster.repository.stores.kubernetes import KubernetesStore
+from tests.conftest import empty_config_map, kube_access_by
+from tests.kube.apiserver import ControlPlane
+
+pytestmark = pytest.mark.kube
+
+
+class OddClock(Clock):
+    """A clock that is wrong by `ahead`, and that stands at a later time whenever it is read again."""
+
+    def __init__(self, ahead: float = 0.0, steps: float = 0.0) -> None:
+        self.off, self._step = timedelta(seconds=ahead), timedelta(seconds=steps)
+
+    def __call__(self) -> datetime:
+        self.off += self._step
+        return super().__call__() + self.off - self._step
+
+
+@contextmanager
+def skew(namespace: str, clock: Clock) -> Iterator[float]:
+    """Yield what a store learns of that clock from one read."""
+    with closing(KubernetesStore(kube_access_by(), namespace, "clusters", clock)) as store:
+        store.read()
+        assert store.clock_skew is not None
+        yield store.clock_skew
+
+
+@pytest.fixture
+def namespace(kube_access: str, control_plane: ControlPlane) -> str:
+    """A namespace with an empty pool."""
+    empty_config_map(control_plane, kube_access)
+    return kube_access
+
+
+def test_a_clock_that_is_right_is_right(namespace: str) -> None:
+    with skew(namespace, Clock()) as found:
+        assert found == 0.0
+
+
+@pytest.mark.parametrize("ahead", [30.0, 3600.0, -30.0, -3600.0])
+def test_a_clock_that_is_wrong_is_known_within_a_second_or_so(namespace: str, ahead: float) -> None:
+    with skew(namespace, OddClock(ahead)) as found:
+        assert ahead == pytest.approx(found, abs=2.0)
+
+
+def test_a_process_that_stood_still_for_a_minute_does_not_take_that_for_a_wrong_clock(namespace: str) -> None:
+    with skew(namespace, OddClock(steps=60.0)) as found:
+        assert found == 0.0

@@ -1,0 +1,54 @@
+"""Which callers ask again: known by their words, as long as their refusal is remembered."""
+
+from datetime import timedelta
+
+import pytest
+
+from cimaster.common.clock import Clock
+from cimaster.services.legacy_polls import Polls
+
+
+class Seconds(Clock):
+    """A clock whose seconds a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    """A clock."""
+    return Seconds()
+
+
+@pytest.fixture
+def polls(seconds: Seconds) -> Polls:
+    """What remembers nothing yet."""
+    return Polls(seconds)
+
+
+def test_a_take_that_is_repeated_is_known_for_90_seconds(polls: Polls, seconds: Seconds) -> None:
+    assert polls.interval("words", "a") is None
+    seconds.now += 20
+    assert polls.interval("words", "b") == timedelta(seconds=20)
+    seconds.now += 89
+    assert polls.interval("words", "a") == timedelta(seconds=89)
+    seconds.now += 90
+    assert polls.interval("words", "a") is None
+
+
+def test_the_flood_of_one_caller_leaves_those_of_others_in_memory(polls: Polls, seconds: Seconds) -> None:
+    polls.interval("before", "script")
+    for number in range(10_000):
+        polls.interval(f"flood-{number}", "flood")
+    assert polls.interval("before", "script") is not None
+    assert polls.interval("after", "script") is None
+    assert polls.interval("after", "script") is not None
+    assert polls.interval("flood-9999", "flood") is None
+    seconds.now += 90
+    assert polls.interval("new", "flood") is None
+    assert polls.interval("new", "flood") is not None
