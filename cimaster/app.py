@@ -14,6 +14,7 @@ from cimaster.api.health import health
 from cimaster.common import flask_errors
 from cimaster.common.clock import Clock
 from cimaster.common.logs import correlation_id
+from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
 from cimaster.common.texts import brief
 from cimaster.errors import Refusal, UnknownHost
@@ -132,13 +133,13 @@ def _end(response: Response) -> Response:
 
 def _told(response: Response) -> dict[str, Any]:
     """Return what a log line says of a request beside its path: never a token, a cookie or a body."""
-    values = g.given.values if "given" in g else {}
+    parameters = g.get("parameters") or Parameters()
     return {
         "verb": g.endpoint.name if "endpoint" in g else None,
-        "cluster": brief(values.get("cluster") or "", 253),
-        "request_id": g.given.request.id if "given" in g and g.given.request else None,
+        "cluster": brief(parameters.first("cluster"), 253),
+        "request_id": parameters.first("request_id"),
         "place": response.headers.get("CIMaster-Place"),
-        "by": brief(values.get("name") or values.get("email") or values.get("user") or "", 254),
+        "by": brief(parameters.first("name", "email", "user"), 254),
         "code": response.headers.get("CIMaster-Code"),
         "lease": response.headers.get("CIMaster-Lease"),
         "commit": response.headers.get("CIMaster-Commit"),

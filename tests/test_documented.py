@@ -48,24 +48,24 @@ def resolved(node: Any) -> Any:
     return node
 
 
-def described(endpoint: Endpoint) -> dict[str, Any]:
+def described(endpoint: Endpoint[Any]) -> dict[str, Any]:
     """Return what openapi.yaml says of an endpoint, by method."""
     found: dict[str, Any] = DESCRIBED["paths"][endpoint.path.replace("<", "{").replace(">", "}")]
     return {method: said for method, said in found.items() if method.upper() in endpoint.methods}
 
 
-def query_of(endpoint: Endpoint) -> dict[str, dict[str, Any]]:
+def query_of(endpoint: Endpoint[Any]) -> dict[str, dict[str, Any]]:
     """Return the query parameters of an endpoint's GET by name."""
     parameters = [resolved(parameter) for parameter in described(endpoint)["get"].get("parameters", [])]
     return {parameter["name"]: parameter for parameter in parameters if parameter["in"] == "query"}
 
 
-def body_of(endpoint: Endpoint) -> list[dict[str, Any]]:
+def body_of(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
     """Return the schemas of the bodies that an endpoint's POST takes."""
     return [content["schema"] for content in described(endpoint)["post"]["requestBody"]["content"].values()]
 
 
-def table(endpoint: Endpoint) -> dict[str, bool]:
+def table(endpoint: Endpoint[Any]) -> dict[str, bool]:
     """Return the parameters in the table, and whether they are required."""
     return {parameter.name: parameter.required for parameter in endpoint.parameters}
 
@@ -94,39 +94,39 @@ def test_every_other_route_is_a_page_or_a_file_of_one(idle: Flask) -> None:
 
 
 @BY_PATH
-def test_openapi_describes_the_methods(endpoint: Endpoint) -> None:
+def test_openapi_describes_the_methods(endpoint: Endpoint[Any]) -> None:
     assert set(described(endpoint)) == {method.lower() for method in endpoint.methods}
     for operation in described(endpoint).values():
         assert operation["summary"].rstrip(".").casefold() == endpoint.summary.casefold() or not endpoint.changes
 
 
 @BY_GET
-def test_openapi_describes_the_parameters_of_get(endpoint: Endpoint) -> None:
+def test_openapi_describes_the_parameters_of_get(endpoint: Endpoint[Any]) -> None:
     assert {name: p.get("required", False) for name, p in query_of(endpoint).items()} == table(endpoint)
 
 
 @OF_A_VERB
-def test_openapi_describes_the_parameters_of_post(endpoint: Endpoint) -> None:
+def test_openapi_describes_the_parameters_of_post(endpoint: Endpoint[Any]) -> None:
     for schema in body_of(endpoint):
         assert {name: name in schema["required"] for name in schema["properties"]} == table(endpoint)
         assert schema["additionalProperties"] is False
 
 
 @BY_GET
-def test_parameters_that_may_be_repeated_are_arrays(endpoint: Endpoint) -> None:
+def test_parameters_that_may_be_repeated_are_arrays(endpoint: Endpoint[Any]) -> None:
     for parameter in endpoint.parameters:
         assert (resolved(query_of(endpoint)[parameter.name]["schema"]).get("type") == "array") is parameter.repeated
 
 
 @BY_GET
-def test_openapi_says_of_every_parameter_what_the_table_says(endpoint: Endpoint) -> None:
+def test_openapi_says_of_every_parameter_what_the_table_says(endpoint: Endpoint[Any]) -> None:
     for parameter in endpoint.parameters:
         said = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
         assert said.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
 
 
 @BY_GET
-def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint) -> None:
+def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint[Any]) -> None:
     for parameter in endpoint.parameters:
         shown = query_of(endpoint)[parameter.name]
         schema = resolved(shown["schema"])
@@ -138,7 +138,7 @@ def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint) -> None
 
 
 @OF_A_VERB
-def test_examples_of_bodies_have_parameters_that_the_service_reads(endpoint: Endpoint) -> None:
+def test_examples_of_bodies_have_parameters_that_the_service_reads(endpoint: Endpoint[Any]) -> None:
     example = described(endpoint)["post"]["requestBody"]["content"]["application/json"]["example"]
     assert {p.name for p in endpoint.parameters if p.required} <= set(example)
     for name, value in example.items():
@@ -149,10 +149,11 @@ def test_examples_of_bodies_have_parameters_that_the_service_reads(endpoint: End
 
 
 @OF_A_VERB
-def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint) -> None:
+def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint[Any]) -> None:
     for operation in described(endpoint).values():
         headers = [p["name"] for p in map(resolved, operation.get("parameters", [])) if p["in"] == "header"]
-        assert headers == (["Idempotency-Key"] if endpoints.REQUEST_ID in endpoint.parameters else [])
+        identity = endpoint.parameter("request_id")
+        assert headers == (["Idempotency-Key"] if identity and not identity.required else [])
 
 
 def all_refusals() -> set[type[errors.Refusal]]:
@@ -186,7 +187,7 @@ def test_openapi_lists_every_state() -> None:
 
 
 @BY_PATH
-def test_every_answer_is_described_with_its_headers(endpoint: Endpoint) -> None:
+def test_every_answer_is_described_with_its_headers(endpoint: Endpoint[Any]) -> None:
     for operation in described(endpoint).values():
         for status, answer in operation["responses"].items():
             headers = set(resolved(answer)["headers"])
@@ -196,19 +197,19 @@ def test_every_answer_is_described_with_its_headers(endpoint: Endpoint) -> None:
 
 
 @BY_PATH
-def test_the_readme_tells_of_the_endpoint(endpoint: Endpoint) -> None:
+def test_the_readme_tells_of_the_endpoint(endpoint: Endpoint[Any]) -> None:
     assert endpoint.path in TICKED
 
 
 @BY_PATH
-def test_the_readme_tells_of_the_parameters(endpoint: Endpoint) -> None:
+def test_the_readme_tells_of_the_parameters(endpoint: Endpoint[Any]) -> None:
     rows = [line for line in README.splitlines() if line.startswith("|") and f"`{endpoint.path}`" in line]
     told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} | ({"request_id"} & TICKED)
     assert {parameter.name for parameter in endpoint.parameters} <= told
 
 
 @OF_A_VERB
-def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint) -> None:
+def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint[Any]) -> None:
     of_post = "POST " if "GET" not in endpoint.methods else ""
     row = next(line for line in README.splitlines() if line.startswith(f"| {of_post}`{endpoint.path}`"))
     assert set(re.findall(r"\*\*`(\w+)`\*\*", row)) == {p.name for p in endpoint.parameters if p.required}

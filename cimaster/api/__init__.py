@@ -1,6 +1,10 @@
-"""The API that scripts curl: text by default, JSON for those who ask, GET and POST alike."""
+"""The API that scripts call with curl: text by default, JSON on request, GET and POST alike."""
 
-from cimaster.api import creations, verbs, waiting
-from cimaster.api.blueprint import api
-
-__all__ = ["api", "creations", "verbs", "waiting"]
+from cimaster.api import clusters as clusters
+from cimaster.api import creations as creations
+from cimaster.api import holds as holds
+from cimaster.api import inventory as inventory
+from cimaster.api import leases as leases
+from cimaster.api import policies as policies
+from cimaster.api import queue as queue
+from cimaster.api.routes import api as api

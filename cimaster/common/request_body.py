@@ -1,76 +1,24 @@
-"""What a request brings: query, form and JSON body, as the texts that a form would send; and its parameters."""
+"""What a request brings: query, form and JSON body together, as the texts that a form would send."""
 
-import difflib
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cimaster.common import json_errors
-from cimaster.common.errors import BadBody, BadParameter, MissingParameter, UnknownParameter
-from cimaster.common.texts import printable
+from cimaster.common.errors import BadBody, BadParameter
+from cimaster.common.parameters import ECHO, Parameter, bad
 
-ECHO = 60  # characters of what was sent that a refusal repeats
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter: its name, how its text is read (ValueError says what is expected), what it means.
-
-    Only a `repeated` one may be given more than once.
-    """
-
-    name: str
-    read: Callable[[str], Any]
-    meaning: str
-    required: bool = False
-    repeated: bool = False
-
-    def needed(self) -> "Parameter":
-        """Return the same parameter as one that must be given."""
-        return replace(self, required=True)
-
-    @property
-    def missing(self) -> MissingParameter:
-        """The refusal of a request that does not give it."""
-        return MissingParameter(f"{self.name} is required: {self.meaning}", parameter=self.name)
-
-    def values(self, texts: Sequence[str]) -> list[Any]:
-        """Read what was sent for it; one that is empty was not given. A refusal names the parameter and the remedy."""
-        if not texts:
-            if self.required:
-                raise self.missing
-            return []
-        if len(texts) > 1 and not self.repeated:
-            raise BadParameter(f"{self.name} is given {len(texts)} times: give it once", parameter=self.name)
-        found = [text.strip() for text in texts if printable(text)]
-        if self.required and not found:
-            raise BadParameter(f"{self.name} is empty: give it a value", parameter=self.name)
-        return [self._value(text) for text in found]
-
-    def _value(self, text: str) -> Any:
-        try:
-            return self.read(text)
-        except ValueError as error:
-            raise bad(self.name, text, str(error)) from None
+REQUEST_ID = "request_id"
 
 
-def unknown(path: str, name: str, known: Sequence[str], otherwise: str = "it takes") -> UnknownParameter:
-    """Return the refusal of a parameter that the path does not have; it names the nearest one that it has, or all."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(known) or 'none'}"
-    return UnknownParameter(f"{path} has no parameter {echo(name)}: {remedy}", parameter=name[:ECHO])
-
-
-def sent(example: str, parameters: Sequence[Parameter], request_id: Parameter) -> "MultiDict[str, str]":
+def sent(example: str, parameters: Sequence[Parameter]) -> "MultiDict[str, str]":
     """Return all that the request sent: query, form and JSON body together.
 
-    BadBody if it cannot be read, with an example of what could. A list in JSON stands for a parameter that is repeated.
-    The header Idempotency-Key counts as the request id where that is among the parameters.
+    BadBody if it cannot be read, with an `example` of a body that can. A list in JSON stands for a repeated parameter.
+    The header Idempotency-Key counts as `request_id` where that is an optional parameter.
     """
     single = [parameter.name for parameter in parameters if not parameter.repeated]
     everything: MultiDict[str, str] = MultiDict()
@@ -79,19 +27,10 @@ def sent(example: str, parameters: Sequence[Parameter], request_id: Parameter) -
     if request.method == "POST":
         everything.update(_json_body(example, single) if request.mimetype == "application/json" else _form())
     key = request.headers.get("Idempotency-Key", "").strip()
-    if request_id in parameters and key and key not in everything.getlist(request_id.name):
-        everything.add(request_id.name, key)
+    takes_key = any(parameter.name == REQUEST_ID and not parameter.required for parameter in parameters)
+    if takes_key and key and key not in everything.getlist(REQUEST_ID):
+        everything.add(REQUEST_ID, key)
     return everything
-
-
-def bad(name: str, text: str, expected: str) -> BadParameter:
-    """Return the refusal of a value: which parameter, what was sent, what was expected."""
-    return BadParameter(f"{name[:ECHO]} is {echo(text)}: expected {expected}", parameter=name[:ECHO])
-
-
-def echo(text: str) -> str:
-    """Return what was sent as a refusal may repeat it."""
-    return ascii(text) if len(text) <= ECHO else f"{text[:40]!a}... ({len(text)} characters)"
 
 
 def _check_utf8(encoded: bytes) -> None:

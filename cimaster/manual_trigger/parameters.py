@@ -6,10 +6,11 @@ value in the environment of the job, and may be any text.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cimaster.common import git_branches
+from cimaster.common.parameters import Parameters, ParameterType
 from cimaster.common.parsers import flag, matching, number, one_of, request_id
-from cimaster.common.request_body import Parameter
 from cimaster.common.texts import printable
 from cimaster.manual_trigger.jobs.trigger_request import KINDS
 
@@ -43,26 +44,38 @@ _author = matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(\[bot\])?", "a login name")
 _sha = matching(r"[0-9a-f]{40}", "40 hexadecimal digits in lower case")
 _pull = number(0, 10**9 - 1, "the number of a pull request", digits=9)
 
-PROWTYPE = Parameter("prowtype", _kind, "what kind of job: presubmit, postsubmit or periodic", required=True)
-ORG = Parameter("org", _owner, "organisation of the repository")
-REPO = Parameter("repo", _repo, "the repository")
-BASE_REF = Parameter("base_ref", _branch, "the branch")
-PULLREQUEST = Parameter("pullrequest", _pull, "number of the pull request; a presubmit needs it")
-PULL_SHA = Parameter("pull_sha", _sha, "commit of the pull request; its tip if not given")
-PULL_AUTHOR = Parameter("pull_author", _author, "author of the pull request")
-REQUEST_ID = Parameter("request_id", request_id, "repeat a request safely: the same id gets the same job")
-PARAMETERS = (
-    ORG,
-    REPO,
-    BASE_REF,
-    PROWTYPE,
-    Parameter("prowjob", _job, "name of the job", required=True),
-    Parameter("user", _shown(254), "who the job is for: its AUTHOR", required=True),
-    PULLREQUEST,
-    Parameter("base_sha", _sha, "commit to check out, where a rule allows one; the branch's tip if not given"),
-    PULL_SHA,
-    PULL_AUTHOR,
-    Parameter("force", flag, "true: another run, also while an equal one is running"),
-    REQUEST_ID,
-    Parameter("source", _shown(200), "where the request comes from"),
-)
+PROW_TYPE = ParameterType(_kind, "the type of job: presubmit, postsubmit or periodic")
+ORG = ParameterType(_owner, "organisation of the repository")
+REPO = ParameterType(_repo, "the repository")
+BASE_REF = ParameterType(_branch, "the branch")
+BASE_SHA = ParameterType(_sha, "commit to check out, where a rule allows one; default the tip of the branch")
+PROW_JOB = ParameterType(_job, "name of the job")
+USER = ParameterType(_shown(254), "person that the job is for: its AUTHOR")
+PULL_REQUEST = ParameterType(_pull, "number of the pull request; a presubmit needs it")
+PULL_SHA = ParameterType(_sha, "commit of the pull request; default its tip")
+PULL_AUTHOR = ParameterType(_author, "author of the pull request")
+FORCE = ParameterType(flag, "true: another run, even while an equal one is running")
+REQUEST_ID = ParameterType(request_id, "repeats a request safely: the same id gets the same job")
+SOURCE = ParameterType(_shown(200), "where the request comes from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerParameters(Parameters):
+    """The parameters of a request to start a job; a text that is not given is empty."""
+
+    org: str = ORG.optional("")
+    repo: str = REPO.optional("")
+    base_ref: str = BASE_REF.optional("")
+    prowtype: str = PROW_TYPE.required()
+    prowjob: str = PROW_JOB.required()
+    user: str = USER.required()
+    pullrequest: int | None = PULL_REQUEST.optional(None)
+    base_sha: str = BASE_SHA.optional("")
+    pull_sha: str = PULL_SHA.optional("")
+    pull_author: str = PULL_AUTHOR.optional("")
+    force: bool = FORCE.optional(False)
+    request_id: str = REQUEST_ID.optional("")
+    source: str = SOURCE.optional("")
+
+
+PARAMETERS = TriggerParameters.declared()

@@ -1,22 +1,16 @@
-"""What callers send: query, form and JSON body read as the parameters of a request, or refused by name."""
-
-from typing import Any
+"""What a request says, read as a request for a job, or refused by the name of the parameter."""
 
 from werkzeug.datastructures import MultiDict
 
-from cimaster.common import request_body
+from cimaster.common import parameters, request_body
 from cimaster.common.errors import BadParameter, MissingParameter
 from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, PRESUBMIT, Asked
-from cimaster.manual_trigger.parameters import (
-    BASE_REF,
-    ORG,
-    PARAMETERS,
-    PULL_AUTHOR,
-    PULL_SHA,
-    PULLREQUEST,
-    REPO,
-    REQUEST_ID,
-)
+from cimaster.manual_trigger.parameters import PARAMETERS, TriggerParameters
+
+
+def sent() -> "MultiDict[str, str]":
+    """Return all that the request sent: query, form and JSON body together, and Idempotency-Key as request_id."""
+    return request_body.sent('{"user": "john"}', PARAMETERS)
 
 
 def asked(sent: "MultiDict[str, str]") -> Asked:
@@ -24,33 +18,44 @@ def asked(sent: "MultiDict[str, str]") -> Asked:
     known = [parameter.name for parameter in PARAMETERS]
     for name in sent:
         if name not in known:
-            raise request_body.unknown("/manual-trigger", name, known, "there are")
-    values: dict[str, Any] = {}
+            raise parameters.unknown("/manual-trigger", name, known)
+    read = parameters.read(TriggerParameters, PARAMETERS, sent)
+    _check_place(read)
+    _check_pull_request(read)
+    return Asked(
+        kind=read.prowtype,
+        job=read.prowjob,
+        user=read.user,
+        org=read.org,
+        repo=read.repo,
+        base_ref=read.base_ref,
+        base_sha=read.base_sha,
+        pull=read.pullrequest or 0,
+        pull_sha=read.pull_sha,
+        pull_author=read.pull_author,
+        force=read.force,
+        request_id=read.request_id,
+        source=read.source,
+    )
+
+
+def _check_place(read: TriggerParameters) -> None:
+    """Refuse a job that runs on a branch and does not say which."""
+    place = {"org": read.org, "repo": read.repo, "base_ref": read.base_ref}
     for parameter in PARAMETERS:
-        for value in parameter.values(sent.getlist(parameter.name)):
-            values[parameter.name] = value
-    _check_together(values)
-    renamed = {"prowtype": "kind", "prowjob": "job", "pullrequest": "pull"}
-    return Asked(**{renamed.get(name, name): value for name, value in values.items()})
+        if read.prowtype != PERIODIC and place.get(parameter.name) == "":
+            raise parameter.missing
 
 
-def _check_together(values: dict[str, Any]) -> None:
-    """Refuse what is missing or too much for that kind of job."""
-    kind = values["prowtype"]
-    place = [parameter for parameter in (ORG, REPO, BASE_REF) if parameter.name not in values]
-    if place and kind != PERIODIC:
-        raise place[0].missing
-    if kind == PRESUBMIT and not values.get(PULLREQUEST.name):
-        raise MissingParameter(
-            f"{PULLREQUEST.name} is required for presubmit jobs: give the number of the pull request",
-            parameter=PULLREQUEST.name,
-        )
-    for parameter in (PULLREQUEST, PULL_SHA, PULL_AUTHOR):
-        if kind != PRESUBMIT and values.get(parameter.name):
-            sentence = f"{parameter.name} goes only with prowtype presubmit: leave it out"
-            raise BadParameter(sentence, parameter=parameter.name)
-
-
-def sent() -> "MultiDict[str, str]":
-    """Return all that the request sent: query, form and JSON body together, and Idempotency-Key as request_id."""
-    return request_body.sent('{"user": "john"}', PARAMETERS, REQUEST_ID)
+def _check_pull_request(read: TriggerParameters) -> None:
+    """Refuse a presubmit without a pull request, and a pull request of another type of job."""
+    if read.prowtype == PRESUBMIT:
+        if not read.pullrequest:
+            sentence = "pullrequest is required for presubmit jobs: give the number of the pull request"
+            raise MissingParameter(sentence, parameter="pullrequest")
+        return
+    given = {"pullrequest": read.pullrequest, "pull_sha": read.pull_sha, "pull_author": read.pull_author}
+    for name, value in given.items():
+        if value:
+            sentence = f"{name} is only allowed with prowtype presubmit: leave it out"
+            raise BadParameter(sentence, parameter=name)

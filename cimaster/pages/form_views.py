@@ -24,15 +24,15 @@ from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web import problems
 from cimaster.web.components import components
-from cimaster.web.request_parameters import Given
+from cimaster.web.endpoint_parameters import ClusterParameters, NamedParameters
 
-FORMS = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS, *queue_forms.FORMS)
+FORMS: tuple[Form[Any], ...] = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS, *queue_forms.FORMS)
 BLOCKED = "to do more you must give your name again"
 BLOCKED_HOLD = "the hold is made; to release it you must give your name again"
 _FIELDS = {"label": "labels"}  # what a form calls a parameter, where that is not its name
 
 
-def _context(form: Form, values: Mapping[str, str], refusal: Refusal | None = None) -> dict[str, Any]:
+def _context(form: Form[Any], values: Mapping[str, str], refusal: Refusal | None = None) -> dict[str, Any]:
     """Return what a form shows: what it is about as that is now, what was entered, and why that was refused."""
     told: dict[str, Any] = {"row": None, "facts": {}, **form.tells(values, refusal is not None)}
     refused = refusal.facts.get("parameter") if refusal else None
@@ -46,12 +46,12 @@ def _context(form: Form, values: Mapping[str, str], refusal: Refusal | None = No
     }
 
 
-def _draw(form: Form, context: dict[str, Any]) -> str:
+def _draw(form: Form[Any], context: dict[str, Any]) -> str:
     cookies.probe()
     return render_template(form.template if by_htmx() else "form_page.html", **context)
 
 
-def _show(form: Form) -> Response:
+def _show(form: Form[Any]) -> Response:
     """Show a form; one that was meant for another state than the cluster's says so at once."""
     context = _context(form, request.args)
     expected, row = request.args.get("expect"), context["row"]
@@ -66,11 +66,11 @@ def _show(form: Form) -> Response:
     return _refused(form, stale, request.args)
 
 
-def _send(form: Form) -> Response:
+def _send(form: Form[Any]) -> Response:
     """Carry out what a form asks for."""
     try:
         given = forms.read(form)
-        g.endpoint, g.given = form.endpoint, given
+        g.endpoint, g.parameters = form.endpoint, given
         done = form.carry_out(given)
     except Refusal as refusal:
         if by_htmx() and request.headers.get("HX-Target") != "div#dialog-content":
@@ -87,7 +87,7 @@ def _shows(refusal: Refusal) -> dict[str, str]:
     return {"about": element_id(name), "rev": pool.find(name).digest} if name in pool.places else {}
 
 
-def _refused(form: Form, refusal: Refusal, values: Mapping[str, str]) -> Response:
+def _refused(form: Form[Any], refusal: Refusal, values: Mapping[str, str]) -> Response:
     """Return the form as it was filled in, with why it was refused."""
     answer = problems.refused(refusal)
     answer.set_data(_draw(form, _context(form, values, refusal)))
@@ -97,11 +97,11 @@ def _refused(form: Form, refusal: Refusal, values: Mapping[str, str]) -> Respons
     return answer
 
 
-def _done(form: Form, done: Committed, given: Given) -> Response:
+def _done(form: Form[Any], done: Committed, given: NamedParameters) -> Response:
     """Go back to where the form was opened, or send the piece of that page that changed."""
     newly_named, blocked = not cookies.name(), cookies.blocked()
     target = addresses.back()
-    leaves = form.verb == "delete" and target == addresses.cluster_url(given.cluster)
+    leaves = form.verb == "delete" and target == addresses.cluster_url(_cluster(given))
     target = url_for("pages.dashboard") if leaves else target
     message = _message(form, done, given, blocked)
     cookies.remember(seen=max(done.commit, cookies.seen()), **({"name": given.name} if newly_named else {}))
@@ -113,7 +113,11 @@ def _done(form: Form, done: Committed, given: Given) -> Response:
     return go_to(target)
 
 
-def _message(form: Form, done: Committed, given: Given, blocked: bool) -> Message:
+def _cluster(given: NamedParameters) -> str:
+    return given.cluster if isinstance(given, ClusterParameters) else ""
+
+
+def _message(form: Form[Any], done: Committed, given: NamedParameters, blocked: bool) -> Message:
     """Return the words of success, and the record of which they are true."""
     cluster = done.answer.cluster
     text = cluster_forms.held(cluster, given.name, components().clusters.clock()) if cluster and form.holds else ""
@@ -123,12 +127,12 @@ def _message(form: Form, done: Committed, given: Given, blocked: bool) -> Messag
     return Message(text, element_id(cluster.name), cluster.digest) if cluster else Message(text)
 
 
-def _changed(form: Form, done: Committed, given: Given, target: str, message: Message) -> Response:
+def _changed(form: Form[Any], done: Committed, given: NamedParameters, target: str, message: Message) -> Response:
     """Return the changed row, or the piece of the page that shows it, with a word of success beside it."""
     snapshot = latest(done.commit)
     context = {"message": message, "gone": "", "row": None, **_piece(form, snapshot, given, target)}
     if not context.get("piece") and form.verb == "delete":
-        context["gone"] = element_id(given.cluster)
+        context["gone"] = element_id(_cluster(given))
     elif not context.get("piece") and done.answer.cluster:
         now = components().clusters.clock()
         context["row"] = cluster_rows.drawn(snapshot.pool, done.answer.cluster, visitor(), now)
@@ -138,7 +142,7 @@ def _changed(form: Form, done: Committed, given: Given, target: str, message: Me
     return answer
 
 
-def _piece(form: Form, snapshot: Snapshot, given: Given, target: str) -> dict[str, Any]:
+def _piece(form: Form[Any], snapshot: Snapshot, given: NamedParameters, target: str) -> dict[str, Any]:
     """Return which piece of the page to draw anew, where that is more than a row."""
     page = addresses.page(target)
     in_inventory = page.startswith("/ui/admin")
@@ -147,7 +151,7 @@ def _piece(form: Form, snapshot: Snapshot, given: Given, target: str) -> dict[st
     if in_inventory:
         return {"piece": "fragments/inventory.html", "into": "inventory", **inventory_page.inventory(snapshot)}
     if page.startswith("/ui/cluster"):
-        return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, given.cluster)}
+        return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, _cluster(given))}
     if form in cluster_forms.FORMS:
         return {}
     if form in queue_forms.FORMS:

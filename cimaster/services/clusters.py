@@ -1,100 +1,157 @@
-"""The verbs: the only caller of the repository. Those that need nothing beside the pool's decision share `change`."""
+"""What callers do with clusters: take, finish, renew, hold, release, and the inventory.
+
+Each method loads nothing by itself: the repository shows the newest pool to a decision of `cimaster.pool`, and writes
+what it decided. Every method raises the decision's Refusal, or StoreTrouble.
+"""
 
 import itertools
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec
+from functools import partial
 
 from cimaster import pool as decide
 from cimaster.common.clock import Clock
 from cimaster.common.texts import printable
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import Answer, Ask, Finish, Pool, Request, Stay
+from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.snapshots import Snapshot
 from cimaster.repository.write_attempts import Decision
+from cimaster.services.decisions import idempotent
 
-P = ParamSpec("P")
 _FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
 
 
 class Clusters:
-    """What CIMaster does. Every method raises a Refusal where it says no."""
+    """The verbs of jobs, people and admins, and what is read of the pool."""
 
     def __init__(self, repository: ConfigMapRepository, metrics: Metrics, clock: Clock | None = None) -> None:
         self.repository = repository
         self.clock = clock or Clock()
         self._metrics = metrics
 
-    def _once(self, request: Request | None, change: Decision, *, fresh: bool = False) -> Committed:
-        def decision(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-            return decide.once(pool, now, request, lambda: change(pool, now))
-
-        return self.repository.update(decision, fresh=fresh)
-
-    def change(
-        self,
-        decision: Callable[Concatenate[Pool, datetime, P], tuple[Pool, Answer]],
-        request: Request | None,
-        *said: P.args,
-        **more: P.kwargs,
-    ) -> Committed:
-        """Carry out a decision that needs only what the caller said, such as `pool.hold`."""
-        return self._once(request, lambda pool, now: decision(pool, now, *said, **more))
-
     def take(self, ask: Ask, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
         lease = _new_lease()
-        return self._taken(lambda pool, now: decide.take(pool, now, ask, lease, request), lease, request)
+        return self._take(partial(decide.take, ask=ask, lease_id=lease, request=request), lease, request)
 
     def take_or_wait(
         self, ask: Ask, stay: Stay, request: Request | None = None, is_there: Callable[[], bool] | None = None
     ) -> Committed:
-        """Lend a cluster to somebody whose turn it is and who `is_there`, or keep their place and raise why."""
+        """Lend a cluster to a caller whose turn it is and who `is_there`, or keep its place and raise why."""
         lease = _new_lease()
-        change = lambda pool, now: decide.take_or_wait(pool, now, ask, lease, stay, request)  # noqa: E731
-        return self._taken(change, lease, request, is_there)
+        decision = partial(decide.take_or_wait, ask=ask, lease_id=lease, stay=stay, request=request)
+        return self._take(decision, lease, request, is_there)
 
-    def _taken(
-        self, change: Decision, lease: str, request: Request | None, is_there: Callable[[], bool] | None = None
+    def _take(
+        self, decision: Decision, lease: str, request: Request | None, is_there: Callable[[], bool] | None = None
     ) -> Committed:
         """Carry out a take; one without a request id is undone if its caller never learns which cluster it got."""
-        undo = None if request else lambda pool, now: decide.undo(pool, now, lease)
-        taken = self.repository.update(change, undo=undo, wanted=is_there)
+        undo = None if request else partial(decide.undo, lease_id=lease)
+        taken = self.repository.update(decision, undo=undo, wanted=is_there)
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
     def step_away(self, ticket: str, left: timedelta) -> None:
-        """Take note that a connection of somebody who waits broke, which would have lasted for what is `left`."""
-        self.repository.update(lambda pool, now: decide.step_away(pool, now, ticket, left))
+        """Note that the connection of a waiting caller broke, which would have lasted for what is `left`."""
+        self.repository.update(partial(decide.step_away, identity=ticket, left=left))
 
-    def leave(self, ticket: str, owner: str = "") -> Committed:
-        """Give a place in the queue up, and a cluster that was just served to it; `owner` is the caller."""
-        return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket, owner=owner))
+    def leave_queue(self, ticket: str, owner: str = "") -> Committed:
+        """Give up a place in the queue, and a cluster that it was just given; `owner` is the caller."""
+        return self.repository.update(partial(decide.leave, identity=ticket, owner=owner))
 
-    def finish(self, said: Finish, request: Request | None = None) -> Committed:
-        """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
-        if said.fenced:
-            return self._once(request, lambda pool, now: decide.finish(pool, now, said))
+    def cancel_wait(self, ticket: str, by: str, request: Request | None = None) -> Committed:
+        """Take a caller out of the queue for a person."""
+        return self.repository.update(idempotent(decide.cancel, request, ticket, by))
+
+    def finish(self, finish: Finish, request: Request | None = None) -> Committed:
+        """Give a job's cluster back. Without lease, job or build it ends the lease that it finds first."""
+        if finish.fenced:
+            return self.repository.update(idempotent(decide.finish, request, finish))
         self._metrics.unfenced_finishes.inc()
-        seen: list[Lease | None] = []
+        return self.repository.update(idempotent(_UnfencedFinish(finish), request), fresh=True)
 
-        def unfenced(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-            if not seen:
-                seen.append(decide.meant_by_name(pool.find(said.cluster)))
-            return decide.finish(pool, now, said, seen)
+    def renew(self, cluster: str, lease: str, ttl: timedelta | None, request: Request | None) -> Committed:
+        """Move the end of a lease."""
+        return self.repository.update(idempotent(decide.renew, request, cluster, lease, ttl))
 
-        return self._once(request, unfenced, fresh=True)
+    def hold(
+        self,
+        cluster: str,
+        by: str,
+        desc: str,
+        duration: timedelta | None,
+        request: Request | None = None,
+        *,
+        expect: str = "",
+        force: bool = False,
+        reason: str = "",
+    ) -> Committed:
+        """Hold a cluster for a person; with `force` an admin takes over the hold of another."""
+        change = idempotent(decide.hold, request, cluster, by, desc, duration, expect, force, reason)
+        return self.repository.update(change)
+
+    def hold_any(
+        self, ask: Ask, by: str, desc: str, duration: timedelta | None, request: Request | None = None
+    ) -> Committed:
+        """Hold the longest vacant cluster of a kind."""
+        return self.repository.update(idempotent(decide.hold_any, request, ask, by, desc, duration))
+
+    def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
+        """Extend a hold to an end, or where it has not begun to a duration; never shorten it."""
+        return self.repository.update(idempotent(decide.extend, None, cluster, by, until))
+
+    def release(
+        self, cluster: str, by: str, is_admin: bool, reason: str = "", request: Request | None = None
+    ) -> Committed:
+        """End a hold."""
+        return self.repository.update(idempotent(decide.release, request, cluster, by, is_admin, reason))
+
+    def hand_over(
+        self, cluster: str, by: str, is_admin: bool, to: str, reason: str = "", request: Request | None = None
+    ) -> Committed:
+        """Hand a hold over to another person in one step; its end stays."""
+        return self.repository.update(idempotent(decide.hand_over, request, cluster, by, is_admin, to, reason))
+
+    def take_over(
+        self, cluster: str, by: str, holder: str, reason: str, desc: str, duration: timedelta | None
+    ) -> Committed:
+        """Take over the hold of the person that an admin saw as its holder."""
+        return self.repository.update(idempotent(decide.take_over, None, cluster, by, holder, reason, desc, duration))
+
+    def add(
+        self, cluster: str, by: str, facts: Facts, request: Request | None = None, *, creation: str = ""
+    ) -> Committed:
+        """Add a cluster to the pool; `creation` is the one that built it."""
+        return self.repository.update(idempotent(decide.add, request, cluster, by, facts, creation))
+
+    def update(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
+        """Change what is known of a cluster."""
+        return self.repository.update(idempotent(decide.update, request, cluster, by, facts))
+
+    def delete(
+        self, cluster: str, by: str, request: Request | None = None, *, force: bool = False, reason: str = ""
+    ) -> Committed:
+        """Delete a cluster from the pool."""
+        return self.repository.update(idempotent(decide.delete, request, cluster, by, force, reason))
+
+    def disable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
+        """Take a cluster out of lending."""
+        return self.repository.update(idempotent(decide.disable, request, cluster, by, reason))
+
+    def enable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
+        """Put a cluster back into lending."""
+        return self.repository.update(idempotent(decide.enable, request, cluster, by, reason))
 
     def expire(self) -> bool:
         """Write what time has ended by now; say whether there was anything."""
         due = self.repository.snapshot().pool.due
         if due is None or due > self.repository.now() or not self.repository.clock_is_right:
             return False
-        self.repository.update(lambda pool, _now: (pool, Answer("")))  # every change first settles what is due
+        self.repository.update(lambda pool, _now: (pool, Answer("")))  # the committer expires the pool first
         return True
 
     def count_unknown(self, endpoint: str) -> None:
@@ -130,6 +187,20 @@ class Clusters:
             if (not said or printable(entry.cluster) == said) and (not since or (entry.at and entry.at >= since))
         )
         return list(itertools.islice(chosen, limit)), snapshot
+
+
+class _UnfencedFinish:
+    """The finish of a legacy script that names no lease: it ends the lease that it finds when it is first decided."""
+
+    def __init__(self, finish: Finish) -> None:
+        self._finish = finish
+        self._seen: list[Lease | None] = []
+
+    def __call__(self, pool: Pool, now: datetime) -> tuple[Pool, Answer]:
+        """Decide; a second time it still means the lease of the first."""
+        if not self._seen:
+            self._seen.append(decide.meant_by_name(pool.find(self._finish.cluster)))
+        return decide.finish(pool, now, self._finish, self._seen)
 
 
 def _new_lease() -> str:

@@ -4,7 +4,6 @@ import threading
 import uuid
 from collections.abc import Sequence
 
-from cimaster import pool as decide
 from cimaster.common.clock import Clock
 from cimaster.errors import (
     CreationFailed,
@@ -25,7 +24,7 @@ from cimaster.pool.records.policy import Policy
 from cimaster.provisioners import Provisioner
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.snapshots import Snapshot
-from cimaster.repository.write_attempts import Decision
+from cimaster.services.decisions import idempotent
 from cimaster.settings import Settings
 
 WAIT = 25.0  # seconds for which a request waits until its creation has begun
@@ -80,7 +79,7 @@ class Provisioning:
         if self.why_none:
             raise NoProvisioner(self.why_none)
         identity = f"c-{uuid.uuid4().hex[:12]}"
-        done = self._once(request, lambda pool, now: provisioning.request(pool, now, wish, identity, force))
+        done = self._repository.update(idempotent(provisioning.request, request, wish, identity, force))
         if not done.answer.repeated:
             self._metrics.creations.labels("requested").inc()
         self.asked.set()
@@ -124,21 +123,24 @@ class Provisioning:
 
     def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
         """Ask once more for a creation that failed; it is charged to the owner from now on."""
-        done = self._once(request, lambda pool, now: provisioning.retry(pool, now, identity, by, owner))
+        done = self._repository.update(idempotent(provisioning.retry, request, identity, by, owner))
         self.asked.set()
         return done
+
+    def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:
+        """Take a creation off the lists."""
+        return self._repository.update(idempotent(provisioning.dismiss, request, identity, by))
 
     def set_policy(
         self, purpose: str, by: str, terms: Terms, request: Request | None = None, new: bool | None = None
     ) -> Committed:
         """Set how many clusters of a purpose are kept vacant, or change a policy's terms."""
-        return self._once(
-            request,
-            lambda pool, now: automatic_top_up.put(pool, now, purpose, by, terms, new, needs_job=self.needs_job),
-        )
+        change = idempotent(automatic_top_up.put, request, purpose, by, terms, new, needs_job=self.needs_job)
+        return self._repository.update(change)
 
-    def _once(self, request: Request | None, change: Decision) -> Committed:
-        return self._repository.update(lambda pool, now: decide.once(pool, now, request, lambda: change(pool, now)))
+    def remove_policy(self, purpose: str, request: Request | None = None) -> Committed:
+        """Stop keeping clusters of a purpose vacant."""
+        return self._repository.update(idempotent(automatic_top_up.remove, request, purpose))
 
     def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
         """Return the policies, and how each stands now."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import request
 from werkzeug.http import parse_list_header, parse_options_header
 
-from cimaster.common.request_body import echo
+from cimaster.common.parameters import echo
 from cimaster.errors import CrossOrigin, UnknownHost
 from cimaster.settings import Settings
 from cimaster.web import public_url

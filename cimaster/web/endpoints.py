@@ -1,22 +1,37 @@
-"""The API in a table: every endpoint, its parameters and who may use it. Routes, openapi.yaml and README follow it."""
+"""The API in a table: every endpoint, its role, parameters and answers. Routes and documentation follow it."""
 
-from dataclasses import dataclass, replace
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Generic, TypeVar
 
-from cimaster.common.request_body import Parameter
-from cimaster.pool import parsers as form
+from cimaster.common.parameters import Parameter, Parameters
+from cimaster.web import endpoint_parameters as of
+
+P_co = TypeVar("P_co", bound=Parameters, covariant=True)
+Q = TypeVar("Q", bound=Parameters)
+
+JOBS, PEOPLE, INVENTORY, READS, OPERATION = "jobs", "people", "inventory", "reads", "operation"
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """One path: what it does, the role that may use it, and its parameters; `changes` tells verbs from reads."""
+class Endpoint(Generic[P_co]):
+    """One path: its parameters, the role that may use it, and what it answers.
+
+    `answers` names a response of openapi.yaml for each status that is not common to all. `also_required` are
+    parameters of which a form requires a value where the API does not.
+    """
 
     path: str
-    summary: str
+    kind: type[P_co]
     role: str
-    parameters: tuple[Parameter, ...] = ()
+    tag: str
+    answers: Mapping[int, str] = field(default_factory=dict, hash=False)
     changes: bool = False
     verb: str = ""
-    """Its name where that is not the path's: such a verb shares its path with a read, and is sent by POST only."""
+    """Its name where that is not the path's: such a verb shares its path with a read, and takes POST only."""
+    also_required: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -25,210 +40,105 @@ class Endpoint:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The HTTP methods that it answers; scripts of old send changes with GET."""
+        """The HTTP methods that it answers; legacy scripts send changes with GET."""
         if self.verb:
             return ("POST",)
         return ("GET", "POST") if self.changes else ("GET",)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its parameters: the cluster and other required ones first, request_id last."""
+        declared = [p.needed() if p.name in self.also_required else p for p in self.kind.declared()]
+        return tuple(sorted(declared, key=_documented_order))
+
+    @property
+    def summary(self) -> str:
+        """What it does, as an imperative without a full stop."""
+        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0].removesuffix(".")
+
+    @property
+    def description(self) -> str:
+        """What a caller should know beside the summary; may be empty."""
+        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n\n")[2]
+
+    def taking(self, kind: type[Q]) -> "Endpoint[Q]":
+        """Return the endpoint with other parameters, for a form that asks for less or more than the API."""
+        return Endpoint(self.path, kind, self.role, self.tag, self.answers, self.changes, self.verb)
+
+    def requiring(self, *names: str) -> "Endpoint[P_co]":
+        """Return the endpoint with parameters required that the API does not require."""
+        return replace(self, also_required=frozenset(names))
 
     def parameter(self, name: str) -> Parameter | None:
         """Return a parameter by name; None if the endpoint does not have it."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
 
 
-REQUEST_ID = Parameter("request_id", form.request_id, "repeat a request safely: the same id gets the same answer")
-CLUSTER = Parameter("cluster", form.compared, "name of the cluster", required=True)
-NAME = Parameter("name", form.person, "who asks", required=True)
-REASON = Parameter("reason", form.plain, "why; it is kept in the history")
-LABEL = Parameter("label", form.label, "a label, `key=value`", repeated=True)
-REGION = Parameter("region", form.word, "region of the cluster")
-PURPOSE = Parameter("purpose", form.word, "what the cluster is for")
-OSIMAGE = Parameter("osimage", form.word, "image that its machines run")
-NOTE = Parameter("note", form.plain, "what people should know of the cluster")
-DESC = Parameter("desc", form.plain, "what the hold is for")
-TTL = Parameter("ttl", form.lease_time, "the lease ends after this time unless it is renewed")
-LEASE = Parameter("lease", form.compared, "lease that the take answered (`CIMaster-Lease`)")
-JOB = Parameter("job", form.compared, "name of the job")
-BUILD = Parameter("build", form.compared, "number of the build")
-DURATION = Parameter("duration", form.duration, "how long to hold, from now; 6h if not given")
-EXPECT = Parameter("expect", form.state, "refuse unless the cluster is in this state")
-FORCE = Parameter("force", form.flag, "true: also when the cluster is in use; needs a reason")
-OF_PURPOSE, IN_REGION = replace(PURPOSE, read=form.compared), replace(REGION, read=form.compared)
-OF_IMAGE, WITH_LABEL = replace(OSIMAGE, read=form.compared), replace(LABEL, read=form.compared_label)
-CREATION = Parameter("creation", form.compared, "only this one: its id, or the name of its ProwJob")
+def _documented_order(parameter: Parameter) -> tuple[bool, bool, bool]:
+    optional = not parameter.required
+    return optional and parameter.name == "request_id", optional, parameter.name != "cluster"
 
 
-def _verb(path: str, summary: str, role: str, *parameters: Parameter) -> Endpoint:
-    return Endpoint(path, summary, role, (*parameters, REQUEST_ID), changes=True)
+_DONE = {200: "Changed"}
+_OF_CLUSTER = {**_DONE, 404: "UnknownCluster", 409: "Conflict", 422: "NotPossible"}
+_BY_NAME = {**_OF_CLUSTER, 403: "NotAuthorized"}
+_OF_LEASE = {**_OF_CLUSTER, 410: "Over"}
 
-
-GETVACANT = _verb(
-    "/getvacant",
-    "lend a vacant cluster to a job",
-    "ci",
-    replace(BUILD, read=form.job, required=True),
-    replace(JOB, read=form.job, required=True),
-    Parameter("email", form.email, "address of who triggered the job; the part before the @ is kept"),
-    Parameter("name", form.triggered_by, "who triggered the job; wins over email"),
-    OF_PURPOSE,
-    replace(OF_IMAGE, meaning="image; required for purpose tnet-ci"),
-    IN_REGION,
-    WITH_LABEL,
-    replace(CLUSTER, required=False, meaning="this cluster and no other"),
-    TTL,
-    Parameter("wait", form.wait, "wait in the queue for so long if none is vacant; needs request_id"),
-    Parameter("priority", form.priority, "low, normal (if not given) or high: the queue is served in that order"),
-    Parameter("skip_if_none", form.flag, "true: say no at once, whatever wait says"),
+GETVACANT = Endpoint(
+    "/getvacant", of.GetVacant, "ci", JOBS, {**_OF_LEASE, 200: "Lent", 404: "NoneVacant", 429: "Queued"}, changes=True
 )
-FINISHTEST = _verb("/finishtest", "give a cluster back", "ci", CLUSTER, LEASE, JOB, BUILD)
-LEAVEQUEUE = Endpoint(
-    "/leavequeue",
-    "give a place in the queue up",
-    "ci",
-    (
-        replace(
-            REQUEST_ID,
-            read=form.compared,
-            required=True,
-            meaning="the request that waits; a cluster that it was just given goes back",
-        ),
-    ),
+FINISHTEST = Endpoint("/finishtest", of.FinishTest, "ci", JOBS, _OF_LEASE, changes=True)
+RENEWLEASE = Endpoint("/renewlease", of.RenewLease, "ci", JOBS, _OF_LEASE, changes=True)
+LEAVEQUEUE = Endpoint("/leavequeue", of.LeaveQueue, "ci", JOBS, {**_DONE, 409: "Conflict"}, changes=True)
+HOLDCLUSTER = Endpoint("/holdcluster", of.HoldCluster, "person", PEOPLE, {**_BY_NAME, 404: "NoneVacant"}, changes=True)
+RELEASECLUSTER = Endpoint("/releasecluster", of.ReleaseCluster, "holder or admin", PEOPLE, _BY_NAME, changes=True)
+ADDCLUSTER = Endpoint(
+    "/addcluster", of.AddCluster, "admin", INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
+)
+UPDATECLUSTER = Endpoint("/updatecluster", of.UpdateCluster, "admin", INVENTORY, _BY_NAME, changes=True)
+DELETECLUSTER = Endpoint("/deletecluster", of.DeleteCluster, "admin", INVENTORY, _BY_NAME, changes=True)
+DISABLECLUSTER = Endpoint("/disablecluster", of.DisableCluster, "admin", INVENTORY, _BY_NAME, changes=True)
+ENABLECLUSTER = Endpoint("/enablecluster", of.EnableCluster, "admin", INVENTORY, _BY_NAME, changes=True)
+CREATECLUSTER = Endpoint(
+    "/createcluster",
+    of.CreateCluster,
+    "person",
+    PEOPLE,
+    {
+        200: "Triggered",
+        202: "Requested",
+        410: "Over",
+        422: "NotPossible",
+        429: "TooMany",
+        501: "NoProvisioner",
+        502: "CreationFailed",
+        503: "Unreachable",
+        504: "CreationFailed",
+    },
     changes=True,
 )
-QUEUE = Endpoint("/queue", "list who waits for a cluster, in the order in which they are served", "reader")
-RENEWLEASE = _verb("/renewlease", "move the end of a lease", "ci", CLUSTER, LEASE.needed(), TTL)
-HOLDCLUSTER = _verb(
-    "/holdcluster",
-    "hold a cluster for a person, or extend the hold",
-    "person",
-    replace(CLUSTER, meaning="name of the cluster, or `any` for one that matches"),
-    NAME,
-    DESC,
-    DURATION,
-    EXPECT,
-    OF_PURPOSE,
-    OF_IMAGE,
-    IN_REGION,
-    WITH_LABEL,
-    replace(FORCE, meaning="true: an admin takes the hold of another person over; needs a reason"),
-    REASON,
+CREATIONS = Endpoint("/creations", of.ListCreations, "reader", READS, {200: "Creations", 404: "UnknownCreation"})
+CHANGE_CREATION = Endpoint(
+    "/creations", of.ChangeCreation, "person", PEOPLE, _BY_NAME, changes=True, verb="changecreation"
 )
-RELEASECLUSTER = _verb(
-    "/releasecluster",
-    "end a hold, or hand it over",
-    "holder or admin",
-    CLUSTER,
-    replace(NAME, read=form.compared),
-    REASON,
-    Parameter("to", form.person, "hand the hold over to this person"),
-)
-ADDCLUSTER = _verb(
-    "/addcluster",
-    "add a cluster to the pool",
-    "admin",
-    replace(CLUSTER, read=form.new_cluster, meaning="name of the new cluster"),
-    REGION.needed(),
-    NAME,
-    PURPOSE,
-    OSIMAGE,
-    LABEL,
-    NOTE,
-    replace(CREATION, meaning="creation that it came of: its id, or its ProwJob's name (`PROW_JOB_ID`)"),
-)
-UPDATECLUSTER = _verb(
-    "/updatecluster", "change what is known of a cluster", "admin", CLUSTER, NAME, REGION, PURPOSE, OSIMAGE, LABEL, NOTE
-)
-DELETECLUSTER = _verb(
-    "/deletecluster",
-    "take a cluster out of the pool",
-    "admin",
-    replace(CLUSTER, meaning="name of the cluster, or `#3.1a2b3c4d` for the broken record at position 3"),
-    NAME,
-    FORCE,
-    REASON,
-)
-DISABLECLUSTER = _verb("/disablecluster", "take a cluster out of lending", "admin", CLUSTER, NAME, REASON)
-ENABLECLUSTER = _verb("/enablecluster", "put a cluster back into lending", "admin", CLUSTER, NAME, REASON)
-CREATECLUSTER = _verb(
-    "/createcluster",
-    "have another cluster created",
-    "person",
-    Parameter("user", form.triggered_by, "who wants it; the job sees it as AUTHOR", required=True),
-    Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
-    Parameter("job", form.prow_job, "job that creates it; a setting names the usual one"),
-    PURPOSE,
-    replace(FORCE, meaning="true: also when the same is on its way"),
-)
-CREATIONS = Endpoint(
-    "/creations",
-    "list clusters that are being created, or were lately",
+POLICIES = Endpoint("/policies", of.ListPolicies, "reader", READS, {200: "Policies"})
+SETPOLICY = Endpoint("/setpolicy", of.SetPolicy, "admin", INVENTORY, _BY_NAME, changes=True)
+REMOVEPOLICY = Endpoint("/removepolicy", of.RemovePolicy, "admin", INVENTORY, _BY_NAME, changes=True)
+CLUSTERS = Endpoint("/clusters", of.ListClusters, "reader", READS, {200: "Clusters"})
+ONE_CLUSTER = Endpoint(
+    "/clusters/<name>",
+    of.OneCluster,
     "reader",
-    (
-        Parameter("state", form.creation_state, "only creations in this state"),
-        CREATION,
-    ),
+    READS,
+    {200: "OneCluster", 400: "BadRequest", 404: "UnknownCluster", 409: "Conflict"},
 )
-CHANGE_CREATION = replace(
-    _verb(
-        "/creations",
-        "try a creation again, or take it off the list",
-        "person",
-        NAME,
-        Parameter("retry", form.compared, "id of a creation that failed and is to be tried again"),
-        Parameter("dismiss", form.compared, "id of a creation to take off the list"),
-    ),
-    verb="changecreation",
-)
-POLICIES = Endpoint(
-    "/policies",
-    "list the policies that keep clusters vacant, and say how each stands",
-    "reader",
-    (replace(OF_PURPOSE, meaning="only this one's"),),
-)
-SETPOLICY = _verb(
-    "/setpolicy",
-    "keep a minimum of clusters of a purpose vacant",
-    "admin",
-    replace(PURPOSE, required=True),
-    NAME,
-    Parameter("min_vacant", form.clusters, "create clusters while fewer are vacant or on their way"),
-    Parameter("max_total", form.clusters, "ask for no more once there are, or may come, so many of this purpose"),
-    Parameter("max_creating", form.at_once, "how many may be created at once; 1 at first"),
-    Parameter("cooldown", form.cooldown, "time between two rounds, and at least after a failure; 5m at first"),
-    Parameter("hours", form.hours, "when: `Mon-Fri 07:00-19:00 Europe/Berlin` (without a zone UTC); `always` lifts it"),
-    Parameter("branch", form.branch, "branch that the job runs on; master if not given"),
-    Parameter("job", form.prow_job, "job that creates them; a setting names the usual one"),
-)
-REMOVEPOLICY = _verb("/removepolicy", "keep no minimum of a purpose any more", "admin", OF_PURPOSE.needed(), NAME)
-CLUSTERS = Endpoint(
-    "/clusters",
-    "list clusters",
-    "reader",
-    (
-        Parameter("state", form.state, "only clusters in this state"),
-        OF_PURPOSE,
-        IN_REGION,
-        WITH_LABEL,
-        Parameter("holder", form.compared, "only what this person holds, or triggered the job of"),
-        Parameter("q", form.compared, "words to find in names, people, jobs, labels, notes and reasons"),
-        Parameter("after", form.commit, "not older than this commit (`CIMaster-Commit` of an answer)"),
-    ),
-)
-ONE_CLUSTER = Endpoint("/clusters/<name>", "show one cluster, read afresh when needed", "reader")
-HISTORY = Endpoint(
-    "/history",
-    "list changes, newest first",
-    "reader",
-    (
-        replace(CLUSTER, required=False, meaning="only of this cluster"),
-        Parameter("since", form.moment, "only from this time on, or of the last `2h`"),
-        Parameter("limit", form.limit, "how many at most; 100 if not given"),
-    ),
-)
-HEALTHZ = Endpoint("/healthz", "say that the process serves", "everybody")
-READYZ = Endpoint("/readyz", "say whether to send requests here, and what the store says", "everybody")
-OPENAPI = Endpoint("/openapi.yaml", "this API for programs", "everybody")
+QUEUE = Endpoint("/queue", of.ListQueue, "reader", READS, {200: "Queue"})
+HISTORY = Endpoint("/history", of.ListHistory, "reader", READS, {200: "History"})
+HEALTHZ = Endpoint("/healthz", of.Health, "everybody", OPERATION, {200: "Alive"})
+READYZ = Endpoint("/readyz", of.Readiness, "everybody", OPERATION, {200: "Ready", 503: "NotReady"})
+OPENAPI = Endpoint("/openapi.yaml", of.OpenAPI, "everybody", OPERATION, {200: "Description"})
 
-VERBS = (
+VERBS: tuple[Endpoint[Parameters], ...] = (
     GETVACANT,
     LEAVEQUEUE,
     FINISHTEST,
@@ -245,4 +155,15 @@ VERBS = (
     SETPOLICY,
     REMOVEPOLICY,
 )
-ENDPOINTS = (*VERBS, CLUSTERS, ONE_CLUSTER, CREATIONS, POLICIES, QUEUE, HISTORY, HEALTHZ, READYZ, OPENAPI)
+ENDPOINTS: tuple[Endpoint[Parameters], ...] = (
+    *VERBS,
+    CLUSTERS,
+    ONE_CLUSTER,
+    CREATIONS,
+    POLICIES,
+    QUEUE,
+    HISTORY,
+    HEALTHZ,
+    READYZ,
+    OPENAPI,
+)

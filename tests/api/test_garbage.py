@@ -107,7 +107,7 @@ UNSEEN = ["a\x00b", "a\nb", "a\r\nX-Header: b", "\x1b[2J", "a\u202eb", "a\u200bb
 
 def check_taken(answer) -> None:
     """What a parameter says may find nothing, or not be possible; how it is written is no reason to refuse."""
-    lacks_another = answer.headers.get("CIMaster-Code") == "missing_parameter" or "goes only with" in answer.text
+    lacks_another = answer.headers.get("CIMaster-Code") == "missing_parameter" or "is only allowed with" in answer.text
     assert answer.status_code != 400 or lacks_another, answer.text
     assert answer.status_code < 500 or answer.headers["CIMaster-Code"] == "no_provisioner", answer.text
 

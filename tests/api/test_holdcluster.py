@@ -208,7 +208,7 @@ def test_a_kind_goes_only_with_any(client: FlaskClient, add, what: dict[str, str
     add("cluster-01")
     answer = hold(client, **what)
     assert refusal(answer) == (400, "bad_parameter")
-    assert f"{next(iter(what))} goes only with cluster=any" in answer.text
+    assert f"{next(iter(what))} is only allowed with cluster=any" in answer.text
 
 
 def test_the_same_hold_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
@@ -387,7 +387,7 @@ def test_a_take_over_needs_the_name_of_a_cluster(client: FlaskClient, add) -> No
     add("cluster-01")
     answer = take_over(client, cluster="any")
     assert refusal(answer) == (400, "bad_parameter")
-    assert "force goes only with the name of a cluster" in answer.text
+    assert "force is only allowed with the name of a cluster" in answer.text
 
 
 def test_a_reason_without_force_is_kept_and_takes_nothing_over(client: FlaskClient, add) -> None:

@@ -34,7 +34,7 @@ def test_a_presubmit_needs_the_number_of_its_pull_request(alone: Caller, given: 
 def test_only_presubmits_have_a_pull_request(alone: Caller, given: dict) -> None:
     status, code, sentence = refusal(alone.trigger(**given))
     assert (status, code) == (400, "bad_parameter")
-    assert "goes only with prowtype presubmit" in sentence
+    assert "is only allowed with prowtype presubmit" in sentence
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_one(alone: Caller, nam
     answer = alone.trigger(**{name: "x"})
     status, code, sentence = refusal(answer)
     assert (status, code, answer.get_json()["parameter"]) == (400, "unknown_parameter", name)
-    assert (f"did you mean {near}?" if near else "there are org, repo") in sentence
+    assert (f"did you mean {near}?" if near else "it takes org, repo") in sentence
 
 
 @pytest.mark.parametrize(

@@ -295,7 +295,7 @@ def test_asking_twice_is_noticed_and_can_be_meant(alice: FlaskClient) -> None:
     create(alice, branch="b1")
     again = create(alice, branch="b1", purpose="tess-ci")
     assert again.status_code == 409
-    assert "such a cluster is on its way to alice already" in text(again)
+    assert "such a cluster is being created for alice already" in text(again)
     assert "Create another one all the same" in text(again)
     assert 'value="b1"' in again.text
     assert len(creations(alice)) == 1

@@ -110,7 +110,7 @@ def test_a_cluster_is_asked_for_and_once_more_all_the_same(visit, script: bool) 
     assert alice.page.url == f"{alice.url}/"
     alice.page.locator("#create-link").click()
     alice.fill(purpose="gpu-ci", branch="release-1.32")
-    expect(alice.page.get_by_role("alert").get_by_text("is on its way to")).to_be_visible()
+    expect(alice.page.get_by_role("alert").get_by_text("is being created for")).to_be_visible()
     alice.page.get_by_role("button", name="Create another one all the same").click()
     expect(row(alice, user)).to_have_count(2)
 

@@ -423,6 +423,6 @@ def test_an_admin_hands_anothers_hold_over_with_a_reason(add, alice: FlaskClient
     fields = {"cluster": "cluster-01", "to": "charlie"}
     refused = root.post("/ui/handover", data=fields)
     assert refused.status_code == 400
-    assert "reason is required: alice is told why the hold of cluster-01 is handed over" in text(refused)
+    assert "reason is required: tell alice why the hold of cluster-01 is handed over" in text(refused)
     root.post("/ui/handover", data={**fields, "reason": "she has left"})
     assert state(alice)["holdBy"] == "charlie"

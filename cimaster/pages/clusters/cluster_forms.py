@@ -1,29 +1,37 @@
 """The forms about clusters: hold, extend, release, and the inventory's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import request
 
-from cimaster import pool as decide
-from cimaster.common.request_body import Parameter
+from cimaster.common.parameters import ParameterType
 from cimaster.common.texts import printable
 from cimaster.common.times import format_duration, format_time, parse_duration, parse_time, roughly
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pages.clusters import cluster_page, cluster_rows
 from cimaster.pages.frame import template_filters
-from cimaster.pages.frame.forms import Form, changed, needing
+from cimaster.pages.frame.forms import Form, changed
 from cimaster.pages.frame.visitors import latest, visitor
 from cimaster.pool import Answer, Facts, Rules
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.holding import ROUNDED, holder_of, same_person
-from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.cluster import HELD, Cluster
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints, request_parameters
+from cimaster.web import endpoints, parameter_types, request_parameters
 from cimaster.web.components import components
-from cimaster.web.request_parameters import Given
+from cimaster.web.endpoint_parameters import (
+    AddCluster,
+    ClusterParameters,
+    DeleteCluster,
+    DisableCluster,
+    EnableCluster,
+    HoldCluster,
+    ReleaseCluster,
+    UpdateCluster,
+)
 
 FACTS = ("region", "purpose", "osimage", "labels", "note")
 _CHOICES = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 240, 360))
@@ -92,98 +100,110 @@ def held(cluster: Cluster, name: str, now: datetime) -> str:
     return f"You hold {cluster.name} from when {descriptions.who(cluster)} finishes{lasts}"
 
 
-def _hold(given: Given) -> Committed:
-    return components().clusters.change(
-        decide.hold, None, given.cluster, given.name, given.desc or "", given.duration, given.expect or ""
+def _end(text: str) -> datetime | timedelta:
+    end = parse_time(text) or parse_duration(text)
+    if end is None:
+        raise ValueError("one of the ends that the form offers")
+    return end
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtendHold(ClusterParameters):
+    """Extend a hold to one of the ends that the form offers."""
+
+    until: datetime | timedelta = ParameterType(_end, "by how much to extend").required()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOver(HoldCluster):
+    """Take over the hold of the person that the admin saw as its holder."""
+
+    holder: str = parameter_types.HOLDER.optional("")
+
+
+def _hold(asked: HoldCluster) -> Committed:
+    return components().clusters.hold(asked.cluster, asked.name, asked.desc, asked.duration, expect=asked.expect)
+
+
+def _extend(asked: ExtendHold) -> Committed:
+    return components().clusters.extend(asked.cluster, asked.name, asked.until)
+
+
+def _change_end(asked: HoldCluster) -> Committed:
+    return components().clusters.hold(asked.cluster, asked.name, "", asked.duration, expect=HELD)
+
+
+def _release(asked: ReleaseCluster) -> Committed:
+    _require_reason(asked, "ends")
+    is_admin = asked.name in components().admins
+    return components().clusters.release(asked.cluster, asked.name, is_admin, asked.reason)
+
+
+def _hand_over(asked: ReleaseCluster) -> Committed:
+    _require_reason(asked, "is handed over")
+    is_admin = asked.name in components().admins
+    return components().clusters.hand_over(asked.cluster, asked.name, is_admin, asked.to, asked.reason)
+
+
+def _take_over(asked: TakeOver) -> Committed:
+    return components().clusters.take_over(
+        asked.cluster, asked.name, asked.holder, asked.reason, asked.desc, asked.duration
     )
 
 
-def _extend(given: Given) -> Committed:
-    return components().clusters.change(decide.extend, None, given.cluster, given.name, given.until)
-
-
-def _change_end(given: Given) -> Committed:
-    return components().clusters.change(decide.hold, None, given.cluster, given.name, "", given.duration, "held")
-
-
-def _release(given: Given) -> Committed:
-    _require_reason(given, "ends")
-    return components().clusters.change(
-        decide.release, None, given.cluster, given.name, given.name in components().admins, given.reason or ""
-    )
-
-
-def _hand_over(given: Given) -> Committed:
-    _require_reason(given, "is handed over")
-    is_admin = given.name in components().admins
-    return components().clusters.change(
-        decide.hand_over, None, given.cluster, given.name, is_admin, given.to, given.reason or ""
-    )
-
-
-def _take_over(given: Given) -> Committed:
-    said = given.cluster, given.name, given.holder or "", given.reason, given.desc or "", given.duration
-    return components().clusters.change(decide.take_over, None, *said)
-
-
-def _require_reason(given: Given, what: str) -> None:
+def _require_reason(asked: ReleaseCluster, what: str) -> None:
     """Refuse an admin's decision about another person's hold that gives no reason."""
-    cluster = latest().pool.find(given.cluster)
+    cluster = latest().pool.find(asked.cluster)
     hold = cluster.hold
-    if hold and not same_person(hold.by, given.name) and given.name in components().admins and not given.reason:
+    is_anothers = hold and not same_person(hold.by, asked.name) and asked.name in components().admins
+    if hold and is_anothers and not asked.reason:
         raise MissingParameter(
-            f"reason is required: {holder_of(cluster)} is told why the hold of {given.cluster} {what}",
+            f"reason is required: tell {holder_of(cluster)} why the hold of {asked.cluster} {what}",
             parameter="reason",
             holder=hold.by,
         )
 
 
-def _end(text: str) -> datetime | timedelta:
-    read = parse_time(text) or parse_duration(text)
-    if read is None:
-        raise ValueError("one of the ends that the form offers")
-    return read
+def _add(asked: AddCluster) -> Committed:
+    return components().clusters.add(asked.cluster, asked.name, request_parameters.facts(asked))
 
 
-def _disable(given: Given) -> Committed:
-    return components().clusters.change(decide.disable, None, given.cluster, given.name, given.reason)
-
-
-def _enable(given: Given) -> Committed:
-    return components().clusters.change(decide.enable, None, given.cluster, given.name, given.reason or "")
-
-
-def _add(given: Given) -> Committed:
-    return components().clusters.change(decide.add, None, given.cluster, given.name, request_parameters.facts(given))
-
-
-def _edit(given: Given) -> Committed:
-    """Change only what was changed in the form: somebody else may have changed the rest meanwhile."""
+def _edit(asked: UpdateCluster) -> Committed:
+    """Write only what was changed in the form: someone else may have changed the rest in the meantime."""
     names = changed(*FACTS)
-    texts = {name: given.values[name] or "" for name in FACTS if name in names and name != "labels"}
-    facts = Facts(**texts, labels=request_parameters.labels(given.label) if "labels" in names else None)
     if not names:
-        snapshot = latest()
-        return Committed(Answer(f"cluster {given.cluster} stays as it is", snapshot.pool.find(given.cluster)), 0)
-    return components().clusters.change(decide.update, None, given.cluster, given.name, facts)
-
-
-def _delete(given: Given) -> Committed:
-    name = given.cluster.partition(".")[0] if given.cluster.startswith("#") else given.cluster
-    if printable(request.form.get("typed", "")) != name:
-        raise BadParameter(f"type {name} to delete it: what was typed is something else", parameter="typed")
-    return components().clusters.change(
-        decide.delete, None, given.cluster, given.name, bool(given.force), given.reason or ""
+        cluster = latest().pool.find(asked.cluster)
+        return Committed(Answer(f"cluster {asked.cluster} stays as it is", cluster), 0)
+    facts = Facts(
+        region=asked.region or "" if "region" in names else None,
+        purpose=asked.purpose or "" if "purpose" in names else None,
+        osimage=asked.osimage or "" if "osimage" in names else None,
+        labels=request_parameters.labels(asked.label) if "labels" in names else None,
+        note=asked.note or "" if "note" in names else None,
     )
+    return components().clusters.update(asked.cluster, asked.name, facts)
 
 
-_HOLD, _DURATION = endpoints.HOLDCLUSTER, needing(endpoints.HOLDCLUSTER, "duration")
-_UNTIL = Parameter("until", _end, "by how much to extend", required=True)
-_EXTEND = replace(_HOLD, parameters=(endpoints.CLUSTER, endpoints.NAME, _UNTIL))
-_HOLDER = next(p for p in endpoints.CLUSTERS.parameters if p.name == "holder")
-_TAKE_OVER = replace(_HOLD, parameters=(*needing(_HOLD, "reason").parameters, _HOLDER))
-_HAND_OVER = needing(endpoints.RELEASECLUSTER, "to")
-_DISABLE = needing(endpoints.DISABLECLUSTER, "reason")
+def _disable(asked: DisableCluster) -> Committed:
+    return components().clusters.disable(asked.cluster, asked.name, asked.reason)
+
+
+def _enable(asked: EnableCluster) -> Committed:
+    return components().clusters.enable(asked.cluster, asked.name, asked.reason)
+
+
+def _delete(asked: DeleteCluster) -> Committed:
+    name = asked.cluster.partition(".")[0] if asked.cluster.startswith("#") else asked.cluster
+    if printable(request.form.get("typed", "")) != name:
+        raise BadParameter(f"the typed name is not {name}: type {name} to delete it", parameter="typed")
+    return components().clusters.delete(asked.cluster, asked.name, force=asked.force, reason=asked.reason)
+
+
+_HOLD, _DURATION = endpoints.HOLDCLUSTER, endpoints.HOLDCLUSTER.requiring("duration")
+_EXTEND = endpoints.HOLDCLUSTER.taking(ExtendHold)
+_TAKE_OVER = endpoints.HOLDCLUSTER.taking(TakeOver).requiring("reason")
+_HAND_OVER = endpoints.RELEASECLUSTER.requiring("to")
+_DISABLE = endpoints.DISABLECLUSTER.requiring("reason")
 FORMS = (
     Form("hold", _HOLD, _hold, "Hold", "Hold", "Holding…", "cluster", _tells, holds=True),
     Form("extend", _EXTEND, _extend, "Extend the hold of", "Extend", "Extending…", "cluster", _tells, holds=True),

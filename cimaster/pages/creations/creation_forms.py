@@ -1,22 +1,22 @@
 """The forms about clusters that are not there yet: have one created, try again, take one off the list."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cimaster.errors import CreationNotSo, NoProvisioner, UnknownCreation
 from cimaster.pages.creations import creation_panel
-from cimaster.pages.frame.forms import Form, Tells, needing
+from cimaster.pages.frame.forms import Form, Tells
 from cimaster.pages.frame.visitors import latest, visitor
 from cimaster.pool import Answer
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.provisioning import dismiss, find
+from cimaster.pool.decisions.provisioning import find
 from cimaster.pool.records.cluster import DEFAULT_PURPOSE
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.provisioning import BRANCH
-from cimaster.web import callers, endpoints
+from cimaster.web import callers, endpoints, parameter_types
 from cimaster.web.components import components
-from cimaster.web.request_parameters import Given
+from cimaster.web.endpoint_parameters import ChangeCreation, NamedParameters
 
 
 def _tells_new(_values: Mapping[str, str], told: bool) -> dict[str, Any]:
@@ -44,40 +44,47 @@ def _tells(parameter: str) -> Tells:
     return tells
 
 
-def _create(given: Given) -> Committed:
+@dataclass(frozen=True, kw_only=True)
+class CreateForPerson(NamedParameters):
+    """Have a cluster created for the visitor."""
+
+    branch: str = parameter_types.BRANCH.optional("")
+    job: str = parameter_types.PROW_JOB.optional("")
+    purpose: str = parameter_types.PURPOSE.optional("")
+    force: bool = parameter_types.FORCE.optional(False)
+
+
+def _create(asked: CreateForPerson) -> Committed:
     """Ask for a cluster, and wait for nothing: the panel shows what comes of it."""
-    creations = components().provisioning
-    wish = creations.wish(
-        given.purpose or DEFAULT_PURPOSE, given.name, given.branch or "", given.job or "", callers.owner()
-    )
-    done = creations.create(wish, bool(given.force), given.request)
+    provisioning = components().provisioning
+    wish = provisioning.wish(asked.purpose or DEFAULT_PURPOSE, asked.name, asked.branch, asked.job, callers.owner())
+    done = provisioning.create(wish, asked.force, asked.request)
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
         raise CreationNotSo(
-            f"such a cluster is on its way to {wish.user} already: {progress}",
+            f"such a cluster is being created for {wish.user} already: {progress}; wait for it, or create another one",
             creation=same.id,
             parameter="force",
         )
     return replace(done, answer=Answer(f"a cluster for {wish.purpose} is requested"))
 
 
-def _retry(given: Given) -> Committed:
-    return components().provisioning.retry(given.retry, given.name, owner=callers.owner())
+def _retry(asked: ChangeCreation) -> Committed:
+    return components().provisioning.retry(asked.retry, asked.name, owner=callers.owner())
 
 
-def _dismiss(given: Given) -> Committed:
-    return components().clusters.change(dismiss, None, given.dismiss, given.name)
+def _dismiss(asked: ChangeCreation) -> Committed:
+    return components().provisioning.dismiss(asked.dismiss, asked.name)
 
 
-_API, _CHANGE = endpoints.CREATECLUSTER, endpoints.CHANGE_CREATION
-_CREATE = replace(_API, parameters=tuple(endpoints.NAME if p.name == "user" else p for p in _API.parameters))
+_CREATE, _CHANGE = endpoints.CREATECLUSTER.taking(CreateForPerson), endpoints.CHANGE_CREATION
 FORMS = (
     Form("create", _CREATE, _create, "Create a cluster", "Create cluster", "Asking…", tells=_tells_new),
-    Form("retry", needing(_CHANGE, "retry"), _retry, "Try again:", "Retry", "Retrying…", "retry", _tells("retry")),
+    Form("retry", _CHANGE.requiring("retry"), _retry, "Try again:", "Retry", "Retrying…", "retry", _tells("retry")),
     Form(
         "dismiss",
-        needing(_CHANGE, "dismiss"),
+        _CHANGE.requiring("dismiss"),
         _dismiss,
         "Take off the list:",
         "Dismiss",

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from flask import request
 from werkzeug.datastructures import MultiDict
@@ -13,14 +13,15 @@ from cimaster.pages.frame import cookies
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import request_parameters
 from cimaster.web.components import components
+from cimaster.web.endpoint_parameters import NamedParameters
 from cimaster.web.endpoints import Endpoint
-from cimaster.web.request_parameters import Given
 
+P = TypeVar("P", bound=NamedParameters)
 Tells = Callable[[Mapping[str, str], bool], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Form:
+class Form(Generic[P]):
     """A form and the verb behind it; `title` is its heading, `does` the word on its button, `busy` while it is sent.
 
     `subject` is the parameter that names what it is about: nothing where that is new. `tells` returns what its template
@@ -29,8 +30,8 @@ class Form:
     """
 
     verb: str
-    endpoint: Endpoint
-    carry_out: Callable[[Given], Committed]
+    endpoint: Endpoint[P]
+    carry_out: Callable[[P], Committed]
     title: str
     does: str
     busy: str
@@ -51,7 +52,7 @@ class Form:
         return f"forms/{self.verb}.html"
 
 
-def read(form: Form) -> Given:
+def read(form: Form[P]) -> P:
     """Read what was entered, with the same words of refusal as the API; admins' forms are for admins."""
     known = {parameter.name for parameter in form.endpoint.parameters}
     sent: MultiDict[str, str] = MultiDict(pair for pair in _entered() if pair[0] in known)
@@ -70,11 +71,6 @@ def _entered() -> Iterator[tuple[str, str]]:
             yield name, text
     if cookies.name():
         yield "name", cookies.name()
-
-
-def needing(endpoint: Endpoint, *names: str) -> Endpoint:
-    """Return an endpoint of which the form insists on more than the API."""
-    return replace(endpoint, parameters=tuple(p.needed() if p.name in names else p for p in endpoint.parameters))
 
 
 def changed(*names: str) -> set[str]:

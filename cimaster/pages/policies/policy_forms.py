@@ -1,21 +1,21 @@
 """The forms about policies: set one for a purpose, change its terms, take it away."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from cimaster.common.times import format_duration
 from cimaster.errors import UnknownPolicy
-from cimaster.pages.frame.forms import Form, changed, needing
+from cimaster.pages.frame.forms import Form, changed
 from cimaster.pages.frame.visitors import latest, visitor
 from cimaster.pages.policies import policy_panel
 from cimaster.pool import Answer
-from cimaster.pool.decisions.automatic_top_up import Terms, remove
+from cimaster.pool.decisions.automatic_top_up import Terms
 from cimaster.pool.records.policy import DEFAULT_COOLDOWN
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.provisioning import BRANCH
 from cimaster.web import endpoints
 from cimaster.web.components import components
-from cimaster.web.request_parameters import Given
+from cimaster.web.endpoint_parameters import RemovePolicy, SetPolicy
 
 _TERMS = ("min_vacant", "max_total", "max_creating", "cooldown", "hours", "branch", "job")
 
@@ -40,29 +40,36 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     return {"row": found, "facts": found.fields if found else {}, **_usual()}
 
 
-def _terms(given: Given, names: set[str]) -> Terms:
-    """Return terms to write; those that may be left out are taken away where nothing was entered."""
-    said: dict[str, Any] = {name: given.values[name] for name in names}
-    return Terms(**said | {name: said[name] or "" for name in ("hours", "branch", "job") if name in names})
+def _terms(asked: SetPolicy, names: Collection[str]) -> Terms:
+    """Return the terms of these names; optional ones are removed where the field is empty."""
+    return Terms(
+        min_vacant=asked.min_vacant if "min_vacant" in names else None,
+        max_total=asked.max_total if "max_total" in names else None,
+        max_creating=asked.max_creating if "max_creating" in names else None,
+        cooldown=asked.cooldown if "cooldown" in names else None,
+        hours=asked.hours or "" if "hours" in names else None,
+        job=asked.job or "" if "job" in names else None,
+        branch=asked.branch or "" if "branch" in names else None,
+    )
 
 
-def _add(given: Given) -> Committed:
-    return components().provisioning.set_policy(given.purpose, given.name, _terms(given, set(_TERMS)), new=True)
+def _add(asked: SetPolicy) -> Committed:
+    return components().provisioning.set_policy(asked.purpose, asked.name, _terms(asked, _TERMS), new=True)
 
 
-def _edit(given: Given) -> Committed:
-    """Change only what was changed in the form: somebody else may have changed the rest meanwhile."""
+def _edit(asked: SetPolicy) -> Committed:
+    """Write only what was changed in the form: someone else may have changed the rest in the meantime."""
     names = changed(*_TERMS)
     if not names:
-        return Committed(Answer(f"policy {given.purpose} stays as it is"), 0)
-    return components().provisioning.set_policy(given.purpose, given.name, _terms(given, names), new=False)
+        return Committed(Answer(f"policy {asked.purpose} stays as it is"), 0)
+    return components().provisioning.set_policy(asked.purpose, asked.name, _terms(asked, names), new=False)
 
 
-def _remove(given: Given) -> Committed:
-    return components().clusters.change(remove, None, given.purpose)
+def _remove(asked: RemovePolicy) -> Committed:
+    return components().provisioning.remove_policy(asked.purpose)
 
 
-_SET = needing(endpoints.SETPOLICY, "min_vacant", "max_total", "max_creating", "cooldown")
+_SET = endpoints.SETPOLICY.requiring("min_vacant", "max_total", "max_creating", "cooldown")
 FORMS = (
     Form("addpolicy", _SET, _add, "Keep a pool filled", "Add policy", "Adding…", "", _tells_new, for_admins=True),
     Form("editpolicy", _SET, _edit, "Edit the policy of", "Save", "Saving…", "purpose", _tells, for_admins=True),

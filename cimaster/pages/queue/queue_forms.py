@@ -1,18 +1,17 @@
 """The form about those who wait: take one out of the queue."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 from cimaster.errors import NotCurrent
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
 from cimaster.pages.queue import queue_panel
-from cimaster.pool import cancel
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints
+from cimaster.web import endpoints, parameter_types
 from cimaster.web.components import components
-from cimaster.web.request_parameters import Given
+from cimaster.web.endpoint_parameters import NamedParameters
 
 
 def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
@@ -24,12 +23,18 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     return {"row": row}
 
 
-def _cancel(given: Given) -> Committed:
-    assert given.request
-    return components().clusters.change(cancel, None, given.request.id, given.name)
+@dataclass(frozen=True, kw_only=True)
+class CancelWait(NamedParameters):
+    """Take a caller out of the queue."""
+
+    request_id: str = parameter_types.REQUEST.required()
 
 
-_CANCEL = replace(endpoints.LEAVEQUEUE, parameters=(*endpoints.LEAVEQUEUE.parameters, endpoints.NAME))
+def _cancel(asked: CancelWait) -> Committed:
+    return components().clusters.cancel_wait(asked.request_id, asked.name)
+
+
+_CANCEL = endpoints.LEAVEQUEUE.taking(CancelWait)
 FORMS = (
     Form(
         "cancel",

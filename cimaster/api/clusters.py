@@ -1,0 +1,46 @@
+"""List what there is and what happened: clusters, one cluster, history."""
+
+from flask import Response, g
+
+from cimaster.api.routes import api, route
+from cimaster.errors import BadParameter
+from cimaster.web import endpoints, request_parameters, responses, text_lists
+from cimaster.web.components import components
+from cimaster.web.endpoint_parameters import ListClusters, ListHistory
+from cimaster.web.negotiation import wants_json
+
+
+@route(endpoints.CLUSTERS)
+def clusters(asked: ListClusters) -> Response:
+    """List clusters."""
+    if not components().clusters.may_have(asked.after):
+        sentence = f"after is {asked.after}, which is far ahead: send the CIMaster-Commit of an answer"
+        raise BadParameter(sentence, parameter="after")
+    shown, snapshot = request_parameters.filter_of(asked), components().clusters.view(asked.after)
+    write, kind = (text_lists.as_json, "application/json") if wants_json() else (text_lists.as_text, "text/plain")
+    body = components().rendered_lists.of(
+        snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool))
+    )
+    return responses.dated(responses.answer(body, 200, kind), snapshot)
+
+
+@api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))
+def one_cluster(name: str) -> Response:
+    """Show one cluster."""
+    g.endpoint = endpoints.ONE_CLUSTER
+    request_parameters.unknown(endpoints.ONE_CLUSTER, request_parameters.sent(endpoints.ONE_CLUSTER))
+    snapshot = components().clusters.view_now()
+    cluster = snapshot.pool.find_any(name)
+    if wants_json():
+        return responses.dated(responses.json_text(cluster.described()), snapshot)
+    return responses.dated(responses.text_answer(text_lists.one(snapshot.pool, cluster)), snapshot)
+
+
+@route(endpoints.HISTORY)
+def history(asked: ListHistory) -> Response:
+    """List changes, newest first."""
+    entries, snapshot = components().clusters.history(asked.cluster, asked.since, asked.limit)
+    if wants_json():
+        text = f'{{"history": [{", ".join(entry.described() for entry in entries)}]}}'
+        return responses.dated(responses.json_text(text), snapshot)
+    return responses.dated(responses.text_answer(text_lists.history(entries)), snapshot)

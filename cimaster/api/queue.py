@@ -1,0 +1,29 @@
+"""The queue of callers that wait for a cluster: queue, leavequeue."""
+
+import json
+
+from flask import Response
+
+from cimaster.api.routes import route
+from cimaster.pool.decisions import queue_order
+from cimaster.web import callers, endpoints, responses, text_lists
+from cimaster.web.components import components
+from cimaster.web.endpoint_parameters import LeaveQueue, ListQueue
+from cimaster.web.negotiation import wants_json
+
+
+@route(endpoints.QUEUE)
+def queue(_asked: ListQueue) -> Response:
+    """List the callers that wait."""
+    snapshot, now = components().clusters.view(), components().clusters.repository.now()
+    ranked = queue_order.ranked(snapshot.pool, now)
+    if wants_json():
+        tickets = [ticket.described(place, now) for place, ticket in enumerate(ranked, 1)]
+        return responses.dated(responses.json_text(json.dumps({"tickets": tickets})), snapshot)
+    return responses.dated(responses.text_answer(text_lists.queue(ranked, now)), snapshot)
+
+
+@route(endpoints.LEAVEQUEUE)
+def leavequeue(asked: LeaveQueue) -> Response:
+    """Give up a place in the queue."""
+    return responses.committed(components().clusters.leave_queue(asked.request_id, callers.owner()))

@@ -1,0 +1,64 @@
+"""How endpoints of the table become routes: check who calls, read the parameters, hand them to a function."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+
+from flask import Blueprint, Response, abort, g, render_template, request
+
+from cimaster.common.parameters import Parameters
+from cimaster.errors import UnknownParameter, UsePost
+from cimaster.web import browsers, problems, request_parameters
+from cimaster.web.components import components
+from cimaster.web.endpoint_parameters import NamedParameters
+from cimaster.web.endpoints import Endpoint
+
+api = Blueprint("api", __name__)
+P = TypeVar("P", bound=Parameters)
+
+
+def route(endpoint: Endpoint[P]) -> Callable[[Callable[[P], Response]], Callable[[P], Response]]:
+    """Serve an endpoint of the table with the decorated function."""
+
+    def register(view: Callable[[P], Response]) -> Callable[[P], Response]:
+        @wraps(view)
+        def serve() -> Response:
+            g.endpoint = endpoint
+            if endpoint.changes and (refusal := _refuse_reading(endpoint)):
+                return refusal
+            g.parameters = parameters = _read(endpoint)
+            if endpoint.role == "admin" and isinstance(parameters, NamedParameters):
+                components().admins.require(parameters.name)
+            return view(parameters)
+
+        api.add_url_rule(endpoint.path, endpoint.name, serve, methods=endpoint.methods)
+        return view
+
+    return register
+
+
+def _read(endpoint: Endpoint[P]) -> P:
+    """Read the parameters; those that the endpoint does not have are counted, ignored ones too."""
+    sent = request_parameters.sent(endpoint)
+    try:
+        ignored = request_parameters.unknown(endpoint, sent, components().settings.ignored_parameters)
+    except UnknownParameter:
+        components().clusters.count_unknown(endpoint.name)
+        raise
+    for _ in ignored:
+        components().clusters.count_unknown(endpoint.name)
+    return request_parameters.read(endpoint, sent)
+
+
+def _refuse_reading(endpoint: Endpoint[P]) -> Response | None:
+    """Refuse HEAD, and a GET that a browser, a link preview or a prefetch sent; a browser gets a page with a button."""
+    if request.method == "HEAD":
+        abort(405, valid_methods=["GET", "POST"])
+    if request.method != "GET" or not (why := browsers.why_it_may_change_nothing()):
+        return None
+    sentence = f"{endpoint.path} changes the pool, and a GET {why} may not: send it as POST"
+    refusal = problems.refused(UsePost(sentence, endpoint=endpoint.name))
+    if browsers.wants_html():
+        refusal.set_data(render_template("use_post.html", endpoint=endpoint, sent=list(request.args.items(multi=True))))
+        refusal.mimetype = "text/html"
+    return refusal

@@ -1,0 +1,32 @@
+"""The parameters of each endpoint. A class's docstring is the endpoint's description: first line, summary."""
+
+from cimaster.web.endpoint_parameters.inventory import AddCluster as AddCluster
+from cimaster.web.endpoint_parameters.inventory import DeleteCluster as DeleteCluster
+from cimaster.web.endpoint_parameters.inventory import DisableCluster as DisableCluster
+from cimaster.web.endpoint_parameters.inventory import EnableCluster as EnableCluster
+from cimaster.web.endpoint_parameters.inventory import RemovePolicy as RemovePolicy
+from cimaster.web.endpoint_parameters.inventory import SetPolicy as SetPolicy
+from cimaster.web.endpoint_parameters.inventory import SwitchCluster as SwitchCluster
+from cimaster.web.endpoint_parameters.inventory import UpdateCluster as UpdateCluster
+from cimaster.web.endpoint_parameters.jobs import FinishTest as FinishTest
+from cimaster.web.endpoint_parameters.jobs import GetVacant as GetVacant
+from cimaster.web.endpoint_parameters.jobs import LeaveQueue as LeaveQueue
+from cimaster.web.endpoint_parameters.jobs import RenewLease as RenewLease
+from cimaster.web.endpoint_parameters.people import ChangeCreation as ChangeCreation
+from cimaster.web.endpoint_parameters.people import CreateCluster as CreateCluster
+from cimaster.web.endpoint_parameters.people import HoldCluster as HoldCluster
+from cimaster.web.endpoint_parameters.people import ReleaseCluster as ReleaseCluster
+from cimaster.web.endpoint_parameters.reads import Health as Health
+from cimaster.web.endpoint_parameters.reads import ListClusters as ListClusters
+from cimaster.web.endpoint_parameters.reads import ListCreations as ListCreations
+from cimaster.web.endpoint_parameters.reads import ListHistory as ListHistory
+from cimaster.web.endpoint_parameters.reads import ListPolicies as ListPolicies
+from cimaster.web.endpoint_parameters.reads import ListQueue as ListQueue
+from cimaster.web.endpoint_parameters.reads import OneCluster as OneCluster
+from cimaster.web.endpoint_parameters.reads import OpenAPI as OpenAPI
+from cimaster.web.endpoint_parameters.reads import Readiness as Readiness
+from cimaster.web.endpoint_parameters.shared import ClusterParameters as ClusterParameters
+from cimaster.web.endpoint_parameters.shared import FactParameters as FactParameters
+from cimaster.web.endpoint_parameters.shared import KindParameters as KindParameters
+from cimaster.web.endpoint_parameters.shared import NamedParameters as NamedParameters
+from cimaster.web.endpoint_parameters.shared import VerbParameters as VerbParameters

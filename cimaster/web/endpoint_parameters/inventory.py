@@ -1,0 +1,96 @@
+"""What admins send: keep the inventory and the policies of automatic top-up."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cimaster.web import parameter_types as types
+from cimaster.web.endpoint_parameters.shared import ClusterParameters, FactParameters, NamedParameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddCluster(FactParameters, ClusterParameters):
+    """Add a cluster to the pool.
+
+    The cluster is vacant from then on. Adding one that is there with the same facts is a success; with other facts it
+    is refused. For purpose `tnet-ci` the image must be given.
+    """
+
+    cluster: str = types.NEW_CLUSTER.required()
+    region: str = types.REGION.required()
+    creation: str = types.CREATION.meant(
+        "creation that built it: its id, or its ProwJob's name (`PROW_JOB_ID`)"
+    ).optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateCluster(FactParameters, ClusterParameters):
+    """Change what is known of a cluster.
+
+    What is not given stays as it is; `label`, where given, replaces all labels. Lease, hold and history stay.
+    """
+
+    name: str = types.NAME.required()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteCluster(ClusterParameters):
+    """Delete a cluster from the pool.
+
+    One that is occupied or held is deleted only with `force=true` and a `reason`. A broken record is named by its
+    position and digest, as lists show it (`#3.1a2b3c4d`).
+    """
+
+    cluster: str = types.CLUSTER.meant(
+        "name of the cluster, or `#3.1a2b3c4d` for the broken record at position 3"
+    ).required()
+    force: bool = types.FORCE.optional(False)
+    reason: str = types.REASON.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchCluster(ClusterParameters):
+    """The parameters of disablecluster and enablecluster."""
+
+    reason: str = types.REASON.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisableCluster(SwitchCluster):
+    """Take a cluster out of lending.
+
+    A job that has the cluster keeps it until it finishes; no job gets it afterwards. It may still be held.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnableCluster(SwitchCluster):
+    """Put a cluster back into lending."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetPolicy(NamedParameters):
+    """Keep a minimum of clusters of a purpose vacant.
+
+    What is not given stays as it is. Policies act only where the operator has switched them on
+    (`CIMASTER_MANAGE_CLUSTER`) and a provisioner is set up.
+    """
+
+    purpose: str = types.PURPOSE.required()
+    min_vacant: int | None = types.MIN_VACANT.optional(None)
+    max_total: int | None = types.MAX_TOTAL.optional(None)
+    max_creating: int | None = types.MAX_CREATING.optional(None)
+    cooldown: timedelta | None = types.COOLDOWN.optional(None)
+    hours: str | None = types.HOURS.optional(None)
+    branch: str | None = types.BRANCH.optional(None)
+    job: str | None = types.PROW_JOB.meant("job that creates them; a setting names the default").optional(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovePolicy(NamedParameters):
+    """Stop keeping a minimum of a purpose vacant.
+
+    Clusters that it has asked for still come.
+    """
+
+    purpose: str = types.KNOWN_PURPOSE.required()
+    name: str = types.NAME.required()

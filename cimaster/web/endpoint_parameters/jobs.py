@@ -1,0 +1,77 @@
+"""What jobs send: take a cluster, give it back, renew its lease, leave the queue."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cimaster.common.parameters import Parameters
+from cimaster.web import parameter_types as types
+from cimaster.web.endpoint_parameters.shared import KindParameters, VerbParameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetVacant(KindParameters):
+    """Lend a vacant cluster to a job.
+
+    The plain answer is the cluster's name and nothing else, not even a newline. Of the clusters that match, the one
+    that has been vacant longest is lent, then the first of the list. Without `request_id` every call takes another
+    cluster. The header `CIMaster-Lease` names the lease; a finish that names it cannot end a later lease.
+
+    Without `ttl` the lease lasts until finishtest; with it, the lease ends by itself unless it is renewed.
+
+    With `wait` the caller gets a place in the queue when none is vacant. A request is kept for 25 s at most, then
+    answered with 429 `queued`, `Retry-After`, the place in `CIMaster-Place` and an empty plain body: repeat the same
+    request (`curl --retry` and HTTP libraries do) and the place is kept. A vacant cluster goes to the first ticket
+    that matches, by `priority` (one level up for each 10 minutes of waiting), then by arrival. It is reserved for 5 s
+    for a caller between two tries; after 90 s without a try the place is lost. A caller without a place cannot jump
+    the queue. When the wait is over the answer is 404 `no_vacant_cluster`.
+
+    A caller without `wait` that is refused and repeats the same request within 90 s keeps a place too, as long as it
+    goes on; a cluster is reserved for as long as its requests are apart, 60 s at most.
+    """
+
+    build: str = types.BUILD.required()
+    job: str = types.JOB.required()
+    email: str = types.EMAIL.optional("")
+    name: str = types.TRIGGERED_BY.optional("")
+    cluster: str = types.CLUSTER.meant("this cluster and no other").optional("")
+    ttl: timedelta | None = types.TTL.optional(None)
+    wait: timedelta | None = types.WAIT.optional(None)
+    priority: str = types.PRIORITY.optional("")
+    skip_if_none: bool = types.SKIP_IF_NONE.optional(False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishTest(VerbParameters):
+    """Give a cluster back.
+
+    Name the lease with `lease`, or with `job` and `build`. A finish that comes late then never ends the lease of the
+    next job. Finishing a lease that was finished before is a success, and the answer says so.
+    """
+
+    cluster: str = types.CLUSTER.required()
+    lease: str = types.LEASE.optional("")
+    job: str = types.KNOWN_JOB.optional("")
+    build: str = types.KNOWN_BUILD.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveQueue(Parameters):
+    """Give up a place in the queue.
+
+    It is a success too if the request does not wait. A cluster that it was given within the last minute goes back;
+    one that it has had for longer is given back with finishtest.
+    """
+
+    request_id: str = types.REQUEST.required()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenewLease(VerbParameters):
+    """Move the end of a lease.
+
+    The lease then ends `ttl` from now; without `ttl`, after the time that it was taken for.
+    """
+
+    cluster: str = types.CLUSTER.required()
+    lease: str = types.LEASE.required()
+    ttl: timedelta | None = types.TTL.optional(None)

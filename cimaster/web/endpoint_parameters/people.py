@@ -1,0 +1,72 @@
+"""What people send: hold a cluster, release it, have another one created."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cimaster.web import parameter_types as types
+from cimaster.web.endpoint_parameters.shared import ClusterParameters, KindParameters, NamedParameters, VerbParameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldCluster(KindParameters, ClusterParameters):
+    """Hold a cluster for a person, or extend the hold.
+
+    A hold lasts 6 h unless `duration` says otherwise, and at most 72 h with all extensions. Hold of an occupied
+    cluster is allowed: the answer says so, and the time starts when the job gives the cluster back. Holding again
+    with `duration` moves the end. `cluster=any` holds the longest vacant one of the kind that `purpose`, `osimage`,
+    `region` and `label` describe; these are only allowed with `any`.
+
+    With `force=true` and a `reason` an admin takes over the hold of another person: it ends and the admin's begins in
+    one step, so that no waiting job gets the cluster in between.
+    """
+
+    cluster: str = types.CLUSTER.meant("name of the cluster, or `any` for one that matches").required()
+    desc: str = types.DESC.optional("")
+    duration: timedelta | None = types.DURATION.optional(None)
+    expect: str = types.EXPECT.optional("")
+    force: bool = types.FORCE.meant("true: an admin takes over the hold of another person; needs a reason").optional(
+        False
+    )
+    reason: str = types.REASON.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseCluster(ClusterParameters):
+    """End a hold, or hand it over.
+
+    The holder may, and so may admins. Release of a cluster that is not held is a success that says so. With `to` the
+    hold becomes that person's in one step, and its end stays: no waiting job gets the cluster in between.
+    """
+
+    name: str = types.KNOWN_NAME.required()
+    reason: str = types.REASON.optional("")
+    to: str = types.TO.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateCluster(VerbParameters):
+    """Have another cluster created.
+
+    Asks the provisioner (Prow's manual-trigger service, or a program of the operator's) for a cluster, and waits up to
+    25 s until it is being created. The creation is recorded first: whatever crashes, it is carried out once, or fails
+    with a reason. Asking again while one with the same user, job, branch and purpose is being created returns that
+    creation, unless `force`.
+    """
+
+    user: str = types.USER.required()
+    branch: str = types.BRANCH.optional("")
+    job: str = types.PROW_JOB.optional("")
+    purpose: str = types.PURPOSE.optional("")
+    force: bool = types.FORCE.meant("true: also when the same is being created already").optional(False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeCreation(NamedParameters):
+    """Try a creation again, or take it off the list.
+
+    Send `retry` or `dismiss`. A failed creation can be tried again (a new job is started where there was one); one
+    that has ended, or that no provisioner has begun, can be taken off the list.
+    """
+
+    retry: str = types.CREATION.meant("id of a failed creation to try again").optional("")
+    dismiss: str = types.CREATION.meant("id of a creation to take off the list").optional("")

@@ -1,0 +1,82 @@
+"""What readers send: lists, history, and how the service does."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cimaster.common.parameters import Parameters
+from cimaster.web import parameter_types as types
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListClusters(Parameters):
+    """List clusters.
+
+    One aligned line for each cluster that passes all given filters, in the order of the pool. The answer comes from
+    the replica's snapshot; the headers `CIMaster-Commit` and `CIMaster-Age` say which, and how old.
+    """
+
+    state: str = types.STATE.optional("")
+    purpose: str = types.KNOWN_PURPOSE.optional("")
+    region: str = types.KNOWN_REGION.optional("")
+    label: tuple[tuple[str, str], ...] = types.KNOWN_LABEL.repeated()
+    holder: str = types.HOLDER.optional("")
+    q: str = types.SEARCH.optional("")
+    after: int = types.AFTER.optional(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCluster(Parameters):
+    """Show one cluster, read afresh when needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListCreations(Parameters):
+    """List clusters that are being created, or were lately.
+
+    Newest first. A creation is `requested`, `running`, and then `ready` or `failed`.
+    """
+
+    state: str = types.CREATION_STATE.optional("")
+    creation: str = types.CREATION.meant("only this one: its id, or the name of its ProwJob").optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPolicies(Parameters):
+    """List the policies of automatic top-up, and how each stands."""
+
+    purpose: str = types.KNOWN_PURPOSE.meant("only the policy of this purpose").optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListQueue(Parameters):
+    """List the callers that wait for a cluster, in the order in which they are served."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListHistory(Parameters):
+    """List changes, newest first.
+
+    The last changes of each cluster are remembered, 20 at most and fewer in large pools.
+    """
+
+    cluster: str = types.CLUSTER.meant("only of this cluster").optional("")
+    since: datetime | timedelta | None = types.SINCE.optional(None)
+    limit: int = types.LIMIT.optional(100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health(Parameters):
+    """Say that the process serves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness(Parameters):
+    """Say whether to send requests here, and how the store does.
+
+    A store in trouble shows in the body and never makes this fail; reads go on from the last good state.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenAPI(Parameters):
+    """Describe this API for programs."""

@@ -1,0 +1,51 @@
+"""What the parameters of several endpoints have in common."""
+
+from dataclasses import dataclass
+
+from cimaster.common.parameters import Parameters
+from cimaster.pool import Request
+from cimaster.web import parameter_types as types
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerbParameters(Parameters):
+    """What every endpoint takes that changes something."""
+
+    request_id: str = types.REQUEST_ID.optional("")
+    request: Request | None = None
+    """The identity of the request, where it has a request_id; made by `request_parameters.read`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedParameters(VerbParameters):
+    """What a person sends: their name too."""
+
+    name: str = types.NAME.required()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterParameters(NamedParameters):
+    """What a person sends about one cluster."""
+
+    cluster: str = types.CLUSTER.required()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindParameters(VerbParameters):
+    """The kind of cluster that a caller asks for."""
+
+    purpose: str = types.KNOWN_PURPOSE.optional("")
+    osimage: str = types.KNOWN_IMAGE.meant("image; required for purpose tnet-ci").optional("")
+    region: str = types.KNOWN_REGION.optional("")
+    label: tuple[tuple[str, str], ...] = types.KNOWN_LABEL.repeated()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactParameters(VerbParameters):
+    """What an admin says of a cluster; None is not given."""
+
+    region: str | None = types.REGION.optional(None)
+    purpose: str | None = types.PURPOSE.optional(None)
+    osimage: str | None = types.OSIMAGE.optional(None)
+    label: tuple[tuple[str, str], ...] = types.LABEL.repeated()
+    note: str | None = types.NOTE.optional(None)

@@ -1,0 +1,86 @@
+"""The types of the API's parameters: how each is read, what it means, and its schema in openapi.yaml.
+
+What is only compared with stored data may be any text; what is written has a form.
+"""
+
+from cimaster.common.parameters import ParameterType
+from cimaster.pool import parsers
+
+REQUEST_ID = ParameterType(
+    parsers.request_id, "repeats a request safely: the same id gets the same answer", "RequestID"
+)
+REQUEST = ParameterType(
+    parsers.compared, "request_id of the waiting request; a cluster that it was just given goes back", "KnownRequest"
+)
+CLUSTER = ParameterType(parsers.compared, "name of the cluster", "ClusterName")
+NEW_CLUSTER = ParameterType(parsers.new_cluster, "name of the new cluster", "NewClusterName")
+NAME = ParameterType(parsers.person, "the caller's name", "Person")
+KNOWN_NAME = ParameterType(parsers.compared, "the caller's name", "KnownPerson")
+TO = ParameterType(parsers.person, "hands the hold over to this person", "Person")
+HOLDER = ParameterType(
+    parsers.compared, "only clusters that this person holds or whose job they triggered", "KnownPerson"
+)
+EMAIL = ParameterType(
+    parsers.email, "address of the person who triggered the job; the part before the @ is kept", "Email"
+)
+TRIGGERED_BY = ParameterType(
+    parsers.triggered_by, "name of the person who triggered the job; wins over email", "TriggeredBy"
+)
+USER = ParameterType(
+    parsers.triggered_by, "name of the person who wants the cluster; the job sees it as AUTHOR", "TriggeredBy"
+)
+
+JOB = ParameterType(parsers.job, "name of the job", "Job")
+BUILD = ParameterType(parsers.job, "number of the build", "Build")
+KNOWN_JOB = ParameterType(parsers.compared, "name of the job", "KnownJob")
+KNOWN_BUILD = ParameterType(parsers.compared, "number of the build", "KnownBuild")
+LEASE = ParameterType(parsers.compared, "lease that the take answered (`CIMaster-Lease`)", "KnownLease")
+TTL = ParameterType(parsers.lease_time, "the lease ends after this time unless it is renewed", "TTL")
+WAIT = ParameterType(parsers.wait, "how long to wait in the queue if no cluster is vacant; needs request_id", "Wait")
+PRIORITY = ParameterType(
+    parsers.priority, "low, normal (default) or high: the queue is served in that order", "Priority"
+)
+SKIP_IF_NONE = ParameterType(parsers.flag, "true: refuse immediately if none is vacant, whatever wait says", "Flag")
+
+DESC = ParameterType(parsers.plain, "what the hold is for", "Description")
+DURATION = ParameterType(parsers.duration, "how long to hold, from now; default 6h", "Duration")
+EXPECT = ParameterType(parsers.state, "refuses unless the cluster is in this state", "State")
+FORCE = ParameterType(parsers.flag, "true: also when the cluster is in use; needs a reason", "Flag")
+REASON = ParameterType(parsers.plain, "the reason; it is kept in the history", "Reason")
+
+REGION = ParameterType(parsers.word, "region of the cluster", "Region")
+PURPOSE = ParameterType(parsers.word, "what the cluster is for", "Purpose")
+OSIMAGE = ParameterType(parsers.word, "image that its machines run", "Image")
+LABEL = ParameterType(parsers.label, "a label, `key=value`", "Label")
+NOTE = ParameterType(parsers.plain, "a note about the cluster for people", "Note")
+KNOWN_REGION = ParameterType(parsers.compared, "region of the cluster", "KnownRegion")
+KNOWN_PURPOSE = ParameterType(parsers.compared, "what the cluster is for", "KnownPurpose")
+KNOWN_IMAGE = ParameterType(parsers.compared, "image that its machines run", "KnownImage")
+KNOWN_LABEL = ParameterType(parsers.compared_label, "a label, `key=value`", "KnownLabel")
+STATE = ParameterType(parsers.state, "only clusters in this state", "State")
+SEARCH = ParameterType(
+    parsers.compared, "words to find in names, people, jobs, labels, notes and reasons", "SearchWords"
+)
+AFTER = ParameterType(parsers.commit, "not older than this commit (`CIMaster-Commit` of an answer)", "CommitNumber")
+SINCE = ParameterType(parsers.moment, "only from this time on, or of the last `2h`", "Since")
+LIMIT = ParameterType(parsers.limit, "the largest number of changes to list; default 100", "Limit")
+
+CREATION = ParameterType(parsers.compared, "id of a creation, or the name of its ProwJob", "KnownCreation")
+CREATION_STATE = ParameterType(parsers.creation_state, "only creations in this state", "CreationState")
+BRANCH = ParameterType(parsers.branch, "branch that the job runs on; default master", "Branch")
+PROW_JOB = ParameterType(parsers.prow_job, "job that creates the cluster; a setting names the default", "ProwJobName")
+MIN_VACANT = ParameterType(parsers.clusters, "creates clusters while fewer are vacant or being created", "ClusterCount")
+MAX_TOTAL = ParameterType(
+    parsers.clusters, "never more clusters of this purpose than this, those being created included", "ClusterCount"
+)
+MAX_CREATING = ParameterType(
+    parsers.at_once, "largest number being created at the same time; default 1", "CreationLimit"
+)
+COOLDOWN = ParameterType(
+    parsers.cooldown, "time between two rounds, and at least after a failure; default 5m", "Cooldown"
+)
+HOURS = ParameterType(
+    parsers.hours,
+    "when to create: `Mon-Fri 07:00-19:00 Europe/Berlin` (default zone UTC); `always` removes it",
+    "Hours",
+)
