@@ -8,7 +8,7 @@ from flask import Response
 from cimaster.api.blueprint import route
 from cimaster.common.texts import brief, same
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.pool.decisions.automatic_top_up import Terms, remove
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms, remove_policy
 from cimaster.pool.decisions.provisioning import dismiss, find
 from cimaster.pool.records.cluster import DEFAULT_PURPOSE
 from cimaster.pool.records.creation import REQUESTED, Creation
@@ -22,10 +22,10 @@ from cimaster.web.request_parameters import Given
 def createcluster(given: Given) -> Response:
     """Have a cluster created; wait until it is being created, or say that it will be."""
     creations = components().provisioning
-    wish = creations.wish(
+    wanted = creations.creation_request(
         given.purpose or DEFAULT_PURPOSE, given.user, given.branch or "", given.job or "", callers.owner()
     )
-    done = creations.create(wish, bool(given.force), given.request)
+    done = creations.create(wanted, bool(given.force), given.request)
     creation = creations.begun(done.answer.text, done.commit)
     response = _waits(creation) if creation.state == REQUESTED else _begun(creation)
     response.headers["Location"] = _link(creation)
@@ -44,7 +44,7 @@ def _begun(creation: Creation) -> Response:
 
 
 def _waits(creation: Creation) -> Response:
-    why = f" ({creation.say('reason')})" if creation.say("reason") else ""
+    why = f" ({creation.reason})" if creation.reason else ""
     sentence = f"creation {creation.id} is requested and has not begun yet{why}; see {_link(creation)}"
     if wants_json():
         return responses.json_text(json.dumps({**_told(creation), "success": False, "message": sentence}), 202)
@@ -55,11 +55,11 @@ def _told(creation: Creation) -> dict[str, Any]:
     """Return what the trigger answered; where our own program builds the cluster, our page is the link."""
     return {
         "success": True,
-        "message": creation.say("message")
-        or ("the cluster is being created" if creation.open else "the cluster is there"),
-        "job_name": creation.say("jobName"),
-        "status_link": creation.say("statusLink") or _link(creation),
-        "log_link": creation.say("logLink"),
+        "message": creation.get_text("message")
+        or ("the cluster is being created" if creation.is_open else "the cluster is there"),
+        "job_name": creation.job_name,
+        "status_link": creation.status_link or _link(creation),
+        "log_link": creation.log_link,
         "creation": creation.described(),
     }
 
@@ -73,7 +73,7 @@ def creations(given: Given) -> Response:
     """List creations, newest first."""
     snapshot = components().clusters.view_now() if given.creation else components().clusters.view()
     chosen = [find(snapshot.pool, given.creation)] if given.creation else snapshot.pool.creations
-    shown = [c for c in reversed(chosen) if given.creation or c.shown]
+    shown = [c for c in reversed(chosen) if given.creation or c.is_shown]
     shown = [creation for creation in shown if given.state in (None, creation.state)]
     if wants_json():
         text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
@@ -128,9 +128,9 @@ def setpolicy(given: Given) -> Response:
     )
 
 
-def terms_from(given: Given) -> Terms:
+def terms_from(given: Given) -> PolicyTerms:
     """Return what the parameters say of a policy."""
-    return Terms(
+    return PolicyTerms(
         given.min_vacant, given.max_total, given.max_creating, given.cooldown, given.hours, given.job, given.branch
     )
 
@@ -138,4 +138,4 @@ def terms_from(given: Given) -> Terms:
 @route(endpoints.REMOVEPOLICY)
 def removepolicy(given: Given) -> Response:
     """Keep no minimum of a purpose any more."""
-    return responses.committed(components().clusters.change(remove, given.request, given.purpose))
+    return responses.committed(components().clusters.change(remove_policy, given.request, given.purpose))

@@ -5,7 +5,7 @@ from flask import Response, g
 from cimaster import pool as decide
 from cimaster.api.blueprint import api, route
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.pool import Finish
+from cimaster.pool import FinishRequest
 from cimaster.web import endpoints, request_parameters, responses, text_lists
 from cimaster.web.components import components
 from cimaster.web.negotiation import wants_json
@@ -15,7 +15,7 @@ from cimaster.web.request_parameters import Given
 @route(endpoints.FINISHTEST)
 def finishtest(given: Given) -> Response:
     """Give a job's cluster back."""
-    said = Finish(given.cluster, given.lease or "", given.job or "", given.build or "")
+    said = FinishRequest(given.cluster, given.lease or "", given.job or "", given.build or "")
     return responses.committed(components().clusters.finish(said, given.request))
 
 
@@ -35,7 +35,7 @@ def holdcluster(given: Given) -> Response:
         _check_take_over(given)
     if given.cluster == "any":
         return responses.committed(
-            change(decide.hold_any, given.request, request_parameters.ask(given), given.name, desc, given.duration)
+            change(decide.hold_any, given.request, request_parameters.criteria(given), given.name, desc, given.duration)
         )
     _refuse_kind(given)
     said = given.cluster, given.name, desc, given.duration, given.expect or "", force, given.reason or ""

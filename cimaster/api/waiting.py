@@ -18,13 +18,13 @@ from cimaster.web.request_parameters import Given
 @route(endpoints.GETVACANT)
 def getvacant(given: Given) -> Response:
     """Lend a vacant cluster to a job."""
-    ask = request_parameters.ask(given, given.cluster or "", given.name or given.email or "")
+    criteria = request_parameters.criteria(given, given.cluster or "", given.name or given.email or "")
     priority = given.priority or NORMAL
     if given.skip_if_none:
-        return responses.committed(components().waiting_room.take_or_nothing(ask, given.request), bare=True)
+        return responses.committed(components().waiting_room.take_or_nothing(criteria, given.request), bare=True)
     if not given.wait:
         return responses.committed(
-            components().waiting_room.take(ask, given.request, priority, callers.owner()), bare=True
+            components().waiting_room.take(criteria, given.request, priority, callers.owner()), bare=True
         )
     if given.request is None:
         raise MissingParameter(
@@ -33,7 +33,7 @@ def getvacant(given: Given) -> Response:
     request.prom_do_not_track = True  # type: ignore[attr-defined]  # its time says nothing of how fast we are
     environ = request.environ
     done = components().waiting_room.take_or_wait(
-        ask, given.request, given.wait, priority, lambda: caller_connection.still_there(environ)
+        criteria, given.request, given.wait, priority, lambda: caller_connection.still_there(environ)
     )
     return responses.committed(done, bare=True)
 
@@ -49,7 +49,7 @@ def leavequeue(given: Given) -> Response:
 def show_queue(given: Given) -> Response:  # noqa: ARG001 it takes no parameters
     """List who waits."""
     snapshot, now = components().clusters.view(), components().clusters.repository.now()
-    ranked = queue_order.ranked(snapshot.pool, now)
+    ranked = queue_order.in_serving_order(snapshot.pool, now)
     if wants_json():
         tickets = [ticket.described(place, now) for place, ticket in enumerate(ranked, 1)]
         return responses.dated(responses.json_text(json.dumps({"tickets": tickets})), snapshot)

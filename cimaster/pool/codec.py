@@ -16,7 +16,7 @@ from cimaster.pool.records.json_values import load, sound
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.pool.records.record import Record
-from cimaster.pool.records.remembered_request import Remembered
+from cimaster.pool.records.remembered_request import RememberedRequest
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
 CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
@@ -59,7 +59,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         head=array.head,
         tail=array.tail,
         requests=_requests(data, known),
-        others=others,
+        other_keys=others,
         creations=asked,
         policies=kept,
         queue=_queue(data, known),
@@ -78,7 +78,7 @@ def _log_oddities(kind: str, records: Sequence[Record], known: Sequence[Record])
     odd = [record for record in records if id(record) not in earlier and (record.fault or record.unreadable)]
     for record in odd[:_MOST_LOGGED]:
         what = f"is broken: {record.fault}" if record.fault else f"{', '.join(record.unreadable)} cannot be read"
-        _log.warning("%s %s %s", kind, record.say("name") or record.say("purpose") or record.digest, what)
+        _log.warning("%s %s %s", kind, record.get_text("name") or record.get_text("purpose") or record.digest, what)
     if len(odd) > _MOST_LOGGED:
         _log.warning("%d more %s records are broken or have times that cannot be read", len(odd) - _MOST_LOGGED, kind)
 
@@ -104,10 +104,10 @@ def _cluster(item: json_edit.Item, before: dict[str, Cluster]) -> Cluster:
     known = before.pop(item.text, None)  # of two with the same text each is a record of its own
     if known is None:
         return Cluster(item.text, load(item.text) if item.value is None else item.value, item.gap)
-    return known if known.gap == item.gap else known.spaced(item.gap)
+    return known if known.gap == item.gap else known.with_gap(item.gap)
 
 
-_Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue_order.Queue)
+_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], queue_order.Queue)
 
 
 def _or_anew(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept, then: str) -> _Kept:
@@ -124,7 +124,7 @@ def _history(data: Mapping[str, str], known: Pool | None) -> history.History:
     return _or_anew(HISTORY, data, lambda text: history.parse(text, before), (), "history begins anew")
 
 
-def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remembered]:
+def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, RememberedRequest]:
     before = known.requests if known else {}
     return _or_anew(REQUESTS, data, lambda text: idempotency.parse(text, before), {}, "earlier requests are forgotten")
 
@@ -141,7 +141,7 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     """
     requests = idempotency.trimmed(pool.requests, now)
     pool = dataclasses.replace(pool, requests=requests, creations=provisioning.trimmed(pool.creations, now))
-    rest = {**pool.others, REQUESTS: idempotency.encode(requests)}
+    rest = {**pool.other_keys, REQUESTS: idempotency.encode(requests)}
     if pool.creations:
         rest[CREATIONS] = provisioning.encode(pool.creations)
     if pool.policies:

@@ -10,7 +10,7 @@ from cimaster import pool as decide
 from cimaster.common.clock import Clock
 from cimaster.common.texts import printable
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import Answer, Ask, Finish, Pool, Request, Stay
+from cimaster.pool import Answer, Criteria, FinishRequest, Pool, Request, WaitTerms
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
@@ -45,17 +45,21 @@ class Clusters:
         """Carry out a decision that needs only what the caller said, such as `pool.hold`."""
         return self._once(request, lambda pool, now: decision(pool, now, *said, **more))
 
-    def take(self, ask: Ask, request: Request | None = None) -> Committed:
+    def take(self, criteria: Criteria, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
         lease = _new_lease()
-        return self._taken(lambda pool, now: decide.take(pool, now, ask, lease, request), lease, request)
+        return self._taken(lambda pool, now: decide.take(pool, now, criteria, lease, request), lease, request)
 
     def take_or_wait(
-        self, ask: Ask, stay: Stay, request: Request | None = None, is_there: Callable[[], bool] | None = None
+        self,
+        criteria: Criteria,
+        terms: WaitTerms,
+        request: Request | None = None,
+        is_there: Callable[[], bool] | None = None,
     ) -> Committed:
         """Lend a cluster to somebody whose turn it is and who `is_there`, or keep their place and raise why."""
         lease = _new_lease()
-        change = lambda pool, now: decide.take_or_wait(pool, now, ask, lease, stay, request)  # noqa: E731
+        change = lambda pool, now: decide.take_or_wait(pool, now, criteria, lease, terms, request)  # noqa: E731
         return self._taken(change, lease, request, is_there)
 
     def _taken(
@@ -67,15 +71,15 @@ class Clusters:
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
-    def step_away(self, ticket: str, left: timedelta) -> None:
+    def mark_disconnected(self, ticket: str, left: timedelta) -> None:
         """Take note that a connection of somebody who waits broke, which would have lasted for what is `left`."""
-        self.repository.update(lambda pool, now: decide.step_away(pool, now, ticket, left))
+        self.repository.update(lambda pool, now: decide.mark_disconnected(pool, now, ticket, left))
 
     def leave(self, ticket: str, owner: str = "") -> Committed:
         """Give a place in the queue up, and a cluster that was just served to it; `owner` is the caller."""
         return self.repository.update(lambda pool, now: decide.leave(pool, now, ticket, owner=owner))
 
-    def finish(self, said: Finish, request: Request | None = None) -> Committed:
+    def finish(self, said: FinishRequest, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it means the lease that it finds first."""
         if said.fenced:
             return self._once(request, lambda pool, now: decide.finish(pool, now, said))
@@ -84,7 +88,7 @@ class Clusters:
 
         def unfenced(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
             if not seen:
-                seen.append(decide.meant_by_name(pool.find(said.cluster)))
+                seen.append(decide.lease_of_unfenced_finish(pool.find(said.cluster)))
             return decide.finish(pool, now, said, seen)
 
         return self._once(request, unfenced, fresh=True)

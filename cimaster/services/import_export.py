@@ -34,11 +34,13 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
         filled = dataclasses.replace(
             loaded,
             commit=pool.commit,
-            others={**pool.others, **loaded.others},
+            other_keys={**pool.other_keys, **loaded.other_keys},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
             queue=(),  # callers that wait ask again
-        ).with_creations(provisioning.joined(pool.creations, provisioning.parked(loaded.creations, now)))
+        ).with_creations(
+            provisioning.merge_imported(pool.creations, provisioning.fail_unstarted(loaded.creations, now))
+        )
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""
         return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from cimaster.common import request_body
 from cimaster.common.texts import printable
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.pool import Ask, Facts, Request
+from cimaster.pool import ClusterFacts, Criteria, Request
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import IMAGE_PURPOSE
 from cimaster.web import callers
@@ -65,11 +65,11 @@ def labels(given: list[tuple[str, str]]) -> dict[str, str]:
     return mapping
 
 
-def ask(given: Given, cluster: str = "", by: str = "") -> Ask:
+def criteria(given: Given, cluster: str = "", by: str = "") -> Criteria:
     """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
     if given.purpose == IMAGE_PURPOSE and not given.osimage and not cluster:
         raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
-    return Ask(
+    return Criteria(
         job=given.values.get("job") or "",
         build=given.values.get("build") or "",
         by=by,
@@ -82,10 +82,10 @@ def ask(given: Given, cluster: str = "", by: str = "") -> Ask:
     )
 
 
-def facts(given: Given) -> Facts:
+def facts(given: Given) -> ClusterFacts:
     """Return what the parameters say of a cluster; what is not given stays as it is."""
     said = labels(given.label) if given.label else None
-    return Facts(given.region, given.purpose, given.osimage, said, given.note)
+    return ClusterFacts(given.region, given.purpose, given.osimage, said, given.note)
 
 
 def filter_of(given: Given) -> Filter:

@@ -8,27 +8,27 @@ import pytest
 
 from cimaster.common.times import format_time
 from cimaster.errors import RequestIdReused, RequestOver
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, add, finish, hold, once, take
+from cimaster.pool import Answer, ClusterFacts, Criteria, FinishRequest, Pool, Request, add, finish, hold, once, take
 from cimaster.pool.decisions.idempotency import BUDGET, encode, parse, trimmed
-from cimaster.pool.records.remembered_request import Remembered, request_key
+from cimaster.pool.records.remembered_request import RememberedRequest, request_key
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-ASK = Ask("e2e", "1")
+ASK = Criteria("e2e", "1")
 TAKE = Request("r-1", "hash-1", "getvacant")
 
 
 @pytest.fixture
 def pool() -> Pool:
     """A pool with two vacant clusters."""
-    made, _ = add(Pool(), NOW, "a", "root", Facts("us"))
-    made, _ = add(made, NOW, "b", "root", Facts("us"))
+    made, _ = add(Pool(), NOW, "a", "root", ClusterFacts("us"))
+    made, _ = add(made, NOW, "b", "root", ClusterFacts("us"))
     return made
 
 
-def remembered(count: int, at: datetime = NOW, owner: str = "", say: str = "x" * 50) -> dict[str, Remembered]:
+def remembered(count: int, at: datetime = NOW, owner: str = "", say: str = "x" * 50) -> dict[str, RememberedRequest]:
     """Return requests that were carried out at a time, oldest first."""
     found = [
-        Remembered(request_key(f"{owner}-{n}"), "h", "finishtest", format_time(at), "a", say, owner=owner)
+        RememberedRequest(request_key(f"{owner}-{n}"), "h", "finishtest", format_time(at), "a", say, owner=owner)
         for n in range(count)
     ]
     return {one.key: one for one in found}
@@ -43,7 +43,7 @@ def test_a_take_is_repeated_while_the_job_has_the_cluster(pool: Pool) -> None:
 
 def test_a_take_that_ended_is_over(pool: Pool) -> None:
     pool, _ = take(pool, NOW, ASK, "lease-1", TAKE)
-    pool, _ = finish(pool, NOW, Finish("a"))
+    pool, _ = finish(pool, NOW, FinishRequest("a"))
     with pytest.raises(RequestOver):
         take(pool, NOW, ASK, "lease-2", TAKE)
     with pytest.raises(RequestOver):  # also where only the record itself remembers it
@@ -57,7 +57,7 @@ def test_another_request_with_the_same_id_is_refused(pool: Pool) -> None:
         take(pool, NOW, ASK, "lease-2", other)
     with pytest.raises(RequestIdReused):
         once(pool, NOW, Request("r-1", "hash-3", "holdcluster"), lambda: hold(pool, NOW, "b", "alice"))
-    pool, _ = finish(pool, NOW, Finish("a"))
+    pool, _ = finish(pool, NOW, FinishRequest("a"))
     with pytest.raises(RequestIdReused):
         take(pool, NOW, ASK, "lease-2", other)
 
@@ -134,7 +134,7 @@ def test_requests_of_an_earlier_version_are_known_still(pool: Pool) -> None:
 
 def test_a_take_that_ended_is_charged_to_its_taker(pool: Pool) -> None:
     pool, _ = take(pool, NOW, ASK, "lease-1", Request("r-1", "h", "getvacant", "taker"))
-    pool, _ = finish(pool, NOW, Finish("a"))
+    pool, _ = finish(pool, NOW, FinishRequest("a"))
     assert pool.requests[request_key("r-1")].owner == "taker"
     assert "leaseOwner" not in pool.find("a").fields
 

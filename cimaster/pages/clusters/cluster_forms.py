@@ -16,7 +16,7 @@ from cimaster.pages.clusters import cluster_page, cluster_rows
 from cimaster.pages.frame import template_filters
 from cimaster.pages.frame.forms import Form, changed, needing
 from cimaster.pages.frame.visitors import latest, visitor
-from cimaster.pool import Answer, Facts, Rules
+from cimaster.pool import Answer, ClusterFacts, Rules
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.holding import ROUNDED, holder_of, same_person
 from cimaster.pool.records.cluster import Cluster
@@ -89,7 +89,7 @@ def held(cluster: Cluster, name: str, now: datetime) -> str:
             f"You hold {cluster.name} until {template_filters.clock(hold.expires, now)} ({roughly(hold.expires - now)})"
         )
     lasts = f", for {roughly(hold.lasts)}" if hold.lasts else ""
-    return f"You hold {cluster.name} from when {descriptions.who(cluster)} finishes{lasts}"
+    return f"You hold {cluster.name} from when {descriptions.occupant(cluster)} finishes{lasts}"
 
 
 def _hold(given: Given) -> Committed:
@@ -161,7 +161,7 @@ def _edit(given: Given) -> Committed:
     """Change only what was changed in the form: somebody else may have changed the rest meanwhile."""
     names = changed(*FACTS)
     texts = {name: given.values[name] or "" for name in FACTS if name in names and name != "labels"}
-    facts = Facts(**texts, labels=request_parameters.labels(given.label) if "labels" in names else None)
+    facts = ClusterFacts(**texts, labels=request_parameters.labels(given.label) if "labels" in names else None)
     if not names:
         snapshot = latest()
         return Committed(Answer(f"cluster {given.cluster} stays as it is", snapshot.pool.find(given.cluster)), 0)

@@ -47,19 +47,19 @@ def _tells(parameter: str) -> Tells:
 def _create(given: Given) -> Committed:
     """Ask for a cluster, and wait for nothing: the panel shows what comes of it."""
     creations = components().provisioning
-    wish = creations.wish(
+    wanted = creations.creation_request(
         given.purpose or DEFAULT_PURPOSE, given.name, given.branch or "", given.job or "", callers.owner()
     )
-    done = creations.create(wish, bool(given.force), given.request)
+    done = creations.create(wanted, bool(given.force), given.request)
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
         raise CreationNotSo(
-            f"such a cluster is on its way to {wish.user} already: {progress}",
+            f"such a cluster is on its way to {wanted.user} already: {progress}",
             creation=same.id,
             parameter="force",
         )
-    return replace(done, answer=Answer(f"a cluster for {wish.purpose} is requested"))
+    return replace(done, answer=Answer(f"a cluster for {wanted.purpose} is requested"))
 
 
 def _retry(given: Given) -> Committed:

@@ -9,7 +9,7 @@ from cimaster.pages.frame.forms import Form, changed, needing
 from cimaster.pages.frame.visitors import latest, visitor
 from cimaster.pages.policies import policy_panel
 from cimaster.pool import Answer
-from cimaster.pool.decisions.automatic_top_up import Terms, remove
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms, remove_policy
 from cimaster.pool.records.policy import DEFAULT_COOLDOWN
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.provisioning import BRANCH
@@ -40,10 +40,10 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     return {"row": found, "facts": found.fields if found else {}, **_usual()}
 
 
-def _terms(given: Given, names: set[str]) -> Terms:
+def _terms(given: Given, names: set[str]) -> PolicyTerms:
     """Return terms to write; those that may be left out are taken away where nothing was entered."""
     said: dict[str, Any] = {name: given.values[name] for name in names}
-    return Terms(**said | {name: said[name] or "" for name in ("hours", "branch", "job") if name in names})
+    return PolicyTerms(**said | {name: said[name] or "" for name in ("hours", "branch", "job") if name in names})
 
 
 def _add(given: Given) -> Committed:
@@ -59,7 +59,7 @@ def _edit(given: Given) -> Committed:
 
 
 def _remove(given: Given) -> Committed:
-    return components().clusters.change(remove, None, given.purpose)
+    return components().clusters.change(remove_policy, None, given.purpose)
 
 
 _SET = needing(endpoints.SETPOLICY, "min_vacant", "max_total", "max_creating", "cooldown")

@@ -15,7 +15,7 @@ class Entry(Record):
 
     def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
         super().__init__(fields, dump(fields) if text is None else text, fault)
-        self.cluster = self.say("cluster")
+        self.cluster = self.get_text("cluster")
         self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
 
     @classmethod
@@ -33,16 +33,46 @@ class Entry(Record):
         return cls({"commit": commit, **check({"at": format_time(now), "cluster": cluster, "event": event, **given})})
 
     @property
+    def event(self) -> str:
+        """What happened, such as `taken` or `hold extended`."""
+        return self.get_text("event")
+
+    @property
+    def by(self) -> str:
+        """The person or bot that did it."""
+        return self.get_text("by")
+
+    @property
+    def job(self) -> str:
+        """The job that has or had the cluster."""
+        return self.get_text("job")
+
+    @property
+    def build(self) -> str:
+        """The build of that job."""
+        return self.get_text("build")
+
+    @property
+    def reason(self) -> str:
+        """Why it happened."""
+        return self.get_text("reason")
+
+    @property
+    def holder(self) -> str:
+        """The person who held the cluster before, where another person or time ended the hold."""
+        return self.get_text("holder")
+
+    @property
     def at(self) -> datetime | None:
         """When it happened."""
-        return self.time("at")
+        return self.get_time("at")
 
     def described(self) -> str:
         """Return JSON of the entry as stored; of a broken one, an object that says so."""
         return dump({**self.fields, "record": self.text}) if self.fault else self.text
 
 
-UNASKED = ("lease ended", "hold ended", "take undone")
+AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone")
 """The events that nobody asked for: no log line of a request tells of them."""
 
 History = tuple[Entry, ...]

@@ -25,40 +25,42 @@ class Fields:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
 
-    def say(self, key: str) -> str:
+    def get_text(self, key: str) -> str:
         """Return a text; empty where there is none."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
-    def identity(self, key: str) -> str:
+    def get_id(self, key: str) -> str:
         """Return an id; empty where there is none that we, or a caller of ours, could have made."""
         value = self.fields.get(key)
         return value if isinstance(value, str) and _IDENTITY.fullmatch(value) else ""
 
-    def time(self, key: str) -> datetime | None:
+    def get_time(self, key: str) -> datetime | None:
         """Return a time; None where there is none of about this century."""
         return stored_time(self.fields.get(key))
 
-    def span(self, key: str) -> timedelta | None:
+    def get_duration(self, key: str) -> timedelta | None:
         """Return a duration; None where there is none of less than a century."""
         return stored_duration(self.fields.get(key))
 
-    def number(self, key: str) -> int:
+    def get_number(self, key: str) -> int:
         """Return a number from 0 to a billion; 0 where there is none."""
         value = self.fields.get(key)
         return value if type(value) is int and 0 <= value <= MOST else 0
 
-    def flag(self, key: str) -> bool:
+    def get_flag(self, key: str) -> bool:
         """Say whether that is true."""
         return self.fields.get(key) is True
 
-    def given(self, key: str) -> bool:
+    def has(self, key: str) -> bool:
         """Say whether anything stands there, readable or not."""
         return self.fields.get(key) not in (None, "")
 
-    def unreadable_of(self, *keys: str) -> tuple[str, ...]:
+    def unreadable_among(self, *keys: str) -> tuple[str, ...]:
         """Return which of these times and durations stand there and cannot be read."""
-        return tuple(key for key in keys if self.given(key) and (self.span if key in SPANS else self.time)(key) is None)
+        return tuple(
+            key for key in keys if self.has(key) and (self.get_duration if key in SPANS else self.get_time)(key) is None
+        )
 
 
 def digest_of(text: str) -> str:
@@ -98,7 +100,7 @@ class Record(Fields):
     @property
     def unreadable(self) -> tuple[str, ...]:
         """The times and durations that stand there and cannot be read: they count as not given, so they are no ends."""
-        return self.unreadable_of(*self.TIMES)
+        return self.unreadable_among(*self.TIMES)
 
     @cached_property
     def digest(self) -> str:
@@ -119,26 +121,26 @@ class Record(Fields):
         return self._object
 
 
-def unsettled(error: Exception) -> str:
+def expiry_fault(error: Exception) -> str:
     """Return the fault of a record of which nobody can work out what time changes."""
     return f"what time changes of it cannot be worked out ({type(error).__name__})"
 
 
 _Kept = TypeVar("_Kept", bound=Record)
-_TWIN = "another one before it has the same name"
+_DUPLICATE = "another one before it has the same name"
 
 
 def by_text(known: Iterable[_Kept]) -> dict[str, _Kept]:
     """Return records that were read before, by their text; what only its neighbours broke is to be read again."""
-    return {record.text: record for record in known if record.fault != _TWIN}
+    return {record.text: record for record in known if record.fault != _DUPLICATE}
 
 
-def told_apart(records: Iterable[_Kept], name: Callable[[_Kept], str]) -> tuple[_Kept, ...]:
+def mark_duplicates(records: Iterable[_Kept], name: Callable[[_Kept], str]) -> tuple[_Kept, ...]:
     """Return the records, those that have the name of an earlier one as broken."""
     seen: set[str] = set()
     kept = []
     for record in records:
-        kept.append(record.as_broken(_TWIN) if not record.fault and name(record) in seen else record)
+        kept.append(record.as_broken(_DUPLICATE) if not record.fault and name(record) in seen else record)
         seen.add("" if record.fault else name(record))
     return tuple(kept)
 

@@ -14,7 +14,7 @@ def request_key(identity: str) -> str:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class RememberedRequest:
     """A request that was carried out, kept for an hour for callers that repeat it."""
 
     NAMES: ClassVar[tuple[str, ...]] = ("key", "hash", "verb", "at", "cluster", "say", "lease", "owner")
