@@ -6,7 +6,7 @@ from datetime import datetime
 from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
-from cimaster.pool.decisions import provisioning
+from cimaster.pool.decisions import creation_retention
 from cimaster.repository.stores.port import StoredObject
 from cimaster.repository.write_attempts import Decision
 from cimaster.services import pool_file
@@ -39,7 +39,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             policies=loaded.policies or pool.policies,
             queue=(),  # callers that wait ask again
         ).with_creations(
-            provisioning.merge_imported(pool.creations, provisioning.fail_unstarted(loaded.creations, now))
+            creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))
         )
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""

@@ -6,7 +6,7 @@ import pytest
 
 from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
 from cimaster.pool import ClusterFacts, Criteria, Pool, add, disable, expire, take
-from cimaster.pool.decisions import automatic_top_up, creation_attempts, provisioning
+from cimaster.pool.decisions import automatic_top_up, creation_attempts, creation_retention, provisioning
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
 from cimaster.pool.records.creation import JOB, MOST_OPEN
@@ -158,7 +158,7 @@ def test_dismissing_a_failure_does_not_end_the_pause(pool: Pool) -> None:
     for creation in pool.creations:
         pool, _ = provisioning.dismiss(pool, NOW, creation.id, "eve")
     assert not any(creation.is_shown for creation in pool.creations)
-    assert provisioning.trimmed(pool.creations, NOW) == pool.creations
+    assert creation_retention.trimmed(pool.creations, NOW) == pool.creations
     assert top_up(pool, after(minutes=9)) is pool
     assert on_their_way(top_up(pool, after(minutes=10))) == 2
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool.records.history import FEWEST_PER_CLUSTER, MOST_PER_CLUSTER, Entry, History, encode, parse, trimmed
+from cimaster.pool.records.history import FEWEST_PER_CLUSTER, MOST_PER_CLUSTER, Entry, History, parse, trimmed
+from cimaster.pool.records.record_lists import encode
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ENOUGH = 10**6

@@ -8,9 +8,10 @@ import pytest
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool import ClusterFacts, Pool, Rules, add, expire
-from cimaster.pool.decisions import creation_attempts, provisioning
+from cimaster.pool.decisions import creation_attempts, creation_retention, provisioning
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
 from cimaster.pool.decisions.provisioning import CreationRequest
+from cimaster.pool.records import record_lists
 from cimaster.pool.records.creation import (
     DEADLINE,
     FAILED,
@@ -23,6 +24,7 @@ from cimaster.pool.records.creation import (
     RUNNING,
     UNREACHABLE,
     Creation,
+    parse_creations,
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -149,7 +151,7 @@ def test_creations_of_an_earlier_version_count_for_the_others() -> None:
 
 def test_an_owner_is_kept_and_not_shown() -> None:
     pool, _ = provisioning.create(Pool(), NOW, CreationRequest("tess-ci", "john", "master", "e2e", owner="0123"), "c-1")
-    [read] = provisioning.parse(provisioning.encode(pool.creations))
+    [read] = parse_creations(record_lists.encode(pool.creations))
     assert read.owner == "0123"
     assert "owner" not in read.described()
 
@@ -357,7 +359,7 @@ def test_what_is_dismissed_is_gone_unless_its_job_still_runs(asked: Pool, runnin
     pool, _ = provisioning.dismiss(expire(running, after(hours=3)), after(hours=3), "c-1", "eve")
     assert (the(pool).is_shown, the(pool).may_bring_cluster) == (False, True)
     pool, _ = creation_attempts.record_job_status(pool, after(hours=3), "c-1", TriggeredJob(JOB_NAME), True, "gone")
-    assert provisioning.trimmed(pool.creations, after(hours=3)) == ()
+    assert creation_retention.trimmed(pool.creations, after(hours=3)) == ()
 
 
 def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Pool) -> None:
@@ -370,9 +372,9 @@ def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Poo
 
 def test_what_is_closed_is_forgotten_after_a_week(asked: Pool) -> None:
     done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
-    assert len(provisioning.trimmed(done.creations, after(days=6))) == 1
-    assert len(provisioning.trimmed(done.creations, after(days=8))) == 0
-    assert len(provisioning.trimmed(asked.creations, after(days=8))) == 1
+    assert len(creation_retention.trimmed(done.creations, after(days=6))) == 1
+    assert len(creation_retention.trimmed(done.creations, after(days=8))) == 0
+    assert len(creation_retention.trimmed(asked.creations, after(days=8))) == 1
 
 
 def test_nothing_is_expected_for_ever_of_a_job_that_nobody_can_look_at(running: Pool) -> None:
@@ -382,7 +384,7 @@ def test_nothing_is_expected_for_ever_of_a_job_that_nobody_can_look_at(running: 
     over = expire(failed, after(hours=15))
     assert (the(over).may_bring_cluster, over.due) == (False, None)
     assert provisioning.retry(over, after(hours=15), "c-1", "eve")[1].text == "creation c-1 is requested again"
-    assert provisioning.trimmed(over.creations, after(days=8)) == ()
+    assert creation_retention.trimmed(over.creations, after(days=8)) == ()
 
 
 def test_what_is_being_carried_out_is_not_given_up(asked: Pool) -> None:
@@ -521,10 +523,10 @@ def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> N
 
 def test_an_import_forgets_nothing_that_is_on_its_way(asked: Pool, running: Pool) -> None:
     other, _ = provisioning.create(Pool(), NOW, WISH, "c-2")
-    assert [c.id for c in provisioning.merge_imported(running.creations, other.creations)] == ["c-2", "c-1"]
+    assert [c.id for c in creation_retention.merge_imported(running.creations, other.creations)] == ["c-2", "c-1"]
     done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
-    assert [c.id for c in provisioning.merge_imported(done.creations, other.creations)] == ["c-2"]
-    assert provisioning.merge_imported(done.creations, ()) == done.creations
+    assert [c.id for c in creation_retention.merge_imported(done.creations, other.creations)] == ["c-2"]
+    assert creation_retention.merge_imported(done.creations, ()) == done.creations
 
 
 def test_of_many_that_are_closed_the_newest_are_kept() -> None:
@@ -532,7 +534,7 @@ def test_of_many_that_are_closed_the_newest_are_kept() -> None:
         Creation({"id": f"c-{n}", "state": READY, "readyAt": "2026-01-02T12:00:00Z", "message": "x" * 300})
         for n in range(500)
     ]
-    kept = provisioning.trimmed(tuple(made), NOW)
+    kept = creation_retention.trimmed(tuple(made), NOW)
     assert 50 < len(kept) < 100
     assert kept == tuple(made[-len(kept) :])
 
@@ -543,6 +545,6 @@ def test_another_time_for_creations_can_be_set() -> None:
 
 
 def test_what_an_imported_pool_had_not_begun_waits_for_a_person(asked: Pool, running: Pool) -> None:
-    (parked,) = provisioning.fail_unstarted(asked.creations, NOW)
+    (parked,) = creation_retention.fail_unstarted(asked.creations, NOW)
     assert (parked.state, parked.failure) == (FAILED, REFUSED)
-    assert provisioning.fail_unstarted(running.creations, NOW)[0].state == RUNNING
+    assert creation_retention.fail_unstarted(running.creations, NOW)[0].state == RUNNING

@@ -40,7 +40,8 @@ from cimaster.pool import (
 )
 from cimaster.pool.decisions import queue_order
 from cimaster.pool.decisions.lending import finish as give_back
-from cimaster.pool.records.ticket import PRIORITIES, poll_ticket_id
+from cimaster.pool.records import record_lists
+from cimaster.pool.records.ticket import PRIORITIES, parse_queue, poll_ticket_id
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 CONNECTED = timedelta(seconds=25)
@@ -404,7 +405,7 @@ def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
     assert refusal.value.retry_after
     assert wait(pool, "somebody", owner="else")[1].refusal.facts["place"] == own + 1
     assert wait(flooded(pool, "second", job), "third", owner="third")[1].refusal.code == "queued"
-    assert len(queue_order.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
+    assert len(record_lists.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
 
 
 def test_tickets_of_an_earlier_version_count_for_the_others() -> None:
@@ -425,7 +426,7 @@ def test_a_full_queue_still_serves() -> None:
         pool = flooded(pool, f"caller-{number}")
     with pytest.raises(QueueFull, match="the queue is full: "):
         wait(pool, "late", owner="late")
-    assert len(queue_order.encode(pool.queue)) < queue_order.BUDGET
+    assert len(record_lists.encode(pool.queue)) < queue_order.BUDGET
     assert isinstance(poll(pool, "script")[1].refusal, NoVacantCluster)
     assert wait(free(pool, "a"), "caller-0-0000")[1].text == "a"
     other, _ = add(pool, NOW, "p", "root", ClusterFacts("us", purpose="perf"))
@@ -484,9 +485,9 @@ def test_a_time_of_a_ticket_that_no_calendar_has_counts_as_not_given(odd: str) -
 @pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
 def test_a_ticket_that_somebody_spoilt_by_hand_stops_nothing(field: str) -> None:
     pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
-    assert f'"{field}":' in queue_order.encode(pool.queue)
-    spoilt = queue_order.parse(queue_order.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
-    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: queue_order.encode(spoilt)}, 1, pool.rules)
+    assert f'"{field}":' in record_lists.encode(pool.queue)
+    spoilt = parse_queue(record_lists.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
+    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: record_lists.encode(spoilt)}, 1, pool.rules)
     freed = free(with_it, "a")
     assert queue_order.in_serving_order(freed, NOW)
     assert take(freed, after(minutes=5), Criteria("e2e", "eve"), "l")[1].text == "a"

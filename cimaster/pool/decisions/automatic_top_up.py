@@ -11,12 +11,11 @@ from cimaster.common.times import format_duration, format_time, roughly
 from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
 from cimaster.pool.decisions import provisioning
 from cimaster.pool.decisions.provisioning import CreationRequest
-from cimaster.pool.records import json_edit
 from cimaster.pool.records.cluster import VACANT
 from cimaster.pool.records.creation import FAILED, MOST_OPEN, Creation
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.record import BROKEN, by_text, mark_duplicates
+from cimaster.pool.records.record import BROKEN
 
 USER = "cimaster"  # who asks where a policy does; what its jobs see as AUTHOR
 JOB_NEEDED = "job is required: name the job that creates a cluster (CIMASTER_DEFAULT_PROW_JOB sets a usual one)"
@@ -232,14 +231,3 @@ def _because(pool: Pool, policy: Policy) -> str:
     asked = _rounds(policy, [creation for creation in pool.creations if creation.purpose == policy.purpose])
     newest = max(asked, key=lambda creation: creation.get_text("requestedAt"), default=None)
     return f"the last one failed: {newest.reason}" if newest and newest.state == FAILED else ""
-
-
-def parse(text: str, known: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:
-    """Read the stored policies; ValueError if they are no array. `known` were read before."""
-    read = json_edit.parse_lines(text, by_text(known), Policy.parse)
-    return mark_duplicates(read, lambda policy: policy.purpose)
-
-
-def encode(policies: tuple[Policy, ...]) -> str:
-    """Write the policies as JSON."""
-    return json_edit.dump_lines([policy.text for policy in policies])

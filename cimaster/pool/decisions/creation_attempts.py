@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_end, format_time
-from cimaster.pool.decisions.provisioning import find_by_id, mark_ready, oldest_without_job, replace
+from cimaster.pool.decisions.creation_matching import mark_ready, oldest_without_job
+from cimaster.pool.decisions.provisioning import find_by_id, replace
 from cimaster.pool.records.creation import (
     ATTEMPT_FIELDS,
     JOB,
@@ -15,8 +16,8 @@ from cimaster.pool.records.creation import (
     RUNNING,
     Creation,
 )
+from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.record import MOST
 
 _LONGEST_PAUSE = 60  # seconds between two tries
 
@@ -61,7 +62,7 @@ def claim(
         claimBy=owner,
         claimUntil=format_end(until),
         nextTry=None,
-        tries=min(creation.get_number("tries") + 1, MOST),
+        tries=min(creation.get_number("tries") + 1, LARGEST_NUMBER),
         state=RUNNING if builds else creation.state,
         maybeBegun=bool(creation.claimed_by) or creation.maybe_begun,
         **_at_least(creation, until),

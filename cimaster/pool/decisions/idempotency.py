@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from cimaster.common.times import format_time, stored_time
 from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
 from cimaster.pool.decisions import fair_shares
-from cimaster.pool.records import json_edit
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.record import BROKEN, Fields, digest_of
 from cimaster.pool.records.remembered_request import RememberedRequest, request_key
 
 KEPT_FOR = timedelta(hours=1)
@@ -99,21 +96,6 @@ def id_reused(identity: str) -> RequestIdReused:
     )
 
 
-def parse(text: str, known: Mapping[str, RememberedRequest] = MappingProxyType({})) -> dict[str, RememberedRequest]:
-    """Read the stored requests; ValueError if they are no array. `known` were read before."""
-    read = json_edit.parse_lines(text, {request.text: request for request in known.values()}, _remembered)
-    return {request.key: request for request in read}
-
-
-def _remembered(text: str, value: object) -> RememberedRequest:
-    """Read a request; a broken one is kept as it is, as long as there is room for it."""
-    fields = Fields(value if isinstance(value, dict) else {})
-    identity = fields.get_id("id")  # earlier versions wrote the id itself
-    said = {name: fields.get_text(name) for name in RememberedRequest.NAMES}
-    said["key"] = request_key(identity) if identity else fields.get_id("key") or f"{BROKEN}-{digest_of(text)}"
-    return RememberedRequest(**{**said, "lease": fields.get_id("lease")}, stored=text)
-
-
 def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[str, RememberedRequest]:
     """Return the requests of the last hour, of each caller the newest where they do not all fit.
 
@@ -130,8 +112,3 @@ def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[st
         if room[request.owner] >= 0:
             kept.append(request)
     return {request.key: request for request in reversed(kept)}
-
-
-def encode(requests: Mapping[str, RememberedRequest]) -> str:
-    """Write the requests as JSON."""
-    return json_edit.dump_lines([request.text for request in requests.values()])

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cimaster.common.times import format_time
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, CreationNotSo, MissingParameter, PoolFull
-from cimaster.pool.decisions import descriptions, provisioning
+from cimaster.pool.decisions import creation_matching, descriptions
 from cimaster.pool.decisions.transitions import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.records.pool import Answer, Pool
@@ -40,7 +40,7 @@ class ClusterFacts:
 
 def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, creation: str = "") -> tuple[Pool, Answer]:
     """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
-    origin = provisioning.creation_of_cluster(pool, creation, facts.purpose) if creation else None
+    origin = creation_matching.creation_of_cluster(pool, creation, facts.purpose) if creation else None
     if origin and facts.purpose not in (None, origin.purpose):
         raise CreationNotSo(
             f"creation {origin.id} is for {origin.purpose}, and the cluster for {facts.purpose}: leave purpose out, or "
@@ -50,8 +50,8 @@ def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, crea
     purpose = facts.purpose or (origin.purpose if origin else DEFAULT_PURPOSE)
     grown, answer = _added(pool, now, name, by, dataclasses.replace(facts, purpose=purpose))
     if origin is None and not answer.repeated:
-        origin = provisioning.oldest_for_adder(pool, purpose, by)
-    return (provisioning.mark_ready(grown, now, origin, name) if origin else grown), answer
+        origin = creation_matching.oldest_for_adder(pool, purpose, by)
+    return (creation_matching.mark_ready(grown, now, origin, name) if origin else grown), answer
 
 
 def _added(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:

@@ -5,9 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from cimaster.pool.decisions import fair_shares
-from cimaster.pool.records import json_edit
 from cimaster.pool.records.pool import Pool
-from cimaster.pool.records.record import by_text, mark_duplicates
 from cimaster.pool.records.ticket import Ticket
 
 BUDGET = 100_000  # bytes of the stored object: each write carries all of it
@@ -75,14 +73,3 @@ def remove(pool: Pool, identity: str) -> Pool:
 def _with(pool: Pool, queue: Queue) -> Pool:
     due = min((end for end in (pool.due, *(ticket.dropped_at for ticket in queue)) if end), default=None)
     return dataclasses.replace(pool, queue=queue, due=due)
-
-
-def parse(text: str, known: Queue = ()) -> Queue:
-    """Read the stored tickets; ValueError if they are no array. `known` were read before."""
-    read = json_edit.parse_lines(text, by_text(known), Ticket.parse)
-    return mark_duplicates(read, lambda ticket: ticket.id)
-
-
-def encode(queue: Queue) -> str:
-    """Write the tickets as JSON."""
-    return json_edit.dump_lines([ticket.text for ticket in queue])

@@ -6,10 +6,11 @@ from typing import Any
 
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
-from cimaster.pool.records.record import Fields, Record, check
+from cimaster.pool.records.record import Fields, Record
 
 VACANT, OCCUPIED, HELD, DISABLED = "vacant", "occupied", "held", "disabled"
 STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
@@ -48,7 +49,7 @@ class Cluster(Record):
     @classmethod
     def new(cls, fields: dict[str, Any]) -> "Cluster":
         """Make a record that was not in the data before."""
-        return cls(dump(check(fields)), fields)
+        return cls(dump(checked(fields)), fields)
 
     def as_duplicate(self, twin: bool) -> "Cluster":
         """Return the record as one of two with the same name (both broken), or as one with a name of its own."""

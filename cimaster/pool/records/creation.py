@@ -1,16 +1,17 @@
 """One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cimaster.common.texts import folded
 from cimaster.common.times import format_time, roughly
-from cimaster.pool.records import faults
+from cimaster.pool.records import faults, record_lists
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_edit import ObjectText
-from cimaster.pool.records.record import BROKEN, Record, check, expiry_fault
+from cimaster.pool.records.record import BROKEN, Record, expiry_fault
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
@@ -50,7 +51,7 @@ class Creation(Record):
     @classmethod
     def new(cls, fields: Mapping[str, Any]) -> "Creation":
         """Make a record that was not in the data before."""
-        return cls(check(fields))
+        return cls(checked(fields))
 
     def edited(self, **edits: object) -> "Creation":
         """Return the record with some fields changed; those that become None, False or empty are left out."""
@@ -214,3 +215,8 @@ class Creation(Record):
         except Exception as error:
             _log.exception("creation %s cannot be settled", self.id)
             return self.as_broken(expiry_fault(error))
+
+
+def parse_creations(text: str, known: Iterable[Creation] = ()) -> tuple[Creation, ...]:
+    """Read the stored creations; ValueError if the text is no array. `known` were read before."""
+    return record_lists.parse(text, known, Creation.parse, lambda creation: creation.id)

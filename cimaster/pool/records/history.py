@@ -6,8 +6,9 @@ from typing import Any
 
 from cimaster.common.times import format_time
 from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_values import dump
-from cimaster.pool.records.record import BROKEN, Record, check
+from cimaster.pool.records.record import BROKEN, Record
 
 
 class Entry(Record):
@@ -30,7 +31,7 @@ class Entry(Record):
     def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
         """Describe a change; facts that are empty are left out."""
         given = {key: value for key, value in facts.items() if value}
-        return cls({"commit": commit, **check({"at": format_time(now), "cluster": cluster, "event": event, **given})})
+        return cls({"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})})
 
     @property
     def event(self) -> str:
@@ -100,8 +101,3 @@ def trimmed(history: History, budget: int, clusters: int) -> History:
             break
         kept.append(entry)
     return tuple(reversed(kept))
-
-
-def encode(history: History) -> str:
-    """Write history as JSON."""
-    return json_edit.dump_lines([entry.text for entry in history])

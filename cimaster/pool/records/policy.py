@@ -1,11 +1,11 @@
 """What keeps the clusters of one purpose filled: how many are wanted, how many there may be, and when."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool.records import faults, weekly_hours
+from cimaster.pool.records import faults, record_lists, weekly_hours
 from cimaster.pool.records.json_edit import ObjectText
 from cimaster.pool.records.record import BROKEN, Record
 
@@ -70,3 +70,8 @@ class Policy(Record):
     def is_active(self, now: datetime) -> bool:
         """Whether it works at this time of the week; one with a fault never does."""
         return not self.fault and (self._hours is None or self._hours.contains(now))
+
+
+def parse_policies(text: str, known: Iterable[Policy] = ()) -> tuple[Policy, ...]:
+    """Read the stored policies; ValueError if the text is no array. `known` were read before."""
+    return record_lists.parse(text, known, Policy.parse, lambda policy: policy.purpose)

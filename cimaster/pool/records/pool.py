@@ -14,9 +14,9 @@ from cimaster.common.texts import brief, printable
 from cimaster.errors import ClusterBroken, Refusal, UnknownCluster
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.history import Entry, History
 from cimaster.pool.records.policy import Policy
-from cimaster.pool.records.record import check
 from cimaster.pool.records.remembered_request import RememberedRequest
 from cimaster.pool.records.ticket import Ticket
 
@@ -179,7 +179,7 @@ class Pool:
 
     def remember(self, request: RememberedRequest) -> "Pool":
         """Return the pool with a request that was carried out."""
-        check({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
+        checked({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
         return dataclasses.replace(self, requests={**self.requests, request.key: request})
 
 

@@ -2,17 +2,18 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cimaster.common.times import format_duration, format_end, format_time
-from cimaster.pool.records import faults
+from cimaster.pool.records import faults, record_lists
 from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_edit import ObjectText
 from cimaster.pool.records.json_values import dump
-from cimaster.pool.records.record import BROKEN, Fields, Record, check
+from cimaster.pool.records.record import BROKEN, Fields, Record
 
 PRIORITIES = ("low", "normal", "high")
 NORMAL = "normal"
@@ -72,7 +73,7 @@ class Ticket(Record):
         """Make the ticket of a caller that begins to wait, for at most `wait`; it is charged to the owner."""
         kind = dataclasses.asdict(criteria) | {"ttl": format_duration(criteria.ttl) if criteria.ttl else ""}
         return cls(
-            check(
+            checked(
                 {
                     "id": identity,
                     **({"hash": asked_hash} if asked_hash else {}),
@@ -80,7 +81,7 @@ class Ticket(Record):
                     **({"priority": priority} if priority != NORMAL else {}),
                     "since": format_time(now),
                     **({"until": format_end(now + wait)} if wait else {}),
-                    "ask": check({key: value for key, value in kind.items() if value}),
+                    "ask": checked({key: value for key, value in kind.items() if value}),
                 }
             )
         )
@@ -141,3 +142,8 @@ def poll_ticket_id(criteria: Criteria) -> str:
     """Return the id of a ticket of whoever asks again and again in these words."""
     words = dataclasses.asdict(criteria) | {"ttl": str(criteria.ttl), "labels": sorted(criteria.labels.items())}
     return _POLLS + hashlib.sha256(dump(words).encode()).hexdigest()[:16]
+
+
+def parse_queue(text: str, known: Iterable[Ticket] = ()) -> tuple[Ticket, ...]:
+    """Read the stored tickets; ValueError if the text is no array. `known` were read before."""
+    return record_lists.parse(text, known, Ticket.parse, lambda ticket: ticket.id)
