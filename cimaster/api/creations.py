@@ -20,8 +20,10 @@ from cimaster.web.negotiation import wants_json
 def createcluster(asked: CreateCluster) -> Response:
     """Have a cluster created; wait until it is being created, or say that it will be."""
     provisioning = components().provisioning
-    wish = provisioning.wish(asked.purpose or DEFAULT_PURPOSE, asked.user, asked.branch, asked.job, callers.owner())
-    done = provisioning.create(wish, asked.force, asked.request)
+    wanted = provisioning.creation_request(
+        asked.purpose or DEFAULT_PURPOSE, asked.user, asked.branch, asked.job, callers.owner()
+    )
+    done = provisioning.create(wanted, asked.force, asked.request)
     creation = provisioning.begun(done.answer.text, done.commit)
     response = _requested(creation) if creation.state == REQUESTED else _triggered(creation)
     response.headers["Location"] = _link(creation)
@@ -40,7 +42,7 @@ def _triggered(creation: Creation) -> Response:
 
 
 def _requested(creation: Creation) -> Response:
-    why = f" ({creation.say('reason')})" if creation.say("reason") else ""
+    why = f" ({creation.reason})" if creation.reason else ""
     sentence = f"creation {creation.id} is requested and has not begun yet{why}; see {_link(creation)}"
     if wants_json():
         facts = {**_facts(creation), "success": False, "message": sentence}
@@ -50,13 +52,13 @@ def _requested(creation: Creation) -> Response:
 
 def _facts(creation: Creation) -> dict[str, Any]:
     """Return what the trigger answered; where our own program builds the cluster, our page is the link."""
-    message = "the cluster is being created" if creation.open else "the cluster is there"
+    message = "the cluster is being created" if creation.is_open else "the cluster is there"
     return {
         "success": True,
-        "message": creation.say("message") or message,
-        "job_name": creation.say("jobName"),
-        "status_link": creation.say("statusLink") or _link(creation),
-        "log_link": creation.say("logLink"),
+        "message": creation.get_text("message") or message,
+        "job_name": creation.job_name,
+        "status_link": creation.status_link or _link(creation),
+        "log_link": creation.log_link,
         "creation": creation.described(),
     }
 
@@ -73,7 +75,7 @@ def creations(asked: ListCreations) -> Response:
     if asked.creation:
         found = [find(snapshot.pool, asked.creation)]
     else:
-        found = [creation for creation in reversed(snapshot.pool.creations) if creation.shown]
+        found = [creation for creation in reversed(snapshot.pool.creations) if creation.is_shown]
     shown = [creation for creation in found if asked.state in ("", creation.state)]
     if wants_json():
         text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})

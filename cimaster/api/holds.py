@@ -17,7 +17,7 @@ def holdcluster(asked: HoldCluster) -> Response:
     _check_together(asked)
     clusters = components().clusters
     if asked.cluster == ANY:
-        criteria = request_parameters.ask(asked)
+        criteria = request_parameters.criteria(asked)
         done = clusters.hold_any(criteria, asked.name, asked.desc, asked.duration, asked.request)
     else:
         done = clusters.hold(

@@ -5,7 +5,7 @@ from flask import Response, request
 from cimaster.api.routes import route
 from cimaster.common.serving import caller_connection
 from cimaster.errors import MissingParameter
-from cimaster.pool import Ask, Finish
+from cimaster.pool import Criteria, FinishRequest
 from cimaster.pool.records.ticket import NORMAL
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import callers, endpoints, request_parameters, responses
@@ -36,8 +36,8 @@ def _taken(asked: GetVacant) -> Committed:
     )
 
 
-def _criteria(asked: GetVacant) -> Ask:
-    return request_parameters.ask(
+def _criteria(asked: GetVacant) -> Criteria:
+    return request_parameters.criteria(
         asked,
         cluster=asked.cluster,
         job=asked.job,
@@ -50,7 +50,7 @@ def _criteria(asked: GetVacant) -> Ask:
 @route(endpoints.FINISHTEST)
 def finishtest(asked: FinishTest) -> Response:
     """Give a job's cluster back."""
-    finish = Finish(asked.cluster, asked.lease, asked.job, asked.build)
+    finish = FinishRequest(asked.cluster, asked.lease, asked.job, asked.build)
     return responses.committed(components().clusters.finish(finish, asked.request))
 
 

@@ -6,7 +6,7 @@ from flask import Response
 
 from cimaster.api.routes import route
 from cimaster.common.texts import brief, same
-from cimaster.pool.decisions.automatic_top_up import Terms
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web import endpoints, responses, text_lists
 from cimaster.web.components import components
@@ -39,7 +39,7 @@ def _none(asked: ListPolicies, snapshot: Snapshot) -> str:
 @route(endpoints.SETPOLICY)
 def setpolicy(asked: SetPolicy) -> Response:
     """Keep a minimum of clusters of a purpose vacant."""
-    terms = Terms(
+    terms = PolicyTerms(
         asked.min_vacant,
         asked.max_total,
         asked.max_creating,

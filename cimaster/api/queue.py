@@ -16,7 +16,7 @@ from cimaster.web.negotiation import wants_json
 def queue(_asked: ListQueue) -> Response:
     """List the callers that wait."""
     snapshot, now = components().clusters.view(), components().clusters.repository.now()
-    ranked = queue_order.ranked(snapshot.pool, now)
+    ranked = queue_order.in_serving_order(snapshot.pool, now)
     if wants_json():
         tickets = [ticket.described(place, now) for place, ticket in enumerate(ranked, 1)]
         return responses.dated(responses.json_text(json.dumps({"tickets": tickets})), snapshot)

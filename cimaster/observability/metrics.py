@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from cimaster.pool.records.history import UNASKED
+from cimaster.pool.records.history import AUTOMATIC_EVENTS
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
@@ -55,5 +55,5 @@ class Metrics:
             if len(self._events) < _MOST_EVENTS:
                 self._events.add(event)
             self.changes.labels(event if event in self._events else "other").inc()
-            if event in UNASKED:
+            if event in AUTOMATIC_EVENTS:
                 self.expirations.labels(event.split()[0]).inc()

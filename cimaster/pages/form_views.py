@@ -61,7 +61,7 @@ def _show(form: Form[Any]) -> Response:
         f"{row.name} is not {expected} any more: {descriptions.situation(row.cluster)}",
         cluster=row.name,
         state=row.state,
-        holder=descriptions.who(row.cluster),
+        holder=descriptions.occupant(row.cluster),
     )
     return _refused(form, stale, request.args)
 
@@ -84,7 +84,7 @@ def _send(form: Form[Any]) -> Response:
 def _shows(refusal: Refusal) -> dict[str, str]:
     """Return which element shows the cluster of a refusal, and its record as it is now."""
     pool, name = latest().pool, str(refusal.facts.get("cluster", ""))
-    return {"about": element_id(name), "rev": pool.find(name).digest} if name in pool.places else {}
+    return {"about": element_id(name), "rev": pool.find(name).digest} if name in pool.positions else {}
 
 
 def _refused(form: Form[Any], refusal: Refusal, values: Mapping[str, str]) -> Response:

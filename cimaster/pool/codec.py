@@ -8,167 +8,173 @@ from datetime import datetime
 from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool.decisions import automatic_top_up, idempotency, provisioning, queue_order
-from cimaster.pool.records import history, json_edit
+from cimaster.pool.decisions import creation_retention, idempotency
+from cimaster.pool.records import history, json_edit, record_lists
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.creation import Creation, parse_creations
 from cimaster.pool.records.json_values import load, sound
-from cimaster.pool.records.policy import Policy
+from cimaster.pool.records.policy import Policy, parse_policies
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.pool.records.record import Record
-from cimaster.pool.records.remembered_request import Remembered
+from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
+from cimaster.pool.records.ticket import Ticket, parse_queue
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
 CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
-_OURS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
+_OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
 OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
 LEAST_HISTORY = 32_000
-_MOST_LOGGED = 10  # records of a kind that are odd
+_LOST = {
+    HISTORY: "history begins anew",
+    REQUESTS: "earlier requests are forgotten",
+    QUEUE: "waiting callers must ask again",
+}
+_MOST_LOGGED = 10  # faulty records of one kind that are logged one by one
+_NOTHING_KNOWN = Pool()
 _log = logging.getLogger(__name__)
 
 
 def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | None = None) -> Pool:
     """Read the pool from the object's data; StoreUnreadable says what is wrong with `cluster.json`, and where.
 
-    `known` is a pool read before: records that did not change since are taken over from it as they are.
+    `known` is a pool that was read before: records that did not change since are taken over from it as they are.
     """
+    before = known or _NOTHING_KNOWN
     data = {key: sound(text) for key, text in data.items()}
+    array = _parse_cluster_array(data.get(CLUSTERS, "[]"), before)
+    other_keys = {key: text for key, text in data.items() if key not in _OUR_KEYS}
+    earlier_requests = before.requests.values()
+    pool = Pool(
+        requests=_or_empty(REQUESTS, data, lambda text: parse_requests(text, earlier_requests), {}),
+        creations=_or_set_aside(CREATIONS, data, other_keys, lambda text: parse_creations(text, before.creations)),
+        policies=_or_set_aside(POLICIES, data, other_keys, lambda text: parse_policies(text, before.policies)),
+        queue=_or_empty(QUEUE, data, lambda text: parse_queue(text, before.queue), ()),
+        commit=commit,
+        rules=rules,
+        other_keys=other_keys,
+        head=array.head,
+        tail=array.tail,
+    )
+    entries = _or_empty(HISTORY, data, lambda text: history.parse(text, before.history), ())
+    pool = pool.with_clusters(_clusters(array, before), entries)
+    _log_faults("cluster", pool.clusters, before.clusters)
+    _log_faults("creation", pool.creations, before.creations)
+    _log_faults("policy", pool.policies, before.policies)
+    _log_faults("ticket", pool.queue, before.queue)
+    return pool
+
+
+def _parse_cluster_array(text: str, before: Pool) -> json_edit.Array:
+    known_objects = [cluster.text for cluster in before.clusters if cluster.text.startswith("{")]
     try:
-        array = json_edit.parse_array(data.get(CLUSTERS, "[]"), _objects(known))
+        return json_edit.parse_array(text, known_objects)
     except json.JSONDecodeError as error:
         raise StoreUnreadable(
             f"{CLUSTERS} is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
-            "mend it by hand: nothing is written until then",
+            "correct it by hand: nothing is written until then",
             key=CLUSTERS,
             line=error.lineno,
             column=error.colno,
         ) from None
     except ValueError as error:
-        raise StoreUnreadable(
-            f"{CLUSTERS}: {error}; mend it by hand: nothing is written until then", key=CLUSTERS
-        ) from None
-    before = {cluster.text: cluster for cluster in known.clusters} if known else {}
-    clusters = tuple(_cluster(item, before) for item in array.items)
-    others = {key: text for key, text in data.items() if key not in _OURS}
-    asked = _or_aside(CREATIONS, data, others, lambda text: provisioning.parse(text, known.creations if known else ()))
-    kept = _or_aside(POLICIES, data, others, lambda text: automatic_top_up.parse(text, known.policies if known else ()))
-    empty = Pool(
-        commit=commit,
-        rules=rules,
-        head=array.head,
-        tail=array.tail,
-        requests=_requests(data, known),
-        others=others,
-        creations=asked,
-        policies=kept,
-        queue=_queue(data, known),
-    )
-    pool = empty.with_clusters(clusters, _history(data, known))
-    _log_oddities("cluster", pool.clusters, known.clusters if known else ())
-    _log_oddities("creation", pool.creations, known.creations if known else ())
-    _log_oddities("policy", pool.policies, known.policies if known else ())
-    _log_oddities("ticket", pool.queue, known.queue if known else ())
-    return pool
+        sentence = f"{CLUSTERS}: {error}; correct it by hand: nothing is written until then"
+        raise StoreUnreadable(sentence, key=CLUSTERS) from None
 
 
-def _log_oddities(kind: str, records: Sequence[Record], known: Sequence[Record]) -> None:
-    """Say of records that were not read before what is wrong with them, of the first few one by one."""
-    earlier = set(map(id, known))
-    odd = [record for record in records if id(record) not in earlier and (record.fault or record.unreadable)]
-    for record in odd[:_MOST_LOGGED]:
-        what = f"is broken: {record.fault}" if record.fault else f"{', '.join(record.unreadable)} cannot be read"
-        _log.warning("%s %s %s", kind, record.say("name") or record.say("purpose") or record.digest, what)
-    if len(odd) > _MOST_LOGGED:
-        _log.warning("%d more %s records are broken or have times that cannot be read", len(odd) - _MOST_LOGGED, kind)
+def _clusters(array: json_edit.Array, before: Pool) -> tuple[Cluster, ...]:
+    reusable = {cluster.text: cluster for cluster in before.clusters}
+    return tuple(_cluster(item, reusable) for item in array.items)
+
+
+def _cluster(item: json_edit.Item, reusable: dict[str, Cluster]) -> Cluster:
+    known = reusable.pop(item.text, None)  # of two with the same text each is a record of its own
+    if known is None:
+        return Cluster(item.text, load(item.text) if item.value is None else item.value, item.gap)
+    return known if known.gap == item.gap else known.with_gap(item.gap)
 
 
 _Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...])
 
 
-def _or_aside(key: str, data: Mapping[str, str], others: dict[str, str], read: Callable[[str], _Records]) -> _Records:
-    """Read what people asked for; where it cannot be read its text is kept under another key, for somebody to mend."""
+def _or_set_aside(
+    key: str, data: Mapping[str, str], other_keys: dict[str, str], read: Callable[[str], _Records]
+) -> _Records:
+    """Read what people asked for; where it cannot be read, keep its text under another key for an admin to correct."""
     try:
         return read(data.get(key, "[]"))
     except ValueError as error:
         _log.warning("%s cannot be read (%s): it is put aside as %s.unreadable", key, error, key)
-        others[f"{key}.unreadable"] = data[key]
+        other_keys[f"{key}.unreadable"] = data[key]
         return ()
 
 
-def _objects(known: Pool | None) -> list[str]:
-    return [cluster.text for cluster in known.clusters if cluster.text.startswith("{")] if known else []
+_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], tuple[Ticket, ...])
 
 
-def _cluster(item: json_edit.Item, before: dict[str, Cluster]) -> Cluster:
-    known = before.pop(item.text, None)  # of two with the same text each is a record of its own
-    if known is None:
-        return Cluster(item.text, load(item.text) if item.value is None else item.value, item.gap)
-    return known if known.gap == item.gap else known.spaced(item.gap)
-
-
-_Kept = TypeVar("_Kept", history.History, dict[str, Remembered], queue_order.Queue)
-
-
-def _or_anew(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept, then: str) -> _Kept:
-    """Read what may be lost; where it cannot be read it begins anew."""
+def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept) -> _Kept:
+    """Read what may be lost; where it cannot be read, it begins empty."""
     try:
         return read(data.get(key, "[]"))
     except ValueError as error:
-        _log.warning("%s cannot be read (%s): %s", key, error, then)
+        _log.warning("%s cannot be read (%s): %s", key, error, _LOST[key])
         return empty
 
 
-def _history(data: Mapping[str, str], known: Pool | None) -> history.History:
-    before = known.history if known else ()
-    return _or_anew(HISTORY, data, lambda text: history.parse(text, before), (), "history begins anew")
-
-
-def _requests(data: Mapping[str, str], known: Pool | None) -> dict[str, Remembered]:
-    before = known.requests if known else {}
-    return _or_anew(REQUESTS, data, lambda text: idempotency.parse(text, before), {}, "earlier requests are forgotten")
-
-
-def _queue(data: Mapping[str, str], known: Pool | None) -> queue_order.Queue:
-    before = known.queue if known else ()
-    return _or_anew(QUEUE, data, lambda text: queue_order.parse(text, before), (), "who waits has to ask again")
+def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) -> None:
+    """Log what is wrong with records that were not read before, of the first few one by one."""
+    seen = set(map(id, before))
+    faulty = [record for record in records if id(record) not in seen and (record.fault or record.unreadable)]
+    for record in faulty[:_MOST_LOGGED]:
+        name = record.get_text("name") or record.get_text("purpose") or record.digest
+        problem = f"is broken: {record.fault}" if record.fault else f"{', '.join(record.unreadable)} cannot be read"
+        _log.warning("%s %s %s", kind, name, problem)
+    if len(faulty) > _MOST_LOGGED:
+        _log.warning("%d more %s records are broken or have unreadable times", len(faulty) - _MOST_LOGGED, kind)
 
 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     """Return the pool as it can be stored, and the data of the object.
 
-    History shrinks first, then the remembered leases; PoolFull if the rest still cannot fit.
+    History shrinks first, then the remembered leases; PoolFull if the rest still does not fit.
     """
-    requests = idempotency.trimmed(pool.requests, now)
-    pool = dataclasses.replace(pool, requests=requests, creations=provisioning.trimmed(pool.creations, now))
-    rest = {**pool.others, REQUESTS: idempotency.encode(requests)}
-    if pool.creations:
-        rest[CREATIONS] = provisioning.encode(pool.creations)
-    if pool.policies:
-        rest[POLICIES] = automatic_top_up.encode(pool.policies)
-    if pool.queue:
-        rest[QUEUE] = queue_order.encode(pool.queue)
-    taken_by_rest = sum(_size(text) for text in rest.values())
-    records = _records(pool)
-    taken = taken_by_rest + _size(records)
-    if taken > OBJECT_LIMIT:
-        pool = _with_fewer_leases(pool, taken - OBJECT_LIMIT)
-        records = _records(pool)
-        taken = taken_by_rest + _size(records)
-    room = OBJECT_LIMIT - taken
+    pool = dataclasses.replace(
+        pool,
+        requests=idempotency.trimmed(pool.requests, now),
+        creations=creation_retention.trimmed(pool.creations, now),
+    )
+    rest = _encode_rest(pool)
+    size_of_rest = sum(_size(text) for text in rest.values())
+    clusters = _encode_clusters(pool)
+    excess = size_of_rest + _size(clusters) - OBJECT_LIMIT
+    if excess > 0:
+        pool = _with_fewer_leases(pool, excess)
+        clusters = _encode_clusters(pool)
+    size = size_of_rest + _size(clusters)
+    room = OBJECT_LIMIT - size
     if room < 0:
-        raise PoolFull(f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} that an object may have")
-    budget = min(max(OBJECT_AIM - taken, LEAST_HISTORY), room)
-    kept = history.trimmed(pool.history, budget, len(pool.clusters))
-    pool = dataclasses.replace(pool, history=kept)
-    return pool, {**rest, CLUSTERS: records, HISTORY: history.encode(kept)}
+        raise PoolFull(
+            f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} bytes that the store takes: "
+            "delete clusters, or shorten notes and labels"
+        )
+    history_budget = min(max(OBJECT_AIM - size, LEAST_HISTORY), room)
+    pool = dataclasses.replace(pool, history=history.trimmed(pool.history, history_budget, len(pool.clusters)))
+    return pool, {**rest, CLUSTERS: clusters, HISTORY: record_lists.encode(pool.history)}
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+def _encode_rest(pool: Pool) -> dict[str, str]:
+    """Return the data of all keys but the clusters and the history; keys without records are left out."""
+    rest = {**pool.other_keys, REQUESTS: record_lists.encode(pool.requests.values())}
+    if pool.creations:
+        rest[CREATIONS] = record_lists.encode(pool.creations)
+    if pool.policies:
+        rest[POLICIES] = record_lists.encode(pool.policies)
+    if pool.queue:
+        rest[QUEUE] = record_lists.encode(pool.queue)
+    return rest
 
 
-def _records(pool: Pool) -> str:
+def _encode_clusters(pool: Pool) -> str:
     texts = [
         cluster.text if place == 0 else (cluster.gap if "," in cluster.gap else ", ") + cluster.text
         for place, cluster in enumerate(pool.clusters)
@@ -176,10 +182,15 @@ def _records(pool: Pool) -> str:
     return pool.head + "".join(texts) + pool.tail
 
 
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 def _with_fewer_leases(pool: Pool, excess: int) -> Pool:
-    """Forget remembered leases, the largest records first, until `excess` bytes are saved."""
+    """Forget remembered leases, those of the largest records first, until `excess` bytes are saved."""
     clusters = list(pool.clusters)
-    for place, cluster in sorted(enumerate(clusters), key=lambda pair: -pair[1].size):
+    largest_first = sorted(enumerate(clusters), key=lambda pair: -pair[1].size)
+    for place, cluster in largest_first:
         if excess <= 0:
             break
         if cluster.fault or "endedLeases" not in cluster.fields:

@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 
 from cimaster.common.settings import BadSetting, FromEnvironment
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import REFUSED, Creation
 from cimaster.provisioners import command, manual_trigger
 from cimaster.provisioners.outcome import Built, Failure, Standing
@@ -25,12 +25,13 @@ class Kind:
     """One kind of provisioner.
 
     `begin` has somebody create a cluster, or creates it itself: then `builds` is true, and it ends early when the event
-    is set. It takes at most `settings.timeout`; called again with the same `creation.key` it must not create another.
+    is set. It takes at most `settings.timeout`; called again with the same `creation.idempotency_key` it must not
+    create another cluster.
     `look` says how a job stands that `begin` named. Both raise `Failure`.
     """
 
     settings: type[FromEnvironment]
-    begin: Callable[[Any, Creation, Event], Triggered | Built]
+    begin: Callable[[Any, Creation, Event], TriggeredJob | Built]
     look: Callable[[Any, Creation], Standing] | None = None
     builds: bool = False
 
@@ -55,7 +56,7 @@ class Provisioner:
         found: timedelta = self.settings.timeout
         return found
 
-    def begin(self, creation: Creation, stop: Event) -> Triggered | Built:
+    def begin(self, creation: Creation, stop: Event) -> TriggeredJob | Built:
         """Begin to create a cluster; raise Failure."""
         for name in ("purpose", "user", "branch", "job"):
             if any(unicodedata.category(char) in ("Cc", "Cs") for char in getattr(creation, name)):

@@ -20,7 +20,7 @@ from cimaster.common import parsers
 from cimaster.common.settings import BadSetting, FromEnvironment, inherited, setting
 from cimaster.common.times import roughly
 from cimaster.pool import parsers as form
-from cimaster.pool.decisions.inventory import Facts
+from cimaster.pool.decisions.inventory import ClusterFacts
 from cimaster.pool.records.creation import JOB, REFUSED, UNREACHABLE, Creation
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 
@@ -107,7 +107,7 @@ def _environment(settings: Settings, creation: Creation) -> dict[str, str]:
     wanted = {
         "AUTHOR": creation.user,
         "CREATION": creation.id,
-        "CREATION_KEY": creation.key,
+        "CREATION_KEY": creation.idempotency_key,
         "PURPOSE": creation.purpose,
         "BRANCH": creation.branch,
         "JOB": creation.job,
@@ -153,7 +153,7 @@ def _cluster(line: str) -> Built:
     try:
         said = _checked(json.loads(line))
         labels = {form.label(f"{key}={value}") for key, value in dict(said.get("labels", {})).items()}
-        facts = Facts(
+        facts = ClusterFacts(
             form.word(said["region"]),
             **{key: form.word(said[key]) for key in ("purpose", "osimage") if key in said},
             labels=dict(labels),

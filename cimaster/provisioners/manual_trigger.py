@@ -16,7 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from cimaster.common import parsers, proxies
 from cimaster.common.file_text import decoded
 from cimaster.common.settings import BadSetting, FromEnvironment, setting
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.provisioners.outcome import Failure, Standing
 
@@ -63,7 +63,7 @@ class Settings(FromEnvironment):
         proxies.check_way(self.url)
 
 
-def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
+def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
     """Start the job; the same creation starts it once."""
     wanted = {
         "org": settings.org,
@@ -73,12 +73,16 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
         "prowjob": creation.job,
         "user": creation.user,
         "source": "cimaster",
-        "request_id": creation.key,
+        "request_id": creation.idempotency_key,
         **({"force": True} if creation.fields.get("force") else {}),
     }
     status, said, pause = _call(settings, "POST", settings.url, wanted)
     name = _text(said, "job_name")
-    job = Triggered(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message")) if name else None
+    job = (
+        TriggeredJob(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message"))
+        if name
+        else None
+    )
     if 200 <= status < 300 and said.get("success") is True and job:
         return job
     reason = f"manual-trigger answered {status}: {_text(said, 'message') or 'nothing that can be read'}"
@@ -94,7 +98,7 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> Triggered:
 
 def look(settings: Settings, creation: Creation) -> Standing:
     """Say how the job stands; one that Prow has forgotten has ended."""
-    url = f"{settings.url}/{quote(creation.say('jobName'), safe='')}"
+    url = f"{settings.url}/{quote(creation.job_name, safe='')}"
     status, said, pause = _call(settings, "GET", url)
     if status == 404 and said.get("code") == "unknown_job":
         return Standing(ended=True, failure="Prow does not know its job any more")

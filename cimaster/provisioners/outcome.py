@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cimaster.pool.decisions.creation_attempts import Missed, Triggered
-from cimaster.pool.decisions.inventory import Facts
+from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
+from cimaster.pool.decisions.inventory import ClusterFacts
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Built:
     """A cluster that is there now."""
 
     cluster: str
-    facts: Facts
+    facts: ClusterFacts
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Failure(Exception):
         pause: timedelta | None = None,
         *,
         unknown: bool = False,
-        job: Triggered | None = None,
+        job: TriggeredJob | None = None,
     ) -> None:
         super().__init__(reason)
-        self.missed = Missed(kind, reason, pause, unknown, job)
+        self.missed = FailedAttempt(kind, reason, pause, unknown, job)
 
 
 class Interrupted(Exception):

@@ -14,7 +14,7 @@ from cimaster.common.clock import Clock
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import codec, expire
-from cimaster.pool.records.history import UNASKED
+from cimaster.pool.records.history import AUTOMATIC_EVENTS
 from cimaster.pool.records.pool import Pool
 from cimaster.repository.backoff import Backoff, WriteTrouble
 from cimaster.repository.group_commit import GroupCommit
@@ -185,10 +185,10 @@ class Committer:
         self.write_trouble.succeeded()
         self._backoff.succeeded()
         entries = written.pool.entries_of(written.commit)
-        events = [entry.say("event") for entry in entries]
+        events = [entry.event for entry in entries]
         self._metrics.count_commit(len(attempt.results), written.known - written.begun, events)
-        for entry in (entry for entry in entries if entry.say("event") in UNASKED):
-            _log.info("%s", entry.say("event"), extra={"entry": entry.fields})
+        for entry in (entry for entry in entries if entry.event in AUTOMATIC_EVENTS):
+            _log.info("%s", entry.event, extra={"entry": entry.fields})
 
     def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
         """A store that was read and took no write twice running is not in a passing mood: say so at once."""

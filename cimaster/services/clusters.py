@@ -14,7 +14,7 @@ from cimaster import pool as decide
 from cimaster.common.clock import Clock
 from cimaster.common.texts import printable
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, Stay
+from cimaster.pool import Answer, ClusterFacts, Criteria, FinishRequest, Pool, Request, WaitTerms
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
@@ -33,17 +33,21 @@ class Clusters:
         self.clock = clock or Clock()
         self._metrics = metrics
 
-    def take(self, ask: Ask, request: Request | None = None) -> Committed:
+    def take(self, criteria: Criteria, request: Request | None = None) -> Committed:
         """Lend a vacant cluster to a job; the answer's text is its name."""
         lease = _new_lease()
-        return self._take(partial(decide.take, ask=ask, lease_id=lease, request=request), lease, request)
+        return self._take(partial(decide.take, criteria=criteria, lease_id=lease, request=request), lease, request)
 
     def take_or_wait(
-        self, ask: Ask, stay: Stay, request: Request | None = None, is_there: Callable[[], bool] | None = None
+        self,
+        criteria: Criteria,
+        terms: WaitTerms,
+        request: Request | None = None,
+        is_there: Callable[[], bool] | None = None,
     ) -> Committed:
         """Lend a cluster to a caller whose turn it is and who `is_there`, or keep its place and raise why."""
         lease = _new_lease()
-        decision = partial(decide.take_or_wait, ask=ask, lease_id=lease, stay=stay, request=request)
+        decision = partial(decide.take_or_wait, criteria=criteria, lease_id=lease, terms=terms, request=request)
         return self._take(decision, lease, request, is_there)
 
     def _take(
@@ -55,9 +59,9 @@ class Clusters:
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
-    def step_away(self, ticket: str, left: timedelta) -> None:
+    def mark_disconnected(self, ticket: str, left: timedelta) -> None:
         """Note that the connection of a waiting caller broke, which would have lasted for what is `left`."""
-        self.repository.update(partial(decide.step_away, identity=ticket, left=left))
+        self.repository.update(partial(decide.mark_disconnected, identity=ticket, left=left))
 
     def leave_queue(self, ticket: str, owner: str = "") -> Committed:
         """Give up a place in the queue, and a cluster that it was just given; `owner` is the caller."""
@@ -67,7 +71,7 @@ class Clusters:
         """Take a caller out of the queue for a person."""
         return self.repository.update(idempotent(decide.cancel, request, ticket, by))
 
-    def finish(self, finish: Finish, request: Request | None = None) -> Committed:
+    def finish(self, finish: FinishRequest, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build it ends the lease that it finds first."""
         if finish.fenced:
             return self.repository.update(idempotent(decide.finish, request, finish))
@@ -95,10 +99,10 @@ class Clusters:
         return self.repository.update(change)
 
     def hold_any(
-        self, ask: Ask, by: str, desc: str, duration: timedelta | None, request: Request | None = None
+        self, criteria: Criteria, by: str, desc: str, duration: timedelta | None, request: Request | None = None
     ) -> Committed:
         """Hold the longest vacant cluster of a kind."""
-        return self.repository.update(idempotent(decide.hold_any, request, ask, by, desc, duration))
+        return self.repository.update(idempotent(decide.hold_any, request, criteria, by, desc, duration))
 
     def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
         """Extend a hold to an end, or where it has not begun to a duration; never shorten it."""
@@ -123,12 +127,12 @@ class Clusters:
         return self.repository.update(idempotent(decide.take_over, None, cluster, by, holder, reason, desc, duration))
 
     def add(
-        self, cluster: str, by: str, facts: Facts, request: Request | None = None, *, creation: str = ""
+        self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None, *, creation: str = ""
     ) -> Committed:
         """Add a cluster to the pool; `creation` is the one that built it."""
         return self.repository.update(idempotent(decide.add, request, cluster, by, facts, creation))
 
-    def update(self, cluster: str, by: str, facts: Facts, request: Request | None = None) -> Committed:
+    def update(self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None) -> Committed:
         """Change what is known of a cluster."""
         return self.repository.update(idempotent(decide.update, request, cluster, by, facts))
 
@@ -192,14 +196,14 @@ class Clusters:
 class _UnfencedFinish:
     """The finish of a legacy script that names no lease: it ends the lease that it finds when it is first decided."""
 
-    def __init__(self, finish: Finish) -> None:
+    def __init__(self, finish: FinishRequest) -> None:
         self._finish = finish
         self._seen: list[Lease | None] = []
 
     def __call__(self, pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         """Decide; a second time it still means the lease of the first."""
         if not self._seen:
-            self._seen.append(decide.meant_by_name(pool.find(self._finish.cluster)))
+            self._seen.append(decide.lease_of_unfenced_finish(pool.find(self._finish.cluster)))
         return decide.finish(pool, now, self._finish, self._seen)
 
 

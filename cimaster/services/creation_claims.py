@@ -10,7 +10,7 @@ from cimaster.errors import CreationNotSo, UnknownCreation
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import creation_attempts, provisioning
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
 from cimaster.provisioners.outcome import Built, Failure, Standing
 from cimaster.repository.configmap_repository import ConfigMapRepository
@@ -31,7 +31,7 @@ class CreationClaims:
     def due(self) -> list[Creation]:
         """Return the creations that wait for somebody who carries them out."""
         now = self._repository.now()
-        return [creation for creation in self._repository.snapshot().pool.creations if creation.claimable(now)]
+        return [creation for creation in self._repository.snapshot().pool.creations if creation.is_claimable(now)]
 
     def jobs(self) -> list[Creation]:
         """Return the creations whose jobs run."""
@@ -50,33 +50,35 @@ class CreationClaims:
         done = self._repository.update(change)
         if not done.answer.text:
             return None
-        creation = provisioning.known(self._repository.snapshot(done.commit).pool, identity)
-        return creation if creation and creation.say("claimBy") == self._owner else None
+        creation = provisioning.find_by_id(self._repository.snapshot(done.commit).pool, identity)
+        return creation if creation and creation.claimed_by == self._owner else None
 
     def renew(self, identity: str) -> bool:
         """Keep the claim on what we build; say whether it is ours still."""
         done = self._repository.update(
-            lambda pool, now: creation_attempts.renewed(pool, now, identity, self._owner, _BUILDING), fresh=True
+            lambda pool, now: creation_attempts.renew_claim(pool, now, identity, self._owner, _BUILDING), fresh=True
         )
         return bool(done.answer.text)
 
     def let_go(self, identity: str) -> None:
         """Give a claim back, for another replica to carry on."""
-        self._repository.update(lambda pool, now: creation_attempts.let_go(pool, now, identity, self._owner))
+        self._repository.update(lambda pool, now: creation_attempts.release_claim(pool, now, identity, self._owner))
 
-    def write_down(self, creation: Creation, outcome: Triggered | Built | Failure) -> None:
+    def write_down(self, creation: Creation, outcome: TriggeredJob | Built | Failure) -> None:
         """Write what came of a claim."""
         identity = creation.id
         if isinstance(outcome, Built):
             self._add(creation, outcome)
-        elif isinstance(outcome, Triggered):
+        elif isinstance(outcome, TriggeredJob):
             self._repository.update(
-                lambda pool, now: creation_attempts.triggered(pool, now, identity, creation.key, outcome)
+                lambda pool, now: creation_attempts.record_trigger(
+                    pool, now, identity, creation.idempotency_key, outcome
+                )
             )
             self._metrics.creations.labels("triggered").inc()
         else:
             self._repository.update(
-                lambda pool, now: creation_attempts.attempt_failed(pool, now, identity, self._owner, outcome.missed)
+                lambda pool, now: creation_attempts.record_failure(pool, now, identity, self._owner, outcome.missed)
             )
             self._metrics.creations.labels(outcome.missed.kind).inc()
 
@@ -96,7 +98,9 @@ class CreationClaims:
 
     def write_standing(self, creation: Creation, standing: Standing) -> None:
         """Write how a job stands, where that is news."""
-        said = Triggered(creation.say("jobName"), standing.status_link, standing.log_link)
+        said = TriggeredJob(creation.job_name, standing.status_link, standing.log_link)
         self._repository.update(
-            lambda pool, now: creation_attempts.looked(pool, now, creation.id, said, standing.ended, standing.failure)
+            lambda pool, now: creation_attempts.record_job_status(
+                pool, now, creation.id, said, standing.ended, standing.failure
+            )
         )

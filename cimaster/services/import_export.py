@@ -6,7 +6,7 @@ from datetime import datetime
 from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
-from cimaster.pool.decisions import provisioning
+from cimaster.pool.decisions import creation_retention
 from cimaster.repository.stores.port import StoredObject
 from cimaster.repository.write_attempts import Decision
 from cimaster.services import pool_file
@@ -34,11 +34,13 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
         filled = dataclasses.replace(
             loaded,
             commit=pool.commit,
-            others={**pool.others, **loaded.others},
+            other_keys={**pool.other_keys, **loaded.other_keys},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
             queue=(),  # callers that wait ask again
-        ).with_creations(provisioning.joined(pool.creations, provisioning.parked(loaded.creations, now)))
+        ).with_creations(
+            creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))
+        )
         broken = sum(1 for cluster in filled.clusters if cluster.fault)
         note = f", {broken} of them broken" if broken else ""
         return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")

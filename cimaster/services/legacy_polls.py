@@ -31,7 +31,7 @@ class Polls:
                 self._forget(next(iter(self._refused)))
             before = self._forget(words) if words in self._refused else None
             own = self._of_owner[owner]
-            if own < fair_shares.most(_MOST, len(self._refused) - own):
+            if own < fair_shares.share_limit(_MOST, len(self._refused) - own):
                 self._refused[words] = now, owner
                 self._of_owner[owner] += 1
         return timedelta(seconds=now - before) if before is not None else None

@@ -17,8 +17,8 @@ from cimaster.errors import (
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Request
 from cimaster.pool.decisions import automatic_top_up, provisioning
-from cimaster.pool.decisions.automatic_top_up import Terms
-from cimaster.pool.decisions.provisioning import Wish
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms
+from cimaster.pool.decisions.provisioning import CreationRequest
 from cimaster.pool.records.creation import FAILED, REQUESTED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.pool.records.policy import Policy
 from cimaster.provisioners import Provisioner
@@ -68,18 +68,18 @@ class Provisioning:
         """Whether whoever wants a cluster has to name the job that creates it."""
         return not self.default_job and self.provisioner is not None and not self.provisioner.kind.builds
 
-    def wish(self, purpose: str, user: str, branch: str, job: str, owner: str = "") -> Wish:
+    def creation_request(self, purpose: str, user: str, branch: str, job: str, owner: str = "") -> CreationRequest:
         """Return what a caller asks for, with what is usual for what it left out; it is charged to the owner."""
         if not job and self.needs_job:
             raise MissingParameter(automatic_top_up.JOB_NEEDED, parameter="job")
-        return Wish(purpose, user, branch or BRANCH, job or self.default_job, owner=owner)
+        return CreationRequest(purpose, user, branch or BRANCH, job or self.default_job, owner=owner)
 
-    def create(self, wish: Wish, force: bool = False, request: Request | None = None) -> Committed:
+    def create(self, wanted: CreationRequest, force: bool = False, request: Request | None = None) -> Committed:
         """Ask for a cluster; the answer's text is the creation's id."""
         if self.why_none:
             raise NoProvisioner(self.why_none)
         identity = f"c-{uuid.uuid4().hex[:12]}"
-        done = self._repository.update(idempotent(provisioning.request, request, wish, identity, force))
+        done = self._repository.update(idempotent(provisioning.create, request, wanted, identity, force))
         if not done.answer.repeated:
             self._metrics.creations.labels("requested").inc()
         self.asked.set()
@@ -109,7 +109,7 @@ class Provisioning:
 
     @staticmethod
     def _creation(snapshot: Snapshot, identity: str) -> Creation:
-        found = provisioning.known(snapshot.pool, identity)
+        found = provisioning.find_by_id(snapshot.pool, identity)
         if found is None:
             raise RequestOver(f"creation {identity} was dismissed meanwhile", creation=identity)
         return found
@@ -117,9 +117,9 @@ class Provisioning:
     @staticmethod
     def _failure(creation: Creation) -> Refusal:
         kinds: dict[str, type[Refusal]] = {UNREACHABLE: ProvisionerUnreachable, TIMEOUT: ProvisionerTimeout}
-        kind = kinds.get(creation.say("failure"), CreationFailed)
-        sentence = f"creation {creation.id} failed: {creation.say('reason')}"
-        return kind(sentence, creation=creation.id, job_name=creation.say("jobName"))
+        kind = kinds.get(creation.failure, CreationFailed)
+        sentence = f"creation {creation.id} failed: {creation.reason}"
+        return kind(sentence, creation=creation.id, job_name=creation.job_name)
 
     def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
         """Ask once more for a creation that failed; it is charged to the owner from now on."""
@@ -132,33 +132,33 @@ class Provisioning:
         return self._repository.update(idempotent(provisioning.dismiss, request, identity, by))
 
     def set_policy(
-        self, purpose: str, by: str, terms: Terms, request: Request | None = None, new: bool | None = None
+        self, purpose: str, by: str, terms: PolicyTerms, request: Request | None = None, new: bool | None = None
     ) -> Committed:
         """Set how many clusters of a purpose are kept vacant, or change a policy's terms."""
-        change = idempotent(automatic_top_up.put, request, purpose, by, terms, new, needs_job=self.needs_job)
+        change = idempotent(automatic_top_up.set_policy, request, purpose, by, terms, new, needs_job=self.needs_job)
         return self._repository.update(change)
 
     def remove_policy(self, purpose: str, request: Request | None = None) -> Committed:
         """Stop keeping clusters of a purpose vacant."""
-        return self._repository.update(idempotent(automatic_top_up.remove, request, purpose))
+        return self._repository.update(idempotent(automatic_top_up.remove_policy, request, purpose))
 
     def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
         """Return the policies, and how each stands now."""
         pool, now, idle = snapshot.pool, self._repository.now(), self.why_idle
         off = f" (nothing acts on it: {idle})" if idle else ""
-        return [(p, automatic_top_up.explained(pool, p, now, acts=not idle) + off) for p in pool.policies]
+        return [(p, automatic_top_up.explain(pool, p, now, acts=not idle) + off) for p in pool.policies]
 
     def top_up(self) -> Sequence[str]:
         """Ask for what the policies want now; return the new creations."""
         pool, now = self._repository.snapshot().pool, self._repository.now()
         if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
             return ()
-        wanted = sum(automatic_top_up.level(pool, policy, now).wanted for policy in pool.policies)
+        wanted = sum(automatic_top_up.status(pool, policy, now).wanted for policy in pool.policies)
         if not wanted:
             return ()
         identities = [f"c-{uuid.uuid4().hex[:12]}" for _ in range(wanted)]
         done = self._repository.update(
-            lambda pool, now: automatic_top_up.topped_up(pool, now, identities, self.default_job, BRANCH)
+            lambda pool, now: automatic_top_up.top_up(pool, now, identities, self.default_job, BRANCH)
         )
         made = done.answer.text.split()
         self._metrics.creations.labels("requested").inc(len(made))

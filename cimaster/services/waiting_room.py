@@ -14,9 +14,9 @@ from datetime import timedelta
 from cimaster.common.times import parse_time
 from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import Ask, Request, Stay
+from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.pool.decisions import queue_order
-from cimaster.pool.records.ticket import NORMAL, keeping, of_words
+from cimaster.pool.records.ticket import NORMAL, poll_ticket_id, reservation_for
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.clusters import Clusters
 from cimaster.services.legacy_polls import Polls
@@ -79,30 +79,32 @@ class WaitingRoom:
         """How many callers are connected and wait."""
         return len(self._kept)
 
-    def take(self, ask: Ask, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
+    def take(self, criteria: Criteria, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
         """Lend a cluster at once, or say why not.
 
         A script that asks again and again in the same words keeps a place in the queue, as if it waited.
         """
         with self._counted():
-            if self._has_place(ask):
-                return self._decide(ask, Stay(priority=priority, owner=owner), request)
+            if self._has_place(criteria):
+                return self._decide(criteria, WaitTerms(priority=priority, owner=owner), request)
             try:
-                return self._service.take(ask, request)
+                return self._service.take(criteria, request)
             except (NoVacantCluster, ClusterNotVacant):
-                interval = self._polls.interval(of_words(ask), owner)
+                interval = self._polls.interval(poll_ticket_id(criteria), owner)
                 if interval is None:
                     raise
-            return self._decide(ask, Stay(None, priority, keeps=keeping(interval), owner=owner), request)
+            return self._decide(
+                criteria, WaitTerms(None, priority, reserved_for=reservation_for(interval), owner=owner), request
+            )
 
-    def take_or_nothing(self, ask: Ask, request: Request | None) -> Committed:
+    def take_or_nothing(self, criteria: Criteria, request: Request | None) -> Committed:
         """Lend a cluster at once, or say why not; who asks again has no place in the queue by that."""
         with self._counted():
-            return self._service.take(ask, request)
+            return self._service.take(criteria, request)
 
     def take_or_wait(
         self,
-        ask: Ask,
+        criteria: Criteria,
         request: Request,
         wait: timedelta,
         priority: str = NORMAL,
@@ -116,11 +118,11 @@ class WaitingRoom:
             while True:
                 if not is_there():  # it may have lain here for long
                     raise Queued("nobody is there to be told", retry_after=1)
-                stay = Stay(wait, priority, self._left(kept) if kept else _NOT_KEPT, owner=request.owner)
+                terms = WaitTerms(wait, priority, self._left(kept) if kept else _NOT_KEPT, owner=request.owner)
                 if kept:
                     kept.called.clear()
                 try:
-                    return self._decide(ask, stay, request, is_there)
+                    return self._decide(criteria, terms, request, is_there)
                 except Queued as queued:
                     if kept is None:
                         queued.retry_after = _NOT_KEPT_AGAIN
@@ -128,9 +130,9 @@ class WaitingRoom:
                         raise
 
     def _decide(
-        self, ask: Ask, stay: Stay, request: Request | None, is_there: Callable[[], bool] | None = None
+        self, criteria: Criteria, terms: WaitTerms, request: Request | None, is_there: Callable[[], bool] | None = None
     ) -> Committed:
-        done = self._service.take_or_wait(ask, stay, request, is_there)
+        done = self._service.take_or_wait(criteria, terms, request, is_there)
         if not done.answer.repeated:
             self._metrics.wait_seconds.observe(done.answer.waited)
         return done
@@ -147,10 +149,10 @@ class WaitingRoom:
             self._metrics.allocations.labels(refusal.code).inc()
             raise
 
-    def _has_place(self, ask: Ask) -> bool:
+    def _has_place(self, criteria: Criteria) -> bool:
         """Say whether the queue, as far as we know it, has a place for who asks in these words."""
         newest = self._repository.newest
-        return bool(newest and newest.pool.queue and queue_order.find(newest.pool, of_words(ask)))
+        return bool(newest and newest.pool.queue and queue_order.find(newest.pool, poll_ticket_id(criteria)))
 
     @contextmanager
     def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[_Kept | None]:
@@ -190,7 +192,7 @@ class WaitingRoom:
         with self._lock:
             elsewhere = any(other is not kept and other.ticket == kept.ticket for other in self._kept)
         if not elsewhere:
-            self._service.step_away(kept.ticket, self._left(kept))
+            self._service.mark_disconnected(kept.ticket, self._left(kept))
         return False
 
     def _run(self) -> None:
@@ -215,7 +217,7 @@ class WaitingRoom:
                 self._somebody.clear()
         pool = self._repository.soon(_BEHIND).pool
         here = {kept.ticket for kept in waiting}
-        turns = {ticket.id for ticket in queue_order.promised(pool, self._repository.now(), here).values()}
+        turns = {ticket.id for ticket in queue_order.reservations(pool, self._repository.now(), here).values()}
         places = {ticket.id for ticket in pool.queue}
         for kept in waiting:
             if kept.ticket in turns or (kept.queued and kept.ticket not in places):

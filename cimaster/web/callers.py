@@ -39,7 +39,7 @@ def owner() -> str:
     """
     caller = _read(g.caller)
     network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller
-    return fair_shares.owner(f"address {network or g.caller}")
+    return fair_shares.owner_hash(f"address {network or g.caller}")
 
 
 @functools.lru_cache(4096)

@@ -13,7 +13,7 @@ from cimaster.common import parameters, request_body
 from cimaster.common.parameters import Parameters
 from cimaster.common.texts import printable
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.pool import Ask, Facts, Request
+from cimaster.pool import ClusterFacts, Criteria, Request
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import IMAGE_PURPOSE
 from cimaster.web import callers
@@ -69,7 +69,7 @@ def labels(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     return mapping
 
 
-def ask(
+def criteria(
     kind: KindParameters,
     *,
     cluster: str = "",
@@ -77,11 +77,11 @@ def ask(
     build: str = "",
     by: str = "",
     ttl: timedelta | None = None,
-) -> Ask:
+) -> Criteria:
     """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
     if kind.purpose == IMAGE_PURPOSE and not kind.osimage and not cluster:
         raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
-    return Ask(
+    return Criteria(
         job=job,
         build=build,
         by=by,
@@ -94,9 +94,9 @@ def ask(
     )
 
 
-def facts(said: FactParameters) -> Facts:
+def facts(said: FactParameters) -> ClusterFacts:
     """Return what the parameters say of a cluster; what is not given stays as it is."""
-    return Facts(said.region, said.purpose, said.osimage, labels(said.label) if said.label else None, said.note)
+    return ClusterFacts(said.region, said.purpose, said.osimage, labels(said.label) if said.label else None, said.note)
 
 
 def filter_of(shown: ListClusters) -> Filter:

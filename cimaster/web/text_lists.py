@@ -6,7 +6,7 @@ from datetime import datetime
 from cimaster.common.texts import printable
 from cimaster.common.times import format_time, roughly
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.automatic_top_up import terms_of
+from cimaster.pool.decisions.automatic_top_up import describe_terms
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.history import Entry
@@ -55,7 +55,7 @@ def one(pool: Pool, cluster: Cluster) -> str:
         "osimage": cluster.osimage,
         "labels": ",".join(f"{key}={value}" for key, value in cluster.labels.items()),
         "note": cluster.note,
-        "last job": descriptions.job_words(cluster.last_job, cluster.last_build) if cluster.last_job else "",
+        "last job": descriptions.job_label(cluster.last_job, cluster.last_build) if cluster.last_job else "",
         "triggered by": cluster.last_trigger_name,
     }
     return _aligned([(key, value) for key, value in facts.items() if value])
@@ -71,7 +71,7 @@ def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
 
 def policies(stands: Sequence[tuple[Policy, str]]) -> str:
     """Return how each policy stands, and what it does on a line of its own."""
-    terms = ("" if policy.fault else f"  {printable(terms_of(policy))}\n" for policy, _ in stands)
+    terms = ("" if policy.fault else f"  {printable(describe_terms(policy))}\n" for policy, _ in stands)
     return "".join(f"{printable(says)}\n{told}" for (_, says), told in zip(stands, terms, strict=True))
 
 
@@ -85,13 +85,13 @@ def queue(ranked: Sequence[Ticket], now: datetime) -> str:
         else (
             str(place),
             ticket.id,
-            descriptions.job_words(ticket.ask.job, ticket.ask.build),
-            ticket.ask.by,
-            ticket.ask.words(),
+            descriptions.job_label(ticket.criteria.job, ticket.criteria.build),
+            ticket.criteria.by,
+            ticket.criteria.describe(),
             ticket.priority,
             roughly(now - ticket.since),
             "-" if ticket.until is None else format_time(ticket.until),
-            "yes" if ticket.is_there(now) else "no",
+            "yes" if ticket.is_present(now) else "no",
         )
         for place, ticket in enumerate(ranked, 1)
     ]
@@ -104,13 +104,13 @@ def history(entries: Sequence[Entry]) -> str:
         return "no changes are remembered\n"
     rows = [
         (
-            entry.say("at"),
+            entry.get_text("at"),
             entry.cluster,
-            entry.say("event"),
-            f"{entry.say('from')} -> {entry.say('to')}",
-            entry.say("by"),
-            descriptions.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else "",
-            entry.say("reason"),
+            entry.event,
+            f"{entry.get_text('from')} -> {entry.get_text('to')}",
+            entry.by,
+            descriptions.job_label(entry.job, entry.build) if entry.job else "",
+            entry.reason,
         )
         for entry in entries
     ]

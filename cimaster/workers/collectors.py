@@ -72,7 +72,7 @@ class PoolCollector(Collector):
         )
         pool = self._pool
         told = _told(pool)
-        counted = Counter((c.state, told(c.purpose)) for c in pool.creations if c.shown)
+        counted = Counter((c.state, told(c.purpose)) for c in pool.creations if c.is_shown)
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
@@ -95,7 +95,7 @@ class QueueCollector(Collector):
         queue, told = [ticket for ticket in pool.queue if not ticket.fault], _told(pool)
         family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
         for labels, count in sorted(
-            Counter((told(t.ask.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
+            Counter((told(t.criteria.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
         ):
             family.add_metric(labels, count)
         yield family

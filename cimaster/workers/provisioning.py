@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, REFUSED, Creation
 from cimaster.provisioners import Provisioner
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
@@ -99,7 +99,7 @@ class ProvisioningWorker:
 
     def _waits(self) -> bool:
         pool = self._repository.snapshot().pool
-        return bool(pool.policies) or any(creation.open for creation in pool.creations)
+        return bool(pool.policies) or any(creation.is_open for creation in pool.creations)
 
     def _effect(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> bool:
         """Let a thread of its own act, unless one does already or too many do; say whether one has begun."""
@@ -140,7 +140,7 @@ class ProvisioningWorker:
         self._log_outcome(claimed, outcome)
         self._until_written(lambda: self._write_down(claimed, outcome))
 
-    def _begun(self, provisioner: Provisioner, claimed: Creation) -> Triggered | Built | Failure | None:
+    def _begun(self, provisioner: Provisioner, claimed: Creation) -> TriggeredJob | Built | Failure | None:
         """Have the provisioner begin; None if it was halted. What it builds itself stays claimed while it does."""
         halt, done = threading.Event(), threading.Event()
         self._halts.add(halt)
@@ -169,7 +169,7 @@ class ProvisioningWorker:
             except StoreTrouble as trouble:  # nobody else can claim it either, as long as this lasts
                 _log.warning("the claim on creation %s is not renewed yet: %s", claimed.id, trouble)
 
-    def _write_down(self, claimed: Creation, outcome: Triggered | Built | Failure) -> None:
+    def _write_down(self, claimed: Creation, outcome: TriggeredJob | Built | Failure) -> None:
         try:
             self._claims.write_down(claimed, outcome)
         except StoreTrouble:
@@ -201,12 +201,12 @@ class ProvisioningWorker:
             self._claims.write_standing(creation, standing)
 
     @staticmethod
-    def _log_outcome(creation: Creation, outcome: Triggered | Built | Failure) -> None:
+    def _log_outcome(creation: Creation, outcome: TriggeredJob | Built | Failure) -> None:
         told = {"creation": creation.id, "by": creation.user, "purpose": creation.purpose, "job": creation.job}
         if isinstance(outcome, Failure):
             level = logging.WARNING if outcome.missed.kind != JOB else logging.INFO
             _log.log(level, "a try of a creation failed: %s", outcome, extra=told | {"code": outcome.missed.kind})
-        elif isinstance(outcome, Triggered):
+        elif isinstance(outcome, TriggeredJob):
             _log.info("creation triggered", extra=told | {"job_name": outcome.job_name})
         else:
             _log.info("creation built", extra=told | {"cluster": outcome.cluster})

@@ -122,10 +122,10 @@ def test_addresses_of_one_ipv6_network_are_one_caller(client: FlaskClient, add, 
     [([], 10, 10), ([3, 4], 10, 10), ([1000], 10, 10), ([2, 1000], 10, 8), ([2, 90, 90], 10, 4), ([9, 9, 9], 9, 3)],
 )
 def test_the_level_divides_what_small_users_leave(used: list[int], limit: int, kept: int) -> None:
-    assert fair_shares.level(used, limit) == kept
+    assert fair_shares.fair_level(used, limit) == kept
     assert sum(min(each, kept) for each in used) <= limit
 
 
 @pytest.mark.parametrize(("others", "most"), [(0, 20), (20, 10), (30, 5), (35, 3), (39, 1), (40, 0), (50, 0)])
 def test_a_share_is_half_of_what_others_leave(others: int, most: int) -> None:
-    assert fair_shares.most(40, others) == most
+    assert fair_shares.share_limit(40, others) == most

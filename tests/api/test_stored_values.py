@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from prometheus_client import generate_latest
 
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, Creation
 from cimaster.provisioners import Kind, Provisioner, command
 from cimaster.provisioners.outcome import Failure, Standing
@@ -65,7 +65,7 @@ def store(tmp_path: Path) -> SQLiteStore:
 def provisioner() -> Provisioner:
     """A provisioner that has no room for any more clusters, and knows no job."""
 
-    def begin(_settings: object, _creation: Creation, _stop: object) -> Triggered:
+    def begin(_settings: object, _creation: Creation, _stop: object) -> TriggeredJob:
         raise Failure(JOB, "no quota left")
 
     kind = Kind(command.Settings, begin, lambda _settings, _creation: Standing(ended=True, failure="it is gone"))

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cimaster.errors import Queued, RequestOver
-from cimaster.pool import Ask, Request, Stay
+from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.services.clusters import Clusters
 from tests.pages.conftest import HTMX, follow, text
 
@@ -43,10 +43,10 @@ def waits(service: Clusters) -> Waits:
         connected: float = 60,
         **kind: str,
     ) -> str:
-        stay = Stay(timedelta(minutes=wait), priority, timedelta(minutes=connected))
+        terms = WaitTerms(timedelta(minutes=wait), priority, timedelta(minutes=connected))
         identity = f"r-{job}-{build}"
         with pytest.raises(Queued):
-            service.take_or_wait(Ask(job, build, by, **kind), stay, Request(identity, "hash", "getvacant"))
+            service.take_or_wait(Criteria(job, build, by, **kind), terms, Request(identity, "hash", "getvacant"))
         return identity
 
     return waits
@@ -57,8 +57,8 @@ def served(service: Clusters) -> Callable[[str], str]:
     """Let somebody who waits ask once more; return the cluster that they get."""
 
     def served(identity: str) -> str:
-        stay, same = Stay(timedelta(minutes=60)), Request(identity, "hash", "getvacant")
-        return service.take_or_wait(Ask("e2e", "12", "john"), stay, same).answer.text
+        terms, same = WaitTerms(timedelta(minutes=60)), Request(identity, "hash", "getvacant")
+        return service.take_or_wait(Criteria("e2e", "12", "john"), terms, same).answer.text
 
     return served
 

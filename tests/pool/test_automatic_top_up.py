@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
-from cimaster.pool import Ask, Facts, Pool, add, disable, expire, take
-from cimaster.pool.decisions import automatic_top_up, creation_attempts, provisioning
-from cimaster.pool.decisions.automatic_top_up import Terms
-from cimaster.pool.decisions.creation_attempts import Missed, Triggered
+from cimaster.pool import ClusterFacts, Criteria, Pool, add, disable, expire, take
+from cimaster.pool.decisions import automatic_top_up, creation_attempts, creation_retention, provisioning
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms
+from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
 from cimaster.pool.records.creation import JOB, MOST_OPEN
 from cimaster.pool.records.policy import Policy
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)  # a Friday
-TERMS = Terms(min_vacant=3, max_total=5, max_creating=2, cooldown=timedelta(minutes=10))
+TERMS = PolicyTerms(min_vacant=3, max_total=5, max_creating=2, cooldown=timedelta(minutes=10))
 
 
 def after(**duration: float) -> datetime:
@@ -24,8 +24,8 @@ def after(**duration: float) -> datetime:
 @pytest.fixture
 def pool() -> Pool:
     """A pool with one vacant cluster and a policy that wants three."""
-    made, _ = add(Pool(), NOW, "a", "root", Facts("us"))
-    made, _ = automatic_top_up.put(made, NOW, "tess-ci", "root", TERMS)
+    made, _ = add(Pool(), NOW, "a", "root", ClusterFacts("us"))
+    made, _ = automatic_top_up.set_policy(made, NOW, "tess-ci", "root", TERMS)
     return made
 
 
@@ -34,35 +34,35 @@ _drawn = iter(range(10_000))
 
 def top_up(pool: Pool, now: datetime = NOW) -> Pool:
     """Do what the policies want."""
-    topped, _ = automatic_top_up.topped_up(pool, now, [f"c-{next(_drawn)}" for _ in range(9)], "e2e", "master")
+    topped, _ = automatic_top_up.top_up(pool, now, [f"c-{next(_drawn)}" for _ in range(9)], "e2e", "master")
     return topped
 
 
 def fail(pool: Pool, now: datetime) -> Pool:
     """Let all that is on its way fail."""
     for creation in pool.creations:
-        if creation.open:
+        if creation.is_open:
             pool, _ = creation_attempts.claim(pool, now, creation.id, "one", timedelta(minutes=1), False)
-            pool, _ = creation_attempts.attempt_failed(pool, now, creation.id, "one", Missed(JOB, "quota"))
+            pool, _ = creation_attempts.record_failure(pool, now, creation.id, "one", FailedAttempt(JOB, "quota"))
     return pool
 
 
 def build(pool: Pool, now: datetime) -> Pool:
     """Let all that is on its way become clusters."""
     for creation in pool.creations:
-        if creation.open:
-            pool, _ = add(pool, now, f"made-{creation.id}", "root", Facts("us"), creation.id)
+        if creation.is_open:
+            pool, _ = add(pool, now, f"made-{creation.id}", "root", ClusterFacts("us"), creation.id)
     return pool
 
 
 def on_their_way(pool: Pool) -> int:
     """Return how many clusters are being created."""
-    return sum(creation.open for creation in pool.creations)
+    return sum(creation.is_open for creation in pool.creations)
 
 
 def says(pool: Pool, now: datetime = NOW) -> str:
     """Return how the policy stands, in words."""
-    return automatic_top_up.explained(pool, automatic_top_up.find(pool, "tess-ci"), now)
+    return automatic_top_up.explain(pool, automatic_top_up.find(pool, "tess-ci"), now)
 
 
 def test_what_is_missing_is_asked_for_as_many_at_once_as_may_be(pool: Pool) -> None:
@@ -80,13 +80,13 @@ def test_what_is_on_its_way_counts_as_vacant(pool: Pool) -> None:
 
 
 def test_what_people_asked_for_counts_too(pool: Pool) -> None:
-    asked, _ = provisioning.request(pool, NOW, provisioning.Wish("tess-ci", "john", "master", "e2e"), "c-j")
+    asked, _ = provisioning.create(pool, NOW, provisioning.CreationRequest("tess-ci", "john", "master", "e2e"), "c-j")
     assert on_their_way(top_up(asked)) == 2
 
 
 def test_clusters_of_another_purpose_do_not_count(pool: Pool) -> None:
     for number in range(5):
-        pool, _ = add(pool, NOW, f"other-{number}", "root", Facts("us", "perf"))
+        pool, _ = add(pool, NOW, f"other-{number}", "root", ClusterFacts("us", "perf"))
     assert on_their_way(top_up(pool)) == 2
 
 
@@ -96,28 +96,30 @@ def test_no_more_clusters_than_allowed_whatever_is_missing(pool: Pool) -> None:
         pool = build(top_up(pool, now), now)
         now = after(hours=step)
         for name in [cluster.name for cluster in pool.vacant]:
-            pool, _ = take(pool, now, Ask("e2e", name), f"lease-{name}")
+            pool, _ = take(pool, now, Criteria("e2e", name), f"lease-{name}")
     assert len(pool.clusters) == 5
     assert "it may have 5 clusters, and has or expects 5" in says(pool, now)
 
 
 def test_a_failed_creation_whose_job_runs_counts_towards_the_limit(pool: Pool) -> None:
-    pool, _ = automatic_top_up.put(pool, NOW, "tess-ci", "root", Terms(max_total=3))
+    pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(max_total=3))
     topped = top_up(pool)
     for creation in topped.creations:
-        topped, _ = creation_attempts.triggered(topped, NOW, creation.id, creation.key, Triggered(f"job-{creation.id}"))
+        topped, _ = creation_attempts.record_trigger(
+            topped, NOW, creation.id, creation.idempotency_key, TriggeredJob(f"job-{creation.id}")
+        )
     late = expire(topped, after(hours=3))
     assert on_their_way(late) == 0
     assert top_up(late, after(hours=9)) is late
     for creation in late.creations:
-        late, _ = creation_attempts.looked(
-            late, after(hours=9), creation.id, Triggered(f"job-{creation.id}"), True, "gone"
+        late, _ = creation_attempts.record_job_status(
+            late, after(hours=9), creation.id, TriggeredJob(f"job-{creation.id}"), True, "gone"
         )
     assert on_their_way(top_up(late, after(hours=20))) == 2
 
 
 def test_a_disabled_cluster_is_not_vacant(pool: Pool) -> None:
-    pool, _ = automatic_top_up.put(pool, NOW, "tess-ci", "root", Terms(min_vacant=1))
+    pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(min_vacant=1))
     assert top_up(pool) is pool
     pool, _ = disable(pool, NOW, "a", "root", "broken fan")
     assert on_their_way(top_up(pool)) == 1
@@ -125,7 +127,7 @@ def test_a_disabled_cluster_is_not_vacant(pool: Pool) -> None:
 
 def test_rounds_are_apart(pool: Pool) -> None:
     pool = build(top_up(pool), after(minutes=1))
-    pool, _ = take(pool, after(minutes=1), Ask("e2e", "1"), "lease-1")
+    pool, _ = take(pool, after(minutes=1), Criteria("e2e", "1"), "lease-1")
     assert top_up(pool, after(minutes=9)) is pool
     assert says(pool, after(minutes=6)) == "tess-ci: 2 vacant, wants 3, next try in 4 min"
     assert on_their_way(top_up(pool, after(minutes=10))) == 1
@@ -135,7 +137,7 @@ def test_failures_make_the_pauses_longer_up_to_an_hour(pool: Pool) -> None:
     now, pauses = NOW, []
     for _ in range(6):
         pool = fail(top_up(pool, now), now)
-        stand = automatic_top_up.level(pool, automatic_top_up.find(pool, "tess-ci"), now)
+        stand = automatic_top_up.status(pool, automatic_top_up.find(pool, "tess-ci"), now)
         assert stand.next_try
         assert top_up(pool, stand.next_try - timedelta(seconds=1)) is pool
         pauses.append((stand.next_try - now).total_seconds() / 60)
@@ -147,7 +149,7 @@ def test_failures_make_the_pauses_longer_up_to_an_hour(pool: Pool) -> None:
 def test_a_success_ends_the_long_pauses(pool: Pool) -> None:
     pool = fail(top_up(pool), NOW)
     pool = build(top_up(pool, after(hours=1)), after(hours=1))
-    pool, _ = take(pool, after(hours=1), Ask("e2e", "1"), "lease-1")
+    pool, _ = take(pool, after(hours=1), Criteria("e2e", "1"), "lease-1")
     assert on_their_way(top_up(pool, after(minutes=70))) == 1
 
 
@@ -155,23 +157,27 @@ def test_dismissing_a_failure_does_not_end_the_pause(pool: Pool) -> None:
     pool = fail(top_up(pool), NOW)
     for creation in pool.creations:
         pool, _ = provisioning.dismiss(pool, NOW, creation.id, "eve")
-    assert not any(creation.shown for creation in pool.creations)
-    assert provisioning.trimmed(pool.creations, NOW) == pool.creations
+    assert not any(creation.is_shown for creation in pool.creations)
+    assert creation_retention.trimmed(pool.creations, NOW) == pool.creations
     assert top_up(pool, after(minutes=9)) is pool
     assert on_their_way(top_up(pool, after(minutes=10))) == 2
 
 
 def test_who_mends_a_policy_does_not_wait_for_its_failures(pool: Pool) -> None:
     pool = fail(top_up(pool), NOW)
-    pool, _ = automatic_top_up.put(pool, after(minutes=1), "tess-ci", "root", Terms(job="the-right-one"))
+    pool, _ = automatic_top_up.set_policy(pool, after(minutes=1), "tess-ci", "root", PolicyTerms(job="the-right-one"))
     topped = top_up(pool, after(minutes=1))
-    assert [creation.job for creation in topped.creations if creation.open] == ["the-right-one"] * 2
+    assert [creation.job for creation in topped.creations if creation.is_open] == ["the-right-one"] * 2
 
 
 def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
     for number in range(MOST_OPEN):
-        pool, _ = provisioning.request(
-            pool, NOW, provisioning.Wish("perf", "cimaster", "master", "e2e", policy=True), f"x-{number}", force=True
+        pool, _ = provisioning.create(
+            pool,
+            NOW,
+            provisioning.CreationRequest("perf", "cimaster", "master", "e2e", policy=True),
+            f"x-{number}",
+            force=True,
         )
     assert top_up(pool) is pool
     assert "50 clusters are being created for all purposes" in says(pool)
@@ -179,23 +185,25 @@ def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
 
 def test_a_policy_has_to_name_a_job_where_there_is_no_usual_one(pool: Pool) -> None:
     with pytest.raises(MissingParameter):
-        automatic_top_up.put(pool, NOW, "perf", "root", TERMS, needs_job=True)
-    with_job, _ = automatic_top_up.put(pool, NOW, "perf", "root", Terms(0, 1, job="e2e"), needs_job=True)
-    assert automatic_top_up.put(with_job, NOW, "perf", "root", Terms(max_total=2), needs_job=True)[1].text
+        automatic_top_up.set_policy(pool, NOW, "perf", "root", TERMS, needs_job=True)
+    with_job, _ = automatic_top_up.set_policy(pool, NOW, "perf", "root", PolicyTerms(0, 1, job="e2e"), needs_job=True)
+    assert automatic_top_up.set_policy(with_job, NOW, "perf", "root", PolicyTerms(max_total=2), needs_job=True)[1].text
 
 
 def test_a_policy_works_in_its_hours(pool: Pool) -> None:
-    pool, _ = automatic_top_up.put(pool, NOW, "tess-ci", "root", Terms(hours="Mon-Fri 07:00-12:00"))
+    pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(hours="Mon-Fri 07:00-12:00"))
     assert top_up(pool) is pool
     assert "asks for no more: it works Mon-Fri 07:00-12:00 UTC" in says(pool)
     assert on_their_way(top_up(pool, NOW - timedelta(minutes=1))) == 2
     assert top_up(pool, after(days=1, hours=-2)) is pool  # a Saturday
-    pool, _ = automatic_top_up.put(pool, NOW, "tess-ci", "root", Terms(hours=""))
+    pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(hours=""))
     assert on_their_way(top_up(pool)) == 2
 
 
 def test_a_policy_works_by_the_clocks_of_its_place_and_through_its_nights(pool: Pool) -> None:
-    pool, answer = automatic_top_up.put(pool, NOW, "tess-ci", "root", Terms(hours="Fri 22:00-06:00 Europe/Berlin"))
+    pool, answer = automatic_top_up.set_policy(
+        pool, NOW, "tess-ci", "root", PolicyTerms(hours="Fri 22:00-06:00 Europe/Berlin")
+    )
     assert answer.text.endswith(", Fri 22:00-06:00 Europe/Berlin")
     assert "asks for no more: it works Fri 22:00-06:00 Europe/Berlin" in says(pool)
     for hour, works in ((20, False), (21, True), (28, True), (29, False)):  # NOW is at noon of a Friday, in winter
@@ -211,15 +219,15 @@ def test_a_policy_with_a_fault_says_so_also_where_nothing_is_missing(pool: Pool)
         (5, "its hours are no text: expected days and hours, such as"),
     ):
         faulty = Policy({"purpose": "perf", "minVacant": 0, "maxTotal": 5, "hours": hours})
-        assert not faulty.works(NOW)
-        assert told in automatic_top_up.explained(pool, faulty, NOW)
+        assert not faulty.is_active(NOW)
+        assert told in automatic_top_up.explain(pool, faulty, NOW)
         wanting = Policy({**faulty.fields, "minVacant": 5})
-        assert automatic_top_up.level(pool, wanting, NOW).wanted == 0
-        assert told in automatic_top_up.explained(pool, wanting, NOW)
+        assert automatic_top_up.status(pool, wanting, NOW).wanted == 0
+        assert told in automatic_top_up.explain(pool, wanting, NOW)
 
 
 def test_each_policy_is_for_itself(pool: Pool) -> None:
-    pool, _ = automatic_top_up.put(pool, NOW, "perf", "root", Terms(1, 1, job="build-perf", branch="dev"))
+    pool, _ = automatic_top_up.set_policy(pool, NOW, "perf", "root", PolicyTerms(1, 1, job="build-perf", branch="dev"))
     topped = top_up(pool)
     assert [(c.purpose, c.job, c.branch) for c in topped.creations] == [
         ("tess-ci", "e2e", "master"),
@@ -230,14 +238,14 @@ def test_each_policy_is_for_itself(pool: Pool) -> None:
 
 def test_a_policy_that_cannot_be_met_is_refused(pool: Pool) -> None:
     with pytest.raises(BadParameter) as refusal:
-        automatic_top_up.put(pool, NOW, "tess-ci", "root", Terms(min_vacant=6))
+        automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(min_vacant=6))
     assert refusal.value.facts["parameter"] == "max_total"
 
 
 def test_terms_that_are_not_given_stay(pool: Pool) -> None:
-    pool, answer = automatic_top_up.put(pool, NOW, "tess-ci", "eve", Terms(min_vacant=1))
+    pool, answer = automatic_top_up.set_policy(pool, NOW, "tess-ci", "eve", PolicyTerms(min_vacant=1))
     policy = automatic_top_up.find(pool, "tess-ci")
-    assert (policy.min_vacant, policy.max_total, policy.max_creating, policy.say("by")) == (1, 5, 2, "eve")
+    assert (policy.min_vacant, policy.max_total, policy.max_creating, policy.get_text("by")) == (1, 5, 2, "eve")
     assert answer.text == (
         "policy tess-ci: 1 vacant are kept, of 5 clusters at most, 2 created at once, 10m between rounds"
     )
@@ -245,13 +253,13 @@ def test_terms_that_are_not_given_stay(pool: Pool) -> None:
 
 
 def test_a_policy_is_removed_and_what_it_asked_for_stays(pool: Pool) -> None:
-    pool, _ = automatic_top_up.remove(top_up(pool), NOW, "tess-ci")
+    pool, _ = automatic_top_up.remove_policy(top_up(pool), NOW, "tess-ci")
     assert (pool.policies, on_their_way(pool)) == ((), 2)
     with pytest.raises(UnknownPolicy):
-        automatic_top_up.remove(pool, NOW, "tess-ci")
+        automatic_top_up.remove_policy(pool, NOW, "tess-ci")
 
 
 def test_a_policy_written_by_hand_with_odd_numbers_harms_nobody(pool: Pool) -> None:
     odd = Policy({"purpose": "tess-ci", "minVacant": "many", "maxTotal": -3, "cooldown": "soon"})
-    stand = automatic_top_up.level(pool, odd, NOW)
+    stand = automatic_top_up.status(pool, odd, NOW)
     assert (stand.missing, stand.wanted) == (0, 0)

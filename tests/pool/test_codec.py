@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool import Ask, Facts, Finish, Pool, Rules, add, codec, finish, take
+from cimaster.pool import ClusterFacts, Criteria, FinishRequest, Pool, Rules, add, codec, finish, take
 from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, OBJECT_LIMIT, POLICIES, REQUESTS
 from cimaster.pool.decisions import automatic_top_up, provisioning
 from cimaster.pool.decisions.inventory import RECORDS_LIMIT
@@ -50,7 +50,7 @@ def test_other_keys_are_kept() -> None:
 
 
 def test_a_record_that_was_added_and_one_that_was_deleted_leave_the_others_alone() -> None:
-    pool, _ = add(decoded(), NOW, "c", "root", Facts("us"))
+    pool, _ = add(decoded(), NOW, "c", "root", ClusterFacts("us"))
     text = encoded(pool)[CLUSTERS]
     assert text.startswith(TEXT.rstrip("]\n"))
     assert json.loads(text)[3]["name"] == "c"
@@ -63,8 +63,8 @@ def test_a_record_that_was_added_and_one_that_was_deleted_leave_the_others_alone
 
 def test_the_first_record_of_an_empty_array_fits_between_its_brackets() -> None:
     for text in ("[]", "[ ]", " [\n\n] "):
-        pool, _ = add(decoded(text), NOW, "a", "root", Facts("us"))
-        pool, _ = add(pool, NOW, "b", "root", Facts("us"))
+        pool, _ = add(decoded(text), NOW, "a", "root", ClusterFacts("us"))
+        pool, _ = add(pool, NOW, "b", "root", ClusterFacts("us"))
         assert [record["name"] for record in json.loads(encoded(pool)[CLUSTERS])] == ["a", "b"]
 
 
@@ -99,9 +99,9 @@ def lived_in(pool: Pool, rounds: int) -> Pool:
     """Return the pool after every cluster was taken and given back some times."""
     for round_ in range(rounds):
         for cluster in pool.clusters:
-            ask = Ask("a-job-with-quite-a-long-name", str(round_), "somebody", cluster=cluster.name)
-            pool, answer = take(pool, NOW, ask, f"{round_:032}")
-            pool, _ = finish(pool, NOW, Finish(cluster.name, lease=answer.lease))
+            criteria = Criteria("a-job-with-quite-a-long-name", str(round_), "somebody", cluster=cluster.name)
+            pool, answer = take(pool, NOW, criteria, f"{round_:032}")
+            pool, _ = finish(pool, NOW, FinishRequest(cluster.name, lease=answer.lease))
     return fitted(pool)
 
 
@@ -116,7 +116,7 @@ def test_a_full_pool_still_lends_with_less_history_and_then_fewer_remembered_lea
     full = lived_in(pool, 1)
     assert size(full) <= OBJECT_LIMIT
     assert len(full.clusters) == 1000
-    taken, _ = take(full, NOW, Ask("e2e", "1"), "l" * 32)
+    taken, _ = take(full, NOW, Criteria("e2e", "1"), "l" * 32)
     assert size(fitted(taken)) <= OBJECT_LIMIT
 
 
@@ -139,11 +139,11 @@ def test_what_cannot_fit_at_all_is_refused() -> None:
 
 def test_a_thousand_clusters_can_be_added_and_not_without_end() -> None:
     pool = pool_of(999, 250)
-    pool, _ = add(pool, NOW, "one-more", "root", Facts("us-west", note="n" * 500))
+    pool, _ = add(pool, NOW, "one-more", "root", ClusterFacts("us-west", note="n" * 500))
     crowded = pool_of(1000, (RECORDS_LIMIT // 1000) - 500)
     with pytest.raises(PoolFull, match="delete clusters"):
-        add(crowded, NOW, "one-more", "root", Facts("us-west"))
-    take(crowded, NOW, Ask("e2e", "1"), "l" * 32)
+        add(crowded, NOW, "one-more", "root", ClusterFacts("us-west"))
+    take(crowded, NOW, Criteria("e2e", "1"), "l" * 32)
 
 
 ASKED = '[\n{"id":"c-1","state":"running","purpose":"tess-ci","user":"john","ours?":{"no":[1]}}\n]'
@@ -174,10 +174,10 @@ def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> N
     assert [creation.state for creation in pool.creations] == ["running", "broken"]
     assert [bool(policy.fault) for policy in pool.policies] == [False, True]
     (broken,) = pool.creations[1:]
-    assert broken.shown
-    assert not broken.counts
-    assert provisioning.known(provisioning.dismiss(pool, NOW, broken.id, "root")[0], broken.id) is None
-    left = automatic_top_up.remove(pool, NOW, pool.policies[1].purpose)[0].policies
+    assert broken.is_shown
+    assert not broken.may_bring_cluster
+    assert provisioning.find_by_id(provisioning.dismiss(pool, NOW, broken.id, "root")[0], broken.id) is None
+    left = automatic_top_up.remove_policy(pool, NOW, pool.policies[1].purpose)[0].policies
     assert [policy.purpose for policy in left] == ["tess-ci"]
     written = encoded(pool)
     assert odd in written[CREATIONS]
@@ -187,8 +187,8 @@ def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> N
 def test_a_policy_with_hours_that_cannot_be_read_does_nothing_and_says_so() -> None:
     pool = decoded(**{POLICIES: '[{"purpose": "tess-ci", "minVacant": 9, "maxTotal": 9, "hours": "never"}]'})
     (policy,) = pool.policies
-    assert automatic_top_up.level(pool, policy, NOW).wanted == 0
-    assert "its hours cannot be read" in automatic_top_up.explained(pool, policy, NOW)
+    assert automatic_top_up.status(pool, policy, NOW).wanted == 0
+    assert "its hours cannot be read" in automatic_top_up.explain(pool, policy, NOW)
 
 
 def test_creations_that_did_not_change_are_taken_over_from_what_was_known() -> None:

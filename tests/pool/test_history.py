@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool.records.history import FEWEST_PER_CLUSTER, MOST_PER_CLUSTER, Entry, History, encode, parse, trimmed
+from cimaster.pool.records.history import FEWEST_PER_CLUSTER, MOST_PER_CLUSTER, Entry, History, parse, trimmed
+from cimaster.pool.records.record_lists import encode
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ENOUGH = 10**6
@@ -64,7 +65,7 @@ def test_odd_entries_stop_nothing(text: str) -> None:
     (entry,) = parse(text)
     assert entry.at is None
     assert isinstance(entry.cluster, str)
-    assert isinstance(entry.say("event"), str)
+    assert isinstance(entry.event, str)
 
 
 @pytest.mark.parametrize("odd", ["1", "null", '"a"', "[[]]", "[" * 2000 + "]" * 2000])
@@ -72,6 +73,6 @@ def test_an_entry_that_is_no_object_is_kept_among_the_others_and_says_so(odd: st
     text = f'[\n{{"cluster":"a","event":"taken"}},\n{odd}\n]'
     taken, broken = parse(text)
     assert encode((taken, broken)) == text
-    assert (taken.say("event"), broken.say("event"), broken.cluster) == ("taken", "broken", "")
+    assert (taken.event, broken.event, broken.cluster) == ("taken", "broken", "")
     assert json.loads(broken.described())["record"] == odd
     assert trimmed((taken, broken), ENOUGH, 1) == (taken, broken)

@@ -8,27 +8,28 @@ import pytest
 
 from cimaster.common.times import format_time
 from cimaster.errors import RequestIdReused, RequestOver
-from cimaster.pool import Answer, Ask, Facts, Finish, Pool, Request, add, finish, hold, once, take
-from cimaster.pool.decisions.idempotency import BUDGET, encode, parse, trimmed
-from cimaster.pool.records.remembered_request import Remembered, request_key
+from cimaster.pool import Answer, ClusterFacts, Criteria, FinishRequest, Pool, Request, add, finish, hold, once, take
+from cimaster.pool.decisions.idempotency import BUDGET, trimmed
+from cimaster.pool.records.record_lists import encode
+from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests, request_key
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-ASK = Ask("e2e", "1")
+ASK = Criteria("e2e", "1")
 TAKE = Request("r-1", "hash-1", "getvacant")
 
 
 @pytest.fixture
 def pool() -> Pool:
     """A pool with two vacant clusters."""
-    made, _ = add(Pool(), NOW, "a", "root", Facts("us"))
-    made, _ = add(made, NOW, "b", "root", Facts("us"))
+    made, _ = add(Pool(), NOW, "a", "root", ClusterFacts("us"))
+    made, _ = add(made, NOW, "b", "root", ClusterFacts("us"))
     return made
 
 
-def remembered(count: int, at: datetime = NOW, owner: str = "", say: str = "x" * 50) -> dict[str, Remembered]:
+def remembered(count: int, at: datetime = NOW, owner: str = "", say: str = "x" * 50) -> dict[str, RememberedRequest]:
     """Return requests that were carried out at a time, oldest first."""
     found = [
-        Remembered(request_key(f"{owner}-{n}"), "h", "finishtest", format_time(at), "a", say, owner=owner)
+        RememberedRequest(request_key(f"{owner}-{n}"), "h", "finishtest", format_time(at), "a", say, owner=owner)
         for n in range(count)
     ]
     return {one.key: one for one in found}
@@ -43,7 +44,7 @@ def test_a_take_is_repeated_while_the_job_has_the_cluster(pool: Pool) -> None:
 
 def test_a_take_that_ended_is_over(pool: Pool) -> None:
     pool, _ = take(pool, NOW, ASK, "lease-1", TAKE)
-    pool, _ = finish(pool, NOW, Finish("a"))
+    pool, _ = finish(pool, NOW, FinishRequest("a"))
     with pytest.raises(RequestOver):
         take(pool, NOW, ASK, "lease-2", TAKE)
     with pytest.raises(RequestOver):  # also where only the record itself remembers it
@@ -57,7 +58,7 @@ def test_another_request_with_the_same_id_is_refused(pool: Pool) -> None:
         take(pool, NOW, ASK, "lease-2", other)
     with pytest.raises(RequestIdReused):
         once(pool, NOW, Request("r-1", "hash-3", "holdcluster"), lambda: hold(pool, NOW, "b", "alice"))
-    pool, _ = finish(pool, NOW, Finish("a"))
+    pool, _ = finish(pool, NOW, FinishRequest("a"))
     with pytest.raises(RequestIdReused):
         take(pool, NOW, ASK, "lease-2", other)
 
@@ -96,7 +97,7 @@ def test_of_too_many_requests_the_newest_are_remembered() -> None:
     kept = trimmed(requests, NOW)
     assert list(kept) == list(requests)[-len(kept) :]
     assert 100 < len(kept) < 1000
-    assert len(encode(kept)) <= BUDGET + 4
+    assert len(encode(kept.values())) <= BUDGET + 4
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -105,13 +106,13 @@ def test_the_flood_of_one_caller_drops_only_its_own_requests(before: bool) -> No
     kept = trimmed(others | flood if before else flood | others, NOW)
     assert others.items() <= kept.items()
     assert len(kept) > len(others)
-    assert len(encode(kept).encode()) <= BUDGET + 4
+    assert len(encode(kept.values()).encode()) <= BUDGET + 4
 
 
 def test_callers_that_all_flood_keep_equal_parts() -> None:
     kept = trimmed(remembered(500, owner="one") | remembered(500, owner="two") | remembered(500, owner="three"), NOW)
     assert len({sum(one.owner == owner for one in kept.values()) for owner in ("one", "two")}) == 1
-    assert BUDGET * 0.9 < len(encode(kept)) <= BUDGET + 4
+    assert BUDGET * 0.9 < len(encode(kept.values())) <= BUDGET + 4
 
 
 def test_the_size_of_what_is_remembered_does_not_follow_the_id(pool: Pool) -> None:
@@ -126,35 +127,35 @@ def test_the_size_of_what_is_remembered_does_not_follow_the_id(pool: Pool) -> No
 
 def test_requests_of_an_earlier_version_are_known_still(pool: Pool) -> None:
     stored = '[{"id": "r-9", "hash": "h", "verb": "holdcluster", "at": "2026-01-02T11:59:00Z", "say": "it is held"}]'
-    read = dataclasses.replace(pool, requests=parse(stored))
+    read = dataclasses.replace(pool, requests=parse_requests(stored))
     _, answer = once(read, NOW, Request("r-9", "h", "holdcluster"), lambda: pytest.fail("it was carried out twice"))
     assert (answer.text, answer.repeated) == ("it is held", True)
-    assert parse(encode(read.requests)) == read.requests
+    assert parse_requests(encode(read.requests.values())) == read.requests
 
 
 def test_a_take_that_ended_is_charged_to_its_taker(pool: Pool) -> None:
     pool, _ = take(pool, NOW, ASK, "lease-1", Request("r-1", "h", "getvacant", "taker"))
-    pool, _ = finish(pool, NOW, Finish("a"))
+    pool, _ = finish(pool, NOW, FinishRequest("a"))
     assert pool.requests[request_key("r-1")].owner == "taker"
     assert "leaseOwner" not in pool.find("a").fields
 
 
 def test_requests_read_back_as_they_were_written() -> None:
     requests = remembered(5)
-    assert parse(encode(requests)) == requests
-    assert parse(encode({})) == {}
+    assert parse_requests(encode(requests.values())) == requests
+    assert parse_requests(encode(())) == {}
 
 
 @pytest.mark.parametrize(
     "text", ['[{"id": 5}]', "[{}]", '[{"id": "", "at": null}]', '[{"id": "a", "extra": []}]', "[5]", "[[], null]"]
 )
 def test_odd_requests_stop_nothing(text: str) -> None:
-    requests = trimmed(parse(text), NOW)
-    assert json.loads(encode(requests)) == json.loads(text)
+    requests = trimmed(parse_requests(text), NOW)
+    assert json.loads(encode(requests.values())) == json.loads(text)
     assert all(request.key for request in requests.values())
 
 
 @pytest.mark.parametrize("text", ["{}", "5", "[", "nonsense"])
 def test_what_are_no_requests_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        parse(text)
+        parse_requests(text)

@@ -7,15 +7,16 @@ from itertools import permutations
 import pytest
 
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
-from cimaster.pool import Facts, Pool, Rules, add, expire
-from cimaster.pool.decisions import creation_attempts, provisioning
-from cimaster.pool.decisions.creation_attempts import Missed, Triggered
-from cimaster.pool.decisions.provisioning import Wish
+from cimaster.pool import ClusterFacts, Pool, Rules, add, expire
+from cimaster.pool.decisions import creation_attempts, creation_retention, provisioning
+from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
+from cimaster.pool.decisions.provisioning import CreationRequest
+from cimaster.pool.records import record_lists
 from cimaster.pool.records.creation import (
-    AFTERLIFE,
     DEADLINE,
     FAILED,
     JOB,
+    LATE_JOB_LIMIT,
     MOST_OPEN,
     READY,
     REFUSED,
@@ -23,12 +24,13 @@ from cimaster.pool.records.creation import (
     RUNNING,
     UNREACHABLE,
     Creation,
+    parse_creations,
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-WISH = Wish("tess-ci", "john", "master", "e2e")
+WISH = CreationRequest("tess-ci", "john", "master", "e2e")
 JOB_NAME = "609e2b4e-326e-435d-af60-903000c646f7"
-LINKS = Triggered(JOB_NAME, "https://prow/job", "", "ProwJob created successfully")
+LINKS = TriggeredJob(JOB_NAME, "https://prow/job", "", "ProwJob created successfully")
 CLAIM = timedelta(seconds=90)
 
 
@@ -40,7 +42,7 @@ def after(**duration: float) -> datetime:
 @pytest.fixture
 def asked() -> Pool:
     """A pool in which john asked for a cluster."""
-    pool, _ = provisioning.request(Pool(), NOW, WISH, "c-1")
+    pool, _ = provisioning.create(Pool(), NOW, WISH, "c-1")
     return pool
 
 
@@ -48,13 +50,13 @@ def asked() -> Pool:
 def running(asked: Pool) -> Pool:
     """A pool in which a job builds john's cluster."""
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.triggered(pool, NOW, "c-1", the(pool).key, LINKS)
+    pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", the(pool).idempotency_key, LINKS)
     return pool
 
 
 def the(pool: Pool, identity: str = "c-1") -> Creation:
     """Return a creation that is there."""
-    found = provisioning.known(pool, identity)
+    found = provisioning.find_by_id(pool, identity)
     assert found
     return found
 
@@ -62,15 +64,15 @@ def the(pool: Pool, identity: str = "c-1") -> Creation:
 def test_what_is_asked_for_is_written_down(asked: Pool) -> None:
     creation = the(asked)
     assert (creation.state, creation.purpose, creation.user) == (REQUESTED, "tess-ci", "john")
-    assert (creation.branch, creation.job, creation.key) == ("master", "e2e", "c-1-0")
+    assert (creation.branch, creation.job, creation.idempotency_key) == ("master", "e2e", "c-1-0")
     assert creation.deadline == after(hours=2) == asked.due
 
 
 @pytest.mark.parametrize("user", ["john", "John"])
 def test_asking_again_meanwhile_returns_the_same_one(asked: Pool, running: Pool, user: str) -> None:
-    again = Wish("tess-ci", user, "master", "e2e")
+    again = CreationRequest("tess-ci", user, "master", "e2e")
     for pool in (asked, running):
-        same, answer = provisioning.request(pool, NOW, again, "c-2")
+        same, answer = provisioning.create(pool, NOW, again, "c-2")
         assert same is pool
         assert (answer.text, answer.repeated) == ("c-1", True)
 
@@ -78,40 +80,40 @@ def test_asking_again_meanwhile_returns_the_same_one(asked: Pool, running: Pool,
 @pytest.mark.parametrize(
     "other",
     [
-        Wish("perf", "john", "master", "e2e"),
-        Wish("tess-ci", "eve", "master", "e2e"),
-        Wish("tess-ci", "john", "x", "e2e"),
-        Wish("tess-ci", "john", "master", "other"),
+        CreationRequest("perf", "john", "master", "e2e"),
+        CreationRequest("tess-ci", "eve", "master", "e2e"),
+        CreationRequest("tess-ci", "john", "x", "e2e"),
+        CreationRequest("tess-ci", "john", "master", "other"),
     ],
 )
-def test_asking_for_something_else_is_another_creation(asked: Pool, other: Wish) -> None:
-    pool, answer = provisioning.request(asked, NOW, other, "c-2")
+def test_asking_for_something_else_is_another_creation(asked: Pool, other: CreationRequest) -> None:
+    pool, answer = provisioning.create(asked, NOW, other, "c-2")
     assert (answer.text, answer.repeated, len(pool.creations)) == ("c-2", False, 2)
 
 
 def test_force_asks_for_one_more(asked: Pool) -> None:
-    pool, answer = provisioning.request(asked, NOW, WISH, "c-2", force=True)
+    pool, answer = provisioning.create(asked, NOW, WISH, "c-2", force=True)
     assert (answer.text, the(pool, "c-2").fields["force"]) == ("c-2", True)
 
 
 def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(REFUSED, "unknown job"))
-    assert provisioning.request(pool, NOW, WISH, "c-2")[1].text == "c-2"
+    pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(REFUSED, "unknown job"))
+    assert provisioning.create(pool, NOW, WISH, "c-2")[1].text == "c-2"
 
 
 def flooded(pool: Pool, owner: str, policy: bool = False) -> Pool:
     """Return the pool in which one caller has as many clusters created as it may, whatever users it names."""
     with contextlib.suppress(TooManyCreations):
         for number in range(MOST_OPEN + 1):
-            wish = Wish("tess-ci", f"user-{number}", "master", "e2e", policy, owner)
-            pool, _ = provisioning.request(pool, NOW, wish, f"{owner}-{number}")
+            wanted = CreationRequest("tess-ci", f"user-{number}", "master", "e2e", policy, owner)
+            pool, _ = provisioning.create(pool, NOW, wanted, f"{owner}-{number}")
     return pool
 
 
 def open_in(pool: Pool) -> int:
     """Return how many clusters are being created."""
-    return sum(creation.open for creation in pool.creations)
+    return sum(creation.is_open for creation in pool.creations)
 
 
 def test_no_caller_takes_all_places_of_the_others() -> None:
@@ -122,13 +124,13 @@ def test_no_caller_takes_all_places_of_the_others() -> None:
         match="20 clusters are being created, 20 of them for this caller, which is its share: dismiss those that are "
         "not needed, or wait until some are ready",
     ) as refusal:
-        provisioning.request(pool, NOW, Wish("tess-ci", "new", "", "", owner="office"), "c-x")
+        provisioning.create(pool, NOW, CreationRequest("tess-ci", "new", "", "", owner="office"), "c-x")
     assert refusal.value.retry_after
     for number in range(6):
         pool = flooded(pool, f"caller-{number}")
     assert open_in(pool) == 40
     with pytest.raises(TooManyCreations, match="40 clusters are being created: wait until some are ready"):
-        provisioning.request(pool, NOW, Wish("tess-ci", "new", "", "", owner="late"), "c-x")
+        provisioning.create(pool, NOW, CreationRequest("tess-ci", "new", "", "", owner="late"), "c-x")
 
 
 def test_policies_have_places_that_people_cannot_take() -> None:
@@ -138,7 +140,7 @@ def test_policies_have_places_that_people_cannot_take() -> None:
     assert before < 40
     policies_first = flooded(Pool(), "policy", policy=True)
     with pytest.raises(TooManyCreations):
-        provisioning.request(policies_first, NOW, Wish("tess-ci", "new", "", "", owner="late"), "c-x")
+        provisioning.create(policies_first, NOW, CreationRequest("tess-ci", "new", "", "", owner="late"), "c-x")
 
 
 def test_creations_of_an_earlier_version_count_for_the_others() -> None:
@@ -148,8 +150,8 @@ def test_creations_of_an_earlier_version_count_for_the_others() -> None:
 
 
 def test_an_owner_is_kept_and_not_shown() -> None:
-    pool, _ = provisioning.request(Pool(), NOW, Wish("tess-ci", "john", "master", "e2e", owner="0123"), "c-1")
-    [read] = provisioning.parse(provisioning.encode(pool.creations))
+    pool, _ = provisioning.create(Pool(), NOW, CreationRequest("tess-ci", "john", "master", "e2e", owner="0123"), "c-1")
+    [read] = parse_creations(record_lists.encode(pool.creations))
     assert read.owner == "0123"
     assert "owner" not in read.described()
 
@@ -164,45 +166,50 @@ def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> N
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     taken, answer = creation_attempts.claim(pool, after(seconds=91), "c-1", "two", CLAIM, False)
     assert answer.text == "c-1"
-    assert (the(taken).key, the(taken).number("tries")) == (the(asked).key, 2)
-    late, _ = creation_attempts.attempt_failed(taken, after(seconds=92), "c-1", "one", Missed(UNREACHABLE, "late"))
+    assert (the(taken).idempotency_key, the(taken).get_number("tries")) == (the(asked).idempotency_key, 2)
+    late, _ = creation_attempts.record_failure(
+        taken, after(seconds=92), "c-1", "one", FailedAttempt(UNREACHABLE, "late")
+    )
     assert late is taken  # who lost the claim has no say
-    told, _ = creation_attempts.triggered(taken, after(seconds=92), "c-1", the(taken).key, LINKS)
+    told, _ = creation_attempts.record_trigger(taken, after(seconds=92), "c-1", the(taken).idempotency_key, LINKS)
     assert the(told).state == RUNNING  # but that the job began is true whoever says it
 
 
 def test_a_claim_can_be_given_back(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, True)
-    assert creation_attempts.let_go(pool, NOW, "c-1", "two")[0] is pool
-    pool, _ = creation_attempts.let_go(pool, NOW, "c-1", "one")
-    assert the(pool).claimable(NOW)
+    assert creation_attempts.release_claim(pool, NOW, "c-1", "two")[0] is pool
+    pool, _ = creation_attempts.release_claim(pool, NOW, "c-1", "one")
+    assert the(pool).is_claimable(NOW)
 
 
 def test_the_job_and_its_links_are_written_down_once(running: Pool) -> None:
     creation = the(running)
-    assert (creation.state, creation.say("jobName"), creation.say("statusLink")) == (
+    assert (creation.state, creation.job_name, creation.status_link) == (
         RUNNING,
         JOB_NAME,
         LINKS.status_link,
     )
-    assert not creation.claimable(after(days=1))
-    assert creation_attempts.triggered(running, NOW, "c-1", the(running).key, Triggered("another"))[0] is running
+    assert not creation.is_claimable(after(days=1))
+    assert (
+        creation_attempts.record_trigger(running, NOW, "c-1", the(running).idempotency_key, TriggeredJob("another"))[0]
+        is running
+    )
 
 
 def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) -> None:
     pool, now, pauses = asked, NOW, []
-    while the(pool).open:
+    while the(pool).is_open:
         pool, answer = creation_attempts.claim(pool, now, "c-1", "one", CLAIM, False)
         assert answer.text
-        pool, _ = creation_attempts.attempt_failed(pool, now, "c-1", "one", Missed(UNREACHABLE, "no route"))
-        later = the(pool).time("nextTry")
+        pool, _ = creation_attempts.record_failure(pool, now, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
+        later = the(pool).get_time("nextTry")
         if later:
             pauses.append((later - now).total_seconds())
-            assert not the(pool).claimable(later - timedelta(seconds=1))
+            assert not the(pool).is_claimable(later - timedelta(seconds=1))
             now = later
     assert pauses[:7] == [2, 4, 8, 16, 32, 60, 60]
     assert timedelta(minutes=10) < now - NOW < timedelta(minutes=12)
-    assert (the(pool).say("failure"), the(pool).say("reason")) == (UNREACHABLE, "no route")
+    assert (the(pool).failure, the(pool).reason) == (UNREACHABLE, "no route")
 
 
 @pytest.mark.parametrize("lost", ["an answer", "the one who asked"])
@@ -210,130 +217,132 @@ def test_what_may_have_begun_is_asked_for_until_its_time_is_over(asked: Pool, lo
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     now = after(minutes=2)
     if lost == "an answer":
-        pool, _ = creation_attempts.attempt_failed(
-            pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no answer", unknown=True)
+        pool, _ = creation_attempts.record_failure(
+            pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no answer", unknown=True)
         )
     while now < after(minutes=119):
         pool, claimed = creation_attempts.claim(pool, now, "c-1", "two", CLAIM, False)
         assert claimed.text
-        pool, _ = creation_attempts.attempt_failed(pool, now, "c-1", "two", Missed(UNREACHABLE, "no route"))
+        pool, _ = creation_attempts.record_failure(pool, now, "c-1", "two", FailedAttempt(UNREACHABLE, "no route"))
         now += timedelta(minutes=5)
-    assert the(pool).counts
-    told, _ = creation_attempts.triggered(pool, now, "c-1", the(pool).key, LINKS)
+    assert the(pool).may_bring_cluster
+    told, _ = creation_attempts.record_trigger(pool, now, "c-1", the(pool).idempotency_key, LINKS)
     assert "maybeBegun" not in the(told).fields
-    assert not the(expire(pool, after(hours=2))).open
+    assert not the(expire(pool, after(hours=2))).is_open
 
 
 def test_the_provisioner_may_say_how_long_to_wait(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(
-        pool, NOW, "c-1", "one", Missed(UNREACHABLE, "busy", timedelta(seconds=45))
+    pool, _ = creation_attempts.record_failure(
+        pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "busy", timedelta(seconds=45))
     )
-    assert the(pool).time("nextTry") == after(seconds=45)
+    assert the(pool).get_time("nextTry") == after(seconds=45)
 
 
 @pytest.mark.parametrize("kind", [REFUSED, JOB])
 def test_what_is_refused_or_has_ended_fails_at_once(asked: Pool, kind: str) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(kind, "no such job"))
+    pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(kind, "no such job"))
     creation = the(pool)
-    assert (creation.state, creation.say("failure"), creation.say("reason")) == (FAILED, kind, "no such job")
+    assert (creation.state, creation.failure, creation.reason) == (FAILED, kind, "no such job")
     assert pool.due is None
 
 
 def test_a_creation_is_given_up_after_its_time_with_the_last_reason(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no route"))
-    assert the(expire(pool, after(minutes=119))).open
+    pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
+    assert the(expire(pool, after(minutes=119))).is_open
     over = the(expire(pool, after(hours=2)))
-    assert (over.state, over.say("failure")) == (FAILED, DEADLINE)
-    assert over.say("reason") == "no cluster came of it in 2 h (no route)"
+    assert (over.state, over.failure) == (FAILED, DEADLINE)
+    assert over.reason == "no cluster came of it in 2 h (no route)"
 
 
 def test_a_failed_one_counts_until_its_job_has_ended(running: Pool) -> None:
     pool = expire(running, after(hours=3))
-    assert (the(pool).state, the(pool).counts) == (FAILED, True)
-    pool, _ = creation_attempts.looked(
-        pool, after(hours=4), "c-1", Triggered(JOB_NAME), True, "its job ended with failure"
+    assert (the(pool).state, the(pool).may_bring_cluster) == (FAILED, True)
+    pool, _ = creation_attempts.record_job_status(
+        pool, after(hours=4), "c-1", TriggeredJob(JOB_NAME), True, "its job ended with failure"
     )
-    assert (the(pool).state, the(pool).counts, the(pool).say("failure")) == (FAILED, False, DEADLINE)
+    assert (the(pool).state, the(pool).may_bring_cluster, the(pool).failure) == (FAILED, False, DEADLINE)
 
 
 def test_a_job_that_ends_badly_fails_its_creation(running: Pool) -> None:
-    pool, _ = creation_attempts.looked(
-        running, NOW, "c-1", Triggered(JOB_NAME), True, "its job ended with failure: quota"
+    pool, _ = creation_attempts.record_job_status(
+        running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "its job ended with failure: quota"
     )
-    assert (the(pool).say("failure"), the(pool).say("reason")) == (JOB, "its job ended with failure: quota")
-    assert not the(pool).counts
+    assert (the(pool).failure, the(pool).reason) == (JOB, "its job ended with failure: quota")
+    assert not the(pool).may_bring_cluster
 
 
 def test_a_look_that_finds_nothing_new_writes_nothing(running: Pool) -> None:
-    assert creation_attempts.looked(running, NOW, "c-1", Triggered(JOB_NAME), False, "")[0] is running
-    assert creation_attempts.looked(running, NOW, "c-1", Triggered("another"), True, "gone")[0] is running
-    linked, _ = creation_attempts.looked(running, NOW, "c-1", Triggered(JOB_NAME, "", "https://log"), False, "")
-    assert (the(linked).say("logLink"), the(linked).say("statusLink")) == ("https://log", LINKS.status_link)
+    assert creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), False, "")[0] is running
+    assert creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob("another"), True, "gone")[0] is running
+    linked, _ = creation_attempts.record_job_status(
+        running, NOW, "c-1", TriggeredJob(JOB_NAME, "", "https://log"), False, ""
+    )
+    assert (the(linked).log_link, the(linked).status_link) == ("https://log", LINKS.status_link)
 
 
 @pytest.mark.parametrize("reference", ["c-1", JOB_NAME])
 def test_the_cluster_that_is_added_makes_its_creation_ready(running: Pool, reference: str) -> None:
-    pool, answer = add(running, NOW, "new", "root", Facts("us"), reference)
+    pool, answer = add(running, NOW, "new", "root", ClusterFacts("us"), reference)
     assert answer.text == "cluster new is added successfully"
-    assert (the(pool).state, the(pool).say("cluster"), pool.due) == (READY, "new", None)
-    again, _ = add(pool, NOW, "new", "root", Facts("us"), reference)
+    assert (the(pool).state, the(pool).cluster, pool.due) == (READY, "new", None)
+    again, _ = add(pool, NOW, "new", "root", ClusterFacts("us"), reference)
     assert the(again).state == READY
 
 
 def test_a_cluster_has_the_purpose_that_its_creation_was_for() -> None:
-    pool, _ = provisioning.request(Pool(), NOW, Wish("perf", "john", "master", "e2e"), "c-1")
-    pool, _ = add(pool, NOW, "new", "root", Facts("us"), "c-1")
+    pool, _ = provisioning.create(Pool(), NOW, CreationRequest("perf", "john", "master", "e2e"), "c-1")
+    pool, _ = add(pool, NOW, "new", "root", ClusterFacts("us"), "c-1")
     assert pool.find("new").purpose == "perf"
 
 
 def test_without_a_reference_the_oldest_one_of_that_purpose_and_user_is_ready(asked: Pool) -> None:
-    pool, _ = provisioning.request(asked, NOW, WISH, "c-2", force=True)
-    pool, _ = provisioning.request(pool, NOW, Wish("perf", "john", "", ""), "c-3")
-    pool, _ = add(pool, NOW, "a", "John", Facts("us"))
+    pool, _ = provisioning.create(asked, NOW, WISH, "c-2", force=True)
+    pool, _ = provisioning.create(pool, NOW, CreationRequest("perf", "john", "", ""), "c-3")
+    pool, _ = add(pool, NOW, "a", "John", ClusterFacts("us"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, REQUESTED]
-    pool, _ = add(pool, NOW, "b", "root", Facts("us"))
+    pool, _ = add(pool, NOW, "b", "root", ClusterFacts("us"))
     assert the(pool, "c-2").state == REQUESTED  # root asked for nothing
-    pool, _ = add(pool, NOW, "c", "john", Facts("us", "perf"))
+    pool, _ = add(pool, NOW, "c", "john", ClusterFacts("us", "perf"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, READY]
 
 
 def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
-    pool, _ = add(expire(running, after(hours=3)), after(hours=3), "new", "root", Facts("us"), "c-1")
-    assert (the(pool).state, the(pool).say("reason"), the(pool).say("failedAt")) == (READY, "", "")
+    pool, _ = add(expire(running, after(hours=3)), after(hours=3), "new", "root", ClusterFacts("us"), "c-1")
+    assert (the(pool).state, the(pool).reason, the(pool).get_text("failedAt")) == (READY, "", "")
 
 
 def test_a_job_whose_name_was_never_heard_is_known_by_what_is_missing(asked: Pool) -> None:
     with pytest.raises(UnknownCreation):
-        add(asked, NOW, "new", "root", Facts("us"), JOB_NAME)  # nobody has asked for a job yet
+        add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # nobody has asked for a job yet
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     with pytest.raises(UnknownCreation):
-        add(pool, NOW, "new", "root", Facts("us"), "c-9")
+        add(pool, NOW, "new", "root", ClusterFacts("us"), "c-9")
     with pytest.raises(UnknownCreation):
-        add(pool, NOW, "new", "root", Facts("us", "perf"), JOB_NAME)
-    pool, _ = add(pool, NOW, "new", "root", Facts("us"), JOB_NAME)
-    assert (the(pool).state, the(pool).say("jobName")) == (READY, JOB_NAME)
+        add(pool, NOW, "new", "root", ClusterFacts("us", "perf"), JOB_NAME)
+    pool, _ = add(pool, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)
+    assert (the(pool).state, the(pool).job_name) == (READY, JOB_NAME)
 
 
 def test_a_creation_that_is_ready_takes_no_second_cluster(running: Pool) -> None:
-    pool, _ = add(running, NOW, "new", "root", Facts("us"), "c-1")
+    pool, _ = add(running, NOW, "new", "root", ClusterFacts("us"), "c-1")
     with pytest.raises(CreationNotSo) as refusal:
-        add(pool, NOW, "newer", "root", Facts("us"), "c-1")
+        add(pool, NOW, "newer", "root", ClusterFacts("us"), "c-1")
     assert "new" in refusal.value.sentence
 
 
 def test_a_retry_is_a_new_job_where_there_was_one(asked: Pool, running: Pool) -> None:
-    failed, _ = creation_attempts.looked(running, NOW, "c-1", Triggered(JOB_NAME), True, "quota")
+    failed, _ = creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "quota")
     pool, _ = provisioning.retry(failed, after(hours=1), "c-1", "eve")
     creation = the(pool)
-    assert (creation.state, creation.key, creation.say("retriedBy")) == (REQUESTED, "c-1-1", "eve")
-    assert (creation.say("jobName"), creation.say("reason"), creation.number("tries")) == ("", "", 0)
+    assert (creation.state, creation.idempotency_key, creation.get_text("retriedBy")) == (REQUESTED, "c-1-1", "eve")
+    assert (creation.job_name, creation.reason, creation.get_number("tries")) == ("", "", 0)
     assert creation.deadline == after(hours=3)
     lost = expire(asked, after(hours=2))
     pool, _ = provisioning.retry(lost, after(hours=2), "c-1", "eve")
-    assert the(pool).key == "c-1-0"  # its job may exist: the same key finds it
+    assert the(pool).idempotency_key == "c-1-0"  # its job may exist: the same key finds it
 
 
 def test_only_what_failed_and_runs_no_more_can_be_tried_again(asked: Pool, running: Pool) -> None:
@@ -348,9 +357,9 @@ def test_what_is_dismissed_is_gone_unless_its_job_still_runs(asked: Pool, runnin
     pool, _ = provisioning.dismiss(asked, NOW, "c-1", "eve")
     assert pool.creations == ()
     pool, _ = provisioning.dismiss(expire(running, after(hours=3)), after(hours=3), "c-1", "eve")
-    assert (the(pool).shown, the(pool).counts) == (False, True)
-    pool, _ = creation_attempts.looked(pool, after(hours=3), "c-1", Triggered(JOB_NAME), True, "gone")
-    assert provisioning.trimmed(pool.creations, after(hours=3)) == ()
+    assert (the(pool).is_shown, the(pool).may_bring_cluster) == (False, True)
+    pool, _ = creation_attempts.record_job_status(pool, after(hours=3), "c-1", TriggeredJob(JOB_NAME), True, "gone")
+    assert creation_retention.trimmed(pool.creations, after(hours=3)) == ()
 
 
 def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Pool) -> None:
@@ -362,20 +371,20 @@ def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Poo
 
 
 def test_what_is_closed_is_forgotten_after_a_week(asked: Pool) -> None:
-    done, _ = add(asked, NOW, "new", "root", Facts("us"), "c-1")
-    assert len(provisioning.trimmed(done.creations, after(days=6))) == 1
-    assert len(provisioning.trimmed(done.creations, after(days=8))) == 0
-    assert len(provisioning.trimmed(asked.creations, after(days=8))) == 1
+    done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
+    assert len(creation_retention.trimmed(done.creations, after(days=6))) == 1
+    assert len(creation_retention.trimmed(done.creations, after(days=8))) == 0
+    assert len(creation_retention.trimmed(asked.creations, after(days=8))) == 1
 
 
 def test_nothing_is_expected_for_ever_of_a_job_that_nobody_can_look_at(running: Pool) -> None:
     failed = expire(running, after(hours=3))
-    assert failed.due == after(hours=2) + AFTERLIFE
-    assert the(expire(failed, after(hours=13))).counts
+    assert failed.due == after(hours=2) + LATE_JOB_LIMIT
+    assert the(expire(failed, after(hours=13))).may_bring_cluster
     over = expire(failed, after(hours=15))
-    assert (the(over).counts, over.due) == (False, None)
+    assert (the(over).may_bring_cluster, over.due) == (False, None)
     assert provisioning.retry(over, after(hours=15), "c-1", "eve")[1].text == "creation c-1 is requested again"
-    assert provisioning.trimmed(over.creations, after(days=8)) == ()
+    assert creation_retention.trimmed(over.creations, after(days=8)) == ()
 
 
 def test_what_is_being_carried_out_is_not_given_up(asked: Pool) -> None:
@@ -386,19 +395,23 @@ def test_what_is_being_carried_out_is_not_given_up(asked: Pool) -> None:
 
 def test_a_job_that_had_ended_at_once_is_a_new_one_at_the_next_try(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(JOB, "quota", job=LINKS))
+    pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
     failed = the(pool)
-    assert (failed.say("jobName"), failed.say("statusLink"), failed.counts) == (JOB_NAME, LINKS.status_link, False)
+    assert (failed.job_name, failed.status_link, failed.may_bring_cluster) == (
+        JOB_NAME,
+        LINKS.status_link,
+        False,
+    )
     pool, _ = provisioning.retry(pool, NOW, "c-1", "eve")
-    assert the(pool).key == "c-1-1"
+    assert the(pool).idempotency_key == "c-1-1"
 
 
 def test_late_news_of_an_earlier_job_are_ignored(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    old = the(pool).key
-    pool, _ = creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(JOB, "quota", job=LINKS))
+    old = the(pool).idempotency_key
+    pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
     pool, _ = provisioning.retry(pool, NOW, "c-1", "eve")
-    assert creation_attempts.triggered(pool, NOW, "c-1", old, Triggered("late"))[0] is pool
+    assert creation_attempts.record_trigger(pool, NOW, "c-1", old, TriggeredJob("late"))[0] is pool
 
 
 def test_who_cannot_tell_the_time_takes_nothing_over(asked: Pool) -> None:
@@ -410,23 +423,27 @@ def test_who_cannot_tell_the_time_takes_nothing_over(asked: Pool) -> None:
 def maybe_begun(pool: Pool) -> Pool:
     """Let the answer to the first try be lost."""
     pool, _ = creation_attempts.claim(pool, NOW, "c-1", "one", CLAIM, False)
-    return creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "lost", unknown=True))[0]
+    return creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "lost", unknown=True))[
+        0
+    ]
 
 
 def test_a_cluster_of_what_may_have_begun_is_welcome_whatever_became_of_it(asked: Pool) -> None:
     lost = maybe_begun(asked)
     dismissed, _ = provisioning.dismiss(lost, NOW, "c-1", "eve")
-    assert (the(dismissed).state, the(dismissed).shown, the(dismissed).counts) == (FAILED, False, True)
+    assert (the(dismissed).state, the(dismissed).is_shown, the(dismissed).may_bring_cluster) == (FAILED, False, True)
     for pool in (lost, dismissed, expire(lost, after(hours=3))):
         for reference in ("c-1", JOB_NAME):
-            ready, _ = add(pool, after(hours=3), "new", "root", Facts("us"), reference)
-            assert (the(ready).state, the(ready).counts) == (READY, False)
+            ready, _ = add(pool, after(hours=3), "new", "root", ClusterFacts("us"), reference)
+            assert (the(ready).state, the(ready).may_bring_cluster) == (READY, False)
 
 
 def test_what_was_refused_after_all_was_not_begun(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(maybe_begun(asked), after(minutes=1), "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(pool, after(minutes=1), "c-1", "one", Missed(REFUSED, "unknown job"))
-    assert not the(pool).counts
+    pool, _ = creation_attempts.record_failure(
+        pool, after(minutes=1), "c-1", "one", FailedAttempt(REFUSED, "unknown job")
+    )
+    assert not the(pool).may_bring_cluster
 
 
 OTHER_JOB = "11111111-326e-435d-af60-903000c646f7"
@@ -439,58 +456,64 @@ JOBS = {"c-1": JOB_NAME, "c-2": OTHER_JOB}
 def test_whenever_a_job_is_heard_of_its_cluster_is_its_own_and_nothing_counts_for_less(order: list[str]) -> None:
     pool = Pool()
     for identity in JOBS:
-        pool, _ = provisioning.request(pool, NOW, WISH, identity, force=True)
+        pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
     for event in order:
         identity, what = event.split()
         if what == "added":
-            pool, _ = add(pool, NOW, f"of-{identity}", "root", Facts("us"), JOBS[identity])
+            pool, _ = add(pool, NOW, f"of-{identity}", "root", ClusterFacts("us"), JOBS[identity])
         else:
-            pool, _ = creation_attempts.triggered(
-                pool, NOW, identity, the(pool, identity).key, Triggered(JOBS[identity])
+            pool, _ = creation_attempts.record_trigger(
+                pool, NOW, identity, the(pool, identity).idempotency_key, TriggeredJob(JOBS[identity])
             )
-        assert len(pool.clusters) + sum(creation.counts for creation in pool.creations) == 2
+        assert len(pool.clusters) + sum(creation.may_bring_cluster for creation in pool.creations) == 2
     for identity in JOBS:
         ready = the(pool, identity)
-        assert (ready.state, ready.say("cluster"), ready.say("jobName")) == (READY, f"of-{identity}", JOBS[identity])
-        assert not ready.guessed
+        assert (ready.state, ready.cluster, ready.job_name) == (
+            READY,
+            f"of-{identity}",
+            JOBS[identity],
+        )
+        assert not ready.job_is_guessed
 
 
 def test_a_creation_whose_job_was_taken_for_another_is_asked_for_again() -> None:
     pool = Pool()
     for identity in JOBS:
-        pool, _ = provisioning.request(pool, NOW, WISH, identity, force=True)
+        pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
-    pool, _ = add(pool, NOW, "of-c-2", "root", Facts("us"), OTHER_JOB)
+    pool, _ = add(pool, NOW, "of-c-2", "root", ClusterFacts("us"), OTHER_JOB)
     assert the(pool, "c-1").state == READY
-    pool, _ = creation_attempts.triggered(pool, NOW, "c-2", the(pool, "c-2").key, Triggered(OTHER_JOB))
+    pool, _ = creation_attempts.record_trigger(
+        pool, NOW, "c-2", the(pool, "c-2").idempotency_key, TriggeredJob(OTHER_JOB)
+    )
     assert (the(pool, "c-2").state, the(pool, "c-1").state) == (READY, REQUESTED)
-    assert the(pool, "c-1").claimable(NOW)
+    assert the(pool, "c-1").is_claimable(NOW)
     assert the(pool, "c-1").maybe_begun
 
 
 def test_a_creation_that_named_its_cluster_keeps_it_whatever_its_job_is_taken_for() -> None:
     pool = Pool()
     for identity in JOBS:
-        pool, _ = provisioning.request(pool, NOW, WISH, identity, force=True)
+        pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
-    pool, _ = add(pool, NOW, "first", "root", Facts("us"), "c-1")
-    pool, _ = add(pool, NOW, "second", "root", Facts("us"), JOB_NAME)
-    assert the(pool, "c-2").guessed
-    pool, _ = creation_attempts.triggered(pool, NOW, "c-1", the(pool).key, LINKS)
-    assert (the(pool).say("cluster"), the(pool).say("jobName")) == ("first", JOB_NAME)
+    pool, _ = add(pool, NOW, "first", "root", ClusterFacts("us"), "c-1")
+    pool, _ = add(pool, NOW, "second", "root", ClusterFacts("us"), JOB_NAME)
+    assert the(pool, "c-2").job_is_guessed
+    pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", the(pool).idempotency_key, LINKS)
+    assert (the(pool).cluster, the(pool).job_name) == ("first", JOB_NAME)
 
 
 def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.attempt_failed(pool, NOW, "c-1", "one", Missed(UNREACHABLE, "no route"))
+    pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
     with pytest.raises(UnknownCreation) as refusal:
-        add(pool, NOW, "new", "root", Facts("us"), JOB_NAME)
+        add(pool, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)
     assert "leave creation out" in refusal.value.sentence
 
 
 def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> None:
-    pool, _ = creation_attempts.looked(running, NOW, "c-1", Triggered(JOB_NAME), True, "quota")
+    pool, _ = creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "quota")
     pool = flooded(pool, "office")
     with pytest.raises(TooManyCreations):
         provisioning.retry(pool, NOW, "c-1", "eve", "office")
@@ -499,11 +522,11 @@ def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> N
 
 
 def test_an_import_forgets_nothing_that_is_on_its_way(asked: Pool, running: Pool) -> None:
-    other, _ = provisioning.request(Pool(), NOW, WISH, "c-2")
-    assert [c.id for c in provisioning.joined(running.creations, other.creations)] == ["c-2", "c-1"]
-    done, _ = add(asked, NOW, "new", "root", Facts("us"), "c-1")
-    assert [c.id for c in provisioning.joined(done.creations, other.creations)] == ["c-2"]
-    assert provisioning.joined(done.creations, ()) == done.creations
+    other, _ = provisioning.create(Pool(), NOW, WISH, "c-2")
+    assert [c.id for c in creation_retention.merge_imported(running.creations, other.creations)] == ["c-2", "c-1"]
+    done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
+    assert [c.id for c in creation_retention.merge_imported(done.creations, other.creations)] == ["c-2"]
+    assert creation_retention.merge_imported(done.creations, ()) == done.creations
 
 
 def test_of_many_that_are_closed_the_newest_are_kept() -> None:
@@ -511,17 +534,17 @@ def test_of_many_that_are_closed_the_newest_are_kept() -> None:
         Creation({"id": f"c-{n}", "state": READY, "readyAt": "2026-01-02T12:00:00Z", "message": "x" * 300})
         for n in range(500)
     ]
-    kept = provisioning.trimmed(tuple(made), NOW)
+    kept = creation_retention.trimmed(tuple(made), NOW)
     assert 50 < len(kept) < 100
     assert kept == tuple(made[-len(kept) :])
 
 
 def test_another_time_for_creations_can_be_set() -> None:
-    pool, _ = provisioning.request(Pool(rules=Rules(creation=timedelta(minutes=5))), NOW, WISH, "c-1")
+    pool, _ = provisioning.create(Pool(rules=Rules(creation=timedelta(minutes=5))), NOW, WISH, "c-1")
     assert the(pool).deadline == after(minutes=5)
 
 
 def test_what_an_imported_pool_had_not_begun_waits_for_a_person(asked: Pool, running: Pool) -> None:
-    (parked,) = provisioning.parked(asked.creations, NOW)
-    assert (parked.state, parked.say("failure")) == (FAILED, REFUSED)
-    assert provisioning.parked(running.creations, NOW)[0].state == RUNNING
+    (parked,) = creation_retention.fail_unstarted(asked.creations, NOW)
+    assert (parked.state, parked.failure) == (FAILED, REFUSED)
+    assert creation_retention.fail_unstarted(running.creations, NOW)[0].state == RUNNING

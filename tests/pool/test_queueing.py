@@ -19,12 +19,12 @@ from cimaster.errors import (
 )
 from cimaster.pool import (
     Answer,
-    Ask,
-    Facts,
-    Finish,
+    ClusterFacts,
+    Criteria,
+    FinishRequest,
     Pool,
     Request,
-    Stay,
+    WaitTerms,
     add,
     cancel,
     codec,
@@ -33,14 +33,15 @@ from cimaster.pool import (
     finish,
     hold_any,
     leave,
+    mark_disconnected,
     once,
-    step_away,
     take,
     take_or_wait,
 )
 from cimaster.pool.decisions import queue_order
 from cimaster.pool.decisions.lending import finish as give_back
-from cimaster.pool.records.ticket import PRIORITIES, of_words
+from cimaster.pool.records import record_lists
+from cimaster.pool.records.ticket import PRIORITIES, parse_queue, poll_ticket_id
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 CONNECTED = timedelta(seconds=25)
@@ -55,7 +56,7 @@ def pool_of(*names: str, **facts: str) -> Pool:
     """Return a pool with vacant clusters."""
     pool = Pool()
     for name in names:
-        pool, _ = add(pool, NOW, name, "root", Facts("us", **facts))
+        pool, _ = add(pool, NOW, name, "root", ClusterFacts("us", **facts))
     return pool
 
 
@@ -63,13 +64,13 @@ def occupied(*names: str) -> Pool:
     """Return a pool whose clusters jobs have."""
     pool = pool_of(*names)
     for name in names:
-        pool, _ = take(pool, NOW, Ask("e2e", f"of {name}", cluster=name), f"l-{name}")
+        pool, _ = take(pool, NOW, Criteria("e2e", f"of {name}", cluster=name), f"l-{name}")
     return pool
 
 
 def free(pool: Pool, name: str, now: datetime = NOW) -> Pool:
     """Have a cluster given back."""
-    pool, _ = finish(pool, now, Finish(name, f"l-{name}"))
+    pool, _ = finish(pool, now, FinishRequest(name, f"l-{name}"))
     return pool
 
 
@@ -82,22 +83,24 @@ def wait(
     connected: timedelta = CONNECTED,
     job: str = "e2e",
     owner: str = "",
-    **ask: object,
+    **criteria: object,
 ) -> tuple[Pool, Answer]:
     """Ask as somebody who waits, under a request id that is their name."""
-    asked = Ask(job, who, who, **ask)  # type: ignore[arg-type]
-    stay = Stay(wait, priority, connected, owner=owner)
-    return take_or_wait(pool, now, asked, f"lease-{who}", stay, Request(who, "h", "getvacant", owner))
+    asked = Criteria(job, who, who, **criteria)  # type: ignore[arg-type]
+    terms = WaitTerms(wait, priority, connected, owner=owner)
+    return take_or_wait(pool, now, asked, f"lease-{who}", terms, Request(who, "h", "getvacant", owner))
 
 
 def poll(pool: Pool, who: str, now: datetime = NOW, interval: float = 10) -> tuple[Pool, Answer]:
     """Ask as a script that asks again and again."""
-    return take_or_wait(pool, now, Ask("old", who), f"lease-{who}", Stay(keeps=timedelta(seconds=interval)))
+    return take_or_wait(
+        pool, now, Criteria("old", who), f"lease-{who}", WaitTerms(reserved_for=timedelta(seconds=interval))
+    )
 
 
 def line(pool: Pool, now: datetime = NOW) -> list[str]:
     """Return who waits, in order."""
-    return [ticket.ask.build for ticket in queue_order.ranked(pool, now)]
+    return [ticket.criteria.build for ticket in queue_order.in_serving_order(pool, now)]
 
 
 def test_who_finds_none_gets_a_place_and_the_next_cluster() -> None:
@@ -107,29 +110,29 @@ def test_who_finds_none_gets_a_place_and_the_next_cluster() -> None:
     pool, told = wait(free(pool, "a"), "ann", after(seconds=70))
     assert (told.text, told.refusal, told.waited) == ("a", None, 70)
     assert pool.queue == ()
-    assert pool.history[-1].say("waited") == "70s"
+    assert pool.history[-1].get_text("waited") == "70s"
 
 
 def test_a_take_without_a_place_does_not_overtake() -> None:
     pool = free(wait(occupied("a"), "ann")[0], "a")
     with pytest.raises(NoVacantCluster, match=r"1 kept for those who wait.*; 1 wait in the queue"):
-        take(pool, NOW, Ask("e2e", "eve"), "l")
+        take(pool, NOW, Criteria("e2e", "eve"), "l")
     with pytest.raises(NoVacantCluster):
-        take(pool, NOW, Ask("e2e", "eve", cluster="a"), "l")
+        take(pool, NOW, Criteria("e2e", "eve", cluster="a"), "l")
     with pytest.raises(NoVacantCluster):
-        hold_any(pool, NOW, Ask("", ""), "eve")
+        hold_any(pool, NOW, Criteria("", ""), "eve")
 
 
 def test_a_take_gets_what_is_left_when_all_who_wait_have_one() -> None:
     pool = occupied("a", "b")
     pool = free(free(wait(pool, "ann")[0], "a"), "b", after(seconds=1))
-    assert take(pool, after(seconds=2), Ask("e2e", "eve"), "l")[1].text == "b"
+    assert take(pool, after(seconds=2), Criteria("e2e", "eve"), "l")[1].text == "b"
 
 
 def test_a_cluster_that_no_ticket_wants_is_lent_at_once() -> None:
     pool = wait(occupied("a"), "ann")[0]
-    pool, _ = add(pool, NOW, "p", "root", Facts("us", purpose="perf"))
-    assert take(pool, NOW, Ask("e2e", "eve", purpose="perf"), "l")[1].text == "p"
+    pool, _ = add(pool, NOW, "p", "root", ClusterFacts("us", purpose="perf"))
+    assert take(pool, NOW, Criteria("e2e", "eve", purpose="perf"), "l")[1].text == "p"
 
 
 def test_those_who_wait_are_served_in_order_of_arrival() -> None:
@@ -163,13 +166,13 @@ def test_an_urgent_newcomer_gets_a_cluster_that_was_kept_for_a_patient_one() -> 
 def test_who_waits_for_one_cluster_by_name_gets_that_one() -> None:
     pool = wait(occupied("a", "b"), "ann", cluster="b")[0]
     pool = free(pool, "a")
-    assert take(pool, NOW, Ask("e2e", "eve"), "l")[1].text == "a"
+    assert take(pool, NOW, Criteria("e2e", "eve"), "l")[1].text == "a"
     assert wait(free(pool, "b"), "ann", cluster="b")[1].text == "b"
 
 
 def test_a_ticket_that_matches_nothing_vacant_blocks_nobody() -> None:
-    pool, _ = add(occupied("a"), NOW, "p", "root", Facts("us", purpose="perf"))
-    pool, _ = take(pool, NOW, Ask("e2e", "0", purpose="perf"), "l-p")
+    pool, _ = add(occupied("a"), NOW, "p", "root", ClusterFacts("us", purpose="perf"))
+    pool, _ = take(pool, NOW, Criteria("e2e", "0", purpose="perf"), "l-p")
     pool = wait(wait(pool, "perf", purpose="perf")[0], "ann")[0]
     assert wait(free(pool, "a"), "ann")[1].text == "a"
 
@@ -188,7 +191,7 @@ def test_between_two_tries_a_cluster_is_kept_for_five_seconds() -> None:
 
 def test_who_hangs_up_keeps_the_place_and_holds_up_nobody() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
-    pool = free(step_away(pool, after(seconds=3), "ann", timedelta(seconds=22))[0], "a", after(seconds=4))
+    pool = free(mark_disconnected(pool, after(seconds=3), "ann", timedelta(seconds=22))[0], "a", after(seconds=4))
     assert line(pool) == ["ann", "bob"]
     assert wait(pool, "bob", after(seconds=8))[1].refusal
     assert wait(pool, "bob", after(seconds=9))[1].text == "a"
@@ -199,13 +202,13 @@ def test_a_ticket_whose_caller_seems_connected_for_years_reserves_no_cluster() -
     pool, _ = take_or_wait(
         occupied("c1"),
         NOW,
-        Ask("e2e", "1"),
+        Criteria("e2e", "1"),
         "l-1",
-        Stay(timedelta(hours=1), connected=CONNECTED),
+        WaitTerms(timedelta(hours=1), connected_for=CONNECTED),
         Request("r-1", "h", "getvacant"),
     )
-    spoilt = queue_order.put(free(pool, "c1"), pool.queue[0].seen(after(days=9000), timedelta(seconds=5)))
-    _, answer = take(spoilt, after(seconds=1), Ask("e2e", "2"), "l-2")
+    spoilt = queue_order.put(free(pool, "c1"), pool.queue[0].connected(after(days=9000), timedelta(seconds=5)))
+    _, answer = take(spoilt, after(seconds=1), Criteria("e2e", "2"), "l-2")
     assert answer.text == "c1"
 
 
@@ -252,10 +255,10 @@ def test_who_waits_for_what_is_taken_away_is_told_so_and_waits_no_more() -> None
 
 def test_a_connection_that_broke_late_sends_nobody_away_who_has_a_newer_one() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "ann", after(seconds=20))[0]
-    same, _ = step_away(pool, after(seconds=21), "ann", timedelta(seconds=4))
+    same, _ = mark_disconnected(pool, after(seconds=21), "ann", timedelta(seconds=4))
     assert same is pool
-    away, _ = step_away(pool, after(seconds=21), "ann", timedelta(seconds=24))
-    assert not away.queue[0].is_there(after(seconds=27))
+    away, _ = mark_disconnected(pool, after(seconds=21), "ann", timedelta(seconds=24))
+    assert not away.queue[0].is_present(after(seconds=27))
 
 
 def test_who_is_there_as_the_queue_knows_is_not_written_again() -> None:
@@ -270,7 +273,7 @@ def test_the_same_request_gets_its_cluster_again_and_no_second_one() -> None:
     pool, _ = wait(free(pool, "a"), "ann")
     again, told = wait(free(pool, "b"), "ann")
     assert (told.text, told.repeated) == ("a", True)
-    pool, _ = give_back(again, NOW, Finish("a", "lease-ann"))
+    pool, _ = give_back(again, NOW, FinishRequest("a", "lease-ann"))
     with pytest.raises(RequestOver, match="granted"):
         wait(pool, "ann")
 
@@ -278,7 +281,9 @@ def test_the_same_request_gets_its_cluster_again_and_no_second_one() -> None:
 def test_a_request_id_that_waits_is_for_one_request() -> None:
     pool = wait(occupied("a"), "ann")[0]
     with pytest.raises(RequestIdReused):
-        take_or_wait(pool, NOW, Ask("e2e", "x"), "l", Stay(timedelta(minutes=1)), Request("ann", "other", "getvacant"))
+        take_or_wait(
+            pool, NOW, Criteria("e2e", "x"), "l", WaitTerms(timedelta(minutes=1)), Request("ann", "other", "getvacant")
+        )
 
 
 class TestScriptsThatPoll:
@@ -289,7 +294,7 @@ class TestScriptsThatPoll:
         assert isinstance(told.refusal, NoVacantCluster)
         assert told.refusal.facts["place"] == 1
         with pytest.raises(NoVacantCluster):
-            take(free(pool, "a"), after(seconds=5), Ask("e2e", "eve"), "l")
+            take(free(pool, "a"), after(seconds=5), Criteria("e2e", "eve"), "l")
         assert poll(free(pool, "a"), "1", after(seconds=5))[1].text == "a"
 
     def test_it_keeps_its_place_among_those_who_wait(self) -> None:
@@ -301,13 +306,13 @@ class TestScriptsThatPoll:
         pool = poll(pool, "1", after(seconds=40))[0]
         pool = free(pool, "a", after(seconds=41))
         with pytest.raises(NoVacantCluster):
-            take(pool, after(seconds=80), Ask("e2e", "eve"), "l")
-        assert take(pool, after(seconds=91), Ask("e2e", "eve"), "l")[1].text == "a"
+            take(pool, after(seconds=80), Criteria("e2e", "eve"), "l")
+        assert take(pool, after(seconds=91), Criteria("e2e", "eve"), "l")[1].text == "a"
 
     def test_a_cluster_is_kept_for_a_minute_at_most(self) -> None:
         pool = poll(occupied("a"), "1")[0]
         pool = free(poll(pool, "1", after(seconds=85))[0], "a", after(seconds=86))
-        assert take(pool, after(seconds=85 + 66), Ask("e2e", "eve"), "l")[1].text == "a"
+        assert take(pool, after(seconds=85 + 66), Criteria("e2e", "eve"), "l")[1].text == "a"
 
     def test_tries_that_come_thick_and_fast_are_not_written_each(self) -> None:
         pool = poll(occupied("a"), "1")[0]
@@ -315,15 +320,15 @@ class TestScriptsThatPoll:
 
     def test_other_words_are_another_script(self) -> None:
         asks = [
-            Ask("old", "1"),
-            Ask("old", "2"),
-            Ask("old", "1", ttl=timedelta(hours=1)),
-            Ask("old", "1", labels={"a": "b"}),
+            Criteria("old", "1"),
+            Criteria("old", "2"),
+            Criteria("old", "1", ttl=timedelta(hours=1)),
+            Criteria("old", "1", labels={"a": "b"}),
         ]
-        assert len({of_words(ask) for ask in asks}) == 4
+        assert len({poll_ticket_id(criteria) for criteria in asks}) == 4
         pairs = [{"a": "1", "b": "2"}, {"b": "2", "a": "1"}]
-        assert len({of_words(Ask("old", "1", labels=labels)) for labels in pairs}) == 1
-        assert of_words(Ask("old", "1")) == of_words(Ask("old", "1"))
+        assert len({poll_ticket_id(Criteria("old", "1", labels=labels)) for labels in pairs}) == 1
+        assert poll_ticket_id(Criteria("old", "1")) == poll_ticket_id(Criteria("old", "1"))
 
 
 class TestLeaving:
@@ -375,7 +380,7 @@ class TestLeaving:
 
     def test_a_request_that_is_over_already_stays_as_it_ended(self) -> None:
         pool, _ = wait(pool_of("a"), "ann")
-        pool, _ = give_back(pool, NOW, Finish("a", "lease-ann"))
+        pool, _ = give_back(pool, NOW, FinishRequest("a", "lease-ann"))
         left, _ = leave(pool, NOW, "ann")
         with pytest.raises(RequestOver, match="granted"):
             wait(left, "ann")
@@ -400,7 +405,7 @@ def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
     assert refusal.value.retry_after
     assert wait(pool, "somebody", owner="else")[1].refusal.facts["place"] == own + 1
     assert wait(flooded(pool, "second", job), "third", owner="third")[1].refusal.code == "queued"
-    assert len(queue_order.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
+    assert len(record_lists.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
 
 
 def test_tickets_of_an_earlier_version_count_for_the_others() -> None:
@@ -421,10 +426,10 @@ def test_a_full_queue_still_serves() -> None:
         pool = flooded(pool, f"caller-{number}")
     with pytest.raises(QueueFull, match="the queue is full: "):
         wait(pool, "late", owner="late")
-    assert len(queue_order.encode(pool.queue)) < queue_order.BUDGET
+    assert len(record_lists.encode(pool.queue)) < queue_order.BUDGET
     assert isinstance(poll(pool, "script")[1].refusal, NoVacantCluster)
     assert wait(free(pool, "a"), "caller-0-0000")[1].text == "a"
-    other, _ = add(pool, NOW, "p", "root", Facts("us", purpose="perf"))
+    other, _ = add(pool, NOW, "p", "root", ClusterFacts("us", purpose="perf"))
     assert wait(other, "perf", purpose="perf")[1].text == "p"
 
 
@@ -434,7 +439,11 @@ def test_the_queue_is_stored_and_read_back() -> None:
     stored, data = codec.encode(pool, NOW)
     read = codec.decode(data, 1, stored.rules)
     assert [ticket.fields for ticket in read.queue] == [ticket.fields for ticket in pool.queue]
-    assert read.queue[0].ask == pool.queue[0].ask == Ask("e2e", "ann", "ann", region="us", ttl=timedelta(hours=2))
+    assert (
+        read.queue[0].criteria
+        == pool.queue[0].criteria
+        == Criteria("e2e", "ann", "ann", region="us", ttl=timedelta(hours=2))
+    )
     assert read.due == pool.due
     empty, _ = leave(leave(read, NOW, "ann")[0], NOW, read.queue[1].id)
     assert codec.QUEUE not in codec.encode(empty, NOW)[1]
@@ -457,8 +466,8 @@ def test_a_ticket_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> Non
     text = data[codec.QUEUE].replace("\n]", f",\n{odd}\n]")
     read = expire(codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules), after(seconds=20))
     assert codec.encode(read, NOW)[1][codec.QUEUE] == text
-    assert [bool(ticket.fault) for ticket in queue_order.ranked(read, NOW)] == [False, True]
-    assert [ticket.id for ticket in queue_order.promised(free(read, "a"), NOW).values()] == ["ann"]
+    assert [bool(ticket.fault) for ticket in queue_order.in_serving_order(read, NOW)] == [False, True]
+    assert [ticket.id for ticket in queue_order.reservations(free(read, "a"), NOW).values()] == ["ann"]
     assert [ticket.id for ticket in leave(read, NOW, read.queue[1].id)[0].queue] == ["ann"]
 
 
@@ -476,12 +485,12 @@ def test_a_time_of_a_ticket_that_no_calendar_has_counts_as_not_given(odd: str) -
 @pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
 def test_a_ticket_that_somebody_spoilt_by_hand_stops_nothing(field: str) -> None:
     pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
-    assert f'"{field}":' in queue_order.encode(pool.queue)
-    spoilt = queue_order.parse(queue_order.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
-    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: queue_order.encode(spoilt)}, 1, pool.rules)
+    assert f'"{field}":' in record_lists.encode(pool.queue)
+    spoilt = parse_queue(record_lists.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
+    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: record_lists.encode(spoilt)}, 1, pool.rules)
     freed = free(with_it, "a")
-    assert queue_order.ranked(freed, NOW)
-    assert take(freed, after(minutes=5), Ask("e2e", "eve"), "l")[1].text == "a"
+    assert queue_order.in_serving_order(freed, NOW)
+    assert take(freed, after(minutes=5), Criteria("e2e", "eve"), "l")[1].text == "a"
 
 
 KINDS: list[dict[str, str]] = [{}, {"region": "us"}, {"region": "eu"}, {"cluster": "a"}]
@@ -501,62 +510,64 @@ STEPS = st.lists(
 @given(STEPS)
 def test_nobody_is_overtaken_and_no_cluster_is_kept_that_nobody_waits_for(steps) -> None:
     pool, now = occupied("a", "b"), NOW
-    pool, _ = add(pool, NOW, "c", "root", Facts("eu"))
+    pool, _ = add(pool, NOW, "c", "root", ClusterFacts("eu"))
     leases = {name: f"l-{name}" for name in "ab"}
     for number, (step, who, kind, priority, seconds) in enumerate(steps):
         now += timedelta(seconds=seconds)
         pool = expire(pool, now)
-        before, asked = pool, Ask("e2e", str(who), **kind)
+        before, asked = pool, Criteria("e2e", str(who), **kind)
         try:
             if step == "wait":
-                stay = Stay(timedelta(minutes=5), priority, CONNECTED)
+                terms = WaitTerms(timedelta(minutes=5), priority, CONNECTED)
                 request = Request(f"r-{who}", f"{kind}{priority}", "getvacant")
-                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", stay, request)
+                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", terms, request)
             elif step == "poll":
-                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", Stay())
+                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", WaitTerms())
             elif step == "take":
                 pool, told = take(pool, now, asked, f"lease-{number}")
             elif step == "free":
                 name = "abc"[who % 3]
-                pool, told = finish(pool, now, Finish(name, leases.get(name, "none")))
+                pool, told = finish(pool, now, FinishRequest(name, leases.get(name, "none")))
             else:
                 gone = timedelta(seconds=seconds)
-                pool, told = step_away(pool, now, f"r-{who}", gone) if step == "away" else leave(pool, now, f"r-{who}")
+                pool, told = (
+                    mark_disconnected(pool, now, f"r-{who}", gone) if step == "away" else leave(pool, now, f"r-{who}")
+                )
         except (NoVacantCluster, ClusterNotVacant, RequestIdReused, RequestOver, NotCurrent):
             assert pool is before
             continue
         if told.lease and step in ("wait", "poll", "take") and not told.repeated:
             leases[told.text] = told.lease
-            _check_turn(before, now, told.text, f"r-{who}" if step == "wait" else of_words(asked), step, priority)
-    kept = queue_order.promised(pool, now)
-    assert all(pool.find(name).state == "vacant" and t.ask.matches(pool.find(name)) for name, t in kept.items())
+            _check_turn(before, now, told.text, f"r-{who}" if step == "wait" else poll_ticket_id(asked), step, priority)
+    kept = queue_order.reservations(pool, now)
+    assert all(pool.find(name).state == "vacant" and t.criteria.matches(pool.find(name)) for name, t in kept.items())
     assert len({ticket.id for ticket in kept.values()}) == len(kept)
-    assert all(ticket.is_there(now) for ticket in kept.values())
+    assert all(ticket.is_present(now) for ticket in kept.values())
     assert len({ticket.id for ticket in pool.queue}) == len(pool.queue)
 
 
 def _check_turn(before: Pool, now: datetime, cluster: str, own: str, step: str, priority: str) -> None:
     """Whoever is there, ranks before the one who was served and wants that cluster can have another one at once."""
     known = queue_order.find(before, own)
-    level = known.level(now) if known else PRIORITIES.index(priority if step == "wait" else "normal")
+    level = known.rank(now) if known else PRIORITIES.index(priority if step == "wait" else "normal")
     order = [ticket.id for ticket in before.queue]
     ahead = [
         ticket
-        for ticket in sorted(before.queue, key=lambda ticket: ticket.level(now), reverse=True)
+        for ticket in sorted(before.queue, key=lambda ticket: ticket.rank(now), reverse=True)
         if ticket.id != own
-        and ticket.is_there(now)
+        and ticket.is_present(now)
         and (
             (step == "take")
-            or ticket.level(now) > level
-            or (ticket.level(now) == level and (known is None or order.index(ticket.id) < order.index(own)))
+            or ticket.rank(now) > level
+            or (ticket.rank(now) == level and (known is None or order.index(ticket.id) < order.index(own)))
         )
     ]
     left = [c for c in before.vacant if c.name != cluster]
     for ticket in ahead:
-        if ticket.ask.matches(before.find(cluster)):
-            mine = next((c for c in left if ticket.ask.matches(c)), None)
+        if ticket.criteria.matches(before.find(cluster)):
+            mine = next((c for c in left if ticket.criteria.matches(c)), None)
             assert mine, f"{ticket.id} was overtaken by {own}"
         else:
-            mine = next((c for c in left if ticket.ask.matches(c)), None)
+            mine = next((c for c in left if ticket.criteria.matches(c)), None)
         if mine:
             left.remove(mine)

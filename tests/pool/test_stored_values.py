@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from cimaster.errors import Refusal
 from cimaster.pool import (
     Answer,
-    Ask,
-    Facts,
-    Finish,
+    ClusterFacts,
+    Criteria,
+    FinishRequest,
     Pool,
     Request,
     Rules,
-    Stay,
+    WaitTerms,
     add,
     cancel,
     codec,
@@ -31,10 +31,10 @@ from cimaster.pool import (
     hold,
     hold_any,
     leave,
+    mark_disconnected,
     once,
     release,
     renew,
-    step_away,
     take,
     take_or_wait,
     take_over,
@@ -42,10 +42,10 @@ from cimaster.pool import (
     update,
 )
 from cimaster.pool.decisions import automatic_top_up, creation_attempts, provisioning, queue_order
-from cimaster.pool.decisions.automatic_top_up import Terms
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.cluster_filter import Filter
-from cimaster.pool.decisions.creation_attempts import Missed, Triggered
-from cimaster.pool.decisions.provisioning import Wish
+from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
+from cimaster.pool.decisions.provisioning import CreationRequest
 from cimaster.pool.records.creation import JOB
 from cimaster.web import text_lists
 from tests.stored import NOW, OBJECTS
@@ -56,34 +56,40 @@ Decision = Callable[[Pool, datetime], tuple[Pool, Answer]]
 
 def decisions(pool: Pool) -> Iterator[Decision]:
     """Yield every verb, for every record that can be named."""
-    yield lambda p, now: take(p, now, Ask("e2e", "9", labels={"gpu": "yes"}), "l-9", Request("r-1", "h", "getvacant"))
-    yield lambda p, now: take_or_wait(p, now, Ask("e2e", "9"), "l-9", Stay(MINUTE), Request("r-3", "h", "getvacant"))
-    yield lambda p, now: take_or_wait(p, now, Ask("e2e", "9"), "l-9", Stay())
-    yield lambda p, now: hold_any(p, now, Ask("", ""), "bob")
+    yield lambda p, now: take(
+        p, now, Criteria("e2e", "9", labels={"gpu": "yes"}), "l-9", Request("r-1", "h", "getvacant")
+    )
+    yield lambda p, now: take_or_wait(
+        p, now, Criteria("e2e", "9"), "l-9", WaitTerms(MINUTE), Request("r-3", "h", "getvacant")
+    )
+    yield lambda p, now: take_or_wait(p, now, Criteria("e2e", "9"), "l-9", WaitTerms())
+    yield lambda p, now: hold_any(p, now, Criteria("", ""), "bob")
     yield lambda p, now: once(p, now, Request("r-2", "h", "holdcluster"), lambda: hold(p, now, "cluster-01", "bob"))
-    yield lambda p, now: add(p, now, "cluster-01", "al", Facts("us"))
-    yield lambda p, now: add(p, now, "new", "al", Facts("us"))
+    yield lambda p, now: add(p, now, "cluster-01", "al", ClusterFacts("us"))
+    yield lambda p, now: add(p, now, "new", "al", ClusterFacts("us"))
     yield lambda p, now: undo(p, now, "l-1")
-    yield lambda p, now: automatic_top_up.topped_up(p, now, [f"c-{n}" for n in range(10, 30)], "e2e", "master")
-    yield lambda p, now: provisioning.request(p, now, Wish("tess-ci", "al", "master", "e2e"), "c-9")
+    yield lambda p, now: automatic_top_up.top_up(p, now, [f"c-{n}" for n in range(10, 30)], "e2e", "master")
+    yield lambda p, now: provisioning.create(p, now, CreationRequest("tess-ci", "al", "master", "e2e"), "c-9")
     for name in {*(cluster.name for cluster in pool.clusters), *map(pool.reference, pool.clusters)}:
         yield from of_cluster(name)
     for identity in {ticket.id for ticket in pool.queue}:
-        yield lambda p, now, i=identity: step_away(p, now, i, MINUTE)
+        yield lambda p, now, i=identity: mark_disconnected(p, now, i, MINUTE)
         yield lambda p, now, i=identity: leave(p, now, i)
         yield lambda p, now, i=identity: cancel(p, now, i, "bob")
     for creation in pool.creations:
-        yield from of_creation(creation.id, creation.key)
+        yield from of_creation(creation.id, creation.idempotency_key)
     for purpose in {policy.purpose for policy in pool.policies}:
-        yield lambda p, now, of=purpose: automatic_top_up.put(p, now, of, "root", Terms(min_vacant=1, max_total=2))
-        yield lambda p, now, of=purpose: automatic_top_up.remove(p, now, of)
+        yield lambda p, now, of=purpose: automatic_top_up.set_policy(
+            p, now, of, "root", PolicyTerms(min_vacant=1, max_total=2)
+        )
+        yield lambda p, now, of=purpose: automatic_top_up.remove_policy(p, now, of)
 
 
 def of_cluster(name: str) -> Iterator[Decision]:
     """Yield every verb of a cluster."""
-    yield lambda p, now: take(p, now, Ask("e2e", "9", cluster=name, ttl=MINUTE), "l-9")
-    yield lambda p, now: finish(p, now, Finish(name, job="e2e", build="7"))
-    yield lambda p, now: finish(p, now, Finish(name))
+    yield lambda p, now: take(p, now, Criteria("e2e", "9", cluster=name, ttl=MINUTE), "l-9")
+    yield lambda p, now: finish(p, now, FinishRequest(name, job="e2e", build="7"))
+    yield lambda p, now: finish(p, now, FinishRequest(name))
     yield lambda p, now: renew(p, now, name, "l-1", None)
     yield lambda p, now: renew(p, now, name, "l-1", MINUTE)
     yield lambda p, now: hold(p, now, name, "al", "why", MINUTE)
@@ -95,25 +101,25 @@ def of_cluster(name: str) -> Iterator[Decision]:
     yield lambda p, now: release(p, now, name, "bob", True)
     yield lambda p, now: disable(p, now, name, "root", "why")
     yield lambda p, now: enable(p, now, name, "root")
-    yield lambda p, now: update(p, now, name, "root", Facts(note="x"))
+    yield lambda p, now: update(p, now, name, "root", ClusterFacts(note="x"))
     yield lambda p, now: delete(p, now, name, "root", force=True, reason="x")
 
 
 def of_creation(identity: str, key: str) -> Iterator[Decision]:
     """Yield all that becomes of a creation."""
-    said = Triggered("j-1", "http://x", "http://x", "m")
-    yield lambda p, now: add(p, now, "new", "al", Facts("us"), identity)
+    said = TriggeredJob("j-1", "http://x", "http://x", "m")
+    yield lambda p, now: add(p, now, "new", "al", ClusterFacts("us"), identity)
     yield lambda p, now: provisioning.retry(p, now, identity, "bob")
     yield lambda p, now: provisioning.dismiss(p, now, identity, "bob")
     yield lambda p, now: creation_attempts.claim(p, now, identity, "x", MINUTE, builds=False)
-    yield lambda p, now: creation_attempts.triggered(p, now, identity, key, said)
-    yield lambda p, now: creation_attempts.attempt_failed(p, now, identity, "x", Missed(JOB, "quota"))
-    yield lambda p, now: creation_attempts.attempt_failed(
-        p, now, identity, "x", Missed("unreachable", "gone", unknown=True)
+    yield lambda p, now: creation_attempts.record_trigger(p, now, identity, key, said)
+    yield lambda p, now: creation_attempts.record_failure(p, now, identity, "x", FailedAttempt(JOB, "quota"))
+    yield lambda p, now: creation_attempts.record_failure(
+        p, now, identity, "x", FailedAttempt("unreachable", "gone", unknown=True)
     )
-    yield lambda p, now: creation_attempts.renewed(p, now, identity, "x", MINUTE)
-    yield lambda p, now: creation_attempts.let_go(p, now, identity, "x")
-    yield lambda p, now: creation_attempts.looked(p, now, identity, said, True, "it failed")
+    yield lambda p, now: creation_attempts.renew_claim(p, now, identity, "x", MINUTE)
+    yield lambda p, now: creation_attempts.release_claim(p, now, identity, "x")
+    yield lambda p, now: creation_attempts.record_job_status(p, now, identity, said, True, "it failed")
 
 
 def read_again(pool: Pool, now: datetime) -> Pool:
@@ -138,8 +144,8 @@ def show(pool: Pool, now: datetime) -> None:
         *(text_lists.one(pool, cluster) for cluster in shown),
         text_lists.history(pool.history),
         text_lists.creations(pool.creations, now, False),
-        text_lists.queue(queue_order.ranked(pool, now), now),
-        text_lists.policies([(policy, automatic_top_up.explained(pool, policy, now)) for policy in pool.policies]),
+        text_lists.queue(queue_order.in_serving_order(pool, now), now),
+        text_lists.policies([(policy, automatic_top_up.explain(pool, policy, now)) for policy in pool.policies]),
     ]
     for text in texts:
         assert all(line.isprintable() for line in text.split("\n"))

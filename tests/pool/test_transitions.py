@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.common.times import format_time
-from cimaster.pool import Ask, Finish, Pool, Rules, expire, finish, hold, release, take
+from cimaster.pool import Criteria, FinishRequest, Pool, Rules, expire, finish, hold, release, take
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS
 from cimaster.pool.records.remembered_request import request_key
@@ -81,15 +81,15 @@ def test_time_takes_nothing_from_people_but_what_is_over(record: dict[str, Any])
 def test_a_settled_record_can_be_lent_held_and_given_back(record: dict[str, Any]) -> None:
     pool = expire(pool_of(record), NOW)
     if only(pool).lease:
-        pool, _ = finish(pool, NOW, Finish("cluster-01"))
+        pool, _ = finish(pool, NOW, FinishRequest("cluster-01"))
     if only(pool).hold:
         pool, _ = release(pool, NOW, "cluster-01", "root", True)
     assert not only(pool).held
     if only(pool).disabled:
         return
-    pool, answer = take(pool, NOW, Ask("e2e", "2"), "lease-2")
+    pool, answer = take(pool, NOW, Criteria("e2e", "2"), "lease-2")
     pool, _ = hold(pool, NOW, "cluster-01", "bob")
-    pool, _ = finish(pool, NOW, Finish("cluster-01", lease=answer.lease))
+    pool, _ = finish(pool, NOW, FinishRequest("cluster-01", lease=answer.lease))
     pool, _ = release(pool, NOW, "cluster-01", "bob", False)
     assert only(pool).state == "vacant"
     assert only(pool).ended_leases[0].id == "lease-2"
@@ -112,7 +112,7 @@ def test_in_time_every_hold_and_every_lease_with_an_end_is_over(record: dict[str
 def test_decisions_do_not_touch_the_pool_that_they_are_given() -> None:
     pool = pool_of({"name": "cluster-01", "status": "finished"})
     text = only(pool).text
-    take(pool, NOW, Ask("e2e", "1"), "lease-1")
+    take(pool, NOW, Criteria("e2e", "1"), "lease-1")
     hold(pool, NOW, "cluster-01", "alice")
     assert only(pool).text == text
     assert pool.history == ()
@@ -142,7 +142,7 @@ def test_what_ends_is_told_in_the_history() -> None:
         "requestHash": "h",
     }
     pool = expire(pool_of(record), NOW)
-    assert [entry.say("event") for entry in pool.history] == ["lease ended"]
+    assert [entry.event for entry in pool.history] == ["lease ended"]
     assert only(pool).ended_leases[0].how == "expired"
     assert pool.requests[request_key("r")].hash == "h"
 

@@ -6,7 +6,7 @@ import pytest
 
 from cimaster.pool import parsers
 from cimaster.pool.records import weekly_hours
-from cimaster.pool.records.weekly_hours import Span
+from cimaster.pool.records.weekly_hours import DailySpan
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -25,9 +25,9 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 )
 def test_hours_are_read(text: str, days: set[int], begins: int, ends: int, zone: str) -> None:
     read = weekly_hours.parse(text)
-    assert read.spans == (Span(frozenset(days), begins, ends),)
+    assert read.spans == (DailySpan(frozenset(days), begins, ends),)
     assert read.zone.key == zone
-    assert weekly_hours.told(text) == (text if zone != "UTC" else f"{text} UTC")
+    assert weekly_hours.with_zone(text) == (text if zone != "UTC" else f"{text} UTC")
 
 
 def test_several_spans_have_one_zone() -> None:
@@ -79,7 +79,7 @@ def test_a_span_without_a_length_is_refused() -> None:
 def hours_of_a_week(text: str, monday: datetime = MONDAY) -> list[int]:
     """Return which hours of the week after a midnight lie in the hours that a text tells."""
     read = weekly_hours.parse(text)
-    return [hour for hour in range(7 * 24) if read.have(monday + timedelta(hours=hour))]
+    return [hour for hour in range(7 * 24) if read.contains(monday + timedelta(hours=hour))]
 
 
 def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
@@ -94,13 +94,13 @@ def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
 def test_minutes_count_from_the_first_and_without_the_last() -> None:
     read = weekly_hours.parse("Mon 22:30-06:15, Wed 08:00-08:01")
     moments = ((0, 22, 29), (0, 22, 30), (1, 6, 14), (1, 6, 15), (2, 7, 59), (2, 8, 0), (2, 8, 1))
-    have = [read.have(MONDAY + timedelta(days=d, hours=h, minutes=m, seconds=59)) for d, h, m in moments]
+    have = [read.contains(MONDAY + timedelta(days=d, hours=h, minutes=m, seconds=59)) for d, h, m in moments]
     assert have == [False, True, True, False, False, True, False]
 
 
 def test_local_clocks_count_in_summer_and_in_winter() -> None:
     text = "Mon-Fri 07:00-19:00 Europe/Berlin"
-    summer, winter = (weekly_hours.parse(text).have, weekly_hours.parse(text).have)
+    summer, winter = (weekly_hours.parse(text).contains, weekly_hours.parse(text).contains)
     for hour, in_summer, in_winter in ((4, False, False), (5, True, False), (6, True, True), (17, False, True)):
         assert summer(datetime(2026, 7, 6, hour, 30, tzinfo=UTC)) is in_summer
         assert winter(datetime(2026, 1, 5, hour, 30, tzinfo=UTC)) is in_winter

@@ -108,10 +108,10 @@ def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
     entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
     asked = False
     for entry in reversed(entries):
-        if entry.say("event") not in ("lease ended", "hold ended") and not asked:
+        if entry.event not in ("lease ended", "hold ended") and not asked:
             asked = True
             yield vacant
-        (vacant.add if entry.say("to") == "vacant" else vacant.discard)(entry.cluster)
+        (vacant.add if entry.get_text("to") == "vacant" else vacant.discard)(entry.cluster)
         if asked:
             yield vacant
     yield {cluster.name for cluster in expire(after.pool(), FakeClock.at(after.since)).vacant}

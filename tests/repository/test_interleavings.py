@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from cimaster import pool as decide
-from cimaster.pool import Answer, Ask, Finish, Pool
+from cimaster.pool import Answer, Criteria, FinishRequest, Pool
 from cimaster.repository.committer import Committer
 from cimaster.repository.stores.port import StoredObject
 from cimaster.repository.write_attempts import Attempts, Decision
@@ -27,14 +27,14 @@ def _silence() -> Iterator[None]:
 
 def taking(name: str) -> Decision:
     """Return a take whose lease is called like its caller."""
-    return lambda pool, now: decide.take(pool, now, Ask(job="e2e", build=name), name)
+    return lambda pool, now: decide.take(pool, now, Criteria(job="e2e", build=name), name)
 
 
 def finishing(cluster: str, lease: str) -> Decision:
     """Return a finish; its answer carries no lease, because its caller has none any more."""
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-        pool, answer = decide.finish(pool, now, Finish(cluster, lease))
+        pool, answer = decide.finish(pool, now, FinishRequest(cluster, lease))
         return pool, Answer(answer.text)
 
     return change

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from cimaster import pool as decide
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
-from cimaster.pool import Ask, Finish, Request, Rules
+from cimaster.pool import Criteria, FinishRequest, Request, Rules
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
 from cimaster.repository.write_attempts import Attempts
@@ -267,8 +267,8 @@ class Replicas(RuleBasedStateMachine):
     def take(self, on: int, then: list[str], ttl: timedelta | None = None, to_repeat: bool = False) -> None:
         taking = Taking(f"b{self.count}", ttl.total_seconds() if ttl else inf, to_repeat)
         self.model.takings[taking.build] = taking
-        ask = Ask(job="e2e", build=taking.build, ttl=ttl)
-        act = lambda service, request: service.take(ask, request)  # noqa: E731
+        criteria = Criteria(job="e2e", build=taking.build, ttl=ttl)
+        act = lambda service, request: service.take(criteria, request)  # noqa: E731
         self._ask(on, then, act, taking.calls, partial(self._took, taking), to_repeat)
 
     def _took(self, taking: Taking, call: Call) -> None:
@@ -293,14 +293,14 @@ class Replicas(RuleBasedStateMachine):
     @rule(which=ANY, on=ANY, then=FATES, to_repeat=st.booleans(), again=st.booleans())
     def finish(self, which: int, on: int, then: list[str], to_repeat: bool = False, again: bool = False) -> None:
         lease = (_pick if again else self._relied_on)(self.model.leases, which)
-        act = lambda service, request: service.finish(Finish(lease.cluster, lease.id), request)  # noqa: E731
+        act = lambda service, request: service.finish(FinishRequest(lease.cluster, lease.id), request)  # noqa: E731
         self._ask(on, then, act, lease.finishes, partial(self._must_be_over, lease), to_repeat)
 
     @precondition(lambda self: self.model.leases)
     @rule(which=ANY, on=ANY, then=FATES)
     def finish_whatever_lease(self, which: int, on: int, then: list[str]) -> None:
         lease = self._relied_on(self.model.leases, which)
-        act = lambda service, request: service.finish(Finish(lease.cluster), request)  # noqa: E731
+        act = lambda service, request: service.finish(FinishRequest(lease.cluster), request)  # noqa: E731
         self._ask(on, then, act, lease.unfenced, self._must_have_finished)
 
     def _must_have_finished(self, call: Call) -> None:

@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cimaster.app import create_app
-from cimaster.pool import Facts
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool import ClusterFacts
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
 from cimaster.provisioners import KINDS, Kind, Provisioner, command
 from cimaster.provisioners.outcome import Built, Failure, Interrupted, Standing
@@ -37,14 +37,14 @@ class Third:
         self.may_begin = Event()
         self.fails: Exception | None = None
 
-    def begin(self, _settings: object, creation: Creation, stop: Event) -> Triggered | Built:
-        self.keys.append(creation.key)
+    def begin(self, _settings: object, creation: Creation, stop: Event) -> TriggeredJob | Built:
+        self.keys.append(creation.idempotency_key)
         while not self.may_begin.wait(0.02):
             if stop.is_set():
                 raise Failure("unreachable", "the service stops")
         if self.fails:
             raise self.fails
-        return Triggered(f"order-{creation.key}")
+        return TriggeredJob(f"order-{creation.idempotency_key}")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def claims_of(app: Flask) -> CreationClaims:
 def create(app: Flask) -> str:
     """Ask for a cluster, and return the creation's id at once."""
     creations: Provisioning = components_of(app).provisioning
-    return creations.create(creations.wish("tess-ci", "john", "master", "e2e")).answer.text
+    return creations.create(creations.creation_request("tess-ci", "john", "master", "e2e")).answer.text
 
 
 def listed(client: FlaskClient) -> dict:
@@ -141,7 +141,7 @@ def test_a_stop_lets_another_replica_try(settings: Settings, another_store: Stor
     finally:
         components_of(leaving).lifecycle.stop()
     service = components_of(app).clusters
-    until(lambda: service.view_now().pool.creations[0].claimable(service.clock()))
+    until(lambda: service.view_now().pool.creations[0].is_claimable(service.clock()))
 
 
 def test_every_job_is_looked_at_however_many_there_are(
@@ -157,8 +157,8 @@ def test_every_job_is_looked_at_however_many_there_are(
     creations: Provisioning = components_of(app).provisioning
     creations.provisioner = Provisioner("third", Kind(command.Settings, third.begin, look), command.Settings())
     third.may_begin.set()
-    wish = creations.wish("tess-ci", "john", "master", "e2e")
-    made = {creations.create(wish, force=True).answer.text for _ in range(12)}
+    wanted = creations.creation_request("tess-ci", "john", "master", "e2e")
+    made = {creations.create(wanted, force=True).answer.text for _ in range(12)}
     until(lambda: seen == made)
 
 
@@ -205,8 +205,8 @@ def test_what_is_built_here_stays_claimed_and_is_halted_when_somebody_else_has_i
     create(app)
     view = components_of(app).clusters.view
     until(lambda: listed(app.test_client())["state"] == "running")
-    begun = view().pool.creations[0].time("claimUntil")
-    until(lambda: view().pool.creations[0].time("claimUntil") > begun)
+    begun = view().pool.creations[0].get_time("claimUntil")
+    until(lambda: view().pool.creations[0].get_time("claimUntil") > begun)
     other = claims_of(app)
     clock.forward(minutes=6)
     until(lambda: other.claim(view().pool.creations[0].id) or halted.is_set() or clock.forward(minutes=6))
@@ -218,7 +218,7 @@ def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: 
 
     def built(_settings: object, _creation: Creation, _halt: Event) -> Built:
         may_end.wait(60)
-        return Built("built", Facts("us"))
+        return Built("built", ClusterFacts("us"))
 
     components_of(app).provisioning.provisioner = Provisioner(
         "third", Kind(command.Settings, built, builds=True), command.Settings()
@@ -237,7 +237,7 @@ def test_a_cluster_that_the_pool_will_not_have_fails_its_creation(app: Flask, ad
     add("taken", region="mars")
 
     def built(_settings: object, _creation: Creation, _stop: Event) -> Built:
-        return Built("taken", Facts("us"))
+        return Built("taken", ClusterFacts("us"))
 
     components_of(app).provisioning.provisioner = Provisioner(
         "third", Kind(command.Settings, built, builds=True), command.Settings()

@@ -15,7 +15,7 @@ from cimaster.pages.clusters import cluster_page, cluster_rows
 from cimaster.pages.frame import template_filters
 from cimaster.pages.frame.forms import Form, changed
 from cimaster.pages.frame.visitors import latest, visitor
-from cimaster.pool import Answer, Facts, Rules
+from cimaster.pool import Answer, ClusterFacts, Rules
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.holding import ROUNDED, holder_of, same_person
 from cimaster.pool.records.cluster import HELD, Cluster
@@ -97,7 +97,7 @@ def held(cluster: Cluster, name: str, now: datetime) -> str:
             f"You hold {cluster.name} until {template_filters.clock(hold.expires, now)} ({roughly(hold.expires - now)})"
         )
     lasts = f", for {roughly(hold.lasts)}" if hold.lasts else ""
-    return f"You hold {cluster.name} from when {descriptions.who(cluster)} finishes{lasts}"
+    return f"You hold {cluster.name} from when {descriptions.occupant(cluster)} finishes{lasts}"
 
 
 def _end(text: str) -> datetime | timedelta:
@@ -174,7 +174,7 @@ def _edit(asked: UpdateCluster) -> Committed:
     if not names:
         cluster = latest().pool.find(asked.cluster)
         return Committed(Answer(f"cluster {asked.cluster} stays as it is", cluster), 0)
-    facts = Facts(
+    facts = ClusterFacts(
         region=asked.region or "" if "region" in names else None,
         purpose=asked.purpose or "" if "purpose" in names else None,
         osimage=asked.osimage or "" if "osimage" in names else None,

@@ -26,7 +26,7 @@ def find(snapshot: Snapshot, name: str) -> Cluster | None:
     except UnknownCluster:
         return None
     except ClusterBroken:
-        return next((cluster for cluster in pool.named(name) if cluster.fault), None)
+        return next((cluster for cluster in pool.records_named(name) if cluster.fault), None)
 
 
 def panel(snapshot: Snapshot, name: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _situation(cluster: Cluster) -> dict[str, object]:
         return {"why": cluster.fault}
     if lease := cluster.lease:
         return {
-            "who": descriptions.who(cluster),
+            "who": descriptions.occupant(cluster),
             "for_whom": lease.by,
             "since": lease.acquired,
             "ends": lease.expires,
@@ -79,7 +79,7 @@ def _situation(cluster: Cluster) -> dict[str, object]:
         return {"who": cluster.disabled_by, "why": cluster.disabled_reason}
     if hold := cluster.hold:
         return {
-            "who": descriptions.who(cluster),
+            "who": descriptions.occupant(cluster),
             "why": hold.desc,
             "since": hold.since,
             "ends": hold.expires,
@@ -92,7 +92,7 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
     """Return what lies on the cluster beside its state: an icon and words each."""
     if cluster.state == BROKEN:
         return ()
-    flags = [("alert", told) for told in descriptions.unreadable(cluster)]
+    flags = [("alert", told) for told in descriptions.unreadable_fields(cluster)]
     if descriptions.overdue(cluster, now, overdue_after):
         flags.append(("clock", "overdue"))
     if cluster.hold and cluster.lease:

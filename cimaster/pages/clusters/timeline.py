@@ -48,28 +48,35 @@ def moments(entries: Sequence[Entry]) -> list[Moment]:
 
 
 def _moment(entry: Entry, newer: datetime | None) -> Moment:
-    job = descriptions.job_words(entry.say("job"), entry.say("build")) if entry.say("job") else ""
-    other = f"{entry.say('holder')}'s hold" if entry.say("holder") else ""
-    waited = parse_duration(entry.say("waited"))
-    to = f"to {entry.say('newHolder')}" if entry.say("newHolder") else ""
+    job = descriptions.job_label(entry.job, entry.build) if entry.job else ""
+    other = f"{entry.holder}'s hold" if entry.holder else ""
+    waited = parse_duration(entry.get_text("waited"))
+    to = f"to {entry.get_text('newHolder')}" if entry.get_text("newHolder") else ""
     after = f"after waiting {roughly(waited)}" if waited else ""
-    reason = ": ".join(part for part in (other, to, entry.say("reason"), after) if part)
+    reason = ": ".join(part for part in (other, to, entry.reason, after) if part)
     lasted = newer - entry.at if newer and entry.at else None
     return Moment(
-        entry.at, entry.say("event"), entry.say("from"), entry.say("to"), entry.say("by"), job, reason, lasted
+        entry.at,
+        entry.event,
+        entry.get_text("from"),
+        entry.get_text("to"),
+        entry.by,
+        job,
+        reason,
+        lasted,
     )
 
 
 def last_use(entries: Iterable[Entry]) -> Earlier | None:
     """Return who had the cluster before its present user; entries are newest first."""
     remaining = iter(entries)
-    end = next((entry for entry in remaining if entry.say("event") in _ENDS), None)
+    end = next((entry for entry in remaining if entry.event in _ENDS), None)
     if end is None:
         return None
-    job = end.say("job")
-    begin = next((entry for entry in remaining if entry.say("event") in _BEGINS and entry.say("job") == job), None)
+    job = end.job
+    begin = next((entry for entry in remaining if entry.event in _BEGINS and entry.job == job), None)
     lasted = end.at - begin.at if begin and begin.at and end.at else None
-    why = begin.say("reason") if begin else ""
+    why = begin.reason if begin else ""
     if job:
-        return Earlier(descriptions.job_words(job, end.say("build")), end.say("by"), why, end.at, lasted)
-    return Earlier(end.say("holder") or end.say("by") or "an unknown user", "", why, end.at, lasted)
+        return Earlier(descriptions.job_label(job, end.build), end.by, why, end.at, lasted)
+    return Earlier(end.holder or end.by or "an unknown user", "", why, end.at, lasted)

@@ -57,17 +57,19 @@ class CreateForPerson(NamedParameters):
 def _create(asked: CreateForPerson) -> Committed:
     """Ask for a cluster, and wait for nothing: the panel shows what comes of it."""
     provisioning = components().provisioning
-    wish = provisioning.wish(asked.purpose or DEFAULT_PURPOSE, asked.name, asked.branch, asked.job, callers.owner())
-    done = provisioning.create(wish, asked.force, asked.request)
+    wanted = provisioning.creation_request(
+        asked.purpose or DEFAULT_PURPOSE, asked.name, asked.branch, asked.job, callers.owner()
+    )
+    done = provisioning.create(wanted, asked.force, asked.request)
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
         raise CreationNotSo(
-            f"such a cluster is being created for {wish.user} already: {progress}; wait for it, or create another one",
+            f"such a cluster is being created for {wanted.user} already: {progress}; wait for it, or create another one",
             creation=same.id,
             parameter="force",
         )
-    return replace(done, answer=Answer(f"a cluster for {wish.purpose} is requested"))
+    return replace(done, answer=Answer(f"a cluster for {wanted.purpose} is requested"))
 
 
 def _retry(asked: ChangeCreation) -> Committed:

@@ -87,7 +87,7 @@ def _ranked(newest_first: list[Creation]) -> list[Creation]:
     def rank(creation: Creation) -> int:
         if _failed_for_policy(creation) and last[creation.purpose] is not creation:
             return 3
-        return 0 if creation.open else 1 if creation.state in (FAILED, BROKEN) else 2
+        return 0 if creation.is_open else 1 if creation.state in (FAILED, BROKEN) else 2
 
     return sorted(newest_first, key=rank)
 
@@ -97,12 +97,12 @@ def _failed_for_policy(creation: Creation) -> bool:
 
 
 def _is_news(creation: Creation, now: datetime) -> bool:
-    ready = creation.time("readyAt")
-    return creation.shown and (creation.state != READY or ready is None or now - ready < READY_FOR)
+    ready = creation.get_time("readyAt")
+    return creation.is_shown and (creation.state != READY or ready is None or now - ready < READY_FOR)
 
 
 def _counted(shown: list[Creation]) -> str:
-    states = ["on the way" if creation.open else creation.state for creation in shown]
+    states = ["on the way" if creation.is_open else creation.state for creation in shown]
     return ", ".join(
         f"{states.count(state)} {state}" for state in ("on the way", FAILED, BROKEN, READY) if state in states
     )
@@ -110,9 +110,9 @@ def _counted(shown: list[Creation]) -> str:
 
 def row(pool: Pool, creation: Creation, who: Visitor, now: datetime) -> Row:
     """Describe a creation to a visitor."""
-    cluster = creation.say("cluster") if creation.state == READY else ""
-    words = creation.say("reason") if creation.state == FAILED else descriptions.progress(creation)
-    buttons = action_buttons.of_creation(creation, who, creation.busy(now), components().provisioning.why_none)
+    cluster = creation.cluster if creation.state == READY else ""
+    words = creation.reason if creation.state == FAILED else descriptions.progress(creation)
+    buttons = action_buttons.of_creation(creation, who, creation.in_progress(now), components().provisioning.why_none)
     return Row(
         element_id(f"creation {creation.id}"),
         creation.id,
@@ -120,30 +120,30 @@ def row(pool: Pool, creation: Creation, who: Visitor, now: datetime) -> Row:
         "a broken record" if creation.fault else creation.purpose,
         creation.user or "an unknown user",
         creation.by_policy,
-        creation.say("retriedBy"),
+        creation.get_text("retriedBy"),
         creation.job,
         creation.branch,
-        "; ".join((words, *descriptions.unreadable(creation))),
+        "; ".join((words, *descriptions.unreadable_fields(creation))),
         creation.job_runs,
         cluster,
-        cluster in pool.places,
+        cluster in pool.positions,
         _since(creation),
-        creation.ends,
-        creation.later(now),
+        creation.gives_up_at,
+        creation.next_try(now),
         tuple(_links(creation)),
         tuple(buttons),
     )
 
 
 def _since(creation: Creation) -> datetime | None:
-    ended = creation.time("readyAt" if creation.state == READY else "failedAt")
-    return ended or creation.time("retriedAt") or creation.time("requestedAt")
+    ended = creation.get_time("readyAt" if creation.state == READY else "failedAt")
+    return ended or creation.get_time("retriedAt") or creation.get_time("requestedAt")
 
 
 def _links(creation: Creation) -> Iterator[tuple[str, str]]:
     """Yield words and addresses; data written by hand may hold what is no address of a page."""
     for field, words in _LINKS:
-        address = creation.say(field)
+        address = creation.get_text(field)
         if address.startswith(("http://", "https://")):
             yield words, address
 

@@ -30,7 +30,7 @@ class Visitor:
 
     def waits(self, ticket: Ticket) -> bool:
         """Say whether it is this person's job that waits."""
-        return bool(self.name) and same_person(ticket.ask.by, self.name)
+        return bool(self.name) and same_person(ticket.criteria.by, self.name)
 
 
 def visitor() -> Visitor:

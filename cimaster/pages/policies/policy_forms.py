@@ -9,7 +9,7 @@ from cimaster.pages.frame.forms import Form, changed
 from cimaster.pages.frame.visitors import latest, visitor
 from cimaster.pages.policies import policy_panel
 from cimaster.pool import Answer
-from cimaster.pool.decisions.automatic_top_up import Terms
+from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.records.policy import DEFAULT_COOLDOWN
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.provisioning import BRANCH
@@ -40,9 +40,9 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     return {"row": found, "facts": found.fields if found else {}, **_usual()}
 
 
-def _terms(asked: SetPolicy, names: Collection[str]) -> Terms:
+def _terms(asked: SetPolicy, names: Collection[str]) -> PolicyTerms:
     """Return the terms of these names; optional ones are removed where the field is empty."""
-    return Terms(
+    return PolicyTerms(
         min_vacant=asked.min_vacant if "min_vacant" in names else None,
         max_total=asked.max_total if "max_total" in names else None,
         max_creating=asked.max_creating if "max_creating" in names else None,

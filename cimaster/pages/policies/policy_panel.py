@@ -10,7 +10,7 @@ from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.fragments import served
 from cimaster.pages.frame.visitors import Visitor, element_id, latest, tag, visitor
-from cimaster.pool.decisions.automatic_top_up import Standing, standing
+from cimaster.pool.decisions.automatic_top_up import PolicyDescription, describe
 from cimaster.pool.records.policy import Policy
 from cimaster.repository.snapshots import Snapshot
 from cimaster.services.provisioning import BRANCH
@@ -25,7 +25,7 @@ class Line:
     name: str
     terms: tuple[tuple[str, str], ...]
     hours: str
-    stands: Standing
+    stands: PolicyDescription
     actions: tuple[Action, ...]
 
     @property
@@ -56,7 +56,7 @@ def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
     pool, now, buttons = snapshot.pool, components().clusters.clock(), tuple(action_buttons.of_policy(who))
     acts = not components().provisioning.why_idle
     told = [
-        Line(_id(each), each.purpose, _terms(each), each.hours_told, standing(pool, each, now, acts), buttons)
+        Line(_id(each), each.purpose, _terms(each), each.hours_with_zone, describe(pool, each, now, acts), buttons)
         for each in pool.policies
     ]
     return tuple(sorted(told, key=lambda line: line.name))

@@ -71,7 +71,7 @@ class Panel:
 def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
     """Return who waits, and for how long already."""
     who, now = visitor(), components().clusters.repository.now()
-    ranked = queue_order.ranked(snapshot.pool, now)
+    ranked = queue_order.in_serving_order(snapshot.pool, now)
     drawn = ranked if everything else ranked[:_MOST]
     rows = tuple(_row(ticket, place, who, now) for place, ticket in enumerate(drawn, 1))
     first, count, more = _first(ranked, now), len(ranked), len(ranked) - len(drawn)
@@ -81,7 +81,7 @@ def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
 def find(snapshot: Snapshot, identity: str) -> Row | None:
     """Return the row of a ticket; None if it does not wait any more."""
     who, now = visitor(), components().clusters.repository.now()
-    ranked = enumerate(queue_order.ranked(snapshot.pool, now), 1)
+    ranked = enumerate(queue_order.in_serving_order(snapshot.pool, now), 1)
     return next((_row(ticket, place, who, now) for place, ticket in ranked if ticket.id == identity), None)
 
 
@@ -94,18 +94,18 @@ def _first(ranked: list[Ticket], now: datetime) -> First | None:
 
 
 def _row(ticket: Ticket, place: int, who: Visitor, now: datetime) -> Row:
-    ask, mine = ticket.ask, who.waits(ticket)
+    criteria, mine = ticket.criteria, who.waits(ticket)
     return Row(
         element_id(f"ticket {ticket.id}"),
         ticket.id,
         place,
-        "a broken record" if ticket.fault else descriptions.job_words(ask.job, ask.build),
-        ask.by,
-        "; ".join((ticket.fault or ask.words(), *descriptions.unreadable(ticket))),
+        "a broken record" if ticket.fault else descriptions.job_label(criteria.job, criteria.build),
+        criteria.by,
+        "; ".join((ticket.fault or criteria.describe(), *descriptions.unreadable_fields(ticket))),
         "" if ticket.priority == NORMAL else ticket.priority,
         ticket.since if ticket.since != LONG_AGO else None,
         ticket.until,
-        ticket.is_there(now),
+        ticket.is_present(now),
         mine,
         tuple(action_buttons.of_ticket(mine)),
     )

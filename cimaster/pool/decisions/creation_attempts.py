@@ -4,16 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_end, format_time
-from cimaster.pool.decisions.provisioning import known, put, ready, unheard
-from cimaster.pool.records.creation import ATTEMPT_FIELDS, JOB, READY, REFUSED, REQUESTED, RUNNING, TRIES_FOR, Creation
+from cimaster.pool.decisions.creation_matching import mark_ready, oldest_without_job
+from cimaster.pool.decisions.provisioning import find_by_id, replace
+from cimaster.pool.records.creation import (
+    ATTEMPT_FIELDS,
+    JOB,
+    READY,
+    REFUSED,
+    REQUESTED,
+    RETRY_LIMIT,
+    RUNNING,
+    Creation,
+)
+from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.record import MOST
 
 _LONGEST_PAUSE = 60  # seconds between two tries
 
 
 @dataclass(frozen=True)
-class Triggered:
+class TriggeredJob:
     """What a provisioner said when it began: the job that builds the cluster, and where to look at it."""
 
     job_name: str
@@ -23,7 +33,7 @@ class Triggered:
 
 
 @dataclass(frozen=True)
-class Missed:
+class FailedAttempt:
     """Why a try failed, and how long to wait before the next; `unknown` where it may have begun all the same.
 
     `job` is the job that was begun, where it has ended already.
@@ -33,7 +43,7 @@ class Missed:
     reason: str
     pause: timedelta | None = None
     unknown: bool = False
-    job: Triggered | None = None
+    job: TriggeredJob | None = None
 
 
 def claim(
@@ -44,20 +54,20 @@ def claim(
     `builds` where the owner itself builds the cluster: then it is running from now on. `takes_over` where it may be one
     that somebody else has claimed, and whose time is over.
     """
-    creation = known(pool, identity)
-    if creation is None or not creation.claimable(now) or (creation.say("claimBy") and not takes_over):
+    creation = find_by_id(pool, identity)
+    if creation is None or not creation.is_claimable(now) or (creation.claimed_by and not takes_over):
         return pool, Answer("")
     until = now + lasts
     taken = creation.edited(
         claimBy=owner,
         claimUntil=format_end(until),
         nextTry=None,
-        tries=min(creation.number("tries") + 1, MOST),
+        tries=min(creation.get_number("tries") + 1, LARGEST_NUMBER),
         state=RUNNING if builds else creation.state,
-        maybeBegun=bool(creation.say("claimBy")) or creation.maybe_begun,
+        maybeBegun=bool(creation.claimed_by) or creation.maybe_begun,
         **_at_least(creation, until),
     )
-    return put(pool, taken), Answer(identity)
+    return replace(pool, taken), Answer(identity)
 
 
 def _at_least(creation: Creation, until: datetime) -> dict[str, str]:
@@ -65,38 +75,38 @@ def _at_least(creation: Creation, until: datetime) -> dict[str, str]:
     return {"deadline": format_end(max(until, creation.deadline))} if creation.deadline else {}
 
 
-def triggered(pool: Pool, now: datetime, identity: str, key: str, said: Triggered) -> tuple[Pool, Answer]:
+def record_trigger(pool: Pool, now: datetime, identity: str, key: str, said: TriggeredJob) -> tuple[Pool, Answer]:
     """Write that a job builds it now, which was asked for under that key."""
-    creation = known(pool, identity)
-    if creation is None or creation.key != key or (creation.say("jobName") and not creation.guessed):
+    creation = find_by_id(pool, identity)
+    if creation is None or creation.idempotency_key != key or (creation.job_name and not creation.job_is_guessed):
         return pool, Answer("")
     pool, creation = _heard(pool, now, creation, said.job_name)
     running = _with_job(creation, now, said)
-    if creation.open:
+    if creation.is_open:
         running = running.edited(**dict.fromkeys(ATTEMPT_FIELDS), state=RUNNING, reason=None)
-    return put(pool, running), Answer(identity)
+    return replace(pool, running), Answer(identity)
 
 
 def _heard(pool: Pool, now: datetime, creation: Creation, job_name: str) -> tuple[Pool, Creation]:
     """Put right what was guessed before it was heard whose job this is: clusters go with the jobs that built them."""
     right = creation.edited(jobGuessed=None)
-    if creation.say("jobName") == job_name:
+    if creation.job_name == job_name:
         return pool, right
-    if creation.guessed:
+    if creation.job_is_guessed:
         right = creation.reopened()
-    pool = put(pool, right.edited(jobName=job_name))
-    other = next((c for c in pool.creations if c.guessed and c.say("jobName") == job_name), None)
+    pool = replace(pool, right.edited(jobName=job_name))
+    other = next((c for c in pool.creations if c.job_is_guessed and c.job_name == job_name), None)
     if other and right.state != READY:  # who named its cluster keeps it
-        pool = ready(put(pool, other.reopened()), now, right.edited(jobName=job_name), other.say("cluster"))
-    if creation.guessed and (heir := unheard(pool, creation.purpose)):
-        guess = heir.edited(jobName=creation.say("jobName"), jobGuessed=True)
-        pool = ready(pool, now, guess, creation.say("cluster"))
-    found = known(pool, creation.id)
+        pool = mark_ready(replace(pool, other.reopened()), now, right.edited(jobName=job_name), other.cluster)
+    if creation.job_is_guessed and (heir := oldest_without_job(pool, creation.purpose)):
+        guess = heir.edited(jobName=creation.job_name, jobGuessed=True)
+        pool = mark_ready(pool, now, guess, creation.cluster)
+    found = find_by_id(pool, creation.id)
     assert found
     return pool, found
 
 
-def _with_job(creation: Creation, now: datetime, said: Triggered) -> Creation:
+def _with_job(creation: Creation, now: datetime, said: TriggeredJob) -> Creation:
     return creation.edited(
         jobName=said.job_name,
         statusLink=said.status_link,
@@ -107,24 +117,24 @@ def _with_job(creation: Creation, now: datetime, said: Triggered) -> Creation:
     )
 
 
-def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed: Missed) -> tuple[Pool, Answer]:
+def record_failure(pool: Pool, now: datetime, identity: str, owner: str, missed: FailedAttempt) -> tuple[Pool, Answer]:
     """Write that the owner's try failed: it is tried again with growing pauses, where that makes sense, or failed.
 
     What may have begun is asked for until somebody says what became of it: it would count for nothing otherwise, and
     bring a cluster too many.
     """
-    creation = known(pool, identity)
-    if creation is None or not creation.open or creation.say("claimBy") != owner:
+    creation = find_by_id(pool, identity)
+    if creation is None or not creation.is_open or creation.claimed_by != owner:
         return pool, Answer("")
-    began = creation.time("retriedAt") or creation.time("requestedAt") or now
+    began = creation.get_time("retriedAt") or creation.get_time("requestedAt") or now
     maybe_begun = missed.unknown or creation.maybe_begun
     if missed.job:
         creation = _with_job(creation, now, missed.job).edited(jobEnded=format_time(now))
     if missed.kind in (REFUSED, JOB):  # it is known now what became of it
-        return put(pool, creation.failed(now, missed.kind, missed.reason).edited(maybeBegun=None)), Answer(identity)
-    if now - began > TRIES_FOR and not maybe_begun:
-        return put(pool, creation.failed(now, missed.kind, missed.reason)), Answer(identity)
-    pause = missed.pause or timedelta(seconds=min(2 ** min(creation.number("tries"), 10), _LONGEST_PAUSE))
+        return replace(pool, creation.failed(now, missed.kind, missed.reason).edited(maybeBegun=None)), Answer(identity)
+    if now - began > RETRY_LIMIT and not maybe_begun:
+        return replace(pool, creation.failed(now, missed.kind, missed.reason)), Answer(identity)
+    pause = missed.pause or timedelta(seconds=min(2 ** min(creation.get_number("tries"), 10), _LONGEST_PAUSE))
     waits = creation.edited(
         claimBy=None,
         claimUntil=None,
@@ -133,36 +143,38 @@ def attempt_failed(pool: Pool, now: datetime, identity: str, owner: str, missed:
         state=REQUESTED,
         maybeBegun=maybe_begun,
     )
-    return put(pool, waits), Answer(identity)
+    return replace(pool, waits), Answer(identity)
 
 
-def renewed(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta) -> tuple[Pool, Answer]:
+def renew_claim(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta) -> tuple[Pool, Answer]:
     """Keep a claim for longer; the answer's text is empty where somebody else has it now."""
-    creation = known(pool, identity)
-    if creation is None or not creation.open or creation.say("claimBy") != owner:
+    creation = find_by_id(pool, identity)
+    if creation is None or not creation.is_open or creation.claimed_by != owner:
         return pool, Answer("")
     until = now + lasts
-    return put(pool, creation.edited(claimUntil=format_end(until), **_at_least(creation, until))), Answer(identity)
+    return replace(pool, creation.edited(claimUntil=format_end(until), **_at_least(creation, until))), Answer(identity)
 
 
-def let_go(pool: Pool, _now: datetime, identity: str, owner: str) -> tuple[Pool, Answer]:
+def release_claim(pool: Pool, _now: datetime, identity: str, owner: str) -> tuple[Pool, Answer]:
     """Give a claim back, for another replica to carry on."""
-    creation = known(pool, identity)
-    if creation is None or creation.say("claimBy") != owner:
+    creation = find_by_id(pool, identity)
+    if creation is None or creation.claimed_by != owner:
         return pool, Answer("")
-    return put(pool, creation.edited(**dict.fromkeys(ATTEMPT_FIELDS))), Answer(identity)
+    return replace(pool, creation.edited(**dict.fromkeys(ATTEMPT_FIELDS))), Answer(identity)
 
 
-def looked(pool: Pool, now: datetime, identity: str, said: Triggered, ended: bool, failure: str) -> tuple[Pool, Answer]:
+def record_job_status(
+    pool: Pool, now: datetime, identity: str, said: TriggeredJob, ended: bool, failure: str
+) -> tuple[Pool, Answer]:
     """Write what the provisioner says of the job; `failure` is why no cluster will come of it."""
-    creation = known(pool, identity)
-    if creation is None or creation.say("jobName") != said.job_name or creation.say("jobEnded"):
+    creation = find_by_id(pool, identity)
+    if creation is None or creation.job_name != said.job_name or creation.get_text("jobEnded"):
         return pool, Answer("")
     seen = creation.edited(
-        statusLink=said.status_link or creation.say("statusLink"),
-        logLink=said.log_link or creation.say("logLink"),
+        statusLink=said.status_link or creation.status_link,
+        logLink=said.log_link or creation.log_link,
         jobEnded=format_time(now) if ended else None,
     )
-    if failure and seen.open:
+    if failure and seen.is_open:
         seen = seen.failed(now, JOB, failure)
-    return (pool, Answer("")) if seen.fields == creation.fields else (put(pool, seen), Answer(identity))
+    return (pool, Answer("")) if seen.fields == creation.fields else (replace(pool, seen), Answer(identity))

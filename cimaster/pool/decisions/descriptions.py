@@ -8,14 +8,14 @@ from cimaster.pool.records.creation import FAILED, READY, RUNNING, Creation
 from cimaster.pool.records.record import Record
 
 
-def who(cluster: Cluster) -> str:
+def occupant(cluster: Cluster) -> str:
     """Say who has the cluster: a job, a person, or nobody (empty)."""
     if cluster.lease:
-        return job_words(cluster.lease.job, cluster.lease.build)
+        return job_label(cluster.lease.job, cluster.lease.build)
     return (cluster.hold.by or "an unknown user") if cluster.hold else ""
 
 
-def job_words(job: str, build: str) -> str:
+def job_label(job: str, build: str) -> str:
     """Name a job's build as CI systems do: `e2e-test #124`."""
     return f"{job or 'a job'} #{build}" if build else (job or "a job")
 
@@ -27,10 +27,10 @@ def until(moment: datetime | None) -> str:
 
 def situation(cluster: Cluster) -> str:
     """Say in a few words what a cluster is doing, who has it and until when, and what of that cannot be read."""
-    return _situation(cluster) + "".join(f"; {told}" for told in unreadable(cluster))
+    return _situation(cluster) + "".join(f"; {told}" for told in unreadable_fields(cluster))
 
 
-def unreadable(record: Record) -> list[str]:
+def unreadable_fields(record: Record) -> list[str]:
     """Say which times and durations of a record cannot be read."""
     return [f"{name} cannot be read and counts as not given" for name in record.unreadable]
 
@@ -40,14 +40,14 @@ def _situation(cluster: Cluster) -> str:
         return f"broken: {cluster.fault}"
     if cluster.lease:
         by = f" for {cluster.lease.by}" if cluster.lease.by else ""
-        return f"occupied by {who(cluster)}{by}{until(cluster.lease.expires)}"
+        return f"occupied by {occupant(cluster)}{by}{until(cluster.lease.expires)}"
     if cluster.state == DISABLED:
         reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
         by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
         return f"disabled{by}{reason}"
     if cluster.hold:
         desc = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
-        return f"held by {who(cluster)}{until(cluster.hold.expires)}{desc}"
+        return f"held by {occupant(cluster)}{until(cluster.hold.expires)}{desc}"
     return cluster.state
 
 
@@ -55,10 +55,10 @@ def creation(asked: Creation, now: datetime) -> str:
     """Say in a few words how far a creation is."""
     if asked.fault:
         return f"{BROKEN}: {asked.fault}"
-    later = asked.later(now)
+    later = asked.next_try(now)
     again = f"; next try in {roughly(later - now)}" if later else ""
-    left = f", given up in {roughly(asked.ends - now)}" if asked.ends else ""
-    return "; ".join((f"{progress(asked)}{again}{left}", *unreadable(asked)))
+    left = f", given up in {roughly(asked.gives_up_at - now)}" if asked.gives_up_at else ""
+    return "; ".join((f"{progress(asked)}{again}{left}", *unreadable_fields(asked)))
 
 
 def progress(asked: Creation) -> str:
@@ -66,16 +66,16 @@ def progress(asked: Creation) -> str:
     if asked.fault:
         return f"the record is broken: {asked.fault}"
     if asked.state == READY:
-        return f"cluster {asked.say('cluster')} is there"
+        return f"cluster {asked.cluster} is there"
     if asked.state == FAILED:
         runs = "; its job still runs" if asked.job_runs else ""
-        return f"failed: {asked.say('reason')}{runs}"
+        return f"failed: {asked.reason}{runs}"
     if asked.state == RUNNING:
-        return f"job {asked.say('jobName')} builds it" if asked.say("jobName") else "being built"
-    return f"waits to begin: {asked.say('reason')}" if asked.say("reason") else "waits to begin"
+        return f"job {asked.job_name} builds it" if asked.job_name else "being built"
+    return f"waits to begin: {asked.reason}" if asked.reason else "waits to begin"
 
 
-def ends(cluster: Cluster) -> datetime | None:
+def expected_end(cluster: Cluster) -> datetime | None:
     """Return when the cluster comes free by itself, as far as anybody knows."""
     if cluster.lease:
         return cluster.lease.expires
@@ -102,4 +102,4 @@ def free_at(cluster: Cluster) -> datetime | None:
     """Return when a cluster becomes vacant by itself; None if nobody knows or more than time is in the way."""
     if cluster.disabled or (cluster.lease and cluster.hold):
         return None
-    return ends(cluster)
+    return expected_end(cluster)

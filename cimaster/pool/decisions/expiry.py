@@ -4,10 +4,10 @@ import dataclasses
 import logging
 from datetime import datetime
 
-from cimaster.pool.decisions.transitions import end_lease, hold_ended, tidied
+from cimaster.pool.decisions.transitions import end_lease, normalized, without_hold
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.pool import Pool, earliest_end
-from cimaster.pool.records.record import unsettled
+from cimaster.pool.records.record import expiry_fault
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def expire(pool: Pool, now: datetime) -> Pool:
         if cluster.due and cluster.due <= now:
             expired = _expire_alone(expired, cluster, now)
     creations = tuple(creation.expired(now) for creation in pool.creations)
-    queue = tuple(ticket for ticket in pool.queue if now < ticket.gone_at)
+    queue = tuple(ticket for ticket in pool.queue if now < ticket.dropped_at)
     due = earliest_end(expired.clusters, creations, queue)
     return dataclasses.replace(expired, creations=creations, queue=queue, due=due)
 
@@ -32,12 +32,12 @@ def _expire_alone(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
         return _expire_record(pool, cluster, now)
     except Exception as error:
         _log.exception("cluster %s cannot be expired", cluster.name)
-        broken = cluster.as_broken(unsettled(error))
+        broken = cluster.as_broken(expiry_fault(error))
         return pool.with_clusters(tuple(broken if c is cluster else c for c in pool.clusters), pool.history)
 
 
 def _expire_record(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
-    tidy = tidied(cluster, now, pool.rules.hold)
+    tidy = normalized(cluster, now, pool.rules.hold)
     if tidy is not cluster:
         pool = pool.with_record(cluster, tidy, pool.history)
     if tidy.lease and tidy.lease.expires and tidy.lease.expires <= now:
@@ -45,5 +45,5 @@ def _expire_record(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
         tidy = pool.find(cluster.name)
     if tidy.hold and tidy.hold.expires and tidy.hold.expires <= now:
         by = tidy.hold.by
-        pool = pool.changed(tidy, hold_ended(tidy, now), "hold ended", now, holder=by, reason="its time was over")
+        pool = pool.changed(tidy, without_hold(tidy, now), "hold ended", now, holder=by, reason="its time was over")
     return pool

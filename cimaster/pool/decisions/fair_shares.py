@@ -4,17 +4,17 @@ import hashlib
 from collections.abc import Collection
 
 
-def owner(caller: str) -> str:
+def owner_hash(caller: str) -> str:
     """Return the short hash by which the pool knows a caller again, such as its address or its identity."""
     return hashlib.blake2s(caller.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
-def most(limit: int, others: int) -> int:
+def share_limit(limit: int, others: int) -> int:
     """Return how much of `limit` one caller may have: half of what the others leave, rounded up for the last place."""
     return max(limit - others + 1, 0) // 2
 
 
-def level(used: Collection[int], limit: int) -> int:
+def fair_level(used: Collection[int], limit: int) -> int:
     """Return the most that each caller may keep where together they used more than `limit`.
 
     What callers below that level leave is divided among those above it.

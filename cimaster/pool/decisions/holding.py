@@ -7,9 +7,9 @@ from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import ClusterNotVacant, HeldByOther, HoldTooLong, NotAuthorized
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.lending import choose
-from cimaster.pool.decisions.transitions import hold_begun, hold_ended
+from cimaster.pool.decisions.transitions import with_hold, without_hold
 from cimaster.pool.records.cluster import VACANT, Cluster
-from cimaster.pool.records.criteria import Ask
+from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.pool import Answer, Pool
 
 ROUNDED = timedelta(seconds=1)  # by which a hold is longer than was asked: its beginning is written in whole seconds
@@ -46,7 +46,7 @@ def hold(
         raise HeldByOther(f"{name} is already {whose}", cluster=name, holder=before.by)
     if expect and cluster.state != expect:
         raise _not_any_more(cluster, expect)
-    held = hold_begun(cluster, by, desc, duration or pool.rules.hold, now)
+    held = with_hold(cluster, by, desc, duration or pool.rules.hold, now)
     event, holder = ("taken over", before.by) if before else ("held", "")
     pool = pool.changed(cluster, held, event, now, by, holder=holder, reason=reason or desc)
     return pool, Answer(_held(held), held)
@@ -62,7 +62,7 @@ def _not_any_more(cluster: Cluster, expected: str) -> ClusterNotVacant:
         f"{cluster.name} is not {expected} any more: {descriptions.situation(cluster)}",
         cluster=cluster.name,
         state=cluster.state,
-        holder=descriptions.who(cluster),
+        holder=descriptions.occupant(cluster),
     )
 
 
@@ -84,17 +84,17 @@ def take_over(
 
 
 def hold_any(
-    pool: Pool, now: datetime, ask: Ask, by: str, desc: str = "", duration: timedelta | None = None
+    pool: Pool, now: datetime, criteria: Criteria, by: str, desc: str = "", duration: timedelta | None = None
 ) -> tuple[Pool, Answer]:
     """Hold the longest vacant cluster of a kind."""
-    return hold(pool, now, choose(pool, ask, now).name, by, desc, duration)
+    return hold(pool, now, choose(pool, criteria, now).name, by, desc, duration)
 
 
 def _held(cluster: Cluster) -> str:
     held = cluster.hold
     assert held is not None
     if cluster.lease:
-        return f"cluster {cluster.name} is held by {held.by} from when {descriptions.who(cluster)} finishes"
+        return f"cluster {cluster.name} is held by {held.by} from when {descriptions.occupant(cluster)} finishes"
     return f"cluster {cluster.name} is held by {held.by}{descriptions.until(held.expires)}"
 
 
@@ -170,7 +170,7 @@ def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reaso
     if not cluster.hold:
         return pool, Answer(f"cluster {name} was not held", cluster)
     other = _whose(cluster, by, is_admin, "release it")
-    released = hold_ended(cluster, now)
+    released = without_hold(cluster, now)
     pool = pool.changed(cluster, released, "released", now, by, holder=other, reason=reason)
     now_is = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
     return pool, Answer(f"cluster {name} is released{now_is}", released)

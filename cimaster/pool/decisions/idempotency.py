@@ -4,16 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from cimaster.common.times import format_time, stored_time
 from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
 from cimaster.pool.decisions import fair_shares
-from cimaster.pool.records import json_edit
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.record import BROKEN, Fields, digest_of
-from cimaster.pool.records.remembered_request import Remembered, request_key
+from cimaster.pool.records.remembered_request import RememberedRequest, request_key
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
@@ -42,22 +39,22 @@ def once(
     if request is None:
         return decide()
     if live_take(pool, request.id):
-        raise reused(request.id)
+        raise id_reused(request.id)
     earlier = _earlier(pool, request)
     if earlier:
-        cluster = pool.clusters[pool.places[earlier.cluster]] if earlier.cluster in pool.places else None
+        cluster = pool.clusters[pool.positions[earlier.cluster]] if earlier.cluster in pool.positions else None
         return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
     pool, answer = decide()
     name = answer.cluster.name if answer.cluster else ""
     said = (request.key, request.hash, request.verb, format_time(now), name, answer.text, answer.lease, request.owner)
-    return pool.remember(Remembered(*said)), answer
+    return pool.remember(RememberedRequest(*said)), answer
 
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     """Return the cluster that this take got and still has; RequestOver if it had one; None if the request is new."""
     live = live_take(pool, request.id)
     if live and live.lease and live.lease.request_hash != request.hash:
-        raise reused(request.id)
+        raise id_reused(request.id)
     if live:
         return live
     earlier = _earlier(pool, request)
@@ -71,7 +68,7 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     return None
 
 
-def _waited(earlier: Remembered, request: Request) -> Refusal:
+def _waited(earlier: RememberedRequest, request: Request) -> Refusal:
     """Return what the caller is told of a request that waited and does not any more."""
     sentence = f"{earlier.say}; wait with a new request_id"
     if earlier.say.startswith(WAIT_OVER):
@@ -84,14 +81,14 @@ def live_take(pool: Pool, identity: str) -> Cluster | None:
     return next((c for c in pool.clusters if c.lease and c.lease.request == identity), None)
 
 
-def _earlier(pool: Pool, request: Request) -> Remembered | None:
+def _earlier(pool: Pool, request: Request) -> RememberedRequest | None:
     earlier = pool.requests.get(request.key)
     if earlier and (earlier.verb != request.verb or earlier.hash not in ("", request.hash)):
-        raise reused(request.id)
+        raise id_reused(request.id)
     return earlier
 
 
-def reused(identity: str) -> RequestIdReused:
+def id_reused(identity: str) -> RequestIdReused:
     """Return the refusal of a request whose id was used for another one."""
     return RequestIdReused(
         f"request_id {identity} was used before for another request; use a new one (a uuid) for each request",
@@ -99,22 +96,7 @@ def reused(identity: str) -> RequestIdReused:
     )
 
 
-def parse(text: str, known: Mapping[str, Remembered] = MappingProxyType({})) -> dict[str, Remembered]:
-    """Read the stored requests; ValueError if they are no array. `known` were read before."""
-    read = json_edit.parse_lines(text, {request.text: request for request in known.values()}, _remembered)
-    return {request.key: request for request in read}
-
-
-def _remembered(text: str, value: object) -> Remembered:
-    """Read a request; a broken one is kept as it is, as long as there is room for it."""
-    fields = Fields(value if isinstance(value, dict) else {})
-    identity = fields.identity("id")  # earlier versions wrote the id itself
-    said = {name: fields.say(name) for name in Remembered.NAMES}
-    said["key"] = request_key(identity) if identity else fields.identity("key") or f"{BROKEN}-{digest_of(text)}"
-    return Remembered(**{**said, "lease": fields.identity("lease")}, stored=text)
-
-
-def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Remembered]:
+def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[str, RememberedRequest]:
     """Return the requests of the last hour, of each caller the newest where they do not all fit.
 
     One without a readable time is kept as long as there is room for it.
@@ -123,15 +105,10 @@ def trimmed(requests: Mapping[str, Remembered], now: datetime) -> dict[str, Reme
     used = Counter[str]()
     for request in lately:
         used[request.owner] += request.size
-    room = dict.fromkeys(used, fair_shares.level(used.values(), BUDGET))
-    kept: list[Remembered] = []
+    room = dict.fromkeys(used, fair_shares.fair_level(used.values(), BUDGET))
+    kept: list[RememberedRequest] = []
     for request in reversed(lately):
         room[request.owner] -= request.size
         if room[request.owner] >= 0:
             kept.append(request)
     return {request.key: request for request in reversed(kept)}
-
-
-def encode(requests: Mapping[str, Remembered]) -> str:
-    """Write the requests as JSON."""
-    return json_edit.dump_lines([request.text for request in requests.values()])

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from cimaster.common.times import format_time
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, CreationNotSo, MissingParameter, PoolFull
-from cimaster.pool.decisions import descriptions, provisioning
-from cimaster.pool.decisions.transitions import take_over
+from cimaster.pool.decisions import creation_matching, descriptions
+from cimaster.pool.decisions.transitions import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.records.pool import Answer, Pool
 
@@ -17,7 +17,7 @@ RESERVE = 500  # bytes for each record, for what lending writes into it
 
 
 @dataclass(frozen=True)
-class Facts:
+class ClusterFacts:
     """What an admin says of a cluster. None leaves a fact as it is (or as it is by default, in a new record)."""
 
     region: str | None = None
@@ -38,9 +38,9 @@ class Facts:
         return {key: value or None for key, value in given.items() if value is not None}
 
 
-def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: str = "") -> tuple[Pool, Answer]:
+def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, creation: str = "") -> tuple[Pool, Answer]:
     """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
-    origin = provisioning.meant(pool, creation, facts.purpose) if creation else None
+    origin = creation_matching.creation_of_cluster(pool, creation, facts.purpose) if creation else None
     if origin and facts.purpose not in (None, origin.purpose):
         raise CreationNotSo(
             f"creation {origin.id} is for {origin.purpose}, and the cluster for {facts.purpose}: leave purpose out, or "
@@ -50,14 +50,14 @@ def add(pool: Pool, now: datetime, name: str, by: str, facts: Facts, creation: s
     purpose = facts.purpose or (origin.purpose if origin else DEFAULT_PURPOSE)
     grown, answer = _added(pool, now, name, by, dataclasses.replace(facts, purpose=purpose))
     if origin is None and not answer.repeated:
-        origin = provisioning.fitting(pool, purpose, by)
-    return (provisioning.ready(grown, now, origin, name) if origin else grown), answer
+        origin = creation_matching.oldest_for_adder(pool, purpose, by)
+    return (creation_matching.mark_ready(grown, now, origin, name) if origin else grown), answer
 
 
-def _added(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
+def _added(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:
     """Add a vacant cluster at the end of the list; the same cluster with the same facts again is a success."""
     said = f"cluster {name} is added successfully"
-    if pool.named(name):
+    if pool.records_named(name):
         return pool, _added_before(pool.find(name), facts, said)
     purpose = facts.purpose or DEFAULT_PURPOSE
     if purpose == IMAGE_PURPOSE and not facts.osimage:
@@ -88,7 +88,7 @@ def _added(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple
     return grown, Answer(said, cluster)
 
 
-def _added_before(cluster: Cluster, facts: Facts, said: str) -> Answer:
+def _added_before(cluster: Cluster, facts: ClusterFacts, said: str) -> Answer:
     wanted = {
         "region": facts.region or "",
         "purpose": facts.purpose or DEFAULT_PURPOSE,
@@ -107,7 +107,7 @@ def _added_before(cluster: Cluster, facts: Facts, said: str) -> Answer:
     return Answer(said, cluster, repeated=True)
 
 
-def update(pool: Pool, now: datetime, name: str, by: str, facts: Facts) -> tuple[Pool, Answer]:
+def update(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:
     """Change what is known of a cluster; its lease, hold and history stay."""
     cluster = pool.find(name)
     edits = facts.edits()
@@ -153,11 +153,11 @@ def delete(
                 f"{cluster.name} is {descriptions.situation(cluster)}: to delete it send force=true and a reason",
                 cluster=cluster.name,
                 state=cluster.state,
-                holder=descriptions.who(cluster),
+                holder=descriptions.occupant(cluster),
             )
         if not reason:
             raise MissingParameter("reason is required with force: whose work ends is told why", parameter="reason")
-    pool = take_over(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
+    pool = remember_ended_request(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
     what = f"broken record {reference}" if cluster.state == BROKEN else f"cluster {cluster.name}"
     return pool, Answer(f"{what} is deleted")
 
@@ -169,7 +169,7 @@ def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> 
     if cluster.disabled and reason in ("", cluster.disabled_reason):
         return pool, Answer(f"cluster {name} was disabled already", cluster)
     pool = pool.changed(cluster, disabled, "disabled", now, by, reason=reason)
-    drains = f"; {descriptions.who(disabled)} still has it and finishes in peace" if disabled.lease else ""
+    drains = f"; {descriptions.occupant(disabled)} still has it and finishes in peace" if disabled.lease else ""
     return pool, Answer(f"cluster {name} is disabled{drains}", disabled)
 
 

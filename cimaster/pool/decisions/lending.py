@@ -12,7 +12,7 @@ from cimaster.pool.decisions import descriptions, queue_order
 from cimaster.pool.decisions.idempotency import Request, earlier_take
 from cimaster.pool.decisions.transitions import end_lease
 from cimaster.pool.records.cluster import VACANT, Cluster
-from cimaster.pool.records.criteria import Ask
+from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import HOLD_FIELDS, Lease
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.ticket import Ticket
@@ -22,7 +22,12 @@ _REPEATED_WITHIN = timedelta(seconds=30)  # of its answer a finish by job and bu
 
 
 def take(
-    pool: Pool, now: datetime, ask: Ask, lease_id: str, request: Request | None = None, ticket: Ticket | None = None
+    pool: Pool,
+    now: datetime,
+    criteria: Criteria,
+    lease_id: str,
+    request: Request | None = None,
+    ticket: Ticket | None = None,
 ) -> tuple[Pool, Answer]:
     """Lend the longest vacant cluster that matches and is kept for nobody else who waits.
 
@@ -31,56 +36,56 @@ def take(
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
         return pool, Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
-    cluster = choose(pool, ask, now, ticket.id if ticket else "")
+    cluster = choose(pool, criteria, now, ticket.id if ticket else "")
     waited = (now - ticket.since).total_seconds() if ticket else 0.0
-    lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(ask, lease_id, request, now))
+    lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(criteria, lease_id, request, now))
     waits = {"waited": format_duration(timedelta(seconds=waited))} if waited >= 1 else {}
-    pool = pool.changed(cluster, lent, "taken", now, ask.by, job=ask.job, build=ask.build, **waits)
+    pool = pool.changed(cluster, lent, "taken", now, criteria.by, job=criteria.job, build=criteria.build, **waits)
     return pool, Answer(lent.name, lent, lease_id, waited=waited)
 
 
-def _lease_fields(ask: Ask, lease_id: str, request: Request | None, now: datetime) -> dict[str, str | None]:
+def _lease_fields(criteria: Criteria, lease_id: str, request: Request | None, now: datetime) -> dict[str, str | None]:
     return {
         "status": "testing",
-        "lastJob": ask.job,
-        "lastBuild": ask.build,
-        "lastTriggerName": ask.by,
+        "lastJob": criteria.job,
+        "lastBuild": criteria.build,
+        "lastTriggerName": criteria.by,
         "leaseId": lease_id,
-        "leaseJob": ask.job,
-        "leaseBuild": ask.build,
+        "leaseJob": criteria.job,
+        "leaseBuild": criteria.build,
         "requestId": request.id if request else None,
         "requestHash": request.hash if request else None,
         "leaseOwner": (request and request.owner) or None,
         "acquiredAt": format_time(now),
-        "leaseExpires": format_end(now + ask.ttl) if ask.ttl else None,
-        "leaseTtl": format_duration(ask.ttl) if ask.ttl else None,
+        "leaseExpires": format_end(now + criteria.ttl) if criteria.ttl else None,
+        "leaseTtl": format_duration(criteria.ttl) if criteria.ttl else None,
         "vacantSince": None,
     }
 
 
-def choose(pool: Pool, ask: Ask, now: datetime, ticket: str = "") -> Cluster:
+def choose(pool: Pool, criteria: Criteria, now: datetime, ticket: str = "") -> Cluster:
     """Return the vacant cluster that has waited longest, of those that match and are kept for nobody else."""
-    if ask.cluster:
-        named = pool.find(ask.cluster)
-        if ask.matches(named) and named.state != VACANT:
+    if criteria.cluster:
+        named = pool.find(criteria.cluster)
+        if criteria.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
-    kept = queue_order.promised(pool, now, (ticket,)) if pool.queue else {}
-    free = (c for c in pool.vacant if ask.matches(c) and (c.name not in kept or kept[c.name].id == ticket))
+    kept = queue_order.reservations(pool, now, (ticket,)) if pool.queue else {}
+    free = (c for c in pool.vacant if criteria.matches(c) and (c.name not in kept or kept[c.name].id == ticket))
     return next(free, None) or _none(
-        pool, ask, now, sum(other.id != ticket and not other.fault for other in pool.queue)
+        pool, criteria, now, sum(other.id != ticket and not other.fault for other in pool.queue)
     )
 
 
-def _none(pool: Pool, ask: Ask, now: datetime, waiting: int) -> Never:
+def _none(pool: Pool, criteria: Criteria, now: datetime, waiting: int) -> Never:
     """Say why there is none."""
-    matching = [cluster for cluster in pool.clusters if ask.matches(cluster)]
+    matching = [cluster for cluster in pool.clusters if criteria.matches(cluster)]
     if not matching:
         raise NoSuchClusterKind(
-            f"there is no {ask.words()} in this pool, whatever its state; /clusters lists what is there"
+            f"there is no {criteria.describe()} in this pool, whatever its state; /clusters lists what is there"
         )
     others = f"; {waiting} wait in the queue" if waiting else ""
     raise NoVacantCluster(
-        f"no {ask.words()} is vacant: {descriptions.shortage(matching)}{others}",
+        f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{others}",
         retry_after=_ask_again(matching, now),
         counts=_counts(matching),
     )
@@ -91,7 +96,7 @@ def _not_vacant(cluster: Cluster) -> ClusterNotVacant:
         f"{cluster.name} is not vacant: {descriptions.situation(cluster)}",
         cluster=cluster.name,
         state=cluster.state,
-        holder=descriptions.who(cluster),
+        holder=descriptions.occupant(cluster),
     )
 
 
@@ -108,7 +113,7 @@ def _ask_again(matching: list[Cluster], now: datetime) -> int:
 
 
 @dataclass(frozen=True)
-class Finish:
+class FinishRequest:
     """What a job says to give a cluster back: its lease, or its job and build, or (as of old) only the name."""
 
     cluster: str
@@ -133,7 +138,9 @@ class Finish:
         return (not self.job or same(job, self.job)) and (not self.build or same(build, self.build))
 
 
-def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | None] = ()) -> tuple[Pool, Answer]:
+def finish(
+    pool: Pool, now: datetime, said: FinishRequest, bound_to: Sequence[Lease | None] = ()
+) -> tuple[Pool, Answer]:
     """End the lease that the caller means; a late or repeated finish never ends somebody else's.
 
     `bound_to` has the lease (or None) that an unfenced finish saw when it was first decided: no other is its business.
@@ -150,7 +157,7 @@ def finish(pool: Pool, now: datetime, said: Finish, bound_to: Sequence[Lease | N
     return pool, Answer(_finished(pool.find(cluster.name)), pool.find(cluster.name), current.id)
 
 
-def meant_by_name(cluster: Cluster) -> Lease | None:
+def lease_of_unfenced_finish(cluster: Cluster) -> Lease | None:
     """Return the lease that a finish means which says only the name: the current one, or the last one that ended.
 
     The last one too, because what ended it may be undecided still, and then it is the current one again.
@@ -172,7 +179,7 @@ def _finished(cluster: Cluster) -> str:
     return f"cluster {cluster.name} is finished{rest}"
 
 
-def _repeats(cluster: Cluster, said: Finish, now: datetime) -> bool:
+def _repeats(cluster: Cluster, said: FinishRequest, now: datetime) -> bool:
     """Say whether a finish by job and build repeats one in the same words that was just answered.
 
     The finish of a job that is run again comes later. A lease that ended otherwise was finished by no such request.
@@ -187,14 +194,15 @@ def _repeats(cluster: Cluster, said: Finish, now: datetime) -> bool:
     )
 
 
-def _check_remembered(cluster: Cluster, said: Finish, meant: bool) -> None:
+def _check_remembered(cluster: Cluster, said: FinishRequest, meant: bool) -> None:
     """Refuse what is not this caller's to finish; return where it is, or where it was finished already."""
     ended = [lease for lease in cluster.ended_leases if said.names(lease.id, lease.job, lease.build)]
     if meant or any(lease.how == "finished" for lease in ended):
         return
     if ended:
+        how = _LEASE_ENDINGS[ended[0].how]
         raise LeaseOver(
-            f"that lease of {cluster.name} is over ({_HOW[ended[0].how]}); now: {descriptions.situation(cluster)}",
+            f"that lease of {cluster.name} is over ({how}); now: {descriptions.situation(cluster)}",
             cluster=cluster.name,
         )
     old_style = cluster.lease is None and not said.lease and not cluster.ended_leases
@@ -207,7 +215,7 @@ def _check_remembered(cluster: Cluster, said: Finish, meant: bool) -> None:
     )
 
 
-_HOW = {"expired": "its time ran out", "taken": "the cluster was taken away", "undone": "the take was undone"}
+_LEASE_ENDINGS = {"expired": "its time ran out", "taken": "the cluster was taken away", "undone": "the take was undone"}
 
 
 def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | None) -> tuple[Pool, Answer]:
@@ -215,7 +223,7 @@ def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | 
     cluster = pool.find(name)
     lease = cluster.lease
     if lease is None or not lease.id or lease.id != lease_id:
-        _check_remembered(cluster, Finish(name, lease_id), meant=False)
+        _check_remembered(cluster, FinishRequest(name, lease_id), meant=False)
         raise LeaseOver(f"that lease of {name} was finished; take another cluster", cluster=name)
     lasts = ttl or lease.ttl
     if lasts is None:

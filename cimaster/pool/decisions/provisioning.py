@@ -1,21 +1,17 @@
 """Ask for clusters that are not there yet, and keep account of what becomes of that."""
 
-import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cimaster.common.texts import brief, folded, printable
 from cimaster.common.times import format_end, format_time, roughly
 from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
 from cimaster.pool.decisions import fair_shares
-from cimaster.pool.records import json_edit
-from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MOST_OPEN, READY, REFUSED, REQUESTED, Creation
+from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MOST_OPEN, REFUSED, REQUESTED, Creation
+from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.record import MOST, by_text, told_apart
 
 _FOR_POLICIES = 10  # of those; people share the others
-_JOB_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of those that are closed, and how long they are kept
 _OUTCOME = (
     "failure",
     "reason",
@@ -33,7 +29,7 @@ _OUTCOME = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class CreationRequest:
     """A cluster that a person wants, or the pool's own `policy`; `owner` is the caller that it is charged to."""
 
     purpose: str
@@ -53,7 +49,7 @@ def find(pool: Pool, reference: str) -> Creation:
     """Return a creation by its id, or by the name of the job that builds it."""
     said = printable(reference)
     for creation in pool.creations:
-        if said and said in (printable(creation.id), printable(creation.say("jobName"))):
+        if said and said in (printable(creation.id), printable(creation.job_name)):
             return creation
     raise UnknownCreation(
         f"creation {brief(reference)} is not known: /creations lists them (/addcluster needs none: leave creation out)",
@@ -61,37 +57,39 @@ def find(pool: Pool, reference: str) -> Creation:
     )
 
 
-def request(pool: Pool, now: datetime, wish: Wish, identity: str, force: bool = False) -> tuple[Pool, Answer]:
+def create(
+    pool: Pool, now: datetime, wanted: CreationRequest, identity: str, force: bool = False
+) -> tuple[Pool, Answer]:
     """Ask for a cluster; the answer's text is the creation's id.
 
     Who asks again while the same is on its way gets that one, unless with `force`.
     """
-    same = next((c for c in pool.creations if c.open and c.wished == wish.terms), None)
+    same = next((c for c in pool.creations if c.is_open and c.terms == wanted.terms), None)
     if same and not force:
         return pool, Answer(same.id, repeated=True)
-    _check_room(pool, wish.owner, wish.policy)
+    _check_room(pool, wanted.owner, wanted.policy)
     made = {
         "id": identity,
         "state": REQUESTED,
-        "purpose": wish.purpose,
-        "user": wish.user,
-        "branch": wish.branch,
-        "job": wish.job,
+        "purpose": wanted.purpose,
+        "user": wanted.user,
+        "branch": wanted.branch,
+        "job": wanted.job,
         "requestedAt": format_time(now),
         "deadline": format_end(now + pool.rules.creation),
     }
-    rest = {"policy": wish.policy, "force": force, "owner": wish.owner}
+    rest = {"policy": wanted.policy, "force": force, "owner": wanted.owner}
     creation = Creation.new(made | {key: value for key, value in rest.items() if value})
     return pool.with_creations((*pool.creations, creation)), Answer(identity)
 
 
 def _check_room(pool: Pool, owner: str, policy: bool) -> None:
     """Refuse a creation beyond its owner's share, half of what others leave; policies have places of their own."""
-    being_created = [creation for creation in pool.creations if creation.open]
+    being_created = [creation for creation in pool.creations if creation.is_open]
     people = [creation for creation in being_created if not creation.by_policy]
     own = sum(creation.owner == owner for creation in people)
     places = MOST_OPEN - max(len(being_created) - len(people), _FOR_POLICIES)
-    room = MOST_OPEN - len(being_created) if policy else fair_shares.most(places, len(people) - own) - own
+    room = MOST_OPEN - len(being_created) if policy else fair_shares.share_limit(places, len(people) - own) - own
     if room > 0:
         return
     said, remedy = f"{len(being_created)} clusters are being created", "wait until some are ready"
@@ -99,60 +97,6 @@ def _check_room(pool: Pool, owner: str, policy: bool) -> None:
         said += f", {own} of them for this caller, which is its share"
         remedy = f"dismiss those that are not needed, or {remedy}"
     raise TooManyCreations(f"{said}: {remedy}", retry_after=60, limit=MOST_OPEN)
-
-
-def meant(pool: Pool, reference: str, purpose: str | None) -> Creation:
-    """Return the creation that a cluster came of, which names the creation or its job; UnknownCreation if none does.
-
-    The name of a job may never have been heard, where the answer that told it was lost: then the oldest creation is
-    meant whose job would be that one.
-    """
-    try:
-        named = find(pool, reference)
-    except UnknownCreation:
-        found = unheard(pool, purpose)
-        if found is None or not _JOB_NAME.fullmatch(reference):
-            raise
-        return found.edited(jobName=reference, jobGuessed=True)
-    if named.fault:
-        raise CreationNotSo(
-            f"the record of creation {reference} is broken ({named.fault}): leave creation out", creation=reference
-        )
-    return named
-
-
-def unheard(pool: Pool, purpose: str | None) -> Creation | None:
-    """Return the oldest creation that may have a job of which nobody has heard yet."""
-    asked = (c for c in pool.creations if c.counts and (c.maybe_begun or c.say("claimBy")))
-    return next((c for c in asked if not c.say("jobName") and purpose in (None, c.purpose)), None)
-
-
-def fitting(pool: Pool, purpose: str, by: str) -> Creation | None:
-    """Return the oldest creation on its way that somebody asked for who adds a cluster of that purpose.
-
-    What a program of ours builds is added by nobody else.
-    """
-    wanted, ours = (purpose, folded(by)), (c for c in pool.creations if c.open and not c.built_here)
-    return next((c for c in ours if (c.purpose, folded(c.user)) == wanted), None)
-
-
-def ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
-    """Return the pool with a creation as ready; CreationNotSo if it is, with another cluster."""
-    if creation.state == READY and creation.say("cluster") != cluster:
-        raise CreationNotSo(
-            f"creation {creation.id} is ready already, with cluster {creation.say('cluster')}: leave creation out to "
-            "add another cluster",
-            creation=creation.id,
-        )
-    if creation.state == READY:
-        return pool
-    done = creation.edited(
-        **dict.fromkeys((*ATTEMPT_FIELDS, "failure", "reason", "failedAt", "dismissedBy", "maybeBegun")),
-        state=READY,
-        cluster=cluster,
-        readyAt=format_time(now),
-    )
-    return put(pool, done)
 
 
 def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") -> tuple[Pool, Answer]:
@@ -169,10 +113,10 @@ def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") ->
             f"the job of creation {creation.id} still runs and may add its cluster: wait until it has ended, or ask "
             "for another one with /createcluster",
             creation=creation.id,
-            job_name=creation.say("jobName"),
+            job_name=creation.job_name,
         )
     _check_room(pool, owner, creation.by_policy)
-    round_ = min(creation.number("round") + (1 if creation.say("jobName") else 0), MOST)
+    round_ = min(creation.get_number("round") + (1 if creation.job_name else 0), LARGEST_NUMBER)
     again = creation.edited(
         **dict.fromkeys((*ATTEMPT_FIELDS, *_OUTCOME)),
         state=REQUESTED,
@@ -182,13 +126,13 @@ def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") ->
         retriedAt=format_time(now),
         deadline=format_end(now + pool.rules.creation),
     )
-    return put(pool, again), Answer(f"creation {creation.id} is requested again")
+    return replace(pool, again), Answer(f"creation {creation.id} is requested again")
 
 
 def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
     """Take a creation off the lists: one that is closed, or that nobody has begun with."""
     creation = find(pool, identity)
-    if creation.busy(now):
+    if creation.in_progress(now):
         until = f" or is given up in {roughly(creation.deadline - now)}" if creation.deadline else ""
         raise CreationNotSo(
             f"creation {creation.id} is being carried out: it can be dismissed when it has ended{until}",
@@ -196,59 +140,20 @@ def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, An
             state=creation.state,
         )
     said = Answer(f"creation {creation.id} is dismissed")
-    if creation.open:
+    if creation.is_open:
         creation = creation.failed(now, REFUSED, f"{by} dismissed it before it had begun")
-    if creation.counts or creation.by_policy:  # a cluster may come of it; or its policy waits because it failed
-        return put(pool, creation.edited(dismissedBy=by)), said
+    if (
+        creation.may_bring_cluster or creation.by_policy
+    ):  # a cluster may come of it; or its policy waits because it failed
+        return replace(pool, creation.edited(dismissedBy=by)), said
     return pool.with_creations(tuple(c for c in pool.creations if c.id != creation.id)), said
 
 
-def parked(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
-    """Return creations of another pool: nobody carries on what had not begun there until somebody says so."""
-    why = "the pool was imported before anybody knew what became of it: retry it if it is still wanted"
-    free = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
-    return tuple(c.failed(now, REFUSED, why) if c.open and not c.say("jobName") else c for c in free)
-
-
-def joined(own: tuple[Creation, ...], imported: tuple[Creation, ...]) -> tuple[Creation, ...]:
-    """Return the creations of a pool that another is imported into: what is on its way here is not forgotten."""
-    there = {creation.id for creation in imported}
-    return (*imported, *(c for c in own if c.id not in there and (c.counts or not imported)))
-
-
-def known(pool: Pool, identity: str) -> Creation | None:
+def find_by_id(pool: Pool, identity: str) -> Creation | None:
     """Return a creation by its id; None if it was dismissed meanwhile, or its record is broken."""
     return next((c for c in pool.creations if c.id == identity and not c.fault), None)
 
 
-def put(pool: Pool, creation: Creation) -> Pool:
+def replace(pool: Pool, creation: Creation) -> Pool:
     """Return the pool with a creation as it is now."""
     return pool.with_creations(tuple(creation if c.id == creation.id else c for c in pool.creations))
-
-
-def parse(text: str, known: tuple[Creation, ...] = ()) -> tuple[Creation, ...]:
-    """Read the stored creations; ValueError if they are no array. `known` were read before."""
-    read = json_edit.parse_lines(text, by_text(known), Creation.parse)
-    return told_apart(read, lambda creation: creation.id)
-
-
-def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
-    """Return the creations that are kept: all that count, and the newest of the others, for a week."""
-    room, gone = BUDGET, set[str]()
-    for creation in reversed(creations):
-        if not creation.counts and not creation.fault:
-            room -= len(creation.text)
-            unseen = not creation.shown and not creation.by_policy
-            if room < 0 or unseen or _age(creation, now) > KEPT_FOR:
-                gone.add(creation.id)
-    return tuple(creation for creation in creations if creation.id not in gone) if gone else creations
-
-
-def _age(creation: Creation, now: datetime) -> timedelta:
-    ended = creation.time("readyAt") or creation.time("failedAt") or creation.time("requestedAt")
-    return now - ended if ended else KEPT_FOR * 2
-
-
-def encode(creations: tuple[Creation, ...]) -> str:
-    """Write the creations as JSON."""
-    return json_edit.dump_lines([creation.text for creation in creations])

@@ -5,9 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from cimaster.pool.decisions import fair_shares
-from cimaster.pool.records import json_edit
 from cimaster.pool.records.pool import Pool
-from cimaster.pool.records.record import by_text, told_apart
 from cimaster.pool.records.ticket import Ticket
 
 BUDGET = 100_000  # bytes of the stored object: each write carries all of it
@@ -20,27 +18,27 @@ def find(pool: Pool, identity: str) -> Ticket | None:
     return next((ticket for ticket in pool.queue if ticket.id == identity), None)
 
 
-def ranked(pool: Pool, now: datetime) -> list[Ticket]:
+def in_serving_order(pool: Pool, now: datetime) -> list[Ticket]:
     """Return the tickets in the order in which they are served: by level, then by arrival."""
-    return sorted(pool.queue, key=lambda ticket: -ticket.level(now))
+    return sorted(pool.queue, key=lambda ticket: -ticket.rank(now))
 
 
-def place(pool: Pool, now: datetime, identity: str) -> int:
+def position(pool: Pool, now: datetime, identity: str) -> int:
     """Return how far a ticket is: 1 is served next."""
-    return [ticket.id for ticket in ranked(pool, now)].index(identity) + 1
+    return [ticket.id for ticket in in_serving_order(pool, now)].index(identity) + 1
 
 
-def promised(pool: Pool, now: datetime, there: Collection[str] = ()) -> dict[str, Ticket]:
+def reservations(pool: Pool, now: datetime, there: Collection[str] = ()) -> dict[str, Ticket]:
     """Return for whom each vacant cluster is kept, by the cluster's name.
 
     Each ticket whose caller is there gets the longest vacant one that it matches, in their order. Those are `there`
     that we know of by ourselves, whatever the time.
     """
     kept: dict[str, Ticket] = {}
-    for ticket in ranked(pool, now) if pool.vacant else ():
-        if ticket.id in there or ticket.is_there(now):
-            ask = ticket.ask
-            cluster = next((c for c in pool.vacant if c.name not in kept and ask.matches(c)), None)
+    for ticket in in_serving_order(pool, now) if pool.vacant else ():
+        if ticket.id in there or ticket.is_present(now):
+            criteria = ticket.criteria
+            cluster = next((c for c in pool.vacant if c.name not in kept and criteria.matches(c)), None)
             if cluster:
                 kept[cluster.name] = ticket
         if len(kept) == len(pool.vacant):
@@ -57,9 +55,9 @@ def put(pool: Pool, ticket: Ticket) -> Pool:
 
 def has_room(pool: Pool, ticket: Ticket) -> bool:
     """Say whether a new ticket may be written: its owner has a share of the queue, half of what others leave."""
-    own = sum(known.charge for known in of_owner(pool, ticket.owner))
-    others = sum(known.charge for known in pool.queue) - own
-    return own + ticket.charge <= fair_shares.most(BUDGET, others)
+    own = sum(known.charged_bytes for known in of_owner(pool, ticket.owner))
+    others = sum(known.charged_bytes for known in pool.queue) - own
+    return own + ticket.charged_bytes <= fair_shares.share_limit(BUDGET, others)
 
 
 def of_owner(pool: Pool, owner: str) -> list[Ticket]:
@@ -67,22 +65,11 @@ def of_owner(pool: Pool, owner: str) -> list[Ticket]:
     return [ticket for ticket in pool.queue if ticket.owner == owner]
 
 
-def without(pool: Pool, identity: str) -> Pool:
+def remove(pool: Pool, identity: str) -> Pool:
     """Return the pool without a ticket."""
     return _with(pool, tuple(t for t in pool.queue if t.id != identity)) if find(pool, identity) else pool
 
 
 def _with(pool: Pool, queue: Queue) -> Pool:
-    due = min((end for end in (pool.due, *(ticket.gone_at for ticket in queue)) if end), default=None)
+    due = min((end for end in (pool.due, *(ticket.dropped_at for ticket in queue)) if end), default=None)
     return dataclasses.replace(pool, queue=queue, due=due)
-
-
-def parse(text: str, known: Queue = ()) -> Queue:
-    """Read the stored tickets; ValueError if they are no array. `known` were read before."""
-    read = json_edit.parse_lines(text, by_text(known), Ticket.parse)
-    return told_apart(read, lambda ticket: ticket.id)
-
-
-def encode(queue: Queue) -> str:
-    """Write the tickets as JSON."""
-    return json_edit.dump_lines([ticket.text for ticket in queue])

@@ -14,15 +14,15 @@ from cimaster.errors import (
     UnknownCluster,
 )
 from cimaster.pool.decisions import queue_order
-from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, live_take, reused
+from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused, live_take
 from cimaster.pool.decisions.lending import take
 from cimaster.pool.decisions.transitions import end_lease
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.criteria import Ask
+from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import Lease
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.remembered_request import Remembered, request_key
-from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, keeping, of_words
+from cimaster.pool.records.remembered_request import RememberedRequest, request_key
+from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, poll_ticket_id, reservation_for
 
 _WORTH_A_WRITE = timedelta(seconds=2)  # by which somebody is there for longer than the queue knows
 _ASK_AGAIN = 10  # seconds, where the queue is full
@@ -30,68 +30,68 @@ _JUST = timedelta(minutes=1)  # for which a cluster counts as just served
 
 
 @dataclass(frozen=True)
-class Stay:
+class WaitTerms:
     """How a caller waits: for at most `wait` (None: by asking again and again), connected for `connected` from now."""
 
     wait: timedelta | None = None
     priority: str = NORMAL
-    connected: timedelta = timedelta()
-    keeps: timedelta = BETWEEN_POLLS
+    connected_for: timedelta = timedelta()
+    reserved_for: timedelta = BETWEEN_POLLS
     owner: str = ""
 
 
 def take_or_wait(
-    pool: Pool, now: datetime, ask: Ask, lease_id: str, stay: Stay, request: Request | None = None
+    pool: Pool, now: datetime, criteria: Criteria, lease_id: str, terms: WaitTerms, request: Request | None = None
 ) -> tuple[Pool, Answer]:
     """Lend a cluster to somebody whose turn it is; if it is not, keep their place in the queue.
 
     The answer then is the refusal to tell them: Queued, or for those who only ask again and again why none is vacant.
     """
-    identity = request.id if stay.wait and request else of_words(ask)
+    identity = request.id if terms.wait and request else poll_ticket_id(criteria)
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
-        return queue_order.without(pool, identity), Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
-    waiting, ticket = _in_line(pool, now, ask, identity, stay, request)
+        return queue_order.remove(pool, identity), Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
+    waiting, ticket = _in_line(pool, now, criteria, identity, terms, request)
     try:
-        lent, answer = take(waiting, now, ask, lease_id, request, ticket)
+        lent, answer = take(waiting, now, criteria, lease_id, request, ticket)
     except (NoVacantCluster, ClusterNotVacant) as none:
         return _left_waiting(pool, waiting, ticket, none, now)
     except (NoSuchClusterKind, UnknownCluster) as gone:
         if queue_order.find(pool, identity) is None:
             raise
-        return queue_order.without(pool, identity), Answer("", refusal=gone)
-    return queue_order.without(lent, identity), answer
+        return queue_order.remove(pool, identity), Answer("", refusal=gone)
+    return queue_order.remove(lent, identity), answer
 
 
 def _in_line(
-    pool: Pool, now: datetime, ask: Ask, identity: str, stay: Stay, request: Request | None
+    pool: Pool, now: datetime, criteria: Criteria, identity: str, terms: WaitTerms, request: Request | None
 ) -> tuple[Pool, Ticket]:
     """Return the pool in which the queue knows that somebody is there; the same pool if it knows that well enough."""
     known = queue_order.find(pool, identity)
-    asked_hash = request.hash if stay.wait and request else ""
+    asked_hash = request.hash if terms.wait and request else ""
     if known and known.hash != asked_hash:
-        raise reused(identity)
-    here = now + stay.connected
-    if known and known.here >= here - _WORTH_A_WRITE:
+        raise id_reused(identity)
+    here = now + terms.connected_for
+    if known and known.connected_until >= here - _WORTH_A_WRITE:
         return pool, known
-    keeps = keeping(here - known.here) if known and known.polls else stay.keeps
-    ticket = known or Ticket.new(identity, asked_hash, ask, now, stay.wait, stay.priority, stay.owner)
-    ticket = ticket.seen(here, keeps)
+    keeps = reservation_for(here - known.connected_until) if known and known.is_legacy_poll else terms.reserved_for
+    ticket = known or Ticket.new(identity, asked_hash, criteria, now, terms.wait, terms.priority, terms.owner)
+    ticket = ticket.connected(here, keeps)
     return queue_order.put(pool, ticket), ticket
 
 
 def _left_waiting(
     pool: Pool, waiting: Pool, ticket: Ticket, none: NoVacantCluster | ClusterNotVacant, now: datetime
 ) -> tuple[Pool, Answer]:
-    if ticket.over(now):
+    if ticket.wait_is_over(now):
         return _wait_over(pool, ticket, none, now)
     room = queue_order.find(pool, ticket.id) is not None or queue_order.has_room(pool, ticket)
     if ticket.until is None:
-        none.facts |= {"place": queue_order.place(waiting, now, ticket.id)} if room else {}
+        none.facts |= {"place": queue_order.position(waiting, now, ticket.id)} if room else {}
         return waiting if room else pool, Answer("", refusal=none)
     if not room:
         raise _full(pool, ticket.owner)
-    place, until = queue_order.place(waiting, now, ticket.id), format_end(ticket.until)
+    place, until = queue_order.position(waiting, now, ticket.id), format_end(ticket.until)
     told = f"number {place} of {len(waiting.queue)} in the queue until {until}: ask again the same way"
     return waiting, Answer("", refusal=Queued(told, retry_after=1, place=place, until=until))
 
@@ -114,23 +114,23 @@ def _wait_over(
 ) -> tuple[Pool, Answer]:
     """Say that nothing came free in time, for good: a repeat must not begin to wait anew."""
     said = f"{WAIT_OVER} at {format_time(now)}"
-    pool = queue_order.without(pool, ticket.id).remember(_over(ticket.id, ticket.hash, ticket.owner, now, said))
+    pool = queue_order.remove(pool, ticket.id).remember(_over(ticket.id, ticket.hash, ticket.owner, now, said))
     return pool, Answer("", refusal=NoVacantCluster(none.sentence, retry_after=none.retry_after, **none.facts))
 
 
-def _over(identity: str, asked_hash: str, owner: str, now: datetime, said: str) -> Remembered:
-    return Remembered(request_key(identity), asked_hash, "getvacant", format_time(now), say=said, owner=owner)
+def _over(identity: str, asked_hash: str, owner: str, now: datetime, said: str) -> RememberedRequest:
+    return RememberedRequest(request_key(identity), asked_hash, "getvacant", format_time(now), say=said, owner=owner)
 
 
-def step_away(pool: Pool, now: datetime, identity: str, left: timedelta) -> tuple[Pool, Answer]:
+def mark_disconnected(pool: Pool, now: datetime, identity: str, left: timedelta) -> tuple[Pool, Answer]:
     """Write that a caller's connection broke, which would have lasted for as long as is `left`; they may come back.
 
     A connection of the same request that was begun later lasts longer: then they are there still.
     """
     known = queue_order.find(pool, identity)
-    if known is None or not now < known.here <= now + left + _WORTH_A_WRITE:
+    if known is None or not now < known.connected_until <= now + left + _WORTH_A_WRITE:
         return pool, Answer("")
-    return queue_order.put(pool, known.seen(now, known.keeps)), Answer("")
+    return queue_order.put(pool, known.connected(now, known.reserved_for)), Answer("")
 
 
 def cancel(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
@@ -148,13 +148,13 @@ def leave(pool: Pool, now: datetime, identity: str, by: str = "", owner: str = "
     ticket, served = queue_order.find(pool, identity), live_take(pool, identity)
     if served and served.lease:
         return _given_back(pool, now, identity, served, served.lease)
-    if ticket and ticket.polls:
-        return queue_order.without(pool, identity), Answer(f"request {identity} does not wait any more")
+    if ticket and ticket.is_legacy_poll:
+        return queue_order.remove(pool, identity), Answer(f"request {identity} does not wait any more")
     if ticket is None and request_key(identity) in pool.requests:
         return pool, Answer(f"request {identity} does not wait")
     said = f"the request was taken out of the queue{by and f' by {by}'}"
     asked_hash, owner = (ticket.hash, ticket.owner) if ticket else ("", owner)
-    pool = queue_order.without(pool, identity).remember(_over(identity, asked_hash, owner, now, said))
+    pool = queue_order.remove(pool, identity).remember(_over(identity, asked_hash, owner, now, said))
     return pool, Answer(f"request {identity} does not wait{' any more' if ticket else ''}")
 
 

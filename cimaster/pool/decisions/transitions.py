@@ -8,15 +8,15 @@ from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease
 from cimaster.pool.records.pool import Pool
-from cimaster.pool.records.remembered_request import Remembered, request_key
+from cimaster.pool.records.remembered_request import RememberedRequest, request_key
 
 REMEMBERED_LEASES = 3
 
 
-def tidied(cluster: Cluster, now: datetime, default_hold: timedelta) -> Cluster:
+def normalized(cluster: Cluster, now: datetime, default_hold: timedelta) -> Cluster:
     """Return the record with the times that an old-style lease or hold lacks, and without fields left behind."""
     edits: dict[str, Any] = {}
-    if cluster.lease is None or not cluster.lease_counts:
+    if cluster.lease is None or not cluster.lease_is_current:
         edits |= _without(cluster, LEASE_FIELDS)
     if cluster.lease_is_bare:
         edits |= {"acquiredAt": format_time(now), "leaseJob": cluster.last_job, "leaseBuild": cluster.last_build}
@@ -36,16 +36,16 @@ def _hold_start(cluster: Cluster, now: datetime, default_hold: timedelta) -> dic
 
     An end that stands there is kept, and so is what cannot be read.
     """
-    begun = {} if cluster.unreadable_of("heldAt") else {"heldAt": format_time(now)}
+    begun = {} if cluster.unreadable_among("heldAt") else {"heldAt": format_time(now)}
     if not cluster.hold_has_no_end:
-        return {} if cluster.given("heldAt") else begun
+        return {} if cluster.has("heldAt") else begun
     lasts = (cluster.hold and cluster.hold.lasts) or default_hold
     if cluster.lease:
         return {**begun, "holdFor": format_duration(lasts)}
     return {**begun, "holdExpires": format_end(now + lasts), "holdFor": None}
 
 
-def hold_begun(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
+def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
     """Return the record held by a person; behind a job, the time runs from when that job gives the cluster back."""
     held = cluster.edited(
         hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
@@ -53,7 +53,7 @@ def hold_begun(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: date
     return held.edited(**_hold_start(held, now, lasts))
 
 
-def hold_ended(cluster: Cluster, now: datetime) -> Cluster:
+def without_hold(cluster: Cluster, now: datetime) -> Cluster:
     """Return the record without its hold; a cluster that no job has is vacant since now."""
     edits: dict[str, Any] = {"hold": False, **dict.fromkeys(HOLD_FIELDS)}
     if cluster.lease is None:
@@ -61,7 +61,7 @@ def hold_ended(cluster: Cluster, now: datetime) -> Cluster:
     return cluster.edited(**edits)
 
 
-def lease_ended(cluster: Cluster, how: str, now: datetime, default_hold: timedelta, by: str = "") -> Cluster:
+def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timedelta, by: str = "") -> Cluster:
     """Return the record finished: its lease remembered, vacant since now, and a hold that waited begun."""
     lease = cluster.lease
     if lease is None:
@@ -80,16 +80,16 @@ def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime,
     """Return the pool with a cluster's lease ended, and its request remembered as over; `by` as in EndedLease."""
     lease = cluster.lease
     assert lease is not None
-    ended = lease_ended(cluster, how, now, pool.rules.hold, by)
+    ended = without_lease(cluster, how, now, pool.rules.hold, by)
     pool = pool.changed(cluster, ended, event, now, lease.by, job=lease.job, build=lease.build, **facts)
-    return take_over(pool, cluster, now)
+    return remember_ended_request(pool, cluster, now)
 
 
-def take_over(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
+def remember_ended_request(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
     """Return the pool with the request of a cluster's lease remembered as over, where the taker sent one."""
     lease = cluster.lease
     if lease is None or not lease.request:
         return pool
     key = request_key(lease.request)
-    request = Remembered(key, lease.request_hash, "getvacant", format_time(now), cluster.name, owner=lease.owner)
+    request = RememberedRequest(key, lease.request_hash, "getvacant", format_time(now), cluster.name, owner=lease.owner)
     return pool.remember(request)

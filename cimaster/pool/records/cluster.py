@@ -6,10 +6,11 @@ from typing import Any
 
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
-from cimaster.pool.records.record import Fields, Record, check
+from cimaster.pool.records.record import Fields, Record
 
 VACANT, OCCUPIED, HELD, DISABLED = "vacant", "occupied", "held", "disabled"
 STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
@@ -32,35 +33,35 @@ class Cluster(Record):
     ) -> None:
         super().__init__(fields if isinstance(fields, dict) else {}, text)
         self.gap = gap
-        self.twin = twin
+        self.is_duplicate = twin
         self._own_fault = fault or faults.of_cluster(fields)
         self.fault = self._own_fault or ("another record has the same name" if twin else "")
-        self.name_as_written: str | None = self.say("name") or None
+        self.name_as_written: str | None = self.get_text("name") or None
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
         # plain attributes, because every take looks at them in every record; as callers can say them
-        self.region = printable(self.say("region"))
-        self.purpose = printable(self.say("purpose")) or DEFAULT_PURPOSE
-        self.osimage = printable(self.say("osimage"))
-        self.vacant_since = self.time("vacantSince")
+        self.region = printable(self.get_text("region"))
+        self.purpose = printable(self.get_text("purpose")) or DEFAULT_PURPOSE
+        self.osimage = printable(self.get_text("osimage"))
+        self.vacant_since = self.get_time("vacantSince")
         self._size = 0
 
     @classmethod
     def new(cls, fields: dict[str, Any]) -> "Cluster":
         """Make a record that was not in the data before."""
-        return cls(dump(check(fields)), fields)
+        return cls(dump(checked(fields)), fields)
 
-    def as_twin(self, twin: bool) -> "Cluster":
+    def as_duplicate(self, twin: bool) -> "Cluster":
         """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
-        return self if twin == self.twin else Cluster(self.text, self.fields, self.gap, twin, self._own_fault)
+        return self if twin == self.is_duplicate else Cluster(self.text, self.fields, self.gap, twin, self._own_fault)
 
-    def spaced(self, gap: str) -> "Cluster":
+    def with_gap(self, gap: str) -> "Cluster":
         """Return the record as it stands after another gap."""
-        return Cluster(self.text, self.fields, gap, self.twin, self._own_fault)
+        return Cluster(self.text, self.fields, gap, self.is_duplicate, self._own_fault)
 
     def as_broken(self, fault: str) -> "Cluster":
         """Return the record as one with which nothing can be done."""
-        return Cluster(self.text, self.fields, self.gap, self.twin, fault)
+        return Cluster(self.text, self.fields, self.gap, self.is_duplicate, fault)
 
     @property
     def size(self) -> int:
@@ -93,42 +94,42 @@ class Cluster(Record):
     @property
     def note(self) -> str:
         """What admins want people to know of it."""
-        return self.say("note")
+        return self.get_text("note")
 
     @property
     def held(self) -> bool:
         """Whether a hold lies on the cluster, whatever its status."""
-        return self.flag("hold")
+        return self.get_flag("hold")
 
     @property
     def disabled(self) -> bool:
         """Whether the cluster is taken out of lending, whatever its status."""
-        return self.flag("disabled")
+        return self.get_flag("disabled")
 
     @property
     def disabled_by(self) -> str:
         """Who disabled it."""
-        return self.say("disabledBy") if self.disabled else ""
+        return self.get_text("disabledBy") if self.disabled else ""
 
     @property
     def disabled_reason(self) -> str:
         """Why it was disabled."""
-        return self.say("disabledReason") if self.disabled else ""
+        return self.get_text("disabledReason") if self.disabled else ""
 
     @property
     def last_job(self) -> str:
         """The job that has it or had it last."""
-        return self.say("lastJob")
+        return self.get_text("lastJob")
 
     @property
     def last_build(self) -> str:
         """The build that has it or had it last."""
-        return self.say("lastBuild")
+        return self.get_text("lastBuild")
 
     @property
     def last_trigger_name(self) -> str:
         """Who triggered the job that has it or had it last."""
-        return self.say("lastTriggerName")
+        return self.get_text("lastTriggerName")
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -137,7 +138,7 @@ class Cluster(Record):
         return {k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {}
 
     @property
-    def lease_counts(self) -> bool:
+    def lease_is_current(self) -> bool:
         """Whether the lease fields are the current job's: those of our own leases name the job and build.
 
         An end that was written by hand names neither, and counts as long as nothing else says whose it is.
@@ -151,17 +152,17 @@ class Cluster(Record):
         if self.fault or self.fields["status"] != "testing":
             return None
         who = (self.last_job, self.last_build, self.last_trigger_name)
-        if not self.lease_counts:
+        if not self.lease_is_current:
             return Lease("", *who)
         return Lease(
-            self.identity("leaseId"),
+            self.get_id("leaseId"),
             *who,
-            self.identity("requestId"),
-            self.say("requestHash"),
-            self.time("acquiredAt"),
-            self.time("leaseExpires"),
-            self.span("leaseTtl"),
-            self.say("leaseOwner"),
+            self.get_id("requestId"),
+            self.get_text("requestHash"),
+            self.get_time("acquiredAt"),
+            self.get_time("leaseExpires"),
+            self.get_duration("leaseTtl"),
+            self.get_text("leaseOwner"),
         )
 
     @cached_property
@@ -169,9 +170,13 @@ class Cluster(Record):
         """The hold that lies on the cluster; None if there is none."""
         if self.fault or not self.held:
             return None
-        ends = self.time("holdExpires")
+        ends = self.get_time("holdExpires")
         return Hold(
-            printable(self.say("holdBy")), self.say("holdDesc"), self.time("heldAt"), ends, self.span("holdFor")
+            printable(self.get_text("holdBy")),
+            self.get_text("holdDesc"),
+            self.get_time("heldAt"),
+            ends,
+            self.get_duration("holdFor"),
         )
 
     @cached_property
@@ -187,11 +192,11 @@ class Cluster(Record):
         """The times and durations of its lease and its hold that stand there and cannot be read: they are no ends."""
         lease, hold = self.lease, self.hold
         read: dict[str, object] = {}
-        if lease and self.lease_counts:
+        if lease and self.lease_is_current:
             read |= {"acquiredAt": lease.acquired, "leaseExpires": lease.expires, "leaseTtl": lease.ttl}
         if hold:
             read |= {"heldAt": hold.since, "holdExpires": hold.expires, "holdFor": hold.lasts}
-        return tuple(key for key, value in read.items() if value is None and self.given(key)) if read else ()
+        return tuple(key for key, value in read.items() if value is None and self.has(key)) if read else ()
 
     @cached_property
     def due(self) -> datetime | None:
@@ -214,14 +219,14 @@ class Cluster(Record):
     @property
     def lease_is_bare(self) -> bool:
         """Whether a job has the cluster and the record does not say since when."""
-        return self.lease is not None and not (self.lease_counts and self.given("acquiredAt"))
+        return self.lease is not None and not (self.lease_is_current and self.has("acquiredAt"))
 
     @property
     def hold_is_bare(self) -> bool:
         """Whether a person holds the cluster and the record does not say since when, or until when."""
-        return self.hold is not None and (not self.given("heldAt") or (self.hold_has_no_end and self.lease is None))
+        return self.hold is not None and (not self.has("heldAt") or (self.hold_has_no_end and self.lease is None))
 
     @property
     def hold_has_no_end(self) -> bool:
         """Whether an end of the hold is still to be written: nothing stands there, not even what cannot be read."""
-        return not self.given("holdExpires") and not self.unreadable_of("holdFor")
+        return not self.has("holdExpires") and not self.unreadable_among("holdFor")

@@ -1,22 +1,25 @@
 """One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cimaster.common.texts import folded
 from cimaster.common.times import format_time, roughly
-from cimaster.pool.records import faults
+from cimaster.pool.records import faults, record_lists
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_edit import ObjectText
-from cimaster.pool.records.record import BROKEN, Record, check, unsettled
+from cimaster.pool.records.record import BROKEN, Record, expiry_fault
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
 MOST_OPEN = 50  # creations at once, for all purposes
-TRIES_FOR = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
-AFTERLIFE = timedelta(hours=12)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
+RETRY_LIMIT = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
+LATE_JOB_LIMIT = timedelta(
+    hours=12
+)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
 REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
 """What may have made a creation fail, in its field `failure`."""
 _log = logging.getLogger(__name__)
@@ -33,9 +36,11 @@ class Creation(Record):
 
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
         super().__init__(fields, text, fault)
-        self.id, self.state = (f"{BROKEN}-{self.digest}", BROKEN) if fault else (self.say("id"), self.say("state"))
-        self.purpose, self.user = self.say("purpose"), self.say("user")
-        self.branch, self.job, self.owner = self.say("branch"), self.say("job"), self.say("owner")
+        self.id, self.state = (
+            (f"{BROKEN}-{self.digest}", BROKEN) if fault else (self.get_text("id"), self.get_text("state"))
+        )
+        self.purpose, self.user = self.get_text("purpose"), self.get_text("user")
+        self.branch, self.job, self.owner = self.get_text("branch"), self.get_text("job"), self.get_text("owner")
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Creation":
@@ -46,7 +51,7 @@ class Creation(Record):
     @classmethod
     def new(cls, fields: Mapping[str, Any]) -> "Creation":
         """Make a record that was not in the data before."""
-        return cls(check(fields))
+        return cls(checked(fields))
 
     def edited(self, **edits: object) -> "Creation":
         """Return the record with some fields changed; those that become None, False or empty are left out."""
@@ -60,52 +65,87 @@ class Creation(Record):
         return {key: value for key, value in self.fields.items() if key not in hidden}
 
     @property
-    def wished(self) -> tuple[str, ...]:
+    def job_name(self) -> str:
+        """The job that builds the cluster; empty as long as none is known."""
+        return self.get_text("jobName")
+
+    @property
+    def status_link(self) -> str:
+        """Where to see how the job is doing."""
+        return self.get_text("statusLink")
+
+    @property
+    def log_link(self) -> str:
+        """Where to read what the job prints."""
+        return self.get_text("logLink")
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster that came of it; empty as long as there is none."""
+        return self.get_text("cluster")
+
+    @property
+    def failure(self) -> str:
+        """The kind of its failure."""
+        return self.get_text("failure")
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, or why its last attempt did."""
+        return self.get_text("reason")
+
+    @property
+    def claimed_by(self) -> str:
+        """The replica that claimed it last."""
+        return self.get_text("claimBy")
+
+    @property
+    def terms(self) -> tuple[str, ...]:
         """What was asked for, to compare with what somebody else asks for."""
         return self.purpose, folded(self.user), self.branch, self.job
 
     @property
-    def key(self) -> str:
+    def idempotency_key(self) -> str:
         """What makes it harmless to ask for this twice: it changes only with a new job."""
-        return f"{self.id}-{self.number('round')}"
+        return f"{self.id}-{self.get_number('round')}"
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether a cluster may still come of it without anybody's doing."""
         return self.state in (REQUESTED, RUNNING)
 
     @property
     def job_runs(self) -> bool:
         """Whether a job was started for it that has not ended, as far as anybody knows."""
-        return bool(self.say("jobName")) and not self.say("jobEnded") and self.state != READY
+        return bool(self.job_name) and not self.get_text("jobEnded") and self.state != READY
 
     @property
     def built_here(self) -> bool:
         """Whether a replica of ours builds it itself."""
-        return self.state == RUNNING and not self.say("jobName")
+        return self.state == RUNNING and not self.job_name
 
     @property
-    def ends(self) -> datetime | None:
+    def gives_up_at(self) -> datetime | None:
         """When it is given up if nothing changes: sooner where nobody could be asked to begin."""
-        began = self.time("retriedAt") or self.time("requestedAt")
-        if self.state == REQUESTED and self.number("tries") and not self.maybe_begun and began and self.deadline:
-            return min(self.deadline, began + TRIES_FOR)
+        began = self.get_time("retriedAt") or self.get_time("requestedAt")
+        if self.state == REQUESTED and self.get_number("tries") and not self.maybe_begun and began and self.deadline:
+            return min(self.deadline, began + RETRY_LIMIT)
         return self.deadline
 
     @property
-    def counts(self) -> bool:
+    def may_bring_cluster(self) -> bool:
         """Whether a cluster may come of it: it counts as one of the pool's then."""
-        return self.open or self.job_runs or (self.maybe_begun and self.state != READY)
+        return self.is_open or self.job_runs or (self.maybe_begun and self.state != READY)
 
     @property
     def maybe_begun(self) -> bool:
         """Whether it may have been begun, and the answer that would tell of it was lost."""
-        return self.flag("maybeBegun")
+        return self.get_flag("maybeBegun")
 
     @property
-    def guessed(self) -> bool:
+    def job_is_guessed(self) -> bool:
         """Whether its job is only taken for it: a cluster came of a job of which nobody had heard yet whose it is."""
-        return self.flag("jobGuessed")
+        return self.get_flag("jobGuessed")
 
     def reopened(self) -> "Creation":
         """Return the record as one whose job was somebody else's: it is asked for again, and its own one answers."""
@@ -115,44 +155,44 @@ class Creation(Record):
     @property
     def by_policy(self) -> bool:
         """Whether a policy asked for it, and no person."""
-        return self.flag("policy")
+        return self.get_flag("policy")
 
     @property
-    def shown(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether people want to see it still."""
-        return not self.say("dismissedBy")
+        return not self.get_text("dismissedBy")
 
     @property
     def deadline(self) -> datetime | None:
         """When it is given up; None once it is closed."""
-        return self.time("deadline") if self.open else None
+        return self.get_time("deadline") if self.is_open else None
 
     @cached_property
     def due(self) -> datetime | None:
         """When time changes it by itself: it is given up, or nothing is expected of it any more."""
-        end = self.time("deadline")
-        if self.open or end is None:
+        end = self.get_time("deadline")
+        if self.is_open or end is None:
             return self.deadline
-        return end + AFTERLIFE if self.counts else None
+        return end + LATE_JOB_LIMIT if self.may_bring_cluster else None
 
-    def claimed(self, now: datetime) -> bool:
+    def is_claimed(self, now: datetime) -> bool:
         """Whether somebody is carrying it out at this time."""
-        until = self.time("claimUntil")
+        until = self.get_time("claimUntil")
         return until is not None and now < until
 
-    def busy(self, now: datetime) -> bool:
+    def in_progress(self, now: datetime) -> bool:
         """Whether it is being carried out: nobody may take it off the lists then."""
-        return self.state == RUNNING or (self.open and self.claimed(now))
+        return self.state == RUNNING or (self.is_open and self.is_claimed(now))
 
-    def later(self, now: datetime) -> datetime | None:
+    def next_try(self, now: datetime) -> datetime | None:
         """When it is tried again, where it waits for that."""
-        moment = self.time("nextTry") if self.state == REQUESTED else None
+        moment = self.get_time("nextTry") if self.state == REQUESTED else None
         return moment if moment and moment > now else None
 
-    def claimable(self, now: datetime) -> bool:
+    def is_claimable(self, now: datetime) -> bool:
         """Whether it waits for somebody who carries it out."""
-        later = self.time("nextTry")
-        return self.open and not self.say("jobName") and not self.claimed(now) and (later is None or later <= now)
+        later = self.get_time("nextTry")
+        return self.is_open and not self.job_name and not self.is_claimed(now) and (later is None or later <= now)
 
     def failed(self, now: datetime, kind: str, reason: str) -> "Creation":
         """Return the record as one that failed."""
@@ -160,10 +200,10 @@ class Creation(Record):
             **dict.fromkeys(ATTEMPT_FIELDS), state=FAILED, failure=kind, reason=reason[:500], failedAt=format_time(now)
         )
 
-    def given_up(self, now: datetime) -> "Creation":
+    def timed_out(self, now: datetime) -> "Creation":
         """Return the record as one whose time is over."""
-        began = self.time("retriedAt") or self.time("requestedAt") or now
-        trouble = f" ({self.say('reason')})" if self.say("reason") else ""
+        began = self.get_time("retriedAt") or self.get_time("requestedAt") or now
+        trouble = f" ({self.reason})" if self.reason else ""
         return self.failed(now, DEADLINE, f"no cluster came of it in {roughly(now - began)}{trouble}")
 
     def expired(self, now: datetime) -> "Creation":
@@ -171,7 +211,12 @@ class Creation(Record):
         if self.due is None or self.due > now:
             return self
         try:
-            return self.given_up(now) if self.open else self.edited(jobEnded=format_time(now), maybeBegun=None)
+            return self.timed_out(now) if self.is_open else self.edited(jobEnded=format_time(now), maybeBegun=None)
         except Exception as error:
             _log.exception("creation %s cannot be settled", self.id)
-            return self.as_broken(unsettled(error))
+            return self.as_broken(expiry_fault(error))
+
+
+def parse_creations(text: str, known: Iterable[Creation] = ()) -> tuple[Creation, ...]:
+    """Read the stored creations; ValueError if the text is no array. `known` were read before."""
+    return record_lists.parse(text, known, Creation.parse, lambda creation: creation.id)

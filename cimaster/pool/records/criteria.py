@@ -17,7 +17,7 @@ def has_labels(cluster: Cluster, wanted: Mapping[str, str]) -> bool:
 
 
 @dataclass(frozen=True)
-class Ask:
+class Criteria:
     """What a job asks for. Empty means that the job does not care; `cluster` names one cluster and no other."""
 
     job: str
@@ -42,7 +42,7 @@ class Ask:
             and (not self.labels or has_labels(cluster, self.labels))
         )
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Name the kind asked for in a refusal."""
         given = {"image": self.osimage, "region": self.region, **{f"label {k}": v for k, v in self.labels.items()}}
         kind = brief(self.cluster) or f"{brief(self.purpose or DEFAULT_PURPOSE)} cluster"

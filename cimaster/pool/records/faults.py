@@ -40,7 +40,7 @@ def of_creation(value: object, states: Sequence[str]) -> str:
     """Say what is wrong with a creation."""
     if not isinstance(value, dict):
         return of_object(value)
-    if not Fields(value).identity("id"):
+    if not Fields(value).get_id("id"):
         return "'id' is missing or not an id"
     if value.get("state") not in states:
         return f"'state' is none of {', '.join(states)}"
@@ -51,7 +51,7 @@ def of_ticket(value: object) -> str:
     """Say what is wrong with a ticket."""
     if not isinstance(value, dict):
         return of_object(value)
-    return "" if Fields(value).identity("id") else "'id' is missing or not an id"
+    return "" if Fields(value).get_id("id") else "'id' is missing or not an id"
 
 
 def of_policy(value: object) -> str:
@@ -59,12 +59,12 @@ def of_policy(value: object) -> str:
     if not isinstance(value, dict):
         return of_object(value)
     fields = Fields(value)
-    if not fields.say("purpose"):
+    if not fields.get_text("purpose"):
         return "'purpose' is missing or not a text"
     for key in ("minVacant", "maxTotal", "maxCreating"):
-        if fields.given(key) and value[key] != fields.number(key):
+        if fields.has(key) and value[key] != fields.get_number(key):
             return f"'{key}' is not a number of clusters"
-    if fields.unreadable_of("cooldown"):
+    if fields.unreadable_among("cooldown"):
         return "'cooldown' is not a duration such as 5m"
     return _no_text(value, ("job", "branch"))
 

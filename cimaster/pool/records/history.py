@@ -6,8 +6,9 @@ from typing import Any
 
 from cimaster.common.times import format_time
 from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_values import dump
-from cimaster.pool.records.record import BROKEN, Record, check
+from cimaster.pool.records.record import BROKEN, Record
 
 
 class Entry(Record):
@@ -15,7 +16,7 @@ class Entry(Record):
 
     def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
         super().__init__(fields, dump(fields) if text is None else text, fault)
-        self.cluster = self.say("cluster")
+        self.cluster = self.get_text("cluster")
         self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
 
     @classmethod
@@ -30,19 +31,49 @@ class Entry(Record):
     def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
         """Describe a change; facts that are empty are left out."""
         given = {key: value for key, value in facts.items() if value}
-        return cls({"commit": commit, **check({"at": format_time(now), "cluster": cluster, "event": event, **given})})
+        return cls({"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})})
+
+    @property
+    def event(self) -> str:
+        """What happened, such as `taken` or `hold extended`."""
+        return self.get_text("event")
+
+    @property
+    def by(self) -> str:
+        """The person or bot that did it."""
+        return self.get_text("by")
+
+    @property
+    def job(self) -> str:
+        """The job that has or had the cluster."""
+        return self.get_text("job")
+
+    @property
+    def build(self) -> str:
+        """The build of that job."""
+        return self.get_text("build")
+
+    @property
+    def reason(self) -> str:
+        """Why it happened."""
+        return self.get_text("reason")
+
+    @property
+    def holder(self) -> str:
+        """The person who held the cluster before, where another person or time ended the hold."""
+        return self.get_text("holder")
 
     @property
     def at(self) -> datetime | None:
         """When it happened."""
-        return self.time("at")
+        return self.get_time("at")
 
     def described(self) -> str:
         """Return JSON of the entry as stored; of a broken one, an object that says so."""
         return dump({**self.fields, "record": self.text}) if self.fault else self.text
 
 
-UNASKED = ("lease ended", "hold ended", "take undone")
+AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone")
 """The events that nobody asked for: no log line of a request tells of them."""
 
 History = tuple[Entry, ...]
@@ -70,8 +101,3 @@ def trimmed(history: History, budget: int, clusters: int) -> History:
             break
         kept.append(entry)
     return tuple(reversed(kept))
-
-
-def encode(history: History) -> str:
-    """Write history as JSON."""
-    return json_edit.dump_lines([entry.text for entry in history])

@@ -66,8 +66,15 @@ class EndedLease:
     @classmethod
     def read(cls, entry: Fields) -> "EndedLease":
         """Read an entry of a record."""
-        ids = entry.identity("id"), entry.identity("request")
-        return cls(*ids, entry.say("job"), entry.say("build"), entry.say("how"), entry.time("at"), entry.say("by"))
+        ids = entry.get_id("id"), entry.get_id("request")
+        return cls(
+            *ids,
+            entry.get_text("job"),
+            entry.get_text("build"),
+            entry.get_text("how"),
+            entry.get_time("at"),
+            entry.get_text("by"),
+        )
 
     def written(self) -> dict[str, Any]:
         """Return the entry as it is stored."""

@@ -1,11 +1,11 @@
 """What keeps the clusters of one purpose filled: how many are wanted, how many there may be, and when."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from cimaster.pool.records import faults, weekly_hours
+from cimaster.pool.records import faults, record_lists, weekly_hours
 from cimaster.pool.records.json_edit import ObjectText
 from cimaster.pool.records.record import BROKEN, Record
 
@@ -18,10 +18,10 @@ class Policy(Record):
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
         super().__init__(fields, text)
         self.fault = fault or faults.of_policy(fields) or self._fault_of_hours()
-        self.purpose, self.job, self.branch = self.say("purpose"), self.say("job"), self.say("branch")
+        self.purpose, self.job, self.branch = self.get_text("purpose"), self.get_text("job"), self.get_text("branch")
         self.purpose = self.purpose or f"{BROKEN}-{self.digest}"
-        self.min_vacant, self.max_total = self.number("minVacant"), self.number("maxTotal")
-        self.max_creating = self.number("maxCreating") or 1
+        self.min_vacant, self.max_total = self.get_number("minVacant"), self.get_number("maxTotal")
+        self.max_creating = self.get_number("maxCreating") or 1
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Policy":
@@ -35,27 +35,27 @@ class Policy(Record):
 
     def described(self) -> dict[str, Any]:
         """Return what is told of it."""
-        if self.say("purpose") == self.purpose:
+        if self.get_text("purpose") == self.purpose:
             return {**self.fields, **({"fault": self.fault} if self.fault else {})}
         return {"purpose": self.purpose, "fault": self.fault, "record": self.text}
 
     @property
     def cooldown(self) -> timedelta:
         """The time between two rounds of requests."""
-        return self.span("cooldown") or DEFAULT_COOLDOWN
+        return self.get_duration("cooldown") or DEFAULT_COOLDOWN
 
     @property
     def hours(self) -> str:
         """When it works, as it was written; nothing means always."""
-        return self.say("hours")
+        return self.get_text("hours")
 
     @property
-    def hours_told(self) -> str:
+    def hours_with_zone(self) -> str:
         """When it works, with the time zone; nothing means always."""
-        return weekly_hours.told(self.hours) if self.hours else ""
+        return weekly_hours.with_zone(self.hours) if self.hours else ""
 
     def _fault_of_hours(self) -> str:
-        if self.given("hours") and not self.hours:
+        if self.has("hours") and not self.hours:
             return f"its hours are no text: expected {weekly_hours.EXPECTED}"
         try:
             weekly_hours.parse(self.hours) if self.hours else None
@@ -64,9 +64,14 @@ class Policy(Record):
         return ""
 
     @cached_property
-    def _hours(self) -> weekly_hours.Hours | None:
+    def _hours(self) -> weekly_hours.WeeklyHours | None:
         return weekly_hours.parse(self.hours) if self.hours else None
 
-    def works(self, now: datetime) -> bool:
+    def is_active(self, now: datetime) -> bool:
         """Whether it works at this time of the week; one with a fault never does."""
-        return not self.fault and (self._hours is None or self._hours.have(now))
+        return not self.fault and (self._hours is None or self._hours.contains(now))
+
+
+def parse_policies(text: str, known: Iterable[Policy] = ()) -> tuple[Policy, ...]:
+    """Read the stored policies; ValueError if the text is no array. `known` were read before."""
+    return record_lists.parse(text, known, Policy.parse, lambda policy: policy.purpose)

@@ -14,10 +14,10 @@ from cimaster.common.texts import brief, printable
 from cimaster.errors import ClusterBroken, Refusal, UnknownCluster
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.history import Entry, History
 from cimaster.pool.records.policy import Policy
-from cimaster.pool.records.record import check
-from cimaster.pool.records.remembered_request import Remembered
+from cimaster.pool.records.remembered_request import RememberedRequest
 from cimaster.pool.records.ticket import Ticket
 
 _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
@@ -54,16 +54,16 @@ class Pool:
 
     clusters: tuple[Cluster, ...] = ()
     history: History = ()
-    requests: Mapping[str, Remembered] = field(default_factory=dict)
+    requests: Mapping[str, RememberedRequest] = field(default_factory=dict)
     creations: tuple[Creation, ...] = ()  # oldest first
     policies: tuple[Policy, ...] = ()
     queue: tuple[Ticket, ...] = ()  # in order of arrival
     commit: int = 0
     rules: Rules = Rules()
-    others: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
+    other_keys: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
     head: str = "["
     tail: str = "]"
-    places: Mapping[str, int] = field(default_factory=dict)
+    positions: Mapping[str, int] = field(default_factory=dict)
     vacant: tuple[Cluster, ...] = ()  # those that may be lent, longest vacant first
     due: datetime | None = None  # nothing is due before; a change may leave it earlier than need be
 
@@ -90,11 +90,11 @@ class Pool:
 
     def find(self, name: str) -> Cluster:
         """Return a cluster by name; UnknownCluster or ClusterBroken if there is none that can be used."""
-        if name in self.places:
-            return self.clusters[self.places[name]]
-        alike = self.named(name)
+        if name in self.positions:
+            return self.clusters[self.positions[name]]
+        alike = self.records_named(name)
         if not alike:
-            near = difflib.get_close_matches(name, self.places, n=1)
+            near = difflib.get_close_matches(name, self.positions, n=1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             raise UnknownCluster(f"cluster {brief(name)} is not known{meant}; /clusters lists them", cluster=name)
         if alike[0].state == BROKEN:
@@ -102,7 +102,7 @@ class Pool:
             raise ClusterBroken(f"the record of cluster {brief(name)} {told}", cluster=name)
         return alike[0]
 
-    def named(self, name: str) -> list[Cluster]:
+    def records_named(self, name: str) -> list[Cluster]:
         """Return the records whose name looks like that, broken ones too: names in the data may have blanks around."""
         said = printable(name)
         return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == said]
@@ -110,7 +110,7 @@ class Pool:
     def find_any(self, reference: str) -> Cluster:
         """Return a cluster by name, or a broken record by position and digest, such as `#3.1a2b3c4d`."""
         match = _POSITION.fullmatch(reference)
-        if not match or reference in self.places:
+        if not match or reference in self.positions:
             return self.find(reference)
         position, digest = int(match[1]), match[2]
         broken = self.clusters[position] if position < len(self.clusters) else None
@@ -141,7 +141,7 @@ class Pool:
     def with_record(self, old: Cluster | None, new: Cluster | None, history: History) -> "Pool":
         """Return the pool with a record replaced, added or removed, and that history."""
         if old is not None and new is not None:
-            at = self.places[old.name]
+            at = self.positions[old.name]
             clusters = (*self.clusters[:at], new, *self.clusters[at + 1 :])
             due = min((end for end in (self.due, new.due) if end), default=None)
             vacant = self._vacant_with(old, new) if VACANT in (old.state, new.state) else self.vacant
@@ -154,17 +154,17 @@ class Pool:
         """Return the vacant clusters after a change; the order of the list decides between equals."""
         vacant = [cluster for cluster in self.vacant if cluster is not old]
         if new.state == VACANT:
-            bisect.insort(vacant, new, key=lambda cluster: (_idle_since(cluster), self.places[cluster.name]))
+            bisect.insort(vacant, new, key=lambda cluster: (_idle_since(cluster), self.positions[cluster.name]))
         return tuple(vacant)
 
     def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
         """Return the pool with other records; two with one name are both broken."""
-        clusters = _told_apart(clusters)
+        clusters = _mark_duplicates(clusters)
         return dataclasses.replace(
             self,
             clusters=clusters,
             history=history,
-            places={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
+            positions={cluster.name: place for place, cluster in enumerate(clusters) if cluster.state != BROKEN},
             due=earliest_end(clusters, self.creations, self.queue),
             vacant=tuple(sorted((c for c in clusters if c.state == VACANT), key=_idle_since)),
         )
@@ -177,9 +177,9 @@ class Pool:
         """Return the history that one commit wrote."""
         return list(itertools.takewhile(lambda entry: entry.fields.get("commit") == commit, reversed(self.history)))
 
-    def remember(self, request: Remembered) -> "Pool":
+    def remember(self, request: RememberedRequest) -> "Pool":
         """Return the pool with a request that was carried out."""
-        check({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
+        checked({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
         return dataclasses.replace(self, requests={**self.requests, request.key: request})
 
 
@@ -187,18 +187,18 @@ def earliest_end(
     clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: tuple[Ticket, ...]
 ) -> datetime | None:
     """Return when time next changes something by itself."""
-    ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.gone_at for ticket in queue))
+    ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.dropped_at for ticket in queue))
     return min((end for end in ends if end), default=None)
 
 
-def _told_apart(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
+def _mark_duplicates(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
     """Return the records, those with a name that another one has too as broken."""
     names = [printable(cluster.name_as_written or "") for cluster in clusters]
-    if len(set(names)) == len(names) and not any(cluster.twin for cluster in clusters):
+    if len(set(names)) == len(names) and not any(cluster.is_duplicate for cluster in clusters):
         return clusters
     seen = Counter(names)
     seen[""] = 0
-    return tuple(cluster.as_twin(seen[name] > 1) for cluster, name in zip(clusters, names, strict=True))
+    return tuple(cluster.as_duplicate(seen[name] > 1) for cluster, name in zip(clusters, names, strict=True))
 
 
 def _idle_since(cluster: Cluster) -> datetime:

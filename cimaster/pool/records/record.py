@@ -4,19 +4,17 @@ Each kind of value is read in one place. What cannot be read counts as not given
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from cimaster.common.times import stored_duration, stored_time
 from cimaster.pool.records import json_edit
-from cimaster.pool.records.json_values import dump, sound
+from cimaster.pool.records.field_types import DURATIONS, LARGEST_NUMBER, checked, is_id
+from cimaster.pool.records.json_values import dump
 
 BROKEN = "broken"  # the state of a record that an admin has to mend or delete
-MOST = 1_000_000_000  # the largest number that a record of ours may hold
-_IDENTITY = re.compile(r"[!-~]{1,256}")
 
 
 class Fields:
@@ -25,40 +23,43 @@ class Fields:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
 
-    def say(self, key: str) -> str:
+    def get_text(self, key: str) -> str:
         """Return a text; empty where there is none."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
-    def identity(self, key: str) -> str:
+    def get_id(self, key: str) -> str:
         """Return an id; empty where there is none that we, or a caller of ours, could have made."""
         value = self.fields.get(key)
-        return value if isinstance(value, str) and _IDENTITY.fullmatch(value) else ""
+        return value if is_id(value) else ""
 
-    def time(self, key: str) -> datetime | None:
+    def get_time(self, key: str) -> datetime | None:
         """Return a time; None where there is none of about this century."""
         return stored_time(self.fields.get(key))
 
-    def span(self, key: str) -> timedelta | None:
+    def get_duration(self, key: str) -> timedelta | None:
         """Return a duration; None where there is none of less than a century."""
         return stored_duration(self.fields.get(key))
 
-    def number(self, key: str) -> int:
+    def get_number(self, key: str) -> int:
         """Return a number from 0 to a billion; 0 where there is none."""
         value = self.fields.get(key)
-        return value if type(value) is int and 0 <= value <= MOST else 0
+        return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else 0
 
-    def flag(self, key: str) -> bool:
+    def get_flag(self, key: str) -> bool:
         """Say whether that is true."""
         return self.fields.get(key) is True
 
-    def given(self, key: str) -> bool:
+    def has(self, key: str) -> bool:
         """Say whether anything stands there, readable or not."""
         return self.fields.get(key) not in (None, "")
 
-    def unreadable_of(self, *keys: str) -> tuple[str, ...]:
-        """Return which of these times and durations stand there and cannot be read."""
-        return tuple(key for key in keys if self.given(key) and (self.span if key in SPANS else self.time)(key) is None)
+    def unreadable_among(self, *keys: str) -> tuple[str, ...]:
+        """Return which of these times and durations are given and cannot be read."""
+        return tuple(key for key in keys if self.has(key) and self._get_time_or_duration(key) is None)
+
+    def _get_time_or_duration(self, key: str) -> datetime | timedelta | None:
+        return self.get_duration(key) if key in DURATIONS else self.get_time(key)
 
 
 def digest_of(text: str) -> str:
@@ -98,7 +99,7 @@ class Record(Fields):
     @property
     def unreadable(self) -> tuple[str, ...]:
         """The times and durations that stand there and cannot be read: they count as not given, so they are no ends."""
-        return self.unreadable_of(*self.TIMES)
+        return self.unreadable_among(*self.TIMES)
 
     @cached_property
     def digest(self) -> str:
@@ -107,7 +108,7 @@ class Record(Fields):
 
     def _edited(self, edits: Mapping[str, Any]) -> tuple[dict[str, Any], json_edit.ObjectText]:
         """Return fields and text with some members changed; None leaves a member out."""
-        fields = {**self.fields, **check(edits)}
+        fields = {**self.fields, **checked(edits)}
         for key, value in edits.items():
             if value is None:
                 del fields[key]
@@ -119,126 +120,6 @@ class Record(Fields):
         return self._object
 
 
-def unsettled(error: Exception) -> str:
+def expiry_fault(error: Exception) -> str:
     """Return the fault of a record of which nobody can work out what time changes."""
     return f"what time changes of it cannot be worked out ({type(error).__name__})"
-
-
-_Kept = TypeVar("_Kept", bound=Record)
-_TWIN = "another one before it has the same name"
-
-
-def by_text(known: Iterable[_Kept]) -> dict[str, _Kept]:
-    """Return records that were read before, by their text; what only its neighbours broke is to be read again."""
-    return {record.text: record for record in known if record.fault != _TWIN}
-
-
-def told_apart(records: Iterable[_Kept], name: Callable[[_Kept], str]) -> tuple[_Kept, ...]:
-    """Return the records, those that have the name of an earlier one as broken."""
-    seen: set[str] = set()
-    kept = []
-    for record in records:
-        kept.append(record.as_broken(_TWIN) if not record.fault and name(record) in seen else record)
-        seen.add("" if record.fault else name(record))
-    return tuple(kept)
-
-
-SPANS = ("leaseTtl", "holdFor", "keeps", "ttl", "cooldown", "waited")
-
-
-def _is_flag(value: object) -> bool:
-    return type(value) is bool
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MOST
-
-
-def _is_identity(value: object) -> bool:
-    return type(value) is str and _IDENTITY.fullmatch(value) is not None
-
-
-def _is_text(value: object) -> bool:
-    return type(value) is str and (value.isascii() or sound(value) == value)
-
-
-_KINDS: Mapping[Callable[[Any], object], tuple[str, ...]] = {
-    stored_duration: SPANS,
-    stored_time: (
-        "acquiredAt",
-        "leaseExpires",
-        "heldAt",
-        "holdExpires",
-        "vacantSince",
-        "at",
-        "since",
-        "until",
-        "here",
-        "requestedAt",
-        "retriedAt",
-        "triggeredAt",
-        "readyAt",
-        "failedAt",
-        "jobEnded",
-        "deadline",
-        "claimUntil",
-        "nextTry",
-    ),
-    _is_flag: ("hold", "disabled", "policy", "force", "maybeBegun", "jobGuessed"),
-    _is_number: ("tries", "round", "minVacant", "maxTotal", "maxCreating"),
-    _is_identity: ("leaseId", "requestId", "id"),
-    _is_text: (
-        "name",
-        "status",
-        "region",
-        "purpose",
-        "osimage",
-        "note",
-        "lastJob",
-        "lastBuild",
-        "lastTriggerName",
-        "leaseJob",
-        "leaseBuild",
-        "requestHash",
-        "holdBy",
-        "holdDesc",
-        "disabledBy",
-        "disabledReason",
-        "cluster",
-        "event",
-        "from",
-        "to",
-        "by",
-        "job",
-        "build",
-        "reason",
-        "holder",
-        "newHolder",
-        "hash",
-        "priority",
-        "state",
-        "user",
-        "branch",
-        "message",
-        "jobName",
-        "statusLink",
-        "logLink",
-        "failure",
-        "claimBy",
-        "retriedBy",
-        "dismissedBy",
-        "hours",
-        "verb",
-        "say",
-    ),
-}
-_IS: Mapping[str, Callable[[Any], object]] = {key: kind for kind, keys in _KINDS.items() for key in keys}
-
-
-def check(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is about to be written; TypeError where it could not be read again as what it is meant to be."""
-    for key, value in fields.items():
-        is_kind = _IS.get(key)
-        if is_kind and value is not None and not is_kind(value):
-            raise TypeError(f"{key} would become {value!r:.80}, which cannot be read again")
-    return fields

@@ -1,11 +1,14 @@
 """A request that was carried out, as the pool remembers it."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
+from cimaster.pool.records import json_edit
 from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.record import BROKEN, Fields, digest_of
 
 
 def request_key(identity: str) -> str:
@@ -14,7 +17,7 @@ def request_key(identity: str) -> str:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class RememberedRequest:
     """A request that was carried out, kept for an hour for callers that repeat it."""
 
     NAMES: ClassVar[tuple[str, ...]] = ("key", "hash", "verb", "at", "cluster", "say", "lease", "owner")
@@ -29,6 +32,24 @@ class Remembered:
     owner: str = ""
     stored: str = field(default="", compare=False)
 
+    @classmethod
+    def parse(cls, text: str, value: object) -> "RememberedRequest":
+        """Read a stored request; a broken one is kept as it is, as long as there is room for it."""
+        fields = Fields(value if isinstance(value, dict) else {})
+        request_id = fields.get_id("id")  # earlier versions wrote the id itself
+        key = request_key(request_id) if request_id else fields.get_id("key") or f"{BROKEN}-{digest_of(text)}"
+        return cls(
+            key,
+            fields.get_text("hash"),
+            fields.get_text("verb"),
+            fields.get_text("at"),
+            fields.get_text("cluster"),
+            fields.get_text("say"),
+            fields.get_id("lease"),
+            fields.get_text("owner"),
+            text,
+        )
+
     @cached_property
     def text(self) -> str:
         """The request's JSON, byte for byte as stored where it was read."""
@@ -41,3 +62,10 @@ class Remembered:
     def size(self) -> int:
         """Bytes that it takes in the stored object."""
         return len(self.text.encode("utf-8", "surrogatepass")) + 2
+
+
+def parse_requests(text: str, known: Iterable[RememberedRequest] = ()) -> dict[str, RememberedRequest]:
+    """Read the stored requests, by key; ValueError if the text is no array. `known` were read before."""
+    reusable = {request.text: request for request in known}
+    read = json_edit.parse_lines(text, reusable, RememberedRequest.parse)
+    return {request.key: request for request in read}

@@ -2,17 +2,18 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cimaster.common.times import format_duration, format_end, format_time
-from cimaster.pool.records import faults
-from cimaster.pool.records.criteria import Ask
+from cimaster.pool.records import faults, record_lists
+from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_edit import ObjectText
 from cimaster.pool.records.json_values import dump
-from cimaster.pool.records.record import BROKEN, Fields, Record, check
+from cimaster.pool.records.record import BROKEN, Fields, Record
 
 PRIORITIES = ("low", "normal", "high")
 NORMAL = "normal"
@@ -40,16 +41,16 @@ class Ticket(Record):
 
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
         super().__init__(fields, text, fault)
-        self.id = f"{BROKEN}-{self.digest}" if fault else self.say("id")
-        self.hash, self.owner = self.say("hash"), self.say("owner")
-        self.since = self.time("since") or LONG_AGO
-        self.until = self.time("until")
-        self.here = self.time("here") or LONG_AGO
-        self.keeps = self.span("keeps") or BETWEEN_POLLS
-        self.priority = self.say("priority") if self.say("priority") in PRIORITIES else NORMAL
+        self.id = f"{BROKEN}-{self.digest}" if fault else self.get_text("id")
+        self.hash, self.owner = self.get_text("hash"), self.get_text("owner")
+        self.since = self.get_time("since") or LONG_AGO
+        self.until = self.get_time("until")
+        self.connected_until = self.get_time("here") or LONG_AGO
+        self.reserved_for = self.get_duration("keeps") or BETWEEN_POLLS
+        self.priority = self.get_text("priority") if self.get_text("priority") in PRIORITIES else NORMAL
         # plain attributes, because every decision looks at them in every ticket
-        self.kept_until = self.here + self.keeps
-        self.gone_at = NEVER if fault else self.here + FORGOTTEN_AFTER
+        self.reserved_until = self.connected_until + self.reserved_for
+        self.dropped_at = NEVER if fault else self.connected_until + FORGOTTEN_AFTER
         self._begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
 
     @classmethod
@@ -63,16 +64,16 @@ class Ticket(Record):
         cls,
         identity: str,
         asked_hash: str,
-        ask: Ask,
+        criteria: Criteria,
         now: datetime,
         wait: timedelta | None,
         priority: str,
         owner: str = "",
     ) -> "Ticket":
         """Make the ticket of a caller that begins to wait, for at most `wait`; it is charged to the owner."""
-        kind = dataclasses.asdict(ask) | {"ttl": format_duration(ask.ttl) if ask.ttl else ""}
+        kind = dataclasses.asdict(criteria) | {"ttl": format_duration(criteria.ttl) if criteria.ttl else ""}
         return cls(
-            check(
+            checked(
                 {
                     "id": identity,
                     **({"hash": asked_hash} if asked_hash else {}),
@@ -80,12 +81,12 @@ class Ticket(Record):
                     **({"priority": priority} if priority != NORMAL else {}),
                     "since": format_time(now),
                     **({"until": format_end(now + wait)} if wait else {}),
-                    "ask": check({key: value for key, value in kind.items() if value}),
+                    "ask": checked({key: value for key, value in kind.items() if value}),
                 }
             )
         )
 
-    def seen(self, here: datetime, keeps: timedelta) -> "Ticket":
+    def connected(self, here: datetime, keeps: timedelta) -> "Ticket":
         """Return the ticket of a caller who is there until `here`."""
         kept = format_duration(keeps) if keeps != BETWEEN_POLLS else None
         return Ticket(*self._edited({"here": format_end(here), "keeps": kept}))
@@ -95,47 +96,54 @@ class Ticket(Record):
         if self.fault:
             return {"id": self.id, "fault": self.fault, "record": self.text}
         told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
-        return {"place": place, **told, "priority": self.priority, "there": self.is_there(now)}
+        return {"place": place, **told, "priority": self.priority, "there": self.is_present(now)}
 
     @cached_property
-    def ask(self) -> Ask:
+    def criteria(self) -> Criteria:
         """What it waits for; what was written by hand and is no text means nothing."""
         stored = self.fields.get("ask")
         said = Fields(stored if isinstance(stored, dict) else {})
-        texts = {name: said.say(name) for name in ("job", "build", "by", "purpose", "osimage", "region", "cluster")}
+        texts = {
+            name: said.get_text(name) for name in ("job", "build", "by", "purpose", "osimage", "region", "cluster")
+        }
         labels = said.fields.get("labels")
         pairs = {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
-        return Ask(**texts, labels=pairs, ttl=said.span("ttl"))
+        return Criteria(**texts, labels=pairs, ttl=said.get_duration("ttl"))
 
     @cached_property
-    def charge(self) -> int:
+    def charged_bytes(self) -> int:
         """Bytes that count for it of what the queue may take of the stored object: never less than a usual ticket."""
         return max(len(self.text.encode("utf-8", "surrogatepass")), _LEAST_CHARGE)
 
     @property
-    def polls(self) -> bool:
+    def is_legacy_poll(self) -> bool:
         """Whether it is of a script that said nothing of waiting, and asks again and again."""
         return self.until is None
 
-    def level(self, now: datetime) -> int:
+    def rank(self, now: datetime) -> int:
         """Return its priority as a number that grows while it waits."""
         return (now - self._begins_at) // RISES_EVERY
 
-    def is_there(self, now: datetime) -> bool:
+    def is_present(self, now: datetime) -> bool:
         """Whether its caller is connected, or expected back so soon that a cluster is kept."""
-        return now <= self.kept_until and self.here <= now + _LONGEST_STAY
+        return now <= self.reserved_until and self.connected_until <= now + _LONGEST_STAY
 
-    def over(self, now: datetime) -> bool:
+    def wait_is_over(self, now: datetime) -> bool:
         """Whether its wait is over."""
         return self.until is not None and self.until <= now
 
 
-def keeping(interval: timedelta) -> timedelta:
+def reservation_for(interval: timedelta) -> timedelta:
     """Return for how long a cluster is kept for a script that asks again at this interval."""
     return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_INTERVAL + BETWEEN_POLLS)
 
 
-def of_words(ask: Ask) -> str:
+def poll_ticket_id(criteria: Criteria) -> str:
     """Return the id of a ticket of whoever asks again and again in these words."""
-    words = dataclasses.asdict(ask) | {"ttl": str(ask.ttl), "labels": sorted(ask.labels.items())}
+    words = dataclasses.asdict(criteria) | {"ttl": str(criteria.ttl), "labels": sorted(criteria.labels.items())}
     return _POLLS + hashlib.sha256(dump(words).encode()).hexdigest()[:16]
+
+
+def parse_queue(text: str, known: Iterable[Ticket] = ()) -> tuple[Ticket, ...]:
+    """Read the stored tickets; ValueError if the text is no array. `known` were read before."""
+    return record_lists.parse(text, known, Ticket.parse, lambda ticket: ticket.id)

@@ -15,7 +15,7 @@ _DAY_ENDS = 24 * 60
 
 
 @dataclass(frozen=True)
-class Span:
+class DailySpan:
     """A part of the week: on these days (0 is Monday) from one minute of the day to another.
 
     One that ends no later than it begins goes on until that minute of the next day.
@@ -25,7 +25,7 @@ class Span:
     begins: int
     ends: int
 
-    def has(self, day: int, minute: int) -> bool:
+    def contains(self, day: int, minute: int) -> bool:
         """Say whether a minute of a day lies in it; the early hours of a night belong to the day before."""
         if self.begins < self.ends:
             return day in self.days and self.begins <= minute < self.ends
@@ -33,26 +33,26 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Hours:
+class WeeklyHours:
     """Parts of the week, by the clocks of one time zone."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[DailySpan, ...]
     zone: ZoneInfo
 
-    def have(self, moment: datetime) -> bool:
+    def contains(self, moment: datetime) -> bool:
         """Say whether a moment lies in one of them."""
         local = moment.astimezone(self.zone)
-        return any(span.has(local.weekday(), local.hour * 60 + local.minute) for span in self.spans)
+        return any(span.contains(local.weekday(), local.hour * 60 + local.minute) for span in self.spans)
 
 
-def parse(text: str) -> Hours:
+def parse(text: str) -> WeeklyHours:
     """Read hours, in UTC where no zone ends them; ValueError says what is expected instead."""
     zoned = _ZONED.fullmatch(text.strip())
     spans, zone = zoned.groups() if zoned else (text, "UTC")
-    return Hours(tuple(_span(part.strip()) for part in spans.split(",")), _zone(zone))
+    return WeeklyHours(tuple(_span(part.strip()) for part in spans.split(",")), _zone(zone))
 
 
-def _span(text: str) -> Span:
+def _span(text: str) -> DailySpan:
     match = _SPAN.fullmatch(text)
     if not match:
         raise ValueError(EXPECTED)
@@ -64,7 +64,7 @@ def _span(text: str) -> Span:
         raise ValueError(
             "hours that begin and end at different times, such as Mon 07:00-19:00, or 00:00-24:00 for a whole day"
         )
-    return Span(days, begins, ends)
+    return DailySpan(days, begins, ends)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -76,6 +76,6 @@ def _zone(name: str) -> ZoneInfo:
     raise ValueError(f"a time zone such as Europe/Berlin in place of {name[:40]}, which is not known here")
 
 
-def told(text: str) -> str:
+def with_zone(text: str) -> str:
     """Return hours as people are told them: with their zone, also where it is left out."""
     return text if _ZONED.fullmatch(text.strip()) else f"{text} UTC"

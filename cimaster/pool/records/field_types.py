@@ -1,0 +1,62 @@
+"""What each stored field must be, so that nothing is written that could not be read again."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard
+
+from cimaster.common.times import stored_duration, stored_time
+from cimaster.pool.records.json_values import sound
+
+LARGEST_NUMBER = 1_000_000_000
+_ID = re.compile(r"[!-~]{1,256}")
+
+DURATIONS = ("leaseTtl", "holdFor", "keeps", "ttl", "cooldown", "waited")
+_LENDING_TIMES = ("acquiredAt", "leaseExpires", "heldAt", "holdExpires", "vacantSince", "at", "since", "until", "here")
+_CREATION_TIMES = ("requestedAt", "retriedAt", "triggeredAt", "readyAt", "failedAt", "jobEnded", "deadline", "nextTry")
+_TIMES = (*_LENDING_TIMES, *_CREATION_TIMES, "claimUntil")
+_FLAGS = ("hold", "disabled", "policy", "force", "maybeBegun", "jobGuessed")
+_NUMBERS = ("tries", "round", "minVacant", "maxTotal", "maxCreating")
+_IDS = ("leaseId", "requestId", "id")
+_CLUSTER_TEXTS = ("name", "status", "region", "purpose", "osimage", "note", "disabledBy", "disabledReason")
+_LEASE_TEXTS = ("lastJob", "lastBuild", "lastTriggerName", "leaseJob", "leaseBuild", "requestHash")
+_HOLD_TEXTS = ("holdBy", "holdDesc")
+_HISTORY_TEXTS = ("cluster", "event", "from", "to", "by", "job", "build", "reason", "holder", "newHolder")
+_CREATION_TEXTS = ("state", "user", "branch", "message", "jobName", "statusLink", "logLink", "failure", "claimBy")
+_OTHER_TEXTS = ("retriedBy", "dismissedBy", "hours", "hash", "priority", "verb", "say")
+_TEXTS = (*_CLUSTER_TEXTS, *_LEASE_TEXTS, *_HOLD_TEXTS, *_HISTORY_TEXTS, *_CREATION_TEXTS, *_OTHER_TEXTS)
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Say whether that is an id that this service or one of its callers could have made."""
+    return type(value) is str and _ID.fullmatch(value) is not None
+
+
+def _is_flag(value: object) -> bool:
+    return type(value) is bool
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST_NUMBER
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and (value.isascii() or sound(value) == value)
+
+
+_TYPE_OF: Mapping[str, Callable[[Any], object]] = (
+    dict.fromkeys(DURATIONS, stored_duration)
+    | dict.fromkeys(_TIMES, stored_time)
+    | dict.fromkeys(_FLAGS, _is_flag)
+    | dict.fromkeys(_NUMBERS, _is_number)
+    | dict.fromkeys(_IDS, is_id)
+    | dict.fromkeys(_TEXTS, _is_text)
+)
+
+
+def checked(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return fields that are about to be written; TypeError if one of them could not be read again as what it is."""
+    for key, value in fields.items():
+        is_of_type = _TYPE_OF.get(key)
+        if is_of_type and value is not None and not is_of_type(value):
+            raise TypeError(f"{key} would become {value!r:.80}, which cannot be read again")
+    return fields
