@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from flask import Flask
@@ -172,11 +173,17 @@ def repository(service: Clusters) -> ConfigMapRepository:
     return service.repository
 
 
+class Add(Protocol):
+    """The type of the fixture `add`."""
+
+    def __call__(self, *names: str, region: str = "us-west", **facts: str | list[str]) -> None: ...
+
+
 @pytest.fixture
-def add(client: FlaskClient):
+def add(client: FlaskClient) -> Add:
     """Add clusters as the admin: `add("cluster-01", "cluster-02", purpose="tnet-ci", osimage="flatcar")`."""
 
-    def add(*names: str, region: str = "us-west", **facts: str) -> None:
+    def add(*names: str, region: str = "us-west", **facts: str | list[str]) -> None:
         for name in names:
             answer = client.post("/addcluster", data={"cluster": name, "region": region, "name": ADMIN, **facts})
             assert answer.status_code == 200, answer.text

@@ -1,6 +1,7 @@
 """One API, told four times: the table in code, the routes, openapi.yaml and the README say the same."""
 
 import re
+from dataclasses import Field
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -218,7 +219,7 @@ def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint[Any])
 @pytest.mark.parametrize(
     ("variable", "setting"), list(provisioners.all_settings()), ids=lambda it: it if isinstance(it, str) else ""
 )
-def test_the_readme_tells_of_the_setting_and_its_default(variable, setting) -> None:
+def test_the_readme_tells_of_the_setting_and_its_default(variable: str, setting: Field) -> None:
     name = f"`{variable}`"
     row = next((line for line in README.splitlines() if line.startswith("|") and name in line.split("|")[1]), None)
     assert row, f"no row of a table begins with {name}"

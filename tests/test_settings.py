@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import Field, fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,14 +67,14 @@ def test_every_setting_comes_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_the_default_as_text_is_read_as_the_default(setting) -> None:
+def test_the_default_as_text_is_read_as_the_default(setting: Field) -> None:
     text = default_text(setting)
     settings = Settings.from_environ({PREFIX + setting.name.upper(): text})
     assert getattr(settings, setting.name) == setting.default
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_every_setting_says_what_it_means(setting) -> None:
+def test_every_setting_says_what_it_means(setting: Field) -> None:
     assert setting.metadata["meaning"]
 
 

@@ -1,23 +1,27 @@
 """Adding clusters to the inventory: by admins, once, and with all that jobs may ask for."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 JSON = {"Accept": "application/json"}
 
 
-def add_one(client: FlaskClient, cluster: str = "cluster-01", **more: object):
+def add_one(client: FlaskClient, cluster: str = "cluster-01", **more: object) -> TestResponse:
     """Add a cluster as the admin does."""
     sent = {"cluster": cluster, "region": "us-west", "name": "root", **more}
     return client.get("/addcluster", query_string={key: value for key, value in sent.items() if value is not None})
 
 
-def record(client: FlaskClient, name: str = "cluster-01") -> dict:
+def record(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
     return client.get(f"/clusters/{name}", headers=JSON).get_json()
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
@@ -67,7 +71,7 @@ def test_admins_are_the_names_in_the_file_without_case(client: FlaskClient) -> N
     assert add_one(client, name="ROOT").status_code == 200
 
 
-def test_without_admins_the_refusal_says_so_and_not_where_the_list_is(client: FlaskClient, tmp_path) -> None:
+def test_without_admins_the_refusal_says_so_and_not_where_the_list_is(client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "botadmin" / "users").unlink()
     answer = add_one(client)
     assert refusal(answer) == (403, "not_authorized")

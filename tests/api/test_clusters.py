@@ -1,9 +1,13 @@
 """Lists and single clusters, as people and programs read them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+
+from cimaster.repository.stores.port import Store
+from tests.conftest import Add
 
 JSON = {"Accept": "application/json"}
 
@@ -16,7 +20,7 @@ def names(client: FlaskClient, **filters: object) -> list[str]:
 
 
 @pytest.fixture
-def mixed(client: FlaskClient, add) -> None:
+def mixed(client: FlaskClient, add: Add) -> None:
     """A pool with a cluster in every state."""
     add("cluster-01", "cluster-02", region="us-west")
     add("cluster-03", region="eu-central", label=["gpu=yes", "size=large"], note="Größe XL")
@@ -26,7 +30,7 @@ def mixed(client: FlaskClient, add) -> None:
     client.get("/disablecluster?cluster=perf-01&name=root&reason=new+switch")
 
 
-def test_the_list_has_one_aligned_line_for_each_cluster(client: FlaskClient, mixed) -> None:
+def test_the_list_has_one_aligned_line_for_each_cluster(client: FlaskClient, mixed: None) -> None:
     answer = client.get("/clusters")
     heads, *lines = answer.text.splitlines()
     assert answer.content_type == "text/plain; charset=utf-8"
@@ -44,7 +48,7 @@ def test_the_list_has_one_aligned_line_for_each_cluster(client: FlaskClient, mix
     assert "disabled by root: new switch" in lines[3]
 
 
-def test_json_has_the_records_in_the_order_of_the_pool(client: FlaskClient, mixed) -> None:
+def test_json_has_the_records_in_the_order_of_the_pool(client: FlaskClient, mixed: None) -> None:
     got = client.get("/clusters", headers=JSON).get_json()
     assert [c["state"] for c in got["clusters"]] == ["occupied", "held", "vacant", "disabled"]
     assert got["commit"] == 7
@@ -71,11 +75,13 @@ def test_json_has_the_records_in_the_order_of_the_pool(client: FlaskClient, mixe
         ({"q": "alice", "state": "held"}, "cluster-02"),
     ],
 )
-def test_filters_show_what_matches_all_of_them(client: FlaskClient, mixed, filters, shown: str) -> None:
+def test_filters_show_what_matches_all_of_them(
+    client: FlaskClient, mixed: None, filters: dict[str, Any], shown: str
+) -> None:
     assert names(client, **filters) == shown.split()
 
 
-def test_an_empty_list_says_why(client: FlaskClient, add) -> None:
+def test_an_empty_list_says_why(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert client.get("/clusters?state=held").text == "no clusters match\n"
     assert client.get("/clusters?state=held", headers=JSON).get_json()["clusters"] == []
@@ -83,7 +89,7 @@ def test_an_empty_list_says_why(client: FlaskClient, add) -> None:
     assert "the pool is empty" in client.get("/clusters").text
 
 
-def test_reads_say_which_commit_they_show_and_how_old_it_is(client: FlaskClient, add) -> None:
+def test_reads_say_which_commit_they_show_and_how_old_it_is(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     for path in ("/clusters", "/clusters/cluster-01", "/history"):
         answer = client.get(path)
@@ -93,7 +99,7 @@ def test_reads_say_which_commit_they_show_and_how_old_it_is(client: FlaskClient,
         assert "Accept" in answer.headers["Vary"]
 
 
-def test_a_read_after_a_commit_shows_that_commit(client: FlaskClient, add) -> None:
+def test_a_read_after_a_commit_shows_that_commit(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     commit = client.get("/getvacant?build=1&job=a").headers["CIMaster-Commit"]
     answer = client.get("/clusters", query_string={"after": commit})
@@ -102,7 +108,9 @@ def test_a_read_after_a_commit_shows_that_commit(client: FlaskClient, add) -> No
     assert client.get("/clusters", query_string={"after": int(commit) + 1000}).headers["CIMaster-Commit"] == commit
 
 
-def test_a_commit_far_ahead_is_refused_and_costs_no_read(client: FlaskClient, add, store, monkeypatch) -> None:
+def test_a_commit_far_ahead_is_refused_and_costs_no_read(
+    client: FlaskClient, add: Add, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add("cluster-01")
     reads: list[str] = []
     read = store.read
@@ -123,7 +131,7 @@ def test_an_unknown_state_is_refused_with_those_that_there_are(client: FlaskClie
     assert "vacant" in answer.text
 
 
-def test_one_cluster_is_shown_with_a_line_for_each_fact(client: FlaskClient, mixed) -> None:
+def test_one_cluster_is_shown_with_a_line_for_each_fact(client: FlaskClient, mixed: None) -> None:
     lines = client.get("/clusters/cluster-03").text.splitlines()
     facts = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1] for line in lines}
     assert facts["name"] == "cluster-03"
@@ -133,13 +141,13 @@ def test_one_cluster_is_shown_with_a_line_for_each_fact(client: FlaskClient, mix
     assert "triggered by" in client.get("/clusters/cluster-01").text
 
 
-def test_one_cluster_as_json_is_its_record_and_its_state(client: FlaskClient, mixed) -> None:
+def test_one_cluster_as_json_is_its_record_and_its_state(client: FlaskClient, mixed: None) -> None:
     got = client.get("/clusters/cluster-01", headers=JSON).get_json()
     assert (got["state"], got["status"], got["lastJob"], got["lastBuild"]) == ("occupied", "testing", "e2e", "124")
     assert abs((datetime.fromisoformat(got["acquiredAt"]) - datetime.now(UTC)).total_seconds()) < 60
 
 
-def test_one_cluster_that_is_not_there_names_the_nearest(client: FlaskClient, add) -> None:
+def test_one_cluster_that_is_not_there_names_the_nearest(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/clusters/cluster-1")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "unknown_cluster")
@@ -154,7 +162,7 @@ def test_reads_take_no_post(client: FlaskClient) -> None:
         assert "GET" in answer.headers["Allow"]
 
 
-def test_browsers_may_read(client: FlaskClient, add) -> None:
+def test_browsers_may_read(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     agent = {"User-Agent": "Mozilla/5.0", "Sec-Fetch-Site": "cross-site"}
     assert client.get("/clusters", headers=agent).status_code == 200

@@ -12,7 +12,7 @@ from cimaster.pages.frame.fragments import CLOCK
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.port import Store
 from tests.conditions import until
-from tests.conftest import MovableClock
+from tests.conftest import Add, MovableClock
 
 MANY = 1000
 ENCODINGS = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": None}
@@ -80,7 +80,7 @@ def test_the_caller_chooses(full: FlaskClient, asked: str, expected: str | None)
     assert answer.headers.get("Content-Encoding") in (expected, "gzip" if "q=x" in asked else expected)
 
 
-def test_what_is_short_stays_as_it_is(add, client: FlaskClient) -> None:
+def test_what_is_short_stays_as_it_is(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     for url in ("/clusters", "/clusters/cluster-01", "/healthz", "/readyz", "/queue"):
         answer = get(client, url, "gzip")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.app import create_app
 from cimaster.provisioners import KINDS, Provisioner
@@ -17,6 +18,7 @@ from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.conditions import until
+from tests.conftest import Add, MovableClock
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 
 JSON = {"Accept": "application/json"}
@@ -62,7 +64,7 @@ def second(settings: Settings, another_store: Store, provisioner: Provisioner) -
     components_of(app).lifecycle.stop()
 
 
-def create(client: FlaskClient, **more: str):
+def create(client: FlaskClient, **more: str) -> TestResponse:
     """Ask for a cluster as john."""
     return client.get("/createcluster", query_string={"user": "john", "job": "e2e", **more})
 
@@ -73,7 +75,7 @@ def creations(client: FlaskClient, **more: str) -> list[dict[str, Any]]:
     return found
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
@@ -228,7 +230,7 @@ def test_a_trigger_that_cannot_be_reached_leaves_a_creation_that_goes_on(
     until(lambda: creations(app.test_client())[0]["state"] == "running")
 
 
-def test_a_slow_trigger_holds_up_nobody_else(app: Flask, add, script: Script) -> None:
+def test_a_slow_trigger_holds_up_nobody_else(app: Flask, add: Add, script: Script) -> None:
     add("cluster-01")
     come, go = Event(), Event()
 
@@ -298,7 +300,9 @@ def test_a_job_that_ends_badly_fails_its_creation(
     assert creation["jobEnded"]
 
 
-def test_a_creation_is_given_up_and_a_late_cluster_is_welcome(client: FlaskClient, clock, script: Script) -> None:
+def test_a_creation_is_given_up_and_a_late_cluster_is_welcome(
+    client: FlaskClient, clock: MovableClock, script: Script
+) -> None:
     script.answer = lambda _body: begun(JOB_NAME)
     create(client)
     clock.forward(hours=2, seconds=1)

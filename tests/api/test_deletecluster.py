@@ -1,21 +1,24 @@
 """Taking clusters out of the pool; whoever has one is not robbed without a word."""
 
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add
 
 JSON = {"Accept": "application/json"}
 
 
-def delete(client: FlaskClient, cluster: str = "cluster-01", **more: object):
+def delete(client: FlaskClient, cluster: str = "cluster-01", **more: object) -> TestResponse:
     """Delete a cluster as the admin does."""
     return client.get("/deletecluster", query_string={"cluster": cluster, "name": "root", **more})
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_an_admin_deletes_a_vacant_cluster(client: FlaskClient, add) -> None:
+def test_an_admin_deletes_a_vacant_cluster(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
     answer = delete(client, "cluster-02", reason="its rack is moved")
     assert (answer.status_code, answer.text) == (200, "cluster cluster-02 is deleted\n")
@@ -25,13 +28,13 @@ def test_an_admin_deletes_a_vacant_cluster(client: FlaskClient, add) -> None:
     assert (entry["event"], entry["by"], entry["reason"]) == ("deleted", "root", "its rack is moved")
 
 
-def test_json_tells_only_that_it_is_gone(client: FlaskClient, add) -> None:
+def test_json_tells_only_that_it_is_gone(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     got = client.get("/deletecluster?cluster=cluster-01&name=root", headers=JSON).get_json()
     assert got == {"message": "cluster cluster-01 is deleted", "commit": 2}
 
 
-def test_an_occupied_cluster_needs_force_and_a_reason(client: FlaskClient, add) -> None:
+def test_an_occupied_cluster_needs_force_and_a_reason(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     answer = delete(client)
@@ -46,7 +49,7 @@ def test_an_occupied_cluster_needs_force_and_a_reason(client: FlaskClient, add) 
     assert delete(client, force="true", reason="gone").status_code == 200
 
 
-def test_a_held_cluster_needs_force_and_a_reason(client: FlaskClient, add) -> None:
+def test_a_held_cluster_needs_force_and_a_reason(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     assert "held by alice" in delete(client).text
@@ -56,7 +59,7 @@ def test_a_held_cluster_needs_force_and_a_reason(client: FlaskClient, add) -> No
     assert delete(client, "cluster-02", force="true", reason="gone").status_code == 200
 
 
-def test_force_is_true_or_false(client: FlaskClient, add) -> None:
+def test_force_is_true_or_false(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = delete(client, force="yes")
     assert refusal(answer) == (400, "bad_parameter")
@@ -65,20 +68,20 @@ def test_force_is_true_or_false(client: FlaskClient, add) -> None:
     assert client.post("/deletecluster", json=sent).status_code == 200
 
 
-def test_a_name_that_was_deleted_may_be_added_again(client: FlaskClient, add) -> None:
+def test_a_name_that_was_deleted_may_be_added_again(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     delete(client)
     add("cluster-01", region="eu-central")
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
 
 
-def test_deleting_it_again_is_not_found(client: FlaskClient, add) -> None:
+def test_deleting_it_again_is_not_found(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     delete(client)
     assert refusal(delete(client)) == (404, "unknown_cluster")
 
 
-def test_the_same_delete_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+def test_the_same_delete_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     first = delete(client, request_id="r-1")
     add("cluster-01")
@@ -87,14 +90,14 @@ def test_the_same_delete_with_a_request_id_gets_the_same_answer(client: FlaskCli
     assert client.get("/clusters/cluster-01").status_code == 200
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add) -> None:
+def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/deletecluster?cluster=cluster-01&name=alice")
     assert refusal(answer) == (403, "not_authorized")
     assert client.get("/clusters/cluster-01").status_code == 200
 
 
-def test_a_job_whose_cluster_was_deleted_learns_it_when_it_finishes(client: FlaskClient, add) -> None:
+def test_a_job_whose_cluster_was_deleted_learns_it_when_it_finishes(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = client.get("/getvacant?build=124&job=e2e").headers["CIMaster-Lease"]
     delete(client, force="true", reason="gone")

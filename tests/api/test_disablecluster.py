@@ -1,21 +1,26 @@
 """Taking a cluster out of lending: it drains, and it says why."""
 
+from typing import Any
+
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add
 
 JSON = {"Accept": "application/json"}
 
 
-def disable(client: FlaskClient, **more: object):
+def disable(client: FlaskClient, **more: object) -> TestResponse:
     """Disable cluster-01 as the admin does."""
     return client.get("/disablecluster", query_string={"cluster": "cluster-01", "name": "root", **more})
 
 
-def record(client: FlaskClient) -> dict:
+def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
     return client.get("/clusters/cluster-01", headers=JSON).get_json()
 
 
-def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add) -> None:
+def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = disable(client, reason="waits for a new switch")
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is disabled\n")
@@ -25,7 +30,7 @@ def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add) -
     assert "disabled by root: waits for a new switch" in client.get("/clusters").text
 
 
-def test_the_running_job_finishes_and_nobody_gets_the_cluster_afterwards(client: FlaskClient, add) -> None:
+def test_the_running_job_finishes_and_nobody_gets_the_cluster_afterwards(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     assert "e2e #124 still has it and finishes in peace" in disable(client).text
@@ -35,7 +40,7 @@ def test_the_running_job_finishes_and_nobody_gets_the_cluster_afterwards(client:
     assert client.get("/getvacant?build=1&job=a").headers["CIMaster-Code"] == "no_vacant_cluster"
 
 
-def test_disabling_it_again_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+def test_disabling_it_again_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     disable(client, reason="a")
     again = disable(client, reason="a")
@@ -44,7 +49,7 @@ def test_disabling_it_again_is_a_success_that_says_so(client: FlaskClient, add) 
     assert record(client)["disabledReason"] == "b"
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add) -> None:
+def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = disable(client, name="alice")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "not_authorized")
@@ -55,7 +60,7 @@ def test_an_unknown_cluster_is_not_found(client: FlaskClient) -> None:
     assert disable(client).headers["CIMaster-Code"] == "unknown_cluster"
 
 
-def test_the_same_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+def test_the_same_request_id_gets_the_same_answer(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     first = disable(client, request_id="r-1")
     client.get("/enablecluster?cluster=cluster-01&name=root")
@@ -64,7 +69,7 @@ def test_the_same_request_id_gets_the_same_answer(client: FlaskClient, add) -> N
     assert record(client)["state"] == "vacant"
 
 
-def test_disabling_again_without_a_reason_keeps_the_first_one(client: FlaskClient, add) -> None:
+def test_disabling_again_without_a_reason_keeps_the_first_one(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/disablecluster?cluster=cluster-01&name=root&reason=switch")
     assert "already" in client.get("/disablecluster?cluster=cluster-01&name=root").text

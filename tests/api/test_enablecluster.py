@@ -1,21 +1,26 @@
 """Putting a cluster back into lending."""
 
+from typing import Any
+
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
 
-def enable(client: FlaskClient, **more: object):
+def enable(client: FlaskClient, **more: object) -> TestResponse:
     """Enable cluster-01 as the admin does."""
     return client.get("/enablecluster", query_string={"cluster": "cluster-01", "name": "root", **more})
 
 
-def record(client: FlaskClient) -> dict:
+def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
     return client.get("/clusters/cluster-01", headers=JSON).get_json()
 
 
-def test_an_enabled_cluster_is_lent_again(client: FlaskClient, add) -> None:
+def test_an_enabled_cluster_is_lent_again(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/disablecluster?cluster=cluster-01&name=root&reason=a")
     answer = enable(client)
@@ -26,13 +31,13 @@ def test_an_enabled_cluster_is_lent_again(client: FlaskClient, add) -> None:
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
 
 
-def test_enabling_one_that_was_not_disabled_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+def test_enabling_one_that_was_not_disabled_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = enable(client)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was not disabled\n")
 
 
-def test_an_enabled_cluster_is_the_last_to_be_lent(client: FlaskClient, add, clock) -> None:
+def test_an_enabled_cluster_is_the_last_to_be_lent(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01", "cluster-02")
     client.get("/disablecluster?cluster=cluster-01&name=root")
     clock.forward(minutes=1)
@@ -40,7 +45,7 @@ def test_an_enabled_cluster_is_the_last_to_be_lent(client: FlaskClient, add, clo
     assert client.get("/getvacant?build=1&job=a").text == "cluster-02"
 
 
-def test_a_job_that_still_has_it_goes_on(client: FlaskClient, add) -> None:
+def test_a_job_that_still_has_it_goes_on(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     client.get("/disablecluster?cluster=cluster-01&name=root")
@@ -49,7 +54,7 @@ def test_a_job_that_still_has_it_goes_on(client: FlaskClient, add) -> None:
     assert client.get("/finishtest?cluster=cluster-01&build=124").text == "cluster cluster-01 is finished\n"
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add) -> None:
+def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/disablecluster?cluster=cluster-01&name=root")
     answer = enable(client, name="alice")

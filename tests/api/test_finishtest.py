@@ -1,17 +1,22 @@
 """Giving a cluster back: early, late, twice, and never in the place of somebody else."""
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
 
-def take(client: FlaskClient, build: object = 1, **more: object):
+def take(client: FlaskClient, build: object = 1, **more: object) -> TestResponse:
     """Ask for a cluster as a job does."""
     return client.get("/getvacant", query_string={"build": build, "job": "e2e-test", **more})
 
 
-def finish(client: FlaskClient, **said: object):
+def finish(client: FlaskClient, **said: object) -> TestResponse:
     """Give cluster-01 back."""
     return client.get("/finishtest", query_string={"cluster": "cluster-01", **said})
 
@@ -21,12 +26,12 @@ def state(client: FlaskClient, name: str = "cluster-01") -> str:
     return client.get(f"/clusters/{name}", headers=JSON).get_json()["state"]
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_a_job_gives_its_cluster_back_by_job_and_build(client: FlaskClient, add) -> None:
+def test_a_job_gives_its_cluster_back_by_job_and_build(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = take(client, 123).headers["CIMaster-Lease"]
     answer = finish(client, job="e2e-test", build="123")
@@ -35,21 +40,21 @@ def test_a_job_gives_its_cluster_back_by_job_and_build(client: FlaskClient, add)
     assert state(client) == "vacant"
 
 
-def test_a_job_gives_its_cluster_back_by_lease(client: FlaskClient, add) -> None:
+def test_a_job_gives_its_cluster_back_by_lease(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = take(client).headers["CIMaster-Lease"]
     assert finish(client, lease=lease).status_code == 200
     assert state(client) == "vacant"
 
 
-def test_an_old_script_gives_a_cluster_back_by_its_name_alone(client: FlaskClient, add) -> None:
+def test_an_old_script_gives_a_cluster_back_by_its_name_alone(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client)
     assert finish(client).text == "cluster cluster-01 is finished\n"
     assert state(client) == "vacant"
 
 
-def test_json_tells_the_record_as_it_is_now(client: FlaskClient, add) -> None:
+def test_json_tells_the_record_as_it_is_now(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 9, name="Alice")
     got = client.get("/finishtest?cluster=cluster-01&build=9", headers=JSON).get_json()
@@ -60,7 +65,7 @@ def test_json_tells_the_record_as_it_is_now(client: FlaskClient, add) -> None:
 
 
 @pytest.mark.parametrize("how", ["lease", "job and build", "neither"])
-def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add, how: str) -> None:
+def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client).headers["CIMaster-Lease"]
     said = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}, "neither": {}}[how]
@@ -71,7 +76,7 @@ def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add, how
 
 
 @pytest.mark.parametrize("how", ["lease", "job and build"])
-def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add, how: str) -> None:
+def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client, 1).headers["CIMaster-Lease"]
     said = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}}[how]
@@ -83,7 +88,7 @@ def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add, how:
     assert state(client) == "occupied"
 
 
-def test_a_finish_of_a_lease_whose_time_ran_out_is_told_so(client: FlaskClient, add, clock) -> None:
+def test_a_finish_of_a_lease_whose_time_ran_out_is_told_so(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     lease = take(client, 1, ttl="10m").headers["CIMaster-Lease"]
     clock.forward(minutes=11)
@@ -96,7 +101,7 @@ def test_a_finish_of_a_lease_whose_time_ran_out_is_told_so(client: FlaskClient, 
     assert state(client) == "occupied"
 
 
-def test_a_job_that_has_no_lease_there_is_told_who_has_one(client: FlaskClient, add) -> None:
+def test_a_job_that_has_no_lease_there_is_told_who_has_one(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1, name="Alice")
     for said in ({"job": "other"}, {"build": 2}, {"job": "e2e-test", "build": 3}, {"lease": "a" * 32}):
@@ -106,14 +111,16 @@ def test_a_job_that_has_no_lease_there_is_told_who_has_one(client: FlaskClient, 
     assert state(client) == "occupied"
 
 
-def test_a_finish_of_a_cluster_that_was_never_taken_is_not_current(client: FlaskClient, add) -> None:
+def test_a_finish_of_a_cluster_that_was_never_taken_is_not_current(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert refusal(finish(client, job="e2e-test", build=1)) == (409, "not_current")
     assert finish(client).status_code == 200
 
 
 @pytest.mark.parametrize("said", [{"job": "e2e-test", "build": 7}, {"build": 7}, {"job": "e2e-test"}])
-def test_a_job_that_is_run_again_with_the_same_build_ends_its_new_lease(client, add, clock, said) -> None:
+def test_a_job_that_is_run_again_with_the_same_build_ends_its_new_lease(
+    client: FlaskClient, add: Add, clock: MovableClock, said: dict[str, Any]
+) -> None:
     add("cluster-01")
     take(client, 7)
     finish(client, **said)
@@ -124,7 +131,9 @@ def test_a_job_that_is_run_again_with_the_same_build_ends_its_new_lease(client, 
     assert state(client) == "vacant"
 
 
-def test_a_finish_that_comes_again_at_once_does_not_end_the_lease_of_the_second_run(client, add, clock) -> None:
+def test_a_finish_that_comes_again_at_once_does_not_end_the_lease_of_the_second_run(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     take(client, 7)
     finish(client, job="e2e-test", build=7)
@@ -137,7 +146,7 @@ def test_a_finish_that_comes_again_at_once_does_not_end_the_lease_of_the_second_
 
 
 @pytest.mark.parametrize("how", ["lease", "name", "build"])
-def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add, how: str) -> None:
+def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client, 7).headers["CIMaster-Lease"]
     finish(client, **{"lease": {"lease": lease}, "name": {}, "build": {"build": 7}}[how])
@@ -148,7 +157,7 @@ def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add, ho
     assert finish(client, lease=lease).text == "cluster cluster-01 was already finished\n"
 
 
-def test_a_cluster_given_back_by_leaving_the_queue_was_not_finished_by_its_job(client: FlaskClient, add) -> None:
+def test_a_cluster_given_back_by_leaving_the_queue_was_not_finished_by_its_job(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = take(client, 7, request_id="first", wait="1m").headers["CIMaster-Lease"]
     assert "is given back" in client.get("/leavequeue?request_id=first").text
@@ -157,7 +166,9 @@ def test_a_cluster_given_back_by_leaving_the_queue_was_not_finished_by_its_job(c
     assert finish(client, lease=lease).text == "cluster cluster-01 was already finished\n"
 
 
-def test_a_job_that_is_run_again_after_its_lease_ran_out_ends_its_new_lease(client, add, clock) -> None:
+def test_a_job_that_is_run_again_after_its_lease_ran_out_ends_its_new_lease(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     take(client, 7, ttl="1m")
     clock.forward(seconds=61)
@@ -165,7 +176,7 @@ def test_a_job_that_is_run_again_after_its_lease_ran_out_ends_its_new_lease(clie
     assert finish(client, job="e2e-test", build=7).text == "cluster cluster-01 is finished\n"
 
 
-def test_the_last_three_leases_are_remembered(client: FlaskClient, add) -> None:
+def test_the_last_three_leases_are_remembered(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     for build in (1, 2, 3, 4):
         take(client, build)
@@ -175,7 +186,7 @@ def test_the_last_three_leases_are_remembered(client: FlaskClient, add) -> None:
     assert refusal(finish(client, build=1)) == (409, "not_current")
 
 
-def test_the_same_finish_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+def test_the_same_finish_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     first = finish(client, request_id="r-1")
@@ -186,7 +197,7 @@ def test_the_same_finish_with_a_request_id_gets_the_same_answer(client: FlaskCli
     assert state(client) == "occupied"
 
 
-def test_finish_of_a_cluster_that_is_also_held_says_who_has_it_now(client: FlaskClient, add) -> None:
+def test_finish_of_a_cluster_that_is_also_held_says_who_has_it_now(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     client.get("/holdcluster?cluster=cluster-01&name=alice")
@@ -194,7 +205,7 @@ def test_finish_of_a_cluster_that_is_also_held_says_who_has_it_now(client: Flask
     assert state(client) == "held"
 
 
-def test_finish_of_an_unknown_cluster_names_the_nearest(client: FlaskClient, add) -> None:
+def test_finish_of_an_unknown_cluster_names_the_nearest(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/finishtest?cluster=cluster-0l")
     assert refusal(answer) == (404, "unknown_cluster")

@@ -9,10 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from cimaster.pool import parsers as form
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint, Parameter
+from tests.conftest import Add
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -80,7 +82,7 @@ def store(tmp_path: Path) -> SQLiteStore:
 
 
 @pytest.fixture(autouse=True)
-def pool(add) -> None:
+def pool(add: Add) -> None:
     """A pool with one cluster."""
     add("cluster-01")
 
@@ -90,7 +92,7 @@ def needed(endpoint: Endpoint, but: Parameter | None = None) -> dict[str, str]:
     return {p.name: GOOD[p.name] for p in endpoint.parameters if p.required and p != but}
 
 
-def check_named(answer, parameter: str, code: str = "bad_parameter") -> None:
+def check_named(answer: TestResponse, parameter: str, code: str = "bad_parameter") -> None:
     """A refusal names the parameter to programs and to people, and says what was expected."""
     problem = answer.get_json()
     assert (answer.status_code, problem["code"]) == (400, code), answer.text
@@ -105,7 +107,7 @@ BLANK = ["", " ", "\t", "\r\n", "\u3000", "\x00", "\x7f", "\u2028", "\u200b", "\
 UNSEEN = ["a\x00b", "a\nb", "a\r\nX-Header: b", "\x1b[2J", "a\u202eb", "a\u200bb", "\ufeffa"]
 
 
-def check_taken(answer) -> None:
+def check_taken(answer: TestResponse) -> None:
     """What a parameter says may find nothing, or not be possible; how it is written is no reason to refuse."""
     lacks_another = answer.headers.get("CIMaster-Code") == "missing_parameter" or "is only allowed with" in answer.text
     assert answer.status_code != 400 or lacks_another, answer.text
@@ -113,7 +115,7 @@ def check_taken(answer) -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_what_is_empty_was_not_given(client, endpoint, parameter) -> None:
+def test_what_is_empty_was_not_given(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
     for value in BLANK:
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.get(endpoint.path, query_string=sent, headers=JSON)
@@ -125,7 +127,9 @@ def test_what_is_empty_was_not_given(client, endpoint, parameter) -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_long_values_are_refused_by_name_unless_they_are_only_shown_or_compared(client, endpoint, parameter) -> None:
+def test_long_values_are_refused_by_name_unless_they_are_only_shown_or_compared(
+    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+) -> None:
     for value in ("x" * 5000, "9" * 5000):
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.get(endpoint.path, query_string=sent, headers=JSON)
@@ -137,7 +141,9 @@ def test_long_values_are_refused_by_name_unless_they_are_only_shown_or_compared(
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(client, endpoint, parameter) -> None:
+def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(
+    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+) -> None:
     for value in UNSEEN:
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.get(endpoint.path, query_string=sent, headers=JSON)
@@ -148,7 +154,9 @@ def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(client, 
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_look_alikes_are_not_taken_for_the_real_thing(client, endpoint, parameter) -> None:
+def test_look_alikes_are_not_taken_for_the_real_thing(
+    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+) -> None:
     good = GOOD[parameter.name]
     fullwidth = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in good)
     for value in (fullwidth, good + "\u0430", "\u0441" + good[1:], "\u0663", good + "\u0301"):
@@ -165,14 +173,16 @@ def test_look_alikes_are_not_taken_for_the_real_thing(client, endpoint, paramete
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_white_space_around_a_value_is_trimmed(client, endpoint, parameter) -> None:
+def test_white_space_around_a_value_is_trimmed(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
     good = "running" if parameter.read is form.creation_state else GOOD[parameter.name]
     sent = {**needed(endpoint, parameter), parameter.name: f" \t{good}\r\n"}
     check_taken(client.get(endpoint.path, query_string=sent, headers=JSON))
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_a_parameter_given_twice_is_refused_by_name(client, endpoint, parameter) -> None:
+def test_a_parameter_given_twice_is_refused_by_name(
+    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+) -> None:
     if parameter.repeated:
         return
     good = quote(GOOD[parameter.name])
@@ -186,7 +196,9 @@ def test_a_parameter_given_twice_is_refused_by_name(client, endpoint, parameter)
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_a_misspelt_parameter_is_refused_with_the_right_one(client, endpoint, parameter) -> None:
+def test_a_misspelt_parameter_is_refused_with_the_right_one(
+    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+) -> None:
     for name in (parameter.name + "s", parameter.name.upper(), parameter.name[:-1] + "\u0430"):
         if endpoint.parameter(name):
             continue
@@ -196,7 +208,7 @@ def test_a_misspelt_parameter_is_refused_with_the_right_one(client, endpoint, pa
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH_OF_A_VERB)
-def test_wrong_json_types_are_refused_by_name(client, endpoint, parameter) -> None:
+def test_wrong_json_types_are_refused_by_name(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
     good = GOOD[parameter.name]
     lists = [] if parameter.repeated else [[], [good], [None], [good, good]]
     for value in (1.5, {}, {"a": 1}, [[good]], [{}], -0.5, *lists):
@@ -205,7 +217,7 @@ def test_wrong_json_types_are_refused_by_name(client, endpoint, parameter) -> No
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH_OF_A_VERB)
-def test_null_in_json_was_not_given(client, endpoint, parameter) -> None:
+def test_null_in_json_was_not_given(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
     for value in (None, *([[], [None], [None, ""]] if parameter.repeated else [])):
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.post(endpoint.path, json=sent, headers=JSON)
@@ -223,7 +235,9 @@ def test_a_list_for_what_is_given_once_takes_nothing(client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_escapes_that_are_not_utf_8_are_refused_by_name(client, endpoint, parameter) -> None:
+def test_escapes_that_are_not_utf_8_are_refused_by_name(
+    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+) -> None:
     rest = "&".join(f"{key}={quote(value)}" for key, value in needed(endpoint, parameter).items())
     for escapes in ("%ff", "a%c3", "%ed%a0%80", "%c0%80", "%f5%80%80%80"):
         query = f"{rest}&{parameter.name}={escapes}"
@@ -242,7 +256,7 @@ def test_odd_names_of_parameters_are_refused_as_unknown(client: FlaskClient, nam
         assert answer.get_json()["detail"].isprintable()
 
 
-def refused(answer) -> tuple[int, str]:
+def refused(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
@@ -331,7 +345,7 @@ def test_a_part_of_a_megabyte_is_too_large(client: FlaskClient) -> None:
     assert refused(post_parts(client, [("job", "x" * 1_000_000)])) == (413, "request_entity_too_large")
 
 
-def post_parts(client: FlaskClient, parts: list[tuple[str, str]]):
+def post_parts(client: FlaskClient, parts: list[tuple[str, str]]) -> TestResponse:
     """Post a multipart form."""
     lines = (f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in parts)
     body = "".join(lines) + "--x--\r\n"
@@ -377,13 +391,13 @@ def test_odd_paths_are_not_found(client: FlaskClient) -> None:
     st.dictionaries(st.sampled_from(sorted(GOOD)) | st.text(max_size=8), st.text(max_size=30), max_size=5),
     st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
 )
-def test_nothing_that_anybody_sends_makes_the_service_fail(client, endpoint, sent, method) -> None:
+def test_nothing_that_anybody_sends_makes_the_service_fail(client: FlaskClient, endpoint, sent, method) -> None:
     answer = client.open(endpoint.path, method=method, query_string={**needed(endpoint), **sent})
     assert answer.status_code < 500 or answer.headers["CIMaster-Code"] == "no_provisioner"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(VERBS), st.binary(max_size=200), st.sampled_from(["application/json", "multipart/form-data"]))
-def test_no_body_that_anybody_sends_makes_the_service_fail(client, endpoint, body, kind) -> None:
+def test_no_body_that_anybody_sends_makes_the_service_fail(client: FlaskClient, endpoint, body, kind) -> None:
     answer = client.post(endpoint.path, data=body, content_type=kind)
     assert answer.status_code < 500

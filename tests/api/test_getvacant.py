@@ -2,21 +2,24 @@
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
 
-def take(client: FlaskClient, build: object = 1, job: str = "e2e-test", **more: object):
+def take(client: FlaskClient, build: object = 1, job: str = "e2e-test", **more: object) -> TestResponse:
     """Ask for a cluster as a job does."""
     return client.get("/getvacant", query_string={"build": build, "job": job, **more})
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_a_job_gets_the_bare_name_of_a_vacant_cluster(client: FlaskClient, add) -> None:
+def test_a_job_gets_the_bare_name_of_a_vacant_cluster(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/getvacant?build=123&job=e2e-test&email=ci-bot@example.com")
     assert (answer.status_code, answer.text) == (200, "cluster-01")
@@ -26,7 +29,7 @@ def test_a_job_gets_the_bare_name_of_a_vacant_cluster(client: FlaskClient, add) 
     assert "CIMaster-Repeated" not in answer.headers
 
 
-def test_a_job_that_asks_for_json_gets_the_whole_record(client: FlaskClient, add) -> None:
+def test_a_job_that_asks_for_json_gets_the_whole_record(client: FlaskClient, add: Add) -> None:
     add("cluster-07")
     answer = client.get("/getvacant?build=123&job=test&name=john", headers=JSON)
     got = answer.get_json()
@@ -47,7 +50,7 @@ def test_a_job_that_asks_for_json_gets_the_whole_record(client: FlaskClient, add
     assert "requestId" not in got
 
 
-def test_post_takes_query_form_and_json_alike(client: FlaskClient, add) -> None:
+def test_post_takes_query_form_and_json_alike(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02", "cluster-03", "cluster-04")
     assert client.post("/getvacant?build=1&job=e2e").text == "cluster-01"
     assert client.post("/getvacant", data={"build": "1", "job": "e2e"}).text == "cluster-02"
@@ -55,12 +58,14 @@ def test_post_takes_query_form_and_json_alike(client: FlaskClient, add) -> None:
     assert client.post("/getvacant?build=1", json={"job": "e2e"}).text == "cluster-04"
 
 
-def test_the_list_decides_between_clusters_that_were_never_used(client: FlaskClient, add) -> None:
+def test_the_list_decides_between_clusters_that_were_never_used(client: FlaskClient, add: Add) -> None:
     add("cluster-02", "cluster-01")
     assert [take(client, build).text for build in (1, 2)] == ["cluster-02", "cluster-01"]
 
 
-def test_the_cluster_that_has_been_vacant_longest_is_lent_first(client: FlaskClient, add, clock) -> None:
+def test_the_cluster_that_has_been_vacant_longest_is_lent_first(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
     for build in (1, 2, 3):
         take(client, build)
@@ -70,14 +75,14 @@ def test_the_cluster_that_has_been_vacant_longest_is_lent_first(client: FlaskCli
     assert [take(client, build).text for build in (4, 5, 6)] == ["cluster-03", "cluster-01", "cluster-02"]
 
 
-def test_every_getvacant_without_a_request_id_takes_another_cluster(client: FlaskClient, add) -> None:
+def test_every_getvacant_without_a_request_id_takes_another_cluster(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     answers = [take(client, 7), take(client, 7)]  # parallel shards of one build share job and build
     assert {answer.text for answer in answers} == {"cluster-01", "cluster-02"}
     assert len({answer.headers["CIMaster-Lease"] for answer in answers}) == 2
 
 
-def test_the_default_purpose_is_tess_ci(client: FlaskClient, add) -> None:
+def test_the_default_purpose_is_tess_ci(client: FlaskClient, add: Add) -> None:
     add("net-01", purpose="tnet-ci", osimage="flatcar")
     add("perf-01", purpose="perf")
     assert refusal(take(client)) == (404, "no_such_cluster_kind")
@@ -86,7 +91,7 @@ def test_the_default_purpose_is_tess_ci(client: FlaskClient, add) -> None:
     assert take(client, purpose="perf").text == "perf-01"
 
 
-def test_tnet_ci_needs_an_osimage(client: FlaskClient, add) -> None:
+def test_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:
     add("net-01", purpose="tnet-ci", osimage="flatcar-1")
     add("net-02", purpose="tnet-ci", osimage="flatcar-2")
     answer = take(client, purpose="tnet-ci")
@@ -97,7 +102,7 @@ def test_tnet_ci_needs_an_osimage(client: FlaskClient, add) -> None:
     assert refusal(take(client, purpose="tnet-ci", osimage="flatcar-9")) == (404, "no_such_cluster_kind")
 
 
-def test_a_job_may_ask_for_a_region(client: FlaskClient, add) -> None:
+def test_a_job_may_ask_for_a_region(client: FlaskClient, add: Add) -> None:
     add("cluster-01", region="us-west")
     add("cluster-02", region="eu-central")
     assert take(client, region="eu-central").text == "cluster-02"
@@ -105,7 +110,7 @@ def test_a_job_may_ask_for_a_region(client: FlaskClient, add) -> None:
     assert refusal(take(client, region="mars")) == (404, "no_such_cluster_kind")
 
 
-def test_a_job_may_ask_for_labels_and_gets_a_cluster_that_has_them_all(client: FlaskClient, add) -> None:
+def test_a_job_may_ask_for_labels_and_gets_a_cluster_that_has_them_all(client: FlaskClient, add: Add) -> None:
     add("cluster-01", label=["gpu=yes"])
     add("cluster-02", label=["gpu=yes", "size=large"])
     assert client.get("/getvacant?build=1&job=a&label=size=large&label=gpu=yes").text == "cluster-02"
@@ -113,7 +118,7 @@ def test_a_job_may_ask_for_labels_and_gets_a_cluster_that_has_them_all(client: F
     assert client.post("/getvacant", json={"build": "2", "job": "a", "label": ["gpu=yes"]}).text == "cluster-01"
 
 
-def test_two_values_for_one_label_are_refused(client: FlaskClient, add) -> None:
+def test_two_values_for_one_label_are_refused(client: FlaskClient, add: Add) -> None:
     add("cluster-01", label="gpu=yes")
     answer = client.get("/getvacant?build=1&job=a&label=gpu=yes&label=gpu=no")
     assert refusal(answer) == (400, "bad_parameter")
@@ -129,13 +134,15 @@ def test_two_values_for_one_label_are_refused(client: FlaskClient, add) -> None:
         ({}, ""),
     ],
 )
-def test_who_triggered_the_job_is_the_name_or_else_what_stands_before_the_at(client, add, who, kept) -> None:
+def test_who_triggered_the_job_is_the_name_or_else_what_stands_before_the_at(
+    client: FlaskClient, add: Add, who: dict[str, str], kept: str
+) -> None:
     add("cluster-01")
     assert take(client, **who).status_code == 200
     assert client.get("/clusters/cluster-01", headers=JSON).get_json()["lastTriggerName"] == kept
 
 
-def test_the_name_of_the_previous_user_never_stays(client: FlaskClient, add) -> None:
+def test_the_name_of_the_previous_user_never_stays(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1, name="Alice")
     client.get("/finishtest?cluster=cluster-01&job=e2e-test&build=1")
@@ -144,13 +151,13 @@ def test_the_name_of_the_previous_user_never_stays(client: FlaskClient, add) -> 
     assert (record["lastTriggerName"], record["lastBuild"]) == ("", "2")
 
 
-def test_a_job_may_ask_for_one_cluster_and_no_other(client: FlaskClient, add) -> None:
+def test_a_job_may_ask_for_one_cluster_and_no_other(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     assert take(client, cluster="cluster-02").text == "cluster-02"
     assert refusal(take(client, cluster="cluster-09")) == (404, "unknown_cluster")
 
 
-def test_a_named_cluster_that_a_job_has_is_refused_with_who_has_it_until_when(client: FlaskClient, add) -> None:
+def test_a_named_cluster_that_a_job_has_is_refused_with_who_has_it_until_when(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     take(client, 124, name="Alice", ttl="2h", cluster="cluster-01")
     answer = client.get("/getvacant?build=1&job=a&cluster=cluster-01", headers=JSON)
@@ -162,7 +169,9 @@ def test_a_named_cluster_that_a_job_has_is_refused_with_who_has_it_until_when(cl
     assert take(client).text == "cluster-02"
 
 
-def test_a_named_cluster_that_a_person_holds_is_refused_with_the_holder_until_when(client: FlaskClient, add) -> None:
+def test_a_named_cluster_that_a_person_holds_is_refused_with_the_holder_until_when(
+    client: FlaskClient, add: Add
+) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice&desc=debugging")
     answer = take(client, cluster="cluster-01")
@@ -170,13 +179,13 @@ def test_a_named_cluster_that_a_person_holds_is_refused_with_the_holder_until_wh
     assert "held by alice until 20" in answer.text
 
 
-def test_a_named_cluster_of_another_kind_is_no_such_kind(client: FlaskClient, add) -> None:
+def test_a_named_cluster_of_another_kind_is_no_such_kind(client: FlaskClient, add: Add) -> None:
     add("perf-01", purpose="perf")
     assert take(client, cluster="perf-01").text == "perf-01"
     assert refusal(take(client, cluster="perf-01", purpose="tess-ci")) == (404, "no_such_cluster_kind")
 
 
-def test_held_and_disabled_clusters_are_never_lent(client: FlaskClient, add) -> None:
+def test_held_and_disabled_clusters_are_never_lent(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     client.get("/disablecluster?cluster=cluster-02&name=root")
@@ -184,7 +193,9 @@ def test_held_and_disabled_clusters_are_never_lent(client: FlaskClient, add) -> 
     assert refusal(take(client, 2)) == (404, "no_vacant_cluster")
 
 
-def test_none_vacant_says_how_many_are_in_each_state_and_what_comes_next(client: FlaskClient, add, clock) -> None:
+def test_none_vacant_says_how_many_are_in_each_state_and_what_comes_next(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01", "cluster-02", "cluster-03", "cluster-04")
     take(client, 1, ttl="3h")
     take(client, 2, ttl="40m")
@@ -200,7 +211,7 @@ def test_none_vacant_says_how_many_are_in_each_state_and_what_comes_next(client:
     assert 25 <= int(take(client, 3).headers["Retry-After"]) <= 30
 
 
-def test_none_vacant_and_nobody_said_until_when(client: FlaskClient, add) -> None:
+def test_none_vacant_and_nobody_said_until_when(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     answer = take(client, 2)
@@ -214,7 +225,7 @@ def test_an_empty_pool_has_no_such_kind_and_asks_nobody_to_come_again(client: Fl
     assert "Retry-After" not in answer.headers
 
 
-def test_the_same_request_id_gets_the_same_cluster(client: FlaskClient, add) -> None:
+def test_the_same_request_id_gets_the_same_cluster(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     first = take(client, 1, request_id="r-1")
     again = take(client, 1, request_id="r-1")
@@ -225,7 +236,7 @@ def test_the_same_request_id_gets_the_same_cluster(client: FlaskClient, add) -> 
     assert take(client, 1, request_id="r-2").text == "cluster-02"
 
 
-def test_the_header_idempotency_key_is_the_same_as_request_id(client: FlaskClient, add) -> None:
+def test_the_header_idempotency_key_is_the_same_as_request_id(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     key = {"Idempotency-Key": "r-1"}
     assert client.get("/getvacant?build=1&job=a", headers=key).text == "cluster-01"
@@ -236,14 +247,14 @@ def test_the_header_idempotency_key_is_the_same_as_request_id(client: FlaskClien
     assert "request_id" in differing.text
 
 
-def test_get_and_post_with_one_request_id_are_one_request(client: FlaskClient, add) -> None:
+def test_get_and_post_with_one_request_id_are_one_request(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     assert take(client, 1, request_id="r-1").text == "cluster-01"
     answer = client.post("/getvacant", json={"request_id": "r-1", "job": "e2e-test", "build": 1})
     assert (answer.text, answer.headers["CIMaster-Repeated"]) == ("cluster-01", "true")
 
 
-def test_a_take_that_was_finished_is_over_for_its_request_id(client: FlaskClient, add) -> None:
+def test_a_take_that_was_finished_is_over_for_its_request_id(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1, request_id="r-1")
     client.get("/finishtest?cluster=cluster-01&job=e2e-test&build=1")
@@ -254,21 +265,23 @@ def test_a_take_that_was_finished_is_over_for_its_request_id(client: FlaskClient
     assert refusal(take(client, 1, request_id="r-1")) == (410, "request_over")
 
 
-def test_a_take_whose_time_ran_out_is_over_for_its_request_id(client: FlaskClient, add, clock) -> None:
+def test_a_take_whose_time_ran_out_is_over_for_its_request_id(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     take(client, 1, request_id="r-1", ttl="30m")
     clock.forward(minutes=31)
     assert refusal(take(client, 1, request_id="r-1", ttl="30m")) == (410, "request_over")
 
 
-def test_a_take_whose_cluster_was_deleted_is_over_for_its_request_id(client: FlaskClient, add) -> None:
+def test_a_take_whose_cluster_was_deleted_is_over_for_its_request_id(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     take(client, 1, request_id="r-1")
     client.get("/deletecluster?cluster=cluster-01&name=root&force=true&reason=gone")
     assert refusal(take(client, 1, request_id="r-1")) == (410, "request_over")
 
 
-def test_a_request_id_with_other_parameters_is_refused(client: FlaskClient, add) -> None:
+def test_a_request_id_with_other_parameters_is_refused(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     take(client, 1, request_id="r-1")
     assert refusal(take(client, 2, request_id="r-1")) == (422, "request_id_reused")
@@ -277,7 +290,7 @@ def test_a_request_id_with_other_parameters_is_refused(client: FlaskClient, add)
     assert refusal(take(client, 2, request_id="r-1")) == (422, "request_id_reused")
 
 
-def test_a_request_id_with_another_verb_is_refused(client: FlaskClient, add) -> None:
+def test_a_request_id_with_another_verb_is_refused(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1, request_id="r-1")
     answer = client.get("/holdcluster?cluster=cluster-01&name=alice&request_id=r-1")
@@ -286,7 +299,7 @@ def test_a_request_id_with_another_verb_is_refused(client: FlaskClient, add) -> 
     assert refusal(take(client, 1, request_id="r-2")) == (422, "request_id_reused")
 
 
-def test_a_refused_take_may_be_asked_again_with_its_request_id(client: FlaskClient, add) -> None:
+def test_a_refused_take_may_be_asked_again_with_its_request_id(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     assert refusal(take(client, 2, request_id="r-1")) == (404, "no_vacant_cluster")
@@ -294,7 +307,9 @@ def test_a_refused_take_may_be_asked_again_with_its_request_id(client: FlaskClie
     assert take(client, 2, request_id="r-1").text == "cluster-01"
 
 
-def test_a_lease_with_ttl_ends_by_itself_and_one_without_does_not(client: FlaskClient, add, clock) -> None:
+def test_a_lease_with_ttl_ends_by_itself_and_one_without_does_not(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01", "cluster-02")
     take(client, 1, ttl="1m")
     take(client, 2)
@@ -304,7 +319,7 @@ def test_a_lease_with_ttl_ends_by_itself_and_one_without_does_not(client: FlaskC
     assert refusal(take(client, 4)) == (404, "no_vacant_cluster")
 
 
-def test_a_lease_never_ends_early(client: FlaskClient, add, clock) -> None:
+def test_a_lease_never_ends_early(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     take(client, 1, ttl="10m")
     clock.forward(minutes=9, seconds=55)
@@ -313,7 +328,7 @@ def test_a_lease_never_ends_early(client: FlaskClient, add, clock) -> None:
 
 
 @pytest.mark.parametrize("ttl", ["59s", "8d", "30", "0m", "1.5h", "-1h", "30m1h", "1H", "PT1H"])
-def test_a_ttl_is_from_one_minute_to_seven_days(client: FlaskClient, add, ttl: str) -> None:
+def test_a_ttl_is_from_one_minute_to_seven_days(client: FlaskClient, add: Add, ttl: str) -> None:
     add("cluster-01")
     answer = take(client, ttl=ttl)
     assert refusal(answer) == (400, "bad_parameter")
@@ -322,7 +337,7 @@ def test_a_ttl_is_from_one_minute_to_seven_days(client: FlaskClient, add, ttl: s
 
 
 @pytest.mark.parametrize("missing", ["build", "job"])
-def test_build_and_job_are_required(client: FlaskClient, add, missing: str) -> None:
+def test_build_and_job_are_required(client: FlaskClient, add: Add, missing: str) -> None:
     add("cluster-01")
     sent = {"build": "1", "job": "a"}
     del sent[missing]
@@ -349,7 +364,7 @@ WHO = {
 
 
 @pytest.mark.parametrize("email", WHO)
-def test_who_triggered_a_job_is_no_reason_to_refuse_the_take(client: FlaskClient, add, email: str) -> None:
+def test_who_triggered_a_job_is_no_reason_to_refuse_the_take(client: FlaskClient, add: Add, email: str) -> None:
     add("cluster-01", "cluster-02", "cluster-03", "cluster-04", "cluster-05")
     sent = {"build": "1", "job": "e2e", "email": email}
     for name, answer in {
@@ -366,14 +381,14 @@ def test_who_triggered_a_job_is_no_reason_to_refuse_the_take(client: FlaskClient
         assert len(stored) <= 254
 
 
-def test_a_name_of_nothing_that_can_be_seen_leaves_it_to_the_email(client: FlaskClient, add) -> None:
+def test_a_name_of_nothing_that_can_be_seen_leaves_it_to_the_email(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, name="\u200b", email="jane@example.com")
     assert client.get("/clusters/cluster-01", headers=JSON).get_json()["lastTriggerName"] == "jane"
 
 
 @pytest.mark.parametrize("job", ["Größe e2e", "\u2699\ufe0f build / GPU (all)", "x" * 253, "e2e\n", "a\tb", "日本語"])
-def test_a_job_and_its_build_are_any_printable_text(client: FlaskClient, add, job: str) -> None:
+def test_a_job_and_its_build_are_any_printable_text(client: FlaskClient, add: Add, job: str) -> None:
     add("cluster-01")
     for number in range(2):
         assert take(client, job, job=job, request_id=f"r-{number}").text == "cluster-01"

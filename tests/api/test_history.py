@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from flask.testing import FlaskClient
 
+from tests.conftest import Add, MovableClock
+
 JSON = {"Accept": "application/json"}
 
 
@@ -14,7 +16,7 @@ def events(client: FlaskClient, **filters: object) -> list[str]:
     return [entry["event"] for entry in answer.get_json()["history"]]
 
 
-def live(client: FlaskClient, add, clock) -> None:
+def live(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     """Let something happen to cluster-01."""
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e&name=Alice")
@@ -26,7 +28,7 @@ def live(client: FlaskClient, add, clock) -> None:
     client.get("/disablecluster?cluster=cluster-01&name=root&reason=new+switch")
 
 
-def test_every_change_is_told_newest_first(client: FlaskClient, add, clock) -> None:
+def test_every_change_is_told_newest_first(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     live(client, add, clock)
     assert events(client) == [
         "disabled",
@@ -40,7 +42,9 @@ def test_every_change_is_told_newest_first(client: FlaskClient, add, clock) -> N
     ]
 
 
-def test_an_entry_says_who_did_what_to_which_cluster_and_why(client: FlaskClient, add, clock) -> None:
+def test_an_entry_says_who_did_what_to_which_cluster_and_why(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     live(client, add, clock)
     disabled, ended, _, released, finished, held, taken, added = client.get("/history", headers=JSON).get_json()[
         "history"
@@ -57,14 +61,14 @@ def test_an_entry_says_who_did_what_to_which_cluster_and_why(client: FlaskClient
     assert disabled["commit"] == ended["commit"] > released["commit"] > added["commit"]
 
 
-def test_the_history_of_one_cluster(client: FlaskClient, add) -> None:
+def test_the_history_of_one_cluster(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     client.get("/holdcluster?cluster=cluster-02&name=alice")
     assert events(client, cluster="cluster-02") == ["held", "added"]
     assert events(client, cluster="cluster-09") == []
 
 
-def test_the_history_since_a_time_and_up_to_a_limit(client: FlaskClient, add, clock) -> None:
+def test_the_history_since_a_time_and_up_to_a_limit(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     clock.forward(hours=2)
     client.get("/holdcluster?cluster=cluster-01&name=alice")
@@ -75,7 +79,9 @@ def test_the_history_since_a_time_and_up_to_a_limit(client: FlaskClient, add, cl
     assert events(client, limit=1000) == ["held", "added"]
 
 
-def test_the_history_as_text_has_an_aligned_line_for_each_change(client: FlaskClient, add, clock) -> None:
+def test_the_history_as_text_has_an_aligned_line_for_each_change(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     live(client, add, clock)
     heads, newest, *_, oldest = client.get("/history").text.splitlines()
     assert heads.split() == ["TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"]
@@ -84,12 +90,12 @@ def test_the_history_as_text_has_an_aligned_line_for_each_change(client: FlaskCl
     assert "added" in oldest
 
 
-def test_a_cluster_of_which_nothing_is_remembered(client: FlaskClient, add) -> None:
+def test_a_cluster_of_which_nothing_is_remembered(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert client.get("/history?cluster=cluster-09").text == "no changes are remembered\n"
 
 
-def test_the_last_twenty_changes_of_a_cluster_are_remembered(client: FlaskClient, add) -> None:
+def test_the_last_twenty_changes_of_a_cluster_are_remembered(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     for number in range(30):
         client.get(f"/disablecluster?cluster=cluster-01&name=root&reason={number}")
@@ -97,14 +103,14 @@ def test_the_last_twenty_changes_of_a_cluster_are_remembered(client: FlaskClient
     assert events(client, cluster="cluster-02") == ["added"]
 
 
-def test_a_change_that_was_refused_leaves_no_trace(client: FlaskClient, add) -> None:
+def test_a_change_that_was_refused_leaves_no_trace(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     client.get("/holdcluster?cluster=cluster-01&name=charlie")
     assert events(client) == ["held", "added"]
 
 
-def test_since_is_a_time_a_date_or_an_age(client: FlaskClient, add, clock) -> None:
+def test_since_is_a_time_a_date_or_an_age(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     clock.forward(hours=30)
     client.get("/holdcluster?cluster=cluster-01&name=alice")

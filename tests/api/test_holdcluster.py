@@ -1,19 +1,24 @@
 """Holding a cluster to debug on it: for how long, behind whom, and against whom."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from cimaster.services.clusters import Clusters
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
 
-def hold(client: FlaskClient, name: str = "alice", cluster: str = "cluster-01", **more: object):
+def hold(client: FlaskClient, name: str = "alice", cluster: str = "cluster-01", **more: object) -> TestResponse:
     """Hold a cluster as a person does."""
     return client.get("/holdcluster", query_string={"cluster": cluster, "name": name, **more})
 
 
-def record(client: FlaskClient, name: str = "cluster-01") -> dict:
+def record(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
     return client.get(f"/clusters/{name}", headers=JSON).get_json()
 
@@ -23,7 +28,7 @@ def left(client: FlaskClient) -> timedelta:
     return datetime.fromisoformat(record(client)["holdExpires"]) - datetime.now(UTC)
 
 
-def newest(client: FlaskClient) -> dict:
+def newest(client: FlaskClient) -> dict[str, Any]:
     """Return the newest entry of the history."""
     return client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
 
@@ -33,12 +38,12 @@ def nearly(duration: timedelta, **expected: float) -> bool:
     return abs(duration - timedelta(**expected)) < timedelta(seconds=20)
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_a_person_holds_a_vacant_cluster_for_six_hours(client: FlaskClient, add) -> None:
+def test_a_person_holds_a_vacant_cluster_for_six_hours(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/holdcluster?cluster=cluster-01&name=alice&desc=debugging+network+issue")
     assert answer.status_code == 200
@@ -49,7 +54,7 @@ def test_a_person_holds_a_vacant_cluster_for_six_hours(client: FlaskClient, add)
     assert (held["state"], held["holdBy"], held["holdDesc"]) == ("held", "alice", "debugging network issue")
 
 
-def test_a_forgotten_hold_ends_by_itself(client: FlaskClient, add, clock, service) -> None:
+def test_a_forgotten_hold_ends_by_itself(client: FlaskClient, add: Add, clock: MovableClock, service: Clusters) -> None:
     add("cluster-01")
     hold(client)
     clock.forward(hours=5, minutes=59)
@@ -62,13 +67,13 @@ def test_a_forgotten_hold_ends_by_itself(client: FlaskClient, add, clock, servic
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
 
 
-def test_a_person_chooses_how_long(client: FlaskClient, add) -> None:
+def test_a_person_chooses_how_long(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, duration="90m")
     assert nearly(left(client), minutes=90)
 
 
-def test_holding_again_with_a_duration_moves_the_end(client: FlaskClient, add) -> None:
+def test_holding_again_with_a_duration_moves_the_end(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, duration="1h")
     assert hold(client, duration="5h").status_code == 200
@@ -79,7 +84,7 @@ def test_holding_again_with_a_duration_moves_the_end(client: FlaskClient, add) -
     assert [entry["event"] for entry in entries[:2]] == ["hold shortened", "hold extended"]
 
 
-def test_holding_again_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+def test_holding_again_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, duration="1h")
     again = hold(client)
@@ -88,7 +93,7 @@ def test_holding_again_is_a_success_that_says_so(client: FlaskClient, add) -> No
     assert nearly(left(client), hours=1)
 
 
-def test_names_are_compared_without_case(client: FlaskClient, add) -> None:
+def test_names_are_compared_without_case(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, "Alice")
     assert "already" in hold(client, "aLICE").text
@@ -96,7 +101,7 @@ def test_names_are_compared_without_case(client: FlaskClient, add) -> None:
     assert client.get("/releasecluster?cluster=cluster-01&name=ALICE").status_code == 200
 
 
-def test_a_hold_lasts_72_hours_at_most(client: FlaskClient, add) -> None:
+def test_a_hold_lasts_72_hours_at_most(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     for duration in ("73h", "4d", "259201s", "999999999d"):
         answer = hold(client, duration=duration)
@@ -106,7 +111,7 @@ def test_a_hold_lasts_72_hours_at_most(client: FlaskClient, add) -> None:
     assert hold(client, duration="72h").status_code == 200
 
 
-def test_a_hold_lasts_72_hours_at_most_with_all_extensions(client: FlaskClient, add, clock) -> None:
+def test_a_hold_lasts_72_hours_at_most_with_all_extensions(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     hold(client, duration="24h")
     clock.forward(hours=20)
@@ -117,7 +122,7 @@ def test_a_hold_lasts_72_hours_at_most_with_all_extensions(client: FlaskClient, 
     assert hold(client, duration="90m").status_code == 200
 
 
-def test_a_cluster_that_somebody_else_holds_is_refused_with_the_holder(client: FlaskClient, add) -> None:
+def test_a_cluster_that_somebody_else_holds_is_refused_with_the_holder(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, "alice")
     answer = client.get("/holdcluster?cluster=cluster-01&name=charlie", headers=JSON)
@@ -127,7 +132,9 @@ def test_a_cluster_that_somebody_else_holds_is_refused_with_the_holder(client: F
     assert record(client)["holdBy"] == "alice"
 
 
-def test_an_occupied_cluster_may_be_held_and_the_time_starts_when_the_job_finishes(client, add, clock) -> None:
+def test_an_occupied_cluster_may_be_held_and_the_time_starts_when_the_job_finishes(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     answer = hold(client, duration="2h")
@@ -143,7 +150,9 @@ def test_an_occupied_cluster_may_be_held_and_the_time_starts_when_the_job_finish
     assert nearly(left(client) - timedelta(hours=30), hours=2)
 
 
-def test_a_hold_behind_a_lease_that_runs_out_starts_then(client: FlaskClient, add, clock, service) -> None:
+def test_a_hold_behind_a_lease_that_runs_out_starts_then(
+    client: FlaskClient, add: Add, clock: MovableClock, service: Clusters
+) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e&ttl=1h")
     hold(client, duration="2h")
@@ -153,7 +162,7 @@ def test_a_hold_behind_a_lease_that_runs_out_starts_then(client: FlaskClient, ad
     assert nearly(left(client) - timedelta(minutes=61), hours=2)
 
 
-def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, add, clock) -> None:
+def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     hold(client, duration="2h")
@@ -165,7 +174,7 @@ def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, ad
     assert nearly(left(client), hours=10)
 
 
-def test_expect_vacant_refuses_a_cluster_that_somebody_took_meanwhile(client: FlaskClient, add) -> None:
+def test_expect_vacant_refuses_a_cluster_that_somebody_took_meanwhile(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert hold(client, expect="vacant").status_code == 200
     client.get("/releasecluster?cluster=cluster-01&name=alice")
@@ -176,7 +185,7 @@ def test_expect_vacant_refuses_a_cluster_that_somebody_took_meanwhile(client: Fl
     assert "holdBy" not in record(client)
 
 
-def test_disabled_clusters_may_be_held(client: FlaskClient, add) -> None:
+def test_disabled_clusters_may_be_held(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/disablecluster?cluster=cluster-01&name=root")
     assert hold(client).status_code == 200
@@ -184,7 +193,7 @@ def test_disabled_clusters_may_be_held(client: FlaskClient, add) -> None:
     assert (shown["state"], shown["hold"], shown["disabled"]) == ("disabled", True, True)
 
 
-def test_any_holds_the_longest_vacant_cluster_of_a_kind(client: FlaskClient, add) -> None:
+def test_any_holds_the_longest_vacant_cluster_of_a_kind(client: FlaskClient, add: Add) -> None:
     add("perf-01", purpose="perf", label="gpu=yes")
     add("cluster-01", "cluster-02", region="eu-central")
     assert "cluster cluster-01 is held by alice" in hold(client, cluster="any").text
@@ -197,21 +206,21 @@ def test_any_holds_the_longest_vacant_cluster_of_a_kind(client: FlaskClient, add
     assert answer.headers["Retry-After"]
 
 
-def test_any_of_tnet_ci_needs_an_osimage(client: FlaskClient, add) -> None:
+def test_any_of_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:
     add("net-01", purpose="tnet-ci", osimage="flatcar")
     assert refusal(hold(client, cluster="any", purpose="tnet-ci")) == (400, "missing_parameter")
     assert hold(client, cluster="any", purpose="tnet-ci", osimage="flatcar").status_code == 200
 
 
 @pytest.mark.parametrize("what", [{"purpose": "perf"}, {"region": "us-west"}, {"osimage": "x"}, {"label": "a=b"}])
-def test_a_kind_goes_only_with_any(client: FlaskClient, add, what: dict[str, str]) -> None:
+def test_a_kind_goes_only_with_any(client: FlaskClient, add: Add, what: dict[str, str]) -> None:
     add("cluster-01")
     answer = hold(client, **what)
     assert refusal(answer) == (400, "bad_parameter")
     assert f"{next(iter(what))} is only allowed with cluster=any" in answer.text
 
 
-def test_the_same_hold_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+def test_the_same_hold_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     first = hold(client, cluster="any", request_id="r-1")
     again = hold(client, cluster="any", request_id="r-1")
@@ -220,7 +229,7 @@ def test_the_same_hold_with_a_request_id_gets_the_same_answer(client: FlaskClien
     assert refusal(hold(client, "charlie", cluster="any", request_id="r-1")) == (422, "request_id_reused")
 
 
-def test_a_description_may_be_any_text_of_one_line(client: FlaskClient, add) -> None:
+def test_a_description_may_be_any_text_of_one_line(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     desc = "Überprüfe „größere“ Pakete — 中文 🙂 <b>&amp;"
     assert hold(client, desc=desc).status_code == 200
@@ -229,7 +238,7 @@ def test_a_description_may_be_any_text_of_one_line(client: FlaskClient, add) -> 
     assert hold(client, desc="x" * 500).status_code == 200
 
 
-def test_name_and_cluster_are_required(client: FlaskClient, add) -> None:
+def test_name_and_cluster_are_required(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert "name is required" in client.get("/holdcluster?cluster=cluster-01").text
     assert "cluster is required" in client.get("/holdcluster?name=alice").text
@@ -248,14 +257,14 @@ def test_name_and_cluster_are_required(client: FlaskClient, add) -> None:
         ("x" * 500 + "\n", "x" * 500),
     ],
 )
-def test_a_text_is_one_line_of_what_can_be_seen(client: FlaskClient, add, desc: str, kept: str) -> None:
+def test_a_text_is_one_line_of_what_can_be_seen(client: FlaskClient, add: Add, desc: str, kept: str) -> None:
     add("cluster-01")
     assert hold(client, desc=desc).status_code == 200
     assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == kept
 
 
 @pytest.mark.parametrize("nothing", ["", " \n", "\u200b", None])
-def test_an_empty_text_was_not_given(client: FlaskClient, add, nothing: str | None) -> None:
+def test_an_empty_text_was_not_given(client: FlaskClient, add: Add, nothing: str | None) -> None:
     add("cluster-01")
     assert hold(client, desc="kept").status_code == 200
     sent = {"cluster": "cluster-01", "name": "alice", "desc": nothing, "duration": nothing, "expect": nothing}
@@ -279,7 +288,7 @@ def test_an_empty_text_was_not_given(client: FlaskClient, add, nothing: str | No
         "x" * 64,
     ],
 )
-def test_a_name_that_looks_like_another_is_refused(client: FlaskClient, add, name: str) -> None:
+def test_a_name_that_looks_like_another_is_refused(client: FlaskClient, add: Add, name: str) -> None:
     add("cluster-01")
     answer = hold(client, name=name)
     assert refusal(answer) == (400, "bad_parameter")
@@ -291,7 +300,7 @@ def test_a_name_that_looks_like_another_is_refused(client: FlaskClient, add, nam
     [("Jane Doe", " jane  DOE "), ("José", "JOSE\u0301"), ("Straße", "STRASSE"), ("ΣΊΣΥΦΟΣ", "σίσυφος")],
 )
 def test_people_are_compared_without_case_blanks_and_how_accents_are_written(
-    client, add, name: str, again: str
+    client: FlaskClient, add: Add, name: str, again: str
 ) -> None:
     add("cluster-01")
     assert hold(client, name=name).status_code == 200
@@ -300,7 +309,7 @@ def test_people_are_compared_without_case_blanks_and_how_accents_are_written(
     assert answer.text == "cluster cluster-01 is released\n"
 
 
-def test_a_duration_without_a_unit_is_refused(client: FlaskClient, add) -> None:
+def test_a_duration_without_a_unit_is_refused(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = hold(client, duration="6")
     assert refusal(answer) == (400, "bad_parameter")
@@ -312,7 +321,7 @@ def take_over(client: FlaskClient, name: str = "root", **more: object):
     return hold(client, name, force="true", reason="alice has left", **more)
 
 
-def test_an_admin_takes_a_hold_over_in_one_change(client: FlaskClient, add) -> None:
+def test_an_admin_takes_a_hold_over_in_one_change(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, desc="the network")
     before = int(client.get("/clusters").headers["CIMaster-Commit"])
@@ -331,7 +340,7 @@ def test_an_admin_takes_a_hold_over_in_one_change(client: FlaskClient, add) -> N
     assert (told["from"], told["to"]) == ("held", "held")
 
 
-def test_a_job_that_waits_does_not_get_a_cluster_that_is_taken_over(client: FlaskClient, add) -> None:
+def test_a_job_that_waits_does_not_get_a_cluster_that_is_taken_over(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client)
     for _ in range(2):  # a legacy script that repeats an identical request has a place in the queue
@@ -343,7 +352,9 @@ def test_a_job_that_waits_does_not_get_a_cluster_that_is_taken_over(client: Flas
     assert "e2e #1" in client.get("/queue").text
 
 
-def test_a_hold_behind_a_job_is_taken_over_and_begins_when_the_job_finishes(client: FlaskClient, add, clock) -> None:
+def test_a_hold_behind_a_job_is_taken_over_and_begins_when_the_job_finishes(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     hold(client)
@@ -353,14 +364,14 @@ def test_a_hold_behind_a_job_is_taken_over_and_begins_when_the_job_finishes(clie
     assert nearly(left(client) - timedelta(hours=1), hours=2)
 
 
-def test_a_take_over_of_a_cluster_that_is_not_held_is_a_hold(client: FlaskClient, add) -> None:
+def test_a_take_over_of_a_cluster_that_is_not_held_is_a_hold(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert take_over(client).status_code == 200
     assert newest(client)["event"] == "held"
     assert "you hold it already" in take_over(client).text
 
 
-def test_a_take_over_with_a_request_id_is_carried_out_once(client: FlaskClient, add) -> None:
+def test_a_take_over_with_a_request_id_is_carried_out_once(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client)
     first = take_over(client, request_id="r-1")
@@ -371,7 +382,7 @@ def test_a_take_over_with_a_request_id_is_carried_out_once(client: FlaskClient, 
     assert record(client)["holdBy"] == "alice"
 
 
-def test_a_take_over_needs_an_admin_and_a_reason(client: FlaskClient, add) -> None:
+def test_a_take_over_needs_an_admin_and_a_reason(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client)
     assert refusal(take_over(client, "charlie")) == (403, "not_authorized")
@@ -383,14 +394,14 @@ def test_a_take_over_needs_an_admin_and_a_reason(client: FlaskClient, add) -> No
     assert record(client)["holdBy"] == "alice"
 
 
-def test_a_take_over_needs_the_name_of_a_cluster(client: FlaskClient, add) -> None:
+def test_a_take_over_needs_the_name_of_a_cluster(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = take_over(client, cluster="any")
     assert refusal(answer) == (400, "bad_parameter")
     assert "force is only allowed with the name of a cluster" in answer.text
 
 
-def test_a_reason_without_force_is_kept_and_takes_nothing_over(client: FlaskClient, add) -> None:
+def test_a_reason_without_force_is_kept_and_takes_nothing_over(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     hold(client)
     assert refusal(hold(client, "root", reason="alice has left")) == (409, "held_by_other")

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from cimaster.common.settings import BadSetting
 from cimaster.settings import Settings
+from tests.conftest import Add
 
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 MARKS = [
@@ -25,13 +26,15 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("headers", MARKS)
 @pytest.mark.parametrize("path", ["/", "/ui/admin", "/clusters", "/static/app.js", "/healthz", "/pool/"])
-def test_another_name_is_refused_whatever_a_page_asks_for(client: FlaskClient, path: str, headers) -> None:
+def test_another_name_is_refused_whatever_a_page_asks_for(
+    client: FlaskClient, path: str, headers: dict[str, str]
+) -> None:
     answer = client.get(path, headers=headers, base_url="http://evil.test:8080")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (421, "unknown_host")
     assert "CIMASTER_HOSTS" in answer.text
 
 
-def test_a_page_under_another_name_changes_nothing(client: FlaskClient, add) -> None:
+def test_a_page_under_another_name_changes_nothing(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     sent = {"User-Agent": CHROMIUM, "Origin": "http://evil.test:8080", "Sec-Fetch-Site": "same-origin"}
     answer = client.post("/getvacant?build=1&job=a", headers=sent, base_url="http://evil.test:8080")
@@ -81,7 +84,7 @@ def test_names_that_are_ours_or_no_sites_are_served(client: FlaskClient, host: s
     assert client.get("/", headers={"User-Agent": CHROMIUM, "Host": host}).status_code == 200
 
 
-def test_a_browser_is_told_which_setting_to_set_to_which_value(client: FlaskClient, add) -> None:
+def test_a_browser_is_told_which_setting_to_set_to_which_value(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     sent = {"User-Agent": CHROMIUM, "Accept": "text/html", "Host": "cimaster.corp.example:8080"}
     answer = client.get("/", headers=sent)

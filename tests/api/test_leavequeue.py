@@ -7,16 +7,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.test_waiting import ask, give_back, in_line, waits
+from tests.conftest import Add, MovableClock
 
 
 @pytest.fixture
-def lent(client: FlaskClient, add) -> None:
+def lent(client: FlaskClient, add: Add) -> None:
     """A pool with one cluster, which a job has."""
     add("cluster-01")
     client.get("/getvacant?build=1&job=first")
 
 
-def test_whoever_leaves_is_told_so_at_once_and_the_next_one_served(app: Flask, client: FlaskClient, lent) -> None:
+def test_whoever_leaves_is_told_so_at_once_and_the_next_one_served(app: Flask, client: FlaskClient, lent: None) -> None:
     with ThreadPoolExecutor(2) as threads:
         asked, after = (waits(app, client, threads, build) for build in ("2", "3"))
         answer = client.get("/leavequeue?request_id=2")
@@ -28,7 +29,7 @@ def test_whoever_leaves_is_told_so_at_once_and_the_next_one_served(app: Flask, c
         assert after.result().text == "cluster-01"
 
 
-def test_a_cluster_that_was_just_served_is_given_back(app: Flask, client: FlaskClient, add) -> None:
+def test_a_cluster_that_was_just_served_is_given_back(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     ask(app, "2")
     answer = client.post("/leavequeue", json={"request_id": "2"})
@@ -36,7 +37,9 @@ def test_a_cluster_that_was_just_served_is_given_back(app: Flask, client: FlaskC
     assert client.get("/getvacant?build=3&job=e2e").text == "cluster-01"
 
 
-def test_a_cluster_that_was_served_long_ago_stays_with_its_job(app: Flask, client: FlaskClient, add, clock) -> None:
+def test_a_cluster_that_was_served_long_ago_stays_with_its_job(
+    app: Flask, client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     ask(app, "2")
     clock.forward(minutes=2)
@@ -45,19 +48,19 @@ def test_a_cluster_that_was_served_long_ago_stays_with_its_job(app: Flask, clien
     assert client.get("/clusters?state=occupied").text.startswith("NAME")
 
 
-def test_leaving_twice_or_without_a_place_is_no_mistake(client: FlaskClient, lent) -> None:
+def test_leaving_twice_or_without_a_place_is_no_mistake(client: FlaskClient, lent: None) -> None:
     for _ in range(2):
         answer = client.get("/leavequeue?request_id=7")
         assert (answer.status_code, answer.text) == (200, "request 7 does not wait\n")
 
 
 def test_an_idempotency_key_that_a_library_sends_by_itself_changes_nothing(
-    app: Flask, client: FlaskClient, add
+    app: Flask, client: FlaskClient, add: Add
 ) -> None:
     add("cluster-01")
     ask(app, "2")
     assert "given back" in client.post("/leavequeue?request_id=2", headers={"Idempotency-Key": "another"}).text
 
 
-def test_a_link_makes_nobody_leave(client: FlaskClient, lent) -> None:
+def test_a_link_makes_nobody_leave(client: FlaskClient, lent: None) -> None:
     assert client.get("/leavequeue?request_id=2", headers={"User-Agent": "Mozilla/5.0"}).status_code == 405

@@ -7,7 +7,9 @@ from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry, generate_latest
 
 from cimaster.observability.metrics import Metrics
+from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.import_export import importing
+from cimaster.settings import Settings
 from cimaster.web.components import components_of
 
 
@@ -41,7 +43,9 @@ def test_invented_paths_and_parameters_make_no_series(app: Flask, client: FlaskC
     assert "nowhere" not in told(app)
 
 
-def test_purposes_are_those_of_the_inventory_and_not_too_many(app: Flask, client, repository, settings) -> None:
+def test_purposes_are_those_of_the_inventory_and_not_too_many(
+    app: Flask, client: FlaskClient, repository: ConfigMapRepository, settings: Settings
+) -> None:
     records = [
         {"name": f"c-{purpose}-{number}", "status": "finished", "purpose": f"purpose-{purpose}"}
         for purpose in range(70)

@@ -1,6 +1,7 @@
 """Where a parameter only compares, whatever the data may hold can be said."""
 
 import json
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -118,7 +119,9 @@ def test_an_unauthorized_name_of_any_kind_is_told_in_the_promised_words(client: 
         ({"q": "x" * 2000}, []),
     ],
 )
-def test_a_list_can_be_filtered_by_whatever_is_there(client: FlaskClient, filters: dict, shown: list[str]) -> None:
+def test_a_list_can_be_filtered_by_whatever_is_there(
+    client: FlaskClient, filters: dict[str, Any], shown: list[str]
+) -> None:
     assert names(client, **filters) == shown
 
 
@@ -150,7 +153,9 @@ def test_a_cluster_whose_name_has_odd_blanks_can_be_named(client: FlaskClient, n
     assert [entry["event"] for entry in history] == ["released", "held", "finished", "taken"]
 
 
-def test_two_names_that_look_the_same_are_both_broken(client: FlaskClient, repository, settings) -> None:
+def test_two_names_that_look_the_same_are_both_broken(
+    client: FlaskClient, repository: ConfigMapRepository, settings: Settings
+) -> None:
     records = [{"name": "cluster-01", "status": "finished"}, {"name": " cluster-01\u200b", "status": "testing"}]
     repository.update(importing(json.dumps(records), settings, replace=True))
     listed = client.get("/clusters", headers=JSON).get_json()["clusters"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -9,8 +10,10 @@ from flask.testing import FlaskClient
 
 from cimaster.pool.records import json_edit
 from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services.clusters import Clusters
 from cimaster.services.import_export import importing
 from cimaster.settings import Settings
+from tests.conftest import MovableClock
 
 JSON = {"Accept": "application/json"}
 PLAIN = (
@@ -104,12 +107,14 @@ def of(name: str, repository: ConfigMapRepository) -> str:
     return next(text for text in texts(repository) if f'"{name}"' in text)
 
 
-def show(client: FlaskClient, name: str) -> dict:
+def show(client: FlaskClient, name: str) -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
     return client.get(f"/clusters/{name}", headers=JSON).get_json()
 
 
-def test_reading_changes_nothing_but_times_that_were_lacking(client: FlaskClient, repository) -> None:
+def test_reading_changes_nothing_but_times_that_were_lacking(
+    client: FlaskClient, repository: ConfigMapRepository
+) -> None:
     assert client.get("/clusters").status_code == 200
     assert client.get("/clusters", headers=JSON).status_code == 200
     assert changed(repository) <= TIMELESS
@@ -138,14 +143,18 @@ def test_a_record_that_is_no_object_says_so(client: FlaskClient) -> None:
     assert client.get("/clusters").text.count("the record is not an object") == 4
 
 
-def test_a_take_changes_one_record_and_those_that_lack_their_times(client: FlaskClient, repository) -> None:
+def test_a_take_changes_one_record_and_those_that_lack_their_times(
+    client: FlaskClient, repository: ConfigMapRepository
+) -> None:
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
     assert changed(repository) == {"cluster-01"} | TIMELESS
     assert stored(repository).startswith(" \n[\r\n")
     assert stored(repository).endswith("\n\n]\n ")
 
 
-def test_a_cluster_is_taken_finished_and_held_and_keeps_what_we_do_not_know(client: FlaskClient, repository) -> None:
+def test_a_cluster_is_taken_finished_and_held_and_keeps_what_we_do_not_know(
+    client: FlaskClient, repository: ConfigMapRepository
+) -> None:
     assert client.get("/getvacant?build=1&job=a&purpose=odd").text == "odd-01"
     client.get("/finishtest?cluster=odd-01&job=a&build=1")
     client.get("/holdcluster?cluster=odd-01&name=alice&desc=look")
@@ -169,7 +178,9 @@ def test_a_cluster_is_taken_finished_and_held_and_keeps_what_we_do_not_know(clie
     assert json.loads(text)["lastTriggerName"] == ""
 
 
-def test_unchanged_records_keep_their_bytes_through_all_that_happens(client: FlaskClient, repository) -> None:
+def test_unchanged_records_keep_their_bytes_through_all_that_happens(
+    client: FlaskClient, repository: ConfigMapRepository
+) -> None:
     for build in range(1, 5):
         name = client.get(f"/getvacant?build={build}&job=a").text
         client.get(f"/holdcluster?cluster={name}&name=alice")
@@ -179,7 +190,7 @@ def test_unchanged_records_keep_their_bytes_through_all_that_happens(client: Fla
         assert of(name, repository) in RECORDS
 
 
-def test_adding_and_deleting_leave_the_others_alone(client: FlaskClient, repository) -> None:
+def test_adding_and_deleting_leave_the_others_alone(client: FlaskClient, repository: ConfigMapRepository) -> None:
     client.get("/addcluster?cluster=new-01&region=us-west&name=root")
     client.get("/deletecluster?cluster=cluster-01&name=root")
     kept = [text for text in texts(repository) if text in RECORDS]
@@ -187,14 +198,16 @@ def test_adding_and_deleting_leave_the_others_alone(client: FlaskClient, reposit
     assert show(client, "new-01")["state"] == "vacant"
 
 
-def test_a_record_without_a_purpose_serves_the_default(client: FlaskClient, repository) -> None:
+def test_a_record_without_a_purpose_serves_the_default(client: FlaskClient, repository: ConfigMapRepository) -> None:
     got = {client.get(f"/getvacant?build={build}&job=a").text for build in range(6)}
     assert "bare-01" in got
     assert '"name": "bare-01"' in of("bare-01", repository)
 
 
 @pytest.mark.parametrize("said", ["&job=e2e-conformance&build=12345", ""])
-def test_an_old_lease_is_ended_by_its_job_and_build_or_the_name_alone(client: FlaskClient, repository, said) -> None:
+def test_an_old_lease_is_ended_by_its_job_and_build_or_the_name_alone(
+    client: FlaskClient, repository: ConfigMapRepository, said: str
+) -> None:
     assert show(client, "lease-01")["state"] == "occupied"
     answer = client.get(f"/finishtest?cluster=lease-01{said}")
     assert (answer.status_code, answer.text) == (200, "cluster lease-01 is finished\n")
@@ -214,7 +227,7 @@ def test_an_old_finish_of_a_cluster_that_is_finished_is_a_success(client: FlaskC
     assert client.get("/finishtest?cluster=cluster-01").status_code == 200
 
 
-def test_an_old_lease_gets_the_time_of_our_first_sight_of_it(client: FlaskClient, clock) -> None:
+def test_an_old_lease_gets_the_time_of_our_first_sight_of_it(client: FlaskClient, clock: MovableClock) -> None:
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     seen = show(client, "lease-01")["acquiredAt"]
     clock.forward(hours=1)
@@ -224,7 +237,7 @@ def test_an_old_lease_gets_the_time_of_our_first_sight_of_it(client: FlaskClient
 
 
 def test_a_bare_hold_lasts_six_hours_from_our_first_sight_of_it(
-    client: FlaskClient, repository, clock, service
+    client: FlaskClient, repository: ConfigMapRepository, clock: MovableClock, service: Clusters
 ) -> None:
     client.get("/getvacant?build=1&job=a")
     assert {"heldAt", "holdExpires"} <= show(client, "hold-01").keys()
@@ -243,7 +256,9 @@ def test_a_bare_hold_is_released_by_an_admin_and_the_refusal_says_so(client: Fla
     assert client.get("/releasecluster?cluster=hold-01&name=bob").status_code == 200
 
 
-def test_a_bare_hold_on_an_old_lease_begins_when_that_is_finished(client: FlaskClient, clock, service) -> None:
+def test_a_bare_hold_on_an_old_lease_begins_when_that_is_finished(
+    client: FlaskClient, clock: MovableClock, service: Clusters
+) -> None:
     client.get("/getvacant?build=1&job=a")
     assert "holdExpires" not in show(client, "hold-02")
     clock.forward(days=2)
@@ -258,7 +273,9 @@ def named(position: int) -> str:
     return f"#{position}.{hashlib.sha256(RECORDS[position].encode()).hexdigest()[:8]}"
 
 
-def test_broken_records_are_never_lent_and_deleted_by_position_and_digest(client: FlaskClient, repository) -> None:
+def test_broken_records_are_never_lent_and_deleted_by_position_and_digest(
+    client: FlaskClient, repository: ConfigMapRepository
+) -> None:
     for name in ("bad-status", "twin"):
         answer = client.get(f"/getvacant?build=1&job=a&purpose=old&cluster={name}")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "cluster_broken")
@@ -284,7 +301,9 @@ def test_one_broken_record_is_shown_by_position_with_its_reason(client: FlaskCli
     assert "its name is bad-status" in line
 
 
-def test_clusters_with_odd_old_names_can_be_used(client: FlaskClient, repository, settings) -> None:
+def test_clusters_with_odd_old_names_can_be_used(
+    client: FlaskClient, repository: ConfigMapRepository, settings: Settings
+) -> None:
     names = ["Cluster_01", "my cluster", "größe", "a/b", "x" * 200, "any name, really"]
     records = json.dumps([{"name": name, "status": "finished"} for name in names])
     repository.update(importing(records, settings, replace=True))
@@ -297,7 +316,9 @@ def test_clusters_with_odd_old_names_can_be_used(client: FlaskClient, repository
         assert client.get(f"/clusters/{name}").status_code == 200
 
 
-def test_a_line_of_a_list_stays_a_line_whatever_the_data_hold(client: FlaskClient, repository, settings) -> None:
+def test_a_line_of_a_list_stays_a_line_whatever_the_data_hold(
+    client: FlaskClient, repository: ConfigMapRepository, settings: Settings
+) -> None:
     record = {"name": "a\nb", "status": "finished", "region": "x\ty", "note": "n\u2028m", "purpose": "p\x1b[2J"}
     repository.update(importing(json.dumps([record]), settings, replace=True))
     assert len(client.get("/clusters").text.splitlines()) == 2

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from cimaster.common.settings import BadSetting
 from cimaster.settings import Settings
+from tests.conftest import Add
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 POWERSHELL = "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682"
@@ -21,7 +22,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.mark.parametrize("headers", [{"User-Agent": FIREFOX}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": ""}])
-def test_a_browsers_get_changes_nothing(client: FlaskClient, add, headers: dict[str, str]) -> None:
+def test_a_browsers_get_changes_nothing(client: FlaskClient, add: Add, headers: dict[str, str]) -> None:
     add("cluster-01")
     answer = client.get(TAKE, headers=headers)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (405, "use_post")
@@ -30,7 +31,7 @@ def test_a_browsers_get_changes_nothing(client: FlaskClient, add, headers: dict[
     assert client.get(TAKE).text == "cluster-01"
 
 
-def test_a_browser_is_shown_a_page_with_one_button_that_posts_it(client: FlaskClient, add) -> None:
+def test_a_browser_is_shown_a_page_with_one_button_that_posts_it(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     tricky = "\"><script>alert('x')</script>"
     answer = client.get(
@@ -52,7 +53,7 @@ def test_a_browser_is_shown_a_page_with_one_button_that_posts_it(client: FlaskCl
     assert client.get(TAKE).text == "cluster-01"
 
 
-def test_head_never_changes_anything(client: FlaskClient, add) -> None:
+def test_head_never_changes_anything(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.head(TAKE)
     assert answer.status_code == 405
@@ -79,7 +80,7 @@ PROGRAMS = [
 
 
 @pytest.mark.parametrize("headers", PROGRAMS, ids=lambda headers: headers.get("User-Agent", "other"))
-def test_programs_may_get_under_any_name(client: FlaskClient, add, headers: dict[str, str]) -> None:
+def test_programs_may_get_under_any_name(client: FlaskClient, add: Add, headers: dict[str, str]) -> None:
     add("cluster-01")
     answer = client.get(TAKE, headers=headers, base_url="http://pool.example.com:8080")
     assert "cluster-01" in answer.text, answer.text
@@ -118,7 +119,9 @@ def test_programs_may_get_under_any_name(client: FlaskClient, add, headers: dict
         ({"User-Agent": "preview/1.0", "Referer": "http://["}, "another site's Referer"),
     ],
 )
-def test_previews_and_prefetches_change_nothing(client: FlaskClient, add, headers: dict[str, str], why: str) -> None:
+def test_previews_and_prefetches_change_nothing(
+    client: FlaskClient, add: Add, headers: dict[str, str], why: str
+) -> None:
     add("cluster-01")
     answer = client.get(TAKE, headers=headers)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (405, "use_post")
@@ -139,7 +142,9 @@ def test_previews_and_prefetches_change_nothing(client: FlaskClient, add, header
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_pages_of_this_service_and_of_trusted_sites_may_post(client: FlaskClient, add, headers) -> None:
+def test_pages_of_this_service_and_of_trusted_sites_may_post(
+    client: FlaskClient, add: Add, headers: dict[str, str]
+) -> None:
     add("cluster-01")
     assert client.post(TAKE, headers={"User-Agent": FIREFOX, **headers}).text == "cluster-01"
 
@@ -160,7 +165,7 @@ def test_pages_of_this_service_and_of_trusted_sites_may_post(client: FlaskClient
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
     ],
 )
-def test_pages_of_other_sites_may_not_post(client: FlaskClient, add, headers: dict[str, str]) -> None:
+def test_pages_of_other_sites_may_not_post(client: FlaskClient, add: Add, headers: dict[str, str]) -> None:
     add("cluster-01")
     answer = client.post(TAKE, headers=headers)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
@@ -170,13 +175,13 @@ def test_pages_of_other_sites_may_not_post(client: FlaskClient, add, headers: di
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "https://[evil]"])
-def test_an_origin_that_is_no_url_is_another_site(client: FlaskClient, add, origin: str) -> None:
+def test_an_origin_that_is_no_url_is_another_site(client: FlaskClient, add: Add, origin: str) -> None:
     add("cluster-01")
     answer = client.post(TAKE, headers={"Origin": origin})
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
 
 
-def test_an_origin_of_null_is_no_host_that_cannot_be_read(client: FlaskClient, add) -> None:
+def test_an_origin_of_null_is_no_host_that_cannot_be_read(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.post(TAKE, headers={"Origin": "null", "Host": "a b"})
     assert answer.status_code in (403, 421)

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.app import create_app
 from cimaster.provisioners import KINDS, Provisioner, command
@@ -47,7 +49,7 @@ def replicas(app: Flask, settings: Settings, another_store: Store, provisioner: 
     components_of(second).lifecycle.stop()
 
 
-def set_policy(client: FlaskClient, **terms: object):
+def set_policy(client: FlaskClient, **terms: object) -> TestResponse:
     """Set the policy of tess-ci as the admin."""
     return client.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, **terms})
 
@@ -62,7 +64,7 @@ def says(client: FlaskClient) -> str:
     return client.get("/policies").text
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
@@ -93,7 +95,9 @@ def test_everybody_sees_how_a_policy_stands(client: FlaskClient) -> None:
     assert (policy["minVacant"], policy["maxTotal"], policy["says"]) == (0, 1, "perf: 0 vacant, wants 0")
 
 
-def test_a_program_that_fails_is_tried_again_after_a_pause_and_everybody_sees_why(client: FlaskClient, app) -> None:
+def test_a_program_that_fails_is_tried_again_after_a_pause_and_everybody_sees_why(
+    client: FlaskClient, app: Flask
+) -> None:
     components_of(app).provisioning.provisioner = Provisioner(
         "command", KINDS["command"], command.Settings(program=("sh", "-c", "echo no quota >&2; exit 1"))
     )
@@ -145,7 +149,9 @@ MAKE_NO_SENSE = [
 
 
 @pytest.mark.parametrize(("parameter", "terms"), MAKE_NO_SENSE)
-def test_terms_that_make_no_sense_are_refused_by_name(client: FlaskClient, terms: dict, parameter: str) -> None:
+def test_terms_that_make_no_sense_are_refused_by_name(
+    client: FlaskClient, terms: dict[str, Any], parameter: str
+) -> None:
     answer = client.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, **terms}, headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, parameter)
     assert client.get("/policies", headers=JSON).get_json()["policies"] == []

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from cimaster.common.settings import BadSetting
 from cimaster.settings import Settings
 from cimaster.web import public_url
-from cimaster.web.endpoints import ENDPOINTS
+from cimaster.web.endpoints import ENDPOINTS, Endpoint
+from tests.conftest import Add
 
 PUBLIC = "https://ci.example.com:8443/pool"
 INSIDE = "http://10.1.2.3:8080"  # what a proxy that rewrites Host asks for
@@ -39,7 +40,7 @@ def settings(settings: Settings) -> Settings:
 
 @passed_on
 @pytest.mark.parametrize("path", PAGES)
-def test_every_address_in_a_page_is_below_the_prefix(client: FlaskClient, add, before: str, path: str) -> None:
+def test_every_address_in_a_page_is_below_the_prefix(client: FlaskClient, add: Add, before: str, path: str) -> None:
     add("cluster-01")
     page = client.get(before + path, headers={**FIREFOX, "Accept": "text/html"}, base_url=INSIDE)
     attributes = r'(?:href|src|action|formaction|hx-get|hx-post|value)="(/[^"]*)"'
@@ -57,7 +58,7 @@ def test_what_is_no_page_is_there_too(client: FlaskClient, before: str, path: st
 
 
 @passed_on
-def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add, before: str) -> None:
+def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add: Add, before: str) -> None:
     add("cluster-01")
     sent = {**FIREFOX, "Origin": "https://ci.example.com:8443", "Referer": f"{PUBLIC}/?q=cluster"}
     fields = {"cluster": "cluster-01", "name": "alice", "duration": "6h"}
@@ -73,7 +74,7 @@ def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add
 
 
 @passed_on
-def test_a_piece_of_the_page_where_a_form_was_sent_is_drawn(client: FlaskClient, add, before: str) -> None:
+def test_a_piece_of_the_page_where_a_form_was_sent_is_drawn(client: FlaskClient, add: Add, before: str) -> None:
     add("cluster-01")
     sent = {**FIREFOX, "Origin": "https://ci.example.com:8443", "HX-Request": "true"}
     client.set_cookie("cimaster_name", "root", domain="10.1.2.3")
@@ -93,7 +94,7 @@ def test_a_form_leads_back_to_no_other_site(client: FlaskClient, back: str) -> N
 
 
 @pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site"}])
-def test_pages_of_the_public_url_may_send_changes(client: FlaskClient, add, site: dict[str, str]) -> None:
+def test_pages_of_the_public_url_may_send_changes(client: FlaskClient, add: Add, site: dict[str, str]) -> None:
     add("cluster-01")
     other = client.post("/getvacant?build=1&job=a", headers={"Origin": "https://other.example.com"}, base_url=INSIDE)
     assert (other.status_code, other.headers["CIMaster-Code"]) == (403, "cross_origin")
@@ -121,7 +122,7 @@ def test_refusals_and_the_description_point_below_the_prefix(client: FlaskClient
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
-def test_a_path_that_is_our_own_is_refused_at_the_start(endpoint) -> None:
+def test_a_path_that_is_our_own_is_refused_at_the_start(endpoint: Endpoint) -> None:
     first = endpoint.path.split("/")[1]
     given = Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com/{first}/x"})
     with pytest.raises(BadSetting, match=f"expected another path than /{first}"):

@@ -5,6 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cimaster.services import waiting_room
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
@@ -14,12 +15,12 @@ def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_room, "_KEPT", 0.05)
 
 
-def test_nobody_waits_in_a_pool_at_rest(client: FlaskClient, add) -> None:
+def test_nobody_waits_in_a_pool_at_rest(client: FlaskClient, add: Add) -> None:
     assert client.get("/queue").text == "nobody waits for a cluster\n"
     assert client.get("/queue", headers=JSON).get_json() == {"tickets": []}
 
 
-def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add, clock) -> None:
+def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west&label=gpu%3Dyes")
@@ -36,7 +37,7 @@ def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add,
     assert second.endswith("no")
 
 
-def test_programs_get_all_that_is_known(app: Flask, client: FlaskClient, add) -> None:
+def test_programs_get_all_that_is_known(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&ttl=2h&request_id=r-2")

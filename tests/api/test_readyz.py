@@ -1,12 +1,15 @@
 """Whether a replica wants requests; trouble of the store shows there and is no reason to vanish."""
 
+from flask import Flask
 from flask.testing import FlaskClient
 
+from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from cimaster.workers.drain_file import DrainFile
+from tests.conftest import Add
 
 
-def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add) -> None:
+def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/readyz")
     body = answer.get_json()
@@ -16,7 +19,7 @@ def test_a_replica_with_its_threads_running_is_ready(client: FlaskClient, add) -
     assert body["age"] >= 0
 
 
-def test_a_replica_that_drains_is_not_ready(client: FlaskClient, settings, add) -> None:
+def test_a_replica_that_drains_is_not_ready(client: FlaskClient, settings: Settings, add: Add) -> None:
     add("cluster-01")
     DrainFile(settings.port).make()
     try:
@@ -28,7 +31,7 @@ def test_a_replica_that_drains_is_not_ready(client: FlaskClient, settings, add) 
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_replica_whose_threads_ended_is_not_ready(app, client: FlaskClient, add) -> None:
+def test_a_replica_whose_threads_ended_is_not_ready(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     components_of(app).lifecycle.stop()
     answer = client.get("/readyz")

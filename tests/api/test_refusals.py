@@ -6,11 +6,13 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.errors import StoreTrouble
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.import_export import importing
 from cimaster.settings import Settings
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 BROKEN = '[{"name": "cluster-09", "status": "Finished"}, {"name": "cluster-08", "status": "finished"}]'
@@ -27,7 +29,9 @@ HEADERS = {
 
 
 @pytest.fixture
-def busy(app: Flask, client: FlaskClient, repository: ConfigMapRepository, settings: Settings, add, clock) -> None:
+def busy(
+    app: Flask, client: FlaskClient, repository: ConfigMapRepository, settings: Settings, add: Add, clock: MovableClock
+) -> None:
     """A pool in which every refusal can be had, and a page that fails."""
     app.add_url_rule("/fails", view_func=lambda: 1 // 0)
     repository.update(importing(BROKEN, settings, replace=False))
@@ -70,14 +74,14 @@ REFUSALS: dict[str, tuple[int, str, dict[str, object]]] = {
 }
 
 
-def ask(client: FlaskClient, code: str, accept: str):
+def ask(client: FlaskClient, code: str, accept: str) -> TestResponse:
     """Provoke a refusal."""
     _, path, how = REFUSALS[code]
     return client.open(path, **{**how, "headers": {**how.get("headers", {}), "Accept": accept}})
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_every_refusal_has_one_shape(client: FlaskClient, busy, code: str) -> None:
+def test_every_refusal_has_one_shape(client: FlaskClient, busy: None, code: str) -> None:
     status = REFUSALS[code][0]
     answer = ask(client, code, "application/json")
     problem = answer.get_json()
@@ -140,7 +144,9 @@ def test_who_says_no_word_of_what_is_accepted_gets_text(client: FlaskClient) -> 
         ("os_image", "osimage"),
     ],
 )
-def test_an_unknown_parameter_names_the_nearest_and_takes_nothing(client: FlaskClient, add, sent, meant) -> None:
+def test_an_unknown_parameter_names_the_nearest_and_takes_nothing(
+    client: FlaskClient, add: Add, sent: str, meant: str
+) -> None:
     add("cluster-01")
     answer = client.get("/getvacant", query_string={"build": 1, "job": "a", sent: "x"}, headers=JSON)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (400, "unknown_parameter")
@@ -199,7 +205,7 @@ def test_a_path_that_is_near_to_none_lists_what_there_is(client: FlaskClient) ->
         assert answer.text.rstrip("\n").isprintable()
 
 
-def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy) -> None:
+def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy: None) -> None:
     again = {code for code in REFUSALS if "Retry-After" in ask(client, code, "*/*").headers}
     assert again == {"no_vacant_cluster"}
 
@@ -214,7 +220,9 @@ def test_what_the_store_answered_does_not_pass_for_our_status(app: Flask, client
     assert answer.headers["Retry-After"]
 
 
-def test_a_failure_names_its_request_and_tells_nothing_else(client: FlaskClient, busy, caplog) -> None:
+def test_a_failure_names_its_request_and_tells_nothing_else(
+    client: FlaskClient, busy: None, caplog: pytest.LogCaptureFixture
+) -> None:
     answer = client.get("/fails", headers={"X-Request-ID": "find-me-0001"})
     assert answer.text == "the service failed; its log tells why under request find-me-0001\n"
     assert "ZeroDivisionError" in caplog.text
@@ -252,7 +260,7 @@ class TestWhileScriptsAreMended:
         """Settings that ignore two of them."""
         return dataclasses.replace(settings, ignored_parameters=("urgency", "skip"))
 
-    def test_listed_parameters_are_ignored_and_others_are_not(self, client: FlaskClient, add) -> None:
+    def test_listed_parameters_are_ignored_and_others_are_not(self, client: FlaskClient, add: Add) -> None:
         add("cluster-01")
         assert client.get("/getvacant?build=1&job=a&urgency=high&skip=1").text == "cluster-01"
         assert client.get("/getvacant?build=1&job=a&priorty=high").status_code == 400

@@ -1,27 +1,32 @@
 """Releasing a hold: the holder's own, an admin's right, and nobody else's."""
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
 
-def release(client: FlaskClient, name: str = "alice", **more: object):
+def release(client: FlaskClient, name: str = "alice", **more: object) -> TestResponse:
     """Release cluster-01."""
     return client.get("/releasecluster", query_string={"cluster": "cluster-01", "name": name, **more})
 
 
-def record(client: FlaskClient) -> dict:
+def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
     return client.get("/clusters/cluster-01", headers=JSON).get_json()
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_the_holder_releases(client: FlaskClient, add) -> None:
+def test_the_holder_releases(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     answer = release(client)
@@ -30,13 +35,13 @@ def test_the_holder_releases(client: FlaskClient, add) -> None:
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
 
 
-def test_release_of_a_cluster_that_nobody_holds_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+def test_release_of_a_cluster_that_nobody_holds_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = release(client)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was not held\n")
 
 
-def test_release_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient, add) -> None:
+def test_release_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     answer = client.get("/releasecluster?cluster=cluster-01&name=charlie", headers=JSON)
@@ -47,7 +52,7 @@ def test_release_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient
     assert record(client)["state"] == "held"
 
 
-def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskClient, add) -> None:
+def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     assert release(client, "bob", reason="she is on holiday").status_code == 200  # the file calls him Bob
@@ -60,7 +65,7 @@ def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskC
     )
 
 
-def test_release_behind_a_job_leaves_the_job_alone(client: FlaskClient, add) -> None:
+def test_release_behind_a_job_leaves_the_job_alone(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
@@ -69,7 +74,7 @@ def test_release_behind_a_job_leaves_the_job_alone(client: FlaskClient, add) -> 
     assert record(client)["state"] == "vacant"
 
 
-def test_a_released_cluster_is_the_last_to_be_lent(client: FlaskClient, add, clock) -> None:
+def test_a_released_cluster_is_the_last_to_be_lent(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01", "cluster-02")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     clock.forward(minutes=1)
@@ -81,7 +86,7 @@ def test_release_of_an_unknown_cluster_is_not_found(client: FlaskClient) -> None
     assert refusal(release(client)) == (404, "unknown_cluster")
 
 
-def test_the_same_release_with_a_request_id_gets_the_same_answer(client: FlaskClient, add) -> None:
+def test_the_same_release_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     first = release(client, request_id="r-1")
@@ -91,12 +96,14 @@ def test_the_same_release_with_a_request_id_gets_the_same_answer(client: FlaskCl
     assert record(client)["state"] == "held"
 
 
-def newest(client: FlaskClient) -> dict:
+def newest(client: FlaskClient) -> dict[str, Any]:
     """Return the newest entry of the history."""
     return client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
 
 
-def test_the_holder_hands_over_in_one_change_and_the_end_stays(client: FlaskClient, add, clock) -> None:
+def test_the_holder_hands_over_in_one_change_and_the_end_stays(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice&desc=the+network&duration=2h")
     before = record(client)
@@ -118,7 +125,7 @@ def test_the_holder_hands_over_in_one_change_and_the_end_stays(client: FlaskClie
     assert refusal(release(client)) == (403, "not_authorized")
 
 
-def test_an_admin_hands_another_persons_hold_over(client: FlaskClient, add) -> None:
+def test_an_admin_hands_another_persons_hold_over(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     assert release(client, "root", to="charlie", reason="alice has left").status_code == 200
@@ -131,7 +138,7 @@ def test_an_admin_hands_another_persons_hold_over(client: FlaskClient, add) -> N
     )
 
 
-def test_a_hold_behind_a_job_is_handed_over(client: FlaskClient, add) -> None:
+def test_a_hold_behind_a_job_is_handed_over(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
@@ -140,7 +147,7 @@ def test_a_hold_behind_a_job_is_handed_over(client: FlaskClient, add) -> None:
     assert (record(client)["state"], record(client)["holdBy"]) == ("held", "charlie")
 
 
-def test_a_hand_over_that_was_made_already_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+def test_a_hand_over_that_was_made_already_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     release(client, to="charlie")
@@ -150,7 +157,7 @@ def test_a_hand_over_that_was_made_already_is_a_success_that_says_so(client: Fla
 
 
 @pytest.mark.parametrize("name", ["dora", "charlie"])
-def test_a_hand_over_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient, add, name: str) -> None:
+def test_a_hand_over_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient, add: Add, name: str) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     answer = client.get(f"/releasecluster?cluster=cluster-01&name={name}&to=charlie", headers=JSON)
@@ -159,7 +166,7 @@ def test_a_hand_over_of_anothers_hold_is_refused_with_the_holder(client: FlaskCl
     assert record(client)["holdBy"] == "alice"
 
 
-def test_a_hand_over_of_a_cluster_that_is_not_held_gives_it_to_nobody(client: FlaskClient, add) -> None:
+def test_a_hand_over_of_a_cluster_that_is_not_held_gives_it_to_nobody(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = release(client, to="charlie")
     assert refusal(answer) == (409, "cluster_not_vacant")

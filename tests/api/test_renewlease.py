@@ -1,8 +1,12 @@
 """Renewing a lease: a job that is alive keeps its cluster, one that is late learns it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
@@ -14,22 +18,24 @@ def take(client: FlaskClient, build: object = 1, **more: object) -> str:
     return answer.headers["CIMaster-Lease"]
 
 
-def renew(client: FlaskClient, lease: str, **more: object):
+def renew(client: FlaskClient, lease: str, **more: object) -> TestResponse:
     """Move the end of a lease of cluster-01."""
     return client.get("/renewlease", query_string={"cluster": "cluster-01", "lease": lease, **more})
 
 
-def record(client: FlaskClient) -> dict:
+def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
     return client.get("/clusters/cluster-01", headers=JSON).get_json()
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_a_lease_is_renewed_by_the_time_that_it_was_taken_for(client: FlaskClient, add, clock) -> None:
+def test_a_lease_is_renewed_by_the_time_that_it_was_taken_for(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     lease = take(client, ttl="30m")
     for _ in range(3):
@@ -42,7 +48,7 @@ def test_a_lease_is_renewed_by_the_time_that_it_was_taken_for(client: FlaskClien
     assert refusal(renew(client, lease)) == (410, "lease_over")
 
 
-def test_a_lease_is_renewed_by_another_time(client: FlaskClient, add, clock) -> None:
+def test_a_lease_is_renewed_by_another_time(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     lease = take(client, ttl="30m")
     renew(client, lease, ttl="2h")
@@ -55,7 +61,7 @@ def test_a_lease_is_renewed_by_another_time(client: FlaskClient, add, clock) -> 
     assert renew(client, lease).status_code == 200
 
 
-def test_a_lease_without_an_end_needs_a_ttl_to_get_one(client: FlaskClient, add, clock) -> None:
+def test_a_lease_without_an_end_needs_a_ttl_to_get_one(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     lease = take(client)
     answer = renew(client, lease)
@@ -66,7 +72,7 @@ def test_a_lease_without_an_end_needs_a_ttl_to_get_one(client: FlaskClient, add,
     assert refusal(renew(client, lease)) == (410, "lease_over")
 
 
-def test_a_lease_that_was_finished_cannot_be_renewed(client: FlaskClient, add) -> None:
+def test_a_lease_that_was_finished_cannot_be_renewed(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = take(client, 1, ttl="30m")
     client.get(f"/finishtest?cluster=cluster-01&lease={lease}")
@@ -75,7 +81,7 @@ def test_a_lease_that_was_finished_cannot_be_renewed(client: FlaskClient, add) -
     assert refusal(renew(client, lease)) == (410, "lease_over")
 
 
-def test_a_lease_that_nobody_knows_cannot_be_renewed(client: FlaskClient, add) -> None:
+def test_a_lease_that_nobody_knows_cannot_be_renewed(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, ttl="30m")
     assert refusal(renew(client, "a" * 32)) == (409, "not_current")
@@ -83,7 +89,7 @@ def test_a_lease_that_nobody_knows_cannot_be_renewed(client: FlaskClient, add) -
     assert refusal(unknown) == (404, "unknown_cluster")
 
 
-def test_the_lease_is_required(client: FlaskClient, add) -> None:
+def test_the_lease_is_required(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/renewlease?cluster=cluster-01")
     assert refusal(answer) == (400, "missing_parameter")
@@ -91,7 +97,9 @@ def test_the_lease_is_required(client: FlaskClient, add) -> None:
     assert "CIMaster-Lease" in answer.text
 
 
-def test_the_same_renewal_with_a_request_id_gets_the_same_answer(client: FlaskClient, add, clock) -> None:
+def test_the_same_renewal_with_a_request_id_gets_the_same_answer(
+    client: FlaskClient, add: Add, clock: MovableClock
+) -> None:
     add("cluster-01")
     lease = take(client, ttl="30m")
     first = renew(client, lease, request_id="r-1")

@@ -11,7 +11,9 @@ from cimaster.common import parsers
 from cimaster.pool.decisions import fair_shares
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
+from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.settings import Settings
+from tests.conftest import Add
 from tests.provisioners.trigger import ScriptedTrigger, begun, said
 
 PROXY, FLOOD, OTHER = "10.0.0.7", "192.0.2.1", "192.0.2.2"
@@ -53,7 +55,7 @@ def take(client: FlaskClient, caller: str, request_id: str, **parameters: object
     return send(client, "/getvacant", caller, **wanted)
 
 
-def test_one_address_does_not_close_the_queue(client: FlaskClient, add) -> None:
+def test_one_address_does_not_close_the_queue(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert take(client, OTHER, "owner").text == "cluster-01"
     answers = [code(take(client, FLOOD, f"{n:03}-" + "x" * 124, job="j" * 253, build="b" * 253)) for n in range(100)]
@@ -76,7 +78,7 @@ def test_one_address_does_not_use_up_the_creations_whatever_users_it_names(clien
     assert code(send(client, "/createcluster", OTHER, user="bob", job="e2e")) == (200, None)
 
 
-def test_one_address_does_not_make_the_service_forget_the_requests_of_another(client: FlaskClient, add) -> None:
+def test_one_address_does_not_make_the_service_forget_the_requests_of_another(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     first = take(client, OTHER, "victim")
     send(client, "/finishtest", OTHER, cluster="cluster-01", lease=first.headers["CIMaster-Lease"])
@@ -91,14 +93,16 @@ def test_one_address_does_not_make_the_service_forget_the_requests_of_another(cl
     assert code(take(client, OTHER, "victim")) == (410, "request_over")
 
 
-def test_a_repeat_from_another_address_is_known(client: FlaskClient, add) -> None:
+def test_a_repeat_from_another_address_is_known(client: FlaskClient, add: Add) -> None:
     """A job's repeat may come through another proxy; in open mode its id is all that tells whose it is."""
     add("cluster-01", "cluster-02")
     first, again = take(client, OTHER, "mine"), take(client, "2001:db8::1", "mine")
     assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
 
 
-def test_the_owner_is_not_the_address_and_not_shown(client: FlaskClient, repository, add) -> None:
+def test_the_owner_is_not_the_address_and_not_shown(
+    client: FlaskClient, repository: ConfigMapRepository, add: Add
+) -> None:
     add("cluster-01")
     take(client, OTHER, "mine")
     take(client, OTHER, "waits")
@@ -108,7 +112,9 @@ def test_the_owner_is_not_the_address_and_not_shown(client: FlaskClient, reposit
     assert "wner" not in client.get("/clusters", headers={"Accept": "application/json"}).text
 
 
-def test_addresses_of_one_ipv6_network_are_one_caller(client: FlaskClient, add, repository) -> None:
+def test_addresses_of_one_ipv6_network_are_one_caller(
+    client: FlaskClient, add: Add, repository: ConfigMapRepository
+) -> None:
     add("cluster-01")
     for n, caller in enumerate(("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", OTHER)):
         send(client, "/finishtest", caller, cluster="cluster-01", request_id=f"r-{n}")

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,12 +13,14 @@ from cimaster.common.times import format_time
 from cimaster.pool import Answer
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.port import Conflict, Store
+from cimaster.services.clusters import Clusters
+from tests.conftest import MovableClock
 
 JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def stored(repository: ConfigMapRepository, store: Store):
+def stored(repository: ConfigMapRepository, store: Store) -> Callable[..., None]:
     """Store records by hand: `stored({"name": ...}, "raw text", queue=..)`, other keys as they are to be."""
 
     def stored(*records: object, **others: str) -> None:
@@ -38,17 +42,19 @@ def whole(name: str = "c-1", **fields: object) -> dict[str, object]:
     return {"name": name, "status": "finished", **fields}
 
 
-def show(client: FlaskClient, name: str = "c-1") -> dict:
+def show(client: FlaskClient, name: str = "c-1") -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
     return client.get(f"/clusters/{name}", headers=JSON).get_json()
 
 
-def in_hours(clock, hours: float) -> str:
+def in_hours(clock: MovableClock, hours: float) -> str:
     """Write a time some hours from now."""
     return format_time(clock() + timedelta(hours=hours))
 
 
-def test_the_end_of_a_hold_that_was_written_by_hand_is_kept_and_counts(client, stored, clock, service) -> None:
+def test_the_end_of_a_hold_that_was_written_by_hand_is_kept_and_counts(
+    client: FlaskClient, stored: Callable[..., None], clock: MovableClock, service: Clusters
+) -> None:
     end = in_hours(clock, 30)
     stored(whole(hold=True, holdBy="al", holdExpires=end))
     assert client.get("/holdcluster?cluster=c-1&name=al").status_code == 200
@@ -61,7 +67,9 @@ def test_the_end_of_a_hold_that_was_written_by_hand_is_kept_and_counts(client, s
     assert show(client)["state"] == "vacant"
 
 
-def test_the_end_of_a_lease_that_was_written_by_hand_is_kept_and_counts(client, stored, clock, service) -> None:
+def test_the_end_of_a_lease_that_was_written_by_hand_is_kept_and_counts(
+    client: FlaskClient, stored: Callable[..., None], clock: MovableClock, service: Clusters
+) -> None:
     end = in_hours(clock, 2)
     stored(whole(status="testing", lastJob="e2e", lastBuild="7", leaseExpires=end))
     shown = show(client)
@@ -73,7 +81,9 @@ def test_the_end_of_a_lease_that_was_written_by_hand_is_kept_and_counts(client, 
 
 
 @pytest.mark.parametrize("end", ["30.11.2026", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", 5, {"at": "noon"}, True])
-def test_an_end_that_cannot_be_read_stays_and_is_no_end_and_is_told_of(client, stored, clock, caplog, end) -> None:
+def test_an_end_that_cannot_be_read_stays_and_is_no_end_and_is_told_of(
+    client: FlaskClient, stored: Callable[..., None], clock: MovableClock, caplog: pytest.LogCaptureFixture, end: object
+) -> None:
     stored(
         whole("c-1", hold=True, holdBy="al", holdExpires=end),
         whole("c-2", status="testing", lastJob="e2e", lastBuild="7", leaseExpires=end),
@@ -91,7 +101,9 @@ def test_an_end_that_cannot_be_read_stays_and_is_no_end_and_is_told_of(client, s
 
 
 @pytest.mark.parametrize("status", ["finished", "testing"])
-def test_a_holder_gives_a_hold_without_a_readable_end_a_new_one(client, stored, clock, status: str) -> None:
+def test_a_holder_gives_a_hold_without_a_readable_end_a_new_one(
+    client: FlaskClient, stored: Callable[..., None], clock: MovableClock, status: str
+) -> None:
     stored(whole(status=status, hold=True, holdBy="al", holdExpires="30.11.2026", holdFor="soon"))
     assert client.get("/holdcluster?cluster=c-1&name=al&duration=2h").status_code == 200
     client.get("/finishtest?cluster=c-1")
@@ -101,7 +113,9 @@ def test_a_holder_gives_a_hold_without_a_readable_end_a_new_one(client, stored, 
 
 
 @pytest.mark.parametrize("span", ["99999999d", "999999999d", "36501d", "soon", 5])
-def test_a_hold_behind_a_job_of_a_length_that_cannot_be_read_has_no_end(client, stored, clock, span) -> None:
+def test_a_hold_behind_a_job_of_a_length_that_cannot_be_read_has_no_end(
+    client: FlaskClient, stored: Callable[..., None], clock: MovableClock, span: int | str
+) -> None:
     stored(whole(status="testing", lastJob="e2e", lastBuild="7", hold=True, holdBy="al", holdFor=span), whole("c-2"))
     assert client.get("/getvacant?job=x&build=1").text == "c-2"
     assert client.get("/finishtest?cluster=c-1&job=e2e&build=7").status_code == 200
@@ -121,7 +135,9 @@ ODD_NEIGHBOURS = {
 }
 
 
-def test_one_odd_record_of_any_kind_stops_no_write(client: FlaskClient, stored, service, clock) -> None:
+def test_one_odd_record_of_any_kind_stops_no_write(
+    client: FlaskClient, stored: Callable[..., None], service: Clusters, clock: MovableClock
+) -> None:
     odd = whole("odd", hold=True, holdBy="al", holdFor="99999999d", vacantSince="9999-12-31T23:59:59Z")
     deep = '{"name": "deep", "status": "finished", "x": ' + "[" * 5000 + "]" * 5000 + "}"
     long = '{"name": "long", "status": "finished", "purpose": "x", "x": ' + "9" * 5000 + "}"
@@ -145,7 +161,9 @@ NAMES = ["a\r\nb", "a\nb", "a\tb", "a\x00b", "\x1b[2J", "a\x7fb", "a\x85b", "a\u
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_with_control_characters_is_never_lent_or_printed(client: FlaskClient, stored, name: str) -> None:
+def test_a_name_with_control_characters_is_never_lent_or_printed(
+    client: FlaskClient, stored: Callable[..., None], name: str
+) -> None:
     stored(whole(name), whole("c-2"))
     assert client.get("/getvacant?job=e2e&build=1").text == "c-2"
     assert client.get("/getvacant?job=e2e&build=2").status_code == 404
@@ -156,7 +174,9 @@ def test_a_name_with_control_characters_is_never_lent_or_printed(client: FlaskCl
 
 
 @pytest.mark.parametrize("identity", ["x\r\nY: 1", "x y", "\u202e", "é", "", "x" * 500, 5, None])
-def test_ids_that_nobody_could_have_made_count_as_none(client: FlaskClient, stored, identity: object) -> None:
+def test_ids_that_nobody_could_have_made_count_as_none(
+    client: FlaskClient, stored: Callable[..., None], identity: object
+) -> None:
     stored(
         whole(
             status="testing",
@@ -175,7 +195,9 @@ def test_ids_that_nobody_could_have_made_count_as_none(client: FlaskClient, stor
     assert "CIMaster-Lease" not in answer.headers
 
 
-def test_of_two_broken_records_with_the_same_bytes_one_is_deleted_and_the_other_stays(client, stored) -> None:
+def test_of_two_broken_records_with_the_same_bytes_one_is_deleted_and_the_other_stays(
+    client: FlaskClient, stored: Callable[..., None]
+) -> None:
     for note in ("one", "two"):  # read twice: the second time they are known
         stored("7", "7", "7", whole("c-1", note=note), '{"name": "x"}', '{"name": "x"}')
     lines = client.get("/clusters").text.splitlines()[1:]
@@ -188,7 +210,7 @@ def test_of_two_broken_records_with_the_same_bytes_one_is_deleted_and_the_other_
     assert client.get("/").text.count('data-state="broken"') == 4
 
 
-def test_lists_show_no_character_that_moves_or_hides_others(client: FlaskClient, stored) -> None:
+def test_lists_show_no_character_that_moves_or_hides_others(client: FlaskClient, stored: Callable[..., None]) -> None:
     hidden = "a\u202eb\u200dc\u2060d\u00ade\u3164f\u2066g\ufeffh"
     stored(
         whole(region=hidden, hold=True, holdBy=hidden, holdDesc="x" + "\u0301" * 499),

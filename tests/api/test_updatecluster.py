@@ -1,27 +1,32 @@
 """Changing what is known of a cluster, while whoever has it goes on."""
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import Add
 
 JSON = {"Accept": "application/json"}
 
 
-def update(client: FlaskClient, **facts: object):
+def update(client: FlaskClient, **facts: object) -> TestResponse:
     """Change cluster-01 as the admin does."""
     return client.get("/updatecluster", query_string={"cluster": "cluster-01", "name": "root", **facts})
 
 
-def record(client: FlaskClient) -> dict:
+def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
     return client.get("/clusters/cluster-01", headers=JSON).get_json()
 
 
-def refusal(answer) -> tuple[int, str]:
+def refusal(answer: TestResponse) -> tuple[int, str]:
     """Return what programs look at in a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_an_admin_changes_what_is_given_and_nothing_else(client: FlaskClient, add) -> None:
+def test_an_admin_changes_what_is_given_and_nothing_else(client: FlaskClient, add: Add) -> None:
     add("cluster-01", note="old", osimage="flatcar")
     answer = update(client, region="eu-central", label="gpu=yes")
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is updated\n")
@@ -29,13 +34,13 @@ def test_an_admin_changes_what_is_given_and_nothing_else(client: FlaskClient, ad
     assert expected.items() <= record(client).items()
 
 
-def test_labels_that_are_given_replace_all_labels(client: FlaskClient, add) -> None:
+def test_labels_that_are_given_replace_all_labels(client: FlaskClient, add: Add) -> None:
     add("cluster-01", label=["gpu=yes", "size=large"])
     update(client, label="size=small")
     assert record(client)["labels"] == {"size": "small"}
 
 
-def test_lease_and_hold_stay(client: FlaskClient, add) -> None:
+def test_lease_and_hold_stay(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = client.get("/getvacant?build=1&job=a").headers["CIMaster-Lease"]
     client.get("/holdcluster?cluster=cluster-01&name=alice")
@@ -44,7 +49,7 @@ def test_lease_and_hold_stay(client: FlaskClient, add) -> None:
     assert (shown["purpose"], shown["leaseId"], shown["holdBy"]) == ("perf", lease, "alice")
 
 
-def test_the_history_says_what_was_changed(client: FlaskClient, add) -> None:
+def test_the_history_says_what_was_changed(client: FlaskClient, add: Add) -> None:
     add("cluster-01", label="gpu=yes")
     update(client, region="us-east", label="size=small", note="b")
     entry = client.get("/history", headers=JSON).get_json()["history"][0]
@@ -52,20 +57,20 @@ def test_the_history_says_what_was_changed(client: FlaskClient, add) -> None:
     assert entry["reason"] == "region us-east, labels size=small, note b"
 
 
-def test_an_update_that_changes_nothing_is_a_success_that_says_so(client: FlaskClient, add) -> None:
+def test_an_update_that_changes_nothing_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01", region="us-west")
     answer = update(client, region="us-west")
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was like that already\n")
 
 
-def test_an_update_without_facts_says_what_could_be_given(client: FlaskClient, add) -> None:
+def test_an_update_without_facts_says_what_could_be_given(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = update(client)
     assert refusal(answer) == (400, "missing_parameter")
     assert "give region, purpose, osimage, label or note" in answer.text
 
 
-def test_tnet_ci_needs_an_osimage(client: FlaskClient, add) -> None:
+def test_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = update(client, purpose="tnet-ci")
     assert refusal(answer) == (400, "bad_parameter")
@@ -73,7 +78,7 @@ def test_tnet_ci_needs_an_osimage(client: FlaskClient, add) -> None:
     assert update(client, purpose="tnet-ci", osimage="flatcar").status_code == 200
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add) -> None:
+def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/updatecluster?cluster=cluster-01&name=charlie&region=mars")
     assert refusal(answer) == (403, "not_authorized")
@@ -86,7 +91,7 @@ def test_an_unknown_cluster_is_not_found(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("given", ["note", "region"])
-def test_the_same_update_with_a_request_id_gets_the_same_answer(client: FlaskClient, add, given: str) -> None:
+def test_the_same_update_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add, given: str) -> None:
     add("cluster-01")
     first = update(client, request_id="r-1", **{given: "a"})
     update(client, **{given: "b"})

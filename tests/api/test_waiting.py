@@ -15,7 +15,7 @@ from cimaster.services import waiting_room
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.conditions import until
-from tests.conftest import MovableClock
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
@@ -28,7 +28,7 @@ def elsewhere() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def lent(client: FlaskClient, add) -> None:
+def lent(client: FlaskClient, add: Add) -> None:
     """A pool with one cluster, which a job has."""
     add("cluster-01")
     client.get("/getvacant?build=1&job=first")
@@ -66,7 +66,9 @@ def waits(
     return asked
 
 
-def test_who_waits_is_lent_the_cluster_as_soon_as_it_is_given_back(app, client, lent, elsewhere) -> None:
+def test_who_waits_is_lent_the_cluster_as_soon_as_it_is_given_back(
+    app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
+) -> None:
     asked = waits(app, client, elsewhere, "2", name="bob", ttl="2h")
     give_back(client, "1", "first")
     answer = asked.result()
@@ -77,13 +79,15 @@ def test_who_waits_is_lent_the_cluster_as_soon_as_it_is_given_back(app, client, 
     assert in_line(client) == []
 
 
-def test_a_cluster_that_is_vacant_is_lent_at_once(app, client, add) -> None:
+def test_a_cluster_that_is_vacant_is_lent_at_once(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert ask(app, "1").text == "cluster-01"
     assert in_line(client) == []
 
 
-def test_a_request_is_kept_for_a_while_and_then_told_to_ask_again(app, client, lent, briefly) -> None:
+def test_a_request_is_kept_for_a_while_and_then_told_to_ask_again(
+    app: Flask, client: FlaskClient, lent: None, briefly: None
+) -> None:
     answer = ask(app, "2")
     assert (answer.status_code, answer.headers["CIMaster-Code"], answer.text) == (429, "queued", "")
     assert (answer.headers["CIMaster-Place"], answer.headers["Retry-After"]) == ("1", "1")
@@ -93,14 +97,18 @@ def test_a_request_is_kept_for_a_while_and_then_told_to_ask_again(app, client, l
     assert in_line(client) == ["2"]
 
 
-def test_who_asks_again_in_the_same_words_keeps_the_place(app, client, lent, briefly, elsewhere) -> None:
+def test_who_asks_again_in_the_same_words_keeps_the_place(
+    app: Flask, client: FlaskClient, lent: None, briefly: None, elsewhere: ThreadPoolExecutor
+) -> None:
     assert [ask(app, build).headers["CIMaster-Place"] for build in ("2", "3", "2")] == ["1", "2", "1"]
     give_back(client, "1", "first")
     assert ask(app, "3").status_code == 429
     assert ask(app, "2").text == "cluster-01"
 
 
-def test_jobs_that_wait_are_served_in_order_and_priority_comes_first(app, client, lent, elsewhere) -> None:
+def test_jobs_that_wait_are_served_in_order_and_priority_comes_first(
+    app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
+) -> None:
     asked = {build: waits(app, client, elsewhere, build) for build in ("2", "3")}
     asked["4"] = waits(app, client, elsewhere, "4", priority="high")
     assert in_line(client) == ["4", "2", "3"]
@@ -111,7 +119,7 @@ def test_jobs_that_wait_are_served_in_order_and_priority_comes_first(app, client
         before, job = build, "e2e"
 
 
-def test_who_does_not_wait_overtakes_nobody(app, client, lent, briefly) -> None:
+def test_who_does_not_wait_overtakes_nobody(app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
     ask(app, "2")
     give_back(client, "1", "first")
     answer = client.get("/getvacant?build=9&job=hasty")
@@ -120,13 +128,13 @@ def test_who_does_not_wait_overtakes_nobody(app, client, lent, briefly) -> None:
     assert ask(app, "2").text == "cluster-01"
 
 
-def test_a_wait_that_is_over_is_answered_at_its_end(app, client, lent) -> None:
+def test_a_wait_that_is_over_is_answered_at_its_end(app: Flask, client: FlaskClient, lent: None) -> None:
     answer = ask(app, "2", wait="1s")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
     assert in_line(client) == []
 
 
-def test_the_same_request_gets_its_cluster_again_and_no_other(app, client, add) -> None:
+def test_the_same_request_gets_its_cluster_again_and_no_other(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     assert ask(app, "1").text == "cluster-01"
     again = ask(app, "1")
@@ -135,7 +143,9 @@ def test_the_same_request_gets_its_cluster_again_and_no_other(app, client, add) 
     assert (other.status_code, other.headers["CIMaster-Code"]) == (422, "request_id_reused")
 
 
-def test_two_tries_of_one_request_at_once_get_the_same_cluster(app, client, lent, elsewhere) -> None:
+def test_two_tries_of_one_request_at_once_get_the_same_cluster(
+    app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
+) -> None:
     first = waits(app, client, elsewhere, "2")
     second = elsewhere.submit(ask, app, "2")
     until(lambda: components_of(app).waiting_room.kept == 2)
@@ -145,31 +155,33 @@ def test_two_tries_of_one_request_at_once_get_the_same_cluster(app, client, lent
     assert len({answer.headers["CIMaster-Lease"] for answer in answers}) == 1
 
 
-def test_to_wait_needs_a_request_id(client, lent) -> None:
+def test_to_wait_needs_a_request_id(client: FlaskClient, lent: None) -> None:
     answer = client.get("/getvacant?build=2&job=e2e&wait=10m", headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "request_id")
 
 
 @pytest.mark.parametrize("wait", ["0s", "30", "2d", "forever"])
-def test_a_wait_is_a_duration_of_a_day_at_most(app, lent, wait: str) -> None:
+def test_a_wait_is_a_duration_of_a_day_at_most(app: Flask, lent: None, wait: str) -> None:
     answer = ask(app, "2", wait=wait, headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "wait")
 
 
-def test_skip_if_none_says_no_at_once_and_leaves_no_place(app, client, lent) -> None:
+def test_skip_if_none_says_no_at_once_and_leaves_no_place(app: Flask, client: FlaskClient, lent: None) -> None:
     for _ in range(3):
         answer = ask(app, "2", skip_if_none="true")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
     assert in_line(client) == []
 
 
-def test_nobody_waits_for_a_kind_that_is_not_there(app, client, lent) -> None:
+def test_nobody_waits_for_a_kind_that_is_not_there(app: Flask, client: FlaskClient, lent: None) -> None:
     answer = ask(app, "2", region="mars")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_such_cluster_kind")
     assert in_line(client) == []
 
 
-def test_who_waits_for_one_cluster_gets_that_one(app, client, lent, add, elsewhere) -> None:
+def test_who_waits_for_one_cluster_gets_that_one(
+    app: Flask, client: FlaskClient, lent: None, add: Add, elsewhere: ThreadPoolExecutor
+) -> None:
     asked = waits(app, client, elsewhere, "2", cluster="cluster-01")
     add("cluster-02")
     assert client.get("/getvacant?build=3&job=other").text == "cluster-02"
@@ -177,13 +189,17 @@ def test_who_waits_for_one_cluster_gets_that_one(app, client, lent, add, elsewhe
     assert asked.result().text == "cluster-01"
 
 
-def test_a_new_cluster_goes_to_who_waits_for_it(app, client, lent, add, elsewhere) -> None:
+def test_a_new_cluster_goes_to_who_waits_for_it(
+    app: Flask, client: FlaskClient, lent: None, add: Add, elsewhere: ThreadPoolExecutor
+) -> None:
     asked = waits(app, client, elsewhere, "2")
     add("cluster-02")
     assert asked.result().text == "cluster-02"
 
 
-def test_a_lease_that_runs_out_frees_a_cluster_for_who_waits(app, client, add, clock: MovableClock, elsewhere) -> None:
+def test_a_lease_that_runs_out_frees_a_cluster_for_who_waits(
+    app: Flask, client: FlaskClient, add: Add, clock: MovableClock, elsewhere: ThreadPoolExecutor
+) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e&ttl=1m")
     asked = waits(app, client, elsewhere, "2")
@@ -197,7 +213,9 @@ class TestScriptsThatPoll:
 
     WORDS = "/getvacant?build=2&job=old"
 
-    def test_it_has_a_place_from_its_second_try_on(self, app, client, lent, briefly) -> None:
+    def test_it_has_a_place_from_its_second_try_on(
+        self, app: Flask, client: FlaskClient, lent: None, briefly: None
+    ) -> None:
         assert "CIMaster-Place" not in client.get(self.WORDS).headers
         answer = client.get(self.WORDS)
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
@@ -208,18 +226,18 @@ class TestScriptsThatPoll:
         assert client.get(self.WORDS).text == "cluster-01"
         assert in_line(client) == ["3"]
 
-    def test_who_asks_once_has_none(self, client, lent) -> None:
+    def test_who_asks_once_has_none(self, client: FlaskClient, lent: None) -> None:
         for build in range(5):
             client.get(f"/getvacant?build={build}&job=old")
         assert in_line(client) == []
 
-    def test_each_of_its_takes_is_a_cluster_of_its_own(self, client, lent, add) -> None:
+    def test_each_of_its_takes_is_a_cluster_of_its_own(self, client: FlaskClient, lent: None, add: Add) -> None:
         for _ in range(2):
             client.get(self.WORDS)
         add("cluster-02", "cluster-03")
         assert [client.get(self.WORDS).text for _ in range(2)] == ["cluster-02", "cluster-03"]
 
-    def test_priority_tells_its_place_too(self, app, client, lent, briefly) -> None:
+    def test_priority_tells_its_place_too(self, app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
         ask(app, "3")
         assert [client.get(f"{self.WORDS}&priority=high").headers.get("CIMaster-Place") for _ in range(2)] == [
             None,
@@ -228,7 +246,7 @@ class TestScriptsThatPoll:
 
 
 def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
-    settings: Settings, store: Store, clock: MovableClock, elsewhere
+    settings: Settings, store: Store, clock: MovableClock, elsewhere: ThreadPoolExecutor
 ) -> None:
     app = create_app(Settings(**{**vars(settings), "waiters": 1}), store, clock)
     lifecycle = components_of(app).lifecycle
@@ -246,7 +264,9 @@ def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
         lifecycle.stop()
 
 
-def test_a_replica_that_drains_keeps_nobody(app, client, lent, elsewhere) -> None:
+def test_a_replica_that_drains_keeps_nobody(
+    app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
+) -> None:
     asked = waits(app, client, elsewhere, "2")
     components_of(app).lifecycle.draining = lambda: True
     assert asked.result().status_code == 429
@@ -255,7 +275,13 @@ def test_a_replica_that_drains_keeps_nobody(app, client, lent, elsewhere) -> Non
 
 
 def test_who_waits_at_one_replica_is_served_when_another_takes_the_cluster_back(
-    app, client, lent, settings: Settings, another_store: Store, clock: MovableClock, elsewhere
+    app: Flask,
+    client: FlaskClient,
+    lent: None,
+    settings: Settings,
+    another_store: Store,
+    clock: MovableClock,
+    elsewhere: ThreadPoolExecutor,
 ) -> None:
     other = create_app(settings, another_store, clock)
     lifecycle = components_of(other).lifecycle
@@ -271,7 +297,15 @@ def test_who_waits_at_one_replica_is_served_when_another_takes_the_cluster_back(
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
 @pytest.mark.parametrize("hours", [1, -1])
-def test_with_a_wrong_clock_the_store_tells_the_time(app, client, add, store, clock, elsewhere, hours: int) -> None:
+def test_with_a_wrong_clock_the_store_tells_the_time(
+    app: Flask,
+    client: FlaskClient,
+    add: Add,
+    store: Store,
+    clock: MovableClock,
+    elsewhere: ThreadPoolExecutor,
+    hours: int,
+) -> None:
     add("cluster-01")
     begun = datetime.now(UTC)
     clock.forward(hours=hours)
@@ -286,7 +320,7 @@ def test_with_a_wrong_clock_the_store_tells_the_time(app, client, add, store, cl
     assert asked.result().text == "cluster-01"
 
 
-def test_what_waits_is_counted(app, client, lent, briefly) -> None:
+def test_what_waits_is_counted(app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
     registry = components_of(app).metrics.registry
     ask(app, "2", priority="high")
     assert registry.get_sample_value("cimaster_queue", {"purpose": "tess-ci", "priority": "high"}) == 1

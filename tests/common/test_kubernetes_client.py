@@ -190,7 +190,9 @@ class Guarded:
         command = ("openssl", "req", "-x509", "-days", "2", *key, "-subj", subject, "-out", f"{file}.crt", *arguments)
         subprocess.run(command, cwd=self._folder, check=True, capture_output=True)
 
-    def _handler(guarded) -> type[http.server.BaseHTTPRequestHandler]:  # noqa: N805 the handler has a self of its own
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        guarded = self
+
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"  # connections are kept
 

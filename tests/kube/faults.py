@@ -73,7 +73,9 @@ class FaultyServer:
     def _date(self, answer: urllib3.BaseHTTPResponse) -> str:
         return format_datetime(parsedate_to_datetime(answer.headers["Date"]) - self.skew, usegmt=True)
 
-    def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805 the handler has a self of its own
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 

@@ -62,7 +62,9 @@ class Deck:
             thread.join()
             self._server.server_close()
 
-    def _handler(deck) -> type[BaseHTTPRequestHandler]:  # noqa: N805 the handler has a self of its own
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        deck = self
+
         class Handler(BaseHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

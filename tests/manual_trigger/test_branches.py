@@ -31,7 +31,9 @@ from cimaster.manual_trigger.jobs.branches import accepts, described
         ([""], [], "anything", True),
     ],
 )
-def test_a_job_runs_on_the_branches_that_prow_would_run_it_on(branches, skipped, branch: str, runs: bool) -> None:
+def test_a_job_runs_on_the_branches_that_prow_would_run_it_on(
+    branches: list[str], skipped: list[str], branch: str, runs: bool
+) -> None:
     assert accepts({"name": "e2e", "branches": branches, "skip_branches": skipped}, branch) is runs
 
 

@@ -108,7 +108,9 @@ def test_a_job_of_another_name_says_no_more_than_that() -> None:
         ({"spec": {"initContainers": [{"image": 5}]}}, "spec.initContainers[0].image", "the number 5"),
     ],
 )
-def test_a_number_where_prow_expects_text_is_refused_with_job_and_field(change: dict, path: str, value: str) -> None:
+def test_a_number_where_prow_expects_text_is_refused_with_job_and_field(
+    change: dict[str, Any], path: str, value: str
+) -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": POD, **change}]})
     sentence = refused(where, asked("e2e"), BadJob)
     assert path in sentence
@@ -127,7 +129,7 @@ def test_a_job_whose_name_is_a_number_is_found_and_refused() -> None:
     [{"labels": []}, {"branches": "master"}, {"spec": []}, {"spec": {"containers": {}}}, {"extra_refs": ["x"]}],
     ids=str,
 )
-def test_a_field_of_another_shape_is_refused_with_job_and_field(change: dict) -> None:
+def test_a_field_of_another_shape_is_refused_with_job_and_field(change: dict[str, Any]) -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": POD, **change}]})
     assert "of job e2e is not a" in refused(where, asked("e2e"), BadJob)
 

@@ -1,7 +1,7 @@
 """The README tells of everything that the manual-trigger service takes, answers and counts, and of nothing else."""
 
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in SECTIO
 
 
 @pytest.mark.parametrize("setting", fields(TriggerSettings), ids=lambda setting: setting.name)
-def test_the_readme_tells_of_the_setting_and_its_default(setting) -> None:
+def test_the_readme_tells_of_the_setting_and_its_default(setting: Field) -> None:
     name = f"`{TriggerSettings.prefix}{setting.name.upper()}`"
     row = next((row for row in ROWS if row[0] == name), None)
     assert row, f"no row of a table begins with {name}"

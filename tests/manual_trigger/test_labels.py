@@ -31,7 +31,9 @@ from cimaster.manual_trigger.jobs.labels import labels_of, valid
         ("\u0661", None),
     ],
 )
-def test_a_label_that_kubernetes_would_not_take_gives_way_to_its_last_part_or_is_left_out(value: str, kept) -> None:
+def test_a_label_that_kubernetes_would_not_take_gives_way_to_its_last_part_or_is_left_out(
+    value: str, kept: str | None
+) -> None:
     assert valid({"key": value}).get("key") == kept
 
 

@@ -1,6 +1,7 @@
 """k8s/manual-trigger: the account may do what the service must, and nothing else."""
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.kube
 
 
 @pytest.fixture
-def may(kubeconfig: Path, namespace: str):
+def may(kubeconfig: Path, namespace: str) -> Iterator[Callable[..., bool]]:
     """Asks the API server whether the account may do something."""
     configuration = Configuration()
     load_kube_config(str(kubeconfig), client_configuration=configuration)
@@ -48,7 +49,7 @@ def may(kubeconfig: Path, namespace: str):
     client.close()
 
 
-def test_the_account_may_create_and_read_prowjobs_of_its_namespace(may) -> None:
+def test_the_account_may_create_and_read_prowjobs_of_its_namespace(may: Callable[..., bool]) -> None:
     assert {verb for verb in ("create", "get", "list", "watch") if may(verb, "prowjobs")} == {
         "create",
         "get",
@@ -91,12 +92,12 @@ def test_without_one_of_these_rights_it_does_not_work(
 
 
 @pytest.mark.parametrize("verb", ["update", "patch", "delete", "deletecollection"])
-def test_it_may_not_change_or_remove_them(may, verb: str) -> None:
+def test_it_may_not_change_or_remove_them(may: Callable[..., bool], verb: str) -> None:
     assert not may(verb, "prowjobs")
 
 
 @pytest.mark.parametrize("verb", ["create", "get", "list"])
-def test_it_may_do_nothing_elsewhere_and_nothing_else(may, verb: str) -> None:
+def test_it_may_do_nothing_elsewhere_and_nothing_else(may: Callable[..., bool], verb: str) -> None:
     assert not may(verb, "prowjobs", where="kube-system")
     for resource in ("secrets", "configmaps", "pods"):
         assert not may(verb, resource, group="")

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -20,14 +22,14 @@ pytestmark = pytest.mark.kube
 
 
 @pytest.fixture
-def process(tmp_path: Path, deck: Deck, kubeconfig: Path, namespace: str):
+def process(tmp_path: Path, deck: Deck, kubeconfig: Path, namespace: str) -> Iterator[ManualTrigger]:
     """A process that waits as long as it may for build ids."""
     names = {"MANUAL_TRIGGER_NAMESPACE": namespace, "MANUAL_TRIGGER_WAIT": "1m"}
     with ManualTrigger(tmp_path, deck.url, kubeconfig, **names) as running:
         yield running
 
 
-def lines(process: ManualTrigger) -> list[dict]:
+def lines(process: ManualTrigger) -> list[dict[str, Any]]:
     return [json.loads(line) for line in process.server.log.read_text().splitlines()]
 
 
@@ -52,7 +54,7 @@ def test_a_job_is_started_and_told_and_counted(process: ManualTrigger, plank: Pl
     assert TOKEN not in process.server.log.read_text()
 
 
-def deck_port(body: dict) -> str:
+def deck_port(body: dict[str, Any]) -> str:
     port: str = body["status_link"].removeprefix("http://127.0.0.1:").partition("/")[0]
     return port
 

@@ -119,7 +119,7 @@ def test_refs_are_completed_by_the_decoration() -> None:
         ({"channel": "c", "report": True, "job_states_to_report": []}, True),
     ],
 )
-def test_slack_is_told_unless_the_job_wants_no_states_reported(slack: dict, report: bool) -> None:
+def test_slack_is_told_unless_the_job_wants_no_states_reported(slack: dict[str, Any], report: bool) -> None:
     made_of = made(reporter_config={"slack": slack})["spec"]["reporter_config"]["slack"]
     assert made_of["report"] is report
     assert made_of.get("job_states_to_report") != []
@@ -206,7 +206,7 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
         ({"decoration_config": {"timeout": "2h"}}, BadJob, "Deck's /config"),
     ],
 )
-def test_a_job_that_prow_could_not_run_is_refused(fields: dict, kind: type[Refusal], told: str) -> None:
+def test_a_job_that_prow_could_not_run_is_refused(fields: dict[str, Any], kind: type[Refusal], told: str) -> None:
     with pytest.raises(kind, match=told):
         made(**fields)
 

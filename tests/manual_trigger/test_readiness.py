@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank
 
 
-def readiness(caller: Caller) -> tuple[int, dict]:
+def readiness(caller: Caller) -> tuple[int, dict[str, Any]]:
     answer = caller.client.get("/readyz")
     return answer.status_code, answer.get_json()
 

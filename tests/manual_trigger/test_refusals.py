@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_errors_of_the_framework_have_the_shape_of_all(
     ],
     ids=str,
 )
-def test_a_job_that_is_not_there_is_refused(alone: Caller, asked: dict, status: int, code: str) -> None:
+def test_a_job_that_is_not_there_is_refused(alone: Caller, asked: dict[str, Any], status: int, code: str) -> None:
     assert refusal(alone.trigger(**asked))[:2] == (status, code)
 
 
@@ -168,7 +169,7 @@ def test_a_namespace_that_is_not_there_is_told_apart(start: Start, prow_plane: C
 
 
 @pytest.fixture(scope="module")
-def bare_plane(control_plane: ControlPlane):
+def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """An API server that knows no ProwJobs."""
     with ControlPlane() as running:
         yield running

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from cimaster.common.clock import Clock
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 from tests.manual_trigger.conftest import Caller, Start, refusal
+from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 
 pytestmark = pytest.mark.kube
@@ -48,7 +50,7 @@ def test_a_repeat_gets_its_job_also_after_the_end_and_when_force_is_given(caller
     assert (again.get_json()["state"], again.get_json()["complete"]) == ("success", True)
 
 
-def test_a_repeat_gets_its_job_also_when_the_configuration_has_lost_it(caller: Caller, deck) -> None:
+def test_a_repeat_gets_its_job_also_when_the_configuration_has_lost_it(caller: Caller, deck: Deck) -> None:
     name = caller.trigger(request_id="r-1").get_json()["job_name"]
     deck.serve({"periodics": []})
     assert caller.post("/reload").status_code == 200
@@ -66,7 +68,7 @@ def test_a_repeat_gets_its_job_also_when_the_configuration_has_lost_it(caller: C
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_request_id_belongs_to_one_request(caller: Caller, prow: Prow, change: dict) -> None:
+def test_a_request_id_belongs_to_one_request(caller: Caller, prow: Prow, change: dict[str, Any]) -> None:
     assert caller.trigger(request_id="r-1").status_code == 201
     status, code, sentence = refusal(caller.trigger(request_id="r-1", **change))
     assert (status, code) == (422, "request_id_reused")
@@ -89,7 +91,9 @@ def test_without_an_id_a_second_request_gets_the_job_that_runs(caller: Caller, p
 
 
 @pytest.mark.parametrize("change", [{"user": "alice"}, {"base_ref": "release-1"}, {"base_sha": "a" * 40}])
-def test_a_request_for_another_user_or_branch_starts_another_job(caller: Caller, prow: Prow, change: dict) -> None:
+def test_a_request_for_another_user_or_branch_starts_another_job(
+    caller: Caller, prow: Prow, change: dict[str, Any]
+) -> None:
     assert caller.trigger().status_code == 201
     assert caller.trigger(**change).status_code == 201
     assert len(prow.jobs()) == 2
@@ -150,7 +154,7 @@ def faulty(prow_plane: ControlPlane) -> Iterator[FaultyServer]:
 
 @pytest.fixture
 def unlucky(
-    start: Start, faulty: FaultyServer, prow_plane: ControlPlane, namespace: str, tmp_path: Path, plank
+    start: Start, faulty: FaultyServer, prow_plane: ControlPlane, namespace: str, tmp_path: Path, plank: Plank
 ) -> Caller:
     """Somebody whose service reaches the API server through something that loses answers."""
     path = tmp_path / "faulty.kubeconfig"

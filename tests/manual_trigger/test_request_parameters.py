@@ -2,6 +2,7 @@
 
 import json
 from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,14 +25,14 @@ def test_a_missing_parameter_is_named(alone: Caller, name: str) -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"pullrequest": 0}])
-def test_a_presubmit_needs_the_number_of_its_pull_request(alone: Caller, given: dict) -> None:
+def test_a_presubmit_needs_the_number_of_its_pull_request(alone: Caller, given: dict[str, Any]) -> None:
     status, code, sentence = refusal(alone.trigger(prowtype="presubmit", prowjob="pull-tessops-verify", **given))
     assert (status, code) == (400, "missing_parameter")
     assert sentence == "pullrequest is required for presubmit jobs: give the number of the pull request"
 
 
 @pytest.mark.parametrize("given", [{"pullrequest": 7}, {"pull_sha": "a" * 40}, {"pull_author": "alice"}], ids=str)
-def test_only_presubmits_have_a_pull_request(alone: Caller, given: dict) -> None:
+def test_only_presubmits_have_a_pull_request(alone: Caller, given: dict[str, Any]) -> None:
     status, code, sentence = refusal(alone.trigger(**given))
     assert (status, code) == (400, "bad_parameter")
     assert "is only allowed with prowtype presubmit" in sentence

@@ -1,6 +1,6 @@
 """Settings: read once from the environment, and a wrong value stops the start with a sentence."""
 
-from dataclasses import fields
+from dataclasses import Field, fields
 from datetime import timedelta
 
 import pytest
@@ -42,7 +42,7 @@ def test_every_setting_comes_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("setting", fields(TriggerSettings), ids=lambda setting: setting.name)
-def test_the_default_as_text_is_read_as_the_default(setting) -> None:
+def test_the_default_as_text_is_read_as_the_default(setting: Field) -> None:
     name = TriggerSettings.prefix + setting.name.upper()
     text = default_text(setting)
     settings = TriggerSettings.from_environ({**CONFIG, **({name: text} if text else {})})
@@ -86,7 +86,7 @@ def test_one_port_for_both_listeners_is_told_in_a_sentence() -> None:
 
 
 def test_without_a_configuration_the_start_stops_with_a_sentence(
-    capsys: pytest.CaptureFixture[str], monkeypatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MANUAL_TRIGGER_CONFIG", raising=False)
     assert main([]) == 2
@@ -102,5 +102,7 @@ def test_without_a_configuration_the_start_stops_with_a_sentence(
         ("/etc/config.yaml", "https://prow.example.com", "https://prow.example.com"),
     ],
 )
-def test_links_lead_to_the_origin_of_the_configuration_unless_told_otherwise(config, status_url, pages: str) -> None:
+def test_links_lead_to_the_origin_of_the_configuration_unless_told_otherwise(
+    config: str, status_url: str, pages: str
+) -> None:
     assert TriggerSettings(config=config, status_url=status_url).pages == pages

@@ -23,9 +23,16 @@ from tests.replica import Replica
 
 HTMX = {"HX-Request": "true"}
 
+SignIn = Callable[[str], FlaskClient]
+WriteKey = Callable[[str, Callable[[str], str]], None]
+WriteRecords = Callable[..., None]
+AddOne = Callable[..., str]
+Curl = Callable[..., None]
+Visit = Callable[..., Person]
+
 
 @pytest.fixture
-def person(app: Flask) -> Callable[[str], FlaskClient]:
+def person(app: Flask) -> SignIn:
     """Make a browser whose user gave a name: `person("alice")`."""
 
     def person(name: str) -> FlaskClient:
@@ -37,19 +44,19 @@ def person(app: Flask) -> Callable[[str], FlaskClient]:
 
 
 @pytest.fixture
-def alice(person) -> FlaskClient:
+def alice(person: SignIn) -> FlaskClient:
     """Somebody who is no admin."""
     return person("alice")
 
 
 @pytest.fixture
-def root(person) -> FlaskClient:
+def root(person: SignIn) -> FlaskClient:
     """An admin."""
     return person(ADMIN)
 
 
 @pytest.fixture
-def rewritten(store: Store, repository: ConfigMapRepository) -> Callable[..., None]:
+def rewritten(store: Store, repository: ConfigMapRepository) -> WriteKey:
     """Change a key of the object by hand: `rewritten("policies.json", lambda text: ...)`."""
 
     def rewritten(key: str, change: Callable[[str], str]) -> None:
@@ -69,7 +76,7 @@ def rewritten(store: Store, repository: ConfigMapRepository) -> Callable[..., No
 
 
 @pytest.fixture
-def written(rewritten) -> Callable[..., None]:
+def written(rewritten: WriteKey) -> WriteRecords:
     """Write records by hand, as they may stand in data from before: `written({"name": ...}, "raw text")`."""
 
     def written(*records: object) -> None:
@@ -123,7 +130,7 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
-def added(replica: Replica, curl) -> Iterator[Callable[..., str]]:
+def added(replica: Replica, curl: Curl) -> Iterator[AddOne]:
     """Add clusters that go again with the test, so that pages stay small: `added("name", note=...)`."""
     names = []
 
@@ -139,13 +146,13 @@ def added(replica: Replica, curl) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def cluster(added) -> str:
+def cluster(added: AddOne) -> str:
     """A vacant cluster of this test's own."""
     return added(f"cluster-{next(NUMBERS):02}")
 
 
 @pytest.fixture
-def curl(replica: Replica) -> Callable[..., None]:
+def curl(replica: Replica) -> Curl:
     """Make a change beside the browser: `curl("holdcluster", cluster=..., name=...)`."""
 
     def curl(verb: str, **fields: str) -> None:
@@ -156,7 +163,7 @@ def curl(replica: Replica) -> Callable[..., None]:
 
 
 @pytest.fixture
-def visit(browser: Browser, replica: Replica) -> Iterator[Callable[..., Person]]:
+def visit(browser: Browser, replica: Replica) -> Iterator[Visit]:
     """Sit somebody down at a browser of their own; what its console complains of fails the test."""
     complaints: list[str] = []
     contexts = []

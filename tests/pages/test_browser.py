@@ -10,7 +10,7 @@ from playwright.sync_api import Route, expect
 
 from cimaster.pages.clusters.cluster_forms import FORMS
 from cimaster.repository.stores.sqlite import SQLiteStore
-from tests.pages.conftest import NUMBERS
+from tests.pages.conftest import NUMBERS, AddOne, Curl, Visit
 from tests.pages.people import AXE, FOLLOWS, check
 from tests.replica import Replica
 
@@ -39,7 +39,7 @@ both = pytest.mark.parametrize("script", [True, False], ids=["script", "no scrip
 
 
 @both
-def test_hold_extend_and_release(visit, cluster: str, script: bool) -> None:
+def test_hold_extend_and_release(visit: Visit, cluster: str, script: bool) -> None:
     alice = visit("alice", script)
     alice.go()
     alice.press(cluster, "Hold")
@@ -56,7 +56,7 @@ def test_hold_extend_and_release(visit, cluster: str, script: bool) -> None:
 
 
 @both
-def test_the_inventory_is_kept(visit, curl, script: bool) -> None:
+def test_the_inventory_is_kept(visit: Visit, curl: Curl, script: bool) -> None:
     root, name = visit("root", script), f"new-{next(NUMBERS)}"
     root.go("/ui/admin")
     root.page.locator("#add-link").click()
@@ -79,7 +79,7 @@ def test_the_inventory_is_kept(visit, curl, script: bool) -> None:
 
 
 @both
-def test_a_refused_form_keeps_what_was_entered(visit, cluster: str, script: bool) -> None:
+def test_a_refused_form_keeps_what_was_entered(visit: Visit, cluster: str, script: bool) -> None:
     root = visit("root", script)
     root.go("/ui/admin")
     root.press(cluster, "Delete")
@@ -91,7 +91,7 @@ def test_a_refused_form_keeps_what_was_entered(visit, cluster: str, script: bool
 
 
 @both
-def test_somebody_new_is_asked_for_a_name_once(visit, cluster: str, script: bool) -> None:
+def test_somebody_new_is_asked_for_a_name_once(visit: Visit, cluster: str, script: bool) -> None:
     dora = visit(script=script)
     dora.go()
     dora.press(cluster, "Hold")
@@ -103,7 +103,7 @@ def test_somebody_new_is_asked_for_a_name_once(visit, cluster: str, script: bool
     expect(dora.page.get_by_text("dora.two unverified")).to_be_visible()
 
 
-def test_the_table_follows_changes_made_elsewhere(visit, cluster: str, curl) -> None:
+def test_the_table_follows_changes_made_elsewhere(visit: Visit, cluster: str, curl: Curl) -> None:
     alice = visit("alice")
     alice.go()
     alice.sees(cluster, state="vacant")
@@ -113,7 +113,7 @@ def test_the_table_follows_changes_made_elsewhere(visit, cluster: str, curl) -> 
     expect(alice.page.locator(".card-held .card-number")).to_have_text(str(held + 1))
 
 
-def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit, cluster: str, curl) -> None:
+def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
@@ -130,7 +130,7 @@ def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit, clust
     alice.sees(cluster, state="vacant")
 
 
-def test_nothing_new_is_304(visit, cluster: str) -> None:
+def test_nothing_new_is_304(visit: Visit, cluster: str) -> None:
     alice = visit("alice")
     alice.go()
     wanted = "/ui/fragments/clusters"  # the first poll may still tell of what another test did
@@ -138,7 +138,7 @@ def test_nothing_new_is_304(visit, cluster: str) -> None:
         pass
 
 
-def test_the_answer_to_a_click_has_the_row_that_it_changed(visit, cluster: str) -> None:
+def test_the_answer_to_a_click_has_the_row_that_it_changed(visit: Visit, cluster: str) -> None:
     alice = visit("alice")
     alice.go()
     alice.press(cluster, "Hold")
@@ -150,7 +150,7 @@ def test_the_answer_to_a_click_has_the_row_that_it_changed(visit, cluster: str) 
     assert "<table" not in answer.value.text()
 
 
-def test_a_stale_hold_button_is_409_with_who_has_it(visit, cluster: str, curl) -> None:
+def test_a_stale_hold_button_is_409_with_who_has_it(visit: Visit, cluster: str, curl: Curl) -> None:
     alice = visit("alice")
     alice.go()
     alice.press(cluster, "Hold")
@@ -165,7 +165,7 @@ def test_a_stale_hold_button_is_409_with_who_has_it(visit, cluster: str, curl) -
     alice.sees(cluster, "bob", state="held")
 
 
-def test_a_refused_click_in_a_row_leaves_the_table(visit, cluster: str, curl) -> None:
+def test_a_refused_click_in_a_row_leaves_the_table(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
@@ -183,7 +183,7 @@ def _proxy_speaks(route: Route) -> None:
 
 
 @pytest.mark.parametrize("fails", [lambda route: route.abort(), _proxy_speaks])
-def test_a_click_that_gets_no_answer_says_so(visit, cluster: str, fails: Callable[[Route], None]) -> None:
+def test_a_click_that_gets_no_answer_says_so(visit: Visit, cluster: str, fails: Callable[[Route], None]) -> None:
     alice = visit("alice", listening=False)
     alice.page.context.add_init_script(AXE)
     alice.go()
@@ -208,7 +208,7 @@ def test_a_click_that_gets_no_answer_says_so(visit, cluster: str, fails: Callabl
     alice.sees(cluster, "a run", state="held")
 
 
-def test_the_filter_follows_typing_and_survives_updates(visit, cluster: str, curl) -> None:
+def test_the_filter_follows_typing_and_survives_updates(visit: Visit, cluster: str, curl: Curl) -> None:
     alice = visit("alice")
     alice.go("/?state=vacant")
     search = alice.page.get_by_label("Search")
@@ -223,7 +223,7 @@ def test_the_filter_follows_typing_and_survives_updates(visit, cluster: str, cur
     expect(search).to_have_value(cluster)
 
 
-def test_everything_is_done_by_keyboard_and_the_focus_stays(visit, cluster: str) -> None:
+def test_everything_is_done_by_keyboard_and_the_focus_stays(visit: Visit, cluster: str) -> None:
     alice = visit("alice")
     alice.go(f"/?q={cluster}")
     press = alice.page.keyboard.press
@@ -255,7 +255,7 @@ def test_everything_is_done_by_keyboard_and_the_focus_stays(visit, cluster: str)
     expect(name).to_be_focused()
 
 
-def test_a_strip_tells_of_the_store_and_goes_away(visit, cluster: str, replica: Replica) -> None:
+def test_a_strip_tells_of_the_store_and_goes_away(visit: Visit, cluster: str, replica: Replica) -> None:
     alice = visit("alice")
     alice.go()
     file = Path(replica.server.environment["CIMASTER_STORE"].removeprefix("sqlite:"))
@@ -269,7 +269,7 @@ def test_a_strip_tells_of_the_store_and_goes_away(visit, cluster: str, replica: 
     expect(alice.page.locator("#strip .strip")).to_have_count(0)
 
 
-def test_a_strip_tells_when_updates_stop_and_goes_away(visit, cluster: str) -> None:
+def test_a_strip_tells_when_updates_stop_and_goes_away(visit: Visit, cluster: str) -> None:
     alice = visit("alice", listening=False)
     alice.page.clock.install()
     alice.go()
@@ -281,7 +281,7 @@ def test_a_strip_tells_when_updates_stop_and_goes_away(visit, cluster: str) -> N
     expect(alice.page.locator("#stale")).to_be_hidden()
 
 
-def test_time_counts_down_between_updates(visit, cluster: str, curl) -> None:
+def test_time_counts_down_between_updates(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice", duration="40m")
     alice = visit("alice")
     alice.page.clock.install()
@@ -292,7 +292,7 @@ def test_time_counts_down_between_updates(visit, cluster: str, curl) -> None:
 
 
 @pytest.fixture
-def busy(replica: Replica, curl, added) -> str:
+def busy(replica: Replica, curl: Curl, added: AddOne) -> str:
     """Something in every state; returns a cluster that alice has."""
     for number, state in enumerate(("held", "mine", "occupied", "disabled", "waiting")):
         name = f"{state}-{next(NUMBERS)}-{'long-name-' * number}x"
@@ -309,7 +309,7 @@ def busy(replica: Replica, curl, added) -> str:
 
 
 @pytest.mark.parametrize("name", ["", "alice", "root"])
-def test_axe_finds_nothing_on_any_page(visit, busy: str, cluster: str, name: str) -> None:
+def test_axe_finds_nothing_on_any_page(visit: Visit, busy: str, cluster: str, name: str) -> None:
     person = visit(name)
     person.page.context.add_init_script(AXE)
     admins = [f"admin/{form.verb}" for form in FORMS if form.for_admins]
@@ -324,7 +324,7 @@ def test_axe_finds_nothing_on_any_page(visit, busy: str, cluster: str, name: str
         check(person.page, f"{path} for {name or 'somebody'}")
 
 
-def test_axe_finds_nothing_with_dialog_error_and_toast(visit, busy: str, cluster: str, curl) -> None:
+def test_axe_finds_nothing_with_dialog_error_and_toast(visit: Visit, busy: str, cluster: str, curl: Curl) -> None:
     alice = visit("alice")
     alice.page.context.add_init_script(AXE)
     alice.go()
@@ -350,7 +350,7 @@ def test_axe_finds_nothing_with_dialog_error_and_toast(visit, busy: str, cluster
     check(alice.page, "the table with a word of success")
 
 
-def test_axe_finds_nothing_without_script(visit, busy: str) -> None:
+def test_axe_finds_nothing_without_script(visit: Visit, busy: str) -> None:
     alice = visit("alice", listening=False)
     alice.page.context.add_init_script(AXE)
     alice.page.route("**/*.js*", lambda route: route.abort())

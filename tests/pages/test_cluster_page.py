@@ -5,16 +5,18 @@ import hashlib
 import pytest
 from flask.testing import FlaskClient
 
-from tests.pages.conftest import HTMX, hold, text
+from cimaster.services.clusters import Clusters
+from tests.conftest import Add, MovableClock
+from tests.pages.conftest import HTMX, WriteRecords, hold, text
 
 
-def test_it_tells_what_is_known(add, alice: FlaskClient) -> None:
+def test_it_tells_what_is_known(add: Add, alice: FlaskClient) -> None:
     add("cluster-01", osimage="flatcar", note="slow disks", label="gpu=yes")
     page = text(alice.get("/ui/clusters/cluster-01"))
     assert "Purpose tess-ci Region us-west OS image flatcar Labels gpu=yes Note slow disks" in page
 
 
-def test_it_tells_who_had_it_before_and_how_long(add, alice: FlaskClient, clock) -> None:
+def test_it_tells_who_had_it_before_and_how_long(add: Add, alice: FlaskClient, clock: MovableClock) -> None:
     add("cluster-01")
     alice.get("/getvacant?build=124&job=e2e&email=john@example.com")
     clock.forward(hours=2, minutes=5)
@@ -29,7 +31,9 @@ def test_it_tells_who_had_it_before_and_how_long(add, alice: FlaskClient, clock)
     assert "my turn" in history
 
 
-def test_a_hold_that_somebody_else_ended_was_the_holders(add, alice: FlaskClient, root: FlaskClient, clock) -> None:
+def test_a_hold_that_somebody_else_ended_was_the_holders(
+    add: Add, alice: FlaskClient, root: FlaskClient, clock: MovableClock
+) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", desc="looking")
     clock.forward(minutes=30)
@@ -40,7 +44,9 @@ def test_a_hold_that_somebody_else_ended_was_the_holders(add, alice: FlaskClient
     assert "alice's hold: urgent" in page
 
 
-def test_a_hold_that_ended_by_itself_is_told(add, alice: FlaskClient, clock, service) -> None:
+def test_a_hold_that_ended_by_itself_is_told(
+    add: Add, alice: FlaskClient, clock: MovableClock, service: Clusters
+) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="1h")
     clock.forward(hours=2)
@@ -50,7 +56,7 @@ def test_a_hold_that_ended_by_itself_is_told(add, alice: FlaskClient, clock, ser
     assert "its time was over" in page
 
 
-def test_what_may_not_be_done_is_greyed_with_the_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_what_may_not_be_done_is_greyed_with_the_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     page = alice.get("/ui/clusters/cluster-01").text
     assert page.count('aria-disabled="true" aria-describedby=') == 3
@@ -64,7 +70,7 @@ def test_an_unknown_cluster_is_404(client: FlaskClient) -> None:
     assert "cluster gone is not known" in text(answer)
 
 
-def test_a_deleted_cluster_keeps_its_history_for_a_while(add, root: FlaskClient) -> None:
+def test_a_deleted_cluster_keeps_its_history_for_a_while(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root", "reason": "gone for good"})
     answer = root.get("/ui/clusters/cluster-01")
@@ -76,7 +82,7 @@ def test_a_deleted_cluster_keeps_its_history_for_a_while(add, root: FlaskClient)
 @pytest.mark.parametrize(
     "name", ["a/b", "a//b", "../x", "/", ".", "..", " x ", "100%", "#3", "?q=", "ünï", "<b>", "a\\b"]
 )
-def test_a_cluster_of_any_name_has_a_page(written, alice: FlaskClient, name: str) -> None:
+def test_a_cluster_of_any_name_has_a_page(written: WriteRecords, alice: FlaskClient, name: str) -> None:
     written({"name": name, "status": "finished", "region": "found-it"})
     link = alice.get("/").text.partition('class="cell-name"><a href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "found-it" in text(alice.get(link))
@@ -84,7 +90,7 @@ def test_a_cluster_of_any_name_has_a_page(written, alice: FlaskClient, name: str
     assert "found-it" in text(alice.get(live, headers=HTMX))
 
 
-def test_a_broken_record_has_a_page_with_what_is_stored(written, root: FlaskClient) -> None:
+def test_a_broken_record_has_a_page_with_what_is_stored(written: WriteRecords, root: FlaskClient) -> None:
     written({"name": "odd", "status": "<busy>"})
     digest = hashlib.sha256(b'{"name": "odd", "status": "<busy>"}').hexdigest()[:8]
     assert root.get("/ui/clusters/%230").status_code == 404

@@ -14,8 +14,8 @@ from cimaster.common.times import format_time
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
 from tests.conditions import until
-from tests.conftest import ADMIN
-from tests.pages.conftest import HTMX, follow, text
+from tests.conftest import ADMIN, Add, MovableClock
+from tests.pages.conftest import HTMX, WriteKey, follow, text
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 
 JSON = {"Accept": "application/json"}
@@ -92,7 +92,9 @@ def test_without_creations_there_is_no_panel(client: FlaskClient) -> None:
     assert "Being created" not in page
 
 
-def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(asked, alice: FlaskClient) -> None:
+def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(
+    asked: Callable[..., str], alice: FlaskClient
+) -> None:
     asked("running", branch="release-1.32")
     page = alice.get("/")
     assert "tess-ci for john running job job-c-" in panel(page)
@@ -102,14 +104,16 @@ def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(a
     assert 'href="https://prow/prowjob?prowjob=job-c-' in page.text
 
 
-def test_one_that_waits_says_why_and_when_it_is_tried_again(answers, alice: FlaskClient) -> None:
+def test_one_that_waits_says_why_and_when_it_is_tried_again(answers: list[Answer], alice: FlaskClient) -> None:
     answers += [DOWN] * 20
     create(alice)
     until(lambda: "waits to begin: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
     assert "data-soon" in alice.get("/").text
 
 
-def test_one_that_failed_says_why_until_it_is_dismissed(asked, answers, alice: FlaskClient, clock) -> None:
+def test_one_that_failed_says_why_until_it_is_dismissed(
+    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient, clock: MovableClock
+) -> None:
     answers += [REFUSED]
     asked("failed")
     clock.forward(days=2)
@@ -120,7 +124,9 @@ def test_one_that_failed_says_why_until_it_is_dismissed(asked, answers, alice: F
     assert "failed" not in panel(alice.get("/"))
 
 
-def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(asked, client, alice: FlaskClient, clock) -> None:
+def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(
+    asked: Callable[..., str], client: FlaskClient, alice: FlaskClient, clock: MovableClock
+) -> None:
     add_for(client, asked("running"))
     page = alice.get("/")
     assert "tess-ci for john ready cluster cluster-31 is there" in panel(page)
@@ -129,14 +135,18 @@ def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(asked, client, 
     assert "is there" not in panel(alice.get("/"))
 
 
-def test_the_cluster_of_one_that_is_ready_is_no_link_once_it_is_gone(asked, client, alice: FlaskClient) -> None:
+def test_the_cluster_of_one_that_is_ready_is_no_link_once_it_is_gone(
+    asked: Callable[..., str], client: FlaskClient, alice: FlaskClient
+) -> None:
     add_for(client, asked("running"))
     client.post("/deletecluster", data={"cluster": "cluster-31", "name": ADMIN})
     assert "cluster cluster-31 is there" in panel(alice.get("/"))
     assert 'href="/ui/clusters/cluster-31"' not in alice.get("/").text
 
 
-def test_one_that_was_given_up_says_that_its_job_still_runs(asked, alice: FlaskClient, clock) -> None:
+def test_one_that_was_given_up_says_that_its_job_still_runs(
+    asked: Callable[..., str], alice: FlaskClient, clock: MovableClock
+) -> None:
     asked("running")
     clock.forward(hours=2, minutes=1)
     until(lambda: creations(alice)[0]["state"] == "failed")
@@ -145,7 +155,9 @@ def test_one_that_was_given_up_says_that_its_job_still_runs(asked, alice: FlaskC
     assert "Retry tess-ci for john its job still runs" in page
 
 
-def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, alice: FlaskClient, root) -> None:
+def test_what_stands_in_the_data_is_text_whatever_it_contains(
+    rewritten: WriteKey, alice: FlaskClient, root: FlaskClient
+) -> None:
     hostile = dict.fromkeys(("id", "purpose", "user", "branch", "job", "reason"), '</td><script>alert("1")')
     rewritten("creations.json", lambda _: json.dumps([{**hostile, "state": "failed"}]))
     rewritten("policies.json", lambda _: json.dumps([{"purpose": "<script>", "minVacant": 1, "maxTotal": 1}]))
@@ -155,7 +167,7 @@ def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, alice: 
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
 
 
-def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten, alice: FlaskClient) -> None:
+def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten: WriteKey, alice: FlaskClient) -> None:
     failed = {"state": "failed", "user": "cimaster", "policy": True, "failedAt": format_time(datetime.now(UTC))}
     by_policy = [{**failed, "id": f"c-{number}", "purpose": "odd", "reason": f"no {number}"} for number in range(9)]
     mine = {"id": "c-mine", "state": "failed", "purpose": "mine", "user": "alice", "reason": "mine too"}
@@ -166,7 +178,7 @@ def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten, alice
     assert "Show 5 more" in page
 
 
-def test_a_link_that_is_none_is_not_shown(asked, alice: FlaskClient, rewritten) -> None:
+def test_a_link_that_is_none_is_not_shown(asked: Callable[..., str], alice: FlaskClient, rewritten: WriteKey) -> None:
     asked("running")
     rewritten("creations.json", lambda text: text.replace("https://prow/log", "javascript:alert(1)"))
     page = alice.get("/").text
@@ -174,7 +186,7 @@ def test_a_link_that_is_none_is_not_shown(asked, alice: FlaskClient, rewritten) 
     assert "javascript:" not in page
 
 
-def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked, alice: FlaskClient) -> None:
+def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked: Callable[..., str], alice: FlaskClient) -> None:
     made = [asked("running", user=f"user-{number}") for number in range(7)]
     assert panel(alice.get("/")).count("running") == 5
     assert "Being created 7 on the way" in panel(alice.get("/"))
@@ -184,7 +196,7 @@ def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked, alice: Flas
     assert 'hx-get="/ui/fragments/creations?all=1"' in page
 
 
-def test_retry_asks_once_more_and_says_so(asked, answers, alice: FlaskClient) -> None:
+def test_retry_asks_once_more_and_says_so(asked: Callable[..., str], answers: list[Answer], alice: FlaskClient) -> None:
     answers += [REFUSED]
     identity = asked("failed")
     page = follow(alice, alice.post("/ui/retry", data={"retry": identity, "back": "/?state=held"}))
@@ -195,7 +207,9 @@ def test_retry_asks_once_more_and_says_so(asked, answers, alice: FlaskClient) ->
 
 
 @pytest.mark.parametrize("verb", ["retry", "dismiss"])
-def test_the_answer_to_a_click_is_the_panel_as_it_is_now(asked, answers, alice: FlaskClient, verb: str) -> None:
+def test_the_answer_to_a_click_is_the_panel_as_it_is_now(
+    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient, verb: str
+) -> None:
     answers += [REFUSED, DOWN]
     identity = asked("failed")
     answer = alice.post(f"/ui/{verb}", data={verb: identity}, headers=CLICK)
@@ -205,7 +219,7 @@ def test_the_answer_to_a_click_is_the_panel_as_it_is_now(asked, answers, alice: 
     assert "failed" not in panel(answer)
 
 
-def test_what_cannot_be_done_is_refused_with_the_reason(asked, alice: FlaskClient) -> None:
+def test_what_cannot_be_done_is_refused_with_the_reason(asked: Callable[..., str], alice: FlaskClient) -> None:
     identity = asked("running")
     answer = alice.post("/ui/dismiss", data={"dismiss": identity}, headers=CLICK)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "creation_not_so")
@@ -215,7 +229,9 @@ def test_what_cannot_be_done_is_refused_with_the_reason(asked, alice: FlaskClien
     assert alice.get("/ui/retry?retry=c-0").status_code == 404
 
 
-def test_who_has_given_no_name_is_asked_for_it_first(asked, answers, client: FlaskClient) -> None:
+def test_who_has_given_no_name_is_asked_for_it_first(
+    asked: Callable[..., str], answers: list[Answer], client: FlaskClient
+) -> None:
     answers += [REFUSED]
     identity = asked("failed")
     assert 'action="/ui/retry" hx-get="/ui/retry"' in client.get("/").text
@@ -229,7 +245,9 @@ def test_who_has_given_no_name_is_asked_for_it_first(asked, answers, client: Fla
 
 
 @pytest.mark.parametrize("path", ["create", "retry", "dismiss"])
-def test_pages_of_other_sites_may_not_send_it(asked, answers, alice: FlaskClient, path: str) -> None:
+def test_pages_of_other_sites_may_not_send_it(
+    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient, path: str
+) -> None:
     answers += [REFUSED]
     identity = asked("failed")
     before = creations(alice)
@@ -239,7 +257,9 @@ def test_pages_of_other_sites_may_not_send_it(asked, answers, alice: FlaskClient
     assert creations(alice) == before
 
 
-def test_nothing_new_is_304_whatever_else_the_pool_does(asked, add, alice: FlaskClient) -> None:
+def test_nothing_new_is_304_whatever_else_the_pool_does(
+    asked: Callable[..., str], add: Add, alice: FlaskClient
+) -> None:
     add("cluster-01")
     asked("running")
     first = alice.get(PANEL, headers=HTMX)
@@ -253,7 +273,9 @@ def test_nothing_new_is_304_whatever_else_the_pool_does(asked, add, alice: Flask
     assert (changed.status_code, "for bob" in changed.text) == (200, True)
 
 
-def test_time_alone_changes_the_panel_where_it_shows_something_else_then(asked, client, clock) -> None:
+def test_time_alone_changes_the_panel_where_it_shows_something_else_then(
+    asked: Callable[..., str], client: FlaskClient, clock: MovableClock
+) -> None:
     add_for(client, asked("running"))
     tag = client.get(PANEL).headers["HX-PTag"]
     clock.forward(minutes=29)
@@ -262,7 +284,7 @@ def test_time_alone_changes_the_panel_where_it_shows_something_else_then(asked, 
     assert client.get(PANEL, headers={"HX-PTag": tag}).status_code == 200
 
 
-def test_the_form_knows_what_is_usual(add, alice: FlaskClient) -> None:
+def test_the_form_knows_what_is_usual(add: Add, alice: FlaskClient) -> None:
     add("cluster-01", purpose="gpu-ci")
     assert 'href="/ui/create"' in alice.get("/").text
     form = alice.get("/ui/create").text
@@ -273,7 +295,9 @@ def test_the_form_knows_what_is_usual(add, alice: FlaskClient) -> None:
     assert 'name="name"' not in form
 
 
-def test_a_cluster_is_asked_for_at_once_and_the_panel_shows_the_rest(alice: FlaskClient, trigger) -> None:
+def test_a_cluster_is_asked_for_at_once_and_the_panel_shows_the_rest(
+    alice: FlaskClient, trigger: ScriptedTrigger
+) -> None:
     answer = create(alice, purpose="gpu-ci", branch="release-1.32", back="/?state=vacant")
     assert answer.location == "/?state=vacant"
     page = follow(alice, answer)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.conditions import until
+from tests.pages.conftest import Curl, Visit
 from tests.pages.people import AXE, FOLLOWS, Person, check
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 from tests.replica import Replica
@@ -96,7 +97,7 @@ def row(person: Person, words: str) -> Locator:
 
 
 @both
-def test_a_cluster_is_asked_for_and_once_more_all_the_same(visit, script: bool) -> None:
+def test_a_cluster_is_asked_for_and_once_more_all_the_same(visit: Visit, script: bool) -> None:
     user = f"alice-{script}".lower()
     alice = visit(user, script)
     alice.go()
@@ -116,7 +117,7 @@ def test_a_cluster_is_asked_for_and_once_more_all_the_same(visit, script: bool) 
 
 
 @both
-def test_one_that_failed_is_tried_again_and_dismissed(visit, replica: Replica, script: bool) -> None:
+def test_one_that_failed_is_tried_again_and_dismissed(visit: Visit, replica: Replica, script: bool) -> None:
     asked(replica, "fails", user="john")
     alice = visit("alice", script)
     alice.go()
@@ -131,7 +132,7 @@ def test_one_that_failed_is_tried_again_and_dismissed(visit, replica: Replica, s
 
 
 @both
-def test_somebody_new_is_asked_for_a_name(visit, replica: Replica, script: bool) -> None:
+def test_somebody_new_is_asked_for_a_name(visit: Visit, replica: Replica, script: bool) -> None:
     asked(replica, "fails", user="john")
     dora = visit(script=script)
     dora.go()
@@ -142,7 +143,7 @@ def test_somebody_new_is_asked_for_a_name(visit, replica: Replica, script: bool)
 
 
 @both
-def test_policies_are_kept(visit, script: bool) -> None:
+def test_policies_are_kept(visit: Visit, script: bool) -> None:
     root, purpose = visit("root", script), f"purpose-{script}".lower()
     root.go("/ui/admin")
     root.page.locator("#policy-link").click()
@@ -170,7 +171,7 @@ def test_policies_are_kept(visit, script: bool) -> None:
     expect(policy).to_have_count(0)
 
 
-def test_the_panel_follows_what_happens_elsewhere(visit, replica: Replica) -> None:
+def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica) -> None:
     alice = visit("alice")
     alice.go()
     expect(alice.page.get_by_text("Being created")).to_have_count(0)
@@ -182,7 +183,7 @@ def test_the_panel_follows_what_happens_elsewhere(visit, replica: Replica) -> No
     expect(alice.page.get_by_role("heading", name=cluster)).to_be_visible()
 
 
-def test_a_pressed_button_says_what_it_does(visit, replica: Replica) -> None:
+def test_a_pressed_button_says_what_it_does(visit: Visit, replica: Replica) -> None:
     asked(replica, "fails")
     alice = visit("alice")
     alice.go()
@@ -195,7 +196,7 @@ def test_a_pressed_button_says_what_it_does(visit, replica: Replica) -> None:
     expect(row(alice, "failed")).to_have_count(0)
 
 
-def test_a_refused_click_says_why_and_shows_how_things_are(visit, replica: Replica) -> None:
+def test_a_refused_click_says_why_and_shows_how_things_are(visit: Visit, replica: Replica) -> None:
     identity = asked(replica, "fails")
     alice = visit("alice")
     alice.go()
@@ -207,7 +208,7 @@ def test_a_refused_click_says_why_and_shows_how_things_are(visit, replica: Repli
     expect(row(alice, "failed")).to_have_count(0)
 
 
-def test_by_keyboard_the_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit, replica: Replica) -> None:
+def test_by_keyboard_the_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: Visit, replica: Replica) -> None:
     asked(replica, "fails", user="first")
     asked(replica, "fails", user="second")
     alice = visit("alice")
@@ -224,7 +225,7 @@ def test_by_keyboard_the_focus_stays_in_the_row_and_then_goes_to_its_neighbour(v
     alice.page.wait_for_function("document.activeElement.closest('tr')?.innerText.includes('for first')")
 
 
-def test_the_time_to_the_next_try_counts_down(visit, replica: Replica) -> None:
+def test_the_time_to_the_next_try_counts_down(visit: Visit, replica: Replica) -> None:
     asked(replica, "waits")
     alice = visit("alice")
     alice.page.clock.install()
@@ -236,7 +237,7 @@ def test_the_time_to_the_next_try_counts_down(visit, replica: Replica) -> None:
     expect(row(alice, "waits").locator("time[data-left]")).to_contain_text("1 h 4")
 
 
-def test_nothing_new_is_304(visit, replica: Replica) -> None:
+def test_nothing_new_is_304(visit: Visit, replica: Replica) -> None:
     asked(replica, "build")
     alice = visit("alice")
     alice.go()
@@ -248,7 +249,7 @@ def test_nothing_new_is_304(visit, replica: Replica) -> None:
 
 
 @pytest.fixture
-def busy(replica: Replica, curl) -> Iterator[str]:
+def busy(replica: Replica, curl: Curl) -> Iterator[str]:
     """A creation in each state, and policies; returns the id of one that failed."""
     end(replica, asked(replica, "build", user="erin"), cluster := f"built-{next(_numbers)}")
     asked(replica, "build", user="policy", purpose="purpose-" + "long-" * 15)
@@ -264,7 +265,7 @@ def busy(replica: Replica, curl) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["", "alice", "root"])
-def test_axe_finds_nothing_on_any_page(visit, busy: str, name: str) -> None:
+def test_axe_finds_nothing_on_any_page(visit: Visit, busy: str, name: str) -> None:
     person = visit(name)
     person.page.context.add_init_script(AXE)
     pages = {
@@ -284,7 +285,7 @@ def test_axe_finds_nothing_on_any_page(visit, busy: str, name: str) -> None:
         check(person.page, f"{path} for {name or 'somebody'}")
 
 
-def test_axe_finds_nothing_with_dialog_error_and_toast(visit, busy: str) -> None:
+def test_axe_finds_nothing_with_dialog_error_and_toast(visit: Visit, busy: str) -> None:
     root = visit("root")
     root.page.context.add_init_script(AXE)
     root.go("/ui/admin")

@@ -9,12 +9,18 @@ from flask.testing import FlaskClient
 
 from cimaster.app import create_app
 from cimaster.errors import StoreUnreadable
-from tests.pages.conftest import hold, text
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services.clusters import Clusters
+from cimaster.settings import Settings
+from tests.conftest import Add, MovableClock
+from tests.pages.conftest import WriteRecords, hold, text
 
 HOSTILE = """<img src=x onerror="alert('1')"> / ../# & ?q="""
 
 
-def test_every_cluster_is_there_with_its_state_and_who_has_it(add, client: FlaskClient, alice: FlaskClient) -> None:
+def test_every_cluster_is_there_with_its_state_and_who_has_it(
+    add: Add, client: FlaskClient, alice: FlaskClient
+) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
     client.get("/getvacant?build=124&job=e2e&cluster=cluster-02&email=john@example.com")
     hold(alice, "cluster-03", desc="debugging the network")
@@ -24,7 +30,7 @@ def test_every_cluster_is_there_with_its_state_and_who_has_it(add, client: Flask
     assert re.search(r"cluster-03 held alice debugging the network just now 6 h", page)
 
 
-def test_figures_count_the_states_and_lead_to_them(add, client: FlaskClient) -> None:
+def test_figures_count_the_states_and_lead_to_them(add: Add, client: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     client.get("/getvacant?build=1&job=e2e")
     page = client.get("/")
@@ -50,7 +56,9 @@ def cards(page: str) -> dict[str, tuple[int, str]]:
         ("state=vacant", {"all": 3, "vacant": 2, "held": 1}),
     ],
 )
-def test_figures_follow_the_other_filters_and_keep_them(add, alice: FlaskClient, query: str, counts) -> None:
+def test_figures_follow_the_other_filters_and_keep_them(
+    add: Add, alice: FlaskClient, query: str, counts: dict[str, int]
+) -> None:
     add("cluster-01")
     add("cluster-02", purpose="tnet-ci", osimage="flatcar", region="eu-central")
     add("cluster-03", purpose="tnet-ci", osimage="flatcar", region="eu-central", label="gpu=yes")
@@ -66,11 +74,11 @@ def test_figures_follow_the_other_filters_and_keep_them(add, alice: FlaskClient,
             assert len(rows) == count, state
 
 
-def test_mine_keeps_the_other_filters(add, alice: FlaskClient) -> None:
+def test_mine_keeps_the_other_filters(add: Add, alice: FlaskClient) -> None:
     assert 'href="/?purpose=tnet-ci&amp;holder=alice"' in alice.get("/?purpose=tnet-ci").text
 
 
-def test_the_shortage_is_of_what_the_other_filters_show(add, client: FlaskClient, alice: FlaskClient) -> None:
+def test_the_shortage_is_of_what_the_other_filters_show(add: Add, client: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01")
     add("cluster-02", purpose="tnet-ci", osimage="flatcar")
     hold(alice, "cluster-02")
@@ -81,7 +89,7 @@ def test_the_shortage_is_of_what_the_other_filters_show(add, client: FlaskClient
         assert "is vacant:" not in text(client.get(url)), url
 
 
-def test_when_nothing_is_vacant_the_page_says_why(add, client: FlaskClient) -> None:
+def test_when_nothing_is_vacant_the_page_says_why(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e&ttl=30m")
     assert "No cluster is vacant: 1 occupied; next: cluster-01 at" in text(client.get("/"))
@@ -99,7 +107,9 @@ def test_when_nothing_is_vacant_the_page_says_why(add, client: FlaskClient) -> N
         ("region=us-west&state=vacant", ["cluster-01", "cluster-03"]),
     ],
 )
-def test_the_filter_in_the_address_says_what_is_shown(add, alice: FlaskClient, query: str, shown: list[str]) -> None:
+def test_the_filter_in_the_address_says_what_is_shown(
+    add: Add, alice: FlaskClient, query: str, shown: list[str]
+) -> None:
     add("cluster-01", "cluster-02")
     add("cluster-03", purpose="tnet-ci", osimage="flatcar", label="gpu=yes")
     hold(alice, "cluster-02", desc="the network")
@@ -108,7 +118,7 @@ def test_the_filter_in_the_address_says_what_is_shown(add, alice: FlaskClient, q
         assert re.findall(r'class="cell-name"><a [^>]*>(.*?)</a>', page.text) == shown
 
 
-def test_the_filter_is_in_the_form_again(add, client: FlaskClient) -> None:
+def test_the_filter_is_in_the_form_again(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     page = client.get("/?q=%3Cb%3E&state=held&purpose=gone&region=us-west").text
     assert 'name="q" value="&lt;b&gt;"' in page
@@ -129,14 +139,16 @@ def test_an_empty_pool_says_what_to_do_next(client: FlaskClient, alice: FlaskCli
     assert "Add the first cluster" in text(root.get("/"))
 
 
-def test_a_filter_that_shows_nothing_is_no_empty_pool(add, client: FlaskClient) -> None:
+def test_a_filter_that_shows_nothing_is_no_empty_pool(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     page = text(client.get("/?q=nothing-like-it"))
     assert "No cluster matches" in page
     assert "0 of 1" in page
 
 
-def test_names_notes_and_reasons_are_text_whatever_they_contain(written, alice: FlaskClient, root) -> None:
+def test_names_notes_and_reasons_are_text_whatever_they_contain(
+    written: WriteRecords, alice: FlaskClient, root: FlaskClient
+) -> None:
     record = {"name": HOSTILE, "status": "finished", "note": "</td><b>", "hold": True, "holdBy": "<i>", "holdDesc": '"'}
     written(record, {"name": "<script>alert(1)</script>", "status": "<b>"}, '{"note": "</pre><script>"}')
     for page in (alice.get("/"), alice.get("/?q=%3Cscript"), root.get("/ui/admin"), root.get("/ui/fragments/clusters")):
@@ -147,13 +159,13 @@ def test_names_notes_and_reasons_are_text_whatever_they_contain(written, alice: 
         assert "<i>" not in page.text
 
 
-def test_a_script_half_of_a_character_in_a_name_breaks_no_page(written, root: FlaskClient) -> None:
+def test_a_script_half_of_a_character_in_a_name_breaks_no_page(written: WriteRecords, root: FlaskClient) -> None:
     written('{"name": "bad \\ud800", "status": "finished"}', '{"name": "\\udfff", "status": "x"}')
     for url in ("/", "/ui/admin"):
         assert root.get(url).status_code == 200
 
 
-def test_a_page_has_nothing_that_its_own_policy_forbids(add, root: FlaskClient) -> None:
+def test_a_page_has_nothing_that_its_own_policy_forbids(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     hold(root, "cluster-01")
     for url in ("/", "/ui/admin", "/ui/clusters/cluster-01", "/ui/extend?cluster=cluster-01", "/ui/whoami", "/ui/no"):
@@ -167,7 +179,7 @@ def test_pages_are_not_kept_by_caches(client: FlaskClient) -> None:
         assert client.get(url).headers["Cache-Control"] == "no-store"
 
 
-def test_time_left_is_right_without_script(add, alice: FlaskClient, clock) -> None:
+def test_time_left_is_right_without_script(add: Add, alice: FlaskClient, clock: MovableClock) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="1h")
     clock.forward(minutes=45, seconds=20)
@@ -178,7 +190,9 @@ def test_time_left_is_right_without_script(add, alice: FlaskClient, clock) -> No
     assert "left-late" in alice.get("/").text
 
 
-def test_a_job_that_lasts_suspiciously_long_is_flagged(add, client: FlaskClient, service, clock) -> None:
+def test_a_job_that_lasts_suspiciously_long_is_flagged(
+    add: Add, client: FlaskClient, service: Clusters, clock: MovableClock
+) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     assert "overdue" not in text(client.get("/"))
@@ -186,7 +200,9 @@ def test_a_job_that_lasts_suspiciously_long_is_flagged(add, client: FlaskClient,
     assert "overdue" in text(client.get("/"))
 
 
-def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(settings, written, store) -> None:
+def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(
+    settings: Settings, written: WriteRecords, store: str
+) -> None:
     with pytest.raises(StoreUnreadable):
         written("{")
     fresh = create_app(settings, store).test_client()
@@ -198,7 +214,7 @@ def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(setting
 
 
 def test_while_the_store_is_in_trouble_the_last_state_stays_and_a_strip_says_so(
-    add, written, alice: FlaskClient, repository
+    add: Add, written: WriteRecords, alice: FlaskClient, repository: ConfigMapRepository
 ) -> None:
     add("cluster-01")
     alice.get("/")

@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conditions import until
+from tests.pages.conftest import AddOne, Curl, Visit
 from tests.pages.people import Person
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def mine(added, curl) -> list[str]:
+def mine(added: AddOne, curl: Curl) -> list[str]:
     """Three clusters that alice holds."""
     names = [added(f"mine-{number}") for number in (1, 2, 3)]
     for name in names:
@@ -27,7 +28,7 @@ def states(person: Person, names: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("query", ["", "?holder=alice", "?state=held"], ids=["stays", "mine", "held"])
 @pytest.mark.parametrize("key", ["Enter", "Space"])
-def test_release_pressed_twice_by_keyboard_releases_one(visit, mine: list[str], query: str, key: str) -> None:
+def test_release_pressed_twice_by_keyboard_releases_one(visit: Visit, mine: list[str], query: str, key: str) -> None:
     alice = visit("alice")
     alice.go(f"/{query}")
     alice.row("mine-2").get_by_role("button", name="Release mine-2").focus()
@@ -44,7 +45,7 @@ def test_release_pressed_twice_by_keyboard_releases_one(visit, mine: list[str], 
     assert states(alice, mine) == ["held", "vacant", "held"]
 
 
-def test_release_clicked_twice_by_mouse_releases_one(visit, mine: list[str]) -> None:
+def test_release_clicked_twice_by_mouse_releases_one(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go("/?holder=alice")
     box = alice.row("mine-1").get_by_role("button", name="Release mine-1").bounding_box()
@@ -60,7 +61,7 @@ def test_release_clicked_twice_by_mouse_releases_one(visit, mine: list[str]) -> 
     assert states(alice, mine) == ["vacant", "vacant", "held"]
 
 
-def test_two_rows_are_released_by_mouse_one_after_the_other(visit, mine: list[str]) -> None:
+def test_two_rows_are_released_by_mouse_one_after_the_other(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go()
     alice.press("mine-1", "Release")
@@ -83,7 +84,7 @@ def test_two_rows_are_released_by_mouse_one_after_the_other(visit, mine: list[st
     ids=["left the filter", "deleted", "handed over", "released"],
 )
 def test_a_poll_that_takes_the_focused_button_leaves_the_focus_on_a_name(
-    visit, mine: list[str], curl, query: str, change: Callable[..., None], next_one: str
+    visit: Visit, mine: list[str], curl: Curl, query: str, change: Callable[..., None], next_one: str
 ) -> None:
     alice = visit("alice")
     alice.go(f"/{query}")
@@ -92,7 +93,7 @@ def test_a_poll_that_takes_the_focused_button_leaves_the_focus_on_a_name(
     expect(alice.row(next_one).get_by_role("link", name=next_one)).to_be_focused()
 
 
-def test_the_last_row_gone_leaves_the_focus_on_the_content(visit, added, curl) -> None:
+def test_the_last_row_gone_leaves_the_focus_on_the_content(visit: Visit, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("only"), name="alice")
     alice = visit("alice")
     alice.go("/?holder=alice")
@@ -102,7 +103,7 @@ def test_the_last_row_gone_leaves_the_focus_on_the_content(visit, added, curl) -
     expect(alice.page.locator("#main")).to_be_focused()
 
 
-def test_a_form_sent_twice_in_a_hurry_leaves_the_page_and_holds_once(visit, added) -> None:
+def test_a_form_sent_twice_in_a_hurry_leaves_the_page_and_holds_once(visit: Visit, added: AddOne) -> None:
     added("once")
     alice = visit("alice")
     alice.go()
@@ -117,7 +118,7 @@ def test_a_form_sent_twice_in_a_hurry_leaves_the_page_and_holds_once(visit, adde
     alice.sees("once", state="held")
 
 
-def test_on_a_clusters_own_page_the_focus_goes_to_its_name(visit, mine: list[str]) -> None:
+def test_on_a_clusters_own_page_the_focus_goes_to_its_name(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go("/ui/clusters/mine-1")
     alice.page.get_by_role("button", name="Release mine-1").focus()
@@ -126,7 +127,7 @@ def test_on_a_clusters_own_page_the_focus_goes_to_its_name(visit, mine: list[str
     expect(alice.page.get_by_role("heading", name="mine-1", exact=True)).to_be_focused()
 
 
-def test_the_focus_that_moved_on_while_the_answer_was_on_its_way_stays_there(visit, mine: list[str]) -> None:
+def test_the_focus_that_moved_on_while_the_answer_was_on_its_way_stays_there(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go()
     waiting = []
@@ -141,7 +142,9 @@ def test_the_focus_that_moved_on_while_the_answer_was_on_its_way_stays_there(vis
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["keyboard", "touch"])
-def test_why_a_button_is_greyed_can_be_read_without_a_mouse(visit, added, curl, touch: bool) -> None:
+def test_why_a_button_is_greyed_can_be_read_without_a_mouse(
+    visit: Visit, added: AddOne, curl: Curl, touch: bool
+) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
     for script in (True, False):
         alice = visit("alice", script=script, touch=touch)
@@ -163,7 +166,7 @@ def test_why_a_button_is_greyed_can_be_read_without_a_mouse(visit, added, curl, 
             expect(button).to_be_focused()
 
 
-def test_a_reason_that_is_read_survives_a_poll(visit, added, curl) -> None:
+def test_a_reason_that_is_read_survives_a_poll(visit: Visit, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
     alice = visit("alice")
     alice.go()

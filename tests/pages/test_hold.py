@@ -4,10 +4,12 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.pages.conftest import HTMX, follow, hold, text
+from tests.conftest import Add, MovableClock
+from tests.pages.conftest import HTMX, SignIn, WriteRecords, follow, hold, text
 
 ROW = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/?state=vacant"}
 DIALOG = {**ROW, "HX-Target": "div#dialog-content"}
@@ -22,7 +24,7 @@ def history(client: FlaskClient) -> list[dict[str, str]]:
     return client.get("/history", headers={"Accept": "application/json"}).get_json()["history"]
 
 
-def test_the_form_asks_for_how_long_and_why(add, alice: FlaskClient) -> None:
+def test_the_form_asks_for_how_long_and_why(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     form = alice.get("/ui/hold?cluster=cluster-01")
     assert "<title>Hold cluster-01" in form.text
@@ -31,7 +33,7 @@ def test_the_form_asks_for_how_long_and_why(add, alice: FlaskClient) -> None:
     assert 'name="name"' not in form.text  # it is known
 
 
-def test_a_hold_leads_back_to_the_page_it_came_from_with_a_message_told_once(add, alice: FlaskClient) -> None:
+def test_a_hold_leads_back_to_the_page_it_came_from_with_a_message_told_once(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     answer = hold(alice, "cluster-01", desc=" my reason ", duration="1h", expect="vacant", back="/?state=held")
     assert answer.location == "/?state=held"
@@ -42,7 +44,7 @@ def test_a_hold_leads_back_to_the_page_it_came_from_with_a_message_told_once(add
     assert state(alice)["holdDesc"] == "my reason"
 
 
-def test_a_row_sends_the_form_back_to_where_it_stood(add, alice: FlaskClient) -> None:
+def test_a_row_sends_the_form_back_to_where_it_stood(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     form = alice.get("/ui/hold?cluster=cluster-01", headers={"Referer": "http://localhost/?q=a&state=vacant"})
     assert 'name="back" value="/?q=a&amp;state=vacant"' in form.text
@@ -52,12 +54,12 @@ def test_a_row_sends_the_form_back_to_where_it_stood(add, alice: FlaskClient) ->
     "back",
     ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)", "/addcluster", "http://[", "\x00"],
 )
-def test_nobody_is_sent_to_another_site(add, alice: FlaskClient, back: str) -> None:
+def test_nobody_is_sent_to_another_site(add: Add, alice: FlaskClient, back: str) -> None:
     add("cluster-01")
     assert hold(alice, "cluster-01", back=back).location == "/"
 
 
-def test_somebody_unknown_gives_a_name_once(add, client: FlaskClient) -> None:
+def test_somebody_unknown_gives_a_name_once(add: Add, client: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     assert 'name="name"' in client.get("/ui/hold?cluster=cluster-01").text
     hold(client, "cluster-01", name="dora")
@@ -79,7 +81,9 @@ def test_somebody_unknown_gives_a_name_once(add, client: FlaskClient) -> None:
         ({"name": "dora", "cluster": "cluster-09"}, 404, "cluster cluster-09 is not known"),
     ],
 )
-def test_a_refused_form_comes_back_as_it_was_filled_in(add, client, fields, status: int, said: str) -> None:
+def test_a_refused_form_comes_back_as_it_was_filled_in(
+    add: Add, client: FlaskClient, fields: dict[str, str], status: int, said: str
+) -> None:
     add("cluster-01")
     answer = client.post("/ui/hold", data={"cluster": "cluster-01", "desc": "kept <b>", "duration": "4h", **fields})
     assert answer.status_code == status
@@ -90,7 +94,7 @@ def test_a_refused_form_comes_back_as_it_was_filled_in(add, client, fields, stat
     assert client.get_cookie("cimaster_name") is None
 
 
-def test_a_stale_hold_button_is_409_with_who_has_it(add, alice: FlaskClient, person) -> None:
+def test_a_stale_hold_button_is_409_with_who_has_it(add: Add, alice: FlaskClient, person: SignIn) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     opened = alice.get("/ui/hold?cluster=cluster-01&expect=vacant")
@@ -103,7 +107,7 @@ def test_a_stale_hold_button_is_409_with_who_has_it(add, alice: FlaskClient, per
     assert state(alice)["holdBy"] == "bob"
 
 
-def test_a_cluster_taken_by_a_job_meanwhile_can_be_held_from_when_it_finishes(add, alice: FlaskClient) -> None:
+def test_a_cluster_taken_by_a_job_meanwhile_can_be_held_from_when_it_finishes(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     alice.get("/getvacant?build=124&job=e2e")
     stale = hold(alice, "cluster-01", expect="vacant")
@@ -115,7 +119,7 @@ def test_a_cluster_taken_by_a_job_meanwhile_can_be_held_from_when_it_finishes(ad
     assert "then held by alice" in text(page)
 
 
-def test_the_answer_to_a_click_has_the_changed_row_and_a_word_of_success(add, alice: FlaskClient) -> None:
+def test_the_answer_to_a_click_has_the_changed_row_and_a_word_of_success(add: Add, alice: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     answer = alice.post("/ui/hold", data={"cluster": "cluster-01", "duration": "6h"}, headers=DIALOG)
     assert answer.status_code == 200
@@ -126,7 +130,7 @@ def test_the_answer_to_a_click_has_the_changed_row_and_a_word_of_success(add, al
     assert "pool-changed" in answer.headers["HX-Trigger"]
 
 
-def test_the_answer_on_a_clusters_own_page_has_its_panel_and_history(add, alice: FlaskClient) -> None:
+def test_the_answer_on_a_clusters_own_page_has_its_panel_and_history(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     where = {**DIALOG, "HX-Current-URL": "http://localhost/ui/clusters/cluster-01"}
     answer = alice.post("/ui/hold", data={"cluster": "cluster-01", "duration": "6h"}, headers=where)
@@ -150,7 +154,9 @@ def extend(browser: FlaskClient, until: str, cluster: str = "cluster-01", **head
     return browser.post("/ui/extend", data={"cluster": cluster, "until": until}, headers=headers)
 
 
-def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(add, alice: FlaskClient, clock) -> None:
+def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(
+    add: Add, alice: FlaskClient, clock: MovableClock
+) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="33h")
     before = ends(alice)
@@ -164,7 +170,7 @@ def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(add, alice:
     assert re.search(r"You hold cluster-01 until .* UTC \(1 d 1[23] h", text(page))
 
 
-def test_two_clicks_or_two_tabs_extend_to_what_both_of_them_showed(add, alice: FlaskClient) -> None:
+def test_two_clicks_or_two_tabs_extend_to_what_both_of_them_showed(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="2h")
     before, offered = ends(alice), offers(alice)
@@ -175,7 +181,7 @@ def test_two_clicks_or_two_tabs_extend_to_what_both_of_them_showed(add, alice: F
     assert events[:3] == ["hold extended", "hold extended", "held"]
 
 
-def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add, alice: FlaskClient, clock) -> None:
+def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add: Add, alice: FlaskClient, clock: MovableClock) -> None:
     add("cluster-01")
     alice.get("/getvacant?build=124&job=e2e")
     hold(alice, "cluster-01", duration="2h")
@@ -190,7 +196,7 @@ def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add, alice: FlaskCl
     assert timedelta(seconds=-1) <= ends(alice) - before - timedelta(hours=3) <= timedelta()
 
 
-def test_the_end_of_a_hold_is_changed_to_an_earlier_one_by_another_form(add, alice: FlaskClient) -> None:
+def test_the_end_of_a_hold_is_changed_to_an_earlier_one_by_another_form(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="33h")
     assert "Change end…" in text(alice.get("/ui/clusters/cluster-01"))
@@ -201,7 +207,9 @@ def test_the_end_of_a_hold_is_changed_to_an_earlier_one_by_another_form(add, ali
 
 
 @pytest.mark.parametrize("form", [("/ui/extend", "until"), ("/ui/changeend", "duration")])
-def test_an_extension_of_a_hold_that_ended_takes_nothing(add, alice: FlaskClient, clock, form) -> None:
+def test_an_extension_of_a_hold_that_ended_takes_nothing(
+    add: Add, alice: FlaskClient, clock: MovableClock, form: tuple[str, str]
+) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="30m")
     clock.forward(minutes=40)
@@ -211,7 +219,7 @@ def test_an_extension_of_a_hold_that_ended_takes_nothing(add, alice: FlaskClient
     assert state(alice)["state"] == "vacant"
 
 
-def test_an_extension_of_anothers_hold_is_refused(add, alice: FlaskClient, person) -> None:
+def test_an_extension_of_anothers_hold_is_refused(add: Add, alice: FlaskClient, person: SignIn) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     before = ends(alice)
@@ -221,7 +229,7 @@ def test_an_extension_of_anothers_hold_is_refused(add, alice: FlaskClient, perso
     assert ends(alice) == before
 
 
-def test_extensions_end_at_the_longest_hold(add, alice: FlaskClient) -> None:
+def test_extensions_end_at_the_longest_hold(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="68h")
     late = offers(alice)["4h"]
@@ -235,7 +243,7 @@ def test_extensions_end_at_the_longest_hold(add, alice: FlaskClient) -> None:
     assert "a hold lasts at most 3d, extensions included; this one began at 20" in text(answer)
 
 
-def test_an_extension_that_no_form_offers_is_refused(add, alice: FlaskClient) -> None:
+def test_an_extension_that_no_form_offers_is_refused(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     before = state(alice)
@@ -244,7 +252,7 @@ def test_an_extension_that_no_form_offers_is_refused(add, alice: FlaskClient) ->
         assert state(alice) == before
 
 
-def test_ones_own_hold_is_released_with_one_click(add, alice: FlaskClient) -> None:
+def test_ones_own_hold_is_released_with_one_click(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     page = follow(alice, alice.post("/ui/release", data={"cluster": "cluster-01"}))
@@ -252,7 +260,7 @@ def test_ones_own_hold_is_released_with_one_click(add, alice: FlaskClient) -> No
     assert "cluster-01 vacant" in text(page)
 
 
-def test_one_click_with_htmx_changes_the_row_in_place(add, alice: FlaskClient) -> None:
+def test_one_click_with_htmx_changes_the_row_in_place(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     answer = alice.post("/ui/release", data={"cluster": "cluster-01"}, headers=ROW)
@@ -260,7 +268,7 @@ def test_one_click_with_htmx_changes_the_row_in_place(add, alice: FlaskClient) -
     assert "cluster cluster-01 is released" in text(answer)
 
 
-def test_anothers_hold_cannot_be_released_and_the_button_says_why(add, alice: FlaskClient, person) -> None:
+def test_anothers_hold_cannot_be_released_and_the_button_says_why(add: Add, alice: FlaskClient, person: SignIn) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     row = alice.get("/").text
@@ -276,7 +284,7 @@ def test_anothers_hold_cannot_be_released_and_the_button_says_why(add, alice: Fl
     assert state(alice)["holdBy"] == "bob"
 
 
-def test_an_admin_releases_anothers_hold_with_a_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_an_admin_releases_anothers_hold_with_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     refused = root.post("/ui/release", data={"cluster": "cluster-01", "reason": "  "})
@@ -286,7 +294,7 @@ def test_an_admin_releases_anothers_hold_with_a_reason(add, alice: FlaskClient, 
     assert "alice's hold: needed for the release" in text(alice.get("/ui/clusters/cluster-01"))
 
 
-def test_a_refused_click_in_a_row_replaces_no_table(add, alice: FlaskClient, person) -> None:
+def test_a_refused_click_in_a_row_replaces_no_table(add: Add, alice: FlaskClient, person: SignIn) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     answer = alice.post("/ui/release", data={"cluster": "cluster-01"}, headers=ROW)
@@ -295,14 +303,14 @@ def test_a_refused_click_in_a_row_replaces_no_table(add, alice: FlaskClient, per
     assert "pool-acted" in answer.headers["HX-Trigger"]  # the table shows at once how things really are
 
 
-def test_names_are_compared_without_case(add, person) -> None:
+def test_names_are_compared_without_case(add: Add, person: SignIn) -> None:
     add("cluster-01")
     hold(person("Alice"), "cluster-01")
     assert "Release" in text(person("ALICE").get("/"))
     assert person("aLiCe").post("/ui/release", data={"cluster": "cluster-01"}).status_code == 303
 
 
-def test_another_sites_page_changes_nothing(add, alice: FlaskClient) -> None:
+def test_another_sites_page_changes_nothing(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     answer = alice.post(
         "/ui/hold", data={"cluster": "cluster-01", "duration": "1h"}, headers={"Origin": "https://evil.test"}
@@ -312,7 +320,7 @@ def test_another_sites_page_changes_nothing(add, alice: FlaskClient) -> None:
     assert state(alice)["state"] == "vacant"
 
 
-def test_a_cluster_of_any_name_is_held_and_released(written, alice: FlaskClient) -> None:
+def test_a_cluster_of_any_name_is_held_and_released(written: WriteRecords, alice: FlaskClient) -> None:
     for name in ("a/b", "../x", "/", " lead", 'q"<b>#?&%', "ünï", "any", "#3", "."):
         written({"name": name, "status": "finished"})
         assert hold(alice, name).status_code == 303, name
@@ -320,7 +328,7 @@ def test_a_cluster_of_any_name_is_held_and_released(written, alice: FlaskClient)
 
 
 def test_a_visitor_without_a_name_is_asked_for_it_before_a_release(
-    add, client: FlaskClient, alice: FlaskClient
+    add: Add, client: FlaskClient, alice: FlaskClient
 ) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
@@ -334,7 +342,9 @@ def test_a_visitor_without_a_name_is_asked_for_it_before_a_release(
 
 
 @pytest.mark.parametrize("headers", [{}, DIALOG])
-def test_where_cookies_are_blocked_the_page_says_so_and_the_hold_can_be_released(add, app, headers) -> None:
+def test_where_cookies_are_blocked_the_page_says_so_and_the_hold_can_be_released(
+    add: Add, app: Flask, headers: dict[str, str]
+) -> None:
     add("cluster-01")
     dora = app.test_client(use_cookies=False)
     form = dora.get("/ui/hold?cluster=cluster-01", headers=headers)
@@ -353,7 +363,7 @@ def test_where_cookies_are_blocked_the_page_says_so_and_the_hold_can_be_released
     assert state(dora)["state"] == "vacant"
 
 
-def test_a_browser_that_keeps_cookies_is_not_told_that_it_blocks_them(add, client: FlaskClient) -> None:
+def test_a_browser_that_keeps_cookies_is_not_told_that_it_blocks_them(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     client.get("/ui/hold?cluster=cluster-01")
     answer = hold(client, "cluster-01", name="dora", probed="true")
@@ -365,7 +375,7 @@ def take_over(browser: FlaskClient, **fields: str) -> TestResponse:
     return browser.post("/ui/admin/takeover", data={"cluster": "cluster-01", "duration": "1h", **fields})
 
 
-def test_an_admin_takes_a_hold_over(add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_an_admin_takes_a_hold_over(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     assert "Take over…" in text(root.get("/"))
@@ -382,7 +392,9 @@ def test_an_admin_takes_a_hold_over(add, alice: FlaskClient, root: FlaskClient) 
     assert "Before that alice" in told
 
 
-def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(add, alice, person, root: FlaskClient) -> None:
+def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(
+    add: Add, alice: FlaskClient, person: SignIn, root: FlaskClient
+) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     alice.post("/ui/release", data={"cluster": "cluster-01"})
@@ -396,14 +408,14 @@ def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(add, alic
     assert state(alice)["holdBy"] == "charlie"
 
 
-def test_only_an_admin_takes_over(add, alice: FlaskClient, person) -> None:
+def test_only_an_admin_takes_over(add: Add, alice: FlaskClient, person: SignIn) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     assert take_over(person("charlie"), holder="alice", reason="mine").status_code == 403
     assert state(alice)["holdBy"] == "alice"
 
 
-def test_the_holder_hands_over(add, alice: FlaskClient, person, root: FlaskClient) -> None:
+def test_the_holder_hands_over(add: Add, alice: FlaskClient, person: SignIn, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="2h")
     assert "Hand over…" in text(alice.get("/ui/clusters/cluster-01"))
@@ -416,7 +428,7 @@ def test_the_holder_hands_over(add, alice: FlaskClient, person, root: FlaskClien
     assert "to charlie" in text(alice.get("/ui/clusters/cluster-01")).partition("History")[2]
 
 
-def test_an_admin_hands_anothers_hold_over_with_a_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_an_admin_hands_anothers_hold_over_with_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     assert "Hand over…" in text(root.get("/ui/clusters/cluster-01"))

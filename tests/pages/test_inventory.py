@@ -4,12 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.pages.clusters.cluster_forms import FORMS
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.conditions import until
-from tests.pages.conftest import HTMX, follow, hold, text
+from tests.conftest import Add
+from tests.pages.conftest import HTMX, SignIn, WriteRecords, follow, hold, text
 from tests.pages.test_hold import state
 
 DIALOG = {**HTMX, "HX-Target": "div#dialog-content", "HX-Current-URL": "http://localhost/ui/admin"}
@@ -17,7 +22,7 @@ JSON = {"Accept": "application/json"}
 VERBS = ["add", "edit", "disable", "enable", "delete"]
 
 
-def send(browser: FlaskClient, verb: str, **fields: str):
+def send(browser: FlaskClient, verb: str, **fields: str) -> TestResponse:
     return browser.post(f"/ui/admin/{verb}", data={"cluster": "cluster-01", "back": "/ui/admin", **fields})
 
 
@@ -46,7 +51,9 @@ def test_an_admin_adds_a_cluster(root: FlaskClient) -> None:
         ({"region": "other", "cluster": "there"}, 409, "cluster there is there already, with region us-west"),
     ],
 )
-def test_a_refused_cluster_can_be_corrected(add, root, fields, status: int, said: str) -> None:
+def test_a_refused_cluster_can_be_corrected(
+    add: Add, root: FlaskClient, fields: dict[str, str], status: int, said: str
+) -> None:
     add("there")
     answer = send(root, "add", note="kept", **fields)
     assert answer.status_code == status
@@ -55,7 +62,7 @@ def test_a_refused_cluster_can_be_corrected(add, root, fields, status: int, said
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_who_is_no_admin_is_told_so(add, alice: FlaskClient, verb: str) -> None:
+def test_who_is_no_admin_is_told_so(add: Add, alice: FlaskClient, verb: str) -> None:
     add("cluster-01")
     before = state(alice)
     name = "cluster-02" if verb == "add" else "cluster-01"
@@ -65,7 +72,9 @@ def test_who_is_no_admin_is_told_so(add, alice: FlaskClient, verb: str) -> None:
     assert state(alice) == before
 
 
-def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(add, alice: FlaskClient, client) -> None:
+def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(
+    add: Add, alice: FlaskClient, client: FlaskClient
+) -> None:
     add("cluster-01")
     page = alice.get("/ui/admin")
     assert page.status_code == 200
@@ -75,7 +84,9 @@ def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(add, alice: Flas
 
 
 @pytest.mark.parametrize("names", ["", "root;Bob"])
-def test_no_page_tells_where_the_admins_are_named(app, add, person, client, settings, names: str) -> None:
+def test_no_page_tells_where_the_admins_are_named(
+    app: Flask, add: Add, person: SignIn, client: FlaskClient, settings: Settings, names: str
+) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     (Path(settings.admin_dir) / "users").write_text(names)
@@ -91,7 +102,7 @@ def test_no_page_tells_where_the_admins_are_named(app, add, person, client, sett
             assert settings.admin_dir not in page.text
 
 
-def test_edit_changes_only_what_was_changed_in_the_form(add, root: FlaskClient, client) -> None:
+def test_edit_changes_only_what_was_changed_in_the_form(add: Add, root: FlaskClient, client: FlaskClient) -> None:
     add("cluster-01", note="old", osimage="one")
     form = root.get("/ui/admin/edit?cluster=cluster-01").text
     assert 'name="note" value="old"' in form
@@ -105,7 +116,7 @@ def test_edit_changes_only_what_was_changed_in_the_form(add, root: FlaskClient, 
     assert "note" not in record
 
 
-def test_edit_without_a_change_changes_nothing(add, root: FlaskClient, repository) -> None:
+def test_edit_without_a_change_changes_nothing(add: Add, root: FlaskClient, repository: ConfigMapRepository) -> None:
     add("cluster-01")
     before = repository.fresh().version
     fields = dict.fromkeys(("osimage", "note", "labels", "was_osimage", "was_note", "was_labels"), "")
@@ -114,14 +125,14 @@ def test_edit_without_a_change_changes_nothing(add, root: FlaskClient, repositor
     assert repository.fresh().version == before
 
 
-def test_labels_can_be_taken_away(add, root: FlaskClient) -> None:
+def test_labels_can_be_taken_away(add: Add, root: FlaskClient) -> None:
     add("cluster-01", label="gpu=yes")
     assert 'value="gpu=yes"' in root.get("/ui/admin/edit?cluster=cluster-01").text
     send(root, "edit", was_labels="gpu=yes", labels="")
     assert "labels" not in state(root)
 
 
-def test_disable_needs_a_reason_which_everybody_reads(add, root: FlaskClient, alice: FlaskClient) -> None:
+def test_disable_needs_a_reason_which_everybody_reads(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01")
     refused = send(root, "disable", reason=" ")
     assert refused.status_code == 400
@@ -131,7 +142,7 @@ def test_disable_needs_a_reason_which_everybody_reads(add, root: FlaskClient, al
     assert "Enable" not in text(alice.get("/"))
 
 
-def test_a_cluster_in_use_is_drained(add, root: FlaskClient) -> None:
+def test_a_cluster_in_use_is_drained(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     root.get("/getvacant?build=1&job=e2e")
     page = follow(root, send(root, "disable", reason="new switch"))
@@ -139,7 +150,7 @@ def test_a_cluster_in_use_is_drained(add, root: FlaskClient) -> None:
     assert "then disabled: new switch" in text(root.get("/"))
 
 
-def test_enable_is_one_click(add, root: FlaskClient) -> None:
+def test_enable_is_one_click(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     send(root, "disable", reason="why")
     page = follow(root, root.post("/ui/admin/enable", data={"cluster": "cluster-01"}))
@@ -148,7 +159,7 @@ def test_enable_is_one_click(add, root: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "cluster-02", "CLUSTER-01", "yes"])
-def test_delete_wants_the_name_typed(add, root: FlaskClient, typed: str) -> None:
+def test_delete_wants_the_name_typed(add: Add, root: FlaskClient, typed: str) -> None:
     add("cluster-01")
     answer = send(root, "delete", typed=typed)
     assert answer.status_code == 400
@@ -156,7 +167,7 @@ def test_delete_wants_the_name_typed(add, root: FlaskClient, typed: str) -> None
     assert state(root)["name"] == "cluster-01"
 
 
-def test_delete_takes_the_cluster_out(add, root: FlaskClient) -> None:
+def test_delete_takes_the_cluster_out(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     page = follow(root, send(root, "delete", typed="cluster-01"))
     assert "cluster cluster-01 is deleted" in text(page)
@@ -164,7 +175,7 @@ def test_delete_takes_the_cluster_out(add, root: FlaskClient) -> None:
     assert root.get("/clusters/cluster-01").status_code == 404
 
 
-def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     assert "although it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
@@ -178,12 +189,14 @@ def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add, alice: FlaskCl
     assert root.get("/clusters/cluster-01").status_code == 404
 
 
-def test_after_the_delete_on_its_own_page_one_is_led_elsewhere(add, root: FlaskClient) -> None:
+def test_after_the_delete_on_its_own_page_one_is_led_elsewhere(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     assert send(root, "delete", typed="cluster-01", back="/ui/clusters/cluster-01").location == "/"
 
 
-def test_broken_records_are_shown_with_their_reason_and_deleted_by_position(written, add, root: FlaskClient) -> None:
+def test_broken_records_are_shown_with_their_reason_and_deleted_by_position(
+    written: WriteRecords, add: Add, root: FlaskClient
+) -> None:
     written({"name": "good", "status": "finished"}, {"name": "odd", "status": "<busy>"}, "7")
     page = root.get("/ui/admin")
     assert "odd at position #1 'status' is neither 'finished' nor 'testing'" in text(page)
@@ -198,7 +211,7 @@ def test_broken_records_are_shown_with_their_reason_and_deleted_by_position(writ
     assert "good" in text(page)
 
 
-def test_a_broken_record_that_moved_is_not_mistaken_for_another(written, root: FlaskClient) -> None:
+def test_a_broken_record_that_moved_is_not_mistaken_for_another(written: WriteRecords, root: FlaskClient) -> None:
     written("1", "2")
     first = root.get("/ui/admin").text.partition('value="#0.')[2][:8]
     written("2")
@@ -208,7 +221,9 @@ def test_a_broken_record_that_moved_is_not_mistaken_for_another(written, root: F
     assert "at position #0" in text(root.get("/ui/admin"))
 
 
-def test_a_broken_record_is_deleted_from_the_first_page_too(written, root: FlaskClient, alice: FlaskClient) -> None:
+def test_a_broken_record_is_deleted_from_the_first_page_too(
+    written: WriteRecords, root: FlaskClient, alice: FlaskClient
+) -> None:
     written({"name": "twin", "status": "finished"}, {"name": "twin", "status": "finished", "note": "second"})
     assert text(root.get("/")).count("broken – another record has the same name") == 2
     assert root.get("/").text.count('action="/ui/admin/delete"') == 2
@@ -216,14 +231,14 @@ def test_a_broken_record_is_deleted_from_the_first_page_too(written, root: Flask
 
 
 @pytest.mark.parametrize("verb", ["edit", "disable", "enable"])
-def test_a_broken_record_can_only_be_deleted(written, root: FlaskClient, verb: str) -> None:
+def test_a_broken_record_can_only_be_deleted(written: WriteRecords, root: FlaskClient, verb: str) -> None:
     written({"name": "cluster-01", "status": "busy"})
     answer = send(root, verb, reason="why", region="r")
     assert answer.status_code == 409
     assert "an admin can delete it as #0" in text(answer)
 
 
-def test_the_answer_to_a_click_is_the_inventory_as_it_is_now(add, root: FlaskClient) -> None:
+def test_the_answer_to_a_click_is_the_inventory_as_it_is_now(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     answer = root.post(
         "/ui/admin/disable", data={"cluster": "cluster-01", "reason": "why", "back": "/ui/admin"}, headers=DIALOG
@@ -240,7 +255,7 @@ def test_a_form_for_nothing_is_404(root: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("record", ['{"name": "twin"}', "7", '{"status": "finished"}'])
-def test_two_broken_records_of_the_same_bytes_are_two(written, root: FlaskClient, record: str) -> None:
+def test_two_broken_records_of_the_same_bytes_are_two(written: WriteRecords, root: FlaskClient, record: str) -> None:
     for name in ("other", "cluster-01"):  # the second time the broken ones are known by their text
         written({"name": name, "status": "finished"}, record, record)
     for url in ("/", "/ui/admin"):

@@ -6,13 +6,14 @@ import pytest
 import requests
 from playwright.sync_api import Route, expect
 
+from tests.pages.conftest import AddOne, Curl, Visit
 from tests.pages.people import AXE, check
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def cluster(added) -> str:
+def cluster(added: AddOne) -> str:
     """A vacant cluster."""
     return added("cluster-01")
 
@@ -23,7 +24,7 @@ def held(cluster: str) -> re.Pattern[str]:
 
 
 @pytest.mark.parametrize("name", ["", "alice"], ids=["first hold of a visitor", "in place"])
-def test_a_word_of_success_ends_by_itself(visit, cluster: str, name: str) -> None:
+def test_a_word_of_success_ends_by_itself(visit: Visit, cluster: str, name: str) -> None:
     alice = visit(name)
     alice.page.clock.install()
     alice.go()
@@ -36,7 +37,7 @@ def test_a_word_of_success_ends_by_itself(visit, cluster: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["", "alice"], ids=["first hold of a visitor", "in place"])
-def test_a_word_of_success_goes_when_the_row_says_otherwise(visit, cluster: str, curl, name: str) -> None:
+def test_a_word_of_success_goes_when_the_row_says_otherwise(visit: Visit, cluster: str, curl: Curl, name: str) -> None:
     alice = visit(name)
     alice.go()
     alice.press(cluster, "Hold")
@@ -50,7 +51,7 @@ def test_a_word_of_success_goes_when_the_row_says_otherwise(visit, cluster: str,
 
 
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])
-def test_a_message_stays_while_it_is_pointed_at_or_has_the_focus(visit, cluster: str, by: str) -> None:
+def test_a_message_stays_while_it_is_pointed_at_or_has_the_focus(visit: Visit, cluster: str, by: str) -> None:
     alice = visit("alice")
     alice.page.clock.install()
     alice.go()
@@ -67,7 +68,7 @@ def test_a_message_stays_while_it_is_pointed_at_or_has_the_focus(visit, cluster:
     expect(message).to_have_count(0)
 
 
-def test_a_refusal_goes_when_the_row_says_otherwise(visit, cluster: str, curl) -> None:
+def test_a_refusal_goes_when_the_row_says_otherwise(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
@@ -85,7 +86,7 @@ def test_a_refusal_goes_when_the_row_says_otherwise(visit, cluster: str, curl) -
 
 
 @pytest.mark.parametrize("where", ["#alerts", "#form"])
-def test_did_not_answer_goes_when_the_service_answers_again(visit, cluster: str, where: str) -> None:
+def test_did_not_answer_goes_when_the_service_answers_again(visit: Visit, cluster: str, where: str) -> None:
     alice = visit("alice", listening=False)
     alice.page.clock.install()
     alice.go()
@@ -111,7 +112,7 @@ def test_did_not_answer_goes_when_the_service_answers_again(visit, cluster: str,
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-def test_where_cookies_are_blocked_a_hold_is_made_and_released(visit, cluster: str, script: bool) -> None:
+def test_where_cookies_are_blocked_a_hold_is_made_and_released(visit: Visit, cluster: str, script: bool) -> None:
     dora = visit(script=script)
     dora.page.route("**/*", _without_cookies)
     dora.go()
@@ -140,7 +141,7 @@ def _without_cookies(route: Route) -> None:
     route.fulfill(status=answer.status_code, headers=headers, body=answer.content)
 
 
-def test_axe_finds_nothing_where_something_is_said(visit, cluster: str, added, curl) -> None:
+def test_axe_finds_nothing_where_something_is_said(visit: Visit, cluster: str, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
     alice = visit("alice")
     alice.page.context.add_init_script(AXE)

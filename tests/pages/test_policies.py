@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.command import Settings as Command
+from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.settings import Settings
 from tests.conditions import until
-from tests.conftest import ADMIN
-from tests.pages.conftest import HTMX, follow, text
+from tests.conftest import ADMIN, Add, MovableClock
+from tests.pages.conftest import HTMX, SignIn, follow, text
 from tests.pages.test_creations import panel
 
 DIALOG = {**HTMX, "HX-Target": "div#dialog-content", "HX-Current-URL": "http://localhost/ui/admin"}
@@ -44,7 +46,7 @@ def provisioner(tmp_path: Path) -> Provisioner:
     return Provisioner("command", KINDS["command"], Command(program=(str(program),)))
 
 
-def send(browser: FlaskClient, verb: str, headers: dict[str, str] | None = None, **fields: str):
+def send(browser: FlaskClient, verb: str, headers: dict[str, str] | None = None, **fields: str) -> TestResponse:
     """Send a form as it is filled at first, but for some fields."""
     data = {"purpose": "tess-ci", "back": "/ui/admin", **(TERMS if verb != "removepolicy" else {}), **fields}
     return browser.post(f"/ui/admin/{verb}", data=data, headers=headers or {})
@@ -92,7 +94,7 @@ def test_how_a_policy_stands_is_on_the_first_page_too(root: FlaskClient, alice: 
     assert "/ui/admin/editpolicy" in root.get("/").text
 
 
-def test_hours_in_which_it_does_not_work_are_told(root: FlaskClient, clock) -> None:
+def test_hours_in_which_it_does_not_work_are_told(root: FlaskClient, clock: MovableClock) -> None:
     days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     other = days[(clock().weekday() + 3) % 7]
     send(root, "addpolicy", hours=f"{other} 10:00-11:00")
@@ -116,7 +118,9 @@ def test_hours_in_which_it_does_not_work_are_told(root: FlaskClient, clock) -> N
         ("job", "a b", "expected the name of a job"),
     ],
 )
-def test_what_is_refused_is_shown_at_its_field_and_can_be_corrected(root, field: str, value: str, said: str) -> None:
+def test_what_is_refused_is_shown_at_its_field_and_can_be_corrected(
+    root: FlaskClient, field: str, value: str, said: str
+) -> None:
     answer = send(root, "addpolicy", **{"branch": "kept", field: value})
     assert answer.status_code == 400
     assert said in text(answer)
@@ -144,14 +148,14 @@ def test_terms_are_changed_and_taken_away(root: FlaskClient) -> None:
     assert {"hours", "job"} & set(policies(root)[0]) == set()
 
 
-def test_what_somebody_else_changed_meanwhile_stays(root: FlaskClient, person) -> None:
+def test_what_somebody_else_changed_meanwhile_stays(root: FlaskClient, person: SignIn) -> None:
     send(root, "addpolicy")
     edit(person("Bob"), max_total="9")
     edit(root, cooldown="10m")
     assert (policies(root)[0]["maxTotal"], policies(root)[0]["cooldown"]) == (9, "10m")
 
 
-def test_an_edit_that_changes_nothing_writes_nothing(root: FlaskClient, repository) -> None:
+def test_an_edit_that_changes_nothing_writes_nothing(root: FlaskClient, repository: ConfigMapRepository) -> None:
     send(root, "addpolicy", min_vacant="0")
     before = repository.fresh().version
     page = follow(root, edit(root, was_min_vacant="0", min_vacant="0"))
@@ -206,7 +210,7 @@ def test_the_answer_to_the_dialog_is_the_piece_that_it_was_opened_on(root: Flask
     assert 'hx-target="#creations"' in answer.text
 
 
-def test_nothing_new_is_304_until_the_policy_stands_differently(add, root: FlaskClient) -> None:
+def test_nothing_new_is_304_until_the_policy_stands_differently(add: Add, root: FlaskClient) -> None:
     add("other-01", purpose="other")
     send(root, "addpolicy", min_vacant="0")
     tag = root.get(FRAGMENT, headers=HTMX).headers["HX-PTag"]

@@ -2,12 +2,15 @@
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.app import create_app
 from cimaster.errors import StoreUnreadable
 from cimaster.pages.frame.fragments import CLOCK
-from tests.conftest import Clock
-from tests.pages.conftest import HTMX, hold, text
+from cimaster.repository.stores.port import Store
+from cimaster.settings import Settings
+from tests.conftest import Add, Clock, MovableClock
+from tests.pages.conftest import HTMX, SignIn, WriteRecords, hold, text
 
 LIVE = ["/ui/fragments/clusters", "/ui/fragments/cluster?name=cluster-01", "/ui/fragments/inventory"]
 
@@ -18,12 +21,12 @@ def _early(clock: Clock) -> None:
     clock.forward(seconds=CLOCK + 1 - clock().timestamp() % CLOCK)
 
 
-def poll(browser: FlaskClient, url: str = LIVE[0], tag: str = ""):
+def poll(browser: FlaskClient, url: str = LIVE[0], tag: str = "") -> TestResponse:
     return browser.get(url, headers={**HTMX, "HX-PTag": tag})
 
 
 @pytest.mark.parametrize("url", LIVE)
-def test_what_the_browser_shows_already_is_304_until_something_changes(add, alice: FlaskClient, url: str) -> None:
+def test_what_the_browser_shows_already_is_304_until_something_changes(add: Add, alice: FlaskClient, url: str) -> None:
     add("cluster-01")
     first = poll(alice, url)
     tag = first.headers["HX-PTag"]
@@ -38,14 +41,16 @@ def test_what_the_browser_shows_already_is_304_until_something_changes(add, alic
     assert "pool-changed" in changed.headers["HX-Trigger"]  # the figures and the strip follow
 
 
-def test_the_tag_of_the_page_is_the_tag_of_its_live_piece(add, alice: FlaskClient) -> None:
+def test_the_tag_of_the_page_is_the_tag_of_its_live_piece(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     tag = poll(alice).headers["HX-PTag"]
     assert f'hx-ptag="{tag}"' in alice.get("/").text
     assert int(tag.partition(".")[0]) > 0
 
 
-def test_the_tag_tells_filters_and_visitors_apart(add, alice: FlaskClient, root: FlaskClient, client) -> None:
+def test_the_tag_tells_filters_and_visitors_apart(
+    add: Add, alice: FlaskClient, root: FlaskClient, client: FlaskClient
+) -> None:
     add("cluster-01")
     tags = {
         poll(alice).headers["HX-PTag"],
@@ -56,14 +61,18 @@ def test_the_tag_tells_filters_and_visitors_apart(add, alice: FlaskClient, root:
     assert len(tags) == 4
 
 
-def test_the_tag_is_the_same_on_every_replica(add, settings, store, clock, alice: FlaskClient) -> None:
+def test_the_tag_is_the_same_on_every_replica(
+    add: Add, settings: Settings, store: Store, clock: MovableClock, alice: FlaskClient
+) -> None:
     add("cluster-01")
     other = create_app(settings, store, clock).test_client()
     other.set_cookie("cimaster_name", "alice")
     assert poll(other, tag=poll(alice).headers["HX-PTag"]).status_code == 304
 
 
-def test_trouble_of_the_store_reaches_a_page_that_only_polls(add, written, alice: FlaskClient) -> None:
+def test_trouble_of_the_store_reaches_a_page_that_only_polls(
+    add: Add, written: WriteRecords, alice: FlaskClient
+) -> None:
     add("cluster-01")
     tag = poll(alice).headers["HX-PTag"]
     with pytest.raises(StoreUnreadable):
@@ -75,7 +84,9 @@ def test_trouble_of_the_store_reaches_a_page_that_only_polls(add, written, alice
     assert "not valid JSON" in text(alice.get("/ui/fragments/strip"))
 
 
-def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(add, settings, store, alice, person) -> None:
+def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(
+    add: Add, settings: Settings, store: Store, alice: FlaskClient, person: SignIn
+) -> None:
     add("cluster-01")
     other = create_app(settings, store).test_client()  # its threads rest: it reads only when it must
     assert "cluster-01 vacant" in text(other.get("/"))
@@ -85,7 +96,9 @@ def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(add, setti
     assert "cluster-01 held" in text(other.get("/"))
 
 
-def test_the_tag_alone_makes_an_older_replica_read(add, settings, store, alice: FlaskClient) -> None:
+def test_the_tag_alone_makes_an_older_replica_read(
+    add: Add, settings: Settings, store: Store, alice: FlaskClient
+) -> None:
     add("cluster-01")
     other = create_app(settings, store).test_client()
     other.get("/")
@@ -95,7 +108,7 @@ def test_the_tag_alone_makes_an_older_replica_read(add, settings, store, alice: 
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "-1", "9" * 3000, "1e9", "²", "12.5", "%00", '"'])
-def test_a_cookie_or_tag_that_is_no_commit_does_no_harm(add, alice: FlaskClient, cookie: str) -> None:
+def test_a_cookie_or_tag_that_is_no_commit_does_no_harm(add: Add, alice: FlaskClient, cookie: str) -> None:
     add("cluster-01")
     alice.set_cookie("cimaster_seen", cookie)
     assert "cluster-01" in text(alice.get("/"))
@@ -103,7 +116,7 @@ def test_a_cookie_or_tag_that_is_no_commit_does_no_harm(add, alice: FlaskClient,
         assert poll(alice, tag=f"{cookie}.abc").status_code == 200
 
 
-def test_a_commit_that_never_was_is_taken_back(add, alice: FlaskClient, store) -> None:
+def test_a_commit_that_never_was_is_taken_back(add: Add, alice: FlaskClient, store: Store) -> None:
     add("cluster-01")
     alice.set_cookie("cimaster_seen", "9" * 18)
     alice.get("/")
@@ -123,7 +136,7 @@ def test_a_cookie_that_is_no_name_is_nobody(client: FlaskClient, name: str) -> N
     assert "Who are you?" in text(page)
 
 
-def test_a_cluster_that_is_deleted_meanwhile_is_told_to_its_open_page(add, root: FlaskClient) -> None:
+def test_a_cluster_that_is_deleted_meanwhile_is_told_to_its_open_page(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     url = LIVE[1]
     tag = poll(root, url).headers["HX-PTag"]

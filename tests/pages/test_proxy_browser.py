@@ -11,6 +11,7 @@ import requests
 from playwright.sync_api import Browser, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from tests.pages.conftest import Curl
 from tests.pages.people import ARGUMENTS, FOLLOWS, Person
 from tests.replica import Replica
 from tests.server import free_ports
@@ -100,7 +101,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=[True, False], ids=["stripped", "whole"])
-def visitor(request: pytest.FixtureRequest, browser: Browser, proxy: Proxy, replica: Replica, curl) -> Iterator[Person]:
+def visitor(
+    request: pytest.FixtureRequest, browser: Browser, proxy: Proxy, replica: Replica, curl: Curl
+) -> Iterator[Person]:
     """Make a person sit down behind either kind of proxy, where there is one vacant cluster."""
     proxy.strips = request.param
     curl("addcluster", cluster="cluster-01", region="us-west", name="root")
@@ -112,7 +115,7 @@ def visitor(request: pytest.FixtureRequest, browser: Browser, proxy: Proxy, repl
     curl("deletecluster", cluster="cluster-01", name="root", force="true", reason="the test is over")
 
 
-def test_a_person_holds_and_releases_behind_the_proxy(visitor: Person, proxy: Proxy, curl) -> None:
+def test_a_person_holds_and_releases_behind_the_proxy(visitor: Person, proxy: Proxy, curl: Curl) -> None:
     page = visitor.page
     visitor.go()
     visitor.press("cluster-01", "Hold")

@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 from cimaster.errors import Queued, RequestOver
 from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.services.clusters import Clusters
-from tests.pages.conftest import HTMX, follow, text
+from tests.conftest import Add, MovableClock
+from tests.pages.conftest import HTMX, SignIn, WriteKey, follow, text
 
 JSON = {"Accept": "application/json"}
 CLICK = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/"}
@@ -24,7 +25,7 @@ Waits = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def _none_vacant(add, client: FlaskClient) -> None:
+def _none_vacant(add: Add, client: FlaskClient) -> None:
     """A pool of one cluster, which a job has."""
     add("cluster-01")
     client.get("/getvacant?job=e2e&build=1&email=bob@example.com")
@@ -82,7 +83,9 @@ def test_where_nobody_waits_there_is_no_panel(client: FlaskClient) -> None:
     assert "Nobody waits for a cluster at the moment" in text(client.get("/ui/queue"))
 
 
-def test_it_shows_who_waits_for_what_since_when_and_until_when(waits, client: FlaskClient, clock) -> None:
+def test_it_shows_who_waits_for_what_since_when_and_until_when(
+    waits: Waits, client: FlaskClient, clock: MovableClock
+) -> None:
     waits("e2e", "12", "john", wait=30, region="us-west")
     clock.forward(minutes=14)
     page = client.get("/")
@@ -94,7 +97,7 @@ def test_it_shows_who_waits_for_what_since_when_and_until_when(waits, client: Fl
     assert "not there" not in panel(page)
 
 
-def test_they_stand_in_the_order_in_which_they_are_served(waits, client: FlaskClient) -> None:
+def test_they_stand_in_the_order_in_which_they_are_served(waits: Waits, client: FlaskClient) -> None:
     for build, priority in (("1", "low"), ("2", "normal"), ("3", "high")):
         waits(build=build, priority=priority)
     page = panel(client.get("/"))
@@ -102,20 +105,24 @@ def test_they_stand_in_the_order_in_which_they_are_served(waits, client: FlaskCl
     assert re.findall(r"(\w+) priority", page) == ["high", "low"]
 
 
-def test_who_came_first_is_named_by_place_where_others_are_served_before(waits, client: FlaskClient, clock) -> None:
+def test_who_came_first_is_named_by_place_where_others_are_served_before(
+    waits: Waits, client: FlaskClient, clock: MovableClock
+) -> None:
     waits(build="1", priority="low")
     clock.forward(minutes=5)
     waits(build="2")
     assert "2 wait, number 2 for 5 min" in panel(client.get("/"))
 
 
-def test_a_script_that_asks_again_and_again_is_told_apart(client: FlaskClient, clock) -> None:
+def test_a_script_that_asks_again_and_again_is_told_apart(client: FlaskClient, clock: MovableClock) -> None:
     client.get(POLL)
     client.get(POLL)
     assert "poller #7 by erin tess-ci cluster since just now asks again and again Cancel" in panel(client.get("/"))
 
 
-def test_who_is_not_connected_is_not_there_at_the_moment(waits, client: FlaskClient, clock) -> None:
+def test_who_is_not_connected_is_not_there_at_the_moment(
+    waits: Waits, client: FlaskClient, clock: MovableClock
+) -> None:
     waits(connected=0.5)
     assert "not there" not in panel(client.get("/"))
     tag = client.get(PANEL).headers["HX-PTag"]
@@ -124,7 +131,9 @@ def test_who_is_not_connected_is_not_there_at_the_moment(waits, client: FlaskCli
     assert "not there at the moment" in panel(changed)
 
 
-def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(waits, client: FlaskClient, clock) -> None:
+def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(
+    waits: Waits, client: FlaskClient, clock: MovableClock
+) -> None:
     waits()
     clock.forward(minutes=29)
     tag = client.get(PANEL).headers["HX-PTag"]
@@ -135,7 +144,7 @@ def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(waits, cli
     assert '<a href="/?state=occupied">Show the occupied ones</a>' in page.text
 
 
-def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits, client: FlaskClient) -> None:
+def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits: Waits, client: FlaskClient) -> None:
     identities = [waits(build=str(build)) for build in range(1, 8)]
     page = client.get("/")
     assert "7 wait, the first for" in panel(page)
@@ -146,7 +155,7 @@ def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits, client: FlaskCli
     assert f'hx-get="{PANEL}?all=1"' in everything
 
 
-def test_ones_own_stand_out_whatever_the_case(waits, person) -> None:
+def test_ones_own_stand_out_whatever_the_case(waits: Waits, person: SignIn) -> None:
     waits(build="1", by="john")
     waits(build="2", by="Alice")
     page = person("aLICE").get("/").text.partition('<div id="queue"')[2].partition('<div id="creations"')[0]
@@ -154,7 +163,9 @@ def test_ones_own_stand_out_whatever_the_case(waits, person) -> None:
     assert page.index("e2e #2") < page.index(">yours<")
 
 
-def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, waits, alice: FlaskClient) -> None:
+def test_what_stands_in_the_data_is_text_whatever_it_contains(
+    rewritten: WriteKey, waits: Waits, alice: FlaskClient
+) -> None:
     waits()
     hostile = '</td><script>alert("1")'
 
@@ -173,7 +184,7 @@ def test_what_stands_in_the_data_is_text_whatever_it_contains(rewritten, waits, 
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
 
 
-def test_cancel_asks_first_and_tells_what_is_lost(waits, alice: FlaskClient) -> None:
+def test_cancel_asks_first_and_tells_what_is_lost(waits: Waits, alice: FlaskClient) -> None:
     identity = waits()
     assert 'action="/ui/cancel" hx-get="/ui/cancel"' in alice.get("/").text
     form = alice.get(f"/ui/cancel?request_id={identity}")
@@ -193,7 +204,7 @@ def test_of_a_script_it_tells_that_it_may_come_back(alice: FlaskClient) -> None:
     assert waiting(alice) == []
 
 
-def test_cancel_takes_somebody_out_of_the_queue_and_says_so(waits, alice: FlaskClient) -> None:
+def test_cancel_takes_somebody_out_of_the_queue_and_says_so(waits: Waits, alice: FlaskClient) -> None:
     identity = waits(build="1")
     waits(build="2")
     answer = alice.post("/ui/cancel", data={"request_id": identity, "back": "/?state=occupied"})
@@ -205,7 +216,9 @@ def test_cancel_takes_somebody_out_of_the_queue_and_says_so(waits, alice: FlaskC
 
 
 @pytest.mark.parametrize(("where", "polled"), [("/", PANEL), ("/ui/queue", f"{PANEL}?all=1")])
-def test_the_answer_to_the_dialog_is_the_panel_as_it_is_now(waits, alice: FlaskClient, where: str, polled: str) -> None:
+def test_the_answer_to_the_dialog_is_the_panel_as_it_is_now(
+    waits: Waits, alice: FlaskClient, where: str, polled: str
+) -> None:
     gone = waits(build="1")
     waits(build="2")
     answer = alice.post("/ui/cancel", data={"request_id": gone, "back": where}, headers=DIALOG)
@@ -216,14 +229,16 @@ def test_the_answer_to_the_dialog_is_the_panel_as_it_is_now(waits, alice: FlaskC
     assert "e2e #1" not in panel(answer)
 
 
-def test_whose_wait_was_cancelled_is_told_so(waits, served, alice: FlaskClient) -> None:
+def test_whose_wait_was_cancelled_is_told_so(waits: Waits, served: Callable[[str], str], alice: FlaskClient) -> None:
     identity = waits()
     alice.post("/ui/cancel", data={"request_id": identity})
     with pytest.raises(RequestOver):
         served(identity)
 
 
-def test_who_was_served_meanwhile_keeps_the_cluster(waits, served, alice: FlaskClient) -> None:
+def test_who_was_served_meanwhile_keeps_the_cluster(
+    waits: Waits, served: Callable[[str], str], alice: FlaskClient
+) -> None:
     identity = waits()
     alice.get("/finishtest?cluster=cluster-01&job=e2e&build=1")
     assert served(identity) == "cluster-01"
@@ -235,7 +250,7 @@ def test_who_was_served_meanwhile_keeps_the_cluster(waits, served, alice: FlaskC
     assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))
 
 
-def test_who_has_given_no_name_is_asked_for_it_first(waits, client: FlaskClient) -> None:
+def test_who_has_given_no_name_is_asked_for_it_first(waits: Waits, client: FlaskClient) -> None:
     identity = waits()
     assert 'name="name"' in client.get(f"/ui/cancel?request_id={identity}").text
     refused = client.post("/ui/cancel", data={"request_id": identity})
@@ -246,13 +261,13 @@ def test_who_has_given_no_name_is_asked_for_it_first(waits, client: FlaskClient)
     assert client.get_cookie("cimaster_name").value == "dora"
 
 
-def test_pages_of_other_sites_may_not_cancel(waits, alice: FlaskClient) -> None:
+def test_pages_of_other_sites_may_not_cancel(waits: Waits, alice: FlaskClient) -> None:
     answer = alice.post("/ui/cancel", data={"request_id": waits()}, headers={"Sec-Fetch-Site": "cross-site"})
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "cross_origin")
     assert waiting(alice) == ["12"]
 
 
-def test_nothing_new_is_304_whatever_else_the_pool_does(waits, add, alice: FlaskClient) -> None:
+def test_nothing_new_is_304_whatever_else_the_pool_does(waits: Waits, add: Add, alice: FlaskClient) -> None:
     waits(build="1")
     first = alice.get(PANEL, headers=HTMX)
     tag = first.headers["HX-PTag"]
@@ -267,14 +282,18 @@ def test_nothing_new_is_304_whatever_else_the_pool_does(waits, add, alice: Flask
 
 
 @pytest.mark.parametrize("piece", ["clusters", "inventory", "cluster?name=cluster-01"])
-def test_who_waits_makes_no_page_draw_its_clusters_anew(waits, alice: FlaskClient, clock, piece: str) -> None:
+def test_who_waits_makes_no_page_draw_its_clusters_anew(
+    waits: Waits, alice: FlaskClient, clock: MovableClock, piece: str
+) -> None:
     clock.forward(seconds=301 - clock().timestamp() % 300)  # when pages were just drawn anew for the time alone
     tag = alice.get(f"/ui/fragments/{piece}", headers=HTMX).headers["HX-PTag"]
     waits()
     assert alice.get(f"/ui/fragments/{piece}", headers={**HTMX, "HX-PTag": tag}).status_code == 304
 
 
-def test_the_history_tells_how_long_a_job_had_waited(waits, served, alice: FlaskClient, clock) -> None:
+def test_the_history_tells_how_long_a_job_had_waited(
+    waits: Waits, served: Callable[[str], str], alice: FlaskClient, clock: MovableClock
+) -> None:
     identity = waits()
     clock.forward(minutes=12, seconds=30)
     alice.get("/finishtest?cluster=cluster-01&job=e2e&build=1")

@@ -16,6 +16,7 @@ from cimaster.common.times import format_time
 from cimaster.repository.stores.port import Conflict
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
+from tests.pages.conftest import Visit
 from tests.pages.people import AXE, FOLLOWS, Person, check
 from tests.replica import Replica
 
@@ -102,7 +103,7 @@ def row(person: Person, words: str) -> Locator:
 
 
 @both
-def test_somebody_is_taken_out_of_the_queue(visit, waits: Waits, script: bool) -> None:
+def test_somebody_is_taken_out_of_the_queue(visit: Visit, waits: Waits, script: bool) -> None:
     identity = waits("e2e", "12", email="john@example.com")
     waits("e2e", "13", email="alice@example.com")
     alice = visit("alice", script)
@@ -116,7 +117,7 @@ def test_somebody_is_taken_out_of_the_queue(visit, waits: Waits, script: bool) -
 
 
 @both
-def test_who_thinks_better_of_it_changes_nothing(visit, replica: Replica, waits: Waits, script: bool) -> None:
+def test_who_thinks_better_of_it_changes_nothing(visit: Visit, replica: Replica, waits: Waits, script: bool) -> None:
     waits("e2e", "12")
     alice = visit("alice", script)
     alice.go("/ui/queue")
@@ -129,7 +130,7 @@ def test_who_thinks_better_of_it_changes_nothing(visit, replica: Replica, waits:
 
 
 @both
-def test_somebody_new_is_asked_for_a_name(visit, waits: Waits, script: bool) -> None:
+def test_somebody_new_is_asked_for_a_name(visit: Visit, waits: Waits, script: bool) -> None:
     waits("e2e", "12")
     dora = visit(script=script)
     dora.go("/ui/queue")
@@ -140,7 +141,7 @@ def test_somebody_new_is_asked_for_a_name(visit, waits: Waits, script: bool) -> 
     assert dora.page.url == f"{dora.url}/ui/queue"
 
 
-def test_the_panel_follows_what_happens_elsewhere(visit, replica: Replica, waits: Waits) -> None:
+def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica, waits: Waits) -> None:
     alice = visit("alice")
     alice.go()
     expect(alice.page.get_by_role("heading", name="Waiting")).to_have_count(0)
@@ -153,7 +154,7 @@ def test_the_panel_follows_what_happens_elsewhere(visit, replica: Replica, waits
     expect(alice.page.get_by_role("heading", name="Waiting")).to_have_count(0)
 
 
-def test_a_long_wait_leads_to_the_occupied_clusters(visit, waits: Waits, long_ago: Callable[[], None]) -> None:
+def test_a_long_wait_leads_to_the_occupied_clusters(visit: Visit, waits: Waits, long_ago: Callable[[], None]) -> None:
     waits("e2e", "12")
     alice = visit("alice")
     alice.go()
@@ -164,7 +165,7 @@ def test_a_long_wait_leads_to_the_occupied_clusters(visit, waits: Waits, long_ag
     expect(alice.page.locator("#filter-state")).to_have_value("occupied")
 
 
-def test_the_time_of_waiting_goes_on_between_polls(visit, waits: Waits) -> None:
+def test_the_time_of_waiting_goes_on_between_polls(visit: Visit, waits: Waits) -> None:
     waits("e2e", "12")
     alice = visit("alice")
     alice.page.clock.install()
@@ -176,7 +177,7 @@ def test_the_time_of_waiting_goes_on_between_polls(visit, waits: Waits) -> None:
     expect(row(alice, "e2e #12").locator("time[data-soon]")).to_have_text("15 min")
 
 
-def test_by_keyboard_the_focus_goes_to_the_neighbour_of_who_is_taken_out(visit, waits: Waits) -> None:
+def test_by_keyboard_the_focus_goes_to_the_neighbour_of_who_is_taken_out(visit: Visit, waits: Waits) -> None:
     waits("first", "1")
     waits("second", "2")
     alice = visit("alice")
@@ -189,7 +190,7 @@ def test_by_keyboard_the_focus_goes_to_the_neighbour_of_who_is_taken_out(visit, 
     expect(row(alice, "second").get_by_role("rowheader")).to_be_focused()
 
 
-def test_who_waits_is_still_shown_as_long_as_nothing_is_new(visit, waits: Waits) -> None:
+def test_who_waits_is_still_shown_as_long_as_nothing_is_new(visit: Visit, waits: Waits) -> None:
     waits("e2e", "12")
     alice = visit("alice")
     alice.go()
@@ -217,7 +218,7 @@ def crowded(waits: Waits, replica: Replica, long_ago: Callable[[], None]) -> str
 
 
 @pytest.mark.parametrize("name", ["", "alice"])
-def test_axe_finds_nothing_on_any_page(visit, crowded: str, name: str) -> None:
+def test_axe_finds_nothing_on_any_page(visit: Visit, crowded: str, name: str) -> None:
     person = visit(name)
     person.page.context.add_init_script(AXE)
     for path in ("/", "/ui/queue", f"/ui/cancel?request_id={crowded}", "/ui/cancel?request_id=gone"):
@@ -225,7 +226,7 @@ def test_axe_finds_nothing_on_any_page(visit, crowded: str, name: str) -> None:
         check(person.page, f"{path} for {name or 'somebody'}")
 
 
-def test_axe_finds_nothing_with_dialog_and_toast(visit, crowded: str) -> None:
+def test_axe_finds_nothing_with_dialog_and_toast(visit: Visit, crowded: str) -> None:
     alice = visit("alice")
     alice.page.context.add_init_script(AXE)
     alice.go()

@@ -2,12 +2,13 @@
 
 from flask.testing import FlaskClient
 
+from tests.conftest import Add
 from tests.pages.conftest import text
 
 BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html,*/*"}
 
 
-def test_the_page_says_what_would_be_done_and_one_button_does_it(add, client: FlaskClient) -> None:
+def test_the_page_says_what_would_be_done_and_one_button_does_it(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     answer = client.get("/holdcluster?cluster=cluster-01&name=alice&desc=%3Cb%3E", headers=BROWSER)
     assert (answer.status_code, answer.headers["CIMaster-Code"], answer.headers["Allow"]) == (405, "use_post", "POST")

@@ -3,9 +3,11 @@
 import unicodedata
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.pages.conftest import HTMX, follow, text
+from tests.conftest import Add
+from tests.pages.conftest import HTMX, SignIn, follow, text
 
 
 def test_the_name_is_kept_for_a_year_out_of_reach_of_scripts(client: FlaskClient) -> None:
@@ -19,7 +21,7 @@ def test_the_name_is_kept_for_a_year_out_of_reach_of_scripts(client: FlaskClient
     assert "You are alice from now on" in page
 
 
-def test_an_admin_is_shown_as_one(person) -> None:
+def test_an_admin_is_shown_as_one(person: SignIn) -> None:
     assert "You are BOB admin" in text(person("BOB").get("/"))
     assert "admin unverified" not in text(person("alice").get("/"))
 
@@ -36,7 +38,7 @@ def test_what_is_no_name_is_refused_and_can_be_corrected(client: FlaskClient, na
 @pytest.mark.parametrize(
     "name", ["Jane  Doe ", "José O'Brien", "Jose\u0301 O'Brien", "<b>日本 & co; 100%</b>", "-a", "ü" * 63]
 )
-def test_any_name_that_can_be_seen_is_kept_shown_and_used(client: FlaskClient, add, name: str) -> None:
+def test_any_name_that_can_be_seen_is_kept_shown_and_used(client: FlaskClient, add: Add, name: str) -> None:
     add("cluster-01")
     told = unicodedata.normalize("NFC", " ".join(name.split()))
     page = text(follow(client, client.post("/ui/whoami", data={"name": name})))
@@ -66,7 +68,7 @@ def test_htmx_loads_the_page_anew_since_every_button_may_differ(client: FlaskCli
     assert answer.headers["HX-Redirect"] == "/?state=held"
 
 
-def test_where_cookies_are_blocked_the_form_says_that_the_name_is_not_kept(app) -> None:
+def test_where_cookies_are_blocked_the_form_says_that_the_name_is_not_kept(app: Flask) -> None:
     dora = app.test_client(use_cookies=False)
     assert 'name="probed"' in dora.get("/ui/whoami").text
     answer = dora.post("/ui/whoami", data={"name": "dora", "probed": "true"})

@@ -23,20 +23,20 @@ EDITS = st.dictionaries(
 )
 
 
-def edit_object(text: str, edits: dict) -> str:
+def edit_object(text: str, edits: dict[str, Any]) -> str:
     """Edit an object and return its text."""
     return str(ObjectText.parse(text).edited(edits))
 
 
 @st.composite
-def written(draw, opening: str, parts: st.SearchStrategy[str], closing: str) -> str:
+def written(draw: st.DrawFn, opening: str, parts: st.SearchStrategy[str], closing: str) -> str:
     """Return an array or an object with odd spacing."""
     items = draw(st.lists(st.tuples(SPACE, parts, SPACE).map("".join), max_size=5))
     return opening + (",".join(items) or draw(SPACE)) + closing
 
 
 @st.composite
-def member(draw, values: st.SearchStrategy[str]) -> str:
+def member(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
     """Return `"key": value` with odd spacing."""
     return draw(KEYS) + draw(SPACE) + ":" + draw(SPACE) + draw(values)
 

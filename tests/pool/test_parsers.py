@@ -1,7 +1,9 @@
 """The forms of parameters: what each reads, and that a refusal says what was expected."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -78,7 +80,7 @@ EVERY_FORM = pytest.mark.parametrize("read", FORMS, ids=FORMS.values())
         (form.limit, "1000", 1000),
     ],
 )
-def test_a_good_value_is_read(read, text: str, value: object) -> None:
+def test_a_good_value_is_read(read: Callable[..., Any], text: str, value: object) -> None:
     assert read(text) == value
 
 
@@ -126,7 +128,7 @@ def test_a_good_value_is_read(read, text: str, value: object) -> None:
         (form.limit, "\u00b2"),
     ],
 )
-def test_a_bad_value_is_refused(read, text: str) -> None:
+def test_a_bad_value_is_refused(read: Callable[..., Any], text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         read(text)
 
@@ -137,7 +139,7 @@ def test_a_duration_longer_than_anybody_holds_anything_can_be_added_to_a_date() 
 
 @EVERY_FORM
 @given(text=st.text())
-def test_a_form_reads_a_text_or_says_what_it_expected(read, text: str) -> None:
+def test_a_form_reads_a_text_or_says_what_it_expected(read: Callable[..., Any], text: str) -> None:
     try:
         read(text)
     except ValueError as error:
@@ -149,7 +151,7 @@ def test_a_form_reads_a_text_or_says_what_it_expected(read, text: str) -> None:
 
 @EVERY_FORM
 @given(text=st.text(min_size=1))
-def test_no_form_lets_unseen_characters_in(read, text: str) -> None:
+def test_no_form_lets_unseen_characters_in(read: Callable[..., Any], text: str) -> None:
     for unseen in "\x00\n\r\x1b\x7f\u202e\ud800\u3164":
         try:
             value = read(text + unseen + text)

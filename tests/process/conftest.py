@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -39,7 +40,7 @@ def fill(replica: Replica, count: int) -> None:
         assert answer.ok, answer.text
 
 
-def records(replica: Replica) -> dict[str, dict]:
+def records(replica: Replica) -> dict[str, dict[str, Any]]:
     """Return the clusters by name."""
     answer = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
     return {record["name"]: record for record in answer.json()["clusters"]}

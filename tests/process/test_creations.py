@@ -169,7 +169,9 @@ def test_two_who_click_at_once_on_two_replicas_create_one_job_each(site: Site) -
         ({"job": "pull-tessops-verify"}, "presubmit"),
     ],
 )
-def test_what_prow_does_not_have_is_told_at_once_and_nothing_created(site: Site, asked: dict, words: str) -> None:
+def test_what_prow_does_not_have_is_told_at_once_and_nothing_created(
+    site: Site, asked: dict[str, Any], words: str
+) -> None:
     replica = site.replica()
     answer = replica.get("/createcluster", user="john", **asked)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (502, "creation_failed")

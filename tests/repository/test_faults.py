@@ -10,12 +10,13 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from cimaster.pool.records.cluster import OCCUPIED
 from cimaster.repository.stores.kubernetes import KubernetesStore
 from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
-from tests.conftest import empty_config_map, kube_access_by
+from tests.conftest import Add, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
@@ -48,7 +49,9 @@ def occupied(service: Clusters) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
-def test_a_take_whose_write_goes_wrong_once_gets_one_cluster(add, client, service, faulty, fault: str) -> None:
+def test_a_take_whose_write_goes_wrong_once_gets_one_cluster(
+    add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer, fault: str
+) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
     faulty.script.append(fault)
     answer = client.get("/getvacant?job=e2e&build=1")
@@ -57,7 +60,9 @@ def test_a_take_whose_write_goes_wrong_once_gets_one_cluster(add, client, servic
 
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after"])
-def test_everybody_in_a_batch_is_told_the_truth(add, app: Flask, service, faulty, fault: str) -> None:
+def test_everybody_in_a_batch_is_told_the_truth(
+    add: Add, app: Flask, service: Clusters, faulty: FaultyServer, fault: str
+) -> None:
     add(*(f"cluster-{n:02}" for n in range(8)))
     faulty.script.extend([fault] * 3)
     told: dict[str, str] = {}
@@ -76,7 +81,7 @@ def test_everybody_in_a_batch_is_told_the_truth(add, app: Flask, service, faulty
 
 
 def test_a_write_that_arrives_after_the_next_attempt_was_sent_takes_no_second_cluster(
-    add, client, service, faulty
+    add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
 ) -> None:
     add("cluster-01", "cluster-02")
     faulty.script.append("late")
@@ -86,7 +91,9 @@ def test_a_write_that_arrives_after_the_next_attempt_was_sent_takes_no_second_cl
     assert occupied(service) == {answer.text: "1"}
 
 
-def test_an_answer_slower_than_the_client_waits_is_found_by_reading(add, client, service, faulty) -> None:
+def test_an_answer_slower_than_the_client_waits_is_found_by_reading(
+    add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
+) -> None:
     add("cluster-01", "cluster-02")
     faulty.script.append("slow")
     answer = client.get("/getvacant?job=e2e&build=1")
@@ -101,7 +108,9 @@ class TestDeadline:
     def settings(self, settings: Settings) -> Settings:
         return replace(settings, deadline=timedelta(seconds=2))
 
-    def test_an_unknown_outcome_says_so_and_the_same_request_id_finds_out(self, add, client, service, faulty) -> None:
+    def test_an_unknown_outcome_says_so_and_the_same_request_id_finds_out(
+        self, add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
+    ) -> None:
         add("cluster-01", "cluster-02")
         faulty.script.append("cut_after")
         answer = client.get("/getvacant?job=e2e&build=1&request_id=one-request")
@@ -111,7 +120,9 @@ class TestDeadline:
         assert again.headers["CIMaster-Repeated"] == "true"
         assert occupied(service) == {again.text: "1"}
 
-    def test_a_take_without_request_id_that_nobody_knows_of_is_undone(self, add, client, service, faulty) -> None:
+    def test_a_take_without_request_id_that_nobody_knows_of_is_undone(
+        self, add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
+    ) -> None:
         add("cluster-01", "cluster-02")
         faulty.script.append("cut_after")
         answer = client.get("/getvacant?job=e2e&build=1")
@@ -122,7 +133,7 @@ class TestDeadline:
         assert occupied(service) == {taken.text: "2", other.text: "3"}
 
 
-def ask_until_served(client, url: str):
+def ask_until_served(client: FlaskClient, url: str):
     """Ask again, as a script does, while the service says 503."""
     for _ in range(200):
         answer = client.get(url)

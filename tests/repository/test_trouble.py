@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from kubernetes.client import CoreV1Api
+from werkzeug.test import TestResponse
 
 from cimaster.app import create_app
 from cimaster.errors import StoreTrouble
@@ -19,9 +21,10 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.kubernetes import KubernetesStore
 from cimaster.repository.stores.port import Conflict, Store
 from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.conditions import until
-from tests.conftest import ADMIN, empty_config_map, kube_access_by
+from tests.conftest import ADMIN, Add, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 
 
@@ -36,11 +39,13 @@ def write_by_hand(store: Store, data: dict[str, str] | None, keep_annotations: b
         return
 
 
-def take(client: FlaskClient, build: int = 1):
+def take(client: FlaskClient, build: int = 1) -> TestResponse:
     return client.get(f"/getvacant?job=e2e&build={build}")
 
 
-def test_broken_json_is_503_that_says_where_and_is_never_overwritten(add, client, store, repository) -> None:
+def test_broken_json_is_503_that_says_where_and_is_never_overwritten(
+    add: Add, client: FlaskClient, store: Store, repository: ConfigMapRepository
+) -> None:
     add("cluster-01", "cluster-02")
     broken = '[{"name": "cluster-01", "status": "finished"},\n {"name": oops}]'
     write_by_hand(store, {"cluster.json": broken})
@@ -58,14 +63,16 @@ def test_broken_json_is_503_that_says_where_and_is_never_overwritten(add, client
 
 
 @pytest.mark.parametrize("text", ['{"name": "a"}', "7", '"x"', "[1,]", "[" * 5000, "[1] 2"])
-def test_what_is_no_array_is_unreadable_and_stays(add, client, store, text: str) -> None:
+def test_what_is_no_array_is_unreadable_and_stays(add: Add, client: FlaskClient, store: Store, text: str) -> None:
     add("cluster-01")
     write_by_hand(store, {"cluster.json": text})
     assert take(client).headers["CIMaster-Code"] == "store_unreadable"
     assert store.read().data["cluster.json"] == text
 
 
-def test_emptied_data_are_not_an_empty_pool(add, client, store, repository) -> None:
+def test_emptied_data_are_not_an_empty_pool(
+    add: Add, client: FlaskClient, store: Store, repository: ConfigMapRepository
+) -> None:
     add("cluster-01")
     before = dict(store.read().data)
     write_by_hand(store, {})
@@ -75,7 +82,9 @@ def test_emptied_data_are_not_an_empty_pool(add, client, store, repository) -> N
     assert take(client).text == "cluster-01"
 
 
-def test_an_older_backup_is_accepted_and_the_counter_goes_on(add, client, store, repository) -> None:
+def test_an_older_backup_is_accepted_and_the_counter_goes_on(
+    add: Add, client: FlaskClient, store: Store, repository: ConfigMapRepository
+) -> None:
     add("cluster-01")
     backup = store.read()
     add("cluster-02", "cluster-03")
@@ -92,12 +101,14 @@ def test_an_older_backup_is_accepted_and_the_counter_goes_on(add, client, store,
     assert take(client, 2).status_code == 404
 
 
-def test_a_replace_without_version_is_refused(store) -> None:
+def test_a_replace_without_version_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="overwrite"):
         store.replace(store.read().at(""))
 
 
-def test_an_edit_by_hand_that_leaves_our_annotations_is_shown(add, client, another_store) -> None:
+def test_an_edit_by_hand_that_leaves_our_annotations_is_shown(
+    add: Add, client: FlaskClient, another_store: Store
+) -> None:
     add("cluster-01")
     stored = another_store.read()
     text = stored.data["cluster.json"].replace("cluster-01", "cluster-99")
@@ -106,7 +117,7 @@ def test_an_edit_by_hand_that_leaves_our_annotations_is_shown(add, client, anoth
     until(lambda: "cluster-99" in client.get("/clusters").text)
 
 
-def test_whatever_is_not_ours_survives(add, client, store) -> None:
+def test_whatever_is_not_ours_survives(add: Add, client: FlaskClient, store: Store) -> None:
     stored = store.read()
     store.replace(stored.replaced({"README": "keep me", "cluster.json": "[]"}, {"owner": "alice"}))
     add("cluster-01")
@@ -126,7 +137,13 @@ class TestConfigMap:
         return KubernetesStore(kube_access_by(), kube_access, "clusters")
 
     def test_a_deleted_config_map_is_missing_and_used_again_when_it_is_back(
-        self, add, client, control_plane: ControlPlane, kube_access: str, repository, store
+        self,
+        add: Add,
+        client: FlaskClient,
+        control_plane: ControlPlane,
+        kube_access: str,
+        repository: ConfigMapRepository,
+        store: Store,
     ) -> None:
         add("cluster-01")
         before = store.read()
@@ -144,7 +161,7 @@ class TestConfigMap:
         assert take(client).text == "cluster-01"
 
     def test_a_config_map_made_anew_without_data_is_not_an_empty_pool(
-        self, add, client, control_plane: ControlPlane, kube_access: str
+        self, add: Add, client: FlaskClient, control_plane: ControlPlane, kube_access: str
     ) -> None:
         add("cluster-01")
         empty_config_map(control_plane, kube_access)
@@ -152,7 +169,7 @@ class TestConfigMap:
         assert take(client).headers["CIMaster-Code"] == "store_went_back"
 
     def test_an_api_server_that_is_down_is_503_and_reads_go_on(
-        self, add, client, control_plane: ControlPlane, repository
+        self, add: Add, client: FlaskClient, control_plane: ControlPlane, repository: ConfigMapRepository
     ) -> None:
         add("cluster-01", "cluster-02")
         control_plane.kill_apiserver()
@@ -168,7 +185,7 @@ class TestConfigMap:
         until(lambda: repository.trouble is None)
         assert take(client).text == "cluster-01"
 
-    def test_rights_that_are_missing_are_named(self, app, control_plane: ControlPlane) -> None:
+    def test_rights_that_are_missing_are_named(self, app: Flask, control_plane: ControlPlane) -> None:
         namespace = control_plane.namespace()
         empty_config_map(control_plane, namespace)
         store = KubernetesStore(kube_access_by(), namespace, "clusters")  # its service account is of another namespace
@@ -185,7 +202,7 @@ class TestFile:
         return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
 
     def test_a_deleted_file_is_missing_and_found_when_it_is_back(
-        self, add, client, store: SQLiteStore, repository: ConfigMapRepository
+        self, add: Add, client: FlaskClient, store: SQLiteStore, repository: ConfigMapRepository
     ) -> None:
         add("cluster-01")
         moved = store.path.with_suffix(".moved")
@@ -198,7 +215,9 @@ class TestFile:
         until(lambda: repository.trouble is None)
         assert take(client).text == "cluster-01"
 
-    def test_two_processes_see_each_others_changes(self, add, client, store: SQLiteStore, repository) -> None:
+    def test_two_processes_see_each_others_changes(
+        self, add: Add, client: FlaskClient, store: SQLiteStore, repository: ConfigMapRepository
+    ) -> None:
         add("cluster-01")
         other = SQLiteStore(str(store.path), "clusters")
         stored = other.read()
@@ -227,7 +246,9 @@ class TestDisk:
     def store(self, disk: Path) -> SQLiteStore:
         return SQLiteStore(str(disk / "pool.db"), "clusters")
 
-    def test_a_full_disk_is_503_and_writing_goes_on_when_there_is_room(self, add, client, disk: Path) -> None:
+    def test_a_full_disk_is_503_and_writing_goes_on_when_there_is_room(
+        self, add: Add, client: FlaskClient, disk: Path
+    ) -> None:
         add("cluster-01", "cluster-02")
         with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
             while filler.write(b"x" * 4096) == 4096:
@@ -240,7 +261,7 @@ class TestDisk:
         (disk / "filler").unlink()
         assert take_until(client, 404).headers["CIMaster-Code"] == "no_vacant_cluster"
 
-    def test_a_start_on_a_read_only_file_says_so_and_mends_itself(self, settings, disk: Path) -> None:
+    def test_a_start_on_a_read_only_file_says_so_and_mends_itself(self, settings: Settings, disk: Path) -> None:
         SQLiteStore(str(disk / "pool.db"), "clusters").close()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         app = create_app(settings, SQLiteStore(str(disk / "pool.db"), "clusters"))
@@ -264,7 +285,7 @@ def take_until(client: FlaskClient, status: int):
     return answer
 
 
-def test_one_change_that_cannot_be_stored_fails_alone(add, app, client, store) -> None:
+def test_one_change_that_cannot_be_stored_fails_alone(add: Add, app: Flask, client: FlaskClient, store: Store) -> None:
     add("cluster-01", "cluster-02")
     records = store.read().data["cluster.json"]
     filler = "x" * (OBJECT_LIMIT - len(records) - 400)  # room for a lease, not for a note

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 from urllib3 import HTTPResponse
@@ -16,7 +17,7 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.kubernetes import KubernetesStore
 from cimaster.web.components import components_of
 from tests.conditions import until
-from tests.conftest import LeapingClock, empty_config_map, kube_access_by
+from tests.conftest import Add, LeapingClock, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
@@ -96,7 +97,7 @@ class TestReplica:
 
     def test_it_asks_ever_more_rarely_and_learns_all_the_same(
         self,
-        add,
+        add: Add,
         client: FlaskClient,
         repository: ConfigMapRepository,
         faulty: FaultyServer,
@@ -118,6 +119,6 @@ class TestReplica:
         assert caplog.text.count("is repeated with pauses") == 1
 
 
-def test_the_metric_counts_them(app, store, repository: ConfigMapRepository) -> None:
+def test_the_metric_counts_them(app: Flask, store: KubernetesStore, repository: ConfigMapRepository) -> None:
     registry: CollectorRegistry = components_of(app).metrics.registry
     assert registry.get_sample_value("cimaster_watches_cut_total") == repository.store.watches_cut

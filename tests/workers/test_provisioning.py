@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -25,6 +26,7 @@ from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from cimaster.workers.drain_file import DrainFile
 from tests.conditions import until
+from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
 
@@ -60,7 +62,7 @@ def provisioner(third: Third) -> Provisioner:
 
 
 @pytest.fixture
-def second(settings: Settings, another_store: Store, provisioner: Provisioner, clock) -> Iterator[Flask]:
+def second(settings: Settings, another_store: Store, provisioner: Provisioner, clock: MovableClock) -> Iterator[Flask]:
     """Another replica over the same store, whose threads rest until a test starts them."""
     app = create_app(settings, another_store, clock, provisioner)
     yield app
@@ -83,14 +85,14 @@ def create(app: Flask) -> str:
     return creations.create(creations.creation_request("tess-ci", "john", "master", "e2e")).answer.text
 
 
-def listed(client: FlaskClient) -> dict:
+def listed(client: FlaskClient) -> dict[str, Any]:
     """Return the one creation that is listed."""
     (creation,) = client.get("/creations", headers=JSON).get_json()["creations"]
     return creation
 
 
 def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
-    app: Flask, second: Flask, third: Third, clock
+    app: Flask, second: Flask, third: Third, clock: MovableClock
 ) -> None:
     create(app)
     until(lambda: third.keys)  # the first replica has claimed it, and hangs
@@ -104,7 +106,9 @@ def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
-def test_with_a_wrong_clock_nothing_is_taken_over(app: Flask, third: Third, clock, store: SQLiteStore) -> None:
+def test_with_a_wrong_clock_nothing_is_taken_over(
+    app: Flask, third: Third, clock: MovableClock, store: SQLiteStore
+) -> None:
     create(app)
     until(lambda: third.keys)
     store.clock_skew = 3600.0
@@ -189,7 +193,7 @@ def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third
 
 
 def test_what_is_built_here_stays_claimed_and_is_halted_when_somebody_else_has_it(
-    app: Flask, clock, monkeypatch: pytest.MonkeyPatch
+    app: Flask, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cimaster.workers.provisioning._RENEW", 0.1)
     halted = Event()
@@ -213,7 +217,7 @@ def test_what_is_built_here_stays_claimed_and_is_halted_when_somebody_else_has_i
     assert halted.wait(60)
 
 
-def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: Flask, add) -> None:
+def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: Flask, add: Add) -> None:
     may_end = Event()
 
     def built(_settings: object, _creation: Creation, _halt: Event) -> Built:
@@ -233,7 +237,7 @@ def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: 
     assert listed(app.test_client())["cluster"] == "given"
 
 
-def test_a_cluster_that_the_pool_will_not_have_fails_its_creation(app: Flask, add, third: Third) -> None:
+def test_a_cluster_that_the_pool_will_not_have_fails_its_creation(app: Flask, add: Add, third: Third) -> None:
     add("taken", region="mars")
 
     def built(_settings: object, _creation: Creation, _stop: Event) -> Built:
