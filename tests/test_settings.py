@@ -113,7 +113,7 @@ def test_every_setting_says_what_it_means(setting: Field) -> None:
         ("MANAGE_CLUSTER", "maybe", "on or off"),
     ],
 )
-def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: str) -> None:
+def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected: str) -> None:
     with pytest.raises(BadSetting) as told:
         Settings.from_environ({PREFIX + name: value})
     assert f"CIMASTER_{name} is {value!r}" in str(told.value)
@@ -128,7 +128,7 @@ def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: st
         ({"METRICS_PORT": "8080"}, "CIMASTER_METRICS_PORT is 8080, as CIMASTER_PORT is"),
     ],
 )
-def test_values_that_cannot_work_together_are_told_in_a_sentence(given: dict[str, str], told: str) -> None:
+def test_values_that_cannot_work_together_are_reported_in_a_sentence(given: dict[str, str], told: str) -> None:
     with pytest.raises(BadSetting, match=told):
         Settings.from_environ({PREFIX + name: value for name, value in given.items()})
 
@@ -141,7 +141,7 @@ def test_a_core_that_is_not_there_stops_the_start_with_a_sentence(tmp_path: Path
     assert "cimaster: CIMASTER_CORE is 9999: expected any, all or one of " in done.stderr
 
 
-def test_a_key_that_k8s_would_prefix_twice_is_told() -> None:
+def test_a_key_that_k8s_would_prefix_twice_is_reported() -> None:
     with pytest.raises(BadSetting, match=r"CIMASTER_CIMASTER_PROW_URL is no setting.* name the key PROW_URL"):
         Settings.from_environ({"CIMASTER_CIMASTER_PROW_URL": "http://manual-trigger:8081"})
 

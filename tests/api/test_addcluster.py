@@ -26,7 +26,7 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_an_admin_adds_a_cluster_in_the_words_of_old(client: FlaskClient) -> None:
+def test_add_by_an_admin_answers_with_the_promised_sentence(client: FlaskClient) -> None:
     answer = add_one(client)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is added successfully\n")
     expected = {

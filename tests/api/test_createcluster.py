@@ -80,7 +80,9 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_the_answer_is_that_of_old_with_the_job_and_its_links(client: FlaskClient, trigger: ScriptedTrigger) -> None:
+def test_the_answer_has_the_promised_sentence_the_job_and_its_links(
+    client: FlaskClient, trigger: ScriptedTrigger
+) -> None:
     answer = create(client, branch="release-1.32")
     assert answer.status_code == 200
     words, brace, told = answer.text.partition("{")
@@ -153,9 +155,7 @@ def test_what_would_reach_git_or_a_shell_is_refused_by_name(
         ("x" * 300, "x" * 254),
     ],
 )
-def test_who_wants_a_cluster_is_no_reason_to_refuse(
-    client: FlaskClient, trigger: ScriptedTrigger, user: str, told: str
-) -> None:
+def test_any_user_text_is_accepted(client: FlaskClient, trigger: ScriptedTrigger, user: str, told: str) -> None:
     for answer in (
         client.get("/createcluster", query_string={"user": user, "job": "e2e"}),
         client.post("/createcluster", json={"user": user, "job": "e2e", "force": True}),
@@ -175,7 +175,7 @@ def test_asking_again_meanwhile_returns_the_same_creation(client: FlaskClient, t
     assert len(creations(client)) == 3
 
 
-def test_many_who_click_at_once_create_one_cluster(app: Flask, second: FlaskClient, trigger: ScriptedTrigger) -> None:
+def test_simultaneous_clicks_create_one_cluster(app: Flask, second: FlaskClient, trigger: ScriptedTrigger) -> None:
     clients = [app.test_client() if number % 2 else second.application.test_client() for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(create, clients))
@@ -190,7 +190,7 @@ def test_the_same_request_id_is_carried_out_once(client: FlaskClient, trigger: S
     assert refusal(create(client, request_id="r-1")) == (422, "request_id_reused")
 
 
-def test_a_lost_answer_is_asked_for_again_under_the_same_key(
+def test_after_a_lost_answer_the_trigger_is_called_again_with_the_same_key(
     client: FlaskClient, script: Script, trigger: ScriptedTrigger
 ) -> None:
     known: list[str] = []
@@ -206,7 +206,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(
     assert creations(client)[0]["tries"] == 3
 
 
-def test_what_is_refused_is_told_at_once_with_the_reason(client: FlaskClient, script: Script) -> None:
+def test_a_refusal_of_the_trigger_is_reported_immediately_with_its_reason(client: FlaskClient, script: Script) -> None:
     script.answer = lambda _body: said(404, success=False, message="job e2e is not known; did you mean e2e-k8s?")
     answer = create(client)
     assert refusal(answer) == (502, "creation_failed")
@@ -230,7 +230,7 @@ def test_a_trigger_that_cannot_be_reached_leaves_a_creation_that_goes_on(
     until(lambda: creations(app.test_client())[0]["state"] == "running")
 
 
-def test_a_slow_trigger_holds_up_nobody_else(app: Flask, add: Add, script: Script) -> None:
+def test_a_slow_trigger_does_not_delay_other_requests(app: Flask, add: Add, script: Script) -> None:
     add("cluster-01")
     come, go = Event(), Event()
 
@@ -249,7 +249,9 @@ def test_a_slow_trigger_holds_up_nobody_else(app: Flask, add: Add, script: Scrip
         assert asked.result().status_code == 200
 
 
-def test_who_comes_when_too_many_wait_is_answered_at_once(app: Flask, script: Script, settings: Settings) -> None:
+def test_a_request_beyond_the_waiting_limit_is_answered_immediately(
+    app: Flask, script: Script, settings: Settings
+) -> None:
     go = Event()
     script.answer = lambda body: begun(body["request_id"]) if go.wait(60) else None
     waiters = components_of(app).provisioning._waiters

@@ -97,7 +97,7 @@ def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None
     assert client.get("/clusters/cluster-01").status_code == 200
 
 
-def test_a_job_whose_cluster_was_deleted_learns_it_when_it_finishes(client: FlaskClient, add: Add) -> None:
+def test_finish_of_a_deleted_cluster_says_that_it_was_deleted(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = client.get("/getvacant?build=124&job=e2e").headers["CIMaster-Lease"]
     delete(client, force="true", reason="gone")

@@ -30,7 +30,7 @@ def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add: A
     assert "disabled by root: waits for a new switch" in client.get("/clusters").text
 
 
-def test_the_running_job_finishes_and_nobody_gets_the_cluster_afterwards(client: FlaskClient, add: Add) -> None:
+def test_a_disabled_cluster_is_not_lent_after_its_running_job_finishes(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     assert "e2e #124 still has it and finishes in peace" in disable(client).text

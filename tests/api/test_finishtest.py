@@ -88,7 +88,7 @@ def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add: Add,
     assert state(client) == "occupied"
 
 
-def test_a_finish_of_a_lease_whose_time_ran_out_is_told_so(client: FlaskClient, add: Add, clock: MovableClock) -> None:
+def test_finish_of_an_expired_lease_is_refused(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     lease = take(client, 1, ttl="10m").headers["CIMaster-Lease"]
     clock.forward(minutes=11)
@@ -101,7 +101,7 @@ def test_a_finish_of_a_lease_whose_time_ran_out_is_told_so(client: FlaskClient, 
     assert state(client) == "occupied"
 
 
-def test_a_job_that_has_no_lease_there_is_told_who_has_one(client: FlaskClient, add: Add) -> None:
+def test_finish_by_a_job_without_a_lease_names_the_current_job(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1, name="Alice")
     for said in ({"job": "other"}, {"build": 2}, {"job": "e2e-test", "build": 3}, {"lease": "a" * 32}):
@@ -131,7 +131,7 @@ def test_a_job_that_is_run_again_with_the_same_build_ends_its_new_lease(
     assert state(client) == "vacant"
 
 
-def test_a_finish_that_comes_again_at_once_does_not_end_the_lease_of_the_second_run(
+def test_a_repeated_finish_does_not_end_the_lease_of_the_second_run(
     client: FlaskClient, add: Add, clock: MovableClock
 ) -> None:
     add("cluster-01")
@@ -157,7 +157,7 @@ def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add: Ad
     assert finish(client, lease=lease).text == "cluster cluster-01 was already finished\n"
 
 
-def test_a_cluster_given_back_by_leaving_the_queue_was_not_finished_by_its_job(client: FlaskClient, add: Add) -> None:
+def test_leaving_the_queue_is_not_recorded_as_a_finish(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = take(client, 7, request_id="first", wait="1m").headers["CIMaster-Lease"]
     assert "is given back" in client.get("/leavequeue?request_id=first").text
@@ -166,9 +166,7 @@ def test_a_cluster_given_back_by_leaving_the_queue_was_not_finished_by_its_job(c
     assert finish(client, lease=lease).text == "cluster cluster-01 was already finished\n"
 
 
-def test_a_job_that_is_run_again_after_its_lease_ran_out_ends_its_new_lease(
-    client: FlaskClient, add: Add, clock: MovableClock
-) -> None:
+def test_a_rerun_after_an_expired_lease_ends_its_new_lease(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     take(client, 7, ttl="1m")
     clock.forward(seconds=61)
@@ -197,7 +195,7 @@ def test_the_same_finish_with_a_request_id_gets_the_same_answer(client: FlaskCli
     assert state(client) == "occupied"
 
 
-def test_finish_of_a_cluster_that_is_also_held_says_who_has_it_now(client: FlaskClient, add: Add) -> None:
+def test_finish_of_a_held_cluster_names_the_holder(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     client.get("/holdcluster?cluster=cluster-01&name=alice")

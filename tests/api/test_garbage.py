@@ -127,7 +127,7 @@ def test_what_is_empty_was_not_given(client: FlaskClient, endpoint: Endpoint, pa
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_long_values_are_refused_by_name_unless_they_are_only_shown_or_compared(
+def test_long_values_are_refused_unless_only_shown_or_compared(
     client: FlaskClient, endpoint: Endpoint, parameter: Parameter
 ) -> None:
     for value in ("x" * 5000, "9" * 5000):
@@ -299,7 +299,7 @@ def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: byt
         (b'{"a"', "the body is not valid JSON (line 1, column 5): send"),
     ],
 )
-def test_a_body_that_is_no_json_is_told_in_plain_words(client: FlaskClient, body: bytes, told: str) -> None:
+def test_a_body_that_is_not_json_is_refused_in_plain_words(client: FlaskClient, body: bytes, told: str) -> None:
     assert client.post("/getvacant", data=body, content_type="application/json").text.startswith(told)
 
 
@@ -391,13 +391,13 @@ def test_odd_paths_are_not_found(client: FlaskClient) -> None:
     st.dictionaries(st.sampled_from(sorted(GOOD)) | st.text(max_size=8), st.text(max_size=30), max_size=5),
     st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
 )
-def test_nothing_that_anybody_sends_makes_the_service_fail(client: FlaskClient, endpoint, sent, method) -> None:
+def test_no_request_makes_the_service_fail(client: FlaskClient, endpoint, sent, method) -> None:
     answer = client.open(endpoint.path, method=method, query_string={**needed(endpoint), **sent})
     assert answer.status_code < 500 or answer.headers["CIMaster-Code"] == "no_provisioner"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(VERBS), st.binary(max_size=200), st.sampled_from(["application/json", "multipart/form-data"]))
-def test_no_body_that_anybody_sends_makes_the_service_fail(client: FlaskClient, endpoint, body, kind) -> None:
+def test_no_request_body_makes_the_service_fail(client: FlaskClient, endpoint, body, kind) -> None:
     answer = client.post(endpoint.path, data=body, content_type=kind)
     assert answer.status_code < 500

@@ -29,7 +29,7 @@ def test_a_job_gets_the_bare_name_of_a_vacant_cluster(client: FlaskClient, add: 
     assert "CIMaster-Repeated" not in answer.headers
 
 
-def test_a_job_that_asks_for_json_gets_the_whole_record(client: FlaskClient, add: Add) -> None:
+def test_a_json_answer_has_the_whole_record(client: FlaskClient, add: Add) -> None:
     add("cluster-07")
     answer = client.get("/getvacant?build=123&job=test&name=john", headers=JSON)
     got = answer.get_json()
@@ -134,7 +134,7 @@ def test_two_values_for_one_label_are_refused(client: FlaskClient, add: Add) -> 
         ({}, ""),
     ],
 )
-def test_who_triggered_the_job_is_the_name_or_else_what_stands_before_the_at(
+def test_the_trigger_name_is_name_or_else_the_local_part_of_email(
     client: FlaskClient, add: Add, who: dict[str, str], kept: str
 ) -> None:
     add("cluster-01")
@@ -157,7 +157,7 @@ def test_a_job_may_ask_for_one_cluster_and_no_other(client: FlaskClient, add: Ad
     assert refusal(take(client, cluster="cluster-09")) == (404, "unknown_cluster")
 
 
-def test_a_named_cluster_that_a_job_has_is_refused_with_who_has_it_until_when(client: FlaskClient, add: Add) -> None:
+def test_take_of_an_occupied_cluster_names_the_job_and_its_end(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     take(client, 124, name="Alice", ttl="2h", cluster="cluster-01")
     answer = client.get("/getvacant?build=1&job=a&cluster=cluster-01", headers=JSON)
@@ -169,9 +169,7 @@ def test_a_named_cluster_that_a_job_has_is_refused_with_who_has_it_until_when(cl
     assert take(client).text == "cluster-02"
 
 
-def test_a_named_cluster_that_a_person_holds_is_refused_with_the_holder_until_when(
-    client: FlaskClient, add: Add
-) -> None:
+def test_take_of_a_held_cluster_names_the_holder_and_the_end(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice&desc=debugging")
     answer = take(client, cluster="cluster-01")
@@ -211,7 +209,7 @@ def test_none_vacant_says_how_many_are_in_each_state_and_what_comes_next(
     assert 25 <= int(take(client, 3).headers["Retry-After"]) <= 30
 
 
-def test_none_vacant_and_nobody_said_until_when(client: FlaskClient, add: Add) -> None:
+def test_none_vacant_and_no_end_known(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     answer = take(client, 2)
@@ -219,7 +217,7 @@ def test_none_vacant_and_nobody_said_until_when(client: FlaskClient, add: Add) -
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_an_empty_pool_has_no_such_kind_and_asks_nobody_to_come_again(client: FlaskClient) -> None:
+def test_an_empty_pool_has_no_such_kind_and_suggests_no_retry(client: FlaskClient) -> None:
     answer = take(client)
     assert refusal(answer) == (404, "no_such_cluster_kind")
     assert "Retry-After" not in answer.headers
@@ -265,16 +263,14 @@ def test_a_take_that_was_finished_is_over_for_its_request_id(client: FlaskClient
     assert refusal(take(client, 1, request_id="r-1")) == (410, "request_over")
 
 
-def test_a_take_whose_time_ran_out_is_over_for_its_request_id(
-    client: FlaskClient, add: Add, clock: MovableClock
-) -> None:
+def test_the_request_id_of_an_expired_lease_is_over(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     take(client, 1, request_id="r-1", ttl="30m")
     clock.forward(minutes=31)
     assert refusal(take(client, 1, request_id="r-1", ttl="30m")) == (410, "request_over")
 
 
-def test_a_take_whose_cluster_was_deleted_is_over_for_its_request_id(client: FlaskClient, add: Add) -> None:
+def test_the_request_id_of_a_deleted_cluster_is_over(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     take(client, 1, request_id="r-1")
     client.get("/deletecluster?cluster=cluster-01&name=root&force=true&reason=gone")
@@ -299,7 +295,7 @@ def test_a_request_id_with_another_verb_is_refused(client: FlaskClient, add: Add
     assert refusal(take(client, 1, request_id="r-2")) == (422, "request_id_reused")
 
 
-def test_a_refused_take_may_be_asked_again_with_its_request_id(client: FlaskClient, add: Add) -> None:
+def test_a_refused_take_may_be_repeated_with_its_request_id(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     assert refusal(take(client, 2, request_id="r-1")) == (404, "no_vacant_cluster")
@@ -364,7 +360,7 @@ WHO = {
 
 
 @pytest.mark.parametrize("email", WHO)
-def test_who_triggered_a_job_is_no_reason_to_refuse_the_take(client: FlaskClient, add: Add, email: str) -> None:
+def test_any_trigger_name_is_accepted(client: FlaskClient, add: Add, email: str) -> None:
     add("cluster-01", "cluster-02", "cluster-03", "cluster-04", "cluster-05")
     sent = {"build": "1", "job": "e2e", "email": email}
     for name, answer in {

@@ -28,7 +28,7 @@ def live(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     client.get("/disablecluster?cluster=cluster-01&name=root&reason=new+switch")
 
 
-def test_every_change_is_told_newest_first(client: FlaskClient, add: Add, clock: MovableClock) -> None:
+def test_every_change_is_listed_newest_first(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     live(client, add, clock)
     assert events(client) == [
         "disabled",
@@ -42,7 +42,7 @@ def test_every_change_is_told_newest_first(client: FlaskClient, add: Add, clock:
     ]
 
 
-def test_an_entry_says_who_did_what_to_which_cluster_and_why(
+def test_an_entry_names_the_caller_the_change_the_cluster_and_the_reason(
     client: FlaskClient, add: Add, clock: MovableClock
 ) -> None:
     live(client, add, clock)

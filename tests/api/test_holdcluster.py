@@ -122,7 +122,7 @@ def test_a_hold_lasts_72_hours_at_most_with_all_extensions(client: FlaskClient, 
     assert hold(client, duration="90m").status_code == 200
 
 
-def test_a_cluster_that_somebody_else_holds_is_refused_with_the_holder(client: FlaskClient, add: Add) -> None:
+def test_hold_of_a_held_cluster_names_the_holder(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, "alice")
     answer = client.get("/holdcluster?cluster=cluster-01&name=charlie", headers=JSON)
@@ -132,7 +132,7 @@ def test_a_cluster_that_somebody_else_holds_is_refused_with_the_holder(client: F
     assert record(client)["holdBy"] == "alice"
 
 
-def test_an_occupied_cluster_may_be_held_and_the_time_starts_when_the_job_finishes(
+def test_a_hold_of_an_occupied_cluster_starts_when_the_job_finishes(
     client: FlaskClient, add: Add, clock: MovableClock
 ) -> None:
     add("cluster-01")
@@ -174,7 +174,7 @@ def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, ad
     assert nearly(left(client), hours=10)
 
 
-def test_expect_vacant_refuses_a_cluster_that_somebody_took_meanwhile(client: FlaskClient, add: Add) -> None:
+def test_expect_vacant_refuses_a_cluster_taken_in_the_meantime(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert hold(client, expect="vacant").status_code == 200
     client.get("/releasecluster?cluster=cluster-01&name=alice")
@@ -299,7 +299,7 @@ def test_a_name_that_looks_like_another_is_refused(client: FlaskClient, add: Add
     ("name", "again"),
     [("Jane Doe", " jane  DOE "), ("José", "JOSE\u0301"), ("Straße", "STRASSE"), ("ΣΊΣΥΦΟΣ", "σίσυφος")],
 )
-def test_people_are_compared_without_case_blanks_and_how_accents_are_written(
+def test_names_are_compared_without_case_blanks_and_unicode_form(
     client: FlaskClient, add: Add, name: str, again: str
 ) -> None:
     add("cluster-01")
@@ -352,7 +352,7 @@ def test_a_job_that_waits_does_not_get_a_cluster_that_is_taken_over(client: Flas
     assert "e2e #1" in client.get("/queue").text
 
 
-def test_a_hold_behind_a_job_is_taken_over_and_begins_when_the_job_finishes(
+def test_a_taken_over_hold_still_starts_when_the_job_finishes(
     client: FlaskClient, add: Add, clock: MovableClock
 ) -> None:
     add("cluster-01")

@@ -26,9 +26,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("headers", MARKS)
 @pytest.mark.parametrize("path", ["/", "/ui/admin", "/clusters", "/static/app.js", "/healthz", "/pool/"])
-def test_another_name_is_refused_whatever_a_page_asks_for(
-    client: FlaskClient, path: str, headers: dict[str, str]
-) -> None:
+def test_another_host_name_is_refused_on_every_page(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
     answer = client.get(path, headers=headers, base_url="http://evil.test:8080")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (421, "unknown_host")
     assert "CIMASTER_HOSTS" in answer.text
@@ -84,7 +82,7 @@ def test_names_that_are_ours_or_no_sites_are_served(client: FlaskClient, host: s
     assert client.get("/", headers={"User-Agent": CHROMIUM, "Host": host}).status_code == 200
 
 
-def test_a_browser_is_told_which_setting_to_set_to_which_value(client: FlaskClient, add: Add) -> None:
+def test_a_browser_sees_the_setting_and_its_value(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     sent = {"User-Agent": CHROMIUM, "Accept": "text/html", "Host": "cimaster.corp.example:8080"}
     answer = client.get("/", headers=sent)

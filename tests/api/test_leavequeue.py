@@ -17,7 +17,9 @@ def lent(client: FlaskClient, add: Add) -> None:
     client.get("/getvacant?build=1&job=first")
 
 
-def test_whoever_leaves_is_told_so_at_once_and_the_next_one_served(app: Flask, client: FlaskClient, lent: None) -> None:
+def test_leaving_is_answered_immediately_and_the_next_ticket_is_served(
+    app: Flask, client: FlaskClient, lent: None
+) -> None:
     with ThreadPoolExecutor(2) as threads:
         asked, after = (waits(app, client, threads, build) for build in ("2", "3"))
         answer = client.get("/leavequeue?request_id=2")
@@ -62,5 +64,5 @@ def test_an_idempotency_key_that_a_library_sends_by_itself_changes_nothing(
     assert "given back" in client.post("/leavequeue?request_id=2", headers={"Idempotency-Key": "another"}).text
 
 
-def test_a_link_makes_nobody_leave(client: FlaskClient, lent: None) -> None:
+def test_a_link_does_not_remove_a_ticket(client: FlaskClient, lent: None) -> None:
     assert client.get("/leavequeue?request_id=2", headers={"User-Agent": "Mozilla/5.0"}).status_code == 405

@@ -59,7 +59,7 @@ def test_a_refusal_that_repeats_what_the_data_hold_is_one_line(client: FlaskClie
             assert answer.isprintable()
 
 
-def test_a_success_that_repeats_what_the_data_hold_is_one_line_of_what_can_be_seen(client: FlaskClient) -> None:
+def test_a_success_that_quotes_data_is_one_printable_line(client: FlaskClient) -> None:
     sent = {"cluster": "turned \u202e", "name": "eve"}
     answer = client.get("/holdcluster", query_string=sent).text
     assert answer.startswith("cluster turned is held by eve until ")
@@ -95,7 +95,7 @@ def test_a_holder_of_any_name_can_release(client: FlaskClient, cluster: str, nam
     assert (answer.status_code, answer.text) == (200, f"cluster {cluster} is released\n")
 
 
-def test_an_unauthorized_name_of_any_kind_is_told_in_the_promised_words(client: FlaskClient) -> None:
+def test_any_unauthorized_name_gets_the_promised_sentence(client: FlaskClient) -> None:
     for name, told in {"José": "José", "a\nb\u202e": "a b", "Jane  Do": "Jane Do"}.items():
         answer = client.get("/releasecluster", query_string={"cluster": "held", "name": name})
         assert (answer.status_code, answer.text.partition(":")[0]) == (403, f"user {told} is not authorized")
@@ -164,7 +164,7 @@ def test_two_names_that_look_the_same_are_both_broken(
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "cluster_broken")
 
 
-def test_what_is_not_known_is_told_on_one_short_line(client: FlaskClient) -> None:
+def test_unknown_names_are_refused_on_one_short_line(client: FlaskClient) -> None:
     for path, name in {
         "/finishtest": "cluster",
         "/history": "cluster",

@@ -152,9 +152,7 @@ def test_a_take_changes_one_record_and_those_that_lack_their_times(
     assert stored(repository).endswith("\n\n]\n ")
 
 
-def test_a_cluster_is_taken_finished_and_held_and_keeps_what_we_do_not_know(
-    client: FlaskClient, repository: ConfigMapRepository
-) -> None:
+def test_take_finish_and_hold_keep_unknown_fields(client: FlaskClient, repository: ConfigMapRepository) -> None:
     assert client.get("/getvacant?build=1&job=a&purpose=odd").text == "odd-01"
     client.get("/finishtest?cluster=odd-01&job=a&build=1")
     client.get("/holdcluster?cluster=odd-01&name=alice&desc=look")

@@ -95,9 +95,7 @@ def test_everybody_sees_how_a_policy_stands(client: FlaskClient) -> None:
     assert (policy["minVacant"], policy["maxTotal"], policy["says"]) == (0, 1, "perf: 0 vacant, wants 0")
 
 
-def test_a_program_that_fails_is_tried_again_after_a_pause_and_everybody_sees_why(
-    client: FlaskClient, app: Flask
-) -> None:
+def test_a_failed_program_is_retried_after_a_pause_with_its_reason_shown(client: FlaskClient, app: Flask) -> None:
     components_of(app).provisioning.provisioner = Provisioner(
         "command", KINDS["command"], command.Settings(program=("sh", "-c", "echo no quota >&2; exit 1"))
     )

@@ -15,7 +15,7 @@ def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_room, "_KEPT", 0.05)
 
 
-def test_nobody_waits_in_a_pool_at_rest(client: FlaskClient, add: Add) -> None:
+def test_the_queue_of_an_idle_pool_is_empty(client: FlaskClient, add: Add) -> None:
     assert client.get("/queue").text == "nobody waits for a cluster\n"
     assert client.get("/queue", headers=JSON).get_json() == {"tickets": []}
 

@@ -101,7 +101,7 @@ def test_every_refusal_has_one_shape(client: FlaskClient, busy: None, code: str)
         assert "Accept" in one.headers["Vary"]
 
 
-def test_who_says_no_word_of_what_is_accepted_gets_text(client: FlaskClient) -> None:
+def test_without_an_accept_header_the_answer_is_text(client: FlaskClient) -> None:
     for accept in (
         None,
         "*/*",
@@ -160,7 +160,7 @@ def test_an_unknown_parameter_that_is_near_to_none_lists_what_there_is(client: F
     assert "it takes cluster, lease, ttl, request_id" in answer.text
 
 
-def test_the_first_thing_that_is_wrong_is_told_by_name(client: FlaskClient) -> None:
+def test_the_first_wrong_parameter_is_named(client: FlaskClient) -> None:
     assert client.get("/finishtest", headers=JSON).get_json()["parameter"] == "cluster"
     assert client.get("/finishtest?cluster=", headers=JSON).get_json()["parameter"] == "cluster"
 
@@ -252,7 +252,7 @@ def test_every_answer_has_the_headers_that_browsers_look_for(client: FlaskClient
     assert "http" not in policy
 
 
-class TestWhileScriptsAreMended:
+class TestDuringMigration:
     """An operator may list unknown parameters to ignore."""
 
     @pytest.fixture

@@ -35,7 +35,7 @@ def test_the_holder_releases(client: FlaskClient, add: Add) -> None:
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
 
 
-def test_release_of_a_cluster_that_nobody_holds_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
+def test_release_of_a_cluster_that_is_not_held_is_a_success(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = release(client)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was not held\n")
@@ -166,7 +166,7 @@ def test_a_hand_over_of_anothers_hold_is_refused_with_the_holder(client: FlaskCl
     assert record(client)["holdBy"] == "alice"
 
 
-def test_a_hand_over_of_a_cluster_that_is_not_held_gives_it_to_nobody(client: FlaskClient, add: Add) -> None:
+def test_a_hand_over_of_a_cluster_that_is_not_held_changes_nothing(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = release(client, to="charlie")
     assert refusal(answer) == (409, "cluster_not_vacant")

@@ -81,7 +81,7 @@ def test_a_lease_that_was_finished_cannot_be_renewed(client: FlaskClient, add: A
     assert refusal(renew(client, lease)) == (410, "lease_over")
 
 
-def test_a_lease_that_nobody_knows_cannot_be_renewed(client: FlaskClient, add: Add) -> None:
+def test_an_unknown_lease_cannot_be_renewed(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, ttl="30m")
     assert refusal(renew(client, "a" * 32)) == (409, "not_current")

@@ -78,7 +78,7 @@ def test_one_address_does_not_use_up_the_creations_whatever_users_it_names(clien
     assert code(send(client, "/createcluster", OTHER, user="bob", job="e2e")) == (200, None)
 
 
-def test_one_address_does_not_make_the_service_forget_the_requests_of_another(client: FlaskClient, add: Add) -> None:
+def test_requests_of_one_address_do_not_displace_those_of_another(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     first = take(client, OTHER, "victim")
     send(client, "/finishtest", OTHER, cluster="cluster-01", lease=first.headers["CIMaster-Lease"])

@@ -90,7 +90,7 @@ def well(client: FlaskClient, path: str, method: str = "GET", **headers: str) ->
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(OBJECTS)
-def test_no_stored_value_makes_an_endpoint_a_page_a_thread_or_a_scrape_fail(
+def test_no_stored_value_makes_any_part_of_the_service_fail(
     app: Flask, client: FlaskClient, store: SQLiteStore, data: dict[str, str]
 ) -> None:
     service, metrics = components_of(app).clusters, components_of(app).metrics

@@ -81,7 +81,7 @@ def test_the_end_of_a_lease_that_was_written_by_hand_is_kept_and_counts(
 
 
 @pytest.mark.parametrize("end", ["30.11.2026", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", 5, {"at": "noon"}, True])
-def test_an_end_that_cannot_be_read_stays_and_is_no_end_and_is_told_of(
+def test_an_unreadable_end_is_kept_reported_and_counts_as_none(
     client: FlaskClient, stored: Callable[..., None], clock: MovableClock, caplog: pytest.LogCaptureFixture, end: object
 ) -> None:
     stored(
@@ -174,9 +174,7 @@ def test_a_name_with_control_characters_is_never_lent_or_printed(
 
 
 @pytest.mark.parametrize("identity", ["x\r\nY: 1", "x y", "\u202e", "é", "", "x" * 500, 5, None])
-def test_ids_that_nobody_could_have_made_count_as_none(
-    client: FlaskClient, stored: Callable[..., None], identity: object
-) -> None:
+def test_malformed_ids_count_as_none(client: FlaskClient, stored: Callable[..., None], identity: object) -> None:
     stored(
         whole(
             status="testing",
@@ -195,9 +193,7 @@ def test_ids_that_nobody_could_have_made_count_as_none(
     assert "CIMaster-Lease" not in answer.headers
 
 
-def test_of_two_broken_records_with_the_same_bytes_one_is_deleted_and_the_other_stays(
-    client: FlaskClient, stored: Callable[..., None]
-) -> None:
+def test_of_two_identical_broken_records_only_one_is_deleted(client: FlaskClient, stored: Callable[..., None]) -> None:
     for note in ("one", "two"):  # read twice: the second time they are known
         stored("7", "7", "7", whole("c-1", note=note), '{"name": "x"}', '{"name": "x"}')
     lines = client.get("/clusters").text.splitlines()[1:]

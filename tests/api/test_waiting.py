@@ -66,7 +66,7 @@ def waits(
     return asked
 
 
-def test_who_waits_is_lent_the_cluster_as_soon_as_it_is_given_back(
+def test_a_waiting_take_gets_the_cluster_as_soon_as_it_is_returned(
     app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
 ) -> None:
     asked = waits(app, client, elsewhere, "2", name="bob", ttl="2h")
@@ -79,13 +79,13 @@ def test_who_waits_is_lent_the_cluster_as_soon_as_it_is_given_back(
     assert in_line(client) == []
 
 
-def test_a_cluster_that_is_vacant_is_lent_at_once(app: Flask, client: FlaskClient, add: Add) -> None:
+def test_a_vacant_cluster_is_lent_without_waiting(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert ask(app, "1").text == "cluster-01"
     assert in_line(client) == []
 
 
-def test_a_request_is_kept_for_a_while_and_then_told_to_ask_again(
+def test_a_waiting_request_is_kept_briefly_and_then_asked_to_retry(
     app: Flask, client: FlaskClient, lent: None, briefly: None
 ) -> None:
     answer = ask(app, "2")
@@ -97,7 +97,7 @@ def test_a_request_is_kept_for_a_while_and_then_told_to_ask_again(
     assert in_line(client) == ["2"]
 
 
-def test_who_asks_again_in_the_same_words_keeps_the_place(
+def test_an_identical_repeat_keeps_its_place(
     app: Flask, client: FlaskClient, lent: None, briefly: None, elsewhere: ThreadPoolExecutor
 ) -> None:
     assert [ask(app, build).headers["CIMaster-Place"] for build in ("2", "3", "2")] == ["1", "2", "1"]
@@ -119,7 +119,7 @@ def test_jobs_that_wait_are_served_in_order_and_priority_comes_first(
         before, job = build, "e2e"
 
 
-def test_who_does_not_wait_overtakes_nobody(app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
+def test_a_take_without_wait_cannot_jump_the_queue(app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
     ask(app, "2")
     give_back(client, "1", "first")
     answer = client.get("/getvacant?build=9&job=hasty")
@@ -143,7 +143,7 @@ def test_the_same_request_gets_its_cluster_again_and_no_other(app: Flask, client
     assert (other.status_code, other.headers["CIMaster-Code"]) == (422, "request_id_reused")
 
 
-def test_two_tries_of_one_request_at_once_get_the_same_cluster(
+def test_simultaneous_tries_of_one_request_get_the_same_cluster(
     app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
 ) -> None:
     first = waits(app, client, elsewhere, "2")
@@ -166,20 +166,20 @@ def test_a_wait_is_a_duration_of_a_day_at_most(app: Flask, lent: None, wait: str
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "wait")
 
 
-def test_skip_if_none_says_no_at_once_and_leaves_no_place(app: Flask, client: FlaskClient, lent: None) -> None:
+def test_skip_if_none_refuses_immediately_and_leaves_no_ticket(app: Flask, client: FlaskClient, lent: None) -> None:
     for _ in range(3):
         answer = ask(app, "2", skip_if_none="true")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
     assert in_line(client) == []
 
 
-def test_nobody_waits_for_a_kind_that_is_not_there(app: Flask, client: FlaskClient, lent: None) -> None:
+def test_waiting_for_a_kind_that_does_not_exist_is_refused(app: Flask, client: FlaskClient, lent: None) -> None:
     answer = ask(app, "2", region="mars")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_such_cluster_kind")
     assert in_line(client) == []
 
 
-def test_who_waits_for_one_cluster_gets_that_one(
+def test_a_ticket_for_one_cluster_gets_that_cluster(
     app: Flask, client: FlaskClient, lent: None, add: Add, elsewhere: ThreadPoolExecutor
 ) -> None:
     asked = waits(app, client, elsewhere, "2", cluster="cluster-01")
@@ -189,7 +189,7 @@ def test_who_waits_for_one_cluster_gets_that_one(
     assert asked.result().text == "cluster-01"
 
 
-def test_a_new_cluster_goes_to_who_waits_for_it(
+def test_a_new_cluster_goes_to_a_matching_ticket(
     app: Flask, client: FlaskClient, lent: None, add: Add, elsewhere: ThreadPoolExecutor
 ) -> None:
     asked = waits(app, client, elsewhere, "2")
@@ -197,7 +197,7 @@ def test_a_new_cluster_goes_to_who_waits_for_it(
     assert asked.result().text == "cluster-02"
 
 
-def test_a_lease_that_runs_out_frees_a_cluster_for_who_waits(
+def test_an_expired_lease_frees_a_cluster_for_the_queue(
     app: Flask, client: FlaskClient, add: Add, clock: MovableClock, elsewhere: ThreadPoolExecutor
 ) -> None:
     add("cluster-01")
@@ -226,7 +226,7 @@ class TestScriptsThatPoll:
         assert client.get(self.WORDS).text == "cluster-01"
         assert in_line(client) == ["3"]
 
-    def test_who_asks_once_has_none(self, client: FlaskClient, lent: None) -> None:
+    def test_a_single_request_leaves_no_place(self, client: FlaskClient, lent: None) -> None:
         for build in range(5):
             client.get(f"/getvacant?build={build}&job=old")
         assert in_line(client) == []
@@ -245,7 +245,7 @@ class TestScriptsThatPoll:
         ]
 
 
-def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
+def test_a_request_beyond_the_kept_connections_still_has_a_place(
     settings: Settings, store: Store, clock: MovableClock, elsewhere: ThreadPoolExecutor
 ) -> None:
     app = create_app(Settings(**{**vars(settings), "waiters": 1}), store, clock)
@@ -264,7 +264,7 @@ def test_who_finds_the_room_full_has_a_place_too_and_comes_back_for_it(
         lifecycle.stop()
 
 
-def test_a_replica_that_drains_keeps_nobody(
+def test_a_draining_replica_keeps_no_request_waiting(
     app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
 ) -> None:
     asked = waits(app, client, elsewhere, "2")
@@ -274,7 +274,7 @@ def test_a_replica_that_drains_keeps_nobody(
     assert in_line(client) == ["2"]
 
 
-def test_who_waits_at_one_replica_is_served_when_another_takes_the_cluster_back(
+def test_a_waiter_is_served_when_another_replica_takes_the_cluster_back(
     app: Flask,
     client: FlaskClient,
     lent: None,

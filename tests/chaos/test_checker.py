@@ -13,7 +13,7 @@ def test_one_after_the_other_is_fine() -> None:
     assert not violations([op("take", "a", 0, 1), op("leave", "a", 2, 3), op("take", "b", 4, 5), op("see", "b", 6, 7)])
 
 
-def test_two_at_once_are_found() -> None:
+def test_a_double_lease_is_found() -> None:
     assert violations([op("take", "a", 0, 1), op("take", "b", 2, 3), op("leave", "a", 4, 5), op("leave", "b", 4, 5)])
 
 
@@ -43,7 +43,7 @@ def test_an_answer_from_the_past_is_found() -> None:
     assert not steps_back([op("take", "a", 0, 1, commit=5), op("take", "b", 0.5, 3, commit=4)])
 
 
-def test_long_histories_of_many_at_once_are_judged() -> None:
+def test_long_concurrent_histories_are_judged() -> None:
     random.seed(1)
     history, now = [], 0.0
     for number in range(3000):

@@ -68,7 +68,7 @@ def kubeconfig(folder: Path, **changes: object) -> Path:
         ({"contexts": []}, "Expected object with name test"),
     ],
 )
-def test_an_odd_kubeconfig_is_told_without_its_secrets(
+def test_an_odd_kubeconfig_is_reported_without_its_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], expected: str
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, **changes)))
@@ -80,7 +80,7 @@ def test_an_odd_kubeconfig_is_told_without_its_secrets(
 
 
 @pytest.mark.parametrize("text", ["clusters: [", "[]", "", "5", "\0"])
-def test_what_is_no_kubeconfig_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_file_that_is_no_kubeconfig_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(path))

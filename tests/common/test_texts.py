@@ -54,7 +54,7 @@ def test_of_many_marks_in_a_row_few_stay() -> None:
         assert not has_unseen(spoken)
 
 
-def test_texts_are_told_briefly() -> None:
+def test_texts_are_quoted_briefly() -> None:
     assert brief("a\nb") == "a b"
     assert brief("x" * 60) == "x" * 60
     assert brief("x" * 61) == "x" * 60 + "..."

@@ -152,5 +152,5 @@ def test_durations_are_written_in_the_largest_unit(duration: timedelta, text: st
         (timedelta(seconds=-5), "0 s"),
     ],
 )
-def test_durations_are_told_to_people_in_two_units_at_most(duration: timedelta, text: str) -> None:
+def test_durations_are_shown_in_two_units_at_most(duration: timedelta, text: str) -> None:
     assert roughly(duration) == text

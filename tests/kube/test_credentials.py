@@ -128,7 +128,7 @@ def test_credentials_are_read_again_every_minute(place: Place, tokens: dict[str,
         until(lambda: who(access) == second)
 
 
-def test_many_refused_calls_at_once_read_them_once(
+def test_simultaneous_refused_calls_read_them_once(
     control_plane: ControlPlane, tokens: dict[str, str], tmp_path: Path
 ) -> None:
     place, (name, token) = Place(tmp_path, control_plane, "exec"), next(iter(tokens.items()))

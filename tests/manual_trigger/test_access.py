@@ -22,7 +22,7 @@ def faulty(prow_plane: ControlPlane) -> Iterator[FaultyServer]:
 
 
 @pytest.mark.parametrize("how", ["gone", "brief", "nothing", "reset", "odd"])
-def test_watches_that_end_at_once_are_repeated_with_pauses_until_there_is_a_build_id(
+def test_watches_that_end_early_are_repeated_with_pauses_until_a_build_id(
     start: Start, prow: Prow, prow_plane: ControlPlane, namespace: str, faulty: FaultyServer, tmp_path: Path, how: str
 ) -> None:
     faulty.watches = how

@@ -37,7 +37,7 @@ def test_a_job_runs_on_the_branches_that_prow_would_run_it_on(
     assert accepts({"name": "e2e", "branches": branches, "skip_branches": skipped}, branch) is runs
 
 
-def test_people_are_told_the_branches() -> None:
+def test_branches_are_described_for_people() -> None:
     assert described({}) == "all branches"
     assert described({"branches": ["a", "b"]}) == "branches that match a or b"
     assert described({"skip_branches": ["c"]}) == "all branches, but not on those that match c"

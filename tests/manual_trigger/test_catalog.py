@@ -36,9 +36,7 @@ BREAK = {
 
 
 @pytest.mark.parametrize("how", BREAK)
-def test_when_deck_fails_the_last_good_configuration_stays_and_the_trouble_is_told(
-    alone: Caller, deck: Deck, how: str
-) -> None:
+def test_when_deck_fails_the_last_good_configuration_stays(alone: Caller, deck: Deck, how: str) -> None:
     harm, status, code = BREAK[how]
     harm(deck)
     assert refusal(alone.post("/reload"))[:2] == (status, code)
@@ -131,7 +129,7 @@ def test_a_configuration_without_end_is_not_read_to_the_end(
             config_source.fetch(where)
 
 
-def test_a_deck_that_is_not_there_is_told_with_its_address() -> None:
+def test_an_unreachable_deck_is_reported_with_its_address() -> None:
     address = f"http://127.0.0.1:{free_ports(1)[0]}/config"
     with pytest.raises(ConfigurationUnreachable, match=f"{address} cannot be read: ConnectionError"):
         config_source.fetch(address)

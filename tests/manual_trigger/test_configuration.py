@@ -49,7 +49,7 @@ def test_two_repositories_may_have_a_job_of_one_name() -> None:
     assert "max_concurrency" not in SAMPLED.find(asked("e2e-k8s-1.32", repo="other")).fields
 
 
-def test_jobs_of_one_name_are_told_apart_by_their_branches() -> None:
+def test_jobs_with_one_name_are_distinguished_by_their_branches() -> None:
     old = {"name": "e2e", "branches": ["^release-1$"], "spec": POD, "max_concurrency": 1}
     new = {"name": "e2e", "skip_branches": ["^release-1$"], "spec": POD, "max_concurrency": 2}
     both = configuration(postsubmits={"tess/tessops": [old, new]})
@@ -65,7 +65,7 @@ def test_jobs_that_nothing_tells_apart_are_ambiguous() -> None:
     assert "2 jobs are called nightly" in refused(twice, Asked("periodic", "nightly", "john"), AmbiguousJob)
 
 
-def test_a_wrong_branch_is_told_with_the_right_ones() -> None:
+def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
     sentence = refused(SAMPLED, asked("e2e-k8s-1.32", base_ref="main"), WrongBranch)
     assert "does not run on main: it runs on branches that match ^master$ or ^release-.*$" in sentence
 
@@ -83,7 +83,7 @@ def test_a_wrong_branch_is_told_with_the_right_ones() -> None:
     ],
     ids=lambda value: getattr(value, "job", None),
 )
-def test_an_unknown_job_is_told_with_what_there_is(wanted: Asked, told: str) -> None:
+def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: Asked, told: str) -> None:
     assert told in refused(SAMPLED, wanted, UnknownJob)
 
 
@@ -181,7 +181,7 @@ def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
         Configuration(text)
 
 
-def test_aliases_that_stand_for_millions_of_values_are_refused_at_once_with_their_place() -> None:
+def test_aliases_for_millions_of_values_are_refused_with_their_place() -> None:
     lists = "".join(f"  x{step + 1}: &x{step + 1} [{', '.join([f'*x{step}'] * 9)}]\n" for step in range(8))
     began = time.monotonic()
     with pytest.raises(ConfigurationInvalid) as told:

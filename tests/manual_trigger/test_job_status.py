@@ -42,7 +42,7 @@ def test_a_name_that_never_was_is_unknown(caller: Caller, name: str) -> None:
     assert caller.get(f"/manual-trigger/{name}").status_code == 404
 
 
-def test_a_job_that_somebody_else_started_is_unknown(caller: Caller, prow: Prow) -> None:
+def test_a_job_started_by_another_program_is_unknown(caller: Caller, prow: Prow) -> None:
     stored = prow.job(caller.trigger().get_json()["job_name"])
     assert prow.create({**stored, "metadata": {"name": "theirs"}}).status == 201
     assert refusal(caller.get("/manual-trigger/theirs"))[:2] == (404, "unknown_job")

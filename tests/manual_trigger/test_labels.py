@@ -31,9 +31,7 @@ from cimaster.manual_trigger.jobs.labels import labels_of, valid
         ("\u0661", None),
     ],
 )
-def test_a_label_that_kubernetes_would_not_take_gives_way_to_its_last_part_or_is_left_out(
-    value: str, kept: str | None
-) -> None:
+def test_an_invalid_label_is_shortened_to_its_last_part_or_left_out(value: str, kept: str | None) -> None:
     assert valid({"key": value}).get("key") == kept
 
 

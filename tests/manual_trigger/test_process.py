@@ -33,7 +33,7 @@ def lines(process: ManualTrigger) -> list[dict[str, Any]]:
     return [json.loads(line) for line in process.server.log.read_text().splitlines()]
 
 
-def test_a_job_is_started_and_told_and_counted(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
+def test_a_job_is_started_reported_and_counted(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
     answer = process.trigger(**ASKED, source="a test")
     assert answer.status_code == 201, answer.text
     body = answer.json()

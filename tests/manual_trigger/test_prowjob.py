@@ -119,7 +119,7 @@ def test_refs_are_completed_by_the_decoration() -> None:
         ({"channel": "c", "report": True, "job_states_to_report": []}, True),
     ],
 )
-def test_slack_is_told_unless_the_job_wants_no_states_reported(slack: dict[str, Any], report: bool) -> None:
+def test_slack_is_notified_unless_the_job_reports_no_states(slack: dict[str, Any], report: bool) -> None:
     made_of = made(reporter_config={"slack": slack})["spec"]["reporter_config"]["slack"]
     assert made_of["report"] is report
     assert made_of.get("job_states_to_report") != []

@@ -27,7 +27,7 @@ def rates(clock: HandClock) -> Rates:
     return Rates(Rate(3, timedelta(minutes=1)), clock)
 
 
-def test_a_user_may_start_so_many_at_once_and_then_one_now_and_then(rates: Rates, clock: HandClock) -> None:
+def test_a_user_may_start_a_burst_and_then_one_per_interval(rates: Rates, clock: HandClock) -> None:
     for _ in range(3):
         rates.take("john")
     with pytest.raises(TooMany) as told:

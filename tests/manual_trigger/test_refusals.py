@@ -74,7 +74,7 @@ def test_a_job_that_cannot_be_started_is_refused(alone: Caller, deck: Deck, jobs
     assert refusal(alone.trigger(prowjob="odd", request_id=None))[:2] == (status, code)
 
 
-def test_a_user_whom_no_rule_allows_is_refused_with_the_line_that_would(alone: Caller, tmp_path: Path) -> None:
+def test_a_user_without_a_rule_is_refused_with_the_missing_line(alone: Caller, tmp_path: Path) -> None:
     (tmp_path / "allow").write_text("e2e-* tess/tessops master alice\n")
     status, code, sentence = refusal(alone.trigger())
     assert (status, code) == (403, "not_allowed")
@@ -128,9 +128,7 @@ def test_jobs_are_started_at_a_bounded_rate_and_repeats_are_free(start: Start, p
 
 
 @pytest.mark.kube
-def test_when_too_many_wait_the_next_one_is_refused_at_once_and_questions_are_answered(
-    start: Start, plank: Plank, prow: Prow
-) -> None:
+def test_beyond_the_waiting_limit_starts_are_refused_and_reads_answered(start: Start, plank: Plank, prow: Prow) -> None:
     plank.mode = "stall"
     caller = start(threads=4, wait=timedelta(minutes=1))
     with ThreadPoolExecutor(2) as pool:
@@ -149,7 +147,7 @@ def test_when_too_many_wait_the_next_one_is_refused_at_once_and_questions_are_an
 
 
 @pytest.mark.kube
-def test_an_account_without_rights_is_told_apart(
+def test_an_account_without_rights_has_its_own_refusal(
     start: Start, prow_plane: ControlPlane, namespace: str, tmp_path: Path, prow: Prow
 ) -> None:
     prow_plane.apply(namespace)
@@ -164,7 +162,7 @@ def test_an_account_without_rights_is_told_apart(
 
 
 @pytest.mark.kube
-def test_a_namespace_that_is_not_there_is_told_apart(start: Start, prow_plane: ControlPlane, tmp_path: Path) -> None:
+def test_a_missing_namespace_has_its_own_refusal(start: Start, prow_plane: ControlPlane, tmp_path: Path) -> None:
     assert refusal(start(namespace="nowhere").trigger(force=True))[:2] == (502, "prow_forbidden")
 
 
@@ -177,7 +175,7 @@ def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 @pytest.mark.kube
 @pytest.mark.parametrize("asked", [{}, {"force": True}, {"request_id": "r"}], ids=str)
-def test_a_cluster_without_prowjobs_is_told_apart(
+def test_a_cluster_without_prowjobs_has_its_own_refusal(
     start: Start, bare_plane: ControlPlane, tmp_path: Path, asked: dict
 ) -> None:
     namespace = bare_plane.namespace()
@@ -202,7 +200,7 @@ def test_every_refusal_has_a_status_and_a_code_of_its_own() -> None:
     assert all(400 <= each.status < 600 and each.status != 500 for each in all_refusals())
 
 
-def test_a_log_line_tells_who_asked_from_where_for_what_and_how_it_ended_and_no_token(
+def test_a_log_line_has_caller_address_request_and_outcome_but_no_token(
     alone: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -220,7 +218,7 @@ def test_a_log_line_tells_who_asked_from_where_for_what_and_how_it_ended_and_no_
     assert TOKEN not in json.dumps([record.__dict__ for record in caplog.records], default=str)
 
 
-def test_a_bug_is_told_with_the_id_under_which_the_log_has_it(alone: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_reported_with_its_id_in_the_log(alone: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise ZeroDivisionError
 

@@ -120,7 +120,7 @@ def test_force_starts_another_job_beside_the_one_that_runs(caller: Caller, prow:
     assert len(prow.jobs()) == 2
 
 
-def test_a_job_that_somebody_else_started_is_no_repeat(caller: Caller, prow: Prow) -> None:
+def test_a_job_started_by_another_program_is_no_repeat(caller: Caller, prow: Prow) -> None:
     stored = prow.job(caller.trigger().get_json()["job_name"])
     theirs = {"name": "theirs", "labels": stored["metadata"]["labels"]}
     assert prow.create({**stored, "metadata": theirs}).status == 201
@@ -181,7 +181,7 @@ def test_a_create_that_arrives_late_meets_the_second_one(unlucky: Caller, faulty
     assert len(prow.jobs()) == 1
 
 
-def test_where_nobody_knows_the_outcome_the_answer_says_so_and_a_repeat_finds_out(
+def test_an_unknown_outcome_is_reported_and_a_repeat_finds_it_out(
     unlucky: Caller, faulty: FaultyServer, prow: Prow
 ) -> None:
     faulty.script.append("cut_after")

@@ -89,7 +89,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_one(alone: Caller, nam
         "main\nmain",
     ],
 )
-def test_a_branch_that_git_or_a_shell_could_take_for_something_else_is_refused(alone: Caller, branch: str) -> None:
+def test_a_branch_that_git_or_a_shell_could_misread_is_refused(alone: Caller, branch: str) -> None:
     status, code, sentence = refusal(alone.trigger(base_ref=branch))
     assert (status, code) == (400, "bad_parameter")
     assert sentence.startswith("base_ref is ")
@@ -156,7 +156,7 @@ def test_a_malformed_value_is_refused_by_name(alone: Caller, name: str, value: o
 @pytest.mark.parametrize(
     "value", ["Jane Doe", "José", "dependabot[bot]", "-john", "$(id)", "john\nroot\x00", " john ", "x" * 300]
 )
-def test_who_a_job_is_for_and_what_asks_are_any_text(alone: Caller, value: str) -> None:
+def test_user_and_agent_may_be_any_text(alone: Caller, value: str) -> None:
     for name in ("user", "source"):
         assert refusal(alone.trigger(**{name: value}, prowjob="plain-script"))[1] == "prow_unreachable"
 

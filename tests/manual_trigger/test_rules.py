@@ -87,7 +87,7 @@ def test_a_commit_may_be_named_only_where_a_rule_says_so(path: Path) -> None:
         rules.require("e2e", "tess/x", "master", "john", commit=True)
 
 
-def test_without_a_file_nothing_may_be_started_and_the_refusal_says_how_to_allow_it(path: Path) -> None:
+def test_without_a_file_the_refusal_says_how_to_allow_a_job(path: Path) -> None:
     with pytest.raises(NotAllowed) as told:
         Rules(str(path)).require("e2e", "tess/tessops", "master", "john")
     assert f"{path} is not there" in str(told.value)
@@ -111,7 +111,7 @@ def test_a_file_without_rules_allows_nothing(path: Path) -> None:
     assert rules.file.trouble == ""
 
 
-def test_a_changed_file_counts_at_once(path: Path) -> None:
+def test_a_changed_file_counts_immediately(path: Path) -> None:
     rules = Rules(str(path))
     assert not allowed(rules)
     path.write_text("** ** ** **\n")
@@ -145,7 +145,7 @@ def test_a_slip_in_the_file_leaves_the_last_good_rules(path: Path, line: str, to
     assert rules.file.trouble == ""
 
 
-def test_a_file_that_was_never_good_allows_nothing_and_the_refusal_says_why(path: Path) -> None:
+def test_a_file_that_was_never_valid_allows_nothing_and_says_why(path: Path) -> None:
     path.write_text("e2e\n")
     with pytest.raises(NotAllowed, match="line 1 has 1 words"):
         Rules(str(path)).require("e2e", "tess/tessops", "master", "john")

@@ -73,14 +73,14 @@ def test_the_default_as_text_is_read_as_the_default(setting: Field) -> None:
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
     ],
 )
-def test_a_wrong_value_is_told_in_a_sentence(name: str, value: str, expected: str) -> None:
+def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected: str) -> None:
     with pytest.raises(BadSetting) as told:
         TriggerSettings.from_environ({**CONFIG, TriggerSettings.prefix + name: value})
     assert f"MANUAL_TRIGGER_{name} is {value!r}: expected " in str(told.value)
     assert expected in str(told.value)
 
 
-def test_one_port_for_both_listeners_is_told_in_a_sentence() -> None:
+def test_one_port_for_both_listeners_is_reported_in_a_sentence() -> None:
     with pytest.raises(BadSetting, match="MANUAL_TRIGGER_METRICS_PORT is 8081, as MANUAL_TRIGGER_PORT is"):
         TriggerSettings.from_environ({**CONFIG, "MANUAL_TRIGGER_METRICS_PORT": "8081"})
 
@@ -102,7 +102,5 @@ def test_without_a_configuration_the_start_stops_with_a_sentence(
         ("/etc/config.yaml", "https://prow.example.com", "https://prow.example.com"),
     ],
 )
-def test_links_lead_to_the_origin_of_the_configuration_unless_told_otherwise(
-    config: str, status_url: str, pages: str
-) -> None:
+def test_links_lead_to_the_origin_of_the_configuration_by_default(config: str, status_url: str, pages: str) -> None:
     assert TriggerSettings(config=config, status_url=status_url).pages == pages

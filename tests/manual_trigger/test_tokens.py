@@ -42,7 +42,7 @@ def test_a_file_that_was_saved_on_windows_is_read_alike(path: Path, encoding: st
     assert all(lets_in(Callers(str(path)), token) for token in ("first", "second"))
 
 
-def test_a_changed_file_counts_at_once(path: Path) -> None:
+def test_a_changed_file_counts_immediately(path: Path) -> None:
     path.write_text("old\n")
     callers = Callers(str(path))
     assert lets_in(callers, "old")
@@ -53,7 +53,7 @@ def test_a_changed_file_counts_at_once(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [None, b"", b"# nobody\n", b"\xff\xfe"], ids=["missing", "empty", "remarks", "binary"]
 )
-def test_without_a_good_file_nobody_gets_in(path: Path, content: bytes | None) -> None:
+def test_without_a_valid_file_every_token_is_refused(path: Path, content: bytes | None) -> None:
     path.write_text("old\n")
     callers = Callers(str(path))
     assert lets_in(callers, "old")

@@ -26,7 +26,7 @@ def test_a_vendored_file_is_the_released_one(name: str) -> None:
     assert base64.b64encode(hashlib.sha384(content).digest()).decode() == VENDORED[name]
 
 
-def test_files_whose_address_changes_with_them_are_kept_for_ever(client: FlaskClient) -> None:
+def test_files_with_a_digest_in_their_address_are_cached_for_ever(client: FlaskClient) -> None:
     loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get("/").text)
     assert len(loaded) == 7
     for address in loaded:
@@ -36,7 +36,7 @@ def test_files_whose_address_changes_with_them_are_kept_for_ever(client: FlaskCl
 
 
 @pytest.mark.parametrize("address", ["/static/app.js", "/static/app.js?v=old", "/static/vendor/none.js"])
-def test_other_addresses_are_asked_for_again(client: FlaskClient, address: str) -> None:
+def test_other_addresses_are_revalidated(client: FlaskClient, address: str) -> None:
     with client.get(address) as answer:
         assert "immutable" not in answer.headers.get("Cache-Control", "")
 

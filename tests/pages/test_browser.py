@@ -91,7 +91,7 @@ def test_a_refused_form_keeps_what_was_entered(visit: Visit, cluster: str, scrip
 
 
 @both
-def test_somebody_new_is_asked_for_a_name_once(visit: Visit, cluster: str, script: bool) -> None:
+def test_a_new_visitor_is_asked_for_a_name_once(visit: Visit, cluster: str, script: bool) -> None:
     dora = visit(script=script)
     dora.go()
     dora.press(cluster, "Hold")
@@ -150,7 +150,7 @@ def test_the_answer_to_a_click_has_the_row_that_it_changed(visit: Visit, cluster
     assert "<table" not in answer.value.text()
 
 
-def test_a_stale_hold_button_is_409_with_who_has_it(visit: Visit, cluster: str, curl: Curl) -> None:
+def test_a_stale_hold_button_is_409_with_the_holder(visit: Visit, cluster: str, curl: Curl) -> None:
     alice = visit("alice")
     alice.go()
     alice.press(cluster, "Hold")

@@ -16,7 +16,9 @@ def test_it_tells_what_is_known(add: Add, alice: FlaskClient) -> None:
     assert "Purpose tess-ci Region us-west OS image flatcar Labels gpu=yes Note slow disks" in page
 
 
-def test_it_tells_who_had_it_before_and_how_long(add: Add, alice: FlaskClient, clock: MovableClock) -> None:
+def test_it_shows_the_previous_users_and_how_long_they_had_it(
+    add: Add, alice: FlaskClient, clock: MovableClock
+) -> None:
     add("cluster-01")
     alice.get("/getvacant?build=124&job=e2e&email=john@example.com")
     clock.forward(hours=2, minutes=5)
@@ -31,7 +33,7 @@ def test_it_tells_who_had_it_before_and_how_long(add: Add, alice: FlaskClient, c
     assert "my turn" in history
 
 
-def test_a_hold_that_somebody_else_ended_was_the_holders(
+def test_a_hold_ended_by_another_person_was_the_holders(
     add: Add, alice: FlaskClient, root: FlaskClient, clock: MovableClock
 ) -> None:
     add("cluster-01")
@@ -44,9 +46,7 @@ def test_a_hold_that_somebody_else_ended_was_the_holders(
     assert "alice's hold: urgent" in page
 
 
-def test_a_hold_that_ended_by_itself_is_told(
-    add: Add, alice: FlaskClient, clock: MovableClock, service: Clusters
-) -> None:
+def test_a_hold_that_expired_is_shown(add: Add, alice: FlaskClient, clock: MovableClock, service: Clusters) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="1h")
     clock.forward(hours=2)

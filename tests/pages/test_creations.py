@@ -92,7 +92,7 @@ def test_without_creations_there_is_no_panel(client: FlaskClient) -> None:
     assert "Being created" not in page
 
 
-def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(
+def test_a_running_creation_is_shown_with_its_job_links_and_deadline(
     asked: Callable[..., str], alice: FlaskClient
 ) -> None:
     asked("running", branch="release-1.32")
@@ -196,7 +196,9 @@ def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked: Callable[..
     assert 'hx-get="/ui/fragments/creations?all=1"' in page
 
 
-def test_retry_asks_once_more_and_says_so(asked: Callable[..., str], answers: list[Answer], alice: FlaskClient) -> None:
+def test_retry_starts_the_creation_again_and_says_so(
+    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient
+) -> None:
     answers += [REFUSED]
     identity = asked("failed")
     page = follow(alice, alice.post("/ui/retry", data={"retry": identity, "back": "/?state=held"}))
@@ -229,7 +231,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(asked: Callable[..., str
     assert alice.get("/ui/retry?retry=c-0").status_code == 404
 
 
-def test_who_has_given_no_name_is_asked_for_it_first(
+def test_a_visitor_without_a_name_is_asked_for_it_first(
     asked: Callable[..., str], answers: list[Answer], client: FlaskClient
 ) -> None:
     answers += [REFUSED]
@@ -295,7 +297,7 @@ def test_the_form_knows_what_is_usual(add: Add, alice: FlaskClient) -> None:
     assert 'name="name"' not in form
 
 
-def test_a_cluster_is_asked_for_at_once_and_the_panel_shows_the_rest(
+def test_a_creation_starts_immediately_and_the_panel_shows_the_rest(
     alice: FlaskClient, trigger: ScriptedTrigger
 ) -> None:
     answer = create(alice, purpose="gpu-ci", branch="release-1.32", back="/?state=vacant")
@@ -346,7 +348,7 @@ def test_a_refused_wish_can_be_corrected(alice: FlaskClient, fields: dict[str, s
     assert creations(alice) == []
 
 
-def test_somebody_unknown_gives_a_name_with_the_wish(client: FlaskClient) -> None:
+def test_an_unknown_visitor_gives_a_name_with_the_request(client: FlaskClient) -> None:
     assert 'name="name"' in client.get("/ui/create").text
     assert "name is required" in text(create(client))
     create(client, name="dora")

@@ -97,7 +97,7 @@ def row(person: Person, words: str) -> Locator:
 
 
 @both
-def test_a_cluster_is_asked_for_and_once_more_all_the_same(visit: Visit, script: bool) -> None:
+def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, script: bool) -> None:
     user = f"alice-{script}".lower()
     alice = visit(user, script)
     alice.go()
@@ -132,7 +132,7 @@ def test_one_that_failed_is_tried_again_and_dismissed(visit: Visit, replica: Rep
 
 
 @both
-def test_somebody_new_is_asked_for_a_name(visit: Visit, replica: Replica, script: bool) -> None:
+def test_a_new_visitor_is_asked_for_a_name(visit: Visit, replica: Replica, script: bool) -> None:
     asked(replica, "fails", user="john")
     dora = visit(script=script)
     dora.go()
@@ -208,7 +208,7 @@ def test_a_refused_click_says_why_and_shows_how_things_are(visit: Visit, replica
     expect(row(alice, "failed")).to_have_count(0)
 
 
-def test_by_keyboard_the_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: Visit, replica: Replica) -> None:
+def test_keyboard_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: Visit, replica: Replica) -> None:
     asked(replica, "fails", user="first")
     asked(replica, "fails", user="second")
     alice = visit("alice")

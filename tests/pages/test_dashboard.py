@@ -18,9 +18,7 @@ from tests.pages.conftest import WriteRecords, hold, text
 HOSTILE = """<img src=x onerror="alert('1')"> / ../# & ?q="""
 
 
-def test_every_cluster_is_there_with_its_state_and_who_has_it(
-    add: Add, client: FlaskClient, alice: FlaskClient
-) -> None:
+def test_every_cluster_is_shown_with_its_state_and_its_user(add: Add, client: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
     client.get("/getvacant?build=124&job=e2e&cluster=cluster-02&email=john@example.com")
     hold(alice, "cluster-03", desc="debugging the network")
@@ -200,7 +198,7 @@ def test_a_job_that_lasts_suspiciously_long_is_flagged(
     assert "overdue" in text(client.get("/"))
 
 
-def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(
+def test_while_the_store_was_never_read_the_page_is_503_and_says_why(
     settings: Settings, written: WriteRecords, store: str
 ) -> None:
     with pytest.raises(StoreUnreadable):
@@ -213,7 +211,7 @@ def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(
     assert fresh.get("/ui/fragments/usable").status_code == 503
 
 
-def test_while_the_store_is_in_trouble_the_last_state_stays_and_a_strip_says_so(
+def test_while_the_store_fails_the_last_state_stays_with_a_warning(
     add: Add, written: WriteRecords, alice: FlaskClient, repository: ConfigMapRepository
 ) -> None:
     add("cluster-01")

@@ -127,7 +127,7 @@ def test_on_a_clusters_own_page_the_focus_goes_to_its_name(visit: Visit, mine: l
     expect(alice.page.get_by_role("heading", name="mine-1", exact=True)).to_be_focused()
 
 
-def test_the_focus_that_moved_on_while_the_answer_was_on_its_way_stays_there(visit: Visit, mine: list[str]) -> None:
+def test_focus_moved_before_the_answer_arrives_stays_there(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go()
     waiting = []

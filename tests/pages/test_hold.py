@@ -24,7 +24,7 @@ def history(client: FlaskClient) -> list[dict[str, str]]:
     return client.get("/history", headers={"Accept": "application/json"}).get_json()["history"]
 
 
-def test_the_form_asks_for_how_long_and_why(add: Add, alice: FlaskClient) -> None:
+def test_the_form_has_duration_and_reason(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     form = alice.get("/ui/hold?cluster=cluster-01")
     assert "<title>Hold cluster-01" in form.text
@@ -33,7 +33,7 @@ def test_the_form_asks_for_how_long_and_why(add: Add, alice: FlaskClient) -> Non
     assert 'name="name"' not in form.text  # it is known
 
 
-def test_a_hold_leads_back_to_the_page_it_came_from_with_a_message_told_once(add: Add, alice: FlaskClient) -> None:
+def test_a_hold_leads_back_to_its_page_with_a_message_shown_once(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     answer = hold(alice, "cluster-01", desc=" my reason ", duration="1h", expect="vacant", back="/?state=held")
     assert answer.location == "/?state=held"
@@ -54,12 +54,12 @@ def test_a_row_sends_the_form_back_to_where_it_stood(add: Add, alice: FlaskClien
     "back",
     ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)", "/addcluster", "http://[", "\x00"],
 )
-def test_nobody_is_sent_to_another_site(add: Add, alice: FlaskClient, back: str) -> None:
+def test_a_redirect_never_leads_to_another_site(add: Add, alice: FlaskClient, back: str) -> None:
     add("cluster-01")
     assert hold(alice, "cluster-01", back=back).location == "/"
 
 
-def test_somebody_unknown_gives_a_name_once(add: Add, client: FlaskClient) -> None:
+def test_an_unknown_visitor_gives_a_name_once(add: Add, client: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     assert 'name="name"' in client.get("/ui/hold?cluster=cluster-01").text
     hold(client, "cluster-01", name="dora")
@@ -94,7 +94,7 @@ def test_a_refused_form_comes_back_as_it_was_filled_in(
     assert client.get_cookie("cimaster_name") is None
 
 
-def test_a_stale_hold_button_is_409_with_who_has_it(add: Add, alice: FlaskClient, person: SignIn) -> None:
+def test_a_stale_hold_button_is_409_with_the_holder(add: Add, alice: FlaskClient, person: SignIn) -> None:
     add("cluster-01")
     hold(person("bob"), "cluster-01")
     opened = alice.get("/ui/hold?cluster=cluster-01&expect=vacant")
@@ -107,7 +107,7 @@ def test_a_stale_hold_button_is_409_with_who_has_it(add: Add, alice: FlaskClient
     assert state(alice)["holdBy"] == "bob"
 
 
-def test_a_cluster_taken_by_a_job_meanwhile_can_be_held_from_when_it_finishes(add: Add, alice: FlaskClient) -> None:
+def test_a_cluster_just_taken_can_be_held_from_the_end_of_its_job(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     alice.get("/getvacant?build=124&job=e2e")
     stale = hold(alice, "cluster-01", expect="vacant")
@@ -342,9 +342,7 @@ def test_a_visitor_without_a_name_is_asked_for_it_before_a_release(
 
 
 @pytest.mark.parametrize("headers", [{}, DIALOG])
-def test_where_cookies_are_blocked_the_page_says_so_and_the_hold_can_be_released(
-    add: Add, app: Flask, headers: dict[str, str]
-) -> None:
+def test_with_blocked_cookies_the_page_says_so_and_release_works(add: Add, app: Flask, headers: dict[str, str]) -> None:
     add("cluster-01")
     dora = app.test_client(use_cookies=False)
     form = dora.get("/ui/hold?cluster=cluster-01", headers=headers)
@@ -363,7 +361,7 @@ def test_where_cookies_are_blocked_the_page_says_so_and_the_hold_can_be_released
     assert state(dora)["state"] == "vacant"
 
 
-def test_a_browser_that_keeps_cookies_is_not_told_that_it_blocks_them(add: Add, client: FlaskClient) -> None:
+def test_a_browser_with_cookies_sees_no_warning_about_them(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     client.get("/ui/hold?cluster=cluster-01")
     answer = hold(client, "cluster-01", name="dora", probed="true")

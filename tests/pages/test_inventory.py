@@ -62,7 +62,7 @@ def test_a_refused_cluster_can_be_corrected(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_who_is_no_admin_is_told_so(add: Add, alice: FlaskClient, verb: str) -> None:
+def test_a_person_without_the_admin_role_is_refused(add: Add, alice: FlaskClient, verb: str) -> None:
     add("cluster-01")
     before = state(alice)
     name = "cluster-02" if verb == "add" else "cluster-01"
@@ -72,7 +72,7 @@ def test_who_is_no_admin_is_told_so(add: Add, alice: FlaskClient, verb: str) -> 
     assert state(alice) == before
 
 
-def test_who_is_no_admin_sees_the_inventory_with_greyed_buttons(
+def test_without_the_admin_role_the_inventory_has_greyed_buttons(
     add: Add, alice: FlaskClient, client: FlaskClient
 ) -> None:
     add("cluster-01")
@@ -194,7 +194,7 @@ def test_after_the_delete_on_its_own_page_one_is_led_elsewhere(add: Add, root: F
     assert send(root, "delete", typed="cluster-01", back="/ui/clusters/cluster-01").location == "/"
 
 
-def test_broken_records_are_shown_with_their_reason_and_deleted_by_position(
+def test_broken_records_show_their_reason_and_are_deleted_by_position(
     written: WriteRecords, add: Add, root: FlaskClient
 ) -> None:
     written({"name": "good", "status": "finished"}, {"name": "odd", "status": "<busy>"}, "7")

@@ -94,7 +94,7 @@ def test_how_a_policy_stands_is_on_the_first_page_too(root: FlaskClient, alice: 
     assert "/ui/admin/editpolicy" in root.get("/").text
 
 
-def test_hours_in_which_it_does_not_work_are_told(root: FlaskClient, clock: MovableClock) -> None:
+def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) -> None:
     days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     other = days[(clock().weekday() + 3) % 7]
     send(root, "addpolicy", hours=f"{other} 10:00-11:00")
@@ -148,7 +148,7 @@ def test_terms_are_changed_and_taken_away(root: FlaskClient) -> None:
     assert {"hours", "job"} & set(policies(root)[0]) == set()
 
 
-def test_what_somebody_else_changed_meanwhile_stays(root: FlaskClient, person: SignIn) -> None:
+def test_a_concurrent_change_by_another_person_is_kept(root: FlaskClient, person: SignIn) -> None:
     send(root, "addpolicy")
     edit(person("Bob"), max_total="9")
     edit(root, cooldown="10m")
@@ -173,7 +173,7 @@ def test_a_policy_that_was_removed_meanwhile_does_not_come_back(root: FlaskClien
     assert policies(root) == []
 
 
-def test_remove_asks_once_and_takes_the_policy_away(root: FlaskClient) -> None:
+def test_remove_asks_for_confirmation_and_removes_the_policy(root: FlaskClient) -> None:
     send(root, "addpolicy")
     assert "No more clusters are asked for" in text(root.get("/ui/admin/removepolicy?purpose=tess-ci"))
     page = follow(root, send(root, "removepolicy"))
@@ -182,7 +182,7 @@ def test_remove_asks_once_and_takes_the_policy_away(root: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("verb", ["addpolicy", "editpolicy", "removepolicy"])
-def test_who_is_no_admin_is_told_so(root: FlaskClient, alice: FlaskClient, verb: str) -> None:
+def test_a_person_without_the_admin_role_is_refused(root: FlaskClient, alice: FlaskClient, verb: str) -> None:
     send(root, "addpolicy", min_vacant="0")
     before = policies(root)
     page = alice.get("/ui/admin").text

@@ -129,14 +129,14 @@ def test_a_commit_that_never_was_is_taken_back(add: Add, alice: FlaskClient, sto
 
 
 @pytest.mark.parametrize("name", ["%E2%80%8B", "a%0Ab", "x" * 64, "%FF", "%00", ""])
-def test_a_cookie_that_is_no_name_is_nobody(client: FlaskClient, name: str) -> None:
+def test_a_cookie_that_is_no_name_counts_as_none(client: FlaskClient, name: str) -> None:
     client.set_cookie("cimaster_name", name)
     page = client.get("/")
     assert page.status_code == 200
     assert "Who are you?" in text(page)
 
 
-def test_a_cluster_that_is_deleted_meanwhile_is_told_to_its_open_page(add: Add, root: FlaskClient) -> None:
+def test_an_open_page_shows_that_its_cluster_was_deleted(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     url = LIVE[1]
     tag = poll(root, url).headers["HX-PTag"]

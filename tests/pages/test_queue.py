@@ -76,14 +76,14 @@ def waiting(client: FlaskClient) -> list[str]:
     return [ticket["ask"]["build"] for ticket in client.get("/queue", headers=JSON).get_json()["tickets"]]
 
 
-def test_where_nobody_waits_there_is_no_panel(client: FlaskClient) -> None:
+def test_with_an_empty_queue_there_is_no_panel(client: FlaskClient) -> None:
     page = client.get("/")
     assert f'<div id="queue" hx-get="{PANEL}"' in page.text
     assert panel(page) == ""
     assert "Nobody waits for a cluster at the moment" in text(client.get("/ui/queue"))
 
 
-def test_it_shows_who_waits_for_what_since_when_and_until_when(
+def test_it_shows_each_waiter_with_criteria_start_and_end(
     waits: Waits, client: FlaskClient, clock: MovableClock
 ) -> None:
     waits("e2e", "12", "john", wait=30, region="us-west")
@@ -105,7 +105,7 @@ def test_they_stand_in_the_order_in_which_they_are_served(waits: Waits, client: 
     assert re.findall(r"(\w+) priority", page) == ["high", "low"]
 
 
-def test_who_came_first_is_named_by_place_where_others_are_served_before(
+def test_the_place_counts_tickets_that_are_served_before(
     waits: Waits, client: FlaskClient, clock: MovableClock
 ) -> None:
     waits(build="1", priority="low")
@@ -114,15 +114,13 @@ def test_who_came_first_is_named_by_place_where_others_are_served_before(
     assert "2 wait, number 2 for 5 min" in panel(client.get("/"))
 
 
-def test_a_script_that_asks_again_and_again_is_told_apart(client: FlaskClient, clock: MovableClock) -> None:
+def test_a_legacy_script_that_polls_is_marked(client: FlaskClient, clock: MovableClock) -> None:
     client.get(POLL)
     client.get(POLL)
     assert "poller #7 by erin tess-ci cluster since just now asks again and again Cancel" in panel(client.get("/"))
 
 
-def test_who_is_not_connected_is_not_there_at_the_moment(
-    waits: Waits, client: FlaskClient, clock: MovableClock
-) -> None:
+def test_a_disconnected_waiter_is_shown_as_disconnected(waits: Waits, client: FlaskClient, clock: MovableClock) -> None:
     waits(connected=0.5)
     assert "not there" not in panel(client.get("/"))
     tag = client.get(PANEL).headers["HX-PTag"]
@@ -184,7 +182,7 @@ def test_what_stands_in_the_data_is_text_whatever_it_contains(
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
 
 
-def test_cancel_asks_first_and_tells_what_is_lost(waits: Waits, alice: FlaskClient) -> None:
+def test_cancel_asks_for_confirmation_and_says_what_is_lost(waits: Waits, alice: FlaskClient) -> None:
     identity = waits()
     assert 'action="/ui/cancel" hx-get="/ui/cancel"' in alice.get("/").text
     form = alice.get(f"/ui/cancel?request_id={identity}")
@@ -204,7 +202,7 @@ def test_of_a_script_it_tells_that_it_may_come_back(alice: FlaskClient) -> None:
     assert waiting(alice) == []
 
 
-def test_cancel_takes_somebody_out_of_the_queue_and_says_so(waits: Waits, alice: FlaskClient) -> None:
+def test_cancel_removes_a_ticket_and_says_so(waits: Waits, alice: FlaskClient) -> None:
     identity = waits(build="1")
     waits(build="2")
     answer = alice.post("/ui/cancel", data={"request_id": identity, "back": "/?state=occupied"})
@@ -229,14 +227,16 @@ def test_the_answer_to_the_dialog_is_the_panel_as_it_is_now(
     assert "e2e #1" not in panel(answer)
 
 
-def test_whose_wait_was_cancelled_is_told_so(waits: Waits, served: Callable[[str], str], alice: FlaskClient) -> None:
+def test_a_cancelled_waiter_learns_that_it_was_cancelled(
+    waits: Waits, served: Callable[[str], str], alice: FlaskClient
+) -> None:
     identity = waits()
     alice.post("/ui/cancel", data={"request_id": identity})
     with pytest.raises(RequestOver):
         served(identity)
 
 
-def test_who_was_served_meanwhile_keeps_the_cluster(
+def test_a_ticket_served_in_the_meantime_keeps_its_cluster(
     waits: Waits, served: Callable[[str], str], alice: FlaskClient
 ) -> None:
     identity = waits()
@@ -250,7 +250,7 @@ def test_who_was_served_meanwhile_keeps_the_cluster(
     assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))
 
 
-def test_who_has_given_no_name_is_asked_for_it_first(waits: Waits, client: FlaskClient) -> None:
+def test_a_visitor_without_a_name_is_asked_for_it_first(waits: Waits, client: FlaskClient) -> None:
     identity = waits()
     assert 'name="name"' in client.get(f"/ui/cancel?request_id={identity}").text
     refused = client.post("/ui/cancel", data={"request_id": identity})
@@ -282,7 +282,7 @@ def test_nothing_new_is_304_whatever_else_the_pool_does(waits: Waits, add: Add, 
 
 
 @pytest.mark.parametrize("piece", ["clusters", "inventory", "cluster?name=cluster-01"])
-def test_who_waits_makes_no_page_draw_its_clusters_anew(
+def test_a_change_of_the_queue_does_not_redraw_the_clusters(
     waits: Waits, alice: FlaskClient, clock: MovableClock, piece: str
 ) -> None:
     clock.forward(seconds=301 - clock().timestamp() % 300)  # when pages were just drawn anew for the time alone

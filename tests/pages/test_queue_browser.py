@@ -103,7 +103,7 @@ def row(person: Person, words: str) -> Locator:
 
 
 @both
-def test_somebody_is_taken_out_of_the_queue(visit: Visit, waits: Waits, script: bool) -> None:
+def test_a_ticket_is_cancelled(visit: Visit, waits: Waits, script: bool) -> None:
     identity = waits("e2e", "12", email="john@example.com")
     waits("e2e", "13", email="alice@example.com")
     alice = visit("alice", script)
@@ -117,7 +117,7 @@ def test_somebody_is_taken_out_of_the_queue(visit: Visit, waits: Waits, script: 
 
 
 @both
-def test_who_thinks_better_of_it_changes_nothing(visit: Visit, replica: Replica, waits: Waits, script: bool) -> None:
+def test_a_dismissed_confirmation_changes_nothing(visit: Visit, replica: Replica, waits: Waits, script: bool) -> None:
     waits("e2e", "12")
     alice = visit("alice", script)
     alice.go("/ui/queue")
@@ -130,7 +130,7 @@ def test_who_thinks_better_of_it_changes_nothing(visit: Visit, replica: Replica,
 
 
 @both
-def test_somebody_new_is_asked_for_a_name(visit: Visit, waits: Waits, script: bool) -> None:
+def test_a_new_visitor_is_asked_for_a_name(visit: Visit, waits: Waits, script: bool) -> None:
     waits("e2e", "12")
     dora = visit(script=script)
     dora.go("/ui/queue")
@@ -177,7 +177,7 @@ def test_the_time_of_waiting_goes_on_between_polls(visit: Visit, waits: Waits) -
     expect(row(alice, "e2e #12").locator("time[data-soon]")).to_have_text("15 min")
 
 
-def test_by_keyboard_the_focus_goes_to_the_neighbour_of_who_is_taken_out(visit: Visit, waits: Waits) -> None:
+def test_keyboard_focus_goes_to_the_neighbour_of_a_cancelled_ticket(visit: Visit, waits: Waits) -> None:
     waits("first", "1")
     waits("second", "2")
     alice = visit("alice")
@@ -190,7 +190,7 @@ def test_by_keyboard_the_focus_goes_to_the_neighbour_of_who_is_taken_out(visit: 
     expect(row(alice, "second").get_by_role("rowheader")).to_be_focused()
 
 
-def test_who_waits_is_still_shown_as_long_as_nothing_is_new(visit: Visit, waits: Waits) -> None:
+def test_the_queue_stays_shown_while_nothing_changes(visit: Visit, waits: Waits) -> None:
     waits("e2e", "12")
     alice = visit("alice")
     alice.go()

@@ -65,7 +65,7 @@ def says(pool: Pool, now: datetime = NOW) -> str:
     return automatic_top_up.explain(pool, automatic_top_up.find(pool, "tess-ci"), now)
 
 
-def test_what_is_missing_is_asked_for_as_many_at_once_as_may_be(pool: Pool) -> None:
+def test_missing_clusters_are_requested_up_to_the_limit(pool: Pool) -> None:
     topped = top_up(pool)
     assert on_their_way(topped) == 2
     creation = topped.creations[0]
@@ -79,7 +79,7 @@ def test_what_is_on_its_way_counts_as_vacant(pool: Pool) -> None:
     assert says(topped) == "tess-ci: 1 vacant, wants 3, 2 being created"
 
 
-def test_what_people_asked_for_counts_too(pool: Pool) -> None:
+def test_creations_requested_by_people_count_too(pool: Pool) -> None:
     asked, _ = provisioning.create(pool, NOW, provisioning.CreationRequest("tess-ci", "john", "master", "e2e"), "c-j")
     assert on_their_way(top_up(asked)) == 2
 
@@ -101,7 +101,7 @@ def test_no_more_clusters_than_allowed_whatever_is_missing(pool: Pool) -> None:
     assert "it may have 5 clusters, and has or expects 5" in says(pool, now)
 
 
-def test_a_failed_creation_whose_job_runs_counts_towards_the_limit(pool: Pool) -> None:
+def test_a_failed_creation_with_a_running_job_counts_towards_the_limit(pool: Pool) -> None:
     pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(max_total=3))
     topped = top_up(pool)
     for creation in topped.creations:
@@ -163,7 +163,7 @@ def test_dismissing_a_failure_does_not_end_the_pause(pool: Pool) -> None:
     assert on_their_way(top_up(pool, after(minutes=10))) == 2
 
 
-def test_who_mends_a_policy_does_not_wait_for_its_failures(pool: Pool) -> None:
+def test_a_corrected_policy_does_not_wait_for_its_past_failures(pool: Pool) -> None:
     pool = fail(top_up(pool), NOW)
     pool, _ = automatic_top_up.set_policy(pool, after(minutes=1), "tess-ci", "root", PolicyTerms(job="the-right-one"))
     topped = top_up(pool, after(minutes=1))
@@ -252,14 +252,14 @@ def test_terms_that_are_not_given_stay(pool: Pool) -> None:
     assert len(pool.policies) == 1
 
 
-def test_a_policy_is_removed_and_what_it_asked_for_stays(pool: Pool) -> None:
+def test_removing_a_policy_keeps_its_creations(pool: Pool) -> None:
     pool, _ = automatic_top_up.remove_policy(top_up(pool), NOW, "tess-ci")
     assert (pool.policies, on_their_way(pool)) == ((), 2)
     with pytest.raises(UnknownPolicy):
         automatic_top_up.remove_policy(pool, NOW, "tess-ci")
 
 
-def test_a_policy_written_by_hand_with_odd_numbers_harms_nobody(pool: Pool) -> None:
+def test_a_hand_written_policy_with_odd_numbers_does_no_harm(pool: Pool) -> None:
     odd = Policy({"purpose": "tess-ci", "minVacant": "many", "maxTotal": -3, "cooldown": "soon"})
     stand = automatic_top_up.status(pool, odd, NOW)
     assert (stand.missing, stand.wanted) == (0, 0)

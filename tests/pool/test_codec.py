@@ -35,7 +35,7 @@ def size(pool: Pool) -> int:
     return sum(len(text.encode()) for text in encoded(pool).values())
 
 
-def test_a_pool_that_nobody_changed_is_written_byte_for_byte() -> None:
+def test_an_unchanged_pool_is_written_byte_for_byte() -> None:
     assert encoded(decoded())[CLUSTERS] == TEXT
 
 
@@ -49,7 +49,7 @@ def test_other_keys_are_kept() -> None:
     assert encoded(decoded(**{"notes.txt": "keep me"}))["notes.txt"] == "keep me"
 
 
-def test_a_record_that_was_added_and_one_that_was_deleted_leave_the_others_alone() -> None:
+def test_adding_and_deleting_records_leaves_the_others_alone() -> None:
     pool, _ = add(decoded(), NOW, "c", "root", ClusterFacts("us"))
     text = encoded(pool)[CLUSTERS]
     assert text.startswith(TEXT.rstrip("]\n"))
@@ -109,7 +109,7 @@ def test_sixty_busy_clusters_take_about_128_kb() -> None:
     assert size(lived_in(pool_of(60, 200), 12)) < 140_000
 
 
-def test_a_full_pool_still_lends_with_less_history_and_then_fewer_remembered_leases() -> None:
+def test_a_full_pool_still_lends_with_less_history_and_fewer_leases() -> None:
     pool = pool_of(1000, 100)
     filling = 850_000 // 1000
     pool = pool_of(1000, filling - len(pool.clusters[0].text) + 100)

@@ -133,7 +133,7 @@ def test_of_a_key_that_stands_twice_the_last_one_counts() -> None:
     ("text", "line", "column"),
     [("[1,]", 1, 4), ("[1 2]", 1, 4), ("[\n{]", 2, 2), ("[1] x", 1, 5), ("[", 1, 2), ("", 1, 1), ("[1,\n2", 2, 2)],
 )
-def test_a_mistake_is_told_with_its_place(text: str, line: int, column: int) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, line: int, column: int) -> None:
     with pytest.raises(json.JSONDecodeError) as told:
         parse_array(text)
     assert (told.value.lineno, told.value.colno) == (line, column)
@@ -142,7 +142,7 @@ def test_a_mistake_is_told_with_its_place(text: str, line: int, column: int) -> 
 @pytest.mark.parametrize(
     ("text", "what"), [("{}", "an object"), ('"a"', "a string"), ("null", "null"), ("true", "true"), ("7", "a number")]
 )
-def test_what_is_no_array_is_told_what_it_is(text: str, what: str) -> None:
+def test_a_value_that_is_no_array_is_named_for_what_it_is(text: str, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         parse_array(text)
 
@@ -190,7 +190,7 @@ def test_what_was_known_before_makes_no_difference_to_what_is_read(
 
 
 @pytest.mark.parametrize("layout", ["lines", "compact", "pretty"])
-def test_an_array_of_lines_is_read_however_somebody_laid_it_out(layout: str) -> None:
+def test_an_array_of_lines_is_read_in_any_layout(layout: str) -> None:
     values = [{"a": "x,\ny"}, {"b": [1, {"c": 2}]}, {}]
     texts = {
         "lines": dump_lines([dump(value) for value in values]),

@@ -61,7 +61,7 @@ def the(pool: Pool, identity: str = "c-1") -> Creation:
     return found
 
 
-def test_what_is_asked_for_is_written_down(asked: Pool) -> None:
+def test_a_requested_creation_is_recorded(asked: Pool) -> None:
     creation = the(asked)
     assert (creation.state, creation.purpose, creation.user) == (REQUESTED, "tess-ci", "john")
     assert (creation.branch, creation.job, creation.idempotency_key) == ("master", "e2e", "c-1-0")
@@ -91,7 +91,7 @@ def test_asking_for_something_else_is_another_creation(asked: Pool, other: Creat
     assert (answer.text, answer.repeated, len(pool.creations)) == ("c-2", False, 2)
 
 
-def test_force_asks_for_one_more(asked: Pool) -> None:
+def test_force_requests_another_creation(asked: Pool) -> None:
     pool, answer = provisioning.create(asked, NOW, WISH, "c-2", force=True)
     assert (answer.text, the(pool, "c-2").fields["force"]) == ("c-2", True)
 
@@ -213,7 +213,7 @@ def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) 
 
 
 @pytest.mark.parametrize("lost", ["an answer", "the one who asked"])
-def test_what_may_have_begun_is_asked_for_until_its_time_is_over(asked: Pool, lost: str) -> None:
+def test_a_creation_that_may_have_started_is_retried_until_its_deadline(asked: Pool, lost: str) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     now = after(minutes=2)
     if lost == "an answer":
@@ -240,7 +240,7 @@ def test_the_provisioner_may_say_how_long_to_wait(asked: Pool) -> None:
 
 
 @pytest.mark.parametrize("kind", [REFUSED, JOB])
-def test_what_is_refused_or_has_ended_fails_at_once(asked: Pool, kind: str) -> None:
+def test_a_refused_or_ended_job_fails_its_creation_immediately(asked: Pool, kind: str) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(kind, "no such job"))
     creation = the(pool)
@@ -298,7 +298,7 @@ def test_a_cluster_has_the_purpose_that_its_creation_was_for() -> None:
     assert pool.find("new").purpose == "perf"
 
 
-def test_without_a_reference_the_oldest_one_of_that_purpose_and_user_is_ready(asked: Pool) -> None:
+def test_without_a_reference_the_oldest_of_that_purpose_and_user_is_ready(asked: Pool) -> None:
     pool, _ = provisioning.create(asked, NOW, WISH, "c-2", force=True)
     pool, _ = provisioning.create(pool, NOW, CreationRequest("perf", "john", "", ""), "c-3")
     pool, _ = add(pool, NOW, "a", "John", ClusterFacts("us"))
@@ -314,7 +314,7 @@ def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
     assert (the(pool).state, the(pool).reason, the(pool).get_text("failedAt")) == (READY, "", "")
 
 
-def test_a_job_whose_name_was_never_heard_is_known_by_what_is_missing(asked: Pool) -> None:
+def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(asked: Pool) -> None:
     with pytest.raises(UnknownCreation):
         add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # nobody has asked for a job yet
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
@@ -377,7 +377,7 @@ def test_what_is_closed_is_forgotten_after_a_week(asked: Pool) -> None:
     assert len(creation_retention.trimmed(asked.creations, after(days=8))) == 1
 
 
-def test_nothing_is_expected_for_ever_of_a_job_that_nobody_can_look_at(running: Pool) -> None:
+def test_a_job_that_cannot_be_watched_is_not_expected_for_ever(running: Pool) -> None:
     failed = expire(running, after(hours=3))
     assert failed.due == after(hours=2) + LATE_JOB_LIMIT
     assert the(expire(failed, after(hours=13))).may_bring_cluster
@@ -393,7 +393,7 @@ def test_what_is_being_carried_out_is_not_given_up(asked: Pool) -> None:
     assert the(expire(pool, after(minutes=131))).state == FAILED
 
 
-def test_a_job_that_had_ended_at_once_is_a_new_one_at_the_next_try(asked: Pool) -> None:
+def test_a_job_that_ended_immediately_is_a_new_one_at_the_next_try(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
     failed = the(pool)
@@ -414,7 +414,7 @@ def test_late_news_of_an_earlier_job_are_ignored(asked: Pool) -> None:
     assert creation_attempts.record_trigger(pool, NOW, "c-1", old, TriggeredJob("late"))[0] is pool
 
 
-def test_who_cannot_tell_the_time_takes_nothing_over(asked: Pool) -> None:
+def test_a_replica_with_a_wrong_clock_takes_over_no_claim(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     assert creation_attempts.claim(pool, after(hours=1), "c-1", "two", CLAIM, False, takes_over=False)[1].text == ""
     assert creation_attempts.claim(asked, NOW, "c-1", "two", CLAIM, False, takes_over=False)[1].text == "c-1"
@@ -428,7 +428,7 @@ def maybe_begun(pool: Pool) -> Pool:
     ]
 
 
-def test_a_cluster_of_what_may_have_begun_is_welcome_whatever_became_of_it(asked: Pool) -> None:
+def test_a_cluster_of_a_job_that_may_have_started_is_accepted(asked: Pool) -> None:
     lost = maybe_begun(asked)
     dismissed, _ = provisioning.dismiss(lost, NOW, "c-1", "eve")
     assert (the(dismissed).state, the(dismissed).is_shown, the(dismissed).may_bring_cluster) == (FAILED, False, True)
@@ -438,7 +438,7 @@ def test_a_cluster_of_what_may_have_begun_is_welcome_whatever_became_of_it(asked
             assert (the(ready).state, the(ready).may_bring_cluster) == (READY, False)
 
 
-def test_what_was_refused_after_all_was_not_begun(asked: Pool) -> None:
+def test_a_job_refused_later_counts_as_not_started(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(maybe_begun(asked), after(minutes=1), "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(
         pool, after(minutes=1), "c-1", "one", FailedAttempt(REFUSED, "unknown job")
@@ -453,7 +453,7 @@ JOBS = {"c-1": JOB_NAME, "c-2": OTHER_JOB}
 @pytest.mark.parametrize(
     "order", list(permutations(["c-1 heard", "c-2 heard", "c-1 added", "c-2 added"])), ids=";".join
 )
-def test_whenever_a_job_is_heard_of_its_cluster_is_its_own_and_nothing_counts_for_less(order: list[str]) -> None:
+def test_a_late_job_report_keeps_its_cluster_and_lowers_no_count(order: list[str]) -> None:
     pool = Pool()
     for identity in JOBS:
         pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
@@ -477,7 +477,7 @@ def test_whenever_a_job_is_heard_of_its_cluster_is_its_own_and_nothing_counts_fo
         assert not ready.job_is_guessed
 
 
-def test_a_creation_whose_job_was_taken_for_another_is_asked_for_again() -> None:
+def test_a_creation_whose_job_was_mistaken_is_started_again() -> None:
     pool = Pool()
     for identity in JOBS:
         pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
@@ -492,7 +492,7 @@ def test_a_creation_whose_job_was_taken_for_another_is_asked_for_again() -> None
     assert the(pool, "c-1").maybe_begun
 
 
-def test_a_creation_that_named_its_cluster_keeps_it_whatever_its_job_is_taken_for() -> None:
+def test_a_creation_that_named_its_cluster_keeps_it() -> None:
     pool = Pool()
     for identity in JOBS:
         pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
@@ -544,7 +544,7 @@ def test_another_time_for_creations_can_be_set() -> None:
     assert the(pool).deadline == after(minutes=5)
 
 
-def test_what_an_imported_pool_had_not_begun_waits_for_a_person(asked: Pool, running: Pool) -> None:
+def test_creations_an_imported_pool_had_not_started_wait_for_a_person(asked: Pool, running: Pool) -> None:
     (parked,) = creation_retention.fail_unstarted(asked.creations, NOW)
     assert (parked.state, parked.failure) == (FAILED, REFUSED)
     assert creation_retention.fail_unstarted(running.creations, NOW)[0].state == RUNNING

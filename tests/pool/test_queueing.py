@@ -103,7 +103,7 @@ def line(pool: Pool, now: datetime = NOW) -> list[str]:
     return [ticket.criteria.build for ticket in queue_order.in_serving_order(pool, now)]
 
 
-def test_who_finds_none_gets_a_place_and_the_next_cluster() -> None:
+def test_a_refused_take_gets_a_ticket_and_the_next_cluster() -> None:
     pool, told = wait(occupied("a"), "ann")
     assert isinstance(told.refusal, Queued)
     assert (told.text, told.refusal.facts["place"], told.refusal.retry_after) == ("", 1, 1)
@@ -123,19 +123,19 @@ def test_a_take_without_a_place_does_not_overtake() -> None:
         hold_any(pool, NOW, Criteria("", ""), "eve")
 
 
-def test_a_take_gets_what_is_left_when_all_who_wait_have_one() -> None:
+def test_a_take_gets_what_is_left_after_all_tickets() -> None:
     pool = occupied("a", "b")
     pool = free(free(wait(pool, "ann")[0], "a"), "b", after(seconds=1))
     assert take(pool, after(seconds=2), Criteria("e2e", "eve"), "l")[1].text == "b"
 
 
-def test_a_cluster_that_no_ticket_wants_is_lent_at_once() -> None:
+def test_a_cluster_that_matches_no_ticket_is_lent_immediately() -> None:
     pool = wait(occupied("a"), "ann")[0]
     pool, _ = add(pool, NOW, "p", "root", ClusterFacts("us", purpose="perf"))
     assert take(pool, NOW, Criteria("e2e", "eve", purpose="perf"), "l")[1].text == "p"
 
 
-def test_those_who_wait_are_served_in_order_of_arrival() -> None:
+def test_tickets_are_served_in_order_of_arrival() -> None:
     pool = occupied("a", "b")
     for who in ("ann", "bob", "cem"):
         pool = wait(pool, who)[0]
@@ -163,21 +163,21 @@ def test_an_urgent_newcomer_gets_a_cluster_that_was_kept_for_a_patient_one() -> 
     assert wait(pool, "urgent", priority="high")[1].text == "a"
 
 
-def test_who_waits_for_one_cluster_by_name_gets_that_one() -> None:
+def test_a_ticket_for_a_named_cluster_gets_that_cluster() -> None:
     pool = wait(occupied("a", "b"), "ann", cluster="b")[0]
     pool = free(pool, "a")
     assert take(pool, NOW, Criteria("e2e", "eve"), "l")[1].text == "a"
     assert wait(free(pool, "b"), "ann", cluster="b")[1].text == "b"
 
 
-def test_a_ticket_that_matches_nothing_vacant_blocks_nobody() -> None:
+def test_a_ticket_that_matches_nothing_vacant_blocks_no_other() -> None:
     pool, _ = add(occupied("a"), NOW, "p", "root", ClusterFacts("us", purpose="perf"))
     pool, _ = take(pool, NOW, Criteria("e2e", "0", purpose="perf"), "l-p")
     pool = wait(wait(pool, "perf", purpose="perf")[0], "ann")[0]
     assert wait(free(pool, "a"), "ann")[1].text == "a"
 
 
-def test_nobody_waits_for_a_kind_that_is_not_there() -> None:
+def test_waiting_for_a_kind_that_does_not_exist_is_refused() -> None:
     with pytest.raises(NoSuchClusterKind):
         wait(occupied("a"), "ann", region="mars")
 
@@ -189,7 +189,7 @@ def test_between_two_tries_a_cluster_is_kept_for_five_seconds() -> None:
     assert wait(pool, "bob", after(seconds=31))[1].text == "a"
 
 
-def test_who_hangs_up_keeps_the_place_and_holds_up_nobody() -> None:
+def test_a_disconnected_waiter_keeps_its_place_and_blocks_no_other() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
     pool = free(mark_disconnected(pool, after(seconds=3), "ann", timedelta(seconds=22))[0], "a", after(seconds=4))
     assert line(pool) == ["ann", "bob"]
@@ -198,7 +198,7 @@ def test_who_hangs_up_keeps_the_place_and_holds_up_nobody() -> None:
     assert wait(pool, "ann", after(seconds=9))[1].text == "a"
 
 
-def test_a_ticket_whose_caller_seems_connected_for_years_reserves_no_cluster() -> None:
+def test_a_ticket_connected_implausibly_long_reserves_no_cluster() -> None:
     pool, _ = take_or_wait(
         occupied("c1"),
         NOW,
@@ -219,7 +219,7 @@ def test_a_place_is_lost_after_ninety_seconds_of_silence() -> None:
     assert (gone.queue, gone.due) == ((), None)
 
 
-def test_the_pool_knows_when_somebody_is_given_up() -> None:
+def test_the_pool_knows_when_a_ticket_is_dropped() -> None:
     pool = wait(occupied("a"), "ann")[0]
     assert pool.due == after(seconds=115)
     again, _ = wait(pool, "ann", after(seconds=25))
@@ -245,7 +245,7 @@ def test_a_wait_for_one_cluster_ends_in_the_same_way() -> None:
     assert told.refusal.sentence.startswith("a is not vacant")
 
 
-def test_who_waits_for_what_is_taken_away_is_told_so_and_waits_no_more() -> None:
+def test_a_ticket_whose_kind_was_removed_is_refused_and_ends() -> None:
     pool = wait(occupied("a"), "ann")[0]
     pool, _ = delete(pool, NOW, "a", "root", force=True, reason="gone")
     pool, told = wait(pool, "ann", after(seconds=1))
@@ -253,7 +253,7 @@ def test_who_waits_for_what_is_taken_away_is_told_so_and_waits_no_more() -> None
     assert pool.queue == ()
 
 
-def test_a_connection_that_broke_late_sends_nobody_away_who_has_a_newer_one() -> None:
+def test_a_late_disconnect_does_not_affect_a_newer_connection() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "ann", after(seconds=20))[0]
     same, _ = mark_disconnected(pool, after(seconds=21), "ann", timedelta(seconds=4))
     assert same is pool
@@ -261,7 +261,7 @@ def test_a_connection_that_broke_late_sends_nobody_away_who_has_a_newer_one() ->
     assert not away.queue[0].is_present(after(seconds=27))
 
 
-def test_who_is_there_as_the_queue_knows_is_not_written_again() -> None:
+def test_a_known_connection_is_not_written_again() -> None:
     pool, _ = wait(occupied("a"), "ann")
     same, told = wait(pool, "ann", after(seconds=10), connected=timedelta(seconds=15))
     assert same is pool
@@ -289,7 +289,7 @@ def test_a_request_id_that_waits_is_for_one_request() -> None:
 class TestScriptsThatPoll:
     """A script of old asks again and again, and says nothing of waiting."""
 
-    def test_it_is_refused_as_ever_and_has_a_place(self) -> None:
+    def test_it_is_refused_as_before_and_has_a_place(self) -> None:
         pool, told = poll(occupied("a"), "1")
         assert isinstance(told.refusal, NoVacantCluster)
         assert told.refusal.facts["place"] == 1
@@ -297,7 +297,7 @@ class TestScriptsThatPoll:
             take(free(pool, "a"), after(seconds=5), Criteria("e2e", "eve"), "l")
         assert poll(free(pool, "a"), "1", after(seconds=5))[1].text == "a"
 
-    def test_it_keeps_its_place_among_those_who_wait(self) -> None:
+    def test_it_keeps_its_place_among_the_tickets(self) -> None:
         pool = wait(poll(wait(occupied("a"), "ann")[0], "1")[0], "bob")[0]
         assert line(pool) == ["ann", "1", "bob"]
 
@@ -355,7 +355,7 @@ class TestLeaving:
         with pytest.raises(NotCurrent, match="finishtest"):
             leave(pool, after(seconds=61), "ann")
 
-    def test_somebody_else_can_cancel_a_wait_and_never_takes_a_cluster_away(self) -> None:
+    def test_another_person_can_cancel_a_ticket_but_not_take_a_cluster(self) -> None:
         pool = wait(occupied("a"), "ann")[0]
         cancelled, _ = cancel(pool, NOW, "ann", "bob")
         assert cancelled.queue == ()
@@ -365,7 +365,7 @@ class TestLeaving:
         with pytest.raises(NotCurrent, match="does not wait any more"):
             cancel(served, NOW, "ann", "bob")
 
-    def test_who_does_not_wait_may_leave(self) -> None:
+    def test_leaving_without_a_ticket_is_allowed(self) -> None:
         pool = occupied("a")
         left, told = leave(pool, NOW, "nobody")
         assert told.text == "request nobody does not wait"
@@ -453,7 +453,7 @@ ODD = ['"here": "9999-12-31T23:59:59Z"', '"since": "0001-01-01T00:00:00Z"', '"ke
 
 
 @pytest.mark.parametrize("text", ["{", "7"])
-def test_a_queue_that_cannot_be_read_is_begun_anew(text: str) -> None:
+def test_an_unreadable_queue_is_started_anew(text: str) -> None:
     _, data = codec.encode(occupied("a"), NOW)
     assert codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules).queue == ()
 
@@ -483,7 +483,7 @@ def test_a_time_of_a_ticket_that_no_calendar_has_counts_as_not_given(odd: str) -
 
 
 @pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
-def test_a_ticket_that_somebody_spoilt_by_hand_stops_nothing(field: str) -> None:
+def test_a_ticket_corrupted_by_hand_stops_nothing(field: str) -> None:
     pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
     assert f'"{field}":' in record_lists.encode(pool.queue)
     spoilt = parse_queue(record_lists.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
@@ -508,7 +508,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_nobody_is_overtaken_and_no_cluster_is_kept_that_nobody_waits_for(steps) -> None:
+def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(steps) -> None:
     pool, now = occupied("a", "b"), NOW
     pool, _ = add(pool, NOW, "c", "root", ClusterFacts("eu"))
     leases = {name: f"l-{name}" for name in "ab"}

@@ -126,7 +126,7 @@ def test_an_old_lease_and_a_bare_hold_get_their_times_and_nothing_else() -> None
     assert added == {"acquiredAt": at, "leaseJob": "e2e", "leaseBuild": "1", "heldAt": at, "holdFor": "6h"}
 
 
-def test_what_ends_is_told_in_the_history() -> None:
+def test_expiry_is_recorded_in_the_history() -> None:
     past = format_time(NOW - timedelta(minutes=1))
     record = {
         "name": "a",
@@ -147,7 +147,7 @@ def test_what_ends_is_told_in_the_history() -> None:
     assert pool.requests[request_key("r")].hash == "h"
 
 
-def test_a_record_that_cannot_be_settled_is_broken_and_no_other_is_concerned() -> None:
+def test_a_record_that_cannot_be_settled_is_the_only_broken_one() -> None:
     pool = pool_of({"name": "a", "status": "finished", "hold": True}, {"name": "b", "status": "testing"})
     endless = dataclasses.replace(pool, rules=Rules(hold=timedelta(days=999_999_999)))
     settled = expire(endless, NOW)

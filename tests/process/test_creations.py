@@ -99,7 +99,7 @@ def clusters(replica: Replica) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_cluster_is_asked_for_built_by_prow_added_and_lent(site: Site) -> None:
+def test_a_cluster_is_requested_built_by_prow_added_and_lent(site: Site) -> None:
     replica = site.replica()
     answer = replica.get("/createcluster", user="john", branch="master")
     assert answer.status_code == 200, answer.text
@@ -126,7 +126,7 @@ def test_a_job_is_created_once_also_when_an_answer_is_lost_on_the_way(site: Site
     assert site.authors() == ["john"]
 
 
-def test_a_replica_that_dies_after_the_post_leaves_one_job_that_another_carries_on(site: Site) -> None:
+def test_a_replica_killed_after_the_post_leaves_one_job_to_another(site: Site) -> None:
     site.plank.mode = "stall"  # manual-trigger waits for a build id, and its answer does not come
     doomed, other = (site.replica(name, BRIEF_CLAIMS, CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b"))
     with ThreadPoolExecutor(1) as pool:
@@ -144,7 +144,7 @@ def test_a_replica_that_dies_after_the_post_leaves_one_job_that_another_carries_
     assert other.get("/createcluster", user="john").headers["CIMaster-Repeated"] == "true"
 
 
-def test_two_who_click_at_once_on_two_replicas_create_one_job_each(site: Site) -> None:
+def test_simultaneous_clicks_on_two_replicas_create_one_job_each(site: Site) -> None:
     replicas = [site.replica("a"), site.replica("b")]
     with ThreadPoolExecutor(8) as pool:
         users = ["john", "eve"] * 4
@@ -169,9 +169,7 @@ def test_two_who_click_at_once_on_two_replicas_create_one_job_each(site: Site) -
         ({"job": "pull-tessops-verify"}, "presubmit"),
     ],
 )
-def test_what_prow_does_not_have_is_told_at_once_and_nothing_created(
-    site: Site, asked: dict[str, Any], words: str
-) -> None:
+def test_a_job_unknown_to_prow_is_refused_and_nothing_is_created(site: Site, asked: dict[str, Any], words: str) -> None:
     replica = site.replica()
     answer = replica.get("/createcluster", user="john", **asked)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (502, "creation_failed")
@@ -180,7 +178,7 @@ def test_what_prow_does_not_have_is_told_at_once_and_nothing_created(
     assert [c["failure"] for c in creations(replica)] == ["refused"]
 
 
-def test_a_job_that_cannot_be_started_is_told_with_prows_reason(site: Site) -> None:
+def test_a_job_that_cannot_be_started_is_reported_with_prows_reason(site: Site) -> None:
     site.plank.mode = "fail"
     answer = site.replica().get("/createcluster", user="john")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (502, "creation_failed")
@@ -223,7 +221,7 @@ def vacant(replica: Replica) -> int:
     return sum(cluster["state"] == "vacant" for cluster in clusters(replica))
 
 
-def test_a_pool_stays_filled_through_bursts_a_crash_and_an_outage_and_never_outgrows_its_limit(site: Site) -> None:
+def test_a_pool_stays_filled_through_faults_within_its_limit(site: Site) -> None:
     settings = {"CIMASTER_MANAGE_CLUSTER": "on", "CIMASTER_PROW_TIMEOUT": "2s"}
     replicas = [site.replica(name, BRIEF_CLAIMS, **settings) for name in ("a", "b", "c")]
     first, doomed = replicas[0], replicas[2]

@@ -230,7 +230,7 @@ def start(file: Path, tmp_path: Path) -> Iterator[Start]:
         yield start
 
 
-def test_every_answer_stays_true_while_one_of_two_processes_is_killed_again_and_again(start: Start) -> None:
+def test_answers_stay_true_while_one_of_two_processes_is_killed(start: Start) -> None:
     replicas = [start("a"), start("b")]
     fill(replicas[0])
     with Callers(*replicas, count=16, impatient=4) as callers:
@@ -305,9 +305,7 @@ def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, di
         assert told.untrue(start(path.parent.name, path)) == []
 
 
-def test_answers_are_found_missing_where_the_disk_confirms_what_it_did_not_write(
-    start: Start, disk: Disk, tmp_path: Path
-) -> None:
+def test_the_check_finds_answers_lost_by_a_disk_that_lies(start: Start, disk: Disk, tmp_path: Path) -> None:
     replicas = [start(name, **disk.environment) for name in "ab"]
     fill(replicas[0])
     with Callers(*replicas, count=8) as callers:
@@ -362,9 +360,7 @@ def is_locked(path: Path) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="that a process stands still is read from /proc")
-def test_a_process_that_stands_still_while_it_writes_costs_the_other_a_503_and_no_more(
-    start: Start, file: Path
-) -> None:
+def test_a_process_paused_in_a_write_costs_the_other_only_a_503(start: Start, file: Path) -> None:
     stopping, other = (start(name) for name in "ab")
     fill(other)
     with Callers(stopping, count=8) as callers:

@@ -63,7 +63,7 @@ def test_a_body_arrives_whole_however_it_is_sent(replica: Replica, body: bytes) 
         assert read(client).body == b"ok\n"
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(replica: Replica) -> None:
+def test_a_client_that_expects_100_continue_gets_it(replica: Replica) -> None:
     head = b"POST /holdcluster HTTP/1.1\r\nExpect: 100-Continue\r\n" + FORM + b"Content-Length: %d\r\n\r\n" % len(HOLD)
     with connect(replica, head) as client:
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -74,7 +74,7 @@ def test_a_client_that_asks_first_is_told_to_go_on(replica: Replica) -> None:
         assert client.recv(12) == b"HTTP/1.0 200"
 
 
-def test_a_client_that_asks_first_is_refused_what_is_too_large(program: Program) -> None:
+def test_a_client_that_expects_100_continue_is_refused_a_large_body(program: Program) -> None:
     head = b"POST /holdcluster HTTP/1.1\r\nExpect: 100-continue\r\n" + FORM + b"Content-Length: 100000\r\n\r\n"
     with connect(program, head) as client:
         assert client.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 401")  # manual-trigger looks for a token first
@@ -99,7 +99,7 @@ def test_a_body_that_is_too_large_is_refused_without_waiting_for_it(replica: Rep
         assert is_closed(client)
 
 
-def test_requests_that_are_sent_at_once_are_answered_in_turn(replica: Replica) -> None:
+def test_pipelined_requests_are_answered_in_turn(replica: Replica) -> None:
     post = b"POST /holdcluster HTTP/1.1\r\n" + FORM + BODIES["in chunks"]
     with connect(
         replica, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + post + b"GET /nowhere HTTP/1.0\r\n\r\n"
@@ -177,9 +177,7 @@ CODES = {
 
 
 @pytest.mark.parametrize(("sent", "status"), WRONG.items(), ids=[str(sent[-50:]) for sent in WRONG])
-def test_what_is_no_http_is_refused_at_once_in_the_shape_of_every_refusal(
-    program: Program, sent: bytes, status: int
-) -> None:
+def test_malformed_http_is_refused_in_the_shape_of_every_refusal(program: Program, sent: bytes, status: int) -> None:
     answer = ask(program, sent)
     assert answer.refusal == (status, CODES[status])
     assert len(answer.body) < 300

@@ -93,9 +93,7 @@ def importer(tmp_path: Path) -> Importer:
         "nested list",
     ],
 )
-def test_a_pool_is_understood_however_it_was_written_and_its_records_keep_their_bytes(
-    importer: Importer, data: bytes
-) -> None:
+def test_a_pool_in_any_layout_is_read_and_its_records_keep_their_bytes(importer: Importer, data: bytes) -> None:
     done = importer.run(data)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"2 clusters are imported\n", b"")
     assert importer.data[CLUSTERS] == ARRAY
@@ -153,8 +151,6 @@ def test_an_export_goes_back_in(importer: Importer) -> None:
     ],
     ids=lambda value: ascii(value[:30]),
 )
-def test_a_file_that_holds_no_pool_is_refused_in_one_sentence_and_nothing_is_written(
-    importer: Importer, data: bytes, told: str
-) -> None:
+def test_a_file_without_a_pool_is_refused_and_nothing_is_written(importer: Importer, data: bytes, told: str) -> None:
     assert told in importer.refused(data)
     assert importer.data == {}

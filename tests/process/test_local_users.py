@@ -60,9 +60,7 @@ def test_another_user_can_neither_drain_the_service_nor_read_its_pool(shared: Pa
 
 @needs_root
 @pytest.mark.parametrize("made", ["mkdir -m 777 {folder}", "mkdir -m 777 theirs; ln -s theirs {folder}"])
-def test_a_folder_that_another_user_made_first_drains_nothing_and_the_operator_is_told(
-    shared: Path, tmp_path: Path, made: str
-) -> None:
+def test_a_folder_made_by_another_user_drains_nothing_and_is_reported(shared: Path, tmp_path: Path, made: str) -> None:
     folder = shared / "cimaster-0"
     assert by_another_user(made.format(folder=folder), shared).returncode == 0
     with replica(shared, tmp_path) as running:

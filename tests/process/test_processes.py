@@ -27,7 +27,7 @@ def cimaster(*arguments: str, environment: dict[str, str] | None = None) -> subp
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
 
 
-def test_sixty_callers_at_once_on_three_replicas_get_fifty_clusters_and_ten_reasons(start: Start) -> None:
+def test_sixty_concurrent_callers_get_fifty_clusters_and_ten_reasons(start: Start) -> None:
     replicas = [start(name) for name in "abc"]
     fill(replicas[0], 50)
     together = threading.Barrier(60)
@@ -158,7 +158,7 @@ def test_a_pool_moves_between_stores_byte_for_byte(start: Start, environment: di
     assert "--replace" in again.stderr
 
 
-def test_the_curl_lines_of_old_scripts_work_in_strict_bash(start: Start) -> None:
+def test_the_curl_lines_of_legacy_scripts_work_in_strict_bash(start: Start) -> None:
     replica = start()
     fill(replica, 6)
     script = f"""

@@ -46,7 +46,7 @@ def test_curl_follows_the_queue_by_itself_and_prints_the_bare_name(start: Start)
     assert records(replica)["cluster-000"]["lastBuild"] == "2"
 
 
-def test_who_hangs_up_is_served_no_more_and_the_next_one_is(start: Start) -> None:
+def test_a_disconnected_waiter_is_skipped_for_the_next_one(start: Start) -> None:
     replica, other = start("a"), start("b")
     fill(replica, 1)
     assert replica.get("/getvacant", job="first", build="1").ok
@@ -78,7 +78,7 @@ def test_a_place_outlives_the_replica_at_which_it_was_taken(start: Start) -> Non
         assert after.result().text == "cluster-000"
 
 
-def test_a_request_that_lay_there_while_the_process_stood_still_is_lent_nothing(start: Start) -> None:
+def test_a_request_abandoned_while_the_process_was_paused_gets_nothing(start: Start) -> None:
     replica = start()
     fill(replica, 1)
     with replica.stopped():
@@ -96,7 +96,7 @@ def kept(replica: Replica) -> int:
     return int(float(next(line for line in lines if line.startswith("cimaster_callers_kept ")).split()[1]))
 
 
-def test_sigterm_tells_those_who_wait_to_ask_another_replica(start: Start) -> None:
+def test_sigterm_sends_waiters_to_another_replica(start: Start) -> None:
     leaving, other = start("a"), start("b")
     fill(leaving, 1)
     assert leaving.get("/getvacant", job="first", build="1").ok
@@ -108,7 +108,7 @@ def test_sigterm_tells_those_who_wait_to_ask_another_replica(start: Start) -> No
     assert list(tickets(other)) == ["2"]
 
 
-def test_a_hundred_jobs_share_ten_clusters_of_three_replicas_and_none_is_lent_twice(start: Start) -> None:
+def test_a_hundred_jobs_share_ten_clusters_and_none_is_lent_twice(start: Start) -> None:
     replicas = [start(name) for name in "abc"]
     fill(replicas[0], 10)
     holders: Counter[str] = Counter()

@@ -44,7 +44,7 @@ def test_the_environment_says_what_is_wanted_and_nothing_else(monkeypatch: pytes
     assert built.facts.note == "john c-1 c-1-2 perf master e2e"
 
 
-def test_a_failure_is_told_in_its_own_words() -> None:
+def test_a_failure_is_reported_in_its_own_words() -> None:
     with pytest.raises(Failure) as failure:
         run("echo ignored >&2; echo 'no quota left' >&2; exit 3")
     assert (failure.value.missed.kind, failure.value.missed.reason) == (JOB, "sh ended with 3: no quota left")
@@ -109,7 +109,7 @@ def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: 
     check_gone(tmp_path / "child")
 
 
-def test_a_service_that_stops_ends_the_program_and_blames_nobody(tmp_path: Path) -> None:
+def test_a_stopping_service_ends_the_program_without_a_failure(tmp_path: Path) -> None:
     stop = Event()
     ended: list[BaseException] = []
 

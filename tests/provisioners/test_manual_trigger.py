@@ -25,7 +25,7 @@ def ask(answer: Answer | None, creation: Creation = CREATION, **settings):
         return begin(Settings(url=trigger.url, **settings), creation, NEVER)
 
 
-def test_the_job_is_asked_for_in_the_words_of_the_first_service_and_under_a_key() -> None:
+def test_the_job_is_requested_as_the_first_service_did_and_with_a_key() -> None:
     with ScriptedTrigger(lambda _path, _body: begun()) as trigger:
         done = begin(Settings(url=trigger.url, org="acme", repo="infra"), CREATION, NEVER)
     assert trigger.asked == [
@@ -111,13 +111,13 @@ def test_each_answer_is_final_or_tried_again(answer: Answer | None, kind: str, r
         (said(401, success=False), False),
     ],
 )
-def test_whether_the_job_may_have_begun_all_the_same_is_told(answer: Answer | None, unknown: bool) -> None:
+def test_a_failure_says_whether_the_job_may_have_started(answer: Answer | None, unknown: bool) -> None:
     with pytest.raises(Failure) as failure:
         ask(answer)
     assert failure.value.missed.unknown is unknown
 
 
-def test_a_job_that_prow_could_not_run_is_told_with_its_links() -> None:
+def test_a_job_that_prow_could_not_run_is_reported_with_its_links() -> None:
     with pytest.raises(Failure) as failure:
         ask(
             said(502, success=False, code="job_failed", message="quota", job_name="job-1", status_link="https://prow/1")
@@ -127,7 +127,7 @@ def test_a_job_that_prow_could_not_run_is_told_with_its_links() -> None:
     assert (job.job_name, job.status_link) == ("job-1", "https://prow/1")
 
 
-def test_a_wait_that_it_asks_for_is_kept() -> None:
+def test_a_requested_wait_is_respected() -> None:
     for header, pause in (("7", timedelta(seconds=7)), ("soon", None), ("99999", timedelta(minutes=10))):
         status, headers, body = said(429, success=False, message="slower")
         with pytest.raises(Failure) as failure:
@@ -154,7 +154,7 @@ def test_an_endless_answer_is_cut_off() -> None:
     assert failure.value.missed.kind == TIMEOUT
 
 
-def test_nobody_listening_is_told_with_the_address() -> None:
+def test_a_refused_connection_is_reported_with_the_address() -> None:
     (port,) = free_ports(1)
     with pytest.raises(Failure) as failure:
         begin(Settings(url=f"http://127.0.0.1:{port}/x"), CREATION, NEVER)
@@ -189,7 +189,7 @@ def test_long_texts_are_shortened_to_one_line() -> None:
         (said(404, success=False, code="unknown_job"), True, "Prow does not know its job any more"),
     ],
 )
-def test_the_standing_of_a_job_is_told(answer: Answer, ended: bool, failure: str) -> None:
+def test_the_status_of_a_job_is_reported(answer: Answer, ended: bool, failure: str) -> None:
     with ScriptedTrigger(lambda _path, _body: answer) as trigger:
         standing = look(Settings(url=trigger.url), RUNNING)
     assert (standing.ended, standing.failure) == (ended, failure)

@@ -52,6 +52,6 @@ def test_a_clock_that_is_wrong_is_known_within_a_second_or_so(namespace: str, ah
         assert ahead == pytest.approx(found, abs=2.0)
 
 
-def test_a_process_that_stood_still_for_a_minute_does_not_take_that_for_a_wrong_clock(namespace: str) -> None:
+def test_a_pause_of_a_minute_is_not_taken_for_a_wrong_clock(namespace: str) -> None:
     with skew(namespace, OddClock(steps=60.0)) as found:
         assert found == 0.0

@@ -60,7 +60,7 @@ def test_a_take_whose_write_goes_wrong_once_gets_one_cluster(
 
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after"])
-def test_everybody_in_a_batch_is_told_the_truth(
+def test_every_caller_of_a_batch_gets_a_true_answer(
     add: Add, app: Flask, service: Clusters, faulty: FaultyServer, fault: str
 ) -> None:
     add(*(f"cluster-{n:02}" for n in range(8)))
@@ -80,7 +80,7 @@ def test_everybody_in_a_batch_is_told_the_truth(
     assert occupied(service) == {name: build for build, name in told.items() if not name.startswith("refused")}
 
 
-def test_a_write_that_arrives_after_the_next_attempt_was_sent_takes_no_second_cluster(
+def test_a_late_write_of_an_earlier_attempt_takes_no_second_cluster(
     add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
 ) -> None:
     add("cluster-01", "cluster-02")
@@ -120,7 +120,7 @@ class TestDeadline:
         assert again.headers["CIMaster-Repeated"] == "true"
         assert occupied(service) == {again.text: "1"}
 
-    def test_a_take_without_request_id_that_nobody_knows_of_is_undone(
+    def test_a_take_whose_caller_never_learned_of_it_is_undone(
         self, add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
     ) -> None:
         add("cluster-01", "cluster-02")

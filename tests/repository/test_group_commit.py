@@ -67,7 +67,7 @@ def rounds(hall: Hall, callers: int, returning: int, after: float = 0.001) -> No
         hall.clock.rest(2 * WRITE)
 
 
-def test_those_who_always_come_straight_back_are_waited_for(hall: Hall) -> None:
+def test_a_write_waits_for_callers_that_return_immediately(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting())
     assert hall.group_commit.expected == 8
@@ -75,20 +75,20 @@ def test_those_who_always_come_straight_back_are_waited_for(hall: Hall) -> None:
     assert hall.waits()
 
 
-def test_a_write_begins_as_soon_as_all_who_are_expected_are_there(hall: Hall) -> None:
+def test_a_write_starts_when_all_expected_callers_are_there(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting())
     hall.come(8)
     assert not hall.waits()
 
 
-def test_who_waits_already_counts_among_the_expected(hall: Hall) -> None:
+def test_a_caller_already_waiting_counts_as_expected(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting()[:5], meanwhile=2)
     assert hall.group_commit.expected == 5 + 3 + 2
 
 
-def test_nobody_is_waited_for_who_does_not_come_back(hall: Hall) -> None:
+def test_a_write_does_not_wait_for_callers_that_do_not_return(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     rounds(hall, callers=8, returning=0)
     hall.come(8)
@@ -97,21 +97,21 @@ def test_nobody_is_waited_for_who_does_not_come_back(hall: Hall) -> None:
     assert not hall.waits()
 
 
-def test_who_comes_back_too_late_is_not_waited_for(hall: Hall) -> None:
+def test_a_write_does_not_wait_for_callers_that_return_late(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8, after=3 * WRITE)
     hall.write(hall.inbox.waiting())
     hall.come(1)
     assert not hall.waits()
 
 
-def test_who_comes_alone_never_waits(hall: Hall) -> None:
+def test_a_single_caller_never_waits(hall: Hall) -> None:
     rounds(hall, callers=1, returning=1)
     hall.write(hall.inbox.waiting())
     hall.come(1)
     assert not hall.waits()
 
 
-def test_nobody_waits_longer_than_a_write_takes(hall: Hall) -> None:
+def test_no_caller_waits_longer_than_a_write_takes(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting())
     hall.come(1)
@@ -120,7 +120,7 @@ def test_nobody_waits_longer_than_a_write_takes(hall: Hall) -> None:
 
 
 @pytest.mark.parametrize("comes", [lambda hall: hall.come(5), lambda hall: hall.inbox.add()])
-def test_the_wait_ends_when_enough_have_come_or_somebody_ends_it(comes: Callable[[Hall], object]) -> None:
+def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(comes: Callable[[Hall], object]) -> None:
     woken: list[bool] = []
 
     class WakingClock(StillClock):

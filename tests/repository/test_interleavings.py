@@ -79,7 +79,7 @@ def lies(run: Run) -> str:
     return f"bob was refused, and {holders}" if finished_before or holders != {"c1": "bob"} else ""
 
 
-def test_what_was_given_back_is_there_for_whoever_asks_next() -> None:
+def test_a_returned_cluster_is_available_to_the_next_caller() -> None:
     count = 0
     for count, run in enumerate(runs(("c1",), finish_then_take, faults=2), 1):  # noqa: B007
         assert not lies(run), (lies(run), run.trace)
@@ -119,7 +119,7 @@ def test_the_search_finds_a_slot_that_is_not_looked_at() -> None:
     assert any(run.violation() for run in runs(("c1", "c2"), two_takes, faults=1, attempts=NoSlot))
 
 
-def test_the_search_finds_a_refusal_that_nobody_checked() -> None:
+def test_the_search_finds_an_unchecked_refusal() -> None:
     assert any(lies(run) for run in runs(("c1",), finish_then_take, faults=0, committer=TrustingCommitter))
 
 

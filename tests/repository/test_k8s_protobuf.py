@@ -23,7 +23,7 @@ def config_map(*rest: bytes, metadata: bytes = b"") -> bytes:
 
 
 @given(TEXTS, TEXTS, st.binary(max_size=200), st.integers(18, 100_000))
-def test_a_replaced_message_reads_back_and_keeps_fields_that_nobody_knows(
+def test_a_replaced_message_reads_back_and_keeps_unknown_fields(
     data: dict[str, str], annotations: dict[str, str], unknown: bytes, number: int
 ) -> None:
     strange = k8s_protobuf.field(number, unknown)

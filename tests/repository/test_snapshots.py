@@ -67,7 +67,7 @@ class HeldStore(SQLiteStore):
 
 
 @pytest.mark.parametrize("trouble", ["", "the disk is away"])
-def test_all_callers_that_ask_for_what_is_not_known_share_one_read_at_a_time(tmp_path: Path, trouble: str) -> None:
+def test_concurrent_callers_that_need_a_fresh_read_share_one(tmp_path: Path, trouble: str) -> None:
     store = HeldStore(tmp_path / "pool.db")
     snapshots = Snapshots(store, Rules(), Metrics(CollectorRegistry()), Clock())
     snapshots.read()

@@ -460,7 +460,7 @@ def _silence() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def test_nobody_is_told_what_is_not_so() -> None:
+def test_every_answer_is_true() -> None:
     run_state_machine_as_test(Replicas, settings=SEARCH)
 
 
@@ -496,9 +496,7 @@ IN_TROUBLE = [[REFUSED], [FAILED, APPLIED, FAILED], [FAILED, PASSES, FAILED]]
 
 
 @pytest.mark.parametrize("trouble", [[], *IN_TROUBLE], ids=" ".join)
-def test_a_take_applied_after_its_caller_gave_up_is_undone_whatever_happens(
-    machine: Replicas, trouble: list[str]
-) -> None:
+def test_a_take_applied_after_its_caller_gave_up_is_undone(machine: Replicas, trouble: list[str]) -> None:
     read_and_decide, write, undo = [APPLIED, APPLIED], [PASSES, APPLIED], trouble
     machine.take(on=0, then=[*read_and_decide, *write, *undo])
     machine.end_well()
@@ -512,7 +510,7 @@ def test_a_take_is_undone_by_a_replica_that_was_cut_off_while_others_wrote(machi
     machine.end_well()
 
 
-def test_an_undo_on_its_way_is_sent_again_by_a_replica_that_was_cut_off_while_others_wrote(machine: Replicas) -> None:
+def test_an_undo_is_sent_again_by_a_replica_that_was_cut_off(machine: Replicas) -> None:
     machine.take(on=0, then=[APPLIED, APPLIED, PASSES, APPLIED])
     machine.time_passes(seconds=7200.0)
     machine.take(on=1, then=[APPLIED, APPLIED, APPLIED])

@@ -36,7 +36,7 @@ def test_a_replica_alone_rests_for_none() -> None:
     assert [turns_of_others(SLOT_PREFIX + "a", slots(a=commit)) for commit in range(1, 20)] == [0] * 19
 
 
-def test_now_and_then_room_is_left_for_a_replica_that_does_not_show_in_the_commits() -> None:
+def test_room_is_left_for_a_replica_missing_from_recent_commits() -> None:
     turns = [turns_of_others(SLOT_PREFIX + "a", slots(a=commit, idle=100)) for commit in range(108, 125)]
     assert turns == [1, *[0] * 7, 1, *[0] * 7, 1]
 

@@ -61,7 +61,7 @@ def test_pauses_begin_anew_when_a_watch_lasted(caplog: pytest.LogCaptureFixture)
         (b"\xff\n", "UnicodeDecodeError"),
     ],
 )
-def test_whatever_ends_a_watch_is_told(text: bytes, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_end_of_a_watch_is_reported(text: bytes, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     watches = Watches("ConfigMap ci/clusters", Clock())
     assert told(watches, EVENT + text) == ["7"]
     assert watches.rest() > 0
@@ -95,7 +95,7 @@ class TestReplica:
         control_plane.service_account_kubeconfig(kube_access, kubeconfig, address=faulty.url)
         return KubernetesStore(kube_access_by(kubeconfig), kube_access, "clusters", StandingClock())
 
-    def test_it_asks_ever_more_rarely_and_learns_all_the_same(
+    def test_it_polls_more_and_more_rarely_and_still_learns_of_changes(
         self,
         add: Add,
         client: FlaskClient,

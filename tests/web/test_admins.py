@@ -45,7 +45,7 @@ def test_the_file_may_be_written_in_many_ways(users: Path, data: bytes) -> None:
     assert "admin\nbob" not in admins
 
 
-def test_names_are_compared_without_case_and_however_their_accents_are_written(users: Path) -> None:
+def test_names_are_compared_without_case_and_unicode_form(users: Path) -> None:
     users.write_text(unicodedata.normalize("NFD", "José\nJane Doe"), "utf-8")
     admins = Admins(str(users.parent))
     for name in ("josé", "JOSÉ", unicodedata.normalize("NFD", "José"), "jane doe"):

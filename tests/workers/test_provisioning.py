@@ -192,7 +192,7 @@ def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third
     assert app.test_client().get("/readyz").status_code == 200
 
 
-def test_what_is_built_here_stays_claimed_and_is_halted_when_somebody_else_has_it(
+def test_a_local_build_stays_claimed_and_stops_when_the_claim_is_lost(
     app: Flask, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cimaster.workers.provisioning._RENEW", 0.1)
