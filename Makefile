@@ -39,7 +39,7 @@ soak: $(VENV)/dev.stamp ## memory over 200,000 requests, size of the object afte
 lint: $(VENV)/dev.stamp ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy cimaster wsgi.py
+	$(BIN)/mypy cimaster wsgi.py tests
 	$(BIN)/lint-imports --verbose > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 
 format: $(VENV)/dev.stamp ## format the code

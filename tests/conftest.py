@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from flask import Flask
@@ -100,7 +100,8 @@ def empty_config_map(control_plane: ControlPlane, namespace: str, name: str = "c
         core = CoreV1Api(admin)
         with contextlib.suppress(NotFoundException):
             core.delete_namespaced_config_map(name, namespace)
-        core.create_namespaced_config_map(namespace, {"metadata": {"name": name}})
+        empty: Any = {"metadata": {"name": name}}
+        core.create_namespaced_config_map(namespace, empty)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])

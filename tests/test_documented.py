@@ -76,7 +76,9 @@ def test_openapi_describes_the_endpoints_of_the_table_and_no_others() -> None:
 
 
 def test_every_endpoint_has_a_route_with_its_methods(idle: Flask) -> None:
-    routes = {(re.sub("<.*:", "<", rule.rule), method) for rule in idle.url_map.iter_rules() for method in rule.methods}
+    routes = {
+        (re.sub("<.*:", "<", rule.rule), method) for rule in idle.url_map.iter_rules() for method in rule.methods or ()
+    }
     for endpoint in ENDPOINTS:
         assert {(endpoint.path, method) for method in endpoint.methods} <= routes
     served = {pair for pair in routes if pair[0] in {e.path for e in ENDPOINTS} and pair[1] in ("GET", "POST")}
@@ -219,7 +221,7 @@ def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint[Any])
 @pytest.mark.parametrize(
     ("variable", "setting"), list(provisioners.all_settings()), ids=lambda it: it if isinstance(it, str) else ""
 )
-def test_the_readme_tells_of_the_setting_and_its_default(variable: str, setting: Field) -> None:
+def test_the_readme_tells_of_the_setting_and_its_default(variable: str, setting: Field[Any]) -> None:
     name = f"`{variable}`"
     row = next((line for line in README.splitlines() if line.startswith("|") and name in line.split("|")[1]), None)
     assert row, f"no row of a table begins with {name}"

@@ -6,6 +6,7 @@ import sys
 from dataclasses import Field, fields
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,14 +68,14 @@ def test_every_setting_comes_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_the_default_as_text_is_read_as_the_default(setting: Field) -> None:
+def test_the_default_as_text_is_read_as_the_default(setting: Field[Any]) -> None:
     text = default_text(setting)
     settings = Settings.from_environ({PREFIX + setting.name.upper(): text})
     assert getattr(settings, setting.name) == setting.default
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_every_setting_says_what_it_means(setting: Field) -> None:
+def test_every_setting_says_what_it_means(setting: Field[Any]) -> None:
     assert setting.metadata["meaning"]
 
 

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 JSON = {"Accept": "application/json"}
 
 
-def add_one(client: FlaskClient, cluster: str = "cluster-01", **more: object) -> TestResponse:
+def add_one(client: FlaskClient, cluster: str = "cluster-01", **more: Any) -> TestResponse:
     """Add a cluster as the admin does."""
     sent = {"cluster": cluster, "region": "us-west", "name": "root", **more}
     return client.get("/addcluster", query_string={key: value for key, value in sent.items() if value is not None})
@@ -18,7 +18,8 @@ def add_one(client: FlaskClient, cluster: str = "cluster-01", **more: object) ->
 
 def record(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
-    return client.get(f"/clusters/{name}", headers=JSON).get_json()
+    found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
+    return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
@@ -106,7 +107,8 @@ def test_tnet_ci_needs_an_osimage(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("missing", ["cluster", "region", "name"])
 def test_cluster_region_and_name_are_required(client: FlaskClient, missing: str) -> None:
-    answer = add_one(client, **{missing: None})
+    without: dict[str, Any] = {missing: None}
+    answer = add_one(client, **without)
     assert refusal(answer) == (400, "missing_parameter")
     assert f"{missing} is required" in answer.text
 

@@ -59,7 +59,8 @@ def test_each_line_of_a_request_names_the_callers_address(client: FlaskClient) -
     handler = logging.StreamHandler(written)
     handler.setFormatter(JSONFormatter())
     log = logging.getLogger("cimaster.request")
-    level, _ = log.level, log.addHandler(handler)
+    level = log.level
+    log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
         client.get("/queue", headers={"X-Forwarded-For": CALLER}, environ_base={"REMOTE_ADDR": PROXY})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.repository.stores.port import Store
+from cimaster.repository.stores.port import Store, StoredObject
 from tests.conftest import Add
 
 JSON = {"Accept": "application/json"}
@@ -114,7 +114,12 @@ def test_a_commit_far_ahead_is_refused_and_costs_no_read(
     add("cluster-01")
     reads: list[str] = []
     read = store.read
-    monkeypatch.setattr(store, "read", lambda *args, **more: reads.append("read") or read(*args, **more))
+
+    def counted_read(not_older_than: str = "") -> StoredObject:
+        reads.append("read")
+        return read(not_older_than)
+
+    monkeypatch.setattr(store, "read", counted_read)
     answer = client.get(f"/clusters?after={10**17}", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "after")
     assert "far ahead" in answer.get_json()["detail"]

@@ -17,7 +17,8 @@ def disable(client: FlaskClient, **more: object) -> TestResponse:
 
 def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
-    return client.get("/clusters/cluster-01", headers=JSON).get_json()
+    found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
+    return found
 
 
 def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add: Add) -> None:

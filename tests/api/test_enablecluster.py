@@ -17,7 +17,8 @@ def enable(client: FlaskClient, **more: object) -> TestResponse:
 
 def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
-    return client.get("/clusters/cluster-01", headers=JSON).get_json()
+    found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
+    return found
 
 
 def test_an_enabled_cluster_is_lent_again(client: FlaskClient, add: Add) -> None:

@@ -23,7 +23,8 @@ def finish(client: FlaskClient, **said: object) -> TestResponse:
 
 def state(client: FlaskClient, name: str = "cluster-01") -> str:
     """Return the state that everybody sees."""
-    return client.get(f"/clusters/{name}", headers=JSON).get_json()["state"]
+    found: str = client.get(f"/clusters/{name}", headers=JSON).get_json()["state"]
+    return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
@@ -64,11 +65,17 @@ def test_json_tells_the_record_as_it_is_now(client: FlaskClient, add: Add) -> No
     assert got["vacantSince"]
 
 
+def fence(how: str, lease: str) -> dict[str, Any]:
+    """Return the parameters by which a finish names its lease."""
+    ways: dict[str, dict[str, Any]] = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}}
+    return ways.get(how, {})
+
+
 @pytest.mark.parametrize("how", ["lease", "job and build", "neither"])
 def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client).headers["CIMaster-Lease"]
-    said = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}, "neither": {}}[how]
+    said = fence(how, lease)
     assert finish(client, **said).status_code == 200
     again = finish(client, **said)
     assert again.status_code == 200
@@ -79,7 +86,7 @@ def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add: Add
 def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client, 1).headers["CIMaster-Lease"]
-    said = {"lease": {"lease": lease}, "job and build": {"job": "e2e-test", "build": 1}}[how]
+    said = fence(how, lease)
     finish(client, **said)
     take(client, 2)
     late = finish(client, **said)
@@ -149,7 +156,8 @@ def test_a_repeated_finish_does_not_end_the_lease_of_the_second_run(
 def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client, 7).headers["CIMaster-Lease"]
-    finish(client, **{"lease": {"lease": lease}, "name": {}, "build": {"build": 7}}[how])
+    said: dict[str, dict[str, Any]] = {"lease": {"lease": lease}, "name": {}, "build": {"build": 7}}
+    finish(client, **said[how])
     take(client, 7)
     answer = finish(client, job="e2e-test", build=7)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is finished\n")

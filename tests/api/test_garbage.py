@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from cimaster.common.request_body import Parameter
 from cimaster.pool import parsers as form
 from cimaster.repository.stores.sqlite import SQLiteStore
-from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint, Parameter
+from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint
 from tests.conftest import Add
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
@@ -391,13 +392,17 @@ def test_odd_paths_are_not_found(client: FlaskClient) -> None:
     st.dictionaries(st.sampled_from(sorted(GOOD)) | st.text(max_size=8), st.text(max_size=30), max_size=5),
     st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
 )
-def test_no_request_makes_the_service_fail(client: FlaskClient, endpoint, sent, method) -> None:
+def test_no_request_makes_the_service_fail(
+    client: FlaskClient, endpoint: Endpoint, sent: dict[str, str], method: str
+) -> None:
     answer = client.open(endpoint.path, method=method, query_string={**needed(endpoint), **sent})
     assert answer.status_code < 500 or answer.headers["CIMaster-Code"] == "no_provisioner"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(VERBS), st.binary(max_size=200), st.sampled_from(["application/json", "multipart/form-data"]))
-def test_no_request_body_makes_the_service_fail(client: FlaskClient, endpoint, body, kind) -> None:
+def test_no_request_body_makes_the_service_fail(
+    client: FlaskClient, endpoint: Endpoint, body: bytes, kind: str
+) -> None:
     answer = client.post(endpoint.path, data=body, content_type=kind)
     assert answer.status_code < 500

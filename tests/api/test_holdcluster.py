@@ -20,7 +20,8 @@ def hold(client: FlaskClient, name: str = "alice", cluster: str = "cluster-01", 
 
 def record(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
-    return client.get(f"/clusters/{name}", headers=JSON).get_json()
+    found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
+    return found
 
 
 def left(client: FlaskClient) -> timedelta:
@@ -30,7 +31,8 @@ def left(client: FlaskClient) -> timedelta:
 
 def newest(client: FlaskClient) -> dict[str, Any]:
     """Return the newest entry of the history."""
-    return client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
+    found: dict[str, Any] = client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
+    return found
 
 
 def nearly(duration: timedelta, **expected: float) -> bool:
@@ -316,7 +318,7 @@ def test_a_duration_without_a_unit_is_refused(client: FlaskClient, add: Add) -> 
     assert "90s, 30m, 6h, 2d or 1h30m" in answer.text
 
 
-def take_over(client: FlaskClient, name: str = "root", **more: object):
+def take_over(client: FlaskClient, name: str = "root", **more: Any) -> TestResponse:
     """Take the hold of cluster-01 over as an admin does."""
     return hold(client, name, force="true", reason="alice has left", **more)
 

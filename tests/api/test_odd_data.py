@@ -11,7 +11,7 @@ from cimaster.services.import_export import importing
 from cimaster.settings import Settings
 
 JSON = {"Accept": "application/json"}
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {"name": "cluster-01", "status": "finished"},
     {"name": "busy", "status": "testing", "lastJob": "Größe e2e", "lastBuild": "7", "lastTriggerName": "José"},
     {"name": "double", "status": "testing", "lastJob": "a  job\u200b", "lastBuild": " 8\n"},

@@ -109,7 +109,8 @@ def of(name: str, repository: ConfigMapRepository) -> str:
 
 def show(client: FlaskClient, name: str) -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
-    return client.get(f"/clusters/{name}", headers=JSON).get_json()
+    found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
+    return found
 
 
 def test_reading_changes_nothing_but_times_that_were_lacking(

@@ -117,7 +117,7 @@ def test_redirects_of_the_framework_stay_below_the_prefix(client: FlaskClient, b
 
 def test_refusals_and_the_description_point_below_the_prefix(client: FlaskClient) -> None:
     refused = client.get("/getvacant", headers={"Accept": "application/json"})
-    assert refused.json["type"] == "/pool/openapi.yaml#missing_parameter"
+    assert refused.get_json()["type"] == "/pool/openapi.yaml#missing_parameter"
     assert yaml.safe_load(client.get("/openapi.yaml").text)["servers"] == [{"url": "/pool/"}]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -28,12 +29,16 @@ HEADERS = {
 }
 
 
+def fails() -> str:
+    raise ZeroDivisionError
+
+
 @pytest.fixture
 def busy(
     app: Flask, client: FlaskClient, repository: ConfigMapRepository, settings: Settings, add: Add, clock: MovableClock
 ) -> None:
     """A pool in which every refusal can be had, and a page that fails."""
-    app.add_url_rule("/fails", view_func=lambda: 1 // 0)
+    app.add_url_rule("/fails", view_func=fails)
     repository.update(importing(BROKEN, settings, replace=False))
     add("cluster-01", "cluster-02", "cluster-03")
     client.get("/getvacant?build=1&job=e2e&cluster=cluster-01&request_id=r-1&name=Alice")
@@ -46,7 +51,7 @@ def busy(
     client.get("/holdcluster?cluster=cluster-08&name=alice&duration=72h")
 
 
-REFUSALS: dict[str, tuple[int, str, dict[str, object]]] = {
+REFUSALS: dict[str, tuple[int, str, dict[str, Any]]] = {
     "missing_parameter": (400, "/getvacant?build=1", {}),
     "unknown_parameter": (400, "/getvacant?build=1&job=a&regoin=us", {}),
     "bad_parameter": (400, "/getvacant?build=1&job=a&ttl=30", {}),
@@ -211,7 +216,7 @@ def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy: Non
 
 
 def test_what_the_store_answered_does_not_pass_for_our_status(app: Flask, client: FlaskClient) -> None:
-    def forbidden() -> None:
+    def forbidden() -> str:
         raise StoreTrouble("ConfigMap ci/clusters: the API server answered 403: forbidden", status=403)
 
     app.add_url_rule("/forbidden", view_func=forbidden)

@@ -18,7 +18,8 @@ def release(client: FlaskClient, name: str = "alice", **more: object) -> TestRes
 
 def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
-    return client.get("/clusters/cluster-01", headers=JSON).get_json()
+    found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
+    return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
@@ -98,7 +99,8 @@ def test_the_same_release_with_a_request_id_gets_the_same_answer(client: FlaskCl
 
 def newest(client: FlaskClient) -> dict[str, Any]:
     """Return the newest entry of the history."""
-    return client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
+    found: dict[str, Any] = client.get("/history?limit=1", headers=JSON).get_json()["history"][0]
+    return found
 
 
 def test_the_holder_hands_over_in_one_change_and_the_end_stays(

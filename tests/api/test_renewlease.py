@@ -25,7 +25,8 @@ def renew(client: FlaskClient, lease: str, **more: object) -> TestResponse:
 
 def record(client: FlaskClient) -> dict[str, Any]:
     """Return what everybody sees of cluster-01."""
-    return client.get("/clusters/cluster-01", headers=JSON).get_json()
+    found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
+    return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:

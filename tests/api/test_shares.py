@@ -66,7 +66,7 @@ def test_one_address_does_not_close_the_queue(client: FlaskClient, add: Add) -> 
     assert "/leavequeue" in full.text
     assert code(take(client, OTHER, "mine")) == (429, "queued")
     assert code(send(client, "/leavequeue", OTHER, request_id="mine")) == (200, None)
-    assert "owner" not in client.get("/queue", headers={"Accept": "application/json"}).json["tickets"][0]
+    assert "owner" not in client.get("/queue", headers={"Accept": "application/json"}).get_json()["tickets"][0]
 
 
 def test_one_address_does_not_use_up_the_creations_whatever_users_it_names(client: FlaskClient) -> None:

@@ -44,7 +44,8 @@ def whole(name: str = "c-1", **fields: object) -> dict[str, object]:
 
 def show(client: FlaskClient, name: str = "c-1") -> dict[str, Any]:
     """Return what everybody sees of a cluster."""
-    return client.get(f"/clusters/{name}", headers=JSON).get_json()
+    found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
+    return found
 
 
 def in_hours(clock: MovableClock, hours: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -58,7 +59,7 @@ def in_line(client: FlaskClient) -> list[str]:
 
 
 def waits(
-    app: Flask, client: FlaskClient, threads: ThreadPoolExecutor, build: str, **more: str
+    app: Flask, client: FlaskClient, threads: ThreadPoolExecutor, build: str, **more: Any
 ) -> Future[TestResponse]:
     """Have a job wait in another thread; return when it has its place."""
     asked = threads.submit(ask, app, build, **more)

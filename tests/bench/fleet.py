@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 from kubernetes.client import CoreV1Api
@@ -85,7 +86,7 @@ class OnApiServer:
         with self._control_plane.admin as admin:
             core = CoreV1Api(admin)
             core.delete_namespaced_config_map("clusters", self._namespace)
-            filled = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(clusters)}}
+            filled: Any = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(clusters)}}
             core.create_namespaced_config_map(self._namespace, filled)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from cimaster.repository.stores import open_store
 from cimaster.settings import Settings
@@ -17,7 +18,7 @@ _WAITING = 100  # callers
 _FEW = 25  # clusters
 
 
-def requests_per_second(port: int, path: str, callers: int, seconds: float, **headers: str) -> float:
+def requests_per_second(port: int, path: str, callers: int, seconds: float, **headers: Any) -> float:
     """Return how often callers in a loop get a path; a status other than 200 is an error."""
 
     async def ask(until: float) -> int:
@@ -45,7 +46,8 @@ def polling_share(running: Fleet, seconds: float) -> float:
         caller, tag = Caller("127.0.0.1", running.ports[0]), ""
         await asyncio.sleep(number / POLLERS)  # as pages do, which were opened at different moments
         while time.perf_counter() < until:
-            answer = await caller.get("/ui/fragments/clusters", **({"HX-PTag": tag} if tag else {}))
+            tagged: dict[str, Any] = {"HX-PTag": tag} if tag else {}
+            answer = await caller.get("/ui/fragments/clusters", **tagged)
             if answer.status not in (200, 304):
                 raise RuntimeError(f"/ui/fragments/clusters: {answer.status}")
             tag = answer.headers.get("hx-ptag", tag)

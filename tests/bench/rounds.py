@@ -6,9 +6,11 @@ median of its rounds, and the worst of them where that is what counts.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
+from typing import Any
 
 from tests.bench.fleet import Cost, Fleet
 from tests.bench.load import NOBODY_VACANT, Figures, Load
@@ -24,7 +26,7 @@ class Kind:
     """One way in which callers come."""
 
     name: str
-    run: Callable[[Load, float], Awaitable[Figures]]
+    run: Callable[[Load, float], Coroutine[Any, Any, Figures]]
 
     @property
     def is_loop(self) -> bool:
@@ -32,14 +34,26 @@ class Kind:
         return self.name.endswith("in a loop")
 
 
+async def _at_random(rate: int, load: Load, seconds: float) -> Figures:
+    return await load.at_random(rate, seconds)
+
+
+async def _burst(count: int, load: Load, _seconds: float) -> Figures:
+    return await load.burst(count)
+
+
+async def _in_a_loop(count: int, load: Load, seconds: float) -> Figures:
+    return await load.pairs(count, seconds)
+
+
 def kinds(
     at_random: Iterable[int] = AT_RANDOM, bursts: Iterable[int] = BURSTS, loops: Iterable[int] = LOOPS
 ) -> list[Kind]:
     """Return the loads, those that users have first."""
     return [
-        *(Kind(f"{rate} a second at random", lambda load, s, rate=rate: load.at_random(rate, s)) for rate in at_random),
-        *(Kind(f"{count} at once", lambda load, _s, count=count: load.burst(count)) for count in bursts),
-        *(Kind(f"{count} in a loop", lambda load, s, count=count: load.pairs(count, s)) for count in loops),
+        *(Kind(f"{rate} a second at random", partial(_at_random, rate)) for rate in at_random),
+        *(Kind(f"{count} at once", partial(_burst, count)) for count in bursts),
+        *(Kind(f"{count} in a loop", partial(_in_a_loop, count)) for count in loops),
     ]
 
 

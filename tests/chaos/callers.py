@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from tests.bench.load import Answer, Caller
@@ -140,4 +141,4 @@ class Person:
         return None
 
 
-_JSON = {"accept": "application/json"}
+_JSON: Any = {"accept": "application/json"}

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from kubernetes.client import CoreV1Api
 
@@ -87,7 +88,7 @@ class Storm:
         with self._plane.admin as admin:
             core = CoreV1Api(admin)
             core.delete_namespaced_config_map("clusters", self._namespace)
-            filled = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(CLUSTERS)}}
+            filled: Any = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(CLUSTERS)}}
             core.create_namespaced_config_map(self._namespace, filled)
 
     @contextmanager

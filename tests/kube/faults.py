@@ -8,11 +8,10 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import urllib3
-
-from .apiserver import ControlPlane
 
 _GONE = b'{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version"}}\n'
 
@@ -22,6 +21,16 @@ class _QuietServer(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: what is behind it may be down, and then the connection just breaks."""
+
+
+class Upstream(Protocol):
+    """The server to which requests are passed on."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def ca_file(self) -> Path | None: ...
 
 
 class FaultyServer:
@@ -37,7 +46,7 @@ class FaultyServer:
     some other server. `watched` has the moments at which they began.
     """
 
-    def __init__(self, upstream: ControlPlane) -> None:
+    def __init__(self, upstream: Upstream) -> None:
         self.script: deque[str] = deque()
         self.down = False
         self.puts = 0

@@ -6,6 +6,7 @@ A failure here says that the test bed is broken, before a hundred other tests sa
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -58,8 +59,14 @@ def status_of(attempt: Callable[[], object]) -> int | None:
     try:
         attempt()
     except ApiException as refusal:
-        return refusal.status
+        found: int | None = refusal.status
+        return found
     return None
+
+
+def version_of(stored: V1ConfigMap) -> str | None:
+    assert stored.metadata
+    return stored.metadata.resource_version
 
 
 def test_the_manifests_are_shipped_without_data(account: CoreV1Api, namespace: str) -> None:
@@ -73,17 +80,17 @@ def test_applying_the_manifests_again_changes_nothing(
     control_plane.apply(namespace)
     again = account.read_namespaced_config_map("clusters", namespace, _request_timeout=TIMEOUT)
     assert again.data == POOL
-    assert again.metadata.resource_version == written.metadata.resource_version
+    assert version_of(again) == version_of(written)
 
 
 def test_the_service_account_may_watch_its_own_object(account: CoreV1Api, namespace: str) -> None:
     before = account.read_namespaced_config_map("clusters", namespace, _request_timeout=TIMEOUT)
     written = fill(account, namespace)
-    stream = account.list_namespaced_config_map(
+    stream: Any = account.list_namespaced_config_map(
         namespace,
         field_selector="metadata.name=clusters",
         watch=True,
-        resource_version=before.metadata.resource_version,
+        resource_version=version_of(before),
         timeout_seconds=5,
         _preload_content=False,
         _request_timeout=(2, 10),
@@ -91,7 +98,7 @@ def test_the_service_account_may_watch_its_own_object(account: CoreV1Api, namesp
     event = json.loads(stream.readline())
     stream.close()
     assert event["type"] == "MODIFIED"
-    assert event["object"]["metadata"]["resourceVersion"] == written.metadata.resource_version
+    assert event["object"]["metadata"]["resourceVersion"] == version_of(written)
 
 
 def test_an_update_from_an_old_version_is_a_conflict(account: CoreV1Api, namespace: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -64,7 +65,7 @@ class Place:
     def __init__(self, folder: Path, control_plane: ControlPlane, kind: str, address: str = "") -> None:
         self.file, self.kubeconfig = folder / "token", folder / "kubeconfig"
         self._kind = kind
-        self._write = lambda user: control_plane.kubeconfig(self.kubeconfig, user, address)
+        self._control_plane, self._address = control_plane, address
         self.put(WRONG)
         if kind == "tokenFile":
             self._write({"tokenFile": "token"})  # beside the kubeconfig
@@ -73,6 +74,9 @@ class Place:
             program.write_text(f"#!/bin/sh\ncat {self.file}\n")
             program.chmod(0o700)
             self._write({"exec": {"apiVersion": LOGIN, "command": str(program)}})
+
+    def _write(self, user: dict[str, Any]) -> None:
+        self._control_plane.kubeconfig(self.kubeconfig, user, self._address)
 
     def put(self, token: str) -> None:
         """Let this be the token from now on."""

@@ -38,7 +38,7 @@ def test_watches_that_end_early_are_repeated_with_pauses_until_a_build_id(
     assert (answer.status_code, answer.get_json()["build_id"]) == (201, "1234")
     assert faulty.watched[4] - faulty.watched[0] >= 0.07 + 0.14 + 0.28 + 0.56
     registry = parts_of(caller.client.application).metrics.registry
-    assert registry.get_sample_value("manual_trigger_watches_cut_total") >= 4
+    assert (registry.get_sample_value("manual_trigger_watches_cut_total") or 0) >= 4
 
 
 def test_a_token_that_was_replaced_is_read_again(

@@ -1,6 +1,7 @@
 """The configuration is read again and again, on demand too, and the last good one stays when that fails."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def test_reload_tells_what_was_loaded(alone: Caller, deck: Deck) -> None:
     assert answer.get_json()["namespace"] == "ci"
 
 
-BREAK = {
+BREAK: dict[str, tuple[Callable[[Deck], None], int, str]] = {
     "gone": (lambda deck: setattr(deck, "broken", True), 503, "configuration_unreachable"),
     "500": (lambda deck: setattr(deck, "status", 500), 503, "configuration_unreachable"),
     "html": (lambda deck: setattr(deck, "text", b"<html>Sign in</html>"), 502, "configuration_invalid"),

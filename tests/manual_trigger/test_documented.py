@@ -3,6 +3,7 @@
 import re
 from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in SECTIO
 
 
 @pytest.mark.parametrize("setting", fields(TriggerSettings), ids=lambda setting: setting.name)
-def test_the_readme_tells_of_the_setting_and_its_default(setting: Field) -> None:
+def test_the_readme_tells_of_the_setting_and_its_default(setting: Field[Any]) -> None:
     name = f"`{TriggerSettings.prefix}{setting.name.upper()}`"
     row = next((row for row in ROWS if row[0] == name), None)
     assert row, f"no row of a table begins with {name}"

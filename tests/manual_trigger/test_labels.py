@@ -1,5 +1,7 @@
 """Labels of ProwJobs: what is too long or not allowed is mended as Prow does it."""
 
+from typing import Any
+
 import pytest
 
 from cimaster.manual_trigger.jobs.labels import labels_of, valid
@@ -35,7 +37,7 @@ def test_an_invalid_label_is_shortened_to_its_last_part_or_left_out(value: str, 
     assert valid({"key": value}).get("key") == kept
 
 
-def spec(job: str, **more):
+def spec(job: str, **more: Any) -> dict[str, Any]:
     return {"type": "postsubmit", "job": job, **more}
 
 

@@ -69,7 +69,7 @@ def test_without_one_of_these_rights_it_does_not_work(
         RbacAuthorizationV1Api(admin).patch_namespaced_role("manual-trigger", namespace, {"rules": [rule]})
     clock = Clock()
     prowjobs = ProwJobs(kube_access_by(kubeconfig), Metrics(CollectorRegistry()), clock)
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "create": lambda: prowjobs.create(namespace, {"metadata": {}}),
         "get": lambda: prowjobs.get(namespace, "any"),
         "list": lambda: prowjobs.ping(namespace),

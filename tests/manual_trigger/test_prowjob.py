@@ -81,7 +81,7 @@ def test_a_job_that_reports_nothing_says_so_by_silence() -> None:
 
 @pytest.mark.parametrize("empty", [0, False, "", None, [], {}])
 @pytest.mark.parametrize("key", ["max_concurrency", "hidden", "error_on_eviction", "rerun_auth_config", "clone_uri"])
-def test_what_is_empty_is_left_out(key: str, empty: object) -> None:
+def test_what_is_empty_is_left_out(key: str, empty: Any) -> None:
     if key == "clone_uri" and empty not in ("", None):
         return
     spec = made(**{key: empty})["spec"]
@@ -90,7 +90,7 @@ def test_what_is_empty_is_left_out(key: str, empty: object) -> None:
 
 
 def test_refs_are_completed_by_the_job() -> None:
-    wishes = {
+    wishes: dict[str, Any] = {
         "path_alias": "p",
         "clone_uri": "u",
         "skip_submodules": True,
@@ -126,7 +126,7 @@ def test_slack_is_notified_unless_the_job_reports_no_states(slack: dict[str, Any
 
 
 def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
-    given = {
+    given: dict[str, Any] = {
         "max_concurrency": 2,
         "error_on_eviction": True,
         "hidden": True,

@@ -68,7 +68,9 @@ def job(**fields: Any) -> dict[str, Any]:
     ],
     ids=["ambiguous", "agent", "number", "decorated"],
 )
-def test_a_job_that_cannot_be_started_is_refused(alone: Caller, deck: Deck, jobs: list, status: int, code: str) -> None:
+def test_a_job_that_cannot_be_started_is_refused(
+    alone: Caller, deck: Deck, jobs: list[Any], status: int, code: str
+) -> None:
     deck.serve({**sample(), "postsubmits": {"tess/tessops": jobs}})
     assert alone.post("/reload").status_code == 200
     assert refusal(alone.trigger(prowjob="odd", request_id=None))[:2] == (status, code)
@@ -176,7 +178,7 @@ def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 @pytest.mark.kube
 @pytest.mark.parametrize("asked", [{}, {"force": True}, {"request_id": "r"}], ids=str)
 def test_a_cluster_without_prowjobs_has_its_own_refusal(
-    start: Start, bare_plane: ControlPlane, tmp_path: Path, asked: dict
+    start: Start, bare_plane: ControlPlane, tmp_path: Path, asked: dict[str, Any]
 ) -> None:
     namespace = bare_plane.namespace()
     bare_plane.apply(namespace, "manual-trigger")

@@ -130,7 +130,7 @@ def test_a_job_started_by_another_program_is_no_repeat(caller: Caller, prow: Pro
 
 @pytest.mark.parametrize("given", [{}, {"request_id": "r-1"}], ids=["without-id", "with-id"])
 def test_simultaneous_requests_to_two_replicas_start_one_job(
-    start: Start, plank: Plank, prow: Prow, given: dict
+    start: Start, plank: Plank, prow: Prow, given: dict[str, Any]
 ) -> None:
     callers = [start(clock=StoppedClock()) for _ in range(2)] * 4
     together = threading.Barrier(len(callers))
@@ -165,7 +165,7 @@ def unlucky(
 @pytest.mark.parametrize("given", [{}, {"request_id": "r-1"}, {"force": True}], ids=["plain", "with-id", "force"])
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
 def test_whatever_happens_to_the_answer_one_job_is_started(
-    unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, given: dict
+    unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, given: dict[str, Any]
 ) -> None:
     faulty.script.append(fault)
     answer = unlucky.trigger(**given)

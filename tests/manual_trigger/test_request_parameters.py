@@ -42,7 +42,8 @@ def test_only_presubmits_have_a_pull_request(alone: Caller, given: dict[str, Any
     ("name", "near"), [("baseref", "base_ref"), ("job", "prowjob"), ("usr", "user"), ("zzzzz", None)]
 )
 def test_an_unknown_parameter_is_refused_with_the_nearest_one(alone: Caller, name: str, near: str | None) -> None:
-    answer = alone.trigger(**{name: "x"})
+    given: dict[str, Any] = {name: "x"}
+    answer = alone.trigger(**given)
     status, code, sentence = refusal(answer)
     assert (status, code, answer.get_json()["parameter"]) == (400, "unknown_parameter", name)
     assert (f"did you mean {near}?" if near else "it takes org, repo") in sentence
@@ -158,7 +159,8 @@ def test_a_malformed_value_is_refused_by_name(alone: Caller, name: str, value: o
 )
 def test_user_and_agent_may_be_any_text(alone: Caller, value: str) -> None:
     for name in ("user", "source"):
-        assert refusal(alone.trigger(**{name: value}, prowjob="plain-script"))[1] == "prow_unreachable"
+        given: dict[str, Any] = {name: value}
+        assert refusal(alone.trigger(**given, prowjob="plain-script"))[1] == "prow_unreachable"
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n", None])
@@ -193,7 +195,7 @@ def test_a_parameter_given_twice_is_refused(alone: Caller) -> None:
 
 
 def test_numbers_and_truth_values_are_read_as_a_form_would_send_them(alone: Caller) -> None:
-    given = {"prowtype": "presubmit", "prowjob": "pull-tessops-verify"}
+    given: dict[str, Any] = {"prowtype": "presubmit", "prowjob": "pull-tessops-verify"}
     for number in (7, 7.0, "7"):
         assert refusal(alone.trigger(**given, pullrequest=number, force=True))[1] == "prow_unreachable"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import Field, fields
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -42,12 +43,12 @@ def test_every_setting_comes_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("setting", fields(TriggerSettings), ids=lambda setting: setting.name)
-def test_the_default_as_text_is_read_as_the_default(setting: Field) -> None:
+def test_the_default_as_text_is_read_as_the_default(setting: Field[Any]) -> None:
     name = TriggerSettings.prefix + setting.name.upper()
     text = default_text(setting)
     settings = TriggerSettings.from_environ({**CONFIG, **({name: text} if text else {})})
     assert getattr(settings, setting.name) == (
-        setting.default or getattr(TriggerSettings(**{"config": CONFIG["MANUAL_TRIGGER_CONFIG"]}), setting.name)
+        setting.default or getattr(TriggerSettings(config=CONFIG["MANUAL_TRIGGER_CONFIG"]), setting.name)
     )
 
 

@@ -16,7 +16,11 @@ pytestmark = pytest.mark.kube
 
 NO_TIME = timedelta()
 SHA = "0123456789abcdef0123456789abcdef01234567"
-PULL = {"pullrequest": 7, "pull_sha": "fedcba9876543210fedcba9876543210fedcba98", "pull_author": "alice"}
+PULL: dict[str, Any] = {
+    "pullrequest": 7,
+    "pull_sha": "fedcba9876543210fedcba9876543210fedcba98",
+    "pull_author": "alice",
+}
 OURS = {"cimaster.io/triggered-by", "cimaster.io/triggered-from", "cimaster.io/request-id"}
 SAMPLES = sorted((DATA / "mkpj").glob("*.yaml"))
 

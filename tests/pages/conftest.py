@@ -93,6 +93,13 @@ def text(answer: TestResponse) -> str:
     return re.sub(r" ([,.:])", r"\1", words)
 
 
+def cookie(browser: FlaskClient, name: str) -> str:
+    """Return the value of a cookie that the browser has."""
+    found = browser.get_cookie(name)
+    assert found is not None, f"there is no cookie {name}"
+    return found.value
+
+
 def follow(browser: FlaskClient, answer: TestResponse) -> TestResponse:
     """Go where a 303 sends the browser."""
     assert answer.status_code == 303, text(answer)

@@ -3,6 +3,7 @@
 import itertools
 import re
 from pathlib import Path
+from typing import Literal
 
 import axe_playwright_python
 from playwright.sync_api import Locator, Page, expect
@@ -71,7 +72,8 @@ class Person:
 
 def check(page: Page, what: str) -> None:
     """Expect axe to find nothing, and nothing to stick out sideways: light and dark, wide and narrow."""
-    for scheme, width in itertools.product(("light", "dark"), (1280, 320)):
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme, width in itertools.product(schemes, (1280, 320)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)

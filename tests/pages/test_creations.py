@@ -15,7 +15,7 @@ from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
 from tests.conditions import until
 from tests.conftest import ADMIN, Add, MovableClock
-from tests.pages.conftest import HTMX, WriteKey, follow, text
+from tests.pages.conftest import HTMX, WriteKey, cookie, follow, text
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 
 JSON = {"Accept": "application/json"}
@@ -339,7 +339,8 @@ def test_asking_twice_is_noticed_and_can_be_meant(alice: FlaskClient) -> None:
     ],
 )
 def test_a_refused_wish_can_be_corrected(alice: FlaskClient, fields: dict[str, str], said_: str) -> None:
-    answer = create(alice, **{"branch": "kept", **fields})
+    changed: dict[str, Any] = {"branch": "kept", **fields}
+    answer = create(alice, **changed)
     assert answer.status_code == 400
     assert said_ in text(answer)
     name = next(iter(fields))
@@ -353,7 +354,7 @@ def test_an_unknown_visitor_gives_a_name_with_the_request(client: FlaskClient) -
     assert "name is required" in text(create(client))
     create(client, name="dora")
     assert creations(client)[0]["user"] == "dora"
-    assert client.get_cookie("cimaster_name").value == "dora"
+    assert cookie(client, "cimaster_name") == "dora"
 
 
 class TestWithoutAProvisioner:

@@ -96,6 +96,12 @@ def row(person: Person, words: str) -> Locator:
     return person.page.locator("#creations tr.row").filter(has_text=words)
 
 
+def reloaded(person: Person, words: str) -> str:
+    """Open the page again, and return the text of the row of a creation."""
+    person.go()
+    return row(person, words).inner_text()
+
+
 @both
 def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, script: bool) -> None:
     user = f"alice-{script}".lower()
@@ -105,7 +111,7 @@ def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, s
     alice.fill(purpose="gpu-ci", branch="release-1.32")
     expect(alice.page.get_by_text("a cluster for gpu-ci is requested")).to_be_visible()
     if not script:
-        until(lambda: alice.go() or "running" in row(alice, user).inner_text())
+        until(lambda: "running" in reloaded(alice, user))
     expect(row(alice, user)).to_contain_text("running")
     expect(row(alice, user)).to_contain_text("release-1.32")
     assert alice.page.url == f"{alice.url}/"
@@ -123,7 +129,7 @@ def test_one_that_failed_is_tried_again_and_dismissed(visit: Visit, replica: Rep
     alice.go()
     row(alice, "failed").get_by_role("button", name="Retry tess-ci for john").click()
     expect(alice.page.get_by_text("is requested again")).to_be_visible()
-    until(lambda: script or alice.go() or "failed" in row(alice, "john").inner_text())
+    until(lambda: script or "failed" in reloaded(alice, "john"))
     expect(row(alice, "again by alice")).to_contain_text("failed")
     row(alice, "failed").get_by_role("button", name="Dismiss tess-ci for john").click()
     expect(alice.page.get_by_text("is dismissed")).to_be_visible()

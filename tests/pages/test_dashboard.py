@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from cimaster.app import create_app
 from cimaster.errors import StoreUnreadable
 from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.port import Store
 from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
 from tests.conftest import Add, MovableClock
@@ -199,7 +200,7 @@ def test_a_job_that_lasts_suspiciously_long_is_flagged(
 
 
 def test_while_the_store_was_never_read_the_page_is_503_and_says_why(
-    settings: Settings, written: WriteRecords, store: str
+    settings: Settings, written: WriteRecords, store: Store
 ) -> None:
     with pytest.raises(StoreUnreadable):
         written("{")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -15,13 +16,15 @@ ROW = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/?s
 DIALOG = {**ROW, "HX-Target": "div#dialog-content"}
 
 
-def state(client: FlaskClient, name: str = "cluster-01") -> dict[str, object]:
-    return client.get(f"/clusters/{name}", headers={"Accept": "application/json"}).get_json()
+def state(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"/clusters/{name}", headers={"Accept": "application/json"}).get_json()
+    return found
 
 
 def history(client: FlaskClient) -> list[dict[str, str]]:
     """Return what happened, newest first."""
-    return client.get("/history", headers={"Accept": "application/json"}).get_json()["history"]
+    found: list[dict[str, str]] = client.get("/history", headers={"Accept": "application/json"}).get_json()["history"]
+    return found
 
 
 def test_the_form_has_duration_and_reason(add: Add, alice: FlaskClient) -> None:
@@ -65,6 +68,7 @@ def test_an_unknown_visitor_gives_a_name_once(add: Add, client: FlaskClient) -> 
     hold(client, "cluster-01", name="dora")
     assert state(client)["holdBy"] == "dora"
     cookie = client.get_cookie("cimaster_name")
+    assert cookie
     assert (cookie.value, cookie.http_only, cookie.same_site) == ("dora", True, "Lax")
     hold(client, "cluster-02")
     assert state(client, "cluster-02")["holdBy"] == "dora"

@@ -265,10 +265,10 @@ def test_two_broken_records_of_the_same_bytes_are_two(written: WriteRecords, roo
         assert [place for place in ("#1.", "#2.") if place in page] == ["#1.", "#2."]
     reference = re.search(r'value="(#2\.[0-9a-f]+)"', root.get("/ui/admin").text)
     assert reference
-    page = follow(root, send(root, "delete", cluster=reference[1], typed="#2"))
-    assert "broken record #2" in text(page)
-    assert "at position #1" in text(page)
-    assert "at position #2" not in text(page)
+    answer = follow(root, send(root, "delete", cluster=reference[1], typed="#2"))
+    assert "broken record #2" in text(answer)
+    assert "at position #1" in text(answer)
+    assert "at position #2" not in text(answer)
     clusters = root.get("/clusters", headers=JSON).get_json()["clusters"]
     assert [cluster.get("name", "") for cluster in clusters] == [
         "cluster-01",

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -52,9 +53,10 @@ def send(browser: FlaskClient, verb: str, headers: dict[str, str] | None = None,
     return browser.post(f"/ui/admin/{verb}", data=data, headers=headers or {})
 
 
-def edit(browser: FlaskClient, **fields: str):
+def edit(browser: FlaskClient, **fields: Any) -> TestResponse:
     """Send the form of a policy that has the terms of TERMS, some of them changed."""
-    return send(browser, "editpolicy", **{**{f"was_{name}": was for name, was in TERMS.items()}, **fields})
+    known: dict[str, Any] = {f"was_{name}": was for name, was in TERMS.items()}
+    return send(browser, "editpolicy", **{**known, **fields})
 
 
 def policies(client: FlaskClient) -> list[dict[str, object]]:
@@ -121,7 +123,8 @@ def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) 
 def test_what_is_refused_is_shown_at_its_field_and_can_be_corrected(
     root: FlaskClient, field: str, value: str, said: str
 ) -> None:
-    answer = send(root, "addpolicy", **{"branch": "kept", field: value})
+    changed: dict[str, Any] = {"branch": "kept", field: value}
+    answer = send(root, "addpolicy", **changed)
     assert answer.status_code == 400
     assert said in text(answer)
     assert re.search(rf'id="form-{field}"[^>]*aria-describedby="form-alert[^>]*aria-invalid="true"', answer.text)

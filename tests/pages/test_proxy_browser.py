@@ -79,7 +79,7 @@ def proxy() -> Iterator[Proxy]:
 def replica(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     """A server that knows where people reach it."""
     folder = tmp_path_factory.mktemp("served")
-    settings = {"CIMASTER_STORE": f"sqlite:{folder / 'pool.db'}", "CIMASTER_PUBLIC_URL": proxy.url}
+    settings: dict[str, Any] = {"CIMASTER_STORE": f"sqlite:{folder / 'pool.db'}", "CIMASTER_PUBLIC_URL": proxy.url}
     with Replica(folder, **settings) as replica:
         proxy.target = replica.url
         yield replica

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +14,7 @@ from cimaster.errors import Queued, RequestOver
 from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.services.clusters import Clusters
 from tests.conftest import Add, MovableClock
-from tests.pages.conftest import HTMX, SignIn, WriteKey, follow, text
+from tests.pages.conftest import HTMX, SignIn, WriteKey, cookie, follow, text
 
 JSON = {"Accept": "application/json"}
 CLICK = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/"}
@@ -42,7 +43,7 @@ def waits(service: Clusters) -> Waits:
         wait: float = 60,
         priority: str = "normal",
         connected: float = 60,
-        **kind: str,
+        **kind: Any,
     ) -> str:
         terms = WaitTerms(timedelta(minutes=wait), priority, timedelta(minutes=connected))
         identity = f"r-{job}-{build}"
@@ -258,7 +259,7 @@ def test_a_visitor_without_a_name_is_asked_for_it_first(waits: Waits, client: Fl
     assert waiting(client) == ["12"]
     client.post("/ui/cancel", data={"request_id": identity, "name": "dora"})
     assert waiting(client) == []
-    assert client.get_cookie("cimaster_name").value == "dora"
+    assert cookie(client, "cimaster_name") == "dora"
 
 
 def test_pages_of_other_sites_may_not_cancel(waits: Waits, alice: FlaskClient) -> None:

@@ -85,16 +85,25 @@ def test_a_record_without_a_purpose_serves_the_default() -> None:
     assert cluster().purpose == cluster(purpose="").purpose == cluster(purpose=None).purpose == "tess-ci"
 
 
+def lease_id(**fields: str) -> str:
+    """Return the id of the lease that a cluster in use has."""
+    lease = cluster(status="testing", **fields).lease
+    assert lease
+    return lease.id
+
+
 def test_lease_fields_count_only_for_the_job_and_build_that_they_name() -> None:
-    assert cluster(status="testing", **LEASE).lease.id == "l"
+    assert lease_id(**LEASE) == "l"
     for by_hand in ({"lastJob": "other"}, {"lastBuild": "2"}):
-        assert cluster(status="testing", **{**LEASE, **by_hand}).lease.id == ""
+        assert lease_id(**{**LEASE, **by_hand}) == ""
     assert cluster(status="finished", **LEASE).lease is None
 
 
 def test_hold_fields_count_only_while_hold_is_true() -> None:
     left = {"holdBy": "alice", "holdExpires": "2026-01-02T03:04:05Z"}
-    assert cluster(hold=True, **left).hold.by == "alice"
+    hold = cluster(hold=True, **left).hold
+    assert hold
+    assert hold.by == "alice"
     assert cluster(hold=False, **left).hold is None
     assert cluster(disabled=False, disabledBy="root", disabledReason="x").disabled_by == ""
 

@@ -1,6 +1,7 @@
 """The stored object: what is read, what is written, and how it all fits into its size."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -15,9 +16,9 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 TEXT = ' [ {"name":"a","status" : "finished"}\n,{"x": 1.10, "name": "b", "status": "testing"} ,7]\n'
 
 
-def decoded(text: str = TEXT, known: Pool | None = None, **others: str) -> Pool:
+def decoded(text: str = TEXT, known: Pool | None = None, others: Mapping[str, str] | None = None) -> Pool:
     """Read a pool."""
-    return codec.decode({CLUSTERS: text, **others}, 1, Rules(), known)
+    return codec.decode({CLUSTERS: text, **(others or {})}, 1, Rules(), known)
 
 
 def fitted(pool: Pool) -> Pool:
@@ -46,7 +47,7 @@ def test_an_object_without_data_is_an_empty_pool() -> None:
 
 
 def test_other_keys_are_kept() -> None:
-    assert encoded(decoded(**{"notes.txt": "keep me"}))["notes.txt"] == "keep me"
+    assert encoded(decoded(others={"notes.txt": "keep me"}))["notes.txt"] == "keep me"
 
 
 def test_adding_and_deleting_records_leaves_the_others_alone() -> None:
@@ -84,7 +85,7 @@ def test_what_cannot_be_read_says_where_and_that_nothing_is_written(text: str) -
 
 
 def test_history_and_requests_that_cannot_be_read_begin_anew() -> None:
-    pool = decoded(**{HISTORY: "{", REQUESTS: "{}"})
+    pool = decoded(others={HISTORY: "{", REQUESTS: "{}"})
     assert (pool.history, pool.requests) == ((), {})
     assert len(pool.clusters) == 3
 
@@ -151,8 +152,8 @@ KEPT = '[\n{"purpose":"tess-ci","minVacant":3,"maxTotal":5,"theirs":"x"}\n]'
 
 
 def test_creations_and_policies_are_written_as_they_were_read() -> None:
-    assert encoded(decoded(**{CREATIONS: ASKED, POLICIES: KEPT}))[CREATIONS] == ASKED
-    assert encoded(decoded(**{CREATIONS: ASKED, POLICIES: KEPT}))[POLICIES] == KEPT
+    assert encoded(decoded(others={CREATIONS: ASKED, POLICIES: KEPT}))[CREATIONS] == ASKED
+    assert encoded(decoded(others={CREATIONS: ASKED, POLICIES: KEPT}))[POLICIES] == KEPT
 
 
 def test_a_pool_that_has_none_gets_no_keys_for_them() -> None:
@@ -161,7 +162,7 @@ def test_a_pool_that_has_none_gets_no_keys_for_them() -> None:
 
 @pytest.mark.parametrize("text", ["{", "{}", '"x"', "[NaN]"])
 def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> None:
-    pool = decoded(**{CREATIONS: text, POLICIES: text})
+    pool = decoded(others={CREATIONS: text, POLICIES: text})
     assert (pool.creations, pool.policies, len(pool.clusters)) == ((), (), 3)
     written = encoded(pool)
     assert (written[f"{CREATIONS}.unreadable"], written[f"{POLICIES}.unreadable"]) == (text, text)
@@ -170,7 +171,9 @@ def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> 
 
 @pytest.mark.parametrize("odd", ["5", '{"id": "c-9"}', '{"id": "c-9", "state": "lost"}', '{"purpose": 5}', "[1, 2]"])
 def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> None:
-    pool = decoded(**{CREATIONS: ASKED.replace("\n]", f",\n{odd}\n]"), POLICIES: KEPT.replace("\n]", f",\n{odd}\n]")})
+    pool = decoded(
+        others={CREATIONS: ASKED.replace("\n]", f",\n{odd}\n]"), POLICIES: KEPT.replace("\n]", f",\n{odd}\n]")}
+    )
     assert [creation.state for creation in pool.creations] == ["running", "broken"]
     assert [bool(policy.fault) for policy in pool.policies] == [False, True]
     (broken,) = pool.creations[1:]
@@ -185,14 +188,14 @@ def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> N
 
 
 def test_a_policy_with_hours_that_cannot_be_read_does_nothing_and_says_so() -> None:
-    pool = decoded(**{POLICIES: '[{"purpose": "tess-ci", "minVacant": 9, "maxTotal": 9, "hours": "never"}]'})
+    pool = decoded(others={POLICIES: '[{"purpose": "tess-ci", "minVacant": 9, "maxTotal": 9, "hours": "never"}]'})
     (policy,) = pool.policies
     assert automatic_top_up.status(pool, policy, NOW).wanted == 0
     assert "its hours cannot be read" in automatic_top_up.explain(pool, policy, NOW)
 
 
 def test_creations_that_did_not_change_are_taken_over_from_what_was_known() -> None:
-    known = decoded(**{CREATIONS: ASKED, POLICIES: KEPT})
+    known = decoded(others={CREATIONS: ASKED, POLICIES: KEPT})
     again = codec.decode({CLUSTERS: TEXT, CREATIONS: ASKED, POLICIES: KEPT}, 1, Rules(), known)
     assert again.creations[0] is known.creations[0]
     assert again.policies[0] is known.policies[0]

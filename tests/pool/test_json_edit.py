@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cimaster.pool.records.json_edit import ObjectText, dump, dump_lines, parse_array, parse_lines
+from cimaster.pool.records.json_edit import ObjectText, dump_lines, parse_array, parse_lines
+from cimaster.pool.records.json_values import dump
 
 SPACE = st.text(" \t\r\n", max_size=3)
 NUMBERS = st.sampled_from(["0", "1.10", "1e400", "1E5", "-0.0", "12345678901234567890123", "1.00000000000000001"])
@@ -171,10 +172,12 @@ def test_what_is_written_reads_back(value: object) -> None:
     assert json.loads(dump(value)) == value
 
 
-OBJECTS = st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5), max_size=3), max_size=6)
+LISTS_OF_OBJECTS = st.lists(
+    st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5), max_size=3), max_size=6
+)
 
 
-@given(OBJECTS, OBJECTS, st.sampled_from(["", " ", "\n  "]), st.data())
+@given(LISTS_OF_OBJECTS, LISTS_OF_OBJECTS, st.sampled_from(["", " ", "\n  "]), st.data())
 def test_what_was_known_before_makes_no_difference_to_what_is_read(
     before: list[object], new: list[object], space: str, data: st.DataObject
 ) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from cimaster.errors import (
     NoVacantCluster,
     Queued,
     QueueFull,
+    Refusal,
     RequestIdReused,
     RequestOver,
 )
@@ -52,7 +54,7 @@ def after(**duration: float) -> datetime:
     return NOW + timedelta(**duration)
 
 
-def pool_of(*names: str, **facts: str) -> Pool:
+def pool_of(*names: str, **facts: Any) -> Pool:
     """Return a pool with vacant clusters."""
     pool = Pool()
     for name in names:
@@ -386,6 +388,14 @@ class TestLeaving:
             wait(left, "ann")
 
 
+def queued(pool: Pool, identity: str, owner: str) -> Refusal:
+    """Let a caller wait, and return the answer that it has a place."""
+    refusal = wait(pool, identity, owner=owner)[1].refusal
+    assert refusal
+    assert refusal.code == "queued"
+    return refusal
+
+
 def flooded(pool: Pool, owner: str, job: str = "e2e") -> Pool:
     """Return the pool in which one caller waits as often as it may."""
     with contextlib.suppress(QueueFull):
@@ -403,8 +413,8 @@ def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
         wait(pool, "office-one-more", job=job, owner="office")
     assert "/leavequeue" in refusal.value.sentence
     assert refusal.value.retry_after
-    assert wait(pool, "somebody", owner="else")[1].refusal.facts["place"] == own + 1
-    assert wait(flooded(pool, "second", job), "third", owner="third")[1].refusal.code == "queued"
+    assert queued(pool, "other", owner="else").facts["place"] == own + 1
+    assert queued(flooded(pool, "second", job), "third", owner="third")
     assert len(record_lists.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
 
 
@@ -417,7 +427,7 @@ def test_tickets_of_an_earlier_version_count_for_the_others() -> None:
 
 def test_what_gives_a_place_up_makes_room() -> None:
     pool, _ = leave(flooded(occupied("a"), "office"), NOW, "office-0000")
-    assert wait(pool, "one-more", owner="office")[1].refusal.code == "queued"
+    assert queued(pool, "one-more", owner="office")
 
 
 def test_a_full_queue_still_serves() -> None:
@@ -434,7 +444,7 @@ def test_a_full_queue_still_serves() -> None:
 
 
 def test_the_queue_is_stored_and_read_back() -> None:
-    asked = {"region": "us", "labels": {}, "ttl": timedelta(hours=2)}
+    asked: dict[str, Any] = {"region": "us", "labels": {}, "ttl": timedelta(hours=2)}
     pool = poll(wait(occupied("a"), "ann", priority="high", **asked)[0], "1")[0]
     stored, data = codec.encode(pool, NOW)
     read = codec.decode(data, 1, stored.rules)
@@ -493,7 +503,7 @@ def test_a_ticket_corrupted_by_hand_stops_nothing(field: str) -> None:
     assert take(freed, after(minutes=5), Criteria("e2e", "eve"), "l")[1].text == "a"
 
 
-KINDS: list[dict[str, str]] = [{}, {"region": "us"}, {"region": "eu"}, {"cluster": "a"}]
+KINDS: list[dict[str, Any]] = [{}, {"region": "us"}, {"region": "eu"}, {"cluster": "a"}]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["wait", "wait", "poll", "take", "free", "free", "away", "leave"]),
@@ -508,7 +518,9 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(steps) -> None:
+def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(
+    steps: list[tuple[str, int, dict[str, Any], str, int]],
+) -> None:
     pool, now = occupied("a", "b"), NOW
     pool, _ = add(pool, NOW, "c", "root", ClusterFacts("eu"))
     leases = {name: f"l-{name}" for name in "ab"}

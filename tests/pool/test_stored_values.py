@@ -73,16 +73,24 @@ def decisions(pool: Pool) -> Iterator[Decision]:
     for name in {*(cluster.name for cluster in pool.clusters), *map(pool.reference, pool.clusters)}:
         yield from of_cluster(name)
     for identity in {ticket.id for ticket in pool.queue}:
-        yield lambda p, now, i=identity: mark_disconnected(p, now, i, MINUTE)
-        yield lambda p, now, i=identity: leave(p, now, i)
-        yield lambda p, now, i=identity: cancel(p, now, i, "bob")
+        yield from of_ticket(identity)
     for creation in pool.creations:
         yield from of_creation(creation.id, creation.idempotency_key)
     for purpose in {policy.purpose for policy in pool.policies}:
-        yield lambda p, now, of=purpose: automatic_top_up.set_policy(
-            p, now, of, "root", PolicyTerms(min_vacant=1, max_total=2)
-        )
-        yield lambda p, now, of=purpose: automatic_top_up.remove_policy(p, now, of)
+        yield from of_policy(purpose)
+
+
+def of_ticket(identity: str) -> Iterator[Decision]:
+    """All that may be decided about one ticket."""
+    yield lambda p, now: mark_disconnected(p, now, identity, MINUTE)
+    yield lambda p, now: leave(p, now, identity)
+    yield lambda p, now: cancel(p, now, identity, "bob")
+
+
+def of_policy(purpose: str) -> Iterator[Decision]:
+    """All that may be decided about one policy."""
+    yield lambda p, now: automatic_top_up.set_policy(p, now, purpose, "root", PolicyTerms(min_vacant=1, max_total=2))
+    yield lambda p, now: automatic_top_up.remove_policy(p, now, purpose)
 
 
 def of_cluster(name: str) -> Iterator[Decision]:
@@ -151,7 +159,10 @@ def show(pool: Pool, now: datetime) -> None:
         assert all(line.isprintable() for line in text.split("\n"))
         text.encode()
     json.loads(text_lists.as_json(pool, pool.clusters), parse_int=float, parse_constant=pytest.fail)
-    json.dumps([record.described() for record in (*pool.creations, *pool.policies)], allow_nan=False)
+    json.dumps(
+        [*(made.described() for made in pool.creations), *(policy.described() for policy in pool.policies)],
+        allow_nan=False,
+    )
     json.dumps([ticket.described(1, now) for ticket in pool.queue], allow_nan=False)
 
 
@@ -163,7 +174,8 @@ def test_no_stored_value_makes_a_decision_a_list_or_an_encoder_raise(data: dict[
     assert untouched[codec.CLUSTERS] == data[codec.CLUSTERS]
     for now in (NOW, NOW + timedelta(hours=2), NOW + timedelta(days=3), NOW + timedelta(days=3650)):
         pool = read_again(expire(read, now), now)
-        assert expire(pool, now).due is None or expire(pool, now).due > now
+        due = expire(pool, now).due
+        assert due is None or due > now
         show(pool, now)
     pool = expire(read, NOW)
     for decide in decisions(pool):

@@ -15,7 +15,7 @@ Start = Callable[..., Replica]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """The settings of a replica over an empty store of either kind."""
     if request.param == "sqlite":
         return {"CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}"}
@@ -25,7 +25,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+def start(environment: dict[str, Any], tmp_path: Path) -> Iterator[Start]:
     """Starts replicas over one store, which end with the test."""
     with ExitStack() as stack:
         yield lambda name="a", application="wsgi:app": stack.enter_context(

@@ -52,7 +52,7 @@ class Site:
         self.road = stack.enter_context(FaultyServer(Upstream(self.trigger.url)).running())
         (folder / "token").write_text(TOKEN)
         account = control_plane.service_account_kubeconfig(namespace, folder / "cimaster.kubeconfig")
-        self._environment = {
+        self._environment: dict[str, Any] = {
             "KUBECONFIG": str(account),
             "CIMASTER_STORE": "kubernetes",
             "CIMASTER_NAMESPACE": namespace,
@@ -61,7 +61,7 @@ class Site:
             "CIMASTER_DEFAULT_PROW_JOB": JOB,
         }
 
-    def replica(self, name: str = "a", application: str = "wsgi:app", **settings: str) -> Replica:
+    def replica(self, name: str = "a", application: str = "wsgi:app", **settings: Any) -> Replica:
         """Start a replica."""
         arguments = ("python:cimaster.gunicorn_conf", application)
         return self._stack.enter_context(

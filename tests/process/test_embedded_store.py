@@ -24,7 +24,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import requests
@@ -221,7 +221,7 @@ def start(file: Path, tmp_path: Path) -> Iterator[Start]:
     """Starts processes over a file, which end with the test."""
     with ExitStack() as stack:
 
-        def start(name: str, path: Path = file, **environment: str) -> Replica:
+        def start(name: str, path: Path = file, **environment: Any) -> Replica:
             replica = Replica(tmp_path, name, CIMASTER_STORE=f"sqlite:{path}", **environment)
             stack.enter_context(replica)
             stack.callback(replica.server.crash)  # nothing here is about an orderly end, which takes seconds

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def small(tmp_path: Path) -> Iterator[Replica]:
     store = SQLiteStore(path, "clusters")
     store.replace(store.read().replaced({"cluster.json": records(1000)}, {}))
     store.close()
-    few = {"CIMASTER_THREADS": "8", "CIMASTER_WAITERS": "0", "CIMASTER_CONNECTIONS_PER_ADDRESS": "3"}
+    few: dict[str, Any] = {"CIMASTER_THREADS": "8", "CIMASTER_WAITERS": "0", "CIMASTER_CONNECTIONS_PER_ADDRESS": "3"}
     with Replica(tmp_path, CIMASTER_STORE=f"sqlite:{path}", **few) as replica:
         yield replica
 

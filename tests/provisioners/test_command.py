@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ CREATION = Creation(
 SAMPLE = Path(__file__).parent.parent.parent / "cimaster" / "samples" / "create-cluster.sh"
 
 
-def run(script: str, stop: Event | None = None, **settings) -> Built:
+def run(script: str, stop: Event | None = None, **settings: Any) -> Built:
     """Run a shell script as the program."""
     return begin(Settings(program=("sh", "-c", script), **settings), CREATION, stop or Event())
 

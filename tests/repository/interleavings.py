@@ -17,7 +17,7 @@ from cimaster.observability.metrics import Metrics
 from cimaster.pool.records.pool import Answer, Rules
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshots
-from cimaster.repository.stores.port import AnswerLost, Conflict, StoredObject
+from cimaster.repository.stores.port import AnswerLost, Change, Conflict, StoredObject
 from cimaster.repository.write_attempts import Attempts, Decision, Pending
 
 FAULTS = ("applied", "lost before", "lost after", "conflict though applied", "late")
@@ -38,7 +38,7 @@ class StillClock(Clock):
     def rest(self, seconds: float) -> None:
         self.passed += seconds
 
-    def wait(self, waiting: Callable[[float], None], seconds: float) -> None:
+    def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
         self.passed += seconds
 
 
@@ -69,7 +69,8 @@ class SteppedStore:
     """The store as one process sees it: before each call the schedule decides."""
 
     where = "cell"
-    clock_skew = None
+    clock_skew: float | None = None
+    watches_cut = 0
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -80,6 +81,15 @@ class SteppedStore:
 
     def replace(self, changed: StoredObject) -> str:
         return self.meet(changed, getcurrent().parent.switch("write"))
+
+    def wait_for_change(self, timeout: float) -> Change | None:
+        raise AssertionError("news come from the schedule")
+
+    def stop_waiting(self) -> None:
+        """There is nothing to wait for."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
     def meet(self, changed: StoredObject, fate: str) -> str:
         """Let a write meet its fate."""
@@ -197,7 +207,8 @@ def _run(
     attempts: type[Attempts],
     warm: bool,
 ) -> Run:
-    cell, trace = Cell(names), []
+    cell = Cell(names)
+    trace: list[str] = []
     processes = [Process(cell, committer, attempts) for _ in callers]
     running: dict[greenlet, tuple[Caller, str]] = {}
     for caller, process in zip(callers, processes, strict=True):

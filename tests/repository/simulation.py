@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
@@ -20,7 +20,7 @@ from cimaster.pool import expire
 from cimaster.pool.codec import decode
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
-from cimaster.repository.configmap_repository import Committed
+from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import COMMIT_ANNOTATION, Change, StoredObject
 from cimaster.repository.write_attempts import Attempts, Decision, Pending
@@ -67,7 +67,7 @@ class Moment(NamedTuple):
 class Truth(Cell):
     """The stored object, with everything that it ever was."""
 
-    def __init__(self, names: list[str], clock: FakeClock) -> None:
+    def __init__(self, names: tuple[str, ...], clock: FakeClock) -> None:
         super().__init__(names)
         self._clock = clock
         self.moments = [Moment(self.object, clock.passed)]
@@ -219,7 +219,7 @@ class Replica:
         self.attempts = attempts(store.where)
         self.snapshots = Snapshots(store, Rules(), _METRICS, clock)
         self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts)
-        self.service = Clusters(self, _METRICS, clock)
+        self.service = Clusters(cast(ConfigMapRepository, self), _METRICS, clock)
         self.committing = Lane(self, self.commit)
 
     def now(self) -> datetime:
@@ -248,6 +248,7 @@ class Replica:
         lane.call.commit = pending.commit
         if pending.error is not None:
             raise pending.error
+        assert pending.answer is not None
         return Committed(pending.answer, pending.commit)
 
     def snapshot(self, at_least: int = 0) -> Snapshot:
@@ -267,7 +268,9 @@ class Replica:
 class Fleet:
     """The replicas, and all that runs in them."""
 
-    def __init__(self, names: list[str], replicas: int, committer: type[Committer], attempts: type[Attempts]) -> None:
+    def __init__(
+        self, names: tuple[str, ...], replicas: int, committer: type[Committer], attempts: type[Attempts]
+    ) -> None:
         self.clock = FakeClock()
         self.truth = Truth(names, self.clock)
         self.replicas: list[Replica] = []

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from cimaster.pool.records.cluster import OCCUPIED
 from cimaster.repository.stores.kubernetes import KubernetesStore
@@ -133,7 +134,7 @@ class TestDeadline:
         assert occupied(service) == {taken.text: "2", other.text: "3"}
 
 
-def ask_until_served(client: FlaskClient, url: str):
+def ask_until_served(client: FlaskClient, url: str) -> TestResponse:
     """Ask again, as a script does, while the service says 503."""
     for _ in range(200):
         answer = client.get(url)

@@ -121,6 +121,7 @@ def test_no_caller_waits_longer_than_a_write_takes(hall: Hall) -> None:
 
 @pytest.mark.parametrize("comes", [lambda hall: hall.come(5), lambda hall: hall.inbox.add()])
 def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(comes: Callable[[Hall], object]) -> None:
+    hall = Hall()
     woken: list[bool] = []
 
     class WakingClock(StillClock):
@@ -131,7 +132,6 @@ def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(comes: Callable[[
             comes(hall)
             woken.append(bool(waiting(0)))
 
-    hall = Hall()
     rounds(hall, callers=8, returning=8)
     hall.write(hall.inbox.waiting())
     hall.come(2)

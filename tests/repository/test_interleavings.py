@@ -6,6 +6,7 @@ The mutations at the end take out, one by one, what makes the writes safe; the s
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,7 @@ class HastyDeath(Attempts):
 class TrustingCommitter(Committer):
     """Believes a refusal that was decided on whatever state it had."""
 
-    def _settle_without_write(self, results, base) -> None:
+    def _settle_without_write(self, results: Any, base: Any) -> None:
         with self._lock:
             for pending, result in results:
                 pending.settle(result, base.commit)

@@ -1,6 +1,7 @@
 """The API server's encoding: what we do not name keeps its bytes, and what we write is what the server reads."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -65,7 +66,7 @@ def test_the_api_server_reads_what_we_write_and_loses_nothing(
             "ownerReferences": [owner],
             "finalizers": ["example.com/kept"],
         }
-        body = {"metadata": about, "data": {"README": "keep “me”\n"}, "binaryData": {"logo.png": "aGk="}}
+        body: Any = {"metadata": about, "data": {"README": "keep “me”\n"}, "binaryData": {"logo.png": "aGk="}}
         core.create_namespaced_config_map(kube_access, body)
         made = admin.sanitize_for_serialization(core.read_namespaced_config_map("odd", kube_access))
         kubeconfig = control_plane.admin_kubeconfig(tmp_path / "admin")  # the service account may not see this object

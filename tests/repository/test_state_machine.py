@@ -7,7 +7,7 @@ same search must find all of them.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -28,8 +28,9 @@ from hypothesis.stateful import (
 
 from cimaster import pool as decide
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
-from cimaster.pool import Criteria, FinishRequest, Request, Rules
+from cimaster.pool import Answer, Criteria, FinishRequest, Request, Rules
 from cimaster.repository.committer import Committer
+from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.snapshots import Snapshot
 from cimaster.repository.write_attempts import Attempts
 from cimaster.services.clusters import Clusters
@@ -42,7 +43,7 @@ ANY = st.integers(0, 11)  # which of those that there are
 TTLS = st.sampled_from([None, timedelta(minutes=1), timedelta(hours=2)])
 MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each is past some limit
 ARRIVES, PASSES = "a late write arrives", "time passes"
-FATES = st.just([]) | st.lists(
+FATES: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
     st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
 )
 SEARCH = settings(
@@ -111,13 +112,19 @@ class Lease:
         return min([*counting, self.taking.began + self.taking.ttl if last < 0 else inf])
 
 
+def answer_of(call: Call) -> Answer:
+    """Return the answer to a call that was done."""
+    assert isinstance(call.told, Committed)
+    return call.told.answer
+
+
 def _ended(call: Call) -> str:
     """Return which lease a finish ended, by what its caller was told."""
-    return call.told.answer.lease if call.done else ""
+    return answer_of(call).lease if call.done else ""
 
 
 def _changed_nothing(renewal: Call) -> bool:
-    return renewal.done and "has no end" in renewal.told.answer.text
+    return renewal.done and "has no end" in answer_of(renewal).text
 
 
 @dataclass(eq=False)
@@ -168,7 +175,7 @@ class Model:
 
     def told_of_lease(self, taking: Taking, call: Call, now: float) -> None:
         """Learn of a lease; nobody else may rely on its cluster, nor its taker on another lease."""
-        cluster, lease_id = call.told.answer.text, call.told.answer.lease
+        cluster, lease_id = answer_of(call).text, answer_of(call).lease
         new = Lease(lease_id, cluster, now, taking, self.unfenced.setdefault(cluster, []), [taking.ttl])
         lease = taking.leases.setdefault(lease_id, new)
         rivals = [other for other in self.leases if cluster == other.cluster or other.taking is taking]
@@ -218,7 +225,7 @@ class Replicas(RuleBasedStateMachine):
 
     @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=st.sampled_from(["first", "last", "never"]))
     def begin(self, clusters: int, replicas: int, late: str) -> None:
-        self.names = [f"c{number}" for number in range(1, clusters + 1)]
+        self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
         self.fleet = Fleet(self.names, replicas, self.committer, self.attempts)
         self.fleet.after_step = self.everybody_was_told_the_truth
         self.model, self.late_writes_arrive = Model(), late
@@ -444,7 +451,7 @@ class Replicas(RuleBasedStateMachine):
             raise Violation(f"{taking} was never undone")
 
 
-def _pick(options: list[Any], which: int) -> Any:
+def _pick(options: Sequence[Any], which: int) -> Any:
     return options[which % len(options)]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -154,9 +155,8 @@ class TestConfigMap:
             assert f"{kube_access}/clusters" in answer.text
             assert "cluster-01" in client.get("/clusters").text
             metadata = {"name": "clusters", "annotations": dict(before.annotations)}
-            CoreV1Api(admin).create_namespaced_config_map(
-                kube_access, {"metadata": metadata, "data": dict(before.data)}
-            )
+            again: Any = {"metadata": metadata, "data": dict(before.data)}
+            CoreV1Api(admin).create_namespaced_config_map(kube_access, again)
         until(lambda: repository.trouble is None)
         assert take(client).text == "cluster-01"
 
@@ -278,7 +278,7 @@ class TestDisk:
         lifecycle.stop()
 
 
-def take_until(client: FlaskClient, status: int):
+def take_until(client: FlaskClient, status: int) -> TestResponse:
     """Take clusters until the answer has a status; the write-ahead log may have some room left at first."""
     while (answer := take(client)).status_code != status:
         pass
@@ -290,7 +290,7 @@ def test_one_change_that_cannot_be_stored_fails_alone(add: Add, app: Flask, clie
     records = store.read().data["cluster.json"]
     filler = "x" * (OBJECT_LIMIT - len(records) - 400)  # room for a lease, not for a note
     write_by_hand(store, {"cluster.json": records, "other": filler})
-    told: dict[str, object] = {}
+    told: dict[str, TestResponse] = {}
     note = {"cluster": "cluster-02", "name": ADMIN, "note": "n" * 500}
     asked = {
         "update": lambda: app.test_client().post("/updatecluster", data=note),

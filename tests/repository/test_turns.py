@@ -69,7 +69,7 @@ class ClockWithNews(StillClock):
         self.happens: list[Callable[[], None]] = []
         self.waits: list[float] = []
 
-    def wait(self, waiting: Callable[[float], None], seconds: float) -> None:
+    def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
         self.waits.append(seconds)
         if self.happens:
             self.happens.pop(0)()

@@ -87,6 +87,7 @@ def create(app: Flask) -> str:
 
 def listed(client: FlaskClient) -> dict[str, Any]:
     """Return the one creation that is listed."""
+    creation: dict[str, Any]
     (creation,) = client.get("/creations", headers=JSON).get_json()["creations"]
     return creation
 
@@ -209,11 +210,16 @@ def test_a_local_build_stays_claimed_and_stops_when_the_claim_is_lost(
     create(app)
     view = components_of(app).clusters.view
     until(lambda: listed(app.test_client())["state"] == "running")
-    begun = view().pool.creations[0].get_time("claimUntil")
-    until(lambda: view().pool.creations[0].get_time("claimUntil") > begun)
+    claimed_until = view().pool.creations[0].get_time("claimUntil")
+    until(lambda: view().pool.creations[0].get_time("claimUntil") != claimed_until)
     other = claims_of(app)
     clock.forward(minutes=6)
-    until(lambda: other.claim(view().pool.creations[0].id) or halted.is_set() or clock.forward(minutes=6))
+
+    def claimed_by_another() -> bool:
+        clock.forward(minutes=6)
+        return bool(other.claim(view().pool.creations[0].id)) or halted.is_set()
+
+    until(claimed_by_another)
     assert halted.wait(60)
 
 
