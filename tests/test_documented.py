@@ -255,7 +255,7 @@ def test_the_readme_tells_of_every_metric_and_of_no_other(idle: Flask) -> None:
 def test_the_example_of_a_provisioner_is_one() -> None:
     (example,) = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
     module: dict[str, Any] = {"__name__": "example"}
-    exec(compile(example, "README.md", "exec"), module)  # noqa: S102 it is ours
+    exec(compile(example, "README.md", "exec"), module)
     kind = provisioners.Kind(module["Settings"], module["begin"])
     made = provisioners.Provisioner("cloud", kind, module["Settings"](url="http://127.0.0.1:1"))
     creation = Creation({"id": "c-1", "state": "requested", "user": "john"})

@@ -28,7 +28,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_STORE": "sqlite:/data/pool.db",
         "CIMASTER_NAMESPACE": "lab",
         "CIMASTER_CONFIG_MAP": "pool",
-        "CIMASTER_HOST": "0.0.0.0",  # noqa: S104
+        "CIMASTER_HOST": "0.0.0.0",
         "CIMASTER_PORT": "81",
         "CIMASTER_METRICS_PORT": "82",
         "CIMASTER_ADMIN_DIR": "/admins",

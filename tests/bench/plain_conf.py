@@ -1,6 +1,6 @@
 """The gunicorn set-up of the service without its threads, for the programs that it is compared with."""
 
-from cimaster.gunicorn_conf import (  # noqa: F401
+from cimaster.gunicorn_conf import (
     backlog,
     bind,
     control_socket_disable,
@@ -14,3 +14,18 @@ from cimaster.gunicorn_conf import (  # noqa: F401
     worker_tmp_dir,
     workers,
 )
+
+__all__ = [
+    "backlog",
+    "bind",
+    "control_socket_disable",
+    "graceful_timeout",
+    "keepalive",
+    "logger_class",
+    "post_fork",
+    "threads",
+    "timeout",
+    "worker_class",
+    "worker_tmp_dir",
+    "workers",
+]

@@ -20,7 +20,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "NAMESPACE": "prow",
         "TOKEN_FILE": "/t",
         "ALLOW_FILE": "/a",
-        "HOST": "0.0.0.0",  # noqa: S104
+        "HOST": "0.0.0.0",
         "PORT": "81",
         "METRICS_PORT": "82",
         "RELOAD_EVERY": "5m",

@@ -85,10 +85,10 @@ def wait(
     connected: timedelta = CONNECTED,
     job: str = "e2e",
     owner: str = "",
-    **criteria: object,
+    **criteria: Any,
 ) -> tuple[Pool, Answer]:
-    """Ask as somebody who waits, under a request id that is their name."""
-    asked = Criteria(job, who, who, **criteria)  # type: ignore[arg-type]
+    """Let a caller wait, under a request id that is its name."""
+    asked = Criteria(job, who, who, **criteria)
     terms = WaitTerms(wait, priority, connected, owner=owner)
     return take_or_wait(pool, now, asked, f"lease-{who}", terms, Request(who, "h", "getvacant", owner))
 

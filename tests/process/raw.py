@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -92,10 +93,10 @@ def has_news(client: socket.socket, seconds: float) -> bool:
 
 
 @contextmanager
-def crowd(program: Program, size: int, sent: bytes, **options: int | str) -> Iterator[list[socket.socket]]:
+def crowd(program: Program, size: int, sent: bytes, **options: Any) -> Iterator[list[socket.socket]]:
     """Clients that send the same and then nothing, and stay."""
     with ExitStack() as stack:
-        yield [stack.enter_context(connect(program, sent, **options)) for _ in range(size)]  # type: ignore[arg-type]
+        yield [stack.enter_context(connect(program, sent, **options)) for _ in range(size)]
 
 
 def seconds_to_answer(program: Program) -> float:

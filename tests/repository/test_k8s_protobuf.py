@@ -1,5 +1,6 @@
 """The API server's encoding: what we do not name keeps its bytes, and what we write is what the server reads."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,8 @@ def test_a_replaced_message_reads_back_and_keeps_unknown_fields(
 
 @given(st.binary(max_size=100))
 def test_garbage_is_named_as_such_and_crashes_nothing(garbage: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         k8s_protobuf.read(garbage)
-    except ValueError as error:
-        assert str(error)  # noqa: PT017 that it is an error is one of two outcomes
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b'{"kind":"ConfigMap"}'])

@@ -1,9 +1,11 @@
 """After its own write a replica rests until the others have written, and no longer than they may need for it."""
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
+from cimaster.repository.snapshots import Snapshots
 from cimaster.repository.turns import Turns, turns_of_others
 from cimaster.repository.write_attempts import SLOT_PREFIX
 from tests.repository.interleavings import StillClock
@@ -78,7 +80,7 @@ class ClockWithNews(StillClock):
 
 
 def turns_of(name: str, news: News, clock: ClockWithNews) -> Turns:
-    return Turns(news, clock, SLOT_PREFIX + name)  # type: ignore[arg-type]
+    return Turns(cast("Snapshots", news), clock, SLOT_PREFIX + name)
 
 
 def test_before_its_first_write_a_replica_does_not_rest() -> None:
