@@ -187,8 +187,8 @@ def test_the_sample_program_creates_the_same_cluster_for_the_same_key(monkeypatc
 
 def test_a_command_line_is_taken_apart_as_a_shell_would() -> None:
     assert read_program("/opt/create --size 'very large'") == ("/opt/create", "--size", "very large")
-    for text in ("", "  ", "'unclosed"):
-        with pytest.raises(ValueError, match="."):
+    for text, fault in (("", "a program"), ("  ", "a program"), ("'unclosed", "No closing quotation")):
+        with pytest.raises(ValueError, match=fault):
             read_program(text)
 
 

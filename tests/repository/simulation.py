@@ -4,147 +4,31 @@ Each replica is the real service over the real committer and snapshots. Whatever
 control back before each call of the store, while it waits for its answer, and when it has nothing to do.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import inf
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
-from cimaster.errors import OutcomeUnknown, Refusal, StoreRefused, StoreTrouble
+from cimaster.errors import OutcomeUnknown, Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import expire
-from cimaster.pool.codec import decode
-from cimaster.pool.records.pool import Pool, Rules
+from cimaster.pool.records.pool import Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.snapshots import Snapshot, Snapshots
-from cimaster.repository.stores.port import COMMIT_ANNOTATION, Change, StoredObject
+from cimaster.repository.stores.port import Change
 from cimaster.repository.write_attempts import Attempts, Decision, Pending
 from cimaster.services.clusters import Clusters
-from tests.repository.interleavings import Cell, SteppedStore, StillClock
+from tests.repository.stored_truth import ANSWER, APPLIED, CATCH_UP, READ, WRITE, FakeClock, FaultyStore, Truth
 
-IDLE, WAITING, READ, CATCH_UP, WRITE, ANSWER = "idle", "waiting", "read", "catch up", "write", "answer"
+IDLE, WAITING = "idle", "waiting"
 AT_WORK = (IDLE, READ, CATCH_UP, WRITE, ANSWER)
-APPLIED, FAILED, REFUSED, SLOW = "applied", "failed", "refused", "slow"
 DEADLINE, PATIENCE = 20.0, 0.5  # seconds, as the repository has them
-_START = datetime(2026, 1, 1, tzinfo=UTC)
 _PASSES_TO_COME_TO_REST = 60
 _METRICS = Metrics(CollectorRegistry())
-
-
-class FakeClock(StillClock):
-    """One time for all replicas and for the store."""
-
-    def __call__(self) -> datetime:
-        return self.at(self.passed)
-
-    @staticmethod
-    def at(passed: float) -> datetime:
-        """Return the moment at which so many seconds had passed."""
-        return _START + timedelta(seconds=passed)
-
-
-class Moment(NamedTuple):
-    """A state of the store, and when it began."""
-
-    object: StoredObject
-    since: float
-
-    @property
-    def commit(self) -> int:
-        """The number of the newest change in it."""
-        return int(self.object.annotations.get(COMMIT_ANNOTATION, 0))
-
-    def pool(self) -> Pool:
-        """Return what it says."""
-        return decode(self.object.data, self.commit, Rules())
-
-
-class Truth(Cell):
-    """The stored object, with everything that it ever was."""
-
-    def __init__(self, names: tuple[str, ...], clock: FakeClock) -> None:
-        super().__init__(names)
-        self._clock = clock
-        self.moments = [Moment(self.object, clock.passed)]
-        self._records: tuple[StoredObject | None, dict[str, dict[str, Any]]] = None, {}
-
-    def apply(self, changed: StoredObject) -> bool:
-        """Write if the version is still the one that the write carries."""
-        applied = super().apply(changed)
-        if applied:
-            self.moments.append(Moment(self.object, self._clock.passed))
-        return applied
-
-    @property
-    def records(self) -> dict[str, dict[str, Any]]:
-        """The stored records by name."""
-        if self._records[0] is not self.object:
-            records = json.loads(self.object.data["cluster.json"])
-            self._records = self.object, {record["name"]: record for record in records}
-        return self._records[1]
-
-    def edit(self, name: str, **fields: str) -> None:
-        """Change fields of a record by hand, as `kubectl edit` does."""
-        records = json.dumps([*{**self.records, name: {**self.records[name], **fields}}.values()], indent=1)
-        self.apply(self.object.replaced({**self.object.data, "cluster.json": records}, self.object.annotations))
-
-    def none_was_vacant(self, first: int, since: float) -> bool:
-        """Say whether there was a time, from when the state `first` was `since` so old, when nothing was vacant."""
-        start = Moment(self.moments[first].object, since)
-        if not expire(start.pool(), FakeClock.at(since)).vacant:
-            return True
-        following = zip(self.moments[first:], self.moments[first + 1 :], strict=False)
-        return any(not vacant for before, after in following for vacant in _vacant_during(before, after))
-
-
-def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
-    """Yield the clusters that were vacant after each decision of a write: all of them are one moment for the store."""
-    vacant = {cluster.name for cluster in before.pool().vacant}
-    entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
-    asked = False
-    for entry in reversed(entries):
-        if entry.event not in ("lease ended", "hold ended") and not asked:
-            asked = True
-            yield vacant
-        (vacant.add if entry.get_text("to") == "vacant" else vacant.discard)(entry.cluster)
-        if asked:
-            yield vacant
-    yield {cluster.name for cluster in expire(after.pool(), FakeClock.at(after.since)).vacant}
-
-
-class FaultyStore(SteppedStore):
-    """The store as one replica sees it; besides losing answers it may be away, or refuse."""
-
-    def __init__(self, truth: Truth, clock: FakeClock) -> None:
-        super().__init__(truth)
-        self._truth, self._clock = truth, clock
-        self.trouble_at = 0.0
-
-    def read(self, not_older_than: str = "") -> StoredObject:
-        moments = [moment.object for moment in self._truth.moments]
-        oldest = next((stored for stored in moments if stored.version == not_older_than), moments[-1])
-        fate = getcurrent().parent.switch(CATCH_UP if not_older_than else READ)
-        self._fail_if(fate)
-        return oldest if fate == SLOW else self._truth.object
-
-    def replace(self, changed: StoredObject) -> str:
-        fate = getcurrent().parent.switch(WRITE)
-        self._fail_if(fate)
-        try:
-            return self.meet(changed, fate)
-        finally:
-            if fate == SLOW:
-                getcurrent().parent.switch(ANSWER)
-
-    def _fail_if(self, fate: str) -> None:
-        if fate in (FAILED, REFUSED):
-            self.trouble_at = self._clock.passed
-            raise (StoreTrouble if fate == FAILED else StoreRefused)(fate)
 
 
 class Lane(greenlet):
@@ -156,7 +40,7 @@ class Lane(greenlet):
         self.pending: Pending | None = None
 
     def go_on(self, fate: str = APPLIED) -> None:
-        """Run up to the next point where somebody has to choose."""
+        """Run up to the next point where the test has to choose."""
         self.at = self.switch(*() if self.at == "start" else (fate,))
 
     @property
@@ -172,14 +56,14 @@ class Lane(greenlet):
 
 @dataclass(eq=False)
 class Call:
-    """One request, and what its caller was told; `commit` is what was told with it, if anything."""
+    """One request and its answer; `commit` is the commit that came with the answer, if any."""
 
     replica: "Replica" = field(repr=False)
     act: Callable[[Clusters], Committed | Snapshot] = field(repr=False)
     since: float
     first_moment: int
     newest_told: int
-    """The highest commit that anybody was told before."""
+    """The highest commit that any earlier answer came from."""
     told: Committed | Snapshot | Refusal | None = None
     commit: int = 0
     ended: float = inf
@@ -193,12 +77,12 @@ class Call:
 
     @property
     def may_have_acted(self) -> bool:
-        """Whether its caller must reckon with its having been done, now or later."""
+        """Whether it may have been carried out, or may still be."""
         return not isinstance(self.told, Refusal) or isinstance(self.told, OutcomeUnknown)
 
     @property
     def done(self) -> bool:
-        """Whether its caller was told that it was done."""
+        """Whether its answer says that it was carried out."""
         return isinstance(self.told, Committed)
 
     @property
@@ -291,7 +175,7 @@ class Fleet:
         self.step(lane)
 
     def step(self, lane: Lane, fate: str = APPLIED) -> None:
-        """Let a lane go on, and then all who got their answers or waited too long."""
+        """Let a lane go on, and then all callers that got their answers or waited too long."""
         lane.go_on(fate)
         for waiting in [lane, *self.lanes]:
             if waiting.at == WAITING and waiting.may_go_on:
@@ -300,7 +184,7 @@ class Fleet:
         self.after_step()
 
     def give_up_overdue(self) -> None:
-        """Let all go on who waited too long."""
+        """Let all callers go on that waited too long."""
         for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.may_go_on]:
             self.step(lane)
 
@@ -317,7 +201,7 @@ class Fleet:
             self.lanes.remove(lane)
 
     def come_to_rest(self, replicas: list[Replica]) -> bool:
-        """Let replicas go on without a fault until nobody has anything to do; False if there is no end to it."""
+        """Let replicas go on without a fault until none has anything to do; False if there is no end to it."""
         for _ in range(_PASSES_TO_COME_TO_REST * len(replicas)):
             lanes = [lane for lane in self.at(*AT_WORK) if lane.replica in replicas]
             if not lanes:

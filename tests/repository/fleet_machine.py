@@ -1,0 +1,291 @@
+"""A fleet of replicas that Hypothesis drives: requests, faults, crashes and time in any order."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from math import inf
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from cimaster import pool as decide
+from cimaster.errors import NoVacantCluster, OutcomeUnknown
+from cimaster.pool import Criteria, FinishRequest, Request
+from cimaster.repository.committer import Committer
+from cimaster.repository.snapshots import Snapshot
+from cimaster.repository.write_attempts import Attempts
+from cimaster.services.clusters import Clusters
+from tests.repository.fleet_model import Holding, Lease, Model, Taking, Violation
+from tests.repository.interleavings import FAULTS
+from tests.repository.simulation import AT_WORK, DEADLINE, Call, Fleet, Lane, Replica
+from tests.repository.stored_truth import APPLIED, FAILED, REFUSED, SLOW
+
+ANY = st.integers(0, 11)  # an index into whatever list there is, modulo its length
+TTLS = st.sampled_from([None, timedelta(minutes=1), timedelta(hours=2)])
+MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each is past some limit
+ARRIVES, PASSES = "a late write arrives", "time passes"
+FATES: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
+    st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
+)
+
+
+class Replicas(RuleBasedStateMachine):
+    """Replicas, their callers, their store and time."""
+
+    committer: type[Committer] = Committer
+    attempts: type[Attempts] = Attempts
+
+    @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=st.sampled_from(["first", "last", "never"]))
+    def begin(self, clusters: int, replicas: int, late: str) -> None:
+        self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
+        self.fleet = Fleet(self.names, replicas, self.committer, self.attempts)
+        self.fleet.after_step = self.every_answer_is_true
+        self.model, self.late_writes_arrive = Model(), late
+        self.open: dict[Call, Callable[[Call], None]] = {}
+        self.repeatable: list[tuple[Callable[[Clusters], Any], list[Call], Callable[[Call], None]]] = []
+        self.newest_told = self.count = self.crashes = 0
+
+    @property
+    def now(self) -> float:
+        return self.fleet.clock.passed
+
+    # what callers do; the fates in `then` are those of the next steps of their replica's committer
+
+    def _ask(
+        self,
+        on: int,
+        then: list[str],
+        act: Callable[[Clusters, Request | None], Any],
+        calls: list[Call],
+        heard: Callable[[Call], None],
+        to_repeat: bool = False,
+    ) -> None:
+        self.count += 1
+        request = Request(f"r{self.count}", "", "") if to_repeat else None
+        asked = (lambda service: act(service, request)), calls, heard
+        if to_repeat:
+            self.repeatable.append(asked)
+        self._send(on, then, *asked)
+
+    def _send(
+        self, on: int, then: list[str], act: Callable[[Clusters], Any], calls: list[Call], heard: Callable[[Call], None]
+    ) -> None:
+        replica = _pick(self.fleet.replicas, on)
+        call = Call(replica, act, self.fleet.clock.monotonic(), len(self.fleet.truth.moments) - 1, self.newest_told)
+        self.open[call] = heard
+        calls.append(call)
+        self.fleet.run(Lane(replica, call.serve, call))
+        self._go_on(replica.committing, then)
+
+    @precondition(lambda self: self.repeatable)
+    @rule(which=ANY, on=ANY, then=FATES)
+    def repeat(self, which: int, on: int, then: list[str]) -> None:
+        self._send(on, then, *_pick(self.repeatable, which))
+
+    @rule(on=ANY, then=FATES, ttl=TTLS, to_repeat=st.booleans())
+    def take(self, on: int, then: list[str], ttl: timedelta | None = None, to_repeat: bool = False) -> None:
+        taking = Taking(f"b{self.count}", ttl.total_seconds() if ttl else inf, to_repeat)
+        self.model.takings[taking.build] = taking
+        criteria = Criteria(job="e2e", build=taking.build, ttl=ttl)
+
+        def act(service: Clusters, request: Request | None) -> Any:
+            return service.take(criteria, request)
+
+        self._ask(on, then, act, taking.calls, partial(self._took, taking), to_repeat)
+
+    def _took(self, taking: Taking, call: Call) -> None:
+        if call.done:
+            self.model.told_of_lease(taking, call, self.now)
+        relied = [lease for lease in taking.leases.values() if lease.told < call.since and lease.certain(self.now)]
+        if call.decided_against and relied:
+            raise Violation(f"{taking} had {relied} and was refused with {call}")
+        refused = isinstance(call.told, NoVacantCluster)
+        if refused and not self.fleet.truth.none_was_vacant(call.first_moment, call.since):
+            raise Violation(f"{taking} was refused with {call}, and there always was a vacant cluster")
+
+    def _relied_on(self, claims: list[Any], which: int) -> Any:
+        """Choose among the claims that still count; among all of them if none does."""
+        return _pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
+
+    def _must_be_over(self, claim: Lease | Holding, call: Call) -> None:
+        if call.decided_against and claim.told < call.since and claim.certain(self.now):
+            raise Violation(f"{claim} was refused with {call}")
+
+    @precondition(lambda self: self.model.leases)
+    @rule(which=ANY, on=ANY, then=FATES, to_repeat=st.booleans(), again=st.booleans())
+    def finish(self, which: int, on: int, then: list[str], to_repeat: bool = False, again: bool = False) -> None:
+        lease = (_pick if again else self._relied_on)(self.model.leases, which)
+
+        def act(service: Clusters, request: Request | None) -> Any:
+            return service.finish(FinishRequest(lease.cluster, lease.id), request)
+
+        self._ask(on, then, act, lease.finishes, partial(self._must_be_over, lease), to_repeat)
+
+    @precondition(lambda self: self.model.leases)
+    @rule(which=ANY, on=ANY, then=FATES)
+    def finish_whatever_lease(self, which: int, on: int, then: list[str]) -> None:
+        lease = self._relied_on(self.model.leases, which)
+
+        def act(service: Clusters, request: Request | None) -> Any:
+            return service.finish(FinishRequest(lease.cluster), request)
+
+        self._ask(on, then, act, lease.unfenced, self._must_have_finished)
+
+    def _must_have_finished(self, call: Call) -> None:
+        for lease in self.model.leases:
+            meant = call.done and call in lease.unfenced and lease.told < call.since
+            if meant and lease.certain(self.now):
+                raise Violation(f"{lease} goes on after {call}")
+
+    @precondition(lambda self: self.model.leases)
+    @rule(which=ANY, on=ANY, then=FATES, ttl=TTLS)
+    def renew(self, which: int, on: int, then: list[str], ttl: timedelta | None) -> None:
+        lease = self._relied_on(self.model.leases, which)
+        lease.ttls.append(ttl.total_seconds() if ttl else min(lease.ttls))
+
+        def act(service: Clusters, request: Request | None) -> Any:
+            return service.change(decide.renew, request, lease.cluster, lease.id, ttl)
+
+        self._ask(on, then, act, lease.renewals, partial(self._must_be_over, lease))
+
+    @rule(which=ANY, on=ANY, then=FATES)
+    def hold(self, which: int, on: int, then: list[str]) -> None:
+        holding = Holding(f"p{self.count}", _pick(self.names, which))
+        self.model.holdings[holding.person] = holding
+
+        def act(service: Clusters, request: Request | None) -> Any:
+            return service.change(decide.hold, request, holding.cluster, holding.person)
+
+        self._ask(on, then, act, holding.calls, partial(self._must_be_over, holding), to_repeat=True)
+
+    @precondition(lambda self: self.model.told_holdings)
+    @rule(which=ANY, on=ANY, then=FATES)
+    def release(self, which: int, on: int, then: list[str]) -> None:
+        holding = self._relied_on(self.model.told_holdings, which)
+
+        def act(service: Clusters, _: Request | None) -> Any:
+            return service.change(decide.release, None, holding.cluster, holding.person, is_admin=False)
+
+        self._ask(on, then, act, holding.releases, partial(self._must_be_over, holding))
+
+    # what else happens
+
+    @rule(on=ANY, then=FATES, what=st.sampled_from(["news", "look", "reap", "edit"]))
+    def meanwhile(self, on: int, then: list[str], what: str) -> None:
+        newest, replica = self.newest_told, _pick(self.fleet.replicas, on)
+        if what == "news":
+            self.fleet.run(Lane(replica, replica.watch))
+        elif what == "look":
+            self._ask(on, then, lambda service, _: service.view(newest), [], _nothing)
+        elif what == "reap":
+            self._ask(on, then, lambda service, _: service.expire(), [], _nothing)
+        else:
+            self._edit_by_hand(_pick(self.names, on))
+
+    def _edit_by_hand(self, name: str) -> None:
+        self.count += 1
+        self.model.notes[name] = f"note {self.count}"
+        self.fleet.truth.edit(name, note=self.model.notes[name])
+
+    @precondition(lambda self: self.fleet.at(*AT_WORK))
+    @rule(which=ANY, then=FATES)
+    def go_on(self, which: int, then: list[str]) -> None:
+        self._go_on(_pick(self.fleet.at(*AT_WORK), which), [APPLIED, *then])
+
+    def _go_on(self, lane: Lane, fates: list[str]) -> None:
+        for fate in fates:
+            if fate == ARRIVES:
+                self._late_write_arrives(0)
+            elif fate == PASSES:
+                self.time_passes(DEADLINE + 1)
+            elif lane.at in AT_WORK and lane.may_go_on:
+                self.fleet.step(lane, fate)
+
+    @precondition(lambda self: self.fleet.at(*AT_WORK))
+    @rule(on=ANY)
+    def serve(self, on: int) -> None:
+        self._must_come_to_rest([_pick(self.fleet.replicas, on)])
+
+    def _must_come_to_rest(self, replicas: list[Replica]) -> None:
+        if not self.fleet.come_to_rest(replicas):
+            raise Violation("a caller waits for ever")
+
+    @precondition(lambda self: self.fleet.truth.late)
+    @rule(which=ANY)
+    def late_write_arrives(self, which: int) -> None:
+        self._late_write_arrives(which)
+
+    def _late_write_arrives(self, which: int) -> None:
+        late = self.fleet.truth.late
+        if late:
+            self.fleet.truth.apply(late.pop(which % len(late)))
+
+    @precondition(lambda self: not self.open or any(replica.attempts for replica in self.fleet.replicas))
+    @rule(seconds=MOMENTS)
+    def time_passes(self, seconds: float) -> None:
+        self.fleet.clock.rest(seconds)
+        self.fleet.give_up_overdue()
+
+    @precondition(lambda self: self.open and self.crashes < 2)
+    @rule(which=ANY)
+    def crash(self, which: int) -> None:
+        replica, self.crashes = _pick(self.fleet.replicas, which), self.crashes + 1
+        self.fleet.crash(replica)
+        for call in [call for call in self.open if call.replica is replica]:
+            call.ended = self.fleet.clock.monotonic()
+            del self.open[call]
+        self.fleet.boot()
+
+    # what must hold
+
+    @invariant()
+    def every_answer_is_true(self) -> None:
+        answered = [call for call in self.open if call.told is not None]
+        for call in answered:
+            call.ended = self.fleet.clock.monotonic()
+        for call in answered:
+            self._hear(call, call.told.commit if isinstance(call.told, Snapshot) else call.commit)
+        self.model.compare(self.fleet.truth.records, self.now)
+
+    def _hear(self, call: Call, commit: int) -> None:
+        if (commit or call.done) and commit < call.newest_told:
+            raise Violation(f"an answer came from commit {commit} after one from {call.newest_told}")
+        self.newest_told = max(self.newest_told, commit)
+        self.open.pop(call)(call)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "fleet"):
+            return
+        try:
+            if sys.exc_info()[0] is None:  # else this would hide what went wrong before
+                self.end_well()
+        finally:
+            for replica in list(self.fleet.replicas):
+                self.fleet.crash(replica)
+
+    def end_well(self) -> None:
+        """Let every caller get an answer; late writes arrive before that, after it, or not at all."""
+        for when in ("first", "last"):
+            while self.fleet.truth.late and when == self.late_writes_arrive:
+                self._late_write_arrives(0)
+            self._must_come_to_rest(self.fleet.replicas)
+        if self.open:
+            raise Violation(f"these never got an answer: {self.open}")
+        for taking in self.model.takings.values():
+            self._must_be_undone(taking)
+
+    def _must_be_undone(self, taking: Taking) -> None:
+        stored = {record.get("leaseBuild") for record in self.fleet.truth.records.values()}
+        unknown = [call for call in taking.calls if isinstance(call.told, OutcomeUnknown) and call.replica.alive]
+        if unknown and not taking.to_repeat and taking.build in stored:
+            raise Violation(f"{taking} was never undone")
+
+
+def _pick(options: Sequence[Any], which: int) -> Any:
+    return options[which % len(options)]
+
+
+def _nothing(call: Call) -> None:
+    """Conclude nothing from an answer."""

@@ -1,0 +1,130 @@
+"""The stored object with everything that it ever was, and the store through which each replica reaches it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from greenlet import getcurrent
+
+from cimaster.errors import StoreRefused, StoreTrouble
+from cimaster.pool import expire
+from cimaster.pool.codec import decode
+from cimaster.pool.records.pool import Pool, Rules
+from cimaster.repository.stores.port import COMMIT_ANNOTATION, StoredObject
+from tests.repository.interleavings import Cell, SteppedStore, StillClock
+
+READ, CATCH_UP, WRITE, ANSWER = "read", "catch up", "write", "answer"
+APPLIED, FAILED, REFUSED, SLOW = "applied", "failed", "refused", "slow"
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeClock(StillClock):
+    """One time for all replicas and for the store."""
+
+    def __call__(self) -> datetime:
+        return self.at(self.passed)
+
+    @staticmethod
+    def at(passed: float) -> datetime:
+        """Return the moment at which so many seconds had passed."""
+        return _START + timedelta(seconds=passed)
+
+
+class Moment(NamedTuple):
+    """A state of the store, and when it began."""
+
+    object: StoredObject
+    since: float
+
+    @property
+    def commit(self) -> int:
+        """The number of the newest change in it."""
+        return int(self.object.annotations.get(COMMIT_ANNOTATION, 0))
+
+    def pool(self) -> Pool:
+        """Return what it says."""
+        return decode(self.object.data, self.commit, Rules())
+
+
+class Truth(Cell):
+    """The stored object, with everything that it ever was."""
+
+    def __init__(self, names: tuple[str, ...], clock: FakeClock) -> None:
+        super().__init__(names)
+        self._clock = clock
+        self.moments = [Moment(self.object, clock.passed)]
+        self._records: tuple[StoredObject | None, dict[str, dict[str, Any]]] = None, {}
+
+    def apply(self, changed: StoredObject) -> bool:
+        """Write if the version is still the one that the write carries."""
+        applied = super().apply(changed)
+        if applied:
+            self.moments.append(Moment(self.object, self._clock.passed))
+        return applied
+
+    @property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """The stored records by name."""
+        if self._records[0] is not self.object:
+            records = json.loads(self.object.data["cluster.json"])
+            self._records = self.object, {record["name"]: record for record in records}
+        return self._records[1]
+
+    def edit(self, name: str, **fields: str) -> None:
+        """Change fields of a record by hand, as `kubectl edit` does."""
+        records = json.dumps([*{**self.records, name: {**self.records[name], **fields}}.values()], indent=1)
+        self.apply(self.object.replaced({**self.object.data, "cluster.json": records}, self.object.annotations))
+
+    def none_was_vacant(self, first: int, since: float) -> bool:
+        """Say whether there was a time, from when the state `first` was `since` so old, when nothing was vacant."""
+        start = Moment(self.moments[first].object, since)
+        if not expire(start.pool(), FakeClock.at(since)).vacant:
+            return True
+        following = zip(self.moments[first:], self.moments[first + 1 :], strict=False)
+        return any(not vacant for before, after in following for vacant in _vacant_during(before, after))
+
+
+def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
+    """Yield the clusters that were vacant after each decision of a write: all of them are one moment for the store."""
+    vacant = {cluster.name for cluster in before.pool().vacant}
+    entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
+    asked = False
+    for entry in reversed(entries):
+        if entry.event not in ("lease ended", "hold ended") and not asked:
+            asked = True
+            yield vacant
+        (vacant.add if entry.get_text("to") == "vacant" else vacant.discard)(entry.cluster)
+        if asked:
+            yield vacant
+    yield {cluster.name for cluster in expire(after.pool(), FakeClock.at(after.since)).vacant}
+
+
+class FaultyStore(SteppedStore):
+    """The store as one replica sees it; besides losing answers it may be away, or refuse."""
+
+    def __init__(self, truth: Truth, clock: FakeClock) -> None:
+        super().__init__(truth)
+        self._truth, self._clock = truth, clock
+        self.trouble_at = 0.0
+
+    def read(self, not_older_than: str = "") -> StoredObject:
+        moments = [moment.object for moment in self._truth.moments]
+        oldest = next((stored for stored in moments if stored.version == not_older_than), moments[-1])
+        fate = getcurrent().parent.switch(CATCH_UP if not_older_than else READ)
+        self._fail_if(fate)
+        return oldest if fate == SLOW else self._truth.object
+
+    def replace(self, changed: StoredObject) -> str:
+        fate = getcurrent().parent.switch(WRITE)
+        self._fail_if(fate)
+        try:
+            return self.meet(changed, fate)
+        finally:
+            if fate == SLOW:
+                getcurrent().parent.switch(ANSWER)
+
+    def _fail_if(self, fate: str) -> None:
+        if fate in (FAILED, REFUSED):
+            self.trouble_at = self._clock.passed
+            raise (StoreTrouble if fate == FAILED else StoreRefused)(fate)

@@ -1,0 +1,50 @@
+"""False answers that the search of the state machine found once: each is a fixed sequence of steps."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.repository.fleet_machine import PASSES, Replicas
+from tests.repository.stored_truth import APPLIED, FAILED, REFUSED
+
+
+@pytest.fixture
+def machine() -> Iterator[Replicas]:
+    """Two replicas and two vacant clusters, for those lies that the search found."""
+    machine = Replicas()
+    machine.begin(clusters=2, replicas=2, late="first")
+    yield machine
+    for replica in list(machine.fleet.replicas):
+        machine.fleet.crash(replica)
+
+
+IN_TROUBLE = [[REFUSED], [FAILED, APPLIED, FAILED], [FAILED, PASSES, FAILED]]
+
+
+@pytest.mark.parametrize("trouble", [[], *IN_TROUBLE], ids=" ".join)
+def test_a_take_applied_after_its_caller_gave_up_is_undone(machine: Replicas, trouble: list[str]) -> None:
+    read_and_decide, write, undo = [APPLIED, APPLIED], [PASSES, APPLIED], trouble
+    machine.take(on=0, then=[*read_and_decide, *write, *undo])
+    machine.end_well()
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_a_take_is_undone_by_a_replica_that_was_cut_off_while_others_wrote(machine: Replicas, hours: int) -> None:
+    machine.take(on=0, then=[APPLIED, APPLIED, "lost after", PASSES])
+    machine.time_passes(seconds=3600.0 * hours)
+    machine.take(on=1, then=[APPLIED, APPLIED, APPLIED])
+    machine.end_well()
+
+
+def test_an_undo_is_sent_again_by_a_replica_that_was_cut_off(machine: Replicas) -> None:
+    machine.take(on=0, then=[APPLIED, APPLIED, PASSES, APPLIED])
+    machine.time_passes(seconds=7200.0)
+    machine.take(on=1, then=[APPLIED, APPLIED, APPLIED])
+    machine.end_well()
+
+
+def test_already_finished_is_said_of_no_lease_whose_finish_was_not_written(machine: Replicas) -> None:
+    machine.take(on=0, then=[APPLIED, APPLIED, APPLIED])
+    machine.finish(which=0, on=0, then=[])
+    machine.finish_whatever_lease(which=0, on=0, then=[APPLIED, APPLIED, REFUSED, REFUSED])
+    machine.end_well()
