@@ -3,6 +3,7 @@
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from cimaster.common.request_body import Parameter
+from cimaster.common.parameters import Parameter
 from cimaster.pool import parsers as form
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint
@@ -88,7 +89,7 @@ def pool(add: Add) -> None:
     add("cluster-01")
 
 
-def needed(endpoint: Endpoint, but: Parameter | None = None) -> dict[str, str]:
+def needed(endpoint: Endpoint[Any], but: Parameter | None = None) -> dict[str, str]:
     """Return good values for what the endpoint requires."""
     return {p.name: GOOD[p.name] for p in endpoint.parameters if p.required and p != but}
 
@@ -116,7 +117,7 @@ def check_taken(answer: TestResponse) -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_what_is_empty_was_not_given(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
+def test_what_is_empty_was_not_given(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
     for value in BLANK:
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.get(endpoint.path, query_string=sent, headers=JSON)
@@ -129,7 +130,7 @@ def test_what_is_empty_was_not_given(client: FlaskClient, endpoint: Endpoint, pa
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
 def test_long_values_are_refused_unless_only_shown_or_compared(
-    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     for value in ("x" * 5000, "9" * 5000):
         sent = {**needed(endpoint, parameter), parameter.name: value}
@@ -143,7 +144,7 @@ def test_long_values_are_refused_unless_only_shown_or_compared(
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
 def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(
-    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     for value in UNSEEN:
         sent = {**needed(endpoint, parameter), parameter.name: value}
@@ -156,7 +157,7 @@ def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
 def test_look_alikes_are_not_taken_for_the_real_thing(
-    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     good = GOOD[parameter.name]
     fullwidth = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in good)
@@ -174,7 +175,9 @@ def test_look_alikes_are_not_taken_for_the_real_thing(
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_white_space_around_a_value_is_trimmed(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
+def test_white_space_around_a_value_is_trimmed(
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
+) -> None:
     good = "running" if parameter.read is form.creation_state else GOOD[parameter.name]
     sent = {**needed(endpoint, parameter), parameter.name: f" \t{good}\r\n"}
     check_taken(client.get(endpoint.path, query_string=sent, headers=JSON))
@@ -182,7 +185,7 @@ def test_white_space_around_a_value_is_trimmed(client: FlaskClient, endpoint: En
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
 def test_a_parameter_given_twice_is_refused_by_name(
-    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     if parameter.repeated:
         return
@@ -198,7 +201,7 @@ def test_a_parameter_given_twice_is_refused_by_name(
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
 def test_a_misspelt_parameter_is_refused_with_the_right_one(
-    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     for name in (parameter.name + "s", parameter.name.upper(), parameter.name[:-1] + "\u0430"):
         if endpoint.parameter(name):
@@ -209,7 +212,9 @@ def test_a_misspelt_parameter_is_refused_with_the_right_one(
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH_OF_A_VERB)
-def test_wrong_json_types_are_refused_by_name(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
+def test_wrong_json_types_are_refused_by_name(
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
+) -> None:
     good = GOOD[parameter.name]
     lists = [] if parameter.repeated else [[], [good], [None], [good, good]]
     for value in (1.5, {}, {"a": 1}, [[good]], [{}], -0.5, *lists):
@@ -218,7 +223,7 @@ def test_wrong_json_types_are_refused_by_name(client: FlaskClient, endpoint: End
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH_OF_A_VERB)
-def test_null_in_json_was_not_given(client: FlaskClient, endpoint: Endpoint, parameter: Parameter) -> None:
+def test_null_in_json_was_not_given(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
     for value in (None, *([[], [None], [None, ""]] if parameter.repeated else [])):
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.post(endpoint.path, json=sent, headers=JSON)
@@ -237,7 +242,7 @@ def test_a_list_for_what_is_given_once_takes_nothing(client: FlaskClient) -> Non
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
 def test_escapes_that_are_not_utf_8_are_refused_by_name(
-    client: FlaskClient, endpoint: Endpoint, parameter: Parameter
+    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     rest = "&".join(f"{key}={quote(value)}" for key, value in needed(endpoint, parameter).items())
     for escapes in ("%ff", "a%c3", "%ed%a0%80", "%c0%80", "%f5%80%80%80"):
@@ -393,7 +398,7 @@ def test_odd_paths_are_not_found(client: FlaskClient) -> None:
     st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
 )
 def test_no_request_makes_the_service_fail(
-    client: FlaskClient, endpoint: Endpoint, sent: dict[str, str], method: str
+    client: FlaskClient, endpoint: Endpoint[Any], sent: dict[str, str], method: str
 ) -> None:
     answer = client.open(endpoint.path, method=method, query_string={**needed(endpoint), **sent})
     assert answer.status_code < 500 or answer.headers["CIMaster-Code"] == "no_provisioner"
@@ -402,7 +407,7 @@ def test_no_request_makes_the_service_fail(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(VERBS), st.binary(max_size=200), st.sampled_from(["application/json", "multipart/form-data"]))
 def test_no_request_body_makes_the_service_fail(
-    client: FlaskClient, endpoint: Endpoint, body: bytes, kind: str
+    client: FlaskClient, endpoint: Endpoint[Any], body: bytes, kind: str
 ) -> None:
     answer = client.post(endpoint.path, data=body, content_type=kind)
     assert answer.status_code < 500

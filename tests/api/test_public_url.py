@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -122,7 +123,7 @@ def test_refusals_and_the_description_point_below_the_prefix(client: FlaskClient
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
-def test_a_path_that_is_our_own_is_refused_at_the_start(endpoint: Endpoint) -> None:
+def test_a_path_that_is_our_own_is_refused_at_the_start(endpoint: Endpoint[Any]) -> None:
     first = endpoint.path.split("/")[1]
     given = Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com/{first}/x"})
     with pytest.raises(BadSetting, match=f"expected another path than /{first}"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cimaster.pool.decisions.creation_attempts import Triggered
+from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
 from cimaster.provisioners.manual_trigger import Settings, begin, look, read_url
 from cimaster.provisioners.outcome import Failure
@@ -21,7 +21,7 @@ RUNNING = CREATION.edited(jobName="job/1")
 NEVER = Event()
 
 
-def ask(answer: Answer | None, creation: Creation = CREATION, **settings: Any) -> Triggered:
+def ask(answer: Answer | None, creation: Creation = CREATION, **settings: Any) -> TriggeredJob:
     """Begin a creation at a server that gives this answer."""
     with ScriptedTrigger(lambda _path, _body: answer) as trigger:
         return begin(Settings(url=trigger.url, **settings), creation, NEVER)

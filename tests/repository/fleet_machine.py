@@ -10,7 +10,6 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cimaster import pool as decide
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
 from cimaster.pool import Criteria, FinishRequest, Request
 from cimaster.repository.committer import Committer
@@ -146,7 +145,7 @@ class Replicas(RuleBasedStateMachine):
         lease.ttls.append(ttl.total_seconds() if ttl else min(lease.ttls))
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.change(decide.renew, request, lease.cluster, lease.id, ttl)
+            return service.renew(lease.cluster, lease.id, ttl, request)
 
         self._ask(on, then, act, lease.renewals, partial(self._must_be_over, lease))
 
@@ -156,7 +155,7 @@ class Replicas(RuleBasedStateMachine):
         self.model.holdings[holding.person] = holding
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.change(decide.hold, request, holding.cluster, holding.person)
+            return service.hold(holding.cluster, holding.person, "", None, request)
 
         self._ask(on, then, act, holding.calls, partial(self._must_be_over, holding), to_repeat=True)
 
@@ -166,7 +165,7 @@ class Replicas(RuleBasedStateMachine):
         holding = self._relied_on(self.model.told_holdings, which)
 
         def act(service: Clusters, _: Request | None) -> Any:
-            return service.change(decide.release, None, holding.cluster, holding.person, is_admin=False)
+            return service.release(holding.cluster, holding.person, is_admin=False)
 
         self._ask(on, then, act, holding.releases, partial(self._must_be_over, holding))
 

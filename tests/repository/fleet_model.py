@@ -147,9 +147,7 @@ class Model:
         for holding in self.holdings.values():
             there = _holder(records[holding.cluster]) == holding.person
             if (holding.released and there) or (holding.certain(now) and not there):
-                raise Violation(
-                    f"the last answer about {holding} does not agree with the store: {records[holding.cluster]}"
-                )
+                raise Violation(f"answers about {holding} do not agree with {records[holding.cluster]}")
         for name, record in records.items():
             self._must_be_accounted_for(name, record)
 
