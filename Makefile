@@ -24,8 +24,8 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
 test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
 	$(BIN)/pytest -n 3 --dist loadgroup
 
-quick: $(VENV)/dev.stamp ## the tests that need neither Kubernetes nor a browser
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not kube and not browser"
+quick: $(VENV)/dev.stamp ## the tests that need no Kubernetes, browser or patience (a minute)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not kube and not browser and not slow" --hypothesis-profile quick
 
 bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (15 min); BENCH=--docs updates the tables
 	$(BIN)/python -m tests.bench $(BENCH)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -30,11 +31,24 @@ from tests.server import free_ports
 ADMIN = "root"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell parallel workers what stays together: the tests of a file, and those that share an API server.
+# Fewer examples for `make quick`; `make test` searches with those that each test declares.
+hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
 
-    These begin first, since they take longest.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs an API server, a browser or processes, and tell parallel workers which tests stay together.
+
+    The tests of a file do, and those that share an API server. The latter begin first, since they take longest.
     """
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "control_plane" in fixtures:
+            item.add_marker(pytest.mark.kube)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if item.nodeid.startswith("tests/process"):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("kube") is None)
     for item in items:
         file = item.nodeid.partition("::")[0]

@@ -30,7 +30,10 @@ from cimaster.web.components import components_of
 from tests.conftest import ADMIN
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 
 TEXT = (Path(__file__).parent.parent / "cimaster" / "openapi.yaml").read_text("utf-8")
 SCHEMA = schemathesis.openapi.from_dict(yaml.safe_load(TEXT))

@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.storm import Storm
 from tests.kube.apiserver import ControlPlane
-
-pytestmark = pytest.mark.kube
 
 
 def test_under_faults_every_answer_is_true_and_no_caller_is_stuck(control_plane: ControlPlane, tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ class TestProxies:
         with pytest.raises(BadSetting, match=r"^proxy-url in KUBECONFIG is a SOCKS proxy"):
             stores.check_access(Settings(store="kubernetes"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("arguments", [["-m", "cimaster", "serve"], ["-m", "cimaster.manual_trigger"]])
     def test_the_programs_end_with_that_sentence(self, tmp_path: Path, arguments: list[str]) -> None:
         environment = {

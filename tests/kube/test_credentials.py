@@ -21,7 +21,6 @@ from tests.conftest import LeapingClock, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
-pytestmark = pytest.mark.kube
 LOGIN = "client.authentication.k8s.io/v1"
 WRONG = "a-token-of-nobody"
 

@@ -36,7 +36,6 @@ def use(store: KubernetesStore) -> None:
     assert store.wait_for_change(1.0)
 
 
-@pytest.mark.kube
 @pytest.mark.parametrize("missing", ["", *VERBS])
 def test_with_each_right_the_store_works_and_without_one_it_does_not(
     control_plane: ControlPlane, tmp_path: Path, missing: str
@@ -108,7 +107,6 @@ def test_the_pods_reach_nothing_but_what_they_call(folder: str) -> None:
         assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "prow"}
 
 
-@pytest.mark.kube
 def test_the_api_server_takes_them_unchanged(control_plane: ControlPlane) -> None:
     namespace = control_plane.namespace()
     for folder in PROGRAMS:

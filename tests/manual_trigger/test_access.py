@@ -12,8 +12,6 @@ from tests.kube.faults import FaultyServer
 from tests.manual_trigger.conftest import Start, parts_of
 from tests.manual_trigger.plank import Plank, Prow
 
-pytestmark = pytest.mark.kube
-
 
 @pytest.fixture
 def faulty(prow_plane: ControlPlane) -> Iterator[FaultyServer]:

@@ -5,8 +5,6 @@ import pytest
 from tests.manual_trigger.conftest import Caller, refusal
 from tests.manual_trigger.plank import Prow
 
-pytestmark = pytest.mark.kube
-
 
 def test_a_job_can_be_followed_to_its_end(caller: Caller, prow: Prow) -> None:
     started = caller.trigger().get_json()

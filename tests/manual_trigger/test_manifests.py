@@ -22,8 +22,6 @@ from tests.conftest import kube_access_by
 from tests.kube.apiserver import MANIFESTS, ControlPlane
 from tests.manual_trigger.plank import Prow
 
-pytestmark = pytest.mark.kube
-
 
 @pytest.fixture
 def may(kubeconfig: Path, namespace: str) -> Iterator[Callable[..., bool]]:

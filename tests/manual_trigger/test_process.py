@@ -18,7 +18,7 @@ from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import TOKEN, ManualTrigger
 
-pytestmark = pytest.mark.kube
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

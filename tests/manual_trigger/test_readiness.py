@@ -4,8 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.conftest import LeapingClock
 from tests.manual_trigger.conftest import Caller, Start, parts_of
 from tests.manual_trigger.deck import Deck
@@ -39,7 +37,6 @@ def test_the_files_are_looked_at(alone: Caller, tmp_path: Path) -> None:
     assert body["rules"] == "none: nothing may be started"
 
 
-@pytest.mark.kube
 def test_it_is_ready_as_long_as_the_api_server_has_answered_lately(start: Start, deck: Deck, namespace: str) -> None:
     clock = LeapingClock()
     caller = start(clock=clock)
@@ -52,7 +49,6 @@ def test_it_is_ready_as_long_as_the_api_server_has_answered_lately(start: Start,
     assert readiness(caller)[0] == 503
 
 
-@pytest.mark.kube
 def test_the_thread_finds_out_by_itself(start: Start) -> None:
     caller = start(read=False, reload_every=timedelta(seconds=1))
     keeper = parts_of(caller.client.application).keeper
@@ -71,7 +67,6 @@ def metric(caller: Caller, name: str, **labels: str) -> float | None:
     return found
 
 
-@pytest.mark.kube
 def test_triggers_are_counted_by_outcome(start: Start, plank: Plank) -> None:
     caller = start()
     for asked in ({}, {}, {"base_ref": "main"}, {"user": None}):

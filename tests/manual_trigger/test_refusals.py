@@ -113,7 +113,6 @@ def test_an_api_server_that_is_not_there_is_named_so(alone: Caller) -> None:
     assert refusal(alone.get("/manual-trigger/x"))[1] == "prow_unreachable"
 
 
-@pytest.mark.kube
 def test_jobs_are_started_at_a_bounded_rate_and_repeats_are_free(start: Start, plank: Plank, prow: Prow) -> None:
     caller = start(rate=Rate(2, timedelta(hours=1)))
     assert [caller.trigger(request_id=name).status_code for name in "ab"] == [201, 201]
@@ -129,7 +128,6 @@ def test_jobs_are_started_at_a_bounded_rate_and_repeats_are_free(start: Start, p
     assert caller.trigger(user="alice").status_code == 201
 
 
-@pytest.mark.kube
 def test_beyond_the_waiting_limit_starts_are_refused_and_reads_answered(start: Start, plank: Plank, prow: Prow) -> None:
     plank.mode = "stall"
     caller = start(threads=4, wait=timedelta(minutes=1))
@@ -148,7 +146,6 @@ def test_beyond_the_waiting_limit_starts_are_refused_and_reads_answered(start: S
     assert len(prow.jobs()) == 2
 
 
-@pytest.mark.kube
 def test_an_account_without_rights_has_its_own_refusal(
     start: Start, prow_plane: ControlPlane, namespace: str, tmp_path: Path, prow: Prow
 ) -> None:
@@ -163,7 +160,6 @@ def test_an_account_without_rights_has_its_own_refusal(
     assert prow.jobs() == []
 
 
-@pytest.mark.kube
 def test_a_missing_namespace_has_its_own_refusal(start: Start, prow_plane: ControlPlane, tmp_path: Path) -> None:
     assert refusal(start(namespace="nowhere").trigger(force=True))[:2] == (502, "prow_forbidden")
 
@@ -175,7 +171,6 @@ def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.mark.kube
 @pytest.mark.parametrize("asked", [{}, {"force": True}, {"request_id": "r"}], ids=str)
 def test_a_cluster_without_prowjobs_has_its_own_refusal(
     start: Start, bare_plane: ControlPlane, tmp_path: Path, asked: dict[str, Any]

@@ -16,8 +16,6 @@ from tests.manual_trigger.conftest import Caller, Start, refusal
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 
-pytestmark = pytest.mark.kube
-
 
 class StoppedClock(Clock):
     """It is always the same moment, for what is written down."""

@@ -12,8 +12,6 @@ from tests.manual_trigger.conftest import ASKED, Caller, Start, refusal
 from tests.manual_trigger.deck import DATA, Deck, sample
 from tests.manual_trigger.plank import Plank, Prow
 
-pytestmark = pytest.mark.kube
-
 NO_TIME = timedelta()
 SHA = "0123456789abcdef0123456789abcdef01234567"
 PULL: dict[str, Any] = {

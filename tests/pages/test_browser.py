@@ -14,8 +14,6 @@ from tests.pages.conftest import NUMBERS, AddOne, Curl, Visit
 from tests.pages.people import AXE, FOLLOWS, check
 from tests.replica import Replica
 
-pytestmark = pytest.mark.browser
-
 ODD = [
     {"name": "twin", "status": "finished"},
     {"name": "twin", "status": "finished", "note": "</td>"},

@@ -13,8 +13,6 @@ from tests.pages.people import AXE, FOLLOWS, Person, check
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 from tests.replica import Replica
 
-pytestmark = pytest.mark.browser
-
 JSON = {"Accept": "application/json"}
 both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 _numbers = itertools.count(1)

@@ -9,8 +9,6 @@ from tests.conditions import until
 from tests.pages.conftest import AddOne, Curl, Visit
 from tests.pages.people import Person
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture
 def mine(added: AddOne, curl: Curl) -> list[str]:

@@ -9,8 +9,6 @@ from playwright.sync_api import Route, expect
 from tests.pages.conftest import AddOne, Curl, Visit
 from tests.pages.people import AXE, check
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture
 def cluster(added: AddOne) -> str:

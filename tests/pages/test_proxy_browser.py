@@ -16,8 +16,6 @@ from tests.pages.people import ARGUMENTS, FOLLOWS, Person
 from tests.replica import Replica
 from tests.server import free_ports
 
-pytestmark = pytest.mark.browser
-
 PREFIX = "/pool"
 NAMES = "MAP ci.example.com 127.0.0.1, MAP evil.test 127.0.0.1"  # names that browsers do not trust as they do loopback
 

@@ -20,8 +20,6 @@ from tests.pages.conftest import Visit
 from tests.pages.people import AXE, FOLLOWS, Person, check
 from tests.replica import Replica
 
-pytestmark = pytest.mark.browser
-
 JSON = {"Accept": "application/json"}
 both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 Waits = Callable[..., str]

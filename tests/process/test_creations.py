@@ -19,8 +19,6 @@ from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import TOKEN, ManualTrigger
 from tests.replica import Replica
 
-pytestmark = pytest.mark.kube
-
 JOB = "e2e-k8s-1.32"
 BRIEF_CLAIMS = "tests.process.brief_claims:app"  # where one dies, perhaps with a claim: others wait for its end
 

@@ -11,8 +11,6 @@ from cimaster.repository.stores.kubernetes import KubernetesStore
 from tests.conftest import empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 
-pytestmark = pytest.mark.kube
-
 
 class OddClock(Clock):
     """A clock that is wrong by `ahead`, and that stands at a later time whenever it is read again."""

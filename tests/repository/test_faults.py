@@ -21,8 +21,6 @@ from tests.conftest import Add, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
-pytestmark = pytest.mark.kube
-
 
 def store_through(faulty: FaultyServer, namespace: str, control_plane: ControlPlane) -> KubernetesStore:
     """Return a store whose requests pass through the faulty server, as the service account."""

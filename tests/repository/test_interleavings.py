@@ -17,6 +17,8 @@ from cimaster.repository.stores.port import StoredObject
 from cimaster.repository.write_attempts import Attempts, Decision
 from tests.repository.interleavings import Caller, Run, refusal, runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _silence() -> Iterator[None]:

@@ -51,7 +51,6 @@ def test_an_answer_in_another_encoding_is_refused(answer: bytes) -> None:
         k8s_protobuf.raw(answer)
 
 
-@pytest.mark.kube
 def test_the_api_server_reads_what_we_write_and_loses_nothing(
     control_plane: ControlPlane, kube_access: str, tmp_path: Path
 ) -> None:

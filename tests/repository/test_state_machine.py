@@ -16,6 +16,8 @@ from tests.repository.fleet_machine import Replicas
 from tests.repository.fleet_model import Violation
 from tests.repository.test_interleavings import HastyDeath, NoSlot, TrustingCommitter
 
+pytestmark = pytest.mark.slow
+
 SEARCH = settings(
     max_examples=600,
     stateful_step_count=40,

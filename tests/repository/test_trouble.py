@@ -128,7 +128,6 @@ def test_whatever_is_not_ours_survives(add: Add, client: FlaskClient, store: Sto
     assert kept.annotations["owner"] == "alice"
 
 
-@pytest.mark.kube
 class TestConfigMap:
     """What only happens to a ConfigMap."""
 

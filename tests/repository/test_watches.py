@@ -75,7 +75,6 @@ class StandingClock(Clock):
         return 0.0
 
 
-@pytest.mark.kube
 @pytest.mark.parametrize("how", ["gone", "brief", "nothing", "reset", "odd"])
 class TestReplica:
     """A replica whose watches never last, for each reason."""
