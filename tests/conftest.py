@@ -171,7 +171,7 @@ def app(settings: Settings, store: Store, clock: MovableClock, provisioner: Prov
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Somebody who curls the application."""
+    """A client of the application."""
     return app.test_client()
 
 

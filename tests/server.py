@@ -109,7 +109,7 @@ class Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return that many ports of the loopback that nobody listens on, and that no other call is told of soon.
+    """Return that many free ports of the loopback, which no other call returns soon.
 
     They lie below those that the kernel lends to outgoing connections: a server that was killed finds its own again.
     """

@@ -21,7 +21,7 @@ LARGE = ["/", "/ui/fragments/clusters", "/clusters", "/history", "/openapi.yaml"
 
 @pytest.fixture
 def full(client: FlaskClient, store: Store, repository: ConfigMapRepository) -> FlaskClient:
-    """Somebody who curls a service with 1,000 clusters."""
+    """A client of a service with 1,000 clusters."""
     records = [
         {"name": f"cluster-{number:04}", "region": "us-west", "status": "finished", "lastJob": "e2e", "lastBuild": "7"}
         for number in range(MANY)

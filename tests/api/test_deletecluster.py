@@ -1,4 +1,4 @@
-"""Taking clusters out of the pool; whoever has one is not robbed without a word."""
+"""Taking clusters out of the pool; one in use needs force and a reason."""
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse

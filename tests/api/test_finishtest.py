@@ -1,4 +1,4 @@
-"""Giving a cluster back: early, late, twice, and never in the place of somebody else."""
+"""Giving a cluster back: early, late, twice, and never another job's."""
 
 from typing import Any
 

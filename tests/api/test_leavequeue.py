@@ -1,4 +1,4 @@
-"""Leaving the queue: who gives up lets the next one pass at once."""
+"""Leaving the queue: the next ticket is served immediately."""
 
 from concurrent.futures import ThreadPoolExecutor
 

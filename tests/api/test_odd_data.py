@@ -107,7 +107,7 @@ def test_any_unauthorized_name_gets_the_promised_sentence(client: FlaskClient) -
         ({"holder": "José"}, ["busy"]),
         ({"holder": "JANE doe"}, ["held", "odd-hold"]),
         ({"holder": "x" * 300}, ["long-hold"]),
-        ({"holder": "nobody\nat all"}, []),
+        ({"holder": "not\nthere"}, []),
         ({"label": "team/area=x/y"}, ["labelled"]),
         ({"label": ["team/area=x/y", "a=b=c d", "größe="]}, ["labelled"]),
         ({"label": "team/area=x"}, []),

@@ -1,4 +1,4 @@
-"""Releasing a hold: the holder's own, an admin's right, and nobody else's."""
+"""Releasing a hold: the holder's own, or with an admin's right."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Changing what is known of a cluster, while whoever has it goes on."""
+"""Changing the facts of a cluster, also while it is in use."""
 
 from typing import Any
 

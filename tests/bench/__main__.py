@@ -20,8 +20,8 @@ _BRIEF = (
     "20 a second at random",
     "60 a second at random",
     "150 a second at random",
-    "40 at once",
-    "100 at once",
+    "burst of 40",
+    "burst of 100",
     "1 in a loop",
     "32 in a loop",
     "200 in a loop",
@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--replicas", type=int, nargs="*", default=[1, 3], help="how many replicas (default: 1 3)")
     parser.add_argument("--at-random", type=int, nargs="*", default=AT_RANDOM, metavar="TAKES", help="takes a second")
-    parser.add_argument("--bursts", type=int, nargs="*", default=BURSTS, metavar="CALLERS", help="callers at once")
+    parser.add_argument("--bursts", type=int, nargs="*", default=BURSTS, metavar="CALLERS", help="callers of a burst")
     parser.add_argument("--loops", type=int, nargs="*", default=LOOPS, metavar="CALLERS", help="callers in a loop")
     parser.add_argument("--brief", action="store_true", help="only our service, and what it is to be beside")
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md and the README")

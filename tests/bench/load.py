@@ -39,7 +39,7 @@ class Figures:
 
     @property
     def doubled(self) -> int:
-        """How often a cluster was given to somebody while somebody else had it."""
+        """How often a cluster was lent while another caller had it."""
         ordered = (pairwise(sorted(spans)) for spans in self.tenancies.values())
         return sum(later[0] < earlier[1] for spans in ordered for earlier, later in spans)
 
@@ -174,7 +174,7 @@ class Load:
         idle.append(caller)
 
     async def burst(self, callers: int) -> Figures:
-        """Let callers take at once, once each, and give back."""
+        """Let callers take at the same moment, once each, and give back."""
         return await self._run(callers, 0.0)
 
     async def _run(self, callers: int, seconds: float, waits: str = "") -> Figures:

@@ -1,6 +1,6 @@
 """The same job done the plain way, to compare with: the first service's algorithm, honestly written.
 
-Each request reads the object, chooses, and replaces it at the version that it read. If somebody else was faster it
+Each request reads the object, chooses, and replaces it at the version that it read. If another writer was faster it
 pauses 50 to 200 ms and begins again, three times at most. It uses our stores, which are faster than the generated
 client that a first version would have used.
 """

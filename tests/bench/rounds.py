@@ -52,7 +52,7 @@ def kinds(
     """Return the loads, those that users have first."""
     return [
         *(Kind(f"{rate} a second at random", partial(_at_random, rate)) for rate in at_random),
-        *(Kind(f"{count} at once", partial(_burst, count)) for count in bursts),
+        *(Kind(f"burst of {count}", partial(_burst, count)) for count in bursts),
         *(Kind(f"{count} in a loop", partial(_in_a_loop, count)) for count in loops),
     ]
 
@@ -100,7 +100,7 @@ class Series:
 
     @property
     def doubled(self) -> int:
-        """Clusters that two jobs had at once, in all rounds."""
+        """Clusters that two jobs had at the same time, in all rounds."""
         return sum(each.doubled for each in self.figures)
 
     @property

@@ -25,7 +25,7 @@ def main() -> int:
     print("events:", ", ".join(f"{count} x {name}" for name, count in Counter(outcome.events.seen).most_common()))
     print(f"a cluster was lent again {outcome.slowest_return:.1f} s after the API server's return, at worst")
     print(f"takes whose callers were left without an answer: {len(told.unknown_takes)}")
-    print("\n".join(outcome.problems) or "nothing doubled, nothing lost, nobody stuck")
+    print("\n".join(outcome.problems) or "nothing doubled, nothing lost, no caller stuck")
     return 1 if outcome.problems else 0
 
 

@@ -20,7 +20,7 @@ from tests.replica import Replica
 PATIENCE = 15.0  # seconds for one answer; a service that works answers within its deadline
 _KEPT = 25.0  # seconds for which a request may wait in the queue beyond that
 _HANGS_UP = 0.3, 5.0  # seconds after which some of the callers that wait hang up, and ask again
-_GIVE_UP = 120.0  # seconds after which somebody is stuck
+_GIVE_UP = 120.0  # seconds after which a caller counts as stuck
 _PAUSE = 0.1  # seconds before asking again
 _UNDECIDED = ("queued", "no answer", "store_unavailable", "too_busy", "outcome_unknown")
 _HOLD = 5  # seconds
@@ -33,9 +33,9 @@ class Told:
 
     history: list[Operation] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
-    unknown_takes: set[str] = field(default_factory=set)  # builds of takes that nobody was answered
+    unknown_takes: set[str] = field(default_factory=set)  # builds of takes that got no answer
     stuck: list[str] = field(default_factory=list)
-    successes: list[float] = field(default_factory=list)  # moments at which somebody got a cluster
+    successes: list[float] = field(default_factory=list)  # moments at which a caller got a cluster
 
     @property
     def operations(self) -> int:
@@ -79,7 +79,7 @@ class Person:
         if finished is not None and finished.status == 200:
             self._note("leave", answer.text, lease, begun, finished)
         elif finished is not None and finished.headers.get("cimaster-code") == "not_current" and self._tries > 1:
-            # an earlier try did it; five tenants and hundreds of requests later nobody remembers that
+            # an earlier try did it; five tenants and hundreds of requests later the service has forgotten it
             self._told.history.append(Operation(answer.text, "leave", lease, begun, time.monotonic(), sure=False))
 
     async def _hold(self) -> None:
@@ -102,9 +102,9 @@ class Person:
         self._told.history.append(Operation(cluster, action, tenant, begun, time.monotonic(), sure, commit))
 
     async def _ask(self, path: str, *, once: bool = False, **parameters: str) -> Answer | None:
-        """Return the last word on a request: repeated safely until there is one, unless it goes only once.
+        """Return the last word on a request: repeated safely until there is one, unless it is sent only once.
 
-        None where a request that goes only once may have been carried out and nobody said so.
+        None where a request that is sent only once may have been carried out without an answer.
         """
         headers = {"Accept": parameters.pop("accept")} if "accept" in parameters else {}
         identity = {} if once else {"request_id": str(uuid.uuid4())}

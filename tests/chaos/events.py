@@ -59,7 +59,7 @@ class Events:
                         return
                     self.seen.append(happen.__name__.strip("_").replace("_", " "))
                     happen()
-        except BaseException as error:  # raised by stop, where somebody looks
+        except BaseException as error:  # raised by stop, where the caller looks
             self.error = error
 
     def _disturb_writes(self) -> None:
@@ -80,7 +80,7 @@ class Events:
     def _pause_replica(self) -> None:
         replica = self._random.choice(self._replicas)
         with replica.stopped():
-            time.sleep(self._deadline + 1.0)
+            self._stop.wait(self._deadline + 1.0)
 
     def _kill_api_server(self) -> None:
         self._plane.kill_apiserver()
@@ -102,14 +102,14 @@ class Events:
 
     def _pause_api_server(self) -> None:
         self._plane.pause_apiserver()
-        time.sleep(self._random.uniform(0.5, 3.0))
+        self._stop.wait(self._random.uniform(0.5, 3.0))
         self._plane.resume_apiserver()
         self.store_back.append(time.monotonic())
 
     def _cut_network(self) -> None:
         network = self._random.choice(self._networks)
         network.down = True
-        time.sleep(self._random.uniform(0.5, 3.0))
+        self._stop.wait(self._random.uniform(0.5, 3.0))
         network.down = False
 
     def _set_clock_wrong(self) -> None:

@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def slowest_return(self) -> float:
-        """Seconds from the API server's return to the next cluster that somebody got, at worst."""
+        """Seconds from the API server's return to the next cluster that a caller got, at worst."""
         gaps = (
             min((moment - back for moment in self.told.successes if moment >= back), default=0.0)
             for back in self.events.store_back

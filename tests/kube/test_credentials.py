@@ -22,7 +22,7 @@ from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
 LOGIN = "client.authentication.k8s.io/v1"
-WRONG = "a-token-of-nobody"
+WRONG = "an-unknown-token"
 
 
 def who(access: KubernetesClient) -> str:

@@ -89,7 +89,7 @@ def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
 
 
 class Caller:
-    """Somebody with a token who asks the service for jobs."""
+    """A program with a token that starts jobs."""
 
     def __init__(self, app: Flask) -> None:
         self.client = app.test_client()
@@ -148,7 +148,7 @@ def nowhere(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alone(run: Start, nowhere: Path) -> Caller:
-    """Somebody who asks a service that has a configuration, and no cluster."""
+    """A caller of a service that has a configuration, and no cluster."""
     return run(nowhere)
 
 
@@ -160,7 +160,7 @@ def parts_of(app: Flask) -> Parts:
 
 @pytest.fixture
 def caller(start: Start, plank: Plank) -> Caller:
-    """Somebody who asks a service that works, with a Prow that works."""
+    """A caller of a service that works, with a Prow that works."""
     return start()
 
 

@@ -61,7 +61,7 @@ class Prow:
         return read
 
     def create(self, prowjob: dict[str, Any]) -> urllib3.BaseHTTPResponse:
-        """Create one, as somebody else than the service would."""
+        """Create one, as a program other than the service would."""
         return self.call("POST", f"{self.url}?fieldValidation=Strict", prowjob)
 
     def delete(self, name: str) -> None:

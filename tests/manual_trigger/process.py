@@ -34,7 +34,7 @@ def no_cluster(folder: Path) -> Path:
 class ManualTrigger:
     """One `manual-trigger` over Deck's configuration; a context manager that leaves no process behind.
 
-    It lets in whoever shows `TOKEN`, and allows everything unless `rules` says otherwise.
+    It accepts `TOKEN`, and allows everything unless `rules` says otherwise.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def test_a_token_that_was_replaced_is_read_again(
     start: Start, plank: Plank, prow_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
     token, access = tmp_path / "account-token", tmp_path / "kubeconfig"
-    token.write_text("a-token-of-nobody\n")
+    token.write_text("an-unknown-token\n")
     prow_plane.kubeconfig(access, {"tokenFile": str(token)})
     caller = start(access)
     answer = caller.trigger()

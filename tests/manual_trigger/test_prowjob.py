@@ -142,7 +142,7 @@ def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
 
 
 def test_making_a_prowjob_changes_nothing_in_the_configuration() -> None:
-    env = [{"name": "AUTHOR", "value": "nobody"}]
+    env = [{"name": "AUTHOR", "value": "the job's own"}]
     text = written({"periodics": [{"name": "e2e", "spec": {"containers": [{"image": "a", "env": env}]}}]})
     configuration, asked = Configuration(text), Asked("periodic", "e2e", "john")
     first = Order(configuration, configuration.find(asked), asked).prowjob("a", NOW)

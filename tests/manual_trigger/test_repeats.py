@@ -154,7 +154,7 @@ def faulty(prow_plane: ControlPlane) -> Iterator[FaultyServer]:
 def unlucky(
     start: Start, faulty: FaultyServer, prow_plane: ControlPlane, namespace: str, tmp_path: Path, plank: Plank
 ) -> Caller:
-    """Somebody whose service reaches the API server through something that loses answers."""
+    """A caller of a service that reaches the API server through a proxy that loses answers."""
     path = tmp_path / "faulty.kubeconfig"
     prow_plane.service_account_kubeconfig(namespace, path, faulty.url, "manual-trigger")
     return start(path)

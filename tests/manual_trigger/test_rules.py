@@ -1,4 +1,4 @@
-"""Who may start what."""
+"""The rules for which user may start which job."""
 
 from pathlib import Path
 

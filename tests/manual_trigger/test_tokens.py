@@ -1,4 +1,4 @@
-"""Who may call: those with a token of the file."""
+"""Access by the tokens of a file."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_changed_file_counts_immediately(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"# nobody\n", b"\xff\xfe"], ids=["missing", "empty", "remarks", "binary"]
+    "content", [None, b"", b"# no token\n", b"\xff\xfe"], ids=["missing", "empty", "remarks", "binary"]
 )
 def test_without_a_valid_file_every_token_is_refused(path: Path, content: bytes | None) -> None:
     path.write_text("old\n")

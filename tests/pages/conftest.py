@@ -45,7 +45,7 @@ def person(app: Flask) -> SignIn:
 
 @pytest.fixture
 def alice(person: SignIn) -> FlaskClient:
-    """Somebody who is no admin."""
+    """A person without the admin role."""
     return person("alice")
 
 
@@ -171,7 +171,7 @@ def curl(replica: Replica) -> Curl:
 
 @pytest.fixture
 def visit(browser: Browser, replica: Replica) -> Iterator[Visit]:
-    """Sit somebody down at a browser of their own; what its console complains of fails the test."""
+    """Open a browser for a person; errors and warnings in its console fail the test."""
     complaints: list[str] = []
     contexts = []
 

@@ -1,4 +1,4 @@
-"""Somebody at a page in a real browser, and what must hold for every page that they see."""
+"""A person at a page in a real browser, and what must hold for every page that they see."""
 
 import itertools
 import re
@@ -27,7 +27,7 @@ REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the brow
 
 
 class Person:
-    """Somebody at a page."""
+    """A person at a page."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page

@@ -24,7 +24,7 @@ ODD = [
 
 @pytest.fixture(scope="module")
 def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
-    """One server for all tests, over a file of its own with a few records that nobody would write."""
+    """One server for all tests, over a file of its own with a few implausible records."""
     folder = tmp_path_factory.mktemp("served")
     store = SQLiteStore(str(folder / "pool.db"), "clusters")
     store.replace(store.read().replaced({"cluster.json": json.dumps(ODD)}, {}))
@@ -319,7 +319,7 @@ def test_axe_finds_nothing_on_any_page(visit: Visit, busy: str, cluster: str, na
     }
     for path in pages[name] + [f"/ui/{verb}?cluster={busy}" for verb in of_a_cluster[name]]:
         person.go(path)
-        check(person.page, f"{path} for {name or 'somebody'}")
+        check(person.page, f"{path} for {name or 'a new visitor'}")
 
 
 def test_axe_finds_nothing_with_dialog_error_and_toast(visit: Visit, busy: str, cluster: str, curl: Curl) -> None:

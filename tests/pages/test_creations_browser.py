@@ -286,7 +286,7 @@ def test_axe_finds_nothing_on_any_page(visit: Visit, busy: str, name: str) -> No
     }
     for path in pages[name]:
         person.go(path)
-        check(person.page, f"{path} for {name or 'somebody'}")
+        check(person.page, f"{path} for {name or 'a new visitor'}")
 
 
 def test_axe_finds_nothing_with_dialog_error_and_toast(visit: Visit, busy: str) -> None:

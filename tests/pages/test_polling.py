@@ -1,4 +1,4 @@
-"""Live pieces of pages: nothing is sent twice, nobody goes back in time, and no cookie can do harm."""
+"""Live pieces of pages: nothing is sent twice, no page goes back in time, and no cookie can do harm."""
 
 import pytest
 from flask.testing import FlaskClient

@@ -1,4 +1,4 @@
-"""Who waits for a cluster: how the first page shows it, and taking somebody out of the queue."""
+"""The queue on pages: how the first page shows it, and how a ticket is cancelled."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def _none_vacant(add: Add, client: FlaskClient) -> None:
 
 @pytest.fixture
 def waits(service: Clusters) -> Waits:
-    """Have somebody wait, connected for an hour: `waits("e2e", "12", by="john", wait=10)`; returns the request's id."""
+    """Add a ticket, connected for an hour: `waits("e2e", "12", by="john", wait=10)`; returns the request's id."""
 
     def waits(
         job: str = "e2e",
@@ -56,7 +56,7 @@ def waits(service: Clusters) -> Waits:
 
 @pytest.fixture
 def served(service: Clusters) -> Callable[[str], str]:
-    """Let somebody who waits ask once more; return the cluster that they get."""
+    """Repeat the request of a ticket; return the cluster that it gets."""
 
     def served(identity: str) -> str:
         terms, same = WaitTerms(timedelta(minutes=60)), Request(identity, "hash", "getvacant")

@@ -85,7 +85,7 @@ def long_ago(folder: Path) -> Callable[[], None]:
 
 
 def begun(store: SQLiteStore, since: str) -> bool:
-    """Write since when everybody waits; say whether nobody else wrote at the same time."""
+    """Write since when each ticket waits; say whether no other writer was faster."""
     stored = store.read()
     queue = [{**ticket, "since": since} for ticket in json.loads(stored.data["queue.json"])]
     try:
@@ -96,7 +96,7 @@ def begun(store: SQLiteStore, since: str) -> bool:
 
 
 def row(person: Person, words: str) -> Locator:
-    """Find the row of somebody who waits."""
+    """Find the row of a ticket."""
     return person.page.locator("#queue tr.row").filter(has_text=words)
 
 
@@ -221,7 +221,7 @@ def test_axe_finds_nothing_on_any_page(visit: Visit, crowded: str, name: str) ->
     person.page.context.add_init_script(AXE)
     for path in ("/", "/ui/queue", f"/ui/cancel?request_id={crowded}", "/ui/cancel?request_id=gone"):
         person.go(path)
-        check(person.page, f"{path} for {name or 'somebody'}")
+        check(person.page, f"{path} for {name or 'a new visitor'}")
 
 
 def test_axe_finds_nothing_with_dialog_and_toast(visit: Visit, crowded: str) -> None:

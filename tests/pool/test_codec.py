@@ -100,7 +100,7 @@ def lived_in(pool: Pool, rounds: int) -> Pool:
     """Return the pool after every cluster was taken and given back some times."""
     for round_ in range(rounds):
         for cluster in pool.clusters:
-            criteria = Criteria("a-job-with-quite-a-long-name", str(round_), "somebody", cluster=cluster.name)
+            criteria = Criteria("a-job-with-quite-a-long-name", str(round_), "a-user", cluster=cluster.name)
             pool, answer = take(pool, NOW, criteria, f"{round_:032}")
             pool, _ = finish(pool, NOW, FinishRequest(cluster.name, lease=answer.lease))
     return fitted(pool)

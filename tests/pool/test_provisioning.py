@@ -172,7 +172,7 @@ def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> N
     )
     assert late is taken  # who lost the claim has no say
     told, _ = creation_attempts.record_trigger(taken, after(seconds=92), "c-1", the(taken).idempotency_key, LINKS)
-    assert the(told).state == RUNNING  # but that the job began is true whoever says it
+    assert the(told).state == RUNNING  # that the job started is true whichever replica reports it
 
 
 def test_a_claim_can_be_given_back(asked: Pool) -> None:
@@ -316,7 +316,7 @@ def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
 
 def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(asked: Pool) -> None:
     with pytest.raises(UnknownCreation):
-        add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # nobody has asked for a job yet
+        add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # no job was started yet
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     with pytest.raises(UnknownCreation):
         add(pool, NOW, "new", "root", ClusterFacts("us"), "c-9")

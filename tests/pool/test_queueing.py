@@ -1,4 +1,4 @@
-"""Who waits is served in turn: nobody is overtaken, nobody is forgotten, and nobody blocks the others for long."""
+"""The queue serves its tickets in order: none is overtaken, none is forgotten, and none blocks the others for long."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -289,7 +289,7 @@ def test_a_request_id_that_waits_is_for_one_request() -> None:
 
 
 class TestScriptsThatPoll:
-    """A script of old asks again and again, and says nothing of waiting."""
+    """A legacy script repeats its request, and knows no parameter for waiting."""
 
     def test_it_is_refused_as_before_and_has_a_place(self) -> None:
         pool, told = poll(occupied("a"), "1")
@@ -334,7 +334,7 @@ class TestScriptsThatPoll:
 
 
 class TestLeaving:
-    """Who gives up says so, and the next one passes at once."""
+    """A caller that gives up says so, and the next ticket is served immediately."""
 
     def test_the_place_is_free_and_the_request_over(self) -> None:
         pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
@@ -369,9 +369,9 @@ class TestLeaving:
 
     def test_leaving_without_a_ticket_is_allowed(self) -> None:
         pool = occupied("a")
-        left, told = leave(pool, NOW, "nobody")
-        assert told.text == "request nobody does not wait"
-        assert leave(left, NOW, "nobody")[0] is left
+        left, told = leave(pool, NOW, "unknown")
+        assert told.text == "request unknown does not wait"
+        assert leave(left, NOW, "unknown")[0] is left
 
     def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
         pool, _ = leave(pool_of("a"), NOW, "ann")
@@ -559,7 +559,7 @@ def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(
 
 
 def _check_turn(before: Pool, now: datetime, cluster: str, own: str, step: str, priority: str) -> None:
-    """Whoever is there, ranks before the one who was served and wants that cluster can have another one at once."""
+    """A connected ticket that ranks before the one served and matches its cluster can have another one immediately."""
     known = queue_order.find(before, own)
     level = known.rank(now) if known else PRIORITIES.index(priority if step == "wait" else "normal")
     order = [ticket.id for ticket in before.queue]

@@ -229,7 +229,7 @@ def test_a_pool_stays_filled_through_faults_within_its_limit(site: Site) -> None
         until(lambda: vacant(first) == 3)
         for build in range(3):
             assert first.get("/getvacant", job="e2e", build=str(build)).ok
-        site.road.down = True  # the next round meets a trigger that nobody reaches
+        site.road.down = True  # the next round meets an unreachable trigger
         until(lambda: any(c.get("reason") for c in creations(first)))
         doomed.server.crash()
         site.road.down = False

@@ -29,6 +29,7 @@ from typing import Any, Self
 import pytest
 import requests
 
+from tests.conditions import until
 from tests.replica import Replica
 
 CLUSTERS = 70
@@ -40,9 +41,9 @@ class Told:
     """What callers know, and what they asked for; a lease is named by its id, a take by its request_id."""
 
     leases: dict[str, str] = field(default_factory=dict)
-    """The cluster of each lease that somebody was told of."""
+    """The cluster of each lease that an answer named."""
     asked_back: set[str] = field(default_factory=set)
-    """The leases that somebody began to give back."""
+    """The leases that a caller began to give back."""
     given_back: set[str] = field(default_factory=set)
     """Those of them for which that was confirmed."""
     open_takes: set[str] = field(default_factory=set)
@@ -69,7 +70,7 @@ class Told:
         ]
         back = [f"its lease was given back: {r}" for r in now.values() if r.get("leaseId") in self.given_back]
         stray = [
-            f"nobody asked for its lease: {record}"
+            f"no caller requested its lease: {record}"
             for record in now.values()
             if "leaseId" in record
             and self.leases.get(record["leaseId"]) != record["name"]
@@ -116,9 +117,12 @@ class Callers:
     def wait_for(self, more: int) -> None:
         """Wait until callers got that many more answers."""
         enough = self._told.answers + more
-        while self._told.answers < enough:
+
+        def answered() -> bool:
             self._raise_failures()
-            time.sleep(0.002)
+            return self._told.answers >= enough
+
+        until(answered)
 
     def _raise_failures(self) -> None:
         for script in self._running:

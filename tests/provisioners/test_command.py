@@ -39,7 +39,7 @@ def test_the_last_line_is_the_cluster() -> None:
 
 def test_the_environment_says_what_is_wanted_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIMASTER_SECRET", "x")
-    monkeypatch.setenv("AUTHOR", "somebody")
+    monkeypatch.setenv("AUTHOR", "dora")
     wanted = "$AUTHOR $CREATION $CREATION_KEY $PURPOSE $BRANCH $JOB $CIMASTER_SECRET"
     built = run(f"""printf '{{"cluster": "new", "region": "us", "note": "%s"}}' "{wanted}" """)
     assert built.facts.note == "john c-1 c-1-2 perf master e2e"
@@ -150,7 +150,7 @@ def test_a_program_may_use_every_core_also_where_the_service_keeps_to_one() -> N
 
 
 def check_gone(child: Path) -> None:
-    """A process does not run any more, or will not in a moment: who sends a signal is not told when it was obeyed."""
+    """A process does not run any more, or will not in a moment: a signal takes effect some time after it was sent."""
     number = int(child.read_text())
     try:
         until(lambda: not runs(number), 10)
@@ -160,7 +160,7 @@ def check_gone(child: Path) -> None:
 
 
 def runs(number: int) -> bool:
-    """Say whether a process runs; one that ended and that nobody waited for is still listed, as a zombie."""
+    """Say whether a process runs; one that ended and was not waited for is still listed, as a zombie."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

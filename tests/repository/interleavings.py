@@ -174,7 +174,7 @@ class Run:
     trace: list[str]
 
     def violation(self) -> str:
-        """Say what is wrong: a cluster told to two, told and not held, or held and told to nobody."""
+        """Say what is wrong: a cluster lent to two callers, lent and not held, or held and lent to none."""
         granted = [(c.told.text, c.told.lease) for c in self.callers if isinstance(c.told, Answer) and c.told.lease]
         told = dict(granted)
         if len(told) != len(granted):
@@ -219,7 +219,7 @@ def _run(
         _advance(running, lane, caller)
     while running:
         if len(trace) > _LONGEST_RUN:
-            raise AssertionError(f"nobody gets on: {trace}")
+            raise AssertionError(f"no process makes progress: {trace}")
         lanes = [lane for lane, (caller, at) in running.items() if at != "idle" or caller.may_begin]
         lane = lanes[schedule.choose(len(lanes))]
         caller, at = running[lane]

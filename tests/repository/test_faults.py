@@ -1,6 +1,6 @@
 """Writes that are answered late, falsely or not at all, between the service and a real API server.
 
-Whatever happens on the way, nobody gets two clusters and nobody is told a lie.
+Whatever happens on the way, no caller gets two clusters, and every answer is true.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""A write waits for those that can be expected back at once, and for nobody else."""
+"""A write waits for callers that can be expected back immediately, and for no others."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ WRITE = 0.008  # seconds
 
 
 class CountingClock(StillClock):
-    """Counts how often somebody waited."""
+    """Counts the waits."""
 
     waits = 0
 

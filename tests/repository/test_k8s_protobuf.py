@@ -18,7 +18,7 @@ TEXTS = st.dictionaries(st.text(max_size=5), st.text(max_size=300), max_size=4)
 
 
 def config_map(*rest: bytes, metadata: bytes = b"") -> bytes:
-    """Return a message as the API server would send it, with fields that nobody named."""
+    """Return a message as the API server would send it, with fields of unknown names."""
     return b"".join(
         [k8s_protobuf.field(1, k8s_protobuf.field(1, b"clusters") + k8s_protobuf.field(6, b"7") + metadata), *rest]
     )

@@ -30,7 +30,7 @@ from tests.kube.apiserver import ControlPlane
 
 
 def write_by_hand(store: Store, data: dict[str, str] | None, keep_annotations: bool = True) -> None:
-    """Edit the object as somebody with kubectl would, whoever else writes."""
+    """Edit the object as a person with kubectl would, also while others write."""
     while True:
         stored = store.read()
         try:

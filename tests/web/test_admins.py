@@ -88,7 +88,7 @@ def test_a_list_that_cannot_be_read_leaves_the_last_good_one(users: Path, caplog
     assert admins.names() == {"carl"}
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_a_list_that_may_be_read_again_is_read_again(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from cimaster.web.admins import Admins\n"

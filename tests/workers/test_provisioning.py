@@ -1,4 +1,4 @@
-"""The background thread that has clusters created: once each, whoever dies, whatever the store does meanwhile."""
+"""The background thread that has clusters created: once each, whichever replica dies and whatever the store does."""
 
 import contextlib
 import sqlite3
@@ -32,7 +32,7 @@ JSON = {"Accept": "application/json"}
 
 
 class Third:
-    """A provisioner of somebody's own: it begins when the test lets it, and remembers under which keys."""
+    """A provisioner from outside the package: it begins when the test lets it, and remembers under which keys."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -127,7 +127,7 @@ def test_what_came_of_it_is_written_when_the_store_is_back(app: Flask, third: Th
     create(app)
     until(lambda: third.keys)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # nobody else can write until it ends
+        other.execute("BEGIN IMMEDIATE")  # no other writer gets in until it ends
         third.may_begin.set()
         until(lambda: components_of(app).clusters.repository.trouble)
     until(lambda: listed(app.test_client())["state"] == "running")
@@ -236,7 +236,7 @@ def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: 
     identity = create(app)
     until(lambda: listed(app.test_client())["state"] == "running")
     add("by-hand")
-    assert listed(app.test_client())["state"] == "running"  # what somebody adds by hand is not what we build
+    assert listed(app.test_client())["state"] == "running"  # a cluster that is added by hand is not the one we build
     add("given", creation=identity)
     may_end.set()
     until(lambda: app.test_client().get("/clusters/built").status_code == 200)
