@@ -24,12 +24,12 @@ def refused(refusal: errors.Refusal) -> Response:
     if "place" in refusal.facts:
         response.headers["CIMaster-Place"] = str(refusal.facts["place"])
     if isinstance(refusal, errors.Queued) and not wants_json():
-        response.set_data(b"")  # curl prints the body of each try, and a script reads the cluster's name there
+        response.set_data(b"")  # curl prints the body of each try, where a script expects the cluster's name
     return response
 
 
 def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] | None = None) -> Response:
-    """Answer with what is wrong, in the one shape that every refusal has: one line, whatever it repeats."""
+    """Answer with a sentence that says what is wrong, in the one shape of every refusal."""
     sentence = printable(sentence)
     if wants_json():
         body = {

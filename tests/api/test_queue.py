@@ -15,7 +15,7 @@ def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_waits_in_a_pool_at_rest(client: FlaskClient, add) -> None:
-    assert client.get("/queue").text == "nobody waits for a cluster\n"
+    assert client.get("/queue").text == "no caller waits for a cluster\n"
     assert client.get("/queue", headers=JSON).get_json() == {"tickets": []}
 
 
@@ -23,7 +23,7 @@ def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add,
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west&label=gpu%3Dyes")
-    assert client.get("/queue").text == "nobody waits for a cluster\n"  # no cluster has that label
+    assert client.get("/queue").text == "no caller waits for a cluster\n"  # no cluster has that label
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west")
     client.get("/getvacant?build=3&job=e2e&name=bob&wait=10m&request_id=r-3&priority=high")
     clock.forward(minutes=1)
