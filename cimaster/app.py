@@ -36,6 +36,7 @@ from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.collectors import PoolCollector, QueueCollector
 from cimaster.workers.lifecycle import Lifecycle
 from cimaster.workers.provisioning import ProvisioningWorker
+from cimaster.workers.queue_dispatcher import QueueDispatcher
 from cimaster.workers.reaper import Reaper
 
 _HEADERS = {
@@ -78,9 +79,11 @@ def _components(
     clusters = Clusters(repository, metrics, clock)
     provisioning = Provisioning(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     waiting_room = WaitingRoom(clusters, metrics, settings.waiters)
-    worker = ProvisioningWorker(provisioning, repository, metrics)
-    lifecycle = Lifecycle(repository, Reaper(clusters, metrics), worker, waiting_room, settings.port)
-    worker.draining = waiting_room.draining = lambda: not lifecycle.accepting
+    provisioning_worker = ProvisioningWorker(provisioning, repository, metrics)
+    queue_dispatcher = QueueDispatcher(repository, waiting_room, metrics)
+    workers = (Reaper(clusters, metrics), provisioning_worker, queue_dispatcher)
+    lifecycle = Lifecycle(repository, workers, settings.port)
+    provisioning_worker.draining = waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
     return Components(

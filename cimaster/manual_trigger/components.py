@@ -12,7 +12,7 @@ from cimaster.manual_trigger.metrics import Metrics
 from cimaster.manual_trigger.prow.catalog import Catalog
 from cimaster.manual_trigger.prow.config_source import fetch
 from cimaster.manual_trigger.prow.prowjobs import ProwJobs
-from cimaster.manual_trigger.refresher import Keeper
+from cimaster.manual_trigger.refresher import Refresher
 from cimaster.manual_trigger.settings import TriggerSettings
 from cimaster.manual_trigger.triggers import Triggers
 
@@ -30,7 +30,9 @@ class Parts:
         self.catalog = Catalog(lambda: fetch(settings.config), self.metrics, clock)
         self.prowjobs = ProwJobs(KubernetesClient(settings.threads, clock), self.metrics, clock)
         self.triggers = Triggers(settings, self.catalog, self.prowjobs, self.rules, self.metrics, clock)
-        self.keeper = Keeper(self.catalog, self.prowjobs, lambda: self.triggers.namespace, every)
+        self.keeper = Refresher(
+            self.catalog, self.prowjobs, lambda: self.triggers.namespace, every, self.metrics.thread_errors
+        )
         self._longest_silence = max(3 * every, _SHORTEST_SILENCE)
         self.metrics.show_configuration(
             lambda: -1.0 if self.catalog.age is None else self.catalog.age,

@@ -22,6 +22,7 @@ class Metrics:
         self.reads = counter("configuration_reads", "Reads of Prow's configuration: good, or the refusal", "outcome")
         self.api_errors = counter("api_errors", "Calls of the API server that failed, by what it was", "code")
         self.watches_cut = counter("watches_cut", "Watches of a ProwJob that ended at once")
+        self.thread_errors = counter("thread_errors", "Rounds of a background thread that failed", "thread")
         self.build_id_seconds = Histogram(
             "manual_trigger_build_id_seconds", "Time until a job had its build id", registry=registry, buckets=_WAITS
         )

@@ -6,10 +6,10 @@ write is on its way more changes gather, so load makes batches larger and nothin
 
 import dataclasses
 import logging
-import threading
 import uuid
 from collections.abc import Iterable
 
+from cimaster.common.background_thread import BackgroundThread
 from cimaster.common.clock import Clock
 from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
 from cimaster.observability.metrics import Metrics
@@ -29,12 +29,15 @@ STALE = 5.0  # seconds after which a decision's time is too old to be sent
 _log = logging.getLogger(__name__)
 
 
-class Committer:
-    """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
+class Committer(BackgroundThread):
+    """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread itself."""
+
+    pause_after_error = 0.0  # seconds: callers wait
 
     def __init__(
         self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None
     ) -> None:
+        super().__init__("committer", metrics.thread_errors)
         self.write_trouble, self._backoff = WriteTrouble(clock), Backoff(clock)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
         self._attempts = Attempts(store.where) if attempts is None else attempts
@@ -42,7 +45,6 @@ class Committer:
         self._lock = self._attempts.lock
         self._inbox = Inbox(self._lock, clock, self._expire)
         self._group_commit = GroupCommit(clock)
-        self._stop = threading.Event()
         self._must_read, self._singly, self._begun = False, 0, 0.0
 
     def submit(self, *pendings: Pending) -> None:
@@ -65,23 +67,26 @@ class Committer:
         busy = trouble.again() if trouble else TooBusy(f"{self._store.where} took no write in time; nothing was done")
         pending.settle(unknown(self._store.where) if pending.sent else busy, 0)
 
-    def stop(self) -> None:
-        """Finish what waits, then let `run` return."""
-        self._stop.set()
+    @property
+    def unfinished(self) -> bool:
+        """Whether a change has no answer yet: it gets one even after `stop`."""
+        return bool(self._inbox)
+
+    def wake(self) -> None:
+        """Look for changes now."""
+        super().wake()
         self._inbox.add()
 
-    def run(self) -> None:
-        """Write until stopped."""
-        while not (self._stop.is_set() and not self._inbox):
-            self._inbox.wait(self._backoff.pause if self._attempts else None)
-            try:
-                while self.one_pass():
-                    pass
-            except Exception as error:
-                _log.exception("a pass of the committer failed")
-                self._metrics.thread_errors.labels("committer").inc()
-                failed = StoreTrouble(f"the service failed ({type(error).__name__}): see its log")
-                self._inbox.refuse(self._inbox.waiting(), failed)
+    def work(self) -> None:
+        """Wait for changes, and write them."""
+        self._inbox.wait(self._backoff.pause if self._attempts else None)
+        try:
+            while self.one_pass():
+                pass
+        except Exception as error:
+            failed = StoreTrouble(f"the service failed ({type(error).__name__}): see its log")
+            self._inbox.refuse(self._inbox.waiting(), failed)
+            raise
 
     def one_pass(self) -> bool:
         """Decide and write once; say whether there is more to do at once."""

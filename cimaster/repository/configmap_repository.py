@@ -1,7 +1,5 @@
 """The one repository: everything that reads or changes the pool goes through it, on either store."""
 
-import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,12 +11,10 @@ from cimaster.pool.records.pool import Answer, Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import Store
+from cimaster.repository.watcher import Watcher
 from cimaster.repository.write_attempts import Decision, Pending
 
-_WATCH = 10.0  # seconds for which one watch is kept open
 _LOOK = 0.05  # seconds between looks whether an answer is wanted still
-_RETRY = 1.0  # seconds between looks at a store that is in trouble
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,30 +42,18 @@ class ConfigMapRepository:
         self._clock = clock
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)
-        self._metrics = metrics
         self._committer = Committer(store, self._snapshots, metrics, clock)
-        self._stop = threading.Event()
-        self._tried = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._committer.run, name="committer", daemon=True),
-            threading.Thread(target=self._watch, name="watcher", daemon=True),
-        ]
+        self._watcher = Watcher(store, self._snapshots, metrics)
 
     def start(self) -> None:
         """Start the threads; the first read happens in the background."""
-        for thread in self._threads:
-            thread.start()
+        self._committer.start()
+        self._watcher.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Write what waits, then end the threads and let go of the store."""
-        committer, watcher = self._threads
-        self._committer.stop()
-        if committer.is_alive():
-            committer.join(timeout)
-        self._stop.set()
-        self.store.stop_waiting()
-        if watcher.is_alive():
-            watcher.join(timeout)
+        self._committer.stop(timeout)
+        self._watcher.stop(timeout)
         self.store.close()
 
     def update(
@@ -156,12 +140,12 @@ class ConfigMapRepository:
     @property
     def tried(self) -> bool:
         """Whether the store was asked at least once, with whatever success."""
-        return self._tried.is_set()
+        return self._watcher.tried
 
     @property
     def alive(self) -> bool:
         """Whether all threads run."""
-        return all(thread.is_alive() for thread in self._threads)
+        return self._committer.alive and self._watcher.alive
 
     @property
     def news(self) -> int:
@@ -171,29 +155,6 @@ class ConfigMapRepository:
     def wait_for_news(self, timeout: float, since: int) -> None:
         """Wait until there are news after those that `news` told of, or `timeout` seconds are over."""
         self._snapshots.wait(timeout, since)
-
-    def _watch(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._watch_once()
-            except StoreTrouble as trouble:
-                if self._stop.is_set():
-                    return  # it is we who cut the watch
-                self._snapshots.note_trouble(trouble)
-                self._stop.wait(_RETRY)
-            except Exception:
-                if self._stop.is_set():
-                    return  # what a connection says that was cut may be anything
-                _log.exception("a pass of the watcher failed")
-                self._metrics.thread_errors.labels("watcher").inc()
-                self._stop.wait(_RETRY)
-            self._tried.set()
-
-    def _watch_once(self) -> None:
-        if self._snapshots.newest is None or self._snapshots.trouble:
-            self._snapshots.read()
-            self._tried.set()
-        self._snapshots.note_news(self.store.wait_for_change(_WATCH))
 
     def wake_waiters(self) -> None:
         """Let all that wait for news look again."""

@@ -1,10 +1,9 @@
-"""The room where callers wait for a cluster, and the thread that calls those whose turn has come.
+"""Where callers wait for a cluster, connected to this replica.
 
-Who waits has a ticket in the pool, so that any replica knows the order. A caller is kept for less than half a minute
-and then told to ask again, which every HTTP library does by itself; the ticket keeps its place meanwhile.
+Each of them has a ticket in the pool, so that every replica knows the order. A request waits for less than half a
+minute and is then answered "try again", which every HTTP library does by itself; the ticket keeps its place meanwhile.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cimaster.common.times import parse_time
-from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, StoreTrouble
+from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.pool.decisions import queue_order
@@ -25,21 +24,19 @@ _KEPT = 25.0  # seconds for which one request waits at most: proxies give up aft
 _NOT_KEPT = timedelta(seconds=3)  # in which a caller comes back for whom there is no room
 _NOT_KEPT_AGAIN = 2  # seconds after which it is told to
 _LOOK = 0.25  # seconds between looks whether a caller is still connected
-_VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.02  # seconds between looks at the queue: without news, and at what is read
-_REST = 0.01  # seconds between two passes, however many news there are
-_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class _Kept:
-    """A caller who is connected."""
+class WaitingCaller:
+    """A caller that is connected and waits."""
 
     ticket: str
     ends: float
     is_there: Callable[[], bool]
     called: threading.Event = field(default_factory=threading.Event)
+    """Set when it may be its turn."""
     queued: bool = False
-    """Whether its ticket is known to be written: if the queue has it no longer, something became of it."""
+    """Whether its ticket is known to be written: once the queue has it no longer, the caller has to find out why."""
 
 
 class WaitingRoom:
@@ -51,33 +48,23 @@ class WaitingRoom:
         self._service, self._repository, self._clock = service, service.repository, service.clock
         self._metrics = metrics
         self._room = threading.BoundedSemaphore(room)
-        self._kept: set[_Kept] = set()
+        self.occupied = threading.Event()
+        """Set while a caller waits here."""
+        self._kept: set[WaitingCaller] = set()
         self._polls = Polls(self._clock)
         self._lock = threading.Lock()
-        self._somebody = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="usher", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, timeout: float = 5.0) -> None:
-        """End the thread."""
-        self._stop.set()
-        self._somebody.set()
-        self._repository.wake_waiters()
-        self._thread.join(timeout)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
 
     @property
     def kept(self) -> int:
         """How many callers are connected and wait."""
         return len(self._kept)
+
+    def callers(self) -> list[WaitingCaller]:
+        """Return the callers that are connected and wait."""
+        with self._lock:
+            if not self._kept:
+                self.occupied.clear()
+            return list(self._kept)
 
     def take(self, criteria: Criteria, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
         """Lend a cluster at once, or say why not.
@@ -137,7 +124,7 @@ class WaitingRoom:
             self._metrics.wait_seconds.observe(done.answer.waited)
         return done
 
-    def _left(self, kept: _Kept) -> timedelta:
+    def _left(self, kept: WaitingCaller) -> timedelta:
         """Return for how long a caller is kept still."""
         return timedelta(seconds=max(kept.ends - self._clock.monotonic(), 0.0))
 
@@ -155,15 +142,15 @@ class WaitingRoom:
         return bool(newest and newest.pool.queue and queue_order.find(newest.pool, poll_ticket_id(criteria)))
 
     @contextmanager
-    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[_Kept | None]:
+    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[WaitingCaller | None]:
         """Give a caller a place to wait in; None if the room is full."""
         if self.draining() or not self._room.acquire(blocking=False):
             yield None
             return
-        kept = _Kept(ticket, self._clock.monotonic() + _KEPT, is_there)
+        kept = WaitingCaller(ticket, self._clock.monotonic() + _KEPT, is_there)
         with self._lock:
             self._kept.add(kept)  # before it is decided: whatever changes from then on calls it
-        self._somebody.set()
+        self.occupied.set()
         try:
             yield kept
         finally:
@@ -171,12 +158,12 @@ class WaitingRoom:
                 self._kept.discard(kept)
             self._room.release()
 
-    def _called(self, kept: _Kept, queued: Queued) -> bool:
+    def _called(self, kept: WaitingCaller, queued: Queued) -> bool:
         """Wait until it may be this caller's turn, or its wait is over; False if it has to come back for that."""
         until = parse_time(queued.facts.get("until"))
         over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else kept.ends
         if kept.queued:  # it was called in vain: whoever calls and whoever decides differ for a moment
-            self._stop.wait(_LOOK)
+            self._clock.rest(_LOOK)
         kept.queued = True
         while True:
             now = self._clock.monotonic()
@@ -187,41 +174,10 @@ class WaitingRoom:
             if now >= over or kept.called.wait(min(_LOOK, kept.ends - now, over - now)):
                 return kept.is_there() or self._gone(kept)
 
-    def _gone(self, kept: _Kept) -> bool:
+    def _gone(self, kept: WaitingCaller) -> bool:
         """Let others pass a caller who is not there any more, unless another connection waits under the same ticket."""
         with self._lock:
             elsewhere = any(other is not kept and other.ticket == kept.ticket for other in self._kept)
         if not elsewhere:
             self._service.mark_disconnected(kept.ticket, self._left(kept))
         return False
-
-    def _run(self) -> None:
-        while not self._stop.wait(_REST):
-            self._somebody.wait()
-            news, pause = self._repository.news, 1.0
-            try:
-                pause = self._pass()
-            except StoreTrouble as trouble:
-                _log.debug("nobody is called while the store cannot be read: %s", trouble)
-            except Exception:
-                _log.exception("a pass of the usher failed")
-                self._metrics.thread_errors.labels("usher").inc()
-            if not self._stop.is_set():
-                self._repository.wait_for_news(pause, news)
-
-    def _pass(self) -> float:
-        """Call those whose turn has come; return seconds until the next pass, if there are no news before."""
-        with self._lock:
-            waiting = list(self._kept)
-            if not waiting:
-                self._somebody.clear()
-        pool = self._repository.soon(_BEHIND).pool
-        here = {kept.ticket for kept in waiting}
-        turns = {ticket.id for ticket in queue_order.reservations(pool, self._repository.now(), here).values()}
-        places = {ticket.id for ticket in pool.queue}
-        for kept in waiting:
-            if kept.ticket in turns or (kept.queued and kept.ticket not in places):
-                kept.called.set()
-        if self._repository.behind and not self._repository.trouble:
-            return _BEHIND
-        return _VACANT if pool.vacant else _NONE

@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable
 
+from cimaster.common.background_thread import BackgroundThread
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
@@ -29,55 +30,44 @@ _AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-class ProvisioningWorker:
+class ProvisioningWorker(BackgroundThread):
     """Carries out what creations need. Two of them at once, here or in other replicas, do each thing once."""
 
     def __init__(self, creations: Provisioning, repository: ConfigMapRepository, metrics: Metrics) -> None:
+        super().__init__("provisioning", metrics.thread_errors)
         self._creations, self._repository, self._metrics = creations, repository, metrics
         self._claims = CreationClaims(creations, repository, metrics)
+        creations.on_new_work = self.wake
         self.draining: Callable[[], bool] = lambda: False  # whether this process ends, and begins nothing more
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._effects: dict[str, threading.Thread] = {}
         self._halts: set[threading.Event] = set()  # one for each that is being begun: set, it ends what it can end
         self._next_look: dict[str, float] = {}
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
     def stop(self, timeout: float = 40.0) -> None:
         """Let what is under way end, for at most `timeout` seconds, and end the thread."""
         ends = self._creations.clock.monotonic() + timeout
-        self._stop.set()
-        for halt in list(self._halts):
-            halt.set()
-        self._creations.asked.set()
-        self._repository.wake_waiters()
-        self._thread.join(timeout)
+        super().stop(timeout)
         for effect in list(self._effects.values()):
             effect.join(max(ends - self._creations.clock.monotonic(), 0.0))
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+    def wake(self) -> None:
+        """Start the next round now."""
+        super().wake()
+        if self.stopping:
+            for halt in list(self._halts):
+                halt.set()
+        self._repository.wake_waiters()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            news = self._repository.news
-            try:
-                pause = self._pass()
-            except StoreTrouble as trouble:
-                _log.debug("nothing is carried out while the store cannot be used: %s", trouble)
-                pause = _AFTER_TROUBLE
-            except Exception:
-                _log.exception("a pass of the courier failed")
-                self._metrics.thread_errors.labels("courier").inc()
-                pause = _AFTER_TROUBLE
-            if not self._creations.asked.wait(_REST) and not self._stop.is_set():
-                self._repository.wait_for_news(pause + random.uniform(0.0, 0.2), news)  # noqa: S311 replicas spread out
-            self._creations.asked.clear()
+    def work(self) -> None:
+        """Begin and look after what creations need, then wait until there may be more to do."""
+        news = self._repository.news
+        try:
+            pause = self._pass()
+        except StoreTrouble as trouble:
+            _log.debug("nothing is carried out while the store cannot be used: %s", trouble)
+            pause = _AFTER_TROUBLE
+        if not self.pause(_REST):
+            self._repository.wait_for_news(pause + random.uniform(0.0, 0.2), news)  # noqa: S311 replicas spread out
 
     def _pass(self) -> float:
         """Begin what is to be done; return seconds until the next pass, if there are no news before."""
@@ -116,7 +106,7 @@ class ProvisioningWorker:
             act(creation)
         except Exception:
             _log.exception("creation %s could not be carried on", creation.id)
-            self._metrics.thread_errors.labels("courier").inc()
+            self._metrics.thread_errors.labels("provisioning").inc()
 
     def _carry_out(self, creation: Creation) -> None:
         provisioner, clock = self._creations.provisioner, self._creations.clock
@@ -144,10 +134,12 @@ class ProvisioningWorker:
         """Have the provisioner begin; None if it was halted. What it builds itself stays claimed while it does."""
         halt, done = threading.Event(), threading.Event()
         self._halts.add(halt)
-        if self._stop.is_set():
+        if self.stopping:
             halt.set()
         if provisioner.kind.builds:
-            threading.Thread(target=self._keep, args=(claimed, done, halt), name="keeper", daemon=True).start()
+            threading.Thread(
+                target=self._keep_claim, args=(claimed, done, halt), name="claim renewal", daemon=True
+            ).start()
         try:
             return provisioner.begin(claimed, halt)
         except Failure as failure:
@@ -158,7 +150,7 @@ class ProvisioningWorker:
             done.set()
             self._halts.discard(halt)
 
-    def _keep(self, claimed: Creation, done: threading.Event, halt: threading.Event) -> None:
+    def _keep_claim(self, claimed: Creation, done: threading.Event, halt: threading.Event) -> None:
         """Renew a claim until all is done; halt if somebody else has taken it over."""
         while not done.wait(_RENEW):
             try:
@@ -184,7 +176,7 @@ class ProvisioningWorker:
                 write()
             except StoreTrouble as trouble:
                 _log.warning("what came of a creation is not written yet: %s", trouble)
-                if self._stop.wait(_AFTER_TROUBLE):
+                if self._stopping.wait(_AFTER_TROUBLE):
                     return
             else:
                 return

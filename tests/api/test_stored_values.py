@@ -52,7 +52,7 @@ VERBS = (
     "/addcluster?cluster=new&region=us&name=root&creation=c-2",
     "/deletecluster?cluster=cluster-01&name=root",
 )
-THREADS = ("committer", "watcher", "reaper", "courier", "usher")
+THREADS = ("committer", "watcher", "reaper", "provisioning", "queue-dispatcher")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from cimaster.services.provisioning import Provisioning
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from cimaster.workers.drain_file import DrainFile
+from cimaster.workers.provisioning import ProvisioningWorker
 from tests.conditions import until
 
 JSON = {"Accept": "application/json"}
@@ -167,14 +168,11 @@ def test_a_replica_that_drains_begins_nothing(app: Flask, third: Third, settings
         stack.callback(DrainFile(settings.port).remove)
         DrainFile(settings.port).make()
         create(app)
-        asked, courier = (
-            components_of(app).provisioning.asked,
-            components_of(app).lifecycle._courier,
-        )
-        for _ in range(2):  # a pass begins when this is cleared: the second one tells that the first has ended
-            asked.set()
-            until(lambda: not asked.is_set())
-        assert not courier._effects
+        (worker,) = (w for w in components_of(app).lifecycle.workers if isinstance(w, ProvisioningWorker))
+        for _ in range(2):  # a round begins by clearing the event: once the second has begun, the first has ended
+            worker.wake()
+            until(lambda: not worker._woken.is_set())
+        assert not worker._effects
     third.may_begin.set()
     until(lambda: third.keys)
 
@@ -184,7 +182,7 @@ def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third
     third.may_begin.set()
     create(app)
     registry = components_of(app).metrics.registry
-    until(lambda: registry.get_sample_value("cimaster_thread_errors_total", {"thread": "courier"}))
+    until(lambda: registry.get_sample_value("cimaster_thread_errors_total", {"thread": "provisioning"}))
     assert app.test_client().get("/readyz").status_code == 200
 
 
