@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from cimaster import provisioners
 from cimaster.common.settings import BadSetting, add_flags, put_in_environment
-from cimaster.errors import Refusal
+from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores import open_store
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         print(f"cimaster: {error}", file=sys.stderr)
         return 2
-    except (Refusal, OSError) as error:
+    except (Refusal, StoreTrouble, OSError) as error:
         print(f"cimaster: {error}", file=sys.stderr)
         return 1
     return status

@@ -17,7 +17,7 @@ from cimaster.common.logs import correlation_id
 from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
 from cimaster.common.texts import brief
-from cimaster.errors import Refusal, UnknownHost
+from cimaster.errors import Refusal, StoreTrouble, UnknownHost
 from cimaster.observability.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.provisioners import Provisioner
@@ -99,6 +99,7 @@ def _register(app: Flask, settings: Settings) -> None:
     app.after_request(_end)
     compression.install(app)
     app.register_error_handler(Refusal, problems.refused)
+    app.register_error_handler(StoreTrouble, problems.refused)
     app.register_error_handler(HTTPException, problems.http_refused)
     app.register_error_handler(Exception, _failed)
     for blueprint in (api, pages, health):

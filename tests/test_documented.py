@@ -156,10 +156,12 @@ def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint[Any]) -> None:
         assert headers == (["Idempotency-Key"] if identity and not identity.required else [])
 
 
-def all_refusals() -> set[type[errors.Refusal]]:
+def all_refusals() -> set[type[errors.Problem]]:
     """Return every class of refusal that CIMaster has; the manual-trigger service has more."""
     classes = [each for each in vars(errors).values() if isinstance(each, type)]
-    return {each for each in classes if issubclass(each, errors.Refusal) and each is not errors.Refusal}
+    return {
+        each for each in classes if issubclass(each, errors.Problem) and each not in (errors.Problem, errors.Refusal)
+    }
 
 
 def test_every_refusal_has_a_status_and_a_code_of_its_own() -> None:

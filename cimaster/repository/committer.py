@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cimaster.common.background_thread import BackgroundThread
 from cimaster.common.clock import Clock
-from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
+from cimaster.errors import PoolFull, StoreRefused, StoreTrouble, TooBusy
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import codec, expire
 from cimaster.pool.records.history import AUTOMATIC_EVENTS
@@ -206,7 +206,7 @@ class Committer(BackgroundThread):
         if self._inbox:
             self._backoff.rest()
 
-    def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
+    def _refused(self, batch: list[Pending], refusal: PoolFull | StoreRefused) -> None:
         """What the store will not take is tried one by one, so that it fails only the change that is to blame."""
         if len(batch) > 1:
             self._singly = len(batch)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from cimaster.common.clock import Clock
-from cimaster.errors import Refusal
+from cimaster.errors import Problem
 from cimaster.repository.group_commit import GroupCommit
 from cimaster.repository.write_attempts import NEVER, Pending
 
@@ -58,7 +58,7 @@ class Inbox:
             self.clean()
             return list(self._pendings)
 
-    def refuse(self, pendings: Iterable[Pending], refusal: Refusal) -> None:
+    def refuse(self, pendings: Iterable[Pending], refusal: Problem) -> None:
         """Settle those that are not on their way; what must be done waits on."""
         with self.lock:
             for pending in pendings:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_time, parse_time
-from cimaster.errors import OutcomeUnknown, Refusal
+from cimaster.errors import OutcomeUnknown
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.repository.stores.port import StoredObject
 
@@ -161,7 +161,7 @@ class Attempts:
                     undo.append(pending.undo)
         return undo
 
-    def _over(self, attempt: Attempt, error: Refusal | None) -> None:
+    def _over(self, attempt: Attempt, error: OutcomeUnknown | None) -> None:
         with self.lock:
             for pending, _ in attempt.results:
                 pending.sent = any(pending is other for flying in self._live for other, _ in flying.results)
@@ -191,7 +191,7 @@ def last_commits(annotations: Mapping[str, str]) -> dict[str, int]:
     }
 
 
-def unknown(where: str) -> Refusal:
+def unknown(where: str) -> OutcomeUnknown:
     """Return what a caller is told whose write may or may not have been applied."""
     return OutcomeUnknown(
         f"{where} did not say in time whether the change was written; the same request_id finds out, "

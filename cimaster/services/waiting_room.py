@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cimaster.common.times import parse_time
-from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal
+from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.pool.decisions import queue_order
@@ -132,7 +132,7 @@ class WaitingRoom:
     def _counted(self) -> Iterator[None]:
         try:
             yield
-        except Refusal as refusal:
+        except (Refusal, StoreTrouble) as refusal:
             self._metrics.allocations.labels(refusal.code).inc()
             raise
 

@@ -14,8 +14,8 @@ from cimaster.web import responses
 from cimaster.web.negotiation import wants_json
 
 
-def refused(refusal: errors.Refusal) -> Response:
-    """Answer a refusal: its status, its code in a header, and one line of text or problem JSON (RFC 9457)."""
+def refused(refusal: errors.Problem) -> Response:
+    """Answer a refusal or an outage: its status, its code in a header, one line of text or problem JSON (RFC 9457)."""
     response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)

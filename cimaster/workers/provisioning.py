@@ -164,8 +164,6 @@ class ProvisioningWorker(BackgroundThread):
     def _write_down(self, claimed: Creation, outcome: TriggeredJob | Built | Failure) -> None:
         try:
             self._claims.write_down(claimed, outcome)
-        except StoreTrouble:
-            raise
         except Refusal as refusal:  # the pool will not have the cluster
             self._claims.write_down(claimed, Failure(REFUSED, refusal.sentence))
 

@@ -12,7 +12,7 @@ from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
 from cimaster.common.clock import Clock
-from cimaster.errors import Refusal
+from cimaster.errors import Problem
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.records.pool import Answer, Rules
 from cimaster.repository.committer import Committer
@@ -240,4 +240,4 @@ def _advance(running: dict[greenlet, tuple[Caller, str]], lane: greenlet, value:
 
 def refusal(caller: Caller) -> str:
     """Return the code that a caller was refused with, or nothing."""
-    return caller.told.code if isinstance(caller.told, Refusal) else ""
+    return caller.told.code if isinstance(caller.told, Problem) else ""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
-from cimaster.errors import OutcomeUnknown, Refusal, StoreRefused, StoreTrouble
+from cimaster.errors import OutcomeUnknown, Problem, Refusal, StoreRefused, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import expire
 from cimaster.pool.codec import decode
@@ -180,7 +180,7 @@ class Call:
     first_moment: int
     newest_told: int
     """The highest commit that anybody was told before."""
-    told: Committed | Snapshot | Refusal | None = None
+    told: Committed | Snapshot | Problem | None = None
     commit: int = 0
     ended: float = inf
 
@@ -188,13 +188,13 @@ class Call:
         """Carry it out; runs in a lane of its own."""
         try:
             self.told = self.act(self.replica.service)
-        except Refusal as refusal:
+        except Problem as refusal:
             self.told = refusal
 
     @property
     def may_have_acted(self) -> bool:
         """Whether its caller must reckon with its having been done, now or later."""
-        return not isinstance(self.told, Refusal) or isinstance(self.told, OutcomeUnknown)
+        return not isinstance(self.told, Problem) or isinstance(self.told, OutcomeUnknown)
 
     @property
     def done(self) -> bool:
@@ -204,7 +204,7 @@ class Call:
     @property
     def decided_against(self) -> bool:
         """Whether it was refused for what the pool is, not for the store."""
-        return isinstance(self.told, Refusal) and not isinstance(self.told, StoreTrouble)
+        return isinstance(self.told, Refusal)
 
 
 class Replica:

@@ -141,7 +141,7 @@ class KubernetesStore:
         if response.status == 404:
             return StoreMissing(f"{self.where} does not exist: kubectl apply -k k8s/ makes an empty one")
         kind = StoreRefused if response.status in (400, 413, 422) else StoreTrouble
-        return kind(f"{self.where}: {_said(response)}", status=response.status)
+        return kind(f"{self.where}: {_said(response)}")
 
     def stop_waiting(self) -> None:
         """Cut the watch."""
