@@ -2,12 +2,12 @@
 
 import json
 import logging
-import random
 from collections.abc import Generator
 from typing import Any
 
 import urllib3
 
+from cimaster.common.backoff import Backoff
 from cimaster.common.clock import Clock
 from cimaster.common.kubernetes_client import FAILED, reason
 
@@ -26,7 +26,7 @@ class Watches:
         self.cut = 0
         self._what = what
         self._clock = clock
-        self._row = 0
+        self._backoff = Backoff()
         self._began: float | None = None
         self._ending = ""
 
@@ -55,12 +55,11 @@ class Watches:
             return 0.0
         lasted, self._began = self._clock.monotonic() - self._began, None
         if lasted >= _LASTED:
-            self._row = 0
+            self._backoff.note_success()
             return 0.0
         self.cut += 1
-        self._row += 1
-        if self._row == 1:
+        self._backoff.note_failure()
+        if self._backoff.failures == 1:
             why = self._ending or "the API server or something before it closed it"
             _log.warning("a watch of %s ended after %.2f s, and is repeated with pauses: %s", self._what, lasted, why)
-        longest: float = min(1.0, 0.05 * 2 ** min(self._row, 5))
-        return longest * random.uniform(0.7, 1.3)  # noqa: S311
+        return self._backoff.pause

@@ -13,7 +13,7 @@ _RETRY = 1.0  # seconds between two tries to reach a store that is in trouble
 
 
 class Watcher(BackgroundThread):
-    """Reads the store once, then tells the snapshots of every change that the store reports."""
+    """Reads the store once, then passes every change that the store reports to the snapshots."""
 
     pause_after_error = _RETRY
 
@@ -45,7 +45,7 @@ class Watcher(BackgroundThread):
         if self._snapshots.newest is None or self._snapshots.trouble:
             self._snapshots.read()
             self._tried.set()
-        self._snapshots.note_news(self._store.wait_for_change(_WATCH))
+        self._snapshots.note_change(self._store.wait_for_change(_WATCH))
 
     def wake(self) -> None:
         """End the watch, for good."""

@@ -1,4 +1,4 @@
-"""Clusters that are asked for: the verbs of people and policies, and what the courier writes down for them."""
+"""Clusters that are asked for: the verbs of people and policies, and what the provisioning worker records for them."""
 
 import threading
 import uuid

@@ -28,14 +28,14 @@ class QueueDispatcher(BackgroundThread):
         if self.pause(_REST):
             return
         self._waiting_room.occupied.wait()
-        news = self._repository.news
+        seen = self._repository.change_count
         try:
             pause = self._dispatch()
         except StoreTrouble as trouble:
             _log.debug("no caller is served while the store cannot be read: %s", trouble)
             pause = _AFTER_TROUBLE
         if not self.stopping:
-            self._repository.wait_for_news(pause, news)
+            self._repository.wait_for_change(pause, seen)
 
     def wake(self) -> None:
         """Start the next round now."""
@@ -46,9 +46,9 @@ class QueueDispatcher(BackgroundThread):
     def _dispatch(self) -> float:
         """Call the callers whose turn it is; return seconds until the next round if the pool does not change."""
         callers = self._waiting_room.callers()
-        pool = self._repository.soon(_BEHIND).pool
-        promised = queue_order.reservations(pool, self._repository.now(), {caller.ticket for caller in callers})
-        next_tickets = {ticket.id for ticket in promised.values()}
+        pool = self._repository.recent(_BEHIND).pool
+        reservations = queue_order.reservations(pool, self._repository.now(), {caller.ticket for caller in callers})
+        next_tickets = {ticket.id for ticket in reservations.values()}
         queued_tickets = {ticket.id for ticket in pool.queue}
         for caller in callers:
             has_left_queue = caller.queued and caller.ticket not in queued_tickets

@@ -1,4 +1,4 @@
-"""The background thread that makes expiry visible: decisions never wait for it, but pages and notices do."""
+"""The thread that writes expirations. Decisions apply them without it; pages and notifications depend on it."""
 
 import logging
 import random
@@ -11,20 +11,20 @@ from cimaster.services.clusters import Clusters
 
 _LONGEST = timedelta(minutes=10)
 _AFTER_TROUBLE = 1.0  # seconds
-_REST = 1.0  # seconds after a pass in which news do not wake it: under load there are dozens each second
+_REST = 1.0  # seconds after a round in which changes do not start the next one: under load there are dozens a second
 _log = logging.getLogger(__name__)
 
 
 class Reaper(BackgroundThread):
-    """Writes expirations when they come. Two of them at once, here or in other replicas, are harmless."""
+    """Writes each expiration when it is due. Several of them, in as many replicas, do no harm."""
 
     def __init__(self, service: Clusters, metrics: Metrics) -> None:
         super().__init__("reaper", metrics.thread_errors)
         self._service = service
 
     def work(self) -> None:
-        """End what is over, then wait until the next lease or hold ends or the pool changes."""
-        news = self._service.repository.news
+        """Write what has expired, then wait until the next expiry or until the pool changes."""
+        seen = self._service.repository.change_count
         try:
             self._service.expire()
             pause = self._until_next_expiry()
@@ -32,7 +32,7 @@ class Reaper(BackgroundThread):
             _log.debug("nothing expires while the store cannot be used: %s", trouble)
             pause = _AFTER_TROUBLE
         if not self.pause(min(pause, _REST)) and pause > _REST:
-            self._service.repository.wait_for_news(pause - _REST, news)
+            self._service.repository.wait_for_change(pause - _REST, seen)
 
     def wake(self) -> None:
         """Start the next round now."""

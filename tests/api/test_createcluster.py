@@ -289,7 +289,7 @@ def test_an_unknown_creation_is_refused_and_the_cluster_not_added(client: FlaskC
 def test_a_job_that_ends_badly_fails_its_creation(
     client: FlaskClient, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cimaster.workers.provisioning._LOOK", 0.1)
+    monkeypatch.setattr("cimaster.workers.provisioning._JOB_CHECK", 0.1)
     create(client)
     script.standing = lambda: said(200, success=True, state="failure", complete=True, description="no quota")
     until(lambda: creations(client)[0]["state"] == "failed")

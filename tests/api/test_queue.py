@@ -11,7 +11,7 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture(autouse=True)
 def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_room, "_KEPT", 0.05)
+    monkeypatch.setattr(waiting_room, "_LONGEST_REQUEST", 0.05)
 
 
 def test_nobody_waits_in_a_pool_at_rest(client: FlaskClient, add) -> None:

@@ -1,18 +1,18 @@
-"""A replica that does not recognise its own writes: what the judge of a storm must find out."""
+"""A replica that does not recognize its own writes: the checker of a storm must notice."""
 
 from cimaster.app import served
 from cimaster.repository.stores.port import StoredObject
-from cimaster.repository.write_attempts import Attempts
+from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.settings import Settings
 
-_observe = Attempts.observe
+_observe = WriteAttempts.observe
 
 
-def _forget(self: Attempts, stored: StoredObject):  # type: ignore[no-untyped-def]
+def _forget(self: WriteAttempts, stored: StoredObject):  # type: ignore[no-untyped-def]
     others = {key: text for key, text in stored.annotations.items() if key != self.slot}
     return _observe(self, stored.replaced(stored.data, others))
 
 
-Attempts.observe = _forget  # type: ignore[method-assign]
+WriteAttempts.observe = _forget  # type: ignore[method-assign]
 
 app = served(Settings.from_environ())

@@ -2,6 +2,6 @@
 
 from cimaster.services import waiting_room
 
-waiting_room._KEPT = 1.0
+waiting_room._LONGEST_REQUEST = 1.0
 
 from wsgi import app  # noqa: E402, F401

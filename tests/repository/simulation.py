@@ -1,7 +1,7 @@
-"""A few replicas in one thread: every wait, every fault and all time are in the hands of a test.
+"""A few replicas in one thread: a test controls every wait, every fault and the time.
 
-Each replica is the real service over the real committer and snapshots. Whatever runs in it is a greenlet that hands
-control back before each call of the store, while it waits for its answer, and when it has nothing to do.
+Each replica is the real service over the real committer and snapshots. Each of its threads is a greenlet that hands
+control back before each call of the store, while it waits for the answer, and when it has nothing to do.
 """
 
 import json
@@ -21,9 +21,10 @@ from cimaster.pool.codec import decode
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.configmap_repository import Committed
+from cimaster.repository.pending_changes import Decision, PendingChange
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import COMMIT_ANNOTATION, Change, StoredObject
-from cimaster.repository.write_attempts import Attempts, Decision, Pending
+from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.services.clusters import Clusters
 from tests.repository.interleavings import Cell, SteppedStore, StillClock
 
@@ -44,7 +45,7 @@ class FakeClock(StillClock):
 
     @staticmethod
     def at(passed: float) -> datetime:
-        """Return the moment at which so many seconds had passed."""
+        """Return the moment at which this many seconds had passed."""
         return _START + timedelta(seconds=passed)
 
 
@@ -60,12 +61,12 @@ class Moment(NamedTuple):
         return int(self.object.annotations.get(COMMIT_ANNOTATION, 0))
 
     def pool(self) -> Pool:
-        """Return what it says."""
+        """Return the pool in it."""
         return decode(self.object.data, self.commit, Rules())
 
 
 class Truth(Cell):
-    """The stored object, with everything that it ever was."""
+    """The stored object, with all its former states."""
 
     def __init__(self, names: list[str], clock: FakeClock) -> None:
         super().__init__(names)
@@ -94,7 +95,7 @@ class Truth(Cell):
         self.apply(self.object.replaced({**self.object.data, "cluster.json": records}, self.object.annotations))
 
     def none_was_vacant(self, first: int, since: float) -> bool:
-        """Say whether there was a time, from when the state `first` was `since` so old, when nothing was vacant."""
+        """Say whether no cluster was vacant at some time from `since` on, starting with the state of moment `first`."""
         start = Moment(self.moments[first].object, since)
         if not expire(start.pool(), FakeClock.at(since)).vacant:
             return True
@@ -103,7 +104,7 @@ class Truth(Cell):
 
 
 def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
-    """Yield the clusters that were vacant after each decision of a write: all of them are one moment for the store."""
+    """Yield the clusters that were vacant after each decision of a write, which the store sees as one moment."""
     vacant = {cluster.name for cluster in before.pool().vacant}
     entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
     asked = False
@@ -118,7 +119,7 @@ def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
 
 
 class FaultyStore(SteppedStore):
-    """The store as one replica sees it; besides losing answers it may be away, or refuse."""
+    """The store as one replica sees it; it may lose answers, be unavailable, or refuse."""
 
     def __init__(self, truth: Truth, clock: FakeClock) -> None:
         super().__init__(truth)
@@ -153,17 +154,17 @@ class Lane(greenlet):
     def __init__(self, replica: "Replica", work: Callable[[], None], call: "Call | None" = None) -> None:
         super().__init__(work)
         self.replica, self.call, self.at = replica, call, "start"
-        self.pending: Pending | None = None
+        self.pending: PendingChange | None = None
 
     def go_on(self, fate: str = APPLIED) -> None:
-        """Run up to the next point where somebody has to choose."""
+        """Run up to the next point where the test has to choose."""
         self.at = self.switch(*() if self.at == "start" else (fate,))
 
     @property
     def may_go_on(self) -> bool:
         """Whether there is something to do now."""
         if self.at == IDLE:
-            return bool(self.replica.committer.waiting or self.replica.attempts)
+            return bool(self.replica.committer.pending or self.replica.attempts)
         if self.at == WAITING:
             assert self.pending
             return self.pending.settled or self.replica.clock.passed > self.pending.deadline + PATIENCE
@@ -172,14 +173,14 @@ class Lane(greenlet):
 
 @dataclass(eq=False)
 class Call:
-    """One request, and what its caller was told; `commit` is what was told with it, if anything."""
+    """One request and its answer, with the commit that the answer named."""
 
     replica: "Replica" = field(repr=False)
     act: Callable[[Clusters], Committed | Snapshot] = field(repr=False)
     since: float
     first_moment: int
     newest_told: int
-    """The highest commit that anybody was told before."""
+    """The highest commit that any caller was given before."""
     told: Committed | Snapshot | Problem | None = None
     commit: int = 0
     ended: float = inf
@@ -193,26 +194,26 @@ class Call:
 
     @property
     def may_have_acted(self) -> bool:
-        """Whether its caller must reckon with its having been done, now or later."""
+        """Whether it may have been done, or may still be, as far as its caller knows."""
         return not isinstance(self.told, Problem) or isinstance(self.told, OutcomeUnknown)
 
     @property
     def done(self) -> bool:
-        """Whether its caller was told that it was done."""
+        """Whether its caller was answered that it was done."""
         return isinstance(self.told, Committed)
 
     @property
     def decided_against(self) -> bool:
-        """Whether it was refused for what the pool is, not for the store."""
+        """Whether it was refused because of the pool, and not because of an outage."""
         return isinstance(self.told, Refusal)
 
 
 class Replica:
-    """One process: to its service it is the repository, as `ConfigMapRepository` is where there are threads."""
+    """One process. It takes the place of `ConfigMapRepository`, without threads."""
 
     clock_is_right = True
 
-    def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[Attempts]) -> None:
+    def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[WriteAttempts]) -> None:
         self.clock, self.alive = clock, True
         self._truth = truth
         self.store = store = FaultyStore(truth, clock)
@@ -227,9 +228,9 @@ class Replica:
         return self.snapshots.now()
 
     def commit(self) -> None:
-        """Write for ever, as the committer's thread does."""
+        """Write forever, as the committer's thread does."""
         while True:
-            while self.committer.one_pass():
+            while self.committer.commit_once():
                 pass
             getcurrent().parent.switch(IDLE)
 
@@ -240,7 +241,7 @@ class Replica:
         if trouble and now - self.snapshots.trouble_since > OUTAGE_GRACE:
             raise trouble.again()
         lane = getcurrent()
-        lane.pending = pending = Pending(decide, now, now + DEADLINE, fresh, undo)
+        lane.pending = pending = PendingChange(decide, now, now + DEADLINE, fresh, undo)
         self.committer.submit(pending)
         lane.parent.switch(WAITING)
         if not pending.settled:
@@ -255,19 +256,21 @@ class Replica:
         return self.snapshots.read() if snapshot.commit < at_least else snapshot
 
     def watch(self) -> None:
-        """Hear of the newest change, as the watcher's thread does; look first where nothing is known."""
+        """Record the newest change, as the watcher's thread does; read first if there is no snapshot."""
         try:
             if self.snapshots.newest is None or self.snapshots.trouble:
                 self.snapshots.read()
-            self.snapshots.note_news(Change(self._truth.object.version, self._truth.object.annotations))
+            self.snapshots.note_change(Change(self._truth.object.version, self._truth.object.annotations))
         except StoreTrouble as trouble:
             self.snapshots.note_trouble(trouble)
 
 
 class Fleet:
-    """The replicas, and all that runs in them."""
+    """The replicas, and everything that runs in them."""
 
-    def __init__(self, names: list[str], replicas: int, committer: type[Committer], attempts: type[Attempts]) -> None:
+    def __init__(
+        self, names: list[str], replicas: int, committer: type[Committer], attempts: type[WriteAttempts]
+    ) -> None:
         self.clock = FakeClock()
         self.truth = Truth(names, self.clock)
         self.replicas: list[Replica] = []
@@ -283,12 +286,12 @@ class Fleet:
         self.run(self.replicas[-1].committing)
 
     def run(self, lane: Lane) -> None:
-        """Begin something."""
+        """Start a lane."""
         self.lanes.append(lane)
         self.step(lane)
 
     def step(self, lane: Lane, fate: str = APPLIED) -> None:
-        """Let a lane go on, and then all who got their answers or waited too long."""
+        """Let a lane continue, and then the callers that got their answers or waited too long."""
         lane.go_on(fate)
         for waiting in [lane, *self.lanes]:
             if waiting.at == WAITING and waiting.may_go_on:
@@ -297,16 +300,16 @@ class Fleet:
         self.after_step()
 
     def give_up_overdue(self) -> None:
-        """Let all go on who waited too long."""
+        """Let the callers continue that waited too long."""
         for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.may_go_on]:
             self.step(lane)
 
     def at(self, *places: str) -> list[Lane]:
-        """Return the lanes that could go on from these places."""
+        """Return the lanes that could continue from these points."""
         return [lane for lane in self.lanes if lane.at in places and lane.may_go_on]
 
     def crash(self, replica: Replica) -> None:
-        """End a replica where it stands; what it sent may still arrive."""
+        """Kill a replica where it is; what it sent may still arrive."""
         replica.alive = False
         self.replicas.remove(replica)
         for lane in [lane for lane in self.lanes if lane.replica is replica]:
@@ -314,7 +317,7 @@ class Fleet:
             self.lanes.remove(lane)
 
     def come_to_rest(self, replicas: list[Replica]) -> bool:
-        """Let replicas go on without a fault until nobody has anything to do; False if there is no end to it."""
+        """Let replicas continue without faults until they have nothing to do; False if that never happens."""
         for _ in range(_PASSES_TO_COME_TO_REST * len(replicas)):
             lanes = [lane for lane in self.at(*AT_WORK) if lane.replica in replicas]
             if not lanes:

@@ -1,7 +1,7 @@
-"""Replicas, faults, crashes and time in any order: nobody is ever told what is not so.
+"""Replicas, faults, crashes and time in any order: every answer is true.
 
-Hypothesis drives a fleet of replicas step by step. The model beside it knows only what callers sent and were told, and
-is compared with the store after each step. The mutations at the end each take out a part of what makes writes safe; the
+Hypothesis drives a fleet of replicas step by step. The model knows only the requests and answers of callers, and is
+compared with the store after each step. The mutations at the end each remove a part of what makes writes safe; the
 same search must find all of them.
 """
 
@@ -31,16 +31,16 @@ from cimaster.errors import NoVacantCluster, OutcomeUnknown
 from cimaster.pool import Criteria, FinishRequest, Request, Rules
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
-from cimaster.repository.write_attempts import Attempts
+from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.services.clusters import Clusters
 from tests.repository.interleavings import FAULTS
 from tests.repository.simulation import APPLIED, AT_WORK, DEADLINE, FAILED, REFUSED, SLOW, Call, Fleet, Lane, Replica
 from tests.repository.test_interleavings import HastyDeath, NoSlot, TrustingCommitter
 
 HOLD = Rules().hold.total_seconds()
-ANY = st.integers(0, 11)  # which of those that there are
+ANY = st.integers(0, 11)  # an index, modulo the number of candidates
 TTLS = st.sampled_from([None, timedelta(minutes=1), timedelta(hours=2)])
-MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each is past some limit
+MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each exceeds some limit
 ARRIVES, PASSES = "a late write arrives", "time passes"
 FATES = st.just([]) | st.lists(
     st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
@@ -58,12 +58,12 @@ SEARCH = settings(
 
 
 class Violation(AssertionError):
-    """Somebody was told what is not so."""
+    """An answer was false."""
 
 
 @dataclass(eq=False)
 class Taking:
-    """A take and its repeats, and the leases that their callers were told of."""
+    """A take and its repeats, and the leases that their callers were granted."""
 
     build: str
     ttl: float
@@ -79,7 +79,7 @@ class Taking:
 
 @dataclass(eq=False)
 class Lease:
-    """A lease that somebody was told of. `ttls` says how long it is to last: by its take, then by each renewal."""
+    """A lease that a caller was granted. `ttls` are its durations: that of its take, then of each renewal."""
 
     id: str
     cluster: str
@@ -93,17 +93,17 @@ class Lease:
 
     @property
     def finished(self) -> bool:
-        """Whether somebody was told that it is finished."""
+        """Whether a caller was answered that it is finished."""
         return any(call.done for call in self.finishes) or any(_ended(call) == self.id for call in self.unfenced)
 
     def certain(self, now: float) -> bool:
-        """Whether its taker may rely on it: its end has not come and nobody asked for it."""
+        """Whether its taker may rely on it: it has not expired and no caller has tried to end it."""
         swept = [call for call in self.unfenced if call.may_have_acted and call.ended > self.taking.began]
         asked = [call for call in self.finishes if call.may_have_acted]
         return now < self._end() and not asked and all(call.done and _ended(call) != self.id for call in swept)
 
     def _end(self) -> float:
-        """Return the earliest time at which it can end by itself: by its take, or by a renewal not renewed since."""
+        """Return the earliest time at which it can expire: by its take, or by a renewal not renewed since."""
         pairs = zip(self.renewals, self.ttls[1:], strict=True)
         renewals = [(call, ttl) for call, ttl in pairs if call.may_have_acted and not _changed_nothing(call)]
         last = max((call.since for call, _ in renewals if call.done), default=-inf)
@@ -112,7 +112,7 @@ class Lease:
 
 
 def _ended(call: Call) -> str:
-    """Return which lease a finish ended, by what its caller was told."""
+    """Return the lease that a finish ended, according to its answer."""
     return call.told.answer.lease if call.done else ""
 
 
@@ -122,7 +122,7 @@ def _changed_nothing(renewal: Call) -> bool:
 
 @dataclass(eq=False)
 class Holding:
-    """A hold, its repeats and its releases; each is by a person who holds nothing else."""
+    """A hold, its repeats and its releases, each by a person who holds nothing else."""
 
     person: str
     cluster: str
@@ -131,7 +131,7 @@ class Holding:
 
     @property
     def told(self) -> float:
-        """When its holder first learnt of it."""
+        """When its holder was first answered."""
         return min((call.ended for call in self.calls if call.done), default=inf)
 
     def certain(self, now: float) -> bool:
@@ -141,14 +141,14 @@ class Holding:
 
     @property
     def released(self) -> bool:
-        """Whether somebody was told that it was released, and no hold may have come, or may still come, after that."""
+        """Whether a release was answered, and no hold may have come, or may still come, after that."""
         undecided = [call for call in self.calls if call.may_have_acted and not call.done]
         last = max(call.ended for call in self.calls)
         return not undecided and any(call.done and call.since > last for call in self.releases)
 
 
 class Model:
-    """What callers sent and were told, and what follows from it."""
+    """The requests and answers of callers, and what follows from them."""
 
     def __init__(self) -> None:
         self.takings: dict[str, Taking] = {}
@@ -158,16 +158,16 @@ class Model:
 
     @property
     def leases(self) -> list[Lease]:
-        """All leases that somebody was told of."""
+        """All leases that callers were granted."""
         return [lease for taking in self.takings.values() for lease in taking.leases.values()]
 
     @property
     def told_holdings(self) -> list[Holding]:
-        """All holds that somebody was told of."""
+        """All holds that were answered."""
         return [holding for holding in self.holdings.values() if holding.told < inf]
 
     def told_of_lease(self, taking: Taking, call: Call, now: float) -> None:
-        """Learn of a lease; nobody else may rely on its cluster, nor its taker on another lease."""
+        """Record a granted lease; no other caller may rely on its cluster, nor its taker on another lease."""
         cluster, lease_id = call.told.answer.text, call.told.answer.lease
         new = Lease(lease_id, cluster, now, taking, self.unfenced.setdefault(cluster, []), [taking.ttl])
         lease = taking.leases.setdefault(lease_id, new)
@@ -177,7 +177,7 @@ class Model:
             raise Violation(f"{new} of {taking} was told, and before it {rivals or lease}")
 
     def compare(self, records: dict[str, dict[str, Any]], now: float) -> None:
-        """Check that the store has what callers were told, and nothing that they could not know of."""
+        """Check that the store has what callers were answered, and nothing that they could not know of."""
         stored = {name: record["leaseId"] for name, record in records.items() if record["status"] == "testing"}
         for lease in self.leases:
             if lease.certain(now) and stored.get(lease.cluster) != lease.id:
@@ -214,7 +214,7 @@ class Replicas(RuleBasedStateMachine):
     """Replicas, their callers, their store and time."""
 
     committer: type[Committer] = Committer
-    attempts: type[Attempts] = Attempts
+    attempts: type[WriteAttempts] = WriteAttempts
 
     @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=st.sampled_from(["first", "last", "never"]))
     def begin(self, clusters: int, replicas: int, late: str) -> None:
@@ -230,7 +230,7 @@ class Replicas(RuleBasedStateMachine):
     def now(self) -> float:
         return self.fleet.clock.passed
 
-    # what callers do; the fates in `then` are those of the next steps of their replica's committer
+    # requests of callers; `then` has the fates of the next steps of their replica's committer
 
     def _ask(
         self,
@@ -282,7 +282,7 @@ class Replicas(RuleBasedStateMachine):
             raise Violation(f"{taking} was told {call}, and there always was a vacant one")
 
     def _relied_on(self, claims: list[Any], which: int) -> Any:
-        """Choose among the claims that still count; among all of them if none does."""
+        """Choose one of the claims that still count, or any if none does."""
         return _pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
 
     def _must_be_over(self, claim: Lease | Holding, call: Call) -> None:
@@ -331,7 +331,7 @@ class Replicas(RuleBasedStateMachine):
         act = lambda service, _: service.change(decide.release, None, holding.cluster, holding.person, is_admin=False)  # noqa: E731
         self._ask(on, then, act, holding.releases, partial(self._must_be_over, holding))
 
-    # what else happens
+    # everything else that happens
 
     @rule(on=ANY, then=FATES, what=st.sampled_from(["news", "look", "reap", "edit"]))
     def meanwhile(self, on: int, then: list[str], what: str) -> None:
@@ -399,7 +399,7 @@ class Replicas(RuleBasedStateMachine):
             del self.open[call]
         self.fleet.boot()
 
-    # what must hold
+    # invariants
 
     @invariant()
     def everybody_was_told_the_truth(self) -> None:
@@ -420,14 +420,14 @@ class Replicas(RuleBasedStateMachine):
         if not hasattr(self, "fleet"):
             return
         try:
-            if sys.exc_info()[0] is None:  # else this would hide what went wrong before
+            if sys.exc_info()[0] is None:  # else this would hide an earlier failure
                 self.end_well()
         finally:
             for replica in list(self.fleet.replicas):
                 self.fleet.crash(replica)
 
     def end_well(self) -> None:
-        """Let everybody get an answer; late writes arrive before that, after it, or not at all."""
+        """Let every caller get an answer; late writes arrive before that, after it, or never."""
         for when in ("first", "last"):
             while self.fleet.truth.late and when == self.late_writes_arrive:
                 self._late_write_arrives(0)
@@ -449,7 +449,7 @@ def _pick(options: list[Any], which: int) -> Any:
 
 
 def _nothing(call: Call) -> None:
-    """Whatever was told, there is nothing to conclude."""
+    """No answer proves anything."""
 
 
 @pytest.fixture(autouse=True)
@@ -484,7 +484,7 @@ def test_the_search_finds_each_mutation(mutated: type[Replicas]) -> None:
 
 @pytest.fixture
 def machine() -> Iterator[Replicas]:
-    """Two replicas and two vacant clusters, for those lies that the search found."""
+    """Two replicas and two vacant clusters, for the false answers that the search has found."""
     machine = Replicas()
     machine.begin(clusters=2, replicas=2, late="first")
     yield machine

@@ -1,4 +1,4 @@
-"""The background thread that has clusters created: once each, whoever dies, whatever the store does meanwhile."""
+"""The provisioning worker has each cluster created once, whichever replica dies and whatever the store does."""
 
 import contextlib
 import sqlite3
@@ -31,7 +31,7 @@ JSON = {"Accept": "application/json"}
 
 
 class Third:
-    """A provisioner of somebody's own: it begins when the test lets it, and remembers under which keys."""
+    """A third-party provisioner: it begins when the test lets it, and remembers the keys that it was given."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -56,13 +56,13 @@ def third() -> Third:
 
 @pytest.fixture
 def provisioner(third: Third) -> Provisioner:
-    """The same, as the service uses it."""
+    """The same provisioner, as the service uses it."""
     return Provisioner("third", Kind(command.Settings, third.begin), command.Settings())
 
 
 @pytest.fixture
 def second(settings: Settings, another_store: Store, provisioner: Provisioner, clock) -> Iterator[Flask]:
-    """Another replica over the same store, whose threads rest until a test starts them."""
+    """Another replica over the same store, whose threads a test starts."""
     app = create_app(settings, another_store, clock, provisioner)
     yield app
     if components_of(app).lifecycle.checks()["threads"]():
@@ -79,7 +79,7 @@ def claims_of(app: Flask) -> CreationClaims:
 
 
 def create(app: Flask) -> str:
-    """Ask for a cluster, and return the creation's id at once."""
+    """Request a cluster, and return the creation's id without waiting."""
     creations: Provisioning = components_of(app).provisioning
     return creations.create(creations.creation_request("tess-ci", "john", "master", "e2e")).answer.text
 
@@ -104,7 +104,7 @@ def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
     assert len(set(third.keys)) == 1
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # with the other store the API server's clock decides
 def test_with_a_wrong_clock_nothing_is_taken_over(app: Flask, third: Third, clock, store: SQLiteStore) -> None:
     create(app)
     until(lambda: third.keys)
@@ -123,7 +123,7 @@ def test_what_came_of_it_is_written_when_the_store_is_back(app: Flask, third: Th
     create(app)
     until(lambda: third.keys)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # nobody else can write until it ends
+        other.execute("BEGIN IMMEDIATE")  # no other connection can write until it ends
         third.may_begin.set()
         until(lambda: components_of(app).clusters.repository.trouble)
     until(lambda: listed(app.test_client())["state"] == "running")
@@ -149,7 +149,7 @@ def test_every_job_is_looked_at_however_many_there_are(
     app: Flask, third: Third, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[str] = set()
-    monkeypatch.setattr("cimaster.workers.provisioning._LOOK", 0.1)
+    monkeypatch.setattr("cimaster.workers.provisioning._JOB_CHECK", 0.1)
 
     def look(_settings: object, creation: Creation) -> Standing:
         seen.add(creation.id)
@@ -172,7 +172,7 @@ def test_a_replica_that_drains_begins_nothing(app: Flask, third: Third, settings
         for _ in range(2):  # a round begins by clearing the event: once the second has begun, the first has ended
             worker.wake()
             until(lambda: not worker._woken.is_set())
-        assert not worker._effects
+        assert not worker._calls
     third.may_begin.set()
     until(lambda: third.keys)
 
@@ -224,7 +224,7 @@ def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: 
     identity = create(app)
     until(lambda: listed(app.test_client())["state"] == "running")
     add("by-hand")
-    assert listed(app.test_client())["state"] == "running"  # what somebody adds by hand is not what we build
+    assert listed(app.test_client())["state"] == "running"  # a cluster added by hand is not the one that is built
     add("given", creation=identity)
     may_end.set()
     until(lambda: app.test_client().get("/clusters/built").status_code == 200)
