@@ -1,23 +1,20 @@
 """The one place that chooses and joins the parts: settings, store, repository, service, threads, routes."""
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 from prometheus_flask_exporter import PrometheusMetrics
-from werkzeug.exceptions import HTTPException
 
 from cimaster import provisioners
 from cimaster.api import api
 from cimaster.api.health import health
 from cimaster.common import flask_errors
 from cimaster.common.clock import Clock
-from cimaster.common.logs import correlation_id
 from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
 from cimaster.common.texts import brief
-from cimaster.errors import Refusal, UnknownHost
+from cimaster.errors import UnknownHost
 from cimaster.observability.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.provisioners import Provisioner
@@ -59,7 +56,6 @@ def create_app(
 ) -> Flask:
     """Build the application. Its threads rest until `components_of(app).lifecycle.start()`."""
     app = Flask(__name__)
-    app.config.update(flask_errors.LIMITS)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     parts = _components(settings, store, clock, provisioner)
     parts.attach(app)
@@ -89,15 +85,14 @@ def _components(
 
 
 def _register(app: Flask, settings: Settings) -> None:
+    wsgi: metrics_port.WSGIApplication = app.wsgi_app
     if prefix := public_url.prefix(settings):
-        app.wsgi_app = public_url.Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]
-    app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
+        wsgi = public_url.Prefixed(wsgi, prefix)
+    app.wsgi_app = FixedHeaders(wsgi)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
     compression.install(app)
-    app.register_error_handler(Refusal, problems.refused)
-    app.register_error_handler(HTTPException, problems.http_refused)
-    app.register_error_handler(Exception, _failed)
+    flask_errors.register(app, problems.refused, problems.problem)
     for blueprint in (api, pages, health):
         app.register_blueprint(blueprint)
 
@@ -144,12 +139,6 @@ def _told(response: Response) -> dict[str, Any]:
         "lease": response.headers.get("CIMaster-Lease"),
         "commit": response.headers.get("CIMaster-Commit"),
     }
-
-
-def _failed(error: Exception) -> Response:
-    logging.getLogger(__name__).error("a request failed", exc_info=error)
-    sentence = f"the service failed; its log tells why under request {correlation_id.get()}"
-    return problems.problem(500, "internal_error", sentence)
 
 
 class FixedHeaders:

@@ -1,16 +1,22 @@
-"""What is refused before any route is reached, by both programs, and Flask's own refusals in words of ours."""
+"""How both programs answer refusals, Flask's own errors and bugs: always in the shape of their other answers."""
 
 import difflib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from cimaster.common.errors import Refusal
+from cimaster.common.logs import correlation_id
 from cimaster.common.serving.request_arrival import BODY_LIMIT
 from cimaster.common.texts import brief
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 LIMITS = {"MAX_CONTENT_LENGTH": BODY_LIMIT, "MAX_FORM_MEMORY_SIZE": BODY_LIMIT, "MAX_FORM_PARTS": 100}
+_log = logging.getLogger(__name__)
 
 
 def check_method() -> None:
@@ -21,13 +27,43 @@ def check_method() -> None:
         raise found if isinstance(found, MethodNotAllowed) else MethodNotAllowed(METHODS)
 
 
-def refused(error: HTTPException, problem: Callable[[int, str, str], Response]) -> Response:
-    """Give one of the framework's own errors (no such page, wrong method, body too large) the shape of a problem."""
+class Problem(Protocol):
+    """Answers with what is wrong, in the shape of a program's refusals."""
+
+    def __call__(self, status: int, code: str, sentence: str, facts: Mapping[str, Any] | None = None, /) -> Response:
+        """Return the answer; `facts` are further members of a JSON body."""
+
+
+def register(app: Flask, refused: Callable[[Refusal], Response], problem: Problem) -> None:
+    """Have an application answer refusals with `refused`, and Flask's own errors and its own bugs with `problem`."""
+    app.config.update(LIMITS)
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, partial(http_refused, problem))
+    app.register_error_handler(Exception, partial(failed, problem))
+
+
+def refused(problem: Problem, refusal: Refusal) -> Response:
+    """Answer a refusal: what `problem` makes of it, and Retry-After where asking again makes sense."""
+    response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def http_refused(problem: Problem, error: HTTPException) -> Response:
+    """Answer one of Flask's own errors (unknown path, wrong method, body too large) in the shape of every refusal."""
     response = problem(error.code or 500, *_described(error))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
     return response
+
+
+def failed(problem: Problem, error: Exception) -> Response:
+    """Answer a request that a bug has stopped; the log shows the exception under the request's id."""
+    _log.error("a request failed", exc_info=error)
+    sentence = f"the service failed; its log tells why under request {correlation_id.get()}"
+    return problem(500, "internal_error", sentence)
 
 
 def _described(error: HTTPException) -> tuple[str, str]:

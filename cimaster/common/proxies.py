@@ -17,7 +17,7 @@ def check_way(url: str) -> None:
     if not proxy:
         return
     try:
-        completed = str(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call]
+        completed = str(prepend_scheme_if_needed(proxy, "http"))
     except ValueError:
         completed = proxy
     check_proxy(completed, variable(proxy), url)

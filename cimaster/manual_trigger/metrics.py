@@ -20,8 +20,8 @@ class Metrics:
             "triggers", "Requests to start a job by outcome: created, existing, or the code of the refusal", "outcome"
         )
         self.reads = counter("configuration_reads", "Reads of Prow's configuration: good, or the refusal", "outcome")
-        self.api_errors = counter("api_errors", "Calls of the API server that failed, by what it was", "code")
-        self.watches_cut = counter("watches_cut", "Watches of a ProwJob that ended at once")
+        self.api_errors = counter("api_errors", "Calls to the API server that failed, by code of the refusal", "code")
+        self.watches_cut = counter("watches_cut", "Watches of a ProwJob that ended within a second")
         self.build_id_seconds = Histogram(
             "manual_trigger_build_id_seconds", "Time until a job had its build id", registry=registry, buckets=_WAITS
         )

@@ -13,7 +13,7 @@ _IN_TROUBLE = 5.0  # seconds between two passes while something is wrong
 _log = logging.getLogger(__name__)
 
 
-class Keeper:
+class Refresher:
     """Looks at both every so many seconds, and sooner while one of them is in trouble."""
 
     def __init__(self, catalog: Catalog, prowjobs: ProwJobs, namespace: Callable[[], str], every: float) -> None:
@@ -22,7 +22,7 @@ class Keeper:
         self._namespace = namespace
         self._every = every
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="refresher", daemon=True)
 
     def start(self) -> None:
         """Begin; the first look is at once."""

@@ -16,7 +16,7 @@ from cimaster.common.settings import BadSetting, FromEnvironment
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import REFUSED, Creation
 from cimaster.provisioners import command, manual_trigger
-from cimaster.provisioners.outcome import Built, Failure, Standing
+from cimaster.provisioners.outcome import Built, Failure, JobStatus
 from cimaster.settings import Settings
 
 
@@ -32,7 +32,7 @@ class Kind:
 
     settings: type[FromEnvironment]
     begin: Callable[[Any, Creation, Event], TriggeredJob | Built]
-    look: Callable[[Any, Creation], Standing] | None = None
+    look: Callable[[Any, Creation], JobStatus] | None = None
     builds: bool = False
 
 
@@ -63,7 +63,7 @@ class Provisioner:
                 raise Failure(REFUSED, f"{name} of creation {creation.id} has control characters: ask for it anew")
         return self.kind.begin(self.settings, creation, stop)
 
-    def look(self, creation: Creation) -> Standing | None:
+    def look(self, creation: Creation) -> JobStatus | None:
         """Say how the job of a creation stands, if that can be asked; raise Failure."""
         return self.kind.look(self.settings, creation) if self.kind.look else None
 

@@ -18,7 +18,7 @@ from cimaster.common.file_text import decoded
 from cimaster.common.settings import BadSetting, FromEnvironment, setting
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
-from cimaster.provisioners.outcome import Failure, Standing
+from cimaster.provisioners.outcome import Failure, JobStatus
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
@@ -96,12 +96,12 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
     raise Failure(REFUSED, reason)
 
 
-def look(settings: Settings, creation: Creation) -> Standing:
+def look(settings: Settings, creation: Creation) -> JobStatus:
     """Say how the job stands; one that Prow has forgotten has ended."""
     url = f"{settings.url}/{quote(creation.job_name, safe='')}"
     status, said, pause = _call(settings, "GET", url)
     if status == 404 and said.get("code") == "unknown_job":
-        return Standing(ended=True, failure="Prow does not know its job any more")
+        return JobStatus(ended=True, failure="Prow does not know its job any more")
     if not 200 <= status < 300:
         raise Failure(UNREACHABLE, _text(said, "message") or f"manual-trigger answered {status}", pause)
     state, ended = _text(said, "state"), said.get("complete") is True
@@ -111,7 +111,7 @@ def look(settings: Settings, creation: Creation) -> Standing:
     elif ended:
         failure = "its job ended well and added no cluster"
     links = _link(said, "status_link"), _link(said, "url") or _link(said, "log_link")
-    return Standing(ended, failure, *links)
+    return JobStatus(ended, failure, *links)
 
 
 def _call(

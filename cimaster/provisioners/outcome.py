@@ -16,7 +16,7 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobStatus:
     """How a job stands: `ended` when nothing more will come of it, `failure` says why if it ended badly."""
 
     ended: bool = False

@@ -12,7 +12,7 @@ from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import creation_attempts, provisioning
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
-from cimaster.provisioners.outcome import Built, Failure, Standing
+from cimaster.provisioners.outcome import Built, Failure, JobStatus
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.provisioning import Provisioning
 
@@ -96,7 +96,7 @@ class CreationClaims:
             _log.warning("cluster %s is added without its creation: %s", built.cluster, refusal)
             added("")
 
-    def write_standing(self, creation: Creation, standing: Standing) -> None:
+    def write_standing(self, creation: Creation, standing: JobStatus) -> None:
         """Write how a job stands, where that is news."""
         said = TriggeredJob(creation.job_name, standing.status_link, standing.log_link)
         self._repository.update(

@@ -12,14 +12,14 @@ from werkzeug.test import TestResponse
 
 from cimaster.common.clock import Clock
 from cimaster.manual_trigger.app import create_app
-from cimaster.manual_trigger.components import Parts
+from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.settings import Rate, TriggerSettings
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import ALLOW_ALL, TOKEN, no_cluster
 
-ASKED: dict[str, Any] = {
+REQUEST_BODY: dict[str, Any] = {
     "org": "tess",
     "repo": "tessops",
     "base_ref": "master",
@@ -97,7 +97,7 @@ class Caller:
 
     def trigger(self, headers: dict[str, str] | None = None, **changes: Any) -> TestResponse:
         """Ask for the usual job, with changes; a parameter that is None is left out."""
-        body = {name: value for name, value in {**ASKED, **changes}.items() if value is not None}
+        body = {name: value for name, value in {**REQUEST_BODY, **changes}.items() if value is not None}
         return self.client.post("/manual-trigger", json=body, headers={**self.headers, **(headers or {})})
 
     def get(self, path: str) -> TestResponse:
@@ -122,12 +122,12 @@ def run(settings: TriggerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         app = create_app(replace(settings, **changes), clock)
         apps.append(app)
         if read:
-            parts_of(app).catalog.reload()
+            components_of(app).catalog.reload()
         return Caller(app)
 
     yield run
     for app in apps:
-        parts_of(app).prowjobs.close()
+        components_of(app).prowjobs.close()
 
 
 @pytest.fixture
@@ -150,12 +150,6 @@ def nowhere(tmp_path: Path) -> Path:
 def alone(run: Start, nowhere: Path) -> Caller:
     """Somebody who asks a service that has a configuration, and no cluster."""
     return run(nowhere)
-
-
-def parts_of(app: Flask) -> Parts:
-    """Return what is behind the routes."""
-    found: Parts = app.extensions["manual_trigger"]
-    return found
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cimaster.manual_trigger.components import components_of
 from tests.conditions import until
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
-from tests.manual_trigger.conftest import Start, parts_of
+from tests.manual_trigger.conftest import Start
 from tests.manual_trigger.plank import Plank, Prow
 
 pytestmark = pytest.mark.kube
@@ -37,7 +38,7 @@ def test_watches_that_end_at_once_are_repeated_with_pauses_until_there_is_a_buil
         answer = asked.result()
     assert (answer.status_code, answer.get_json()["build_id"]) == (201, "1234")
     assert faulty.watched[4] - faulty.watched[0] >= 0.07 + 0.14 + 0.28 + 0.56
-    registry = parts_of(caller.client.application).metrics.registry
+    registry = components_of(caller.client.application).metrics.registry
     assert registry.get_sample_value("manual_trigger_watches_cut_total") >= 4
 
 

@@ -14,7 +14,7 @@ from cimaster.manual_trigger.errors import (
     WrongBranch,
 )
 from cimaster.manual_trigger.jobs.configuration import Configuration
-from cimaster.manual_trigger.jobs.trigger_request import Asked
+from cimaster.manual_trigger.jobs.trigger_request import TriggerRequest
 from tests.manual_trigger.deck import SAMPLE, written
 
 POD = {"containers": [{"image": "alpine", "name": ""}]}
@@ -24,11 +24,11 @@ def configuration(**parts: Any) -> Configuration:
     return Configuration(written({"prowjob_namespace": "ci", **parts}))
 
 
-def asked(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> Asked:
-    return Asked(kind, job, "john", "tess", repo, base_ref)
+def asked(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> TriggerRequest:
+    return TriggerRequest(kind, job, "john", "tess", repo, base_ref)
 
 
-def refused(where: Configuration, wanted: Asked, kind: type[Refusal]) -> str:
+def refused(where: Configuration, wanted: TriggerRequest, kind: type[Refusal]) -> str:
     with pytest.raises(kind) as told:
         where.find(wanted)
     return str(told.value)
@@ -62,19 +62,22 @@ def test_jobs_that_nothing_tells_apart_are_ambiguous() -> None:
     sentence = refused(configuration(postsubmits={"tess/tessops": [job, job]}), asked("e2e"), AmbiguousJob)
     assert "2 jobs are called e2e: one on branches that match master; one on" in sentence
     twice = configuration(periodics=[{"name": "nightly", "spec": POD}] * 2)
-    assert "2 jobs are called nightly" in refused(twice, Asked("periodic", "nightly", "john"), AmbiguousJob)
+    assert "2 jobs are called nightly" in refused(twice, TriggerRequest("periodic", "nightly", "john"), AmbiguousJob)
 
 
 def test_a_wrong_branch_is_told_with_the_right_ones() -> None:
     sentence = refused(SAMPLED, asked("e2e-k8s-1.32", base_ref="main"), WrongBranch)
-    assert "does not run on main: it runs on branches that match ^master$ or ^release-.*$" in sentence
+    assert (
+        "does not run on main: choose a branch on which it runs: branches that match ^master$ or ^release-.*$"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (asked("e2e-k8s-1.31"), "near to it: e2e-k8s-1.32"),
-        (asked("e2e-k8s-1.31"), ".prow.yaml cannot be seen"),
+        (asked("e2e-k8s-1.31"), "similar names: e2e-k8s-1.32"),
+        (asked("e2e-k8s-1.31"), ".prow.yaml cannot be started"),
         (asked("pull-tessops-verify"), "that name is a presubmit of tess/tessops"),
         (asked("e2e-tnet", repo="other"), "that name is a postsubmit of tess/tessops"),
         (asked("e2e-tnet", "presubmit"), "that name is a postsubmit of tess/tessops"),
@@ -83,7 +86,7 @@ def test_a_wrong_branch_is_told_with_the_right_ones() -> None:
     ],
     ids=lambda value: getattr(value, "job", None),
 )
-def test_an_unknown_job_is_told_with_what_there_is(wanted: Asked, told: str) -> None:
+def test_an_unknown_job_is_told_with_what_there_is(wanted: TriggerRequest, told: str) -> None:
     assert told in refused(SAMPLED, wanted, UnknownJob)
 
 
@@ -96,7 +99,7 @@ def test_a_job_of_another_name_says_no_more_than_that() -> None:
     [
         ({"labels": {"a": True}}, "labels.a", "true"),
         ({"annotations": {"a": 1.5}}, "annotations.a", "the number 1.5"),
-        ({"labels": {1: "a"}}, "a name in labels", "the number 1"),
+        ({"labels": {1: "a"}}, "a key of labels", "the number 1"),
         ({"branches": [1.32]}, "branches[0]", "the number 1.32"),
         ({"skip_branches": ["a", 2]}, "skip_branches[1]", "the number 2"),
         ({"cluster": 7}, "cluster", "the number 7"),

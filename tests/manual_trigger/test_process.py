@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.manual_trigger.conftest import ASKED
+from tests.manual_trigger.conftest import REQUEST_BODY
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import TOKEN, ManualTrigger
@@ -32,7 +32,7 @@ def lines(process: ManualTrigger) -> list[dict]:
 
 
 def test_a_job_is_started_and_told_and_counted(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
-    answer = process.trigger(**ASKED, source="a test")
+    answer = process.trigger(**REQUEST_BODY, source="a test")
     assert answer.status_code == 201, answer.text
     body = answer.json()
     assert body["log_link"] == f"http://127.0.0.1:{deck_port(body)}/log?job=e2e-k8s-1.32&id={body['build_id']}"
@@ -62,7 +62,7 @@ def test_requests_that_wait_for_a_build_hold_up_no_other(process: ManualTrigger,
     answers: list[requests.Response] = []
     users = [f"user{number}" for number in range(8)]
     waiting = [
-        threading.Thread(target=lambda user=user: answers.append(process.trigger(**{**ASKED, "user": user})))
+        threading.Thread(target=lambda user=user: answers.append(process.trigger(**{**REQUEST_BODY, "user": user})))
         for user in users
     ]
     for thread in waiting:
@@ -79,7 +79,7 @@ def test_requests_that_wait_for_a_build_hold_up_no_other(process: ManualTrigger,
 def test_sigterm_finishes_what_waits_and_exits_0(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
     plank.mode = "stall"
     answers: list[requests.Response] = []
-    waiting = threading.Thread(target=lambda: answers.append(process.trigger(**ASKED)))
+    waiting = threading.Thread(target=lambda: answers.append(process.trigger(**REQUEST_BODY)))
     waiting.start()
     while not prow.jobs():
         pass

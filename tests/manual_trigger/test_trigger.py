@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.manual_trigger.conftest import ASKED, Caller, Start, refusal
+from tests.manual_trigger.conftest import REQUEST_BODY, Caller, Start, refusal
 from tests.manual_trigger.deck import DATA, Deck, sample
 from tests.manual_trigger.plank import Plank, Prow
 
@@ -205,7 +205,7 @@ def test_other_git_servers_are_named_in_the_job_if_a_setting_says_so(start: Star
 
 @pytest.mark.parametrize("how", ["json", "data", "query_string"])
 def test_a_request_may_be_json_a_form_or_a_query(caller: Caller, prow: Prow, how: str) -> None:
-    answer = caller.post("/manual-trigger", **{how: ASKED})
+    answer = caller.post("/manual-trigger", **{how: REQUEST_BODY})
     assert answer.status_code == 201, answer.text
     assert prow.job(answer.get_json()["job_name"])["spec"]["job"] == "e2e-k8s-1.32"
 

@@ -191,8 +191,8 @@ def test_long_texts_are_shortened_to_one_line() -> None:
 )
 def test_the_standing_of_a_job_is_told(answer: Answer, ended: bool, failure: str) -> None:
     with ScriptedTrigger(lambda _path, _body: answer) as trigger:
-        standing = look(Settings(url=trigger.url), RUNNING)
-    assert (standing.ended, standing.failure) == (ended, failure)
+        status = look(Settings(url=trigger.url), RUNNING)
+    assert (status.ended, status.failure) == (ended, failure)
     assert trigger.asked == [("/manual-trigger/job%2F1", {})]
 
 

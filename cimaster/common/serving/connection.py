@@ -39,7 +39,7 @@ class ClientSocket(socket.socket):
         return not self._unsent
 
 
-class _Received(Unreader):  # type: ignore[misc]
+class _Received(Unreader):
     """Gives the parser what has arrived, and nothing beyond."""
 
     def chunk(self, size_hint: int | None = None) -> bytes:  # noqa: ARG002 the signature is gunicorn's
@@ -47,7 +47,7 @@ class _Received(Unreader):  # type: ignore[misc]
         raise LimitRequestHeaders("the head is too long")
 
 
-class _Request(Request):  # type: ignore[misc]
+class _Request(Request):
     """A request whose line may be longer than the 8 kB at which gunicorn's settings end."""
 
     def read_line(self, unreader: Unreader, buf: bytearray, limit: int = 0) -> Any:  # noqa: ARG002
@@ -55,7 +55,7 @@ class _Request(Request):  # type: ignore[misc]
         return super().read_line(unreader, buf, LINE_LIMIT)
 
 
-class _Parser(RequestParser):  # type: ignore[misc]
+class _Parser(RequestParser):
     mesg_class = _Request
 
     def __init__(self, cfg: Any, client: Any) -> None:
@@ -63,7 +63,7 @@ class _Parser(RequestParser):  # type: ignore[misc]
         self.unreader = _Received()
 
 
-class Connection(TConn):  # type: ignore[misc]
+class Connection(TConn):
     """A client: what came of its next request, and what the loop expects of it (`state`; a thread has it if None)."""
 
     def __init__(self, cfg: Any, accepted: socket.socket, client: Any, server: Any) -> None:

@@ -6,7 +6,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from cimaster.common.serving.request_arrival import LINE_LIMIT
 
 
-class TooSlow(errors.ParseException):  # type: ignore[misc]
+class TooSlow(errors.ParseException):
     """A request that did not arrive whole in so many seconds."""
 
     def __str__(self) -> str:

@@ -42,7 +42,7 @@ _NO_FILES_LEFT = (errno.EMFILE, errno.ENFILE)
 _NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):
     """gunicorn's threaded worker, hardened; a subclass says how many connections an address may have."""
 
     connections_per_address = 100
@@ -226,3 +226,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for conn in self._waiting:
             if not conn.arrival.data:
                 conn.timeout = min(conn.timeout, deadline)
+
+
+def worker_with_limits(connections_per_address: int, proxies: Sequence[Network] = ()) -> type[Worker]:
+    """Return a worker class for gunicorn, which gives its workers no settings but its own."""
+
+    class LimitedWorker(Worker):
+        pass
+
+    LimitedWorker.connections_per_address = connections_per_address
+    LimitedWorker.proxies = proxies
+    return LimitedWorker
