@@ -47,22 +47,22 @@ def cast(waiting: WaitingConnections) -> Iterator[Cast]:
 def test_an_address_that_has_too_many_loses_its_oldest(waiting: WaitingConnections, cast: Cast, address: str) -> None:
     oldest, _ = cast.connect(address), cast.connect(address)
     cast.connect(address, IDLE)
-    assert waiting.surplus(address) is None
+    assert waiting.oldest_over_limit(address) is None
     cast.connect(address)
-    assert waiting.surplus(address) is oldest
+    assert waiting.oldest_over_limit(address) is oldest
     waiting.remove(oldest)
-    assert waiting.surplus(address) is None
+    assert waiting.oldest_over_limit(address) is None
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "fd00::1", "::ffff:10.1.2.3"])
 def test_a_proxy_may_have_as_many_as_its_clients(waiting: WaitingConnections, cast: Cast, address: str) -> None:
     for _ in range(5):
         cast.connect(address)
-    assert waiting.surplus(address) is None
+    assert waiting.oldest_over_limit(address) is None
 
 
 def test_idle_ones_make_room_first_and_those_of_a_proxy_last(waiting: WaitingConnections, cast: Cast) -> None:
-    assert waiting.dispensable() is None
+    assert waiting.to_evict() is None
     connections = [
         *(cast.connect("192.0.2.1", IDLE) for _ in range(2)),
         cast.connect("192.0.2.2", IDLE),
@@ -70,7 +70,7 @@ def test_idle_ones_make_room_first_and_those_of_a_proxy_last(waiting: WaitingCon
         cast.connect("192.0.2.9"),
     ]
     order = []
-    while (conn := waiting.dispensable()) is not None:
+    while (conn := waiting.to_evict()) is not None:
         waiting.remove(conn)
         order.append(connections.index(conn))
     assert order == [0, 1, 2, 3, 4, 5, 6]
