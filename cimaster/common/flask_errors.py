@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_method() -> None:
-    """Refuse methods that no route answers, before the metrics make a series for each one that is invented."""
+    """Refuse methods that no route has, before the metrics create a series for every invented method."""
     if request.method not in METHODS:
         request.prom_do_not_track = True  # type: ignore[attr-defined]
         found = request.routing_exception
@@ -67,10 +67,10 @@ def failed(problem: Problem, error: Exception) -> Response:
 
 
 def _described(error: HTTPException) -> tuple[str, str]:
-    """Return the code and the sentence of one of the framework's own errors."""
+    """Return the code and the sentence of one of Flask's own errors."""
     code, sentence = error.name.lower().replace(" ", "_"), error.description or error.name
     if isinstance(error, RequestEntityTooLarge):
-        sentence = f"the request is larger than {BODY_LIMIT // 1024} kB: no endpoint needs that much"
+        sentence = f"the request is larger than {BODY_LIMIT // 1024} kB: send less, as no endpoint needs that much"
     elif isinstance(error, MethodNotAllowed):
         usual = sorted({"GET", "POST"} & set(error.valid_methods or METHODS))
         sentence = f"{brief(request.path)} does not answer {request.method}: send it as {' or '.join(usual)}"
@@ -80,8 +80,8 @@ def _described(error: HTTPException) -> tuple[str, str]:
 
 
 def _nearest_path() -> str:
-    """Name the path that the caller may have meant, or all; those of pages have a page of their own for that."""
+    """Name the API path that is most similar to the requested one, or all of them."""
     rules = {rule.rule for rule in current_app.url_map.iter_rules() if not rule.arguments}
     paths = sorted(path for path in rules if path != "/" and not path.startswith("/ui"))
     near = difflib.get_close_matches(request.path.rstrip("/").lower(), paths, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(paths)}"
+    return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(paths)}"

@@ -1,4 +1,4 @@
-"""What the manual-trigger service counts and times, for Prometheus."""
+"""The Prometheus metrics of the manual-trigger service."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ _WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 
 
 class Metrics:
-    """The counters and timers of the service itself; the exporter counts HTTP beside them."""
+    """The service's own metrics; prometheus_flask_exporter adds those of HTTP requests."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry

@@ -1,4 +1,4 @@
-"""Has Prow create clusters: posts to the manual-trigger service, which starts the job that builds one."""
+"""Creates clusters with Prow: asks the manual-trigger service to start the job that creates one."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from cimaster.provisioners.outcome import Failure, JobStatus
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
-_LONGEST_LINK, _LONGEST_TEXT = 500, 300  # characters; every write carries what is kept of them
+_LONGEST_LINK, _LONGEST_TEXT = 500, 300  # characters; they are stored in the pool, which each write sends whole
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ def read_type(text: str) -> str:
 
 @dataclass(frozen=True)
 class Settings(FromEnvironment):
-    """Where the manual-trigger service is, and where the jobs are that create clusters."""
+    """The address of the manual-trigger service, and the repository of the jobs that create clusters."""
 
     prefix: ClassVar[str] = "CIMASTER_PROW_"
 
@@ -57,14 +57,14 @@ class Settings(FromEnvironment):
     timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), parsers.wait)
 
     def check(self) -> None:
-        """Refuse to start without the address of the service, or with a proxy on the way to it that is unusable."""
+        """Raise BadSetting if the address of the service is missing, or a proxy that leads to it cannot be used."""
         if not self.url:
             raise BadSetting("CIMASTER_PROW_URL is not set: give the address of the manual-trigger service")
-        proxies.check_way(self.url)
+        proxies.check_route(self.url)
 
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
-    """Start the job; the same creation starts it once."""
+    """Start the job that creates the cluster; a creation starts it only once, even if this is repeated."""
     wanted = {
         "org": settings.org,
         "repo": settings.repo,
@@ -85,19 +85,19 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
     )
     if 200 <= status < 300 and said.get("success") is True and job:
         return job
-    reason = f"manual-trigger answered {status}: {_text(said, 'message') or 'nothing that can be read'}"
+    reason = f"manual-trigger answered {status}: {_text(said, 'message') or 'no readable message'}"
     if status == 401:
-        reason += " (an operator sets CIMASTER_PROW_TOKEN_FILE)"
+        reason += " (an operator must set CIMASTER_PROW_TOKEN_FILE)"
     if said.get("code") == "job_failed":
         raise Failure(JOB, reason, job=job)
-    if status in (401, 429) or status >= 500 or (status < 300 and not said):  # a token may be changing just now
+    if status in (401, 429) or status >= 500 or (status < 300 and not said):  # a token may be replaced just now
         lost = status not in (401, 429) and said.get("code") in (None, "outcome_unknown")
         raise Failure(UNREACHABLE, reason, pause, unknown=lost)
     raise Failure(REFUSED, reason)
 
 
 def look(settings: Settings, creation: Creation) -> JobStatus:
-    """Say how the job stands; one that Prow has forgotten has ended."""
+    """Return the status of the job; a job that Prow does not know any more has ended."""
     url = f"{settings.url}/{quote(creation.job_name, safe='')}"
     status, said, pause = _call(settings, "GET", url)
     if status == 404 and said.get("code") == "unknown_job":
@@ -109,7 +109,7 @@ def look(settings: Settings, creation: Creation) -> JobStatus:
     if ended and state != "success":
         failure = f"its job ended with {state}: {_text(said, 'description') or 'no reason given'}"
     elif ended:
-        failure = "its job ended well and added no cluster"
+        failure = "its job succeeded but added no cluster"
     links = _link(said, "status_link"), _link(said, "url") or _link(said, "log_link")
     return JobStatus(ended, failure, *links)
 
@@ -117,7 +117,7 @@ def look(settings: Settings, creation: Creation) -> JobStatus:
 def _call(
     settings: Settings, method: str, url: str, body: dict[str, Any] | None = None
 ) -> tuple[int, dict[str, Any], timedelta | None]:
-    """Return status, answer (empty if it is no JSON object) and Retry-After; Failure if none came in time."""
+    """Return the status, the JSON body (empty if it is no object) and Retry-After; raise Failure without an answer."""
     ends = time.monotonic() + settings.timeout.total_seconds()
     try:
         with requests.Session() as session:
@@ -143,7 +143,7 @@ def _call(
 
 
 class _Token(requests.auth.AuthBase):
-    """Shows the token; as it is said which, requests does not look for another one in a .netrc."""
+    """Sends the token; an explicit one keeps requests from looking for another one in a .netrc."""
 
     def __init__(self, settings: Settings) -> None:
         self._token = _token(settings) if settings.token_file else ""
@@ -161,7 +161,9 @@ def _token(settings: Settings) -> str:
         raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
     token = next((line.split()[0] for line in lines if line and not line.startswith("#")), "")
     if not token:
-        raise Failure(UNREACHABLE, "the token for manual-trigger is missing: its file has none")
+        raise Failure(
+            UNREACHABLE, "the token for manual-trigger is missing: add one to the file in CIMASTER_PROW_TOKEN_FILE"
+        )
     return token
 
 
@@ -170,11 +172,11 @@ def _read(answer: requests.Response, ends: float) -> dict[str, Any]:
     while chunk := answer.raw.read1(8192, decode_content=True):
         body += chunk
         if len(body) > _LONGEST_ANSWER or time.monotonic() > ends:
-            raise requests.Timeout("the answer did not end")
+            raise requests.Timeout("the answer did not end in time")
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        _log.warning("manual-trigger answered %d, and not with JSON", answer.status_code)
+        _log.warning("manual-trigger answered %d without a JSON object", answer.status_code)
         return {}
     return said if isinstance(said, dict) else {}
 
@@ -192,7 +194,7 @@ def _text(said: dict[str, Any], key: str) -> str:
 
 
 def _link(said: dict[str, Any], key: str) -> str:
-    """Return a link that a page may show: nothing but http(s)."""
+    """Return a link that is safe to show on a page (http or https); empty if it is not."""
     link = said.get(key)
     good = isinstance(link, str) and link.isprintable() and len(link) <= _LONGEST_LINK
     return str(link) if good and str(link).startswith(("http://", "https://")) else ""

@@ -57,8 +57,8 @@ def kubeconfig(folder: Path, **changes: object) -> Path:
             {"users": [{"name": "test", "user": {"auth-provider": {"name": "oidc", "config": {"refresh": SECRET}}}}]},
             "Expected key id-token",
         ),
-        ({"users": [{"name": "test", "user": {"token": f"{SECRET}é"}}]}, "no header may have"),
-        ({"users": [{"name": "test", "user": {"token": f"{SECRET}\0"}}]}, "no header may have"),
+        ({"users": [{"name": "test", "user": {"token": f"{SECRET}é"}}]}, "are not allowed in a header"),
+        ({"users": [{"name": "test", "user": {"token": f"{SECRET}\0"}}]}, "are not allowed in a header"),
         ({"users": [SECRET]}, "to have 'name' key"),
         ({"users": [{"name": "test", "user": {"tokenFile": "not-there"}}]}, "not-there"),
         (

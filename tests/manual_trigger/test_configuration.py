@@ -188,7 +188,7 @@ def test_aliases_that_stand_for_millions_of_values_are_refused_at_once_with_thei
     with pytest.raises(ConfigurationInvalid) as told:
         Configuration(f"periodics:\n- name: e2e\n  x0: &x0 [ha, ha]\n{lists}".encode())
     assert time.monotonic() - began < 1
-    assert "line 4, column 12): the alias *x0 is not followed: write out what it stands for" in str(told.value)
+    assert "line 4, column 12): the alias *x0 is not followed: write out the content of its anchor" in str(told.value)
 
 
 def test_only_the_first_document_counts() -> None:

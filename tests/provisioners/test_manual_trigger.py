@@ -180,7 +180,7 @@ def test_long_texts_are_shortened_to_one_line() -> None:
     [
         (said(200, success=True, state="pending", complete=False), False, ""),
         (said(200, success=True, state="aborted", complete=False), False, ""),
-        (said(200, success=True, state="success", complete=True), True, "its job ended well and added no cluster"),
+        (said(200, success=True, state="success", complete=True), True, "its job succeeded but added no cluster"),
         (
             said(200, success=True, state="failure", complete=True, description="Job failed."),
             True,
