@@ -1,4 +1,4 @@
-"""The one place that chooses and joins the parts: settings, store, repository, service, threads, routes."""
+"""The one place that chooses and connects the parts: settings, store, repository, services, threads, routes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -54,12 +54,12 @@ def create_app(
     clock: Clock | None = None,
     provisioner: Provisioner | None = None,
 ) -> Flask:
-    """Build the application. Its threads rest until `components_of(app).lifecycle.start()`."""
+    """Build the application. Its threads do not run before `components_of(app).lifecycle.start()`."""
     app = Flask(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    parts = _components(settings, store, clock, provisioner)
-    parts.attach(app)
-    PrometheusMetrics(app, path=None, group_by="url_rule", registry=parts.metrics.registry)
+    connected = _components(settings, store, clock, provisioner)
+    connected.attach(app)
+    PrometheusMetrics(app, path=None, group_by="url_rule", registry=connected.metrics.registry)
     _register(app, settings)
     return app
 
@@ -89,15 +89,15 @@ def _register(app: Flask, settings: Settings) -> None:
     if prefix := public_url.prefix(settings):
         wsgi = public_url.Prefixed(wsgi, prefix)
     app.wsgi_app = FixedHeaders(wsgi)  # type: ignore[method-assign]
-    app.before_request(_begin)
-    app.after_request(_end)
+    app.before_request(_before_request)
+    app.after_request(_after_request)
     compression.install(app)
     flask_errors.register(app, problems.refused, problems.problem)
     for blueprint in (api, pages, health):
         app.register_blueprint(blueprint)
 
 
-def _begin() -> Response | None:
+def _before_request() -> Response | None:
     settings = components().settings
     g.caller = callers.address(request.environ, settings.trusted_proxies)
     request_log.identify(g.caller)
@@ -111,7 +111,7 @@ def _begin() -> Response | None:
 
 
 def _misdirected(refusal: UnknownHost) -> Response:
-    """Answer outside of the pages, whose own refusals show who the visitor is and how the store does."""
+    """Answer without the pages' frame, which would show the visitor's name and the state of the store."""
     response, host = problems.refused(refusal), refusal.facts["host"]
     if browsers.wants_html():
         response.set_data(render_template("unknown_host.html", host=host, address=f"https://{host}"))
@@ -119,15 +119,15 @@ def _misdirected(refusal: UnknownHost) -> Response:
     return response
 
 
-def _end(response: Response) -> Response:
-    if 300 <= response.status_code < 400 and response.location:  # the framework's begin with the host that was asked
+def _after_request(response: Response) -> Response:
+    if 300 <= response.status_code < 400 and response.location:  # Flask's own redirects name the host of the request
         response.location = response.location.removeprefix(request.host_url.rstrip("/"))
-    request_log.conclude(response, lambda: _told(response), quiet=g.get("quiet") or response.status_code == 304)
+    request_log.conclude(response, lambda: _log_details(response), quiet=g.get("quiet") or response.status_code == 304)
     return response
 
 
-def _told(response: Response) -> dict[str, Any]:
-    """Return what a log line says of a request beside its path: never a token, a cookie or a body."""
+def _log_details(response: Response) -> dict[str, Any]:
+    """Return the members of the log line of a request; they contain no token, cookie or body."""
     parameters = g.get("parameters") or Parameters()
     return {
         "verb": g.endpoint.name if "endpoint" in g else None,
@@ -142,9 +142,9 @@ def _told(response: Response) -> dict[str, Any]:
 
 
 class FixedHeaders:
-    """Adds to every answer what tells browsers how little a page of ours may do.
+    """WSGI middleware that adds the security headers to every answer.
 
-    It stands outside of Flask, whose header objects would take longer than the rest of a short answer.
+    It wraps Flask, because Flask's header objects would take longer than the rest of a short answer.
     """
 
     def __init__(self, application: metrics_port.WSGIApplication) -> None:

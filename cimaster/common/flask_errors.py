@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from flask import Flask, Response, current_app, request
+from prometheus_flask_exporter import PrometheusMetrics
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from cimaster.common.errors import Refusal
@@ -16,13 +17,14 @@ from cimaster.common.texts import brief
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 LIMITS = {"MAX_CONTENT_LENGTH": BODY_LIMIT, "MAX_FORM_MEMORY_SIZE": BODY_LIMIT, "MAX_FORM_PARTS": 100}
+_mark_as_not_measured = PrometheusMetrics.do_not_track()(lambda: None)  # the exporter offers only a decorator
 _log = logging.getLogger(__name__)
 
 
 def check_method() -> None:
     """Refuse methods that no route has, before the metrics create a series for every invented method."""
     if request.method not in METHODS:
-        request.prom_do_not_track = True  # type: ignore[attr-defined]
+        _mark_as_not_measured()
         found = request.routing_exception
         raise found if isinstance(found, MethodNotAllowed) else MethodNotAllowed(METHODS)
 

@@ -13,6 +13,7 @@ from cimaster.common.kubernetes_client import FAILED, reason
 
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError)  # raised by content that is not an API server's
 _NORMAL_DURATION = 1.0  # seconds; a watch that ends earlier counts as cut
+_random = random.SystemRandom()
 _log = logging.getLogger(__name__)
 
 
@@ -65,4 +66,4 @@ class Watches:
             why = self._ending or "the API server or a proxy closed it"
             _log.warning("a watch of %s ended after %.2f s, and is repeated with pauses: %s", self._what, lasted, why)
         longest: float = min(1.0, 0.05 * 2 ** min(self._cut_in_a_row, 5))
-        return longest * random.uniform(0.7, 1.3)  # noqa: S311
+        return longest * _random.uniform(0.7, 1.3)

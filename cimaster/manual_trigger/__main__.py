@@ -1,14 +1,12 @@
 """The command line: `manual-trigger` runs the service, with a flag for each setting."""
 
 import argparse
-import os
 import sys
 
 from cimaster.common.kubernetes_client import KubernetesClient
+from cimaster.common.serving.launcher import become_gunicorn
 from cimaster.common.settings import BadSetting, add_flags, put_in_environment
 from cimaster.manual_trigger.settings import TriggerSettings
-
-_GUNICORN_CONFIG = "python:cimaster.manual_trigger.gunicorn_conf"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,8 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         print(f"manual-trigger: {error}", file=sys.stderr)
         return 2
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", _GUNICORN_CONFIG])  # noqa: S606
-    return 0
+    return become_gunicorn("cimaster.manual_trigger.gunicorn_conf")
 
 
 if __name__ == "__main__":

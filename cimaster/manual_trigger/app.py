@@ -26,11 +26,11 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Opt
 def create_app(settings: TriggerSettings, clock: Clock | None = None) -> Flask:
     """Build the application. Its thread does not run before `components_of(app).refresher.start()`."""
     app = Flask(__name__, static_folder=None)
-    parts = _components(settings, clock or Clock())
-    parts.attach(app)
-    PrometheusMetrics(app, path=None, group_by="url_rule", registry=parts.metrics.registry)
-    app.before_request(_begin)
-    app.after_request(_end)
+    connected = _components(settings, clock or Clock())
+    connected.attach(app)
+    PrometheusMetrics(app, path=None, group_by="url_rule", registry=connected.metrics.registry)
+    app.before_request(_before_request)
+    app.after_request(_after_request)
     flask_errors.register(app, problems.refused, problems.problem)
     app.register_blueprint(api)
     return app
@@ -57,14 +57,14 @@ def _components(settings: TriggerSettings, clock: Clock) -> Components:
     return Components(settings, metrics, Tokens(settings.token_file), rules, catalog, prowjobs, service, refresher)
 
 
-def _begin() -> None:
+def _before_request() -> None:
     request_log.identify(request.remote_addr or "")
     flask_errors.check_method()
     if request.endpoint not in PUBLIC_ROUTES:
         components().tokens.require(request.headers.get("Authorization", ""))
 
 
-def _end(response: Response) -> Response:
+def _after_request(response: Response) -> Response:
     logged = g.get("logged", {})
     response.headers.update(_HEADERS)
     if request.endpoint == "api.trigger":

@@ -33,7 +33,10 @@ _log = logging.getLogger(__name__)
 
 def read_program(text: str) -> tuple[str, ...]:
     """Split a command line into words; no shell is involved."""
-    words = shlex.split(text)
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quotation mark without its counterpart
+        words = []
     if not words:
         raise ValueError("a program and its arguments, such as /opt/create-cluster --fast")
     return tuple(words)

@@ -1,4 +1,4 @@
-"""Which connection is closed for another one: the oldest of the address that has most of them."""
+"""Eviction of connections: the oldest of the address with most connections is closed first."""
 
 import socket
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
 class Cast:
-    """Connections from anywhere, over real sockets."""
+    """Makes connections of any address, over real sockets."""
 
     def __init__(self, waiting: WaitingConnections, stack: ExitStack) -> None:
         self._waiting, self._stack = waiting, stack
 
     def connect(self, address: str, state: str = READING) -> Connection:
-        """Add a connection of an address."""
+        """Add a connection."""
         ours, theirs = socket.socketpair()
         self._stack.enter_context(theirs)
         conn = Connection(Config(), ours, (address, 4711), ("127.0.0.1", 80))
@@ -32,13 +32,13 @@ class Cast:
 
 @pytest.fixture
 def waiting() -> WaitingConnections:
-    """At most two of each address, and proxies."""
+    """At most two connections of each address, except of proxies."""
     return WaitingConnections(2, PROXIES)
 
 
 @pytest.fixture
 def cast(waiting: WaitingConnections) -> Iterator[Cast]:
-    """Makes connections to choose from."""
+    """Makes connections."""
     with ExitStack() as stack:
         yield Cast(waiting, stack)
 

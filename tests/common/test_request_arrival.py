@@ -1,4 +1,4 @@
-"""When a request has arrived whole: at its last byte, wherever it is cut into pieces."""
+"""A request is complete at its last byte, however it is cut into pieces."""
 
 from gunicorn.config import Config
 from gunicorn.http.message import Request

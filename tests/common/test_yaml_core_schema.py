@@ -1,4 +1,4 @@
-"""YAML by the core schema of version 1.2, and no more of it than is good for the reader."""
+"""YAML is read by the core schema of version 1.2, and documents that are too large are refused."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""An API server that ends each watch at once, or that no longer takes the token: the caller notices nothing."""
+"""An API server that ends each watch early, or rejects an old token: callers do not notice."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

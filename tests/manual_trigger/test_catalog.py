@@ -1,4 +1,4 @@
-"""The configuration is read again and again, on demand too, and the last good one stays when that fails."""
+"""The configuration is read repeatedly, and on demand; the last good one stays when that fails."""
 
 import threading
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.server import free_ports
 
 
 def answers(caller: Caller) -> bool:
-    """Say whether the service knows the usual job; its cluster is not there, and that comes after."""
+    """Say whether the service knows the job of REQUEST_BODY; it then fails because there is no cluster."""
     return refusal(caller.trigger())[1] == "prow_unreachable"
 
 
@@ -79,10 +79,10 @@ def test_a_job_that_was_just_added_is_found(run: Start, nowhere: Path, deck: Dec
 
 
 def test_a_job_that_is_never_found_does_not_make_deck_busy(alone: Caller, deck: Deck) -> None:
-    asked = deck.asked
+    requests = deck.requests
     for _ in range(10):
         assert refusal(alone.trigger(prowjob="never"))[1] == "unknown_job"
-    assert deck.asked == asked
+    assert deck.requests == requests
 
 
 def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: Deck) -> None:
@@ -104,11 +104,11 @@ def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: De
 
 
 def test_one_request_that_waits_for_deck_holds_up_no_other(alone: Caller, deck: Deck) -> None:
-    asked = deck.asked
+    requests = deck.requests
     deck.gate.clear()
     waiting = threading.Thread(target=alone.post, args=("/reload",))
     waiting.start()
-    while deck.asked == asked:
+    while deck.requests == requests:
         pass
     assert answers(alone)
     deck.gate.set()

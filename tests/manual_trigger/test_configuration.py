@@ -1,4 +1,4 @@
-"""Finding a job in Prow's configuration, and what is said when it is not there."""
+"""Finding a job in Prow's configuration, and the refusals if there is none."""
 
 import time
 from typing import Any

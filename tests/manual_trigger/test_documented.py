@@ -1,4 +1,4 @@
-"""The README tells of everything that the manual-trigger service takes, answers and counts, and of nothing else."""
+"""The README describes all settings, parameters, answers and metrics of the manual-trigger service, and no others."""
 
 import re
 from dataclasses import fields

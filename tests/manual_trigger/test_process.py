@@ -21,7 +21,7 @@ pytestmark = pytest.mark.kube
 
 @pytest.fixture
 def process(tmp_path: Path, deck: Deck, kubeconfig: Path, namespace: str):
-    """A process that waits as long as it may for build ids."""
+    """A process that waits for build ids as long as the setting allows."""
     names = {"MANUAL_TRIGGER_NAMESPACE": namespace, "MANUAL_TRIGGER_WAIT": "1m"}
     with ManualTrigger(tmp_path, deck.url, kubeconfig, **names) as running:
         yield running

@@ -1,4 +1,4 @@
-"""What becomes of a job's fields in its ProwJob, where the samples of mkpj do not show it."""
+"""How a job's fields appear in its ProwJob, where the samples of mkpj do not show it."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""How many jobs one user may start in a time."""
+"""The limit of jobs that one user may start per time."""
 
 from datetime import timedelta
 

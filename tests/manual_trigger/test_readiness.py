@@ -1,4 +1,4 @@
-"""Whether the service wants requests, what is wrong with it, and what its metrics tell."""
+"""Readiness, the state of each part, and the metrics."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Refusals: each its own status, code and sentence, in one shape, and nothing is started."""
+"""Each refusal has its own status, code and sentence, all have one shape, and nothing is started."""
 
 import json
 import logging
@@ -170,7 +170,7 @@ def test_a_namespace_that_is_not_there_is_told_apart(start: Start, prow_plane: C
 
 @pytest.fixture(scope="module")
 def bare_plane(control_plane: ControlPlane):
-    """An API server that knows no ProwJobs."""
+    """An API server without the CRD of ProwJobs."""
     with ControlPlane() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer names what is wrong with it and never is a failure of the service."""
+"""Wrong parameters are refused by name, and never cause an internal error."""
 
 import json
 from io import BytesIO

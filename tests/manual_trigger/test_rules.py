@@ -1,4 +1,4 @@
-"""Who may start what."""
+"""Rules: which user may start which job."""
 
 from pathlib import Path
 

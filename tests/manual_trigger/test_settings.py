@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, and a wrong value stops the start with a sentence."""
+"""Settings are read from the environment, and a wrong value stops the start with a sentence."""
 
 from dataclasses import fields
 from datetime import timedelta
@@ -19,7 +19,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "NAMESPACE": "prow",
         "TOKEN_FILE": "/t",
         "ALLOW_FILE": "/a",
-        "HOST": "0.0.0.0",  # noqa: S104
+        "HOST": "127.0.0.2",
         "PORT": "81",
         "METRICS_PORT": "82",
         "RELOAD_EVERY": "5m",

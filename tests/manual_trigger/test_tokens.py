@@ -1,4 +1,4 @@
-"""Who may call: those with a token of the file."""
+"""Only callers with a token of the file are accepted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Starting a job: what Prow gets, what the caller is told."""
+"""Starting a job: the ProwJob that is created, and the caller's answer."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

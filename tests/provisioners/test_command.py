@@ -1,4 +1,4 @@
-"""A program that creates clusters: what it is told, what it answers, and that it never outlives its time."""
+"""A program that creates clusters: its environment, its output and its time-out."""
 
 import json
 import os
@@ -149,7 +149,7 @@ def test_a_program_may_use_every_core_also_where_the_service_keeps_to_one() -> N
 
 
 def check_gone(child: Path) -> None:
-    """A process does not run any more, or will not in a moment: who sends a signal is not told when it was obeyed."""
+    """Wait until a process has ended: a signal takes effect some time after it was sent."""
     number = int(child.read_text())
     try:
         until(lambda: not runs(number), 10)
@@ -159,7 +159,7 @@ def check_gone(child: Path) -> None:
 
 
 def runs(number: int) -> bool:
-    """Say whether a process runs; one that ended and that nobody waited for is still listed, as a zombie."""
+    """Say whether a process is running; an ended one may still be listed as a zombie."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -187,7 +187,7 @@ def test_the_sample_program_creates_the_same_cluster_for_the_same_key(monkeypatc
 def test_a_command_line_is_taken_apart_as_a_shell_would() -> None:
     assert read_program("/opt/create --size 'very large'") == ("/opt/create", "--size", "very large")
     for text in ("", "  ", "'unclosed"):
-        with pytest.raises(ValueError):  # noqa: PT011 the words are the library's
+        with pytest.raises(ValueError, match="a program and its arguments"):
             read_program(text)
 
 
