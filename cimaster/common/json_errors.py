@@ -3,7 +3,7 @@
 import json
 
 
-def told(error: ValueError | RecursionError) -> str:
+def reason(error: ValueError | RecursionError) -> str:
     """Return why `json.loads` failed, as the end of a sentence that starts with `the body` or `the file`."""
     if isinstance(error, UnicodeDecodeError):
         return f"is not {error.encoding.upper()} (byte {error.start})"

@@ -24,7 +24,7 @@ def home() -> Response:
 @api.post("/manual-trigger")
 def trigger() -> Response:
     """Start a job, or return the job that an equal request has started."""
-    wanted = request_parameters.asked(request_parameters.sent())
+    wanted = request_parameters.trigger_request(request_parameters.sent())
     g.logged = {"user": wanted.user, "source": wanted.source, "job": wanted.job, "request_id": wanted.request_id}
     result = components().trigger_service.start(wanted)
     _log_outcome(result.status, "created" if result.created else "existing")

@@ -13,7 +13,7 @@ def sent() -> "MultiDict[str, str]":
     return request_body.sent('{"user": "john"}', PARAMETERS)
 
 
-def asked(sent: "MultiDict[str, str]") -> TriggerRequest:
+def trigger_request(sent: "MultiDict[str, str]") -> TriggerRequest:
     """Read what was sent as a request for a job; a refusal names the parameter and the remedy."""
     known = [parameter.name for parameter in PARAMETERS]
     for name in sent:

@@ -65,7 +65,25 @@ class Settings(FromEnvironment):
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
     """Start the job that creates the cluster; a creation starts it only once, even if this is repeated."""
-    wanted = {
+    status, body, pause = _call(settings, "POST", settings.url, _request_body(settings, creation))
+    job = _triggered_job(body)
+    if 200 <= status < 300 and body.get("success") is True and job:
+        return job
+    code = body.get("code")
+    reason = f"manual-trigger answered {status}: {_text(body, 'message') or 'no readable message'}"
+    if status == 401:
+        reason += " (an operator must set CIMASTER_PROW_TOKEN_FILE)"
+    if code == "job_failed":
+        raise Failure(JOB, reason, job=job)
+    if status in (401, 429):  # a token may be replaced just now
+        raise Failure(UNREACHABLE, reason, pause)
+    if status >= 500 or (status < 300 and not body):
+        raise Failure(UNREACHABLE, reason, pause, unknown=code in (None, "outcome_unknown"))
+    raise Failure(REFUSED, reason)
+
+
+def _request_body(settings: Settings, creation: Creation) -> dict[str, Any]:
+    body = {
         "org": settings.org,
         "repo": settings.repo,
         "base_ref": creation.branch,
@@ -74,43 +92,32 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
         "user": creation.user,
         "source": "cimaster",
         "request_id": creation.idempotency_key,
-        **({"force": True} if creation.fields.get("force") else {}),
     }
-    status, said, pause = _call(settings, "POST", settings.url, wanted)
-    name = _text(said, "job_name")
-    job = (
-        TriggeredJob(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message"))
-        if name
-        else None
-    )
-    if 200 <= status < 300 and said.get("success") is True and job:
-        return job
-    reason = f"manual-trigger answered {status}: {_text(said, 'message') or 'no readable message'}"
-    if status == 401:
-        reason += " (an operator must set CIMASTER_PROW_TOKEN_FILE)"
-    if said.get("code") == "job_failed":
-        raise Failure(JOB, reason, job=job)
-    if status in (401, 429) or status >= 500 or (status < 300 and not said):  # a token may be replaced just now
-        lost = status not in (401, 429) and said.get("code") in (None, "outcome_unknown")
-        raise Failure(UNREACHABLE, reason, pause, unknown=lost)
-    raise Failure(REFUSED, reason)
+    return {**body, "force": True} if creation.fields.get("force") else body
+
+
+def _triggered_job(body: dict[str, Any]) -> TriggeredJob | None:
+    name = _text(body, "job_name")
+    if not name:
+        return None
+    return TriggeredJob(name, _link(body, "status_link"), _link(body, "log_link"), _text(body, "message"))
 
 
 def look(settings: Settings, creation: Creation) -> JobStatus:
     """Return the status of the job; a job that Prow does not know any more has ended."""
     url = f"{settings.url}/{quote(creation.job_name, safe='')}"
-    status, said, pause = _call(settings, "GET", url)
-    if status == 404 and said.get("code") == "unknown_job":
+    status, body, pause = _call(settings, "GET", url)
+    if status == 404 and body.get("code") == "unknown_job":
         return JobStatus(ended=True, failure="Prow does not know its job any more")
     if not 200 <= status < 300:
-        raise Failure(UNREACHABLE, _text(said, "message") or f"manual-trigger answered {status}", pause)
-    state, ended = _text(said, "state"), said.get("complete") is True
+        raise Failure(UNREACHABLE, _text(body, "message") or f"manual-trigger answered {status}", pause)
+    state, ended = _text(body, "state"), body.get("complete") is True
     failure = ""
     if ended and state != "success":
-        failure = f"its job ended with {state}: {_text(said, 'description') or 'no reason given'}"
+        failure = f"its job ended with {state}: {_text(body, 'description') or 'no reason given'}"
     elif ended:
         failure = "its job succeeded but added no cluster"
-    links = _link(said, "status_link"), _link(said, "url") or _link(said, "log_link")
+    links = _link(body, "status_link"), _link(body, "url") or _link(body, "log_link")
     return JobStatus(ended, failure, *links)
 
 
@@ -168,17 +175,17 @@ def _token(settings: Settings) -> str:
 
 
 def _read(answer: requests.Response, ends: float) -> dict[str, Any]:
-    body = b""
+    received = b""
     while chunk := answer.raw.read1(8192, decode_content=True):
-        body += chunk
-        if len(body) > _LONGEST_ANSWER or time.monotonic() > ends:
+        received += chunk
+        if len(received) > _LONGEST_ANSWER or time.monotonic() > ends:
             raise requests.Timeout("the answer did not end in time")
     try:
-        said = json.loads(body)
+        body = json.loads(received)
     except (ValueError, RecursionError):
         _log.warning("manual-trigger answered %d without a JSON object", answer.status_code)
         return {}
-    return said if isinstance(said, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 def _retry_after(answer: requests.Response) -> timedelta | None:
@@ -186,15 +193,15 @@ def _retry_after(answer: requests.Response) -> timedelta | None:
     return timedelta(seconds=min(int(seconds), 600)) if seconds.isascii() and seconds.isdigit() else None
 
 
-def _text(said: dict[str, Any], key: str) -> str:
-    value = said.get(key)
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
     if not isinstance(value, str):
         return ""
     return " ".join("".join(char if char.isprintable() else " " for char in value).split())[:_LONGEST_TEXT]
 
 
-def _link(said: dict[str, Any], key: str) -> str:
+def _link(body: dict[str, Any], key: str) -> str:
     """Return a link that is safe to show on a page (http or https); empty if it is not."""
-    link = said.get(key)
+    link = body.get(key)
     good = isinstance(link, str) and link.isprintable() and len(link) <= _LONGEST_LINK
     return str(link) if good and str(link).startswith(("http://", "https://")) else ""

@@ -31,11 +31,11 @@ def test_watches_that_end_at_once_are_repeated_with_pauses_until_there_is_a_buil
     prow_plane.service_account_kubeconfig(namespace, access, address=faulty.url, account="manual-trigger")
     caller = start(access)
     with ThreadPoolExecutor(1) as elsewhere:
-        asked = elsewhere.submit(caller.trigger)
+        answering = elsewhere.submit(caller.trigger)
         until(lambda: len(faulty.watched) > 4)
         faulty.watches = "pass"
         prow.pick_up(prow.jobs()[0], "1234")
-        answer = asked.result()
+        answer = answering.result()
     assert (answer.status_code, answer.get_json()["build_id"]) == (201, "1234")
     assert faulty.watched[4] - faulty.watched[0] >= 0.07 + 0.14 + 0.28 + 0.56
     registry = components_of(caller.client.application).metrics.registry

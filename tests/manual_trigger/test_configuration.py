@@ -24,7 +24,7 @@ def configuration(**parts: Any) -> Configuration:
     return Configuration(written({"prowjob_namespace": "ci", **parts}))
 
 
-def asked(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> TriggerRequest:
+def wanted(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> TriggerRequest:
     return TriggerRequest(kind, job, "john", "tess", repo, base_ref)
 
 
@@ -45,28 +45,28 @@ def test_the_configuration_of_a_real_deck_is_read() -> None:
 
 
 def test_two_repositories_may_have_a_job_of_one_name() -> None:
-    assert SAMPLED.find(asked("e2e-k8s-1.32")).fields["max_concurrency"] == 4
-    assert "max_concurrency" not in SAMPLED.find(asked("e2e-k8s-1.32", repo="other")).fields
+    assert SAMPLED.find(wanted("e2e-k8s-1.32")).fields["max_concurrency"] == 4
+    assert "max_concurrency" not in SAMPLED.find(wanted("e2e-k8s-1.32", repo="other")).fields
 
 
 def test_jobs_of_one_name_are_told_apart_by_their_branches() -> None:
     old = {"name": "e2e", "branches": ["^release-1$"], "spec": POD, "max_concurrency": 1}
     new = {"name": "e2e", "skip_branches": ["^release-1$"], "spec": POD, "max_concurrency": 2}
     both = configuration(postsubmits={"tess/tessops": [old, new]})
-    assert both.find(asked("e2e", base_ref="release-1")).fields["max_concurrency"] == 1
-    assert both.find(asked("e2e", base_ref="master")).fields["max_concurrency"] == 2
+    assert both.find(wanted("e2e", base_ref="release-1")).fields["max_concurrency"] == 1
+    assert both.find(wanted("e2e", base_ref="master")).fields["max_concurrency"] == 2
 
 
 def test_jobs_that_nothing_tells_apart_are_ambiguous() -> None:
     job = {"name": "e2e", "branches": ["master"], "spec": POD}
-    sentence = refused(configuration(postsubmits={"tess/tessops": [job, job]}), asked("e2e"), AmbiguousJob)
+    sentence = refused(configuration(postsubmits={"tess/tessops": [job, job]}), wanted("e2e"), AmbiguousJob)
     assert "2 jobs are called e2e: one on branches that match master; one on" in sentence
     twice = configuration(periodics=[{"name": "nightly", "spec": POD}] * 2)
     assert "2 jobs are called nightly" in refused(twice, TriggerRequest("periodic", "nightly", "john"), AmbiguousJob)
 
 
 def test_a_wrong_branch_is_told_with_the_right_ones() -> None:
-    sentence = refused(SAMPLED, asked("e2e-k8s-1.32", base_ref="main"), WrongBranch)
+    sentence = refused(SAMPLED, wanted("e2e-k8s-1.32", base_ref="main"), WrongBranch)
     assert (
         "does not run on main: choose a branch on which it runs: branches that match ^master$ or ^release-.*$"
         in sentence
@@ -76,13 +76,13 @@ def test_a_wrong_branch_is_told_with_the_right_ones() -> None:
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (asked("e2e-k8s-1.31"), "similar names: e2e-k8s-1.32"),
-        (asked("e2e-k8s-1.31"), ".prow.yaml cannot be started"),
-        (asked("pull-tessops-verify"), "that name is a presubmit of tess/tessops"),
-        (asked("e2e-tnet", repo="other"), "that name is a postsubmit of tess/tessops"),
-        (asked("e2e-tnet", "presubmit"), "that name is a postsubmit of tess/tessops"),
-        (asked("e2e-tnet", "periodic"), "there is no periodic e2e-tnet in Prow's configuration"),
-        (asked("zzz", repo="nothing"), "there is no postsubmit zzz of tess/nothing"),
+        (wanted("e2e-k8s-1.31"), "similar names: e2e-k8s-1.32"),
+        (wanted("e2e-k8s-1.31"), ".prow.yaml cannot be started"),
+        (wanted("pull-tessops-verify"), "that name is a presubmit of tess/tessops"),
+        (wanted("e2e-tnet", repo="other"), "that name is a postsubmit of tess/tessops"),
+        (wanted("e2e-tnet", "presubmit"), "that name is a postsubmit of tess/tessops"),
+        (wanted("e2e-tnet", "periodic"), "there is no periodic e2e-tnet in Prow's configuration"),
+        (wanted("zzz", repo="nothing"), "there is no postsubmit zzz of tess/nothing"),
     ],
     ids=lambda value: getattr(value, "job", None),
 )
@@ -91,7 +91,7 @@ def test_an_unknown_job_is_told_with_what_there_is(wanted: TriggerRequest, told:
 
 
 def test_a_job_of_another_name_says_no_more_than_that() -> None:
-    assert "that name" not in refused(SAMPLED, asked("zzz"), UnknownJob)
+    assert "that name" not in refused(SAMPLED, wanted("zzz"), UnknownJob)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_job_of_another_name_says_no_more_than_that() -> None:
 )
 def test_a_number_where_prow_expects_text_is_refused_with_job_and_field(change: dict, path: str, value: str) -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": POD, **change}]})
-    sentence = refused(where, asked("e2e"), BadJob)
+    sentence = refused(where, wanted("e2e"), BadJob)
     assert path in sentence
     assert value in sentence
     assert "of job e2e" in sentence
@@ -122,7 +122,7 @@ def test_a_number_where_prow_expects_text_is_refused_with_job_and_field(change: 
 
 def test_a_job_whose_name_is_a_number_is_found_and_refused() -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": 132, "spec": POD}]})
-    assert "name of job 132 is the number 132" in refused(where, asked("132"), BadJob)
+    assert "name of job 132 is the number 132" in refused(where, wanted("132"), BadJob)
 
 
 @pytest.mark.parametrize(
@@ -132,23 +132,23 @@ def test_a_job_whose_name_is_a_number_is_found_and_refused() -> None:
 )
 def test_a_field_of_another_shape_is_refused_with_job_and_field(change: dict) -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": POD, **change}]})
-    assert "of job e2e is not a" in refused(where, asked("e2e"), BadJob)
+    assert "of job e2e is not a" in refused(where, wanted("e2e"), BadJob)
 
 
 def test_a_bad_job_harms_no_other() -> None:
     jobs = [{"name": "bad", "labels": {"a": 1}, "spec": POD}, {"name": "good", "spec": POD}]
-    assert configuration(postsubmits={"tess/tessops": jobs}).find(asked("good")).name == "good"
+    assert configuration(postsubmits={"tess/tessops": jobs}).find(wanted("good")).name == "good"
 
 
 def test_a_branch_expression_that_cannot_be_read_is_refused() -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "branches": ["("], "spec": POD}]})
-    assert "branches of job e2e cannot be read: missing ): (" in refused(where, asked("e2e"), BadJob)
+    assert "branches of job e2e cannot be read: missing ): (" in refused(where, wanted("e2e"), BadJob)
 
 
 def test_an_empty_env_value_needs_no_value() -> None:
     env = [{"name": "A"}, {"name": "B", "value": None}]
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": {"containers": [{"env": env}]}}]})
-    assert where.find(asked("e2e")).fields["spec"]["containers"][0]["env"] == [{"name": "A"}, {"name": "B"}]
+    assert where.find(wanted("e2e")).fields["spec"]["containers"][0]["env"] == [{"name": "A"}, {"name": "B"}]
 
 
 @pytest.mark.parametrize(

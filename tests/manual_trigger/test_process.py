@@ -41,14 +41,14 @@ def test_a_job_is_started_and_told_and_counted(process: ManualTrigger, plank: Pl
     assert 'manual_trigger_triggers_total{outcome="created"} 1.0' in metrics
     assert 'flask_http_request_duration_seconds_count{method="POST"' in metrics
     assert requests.get(f"{process.url}/metrics", timeout=10).status_code == 401
-    told = next(line for line in lines(process) if line.get("outcome") == "created")
-    assert {key: told[key] for key in ("user", "source", "job", "job_name")} == {
+    logged = next(line for line in lines(process) if line.get("outcome") == "created")
+    assert {key: logged[key] for key in ("user", "source", "job", "job_name")} == {
         "user": "john",
         "source": "a test",
         "job": "e2e-k8s-1.32",
         "job_name": body["job_name"],
     }
-    assert told["request"] == answer.headers["X-Request-ID"]
+    assert logged["request"] == answer.headers["X-Request-ID"]
     assert TOKEN not in process.server.log.read_text()
 
 

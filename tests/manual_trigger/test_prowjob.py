@@ -28,8 +28,8 @@ def made(
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, **fields}
     jobs = [job] if kind == "periodic" else {"tess/tessops": [job]}
     configuration = Configuration(written({f"{kind}s": jobs, **(top or {})}))
-    asked = TriggerRequest(kind, "e2e", user, "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
-    return ProwJobBuilder(configuration, configuration.find(asked), asked).build("name", NOW)
+    request = TriggerRequest(kind, "e2e", user, "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
+    return ProwJobBuilder(configuration, configuration.find(request), request).build("name", NOW)
 
 
 def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
@@ -144,8 +144,8 @@ def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
 def test_making_a_prowjob_changes_nothing_in_the_configuration() -> None:
     env = [{"name": "AUTHOR", "value": "nobody"}]
     text = written({"periodics": [{"name": "e2e", "spec": {"containers": [{"image": "a", "env": env}]}}]})
-    configuration, asked = Configuration(text), TriggerRequest("periodic", "e2e", "john")
-    first = ProwJobBuilder(configuration, configuration.find(asked), asked).build("a", NOW)
+    configuration, request = Configuration(text), TriggerRequest("periodic", "e2e", "john")
+    first = ProwJobBuilder(configuration, configuration.find(request), request).build("a", NOW)
     other = TriggerRequest("periodic", "e2e", "alice")
     second = ProwJobBuilder(configuration, configuration.find(other), other).build("a", NOW)
     users = [each["spec"]["pod_spec"]["containers"][0]["env"][0]["value"] for each in (first, second)]
@@ -188,10 +188,10 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
     wrapped = {"containers": [{"image": "a", "env": value}]} if inner == "env" else {inner: value} if inner else value
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, field: wrapped}
     text = json.dumps({"postsubmits": {"tess/tessops": [job]}}, ensure_ascii=False).encode()
-    asked = TriggerRequest("postsubmit", str(job["name"]), "john", "tess", "tessops", "master")
+    request = TriggerRequest("postsubmit", str(job["name"]), "john", "tess", "tessops", "master")
     with suppress(Refusal):
         configuration = Configuration(text)
-        json.dumps(ProwJobBuilder(configuration, configuration.find(asked), asked).build("name", NOW))
+        json.dumps(ProwJobBuilder(configuration, configuration.find(request), request).build("name", NOW))
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def metric(caller: Caller, name: str, **labels: str) -> float | None:
 @pytest.mark.kube
 def test_triggers_are_counted_by_outcome(start: Start, plank: Plank) -> None:
     caller = start()
-    for asked in ({}, {}, {"base_ref": "main"}, {"user": None}):
-        caller.trigger(**asked)
+    for changes in ({}, {}, {"base_ref": "main"}, {"user": None}):
+        caller.trigger(**changes)
     caller.client.post("/manual-trigger")
     outcomes = {"created": 1, "existing": 1, "wrong_branch": 1, "missing_parameter": 1, "no_token": 1}
     for outcome, count in outcomes.items():

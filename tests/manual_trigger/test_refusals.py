@@ -106,8 +106,8 @@ def test_an_api_server_that_is_not_there_is_named_so(alone: Caller) -> None:
     status, code, sentence = refusal(answer)
     assert (status, code, answer.headers["Retry-After"]) == (503, "prow_unreachable", "5")
     assert "the API server of Prow's cluster cannot be reached: NewConnectionError" in sentence
-    for asked in ({"request_id": "r"}, {"force": True}):
-        assert refusal(alone.trigger(**asked))[1] == "prow_unreachable"
+    for changes in ({"request_id": "r"}, {"force": True}):
+        assert refusal(alone.trigger(**changes))[1] == "prow_unreachable"
     assert refusal(alone.get("/manual-trigger/x"))[1] == "prow_unreachable"
 
 
@@ -154,8 +154,8 @@ def test_an_account_without_rights_is_told_apart(
 ) -> None:
     prow_plane.apply(namespace)
     caller = start(prow_plane.service_account_kubeconfig(namespace, tmp_path / "other.kubeconfig", account="cimaster"))
-    for asked in ({}, {"force": True}, {"request_id": "r"}):
-        status, code, sentence = refusal(caller.trigger(**asked))
+    for changes in ({}, {"force": True}, {"request_id": "r"}):
+        status, code, sentence = refusal(caller.trigger(**changes))
         assert (status, code) == (502, "prow_forbidden")
         assert "apply the Role in k8s/manual-trigger" in sentence
         assert "cannot" in sentence
@@ -209,8 +209,8 @@ def test_a_log_line_tells_who_asked_from_where_for_what_and_how_it_ended_and_no_
         answer = alone.trigger(source="cimaster", headers={"X-Request-ID": "correlate-me"})
     assert answer.headers["X-Request-ID"] == answer.get_json()["request"] == "correlate-me"
     [line] = [record for record in caplog.records if record.name == "cimaster.request"]
-    told = {key: vars(line)[key] for key in ("user", "source", "job", "outcome", "status")}
-    assert told == {
+    logged = {key: vars(line)[key] for key in ("user", "source", "job", "outcome", "status")}
+    assert logged == {
         "user": "john",
         "source": "cimaster",
         "job": "e2e-k8s-1.32",

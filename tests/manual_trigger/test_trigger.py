@@ -46,12 +46,12 @@ def without_author(container: dict[str, Any]) -> dict[str, Any]:
 def test_a_prowjob_is_the_one_that_prow_itself_would_make(start: Start, prow: Prow, sample: Path) -> None:
     expected = yaml.safe_load(sample.read_text())
     kind = expected["spec"]["type"]
-    asked: dict[str, Any] = {"prowtype": kind, "prowjob": expected["spec"]["job"]}
+    request: dict[str, Any] = {"prowtype": kind, "prowjob": expected["spec"]["job"]}
     if kind == "periodic":
-        asked |= {"org": None, "repo": None, "base_ref": None}
+        request |= {"org": None, "repo": None, "base_ref": None}
     else:
-        asked |= {"base_sha": SHA}
-    answer = start(wait=NO_TIME).trigger(**asked, **(PULL if kind == "presubmit" else {}))
+        request |= {"base_sha": SHA}
+    answer = start(wait=NO_TIME).trigger(**request, **(PULL if kind == "presubmit" else {}))
     assert answer.status_code == 201, answer.text
     assert as_mkpj_would(prow.job(answer.get_json()["job_name"])) == as_mkpj_would(expected)
 
