@@ -12,7 +12,7 @@ from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import creation_attempts, provisioning
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
-from cimaster.provisioners.outcome import Built, Failure, Standing
+from cimaster.provisioners.outcome import Built, Failure, JobStatus
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.provisioning import Provisioning
 
@@ -96,7 +96,7 @@ class CreationClaims:
             _log.warning("cluster %s is added without its creation: %s", built.cluster, refusal)
             add("")
 
-    def record_job_status(self, creation: Creation, job_status: Standing) -> None:
+    def record_job_status(self, creation: Creation, job_status: JobStatus) -> None:
         """Write the status of a creation's job, if it has changed."""
         job = TriggeredJob(creation.job_name, job_status.status_link, job_status.log_link)
         self._repository.update(

@@ -60,7 +60,7 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"the file {json_errors.told(error)}: mend it there, or export the pool again") from None
+        raise BadBody(f"the file {json_errors.reason(error)}: mend it there, or export the pool again") from None
 
 
 def _yaml(text: str) -> list[Any]:

@@ -16,9 +16,7 @@ from cimaster.web.negotiation import wants_json
 
 def refused(refusal: errors.Problem) -> Response:
     """Answer a refusal or an outage: its status, its code in a header, one line of text or problem JSON (RFC 9457)."""
-    response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    response = flask_errors.refused(problem, refusal)
     if isinstance(refusal, errors.UsePost):
         response.headers["Allow"] = "POST"
     if "place" in refusal.facts:
@@ -50,4 +48,4 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
-    return flask_errors.refused(error, problem)
+    return flask_errors.http_refused(problem, error)

@@ -1,4 +1,4 @@
-"""The README tells of everything that the manual-trigger service takes, answers and counts, and of nothing else."""
+"""The README describes all settings, parameters, answers and metrics of the manual-trigger service, and no others."""
 
 import re
 from dataclasses import fields
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from cimaster.common.settings import default_text
+from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.parameters import PARAMETERS
 from cimaster.manual_trigger.settings import TriggerSettings
-from tests.manual_trigger.conftest import Caller, parts_of
+from tests.manual_trigger.conftest import Caller
 from tests.manual_trigger.test_refusals import all_refusals
 
 ROOT = Path(__file__).parent.parent.parent
@@ -65,7 +66,7 @@ def test_the_readme_tells_of_every_refusal_and_its_status() -> None:
 
 
 def test_the_readme_tells_of_every_metric_and_of_no_other(alone: Caller) -> None:
-    registry = parts_of(alone.client.application).metrics.registry
+    registry = components_of(alone.client.application).metrics.registry
     names = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in registry.collect()

@@ -1,4 +1,4 @@
-"""k8s/manual-trigger: the account may do what the service must, and nothing else."""
+"""k8s/manual-trigger: the account has the permissions that the service needs, and no others."""
 
 import json
 from contextlib import closing
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kube
 
 @pytest.fixture
 def may(kubeconfig: Path, namespace: str):
-    """Asks the API server whether the account may do something."""
+    """Asks the API server whether the account has a permission."""
     configuration = Configuration()
     load_kube_config(str(kubeconfig), client_configuration=configuration)
     client = ApiClient(configuration)

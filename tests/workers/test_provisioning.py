@@ -16,7 +16,7 @@ from cimaster.pool import ClusterFacts
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
 from cimaster.provisioners import KINDS, Kind, Provisioner, command
-from cimaster.provisioners.outcome import Built, Failure, Interrupted, Standing
+from cimaster.provisioners.outcome import Built, Failure, Interrupted, JobStatus
 from cimaster.repository.stores.port import Store
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.services.creation_claims import CreationClaims
@@ -151,9 +151,9 @@ def test_every_job_is_looked_at_however_many_there_are(
     seen: set[str] = set()
     monkeypatch.setattr("cimaster.workers.provisioning._JOB_CHECK", 0.1)
 
-    def look(_settings: object, creation: Creation) -> Standing:
+    def look(_settings: object, creation: Creation) -> JobStatus:
         seen.add(creation.id)
-        return Standing()
+        return JobStatus()
 
     creations: Provisioning = components_of(app).provisioning
     creations.provisioner = Provisioner("third", Kind(command.Settings, third.begin, look), command.Settings())
