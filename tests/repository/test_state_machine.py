@@ -26,7 +26,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cimaster import pool as decide
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
 from cimaster.pool import Criteria, FinishRequest, Request, Rules
 from cimaster.repository.committer import Committer
@@ -314,21 +313,21 @@ class Replicas(RuleBasedStateMachine):
     def renew(self, which: int, on: int, then: list[str], ttl: timedelta | None) -> None:
         lease = self._relied_on(self.model.leases, which)
         lease.ttls.append(ttl.total_seconds() if ttl else min(lease.ttls))
-        act = lambda service, request: service.change(decide.renew, request, lease.cluster, lease.id, ttl)  # noqa: E731
+        act = lambda service, request: service.renew(lease.cluster, lease.id, ttl, request)  # noqa: E731
         self._ask(on, then, act, lease.renewals, partial(self._must_be_over, lease))
 
     @rule(which=ANY, on=ANY, then=FATES)
     def hold(self, which: int, on: int, then: list[str]) -> None:
         holding = Holding(f"p{self.count}", _pick(self.names, which))
         self.model.holdings[holding.person] = holding
-        act = lambda service, request: service.change(decide.hold, request, holding.cluster, holding.person)  # noqa: E731
+        act = lambda service, request: service.hold(holding.cluster, holding.person, "", None, request)  # noqa: E731
         self._ask(on, then, act, holding.calls, partial(self._must_be_over, holding), to_repeat=True)
 
     @precondition(lambda self: self.model.told_holdings)
     @rule(which=ANY, on=ANY, then=FATES)
     def release(self, which: int, on: int, then: list[str]) -> None:
         holding = self._relied_on(self.model.told_holdings, which)
-        act = lambda service, _: service.change(decide.release, None, holding.cluster, holding.person, is_admin=False)  # noqa: E731
+        act = lambda service, _: service.release(holding.cluster, holding.person, is_admin=False)  # noqa: E731
         self._ask(on, then, act, holding.releases, partial(self._must_be_over, holding))
 
     # everything else that happens
