@@ -1,5 +1,5 @@
 FROM python:3.13-slim-trixie AS build
-# Without a pip of its own the environment is what the service needs and nothing else.
+# Without pip, so that the environment contains only what the service needs.
 RUN python -m venv --without-pip /opt/cimaster
 COPY requirements.lock /src/
 RUN pip --python /opt/cimaster/bin/python install --no-cache-dir --only-binary :all: --require-hashes \
@@ -9,7 +9,7 @@ COPY cimaster /src/cimaster
 RUN pip --python /opt/cimaster/bin/python install --no-cache-dir --no-deps /src
 
 FROM python:3.13-slim-trixie
-# The number is the one that k8s/deployment.yaml names; the folder is for the embedded store, where no cluster is.
+# The user id is the one in k8s/deployment.yaml. The folder holds the embedded store, outside of Kubernetes.
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/cimaster --shell /usr/sbin/nologin cimaster
 COPY --from=build /opt/cimaster /opt/cimaster
 ENV PATH=/opt/cimaster/bin:$PATH \

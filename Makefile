@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench chaos soak lint format kube lock clean
+.PHONY: help run test quick bench chaos soak lint format docs kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -44,6 +44,9 @@ lint: $(VENV)/dev.stamp ## style, types, layers
 
 format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff format .
+
+docs: $(VENV)/dev.stamp ## write the generated parts of README.md, docs/ and openapi.yaml from the code
+	$(BIN)/python -m tests.docs
 
 kube: ## build etcd and kube-apiserver for the tests (5 min, needs Go 1.26 or newer)
 	tests/kube/build.sh

@@ -2,15 +2,15 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 
 from prometheus_client import CollectorRegistry
 
 from cimaster import provisioners
+from cimaster.common.serving.launcher import become_gunicorn
 from cimaster.common.settings import BadSetting, add_flags, put_in_environment
-from cimaster.errors import Refusal
+from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores import open_store
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         print(f"cimaster: {error}", file=sys.stderr)
         return 2
-    except (Refusal, OSError) as error:
+    except (Refusal, StoreTrouble, OSError) as error:
         print(f"cimaster: {error}", file=sys.stderr)
         return 1
     return status
@@ -64,8 +64,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _serve(_options: argparse.Namespace, _settings: Settings) -> int:
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:cimaster.gunicorn_conf"])  # noqa: S606
-    return 0
+    return become_gunicorn("cimaster.gunicorn_conf")
 
 
 def _drain(_options: argparse.Namespace, settings: Settings) -> int:

@@ -1,23 +1,20 @@
-"""The one place that chooses and joins the parts: settings, store, repository, service, threads, routes."""
+"""The one place that chooses and connects the parts: settings, store, repository, services, threads, routes."""
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 from prometheus_flask_exporter import PrometheusMetrics
-from werkzeug.exceptions import HTTPException
 
 from cimaster import provisioners
 from cimaster.api import api
 from cimaster.api.health import health
 from cimaster.common import flask_errors
 from cimaster.common.clock import Clock
-from cimaster.common.logs import correlation_id
 from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
 from cimaster.common.texts import brief
-from cimaster.errors import Refusal, UnknownHost
+from cimaster.errors import UnknownHost
 from cimaster.observability.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.provisioners import Provisioner
@@ -36,6 +33,7 @@ from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.collectors import PoolCollector, QueueCollector
 from cimaster.workers.lifecycle import Lifecycle
 from cimaster.workers.provisioning import ProvisioningWorker
+from cimaster.workers.queue_dispatcher import QueueDispatcher
 from cimaster.workers.reaper import Reaper
 
 _HEADERS = {
@@ -57,13 +55,12 @@ def create_app(
     clock: Clock | None = None,
     provisioner: Provisioner | None = None,
 ) -> Flask:
-    """Build the application. Its threads rest until `components_of(app).lifecycle.start()`."""
+    """Build the application. Its threads do not run before `components_of(app).lifecycle.start()`."""
     app = Flask(__name__)
-    app.config.update(flask_errors.LIMITS)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    parts = _components(settings, store, clock, provisioner)
-    parts.attach(app)
-    PrometheusMetrics(app, path=None, group_by="url_rule", registry=parts.metrics.registry)
+    connected = _components(settings, store, clock, provisioner)
+    connected.attach(app)
+    PrometheusMetrics(app, path=None, group_by="url_rule", registry=connected.metrics.registry)
     _register(app, settings)
     return app
 
@@ -78,9 +75,11 @@ def _components(
     clusters = Clusters(repository, metrics, clock)
     provisioning = Provisioning(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     waiting_room = WaitingRoom(clusters, metrics, settings.waiters)
-    worker = ProvisioningWorker(provisioning, repository, metrics)
-    lifecycle = Lifecycle(repository, Reaper(clusters, metrics), worker, waiting_room, settings.port)
-    worker.draining = waiting_room.draining = lambda: not lifecycle.accepting
+    provisioning_worker = ProvisioningWorker(provisioning, repository, metrics)
+    queue_dispatcher = QueueDispatcher(repository, waiting_room, metrics)
+    workers = (Reaper(clusters, metrics), provisioning_worker, queue_dispatcher)
+    lifecycle = Lifecycle(repository, workers, settings.port)
+    provisioning_worker.draining = waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
     return Components(
@@ -89,20 +88,19 @@ def _components(
 
 
 def _register(app: Flask, settings: Settings) -> None:
+    wsgi: metrics_port.WSGIApplication = app.wsgi_app
     if prefix := public_url.prefix(settings):
-        app.wsgi_app = public_url.Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]
-    app.wsgi_app = FixedHeaders(app.wsgi_app)  # type: ignore[method-assign]
-    app.before_request(_begin)
-    app.after_request(_end)
+        wsgi = public_url.Prefixed(wsgi, prefix)
+    app.wsgi_app = FixedHeaders(wsgi)  # type: ignore[method-assign]
+    app.before_request(_before_request)
+    app.after_request(_after_request)
     compression.install(app)
-    app.register_error_handler(Refusal, problems.refused)
-    app.register_error_handler(HTTPException, problems.http_refused)
-    app.register_error_handler(Exception, _failed)
+    flask_errors.register(app, problems.refused, problems.problem)
     for blueprint in (api, pages, health):
         app.register_blueprint(blueprint)
 
 
-def _begin() -> Response | None:
+def _before_request() -> Response | None:
     settings = components().settings
     g.caller = callers.address(request.environ, settings.trusted_proxies)
     request_log.identify(g.caller)
@@ -116,7 +114,7 @@ def _begin() -> Response | None:
 
 
 def _misdirected(refusal: UnknownHost) -> Response:
-    """Answer outside of the pages, whose own refusals show who the visitor is and how the store does."""
+    """Answer without the pages' frame, which would show the visitor's name and the state of the store."""
     response, host = problems.refused(refusal), refusal.facts["host"]
     if browsers.wants_html():
         response.set_data(render_template("unknown_host.html", host=host, address=f"https://{host}"))
@@ -124,15 +122,15 @@ def _misdirected(refusal: UnknownHost) -> Response:
     return response
 
 
-def _end(response: Response) -> Response:
-    if 300 <= response.status_code < 400 and response.location:  # the framework's begin with the host that was asked
+def _after_request(response: Response) -> Response:
+    if 300 <= response.status_code < 400 and response.location:  # Flask's own redirects name the host of the request
         response.location = response.location.removeprefix(request.host_url.rstrip("/"))
-    request_log.conclude(response, lambda: _told(response), quiet=g.get("quiet") or response.status_code == 304)
+    request_log.conclude(response, lambda: _log_details(response), quiet=g.get("quiet") or response.status_code == 304)
     return response
 
 
-def _told(response: Response) -> dict[str, Any]:
-    """Return what a log line says of a request beside its path: never a token, a cookie or a body."""
+def _log_details(response: Response) -> dict[str, Any]:
+    """Return the members of the log line of a request; they contain no token, cookie or body."""
     parameters = g.get("parameters") or Parameters()
     return {
         "verb": g.endpoint.name if "endpoint" in g else None,
@@ -146,16 +144,10 @@ def _told(response: Response) -> dict[str, Any]:
     }
 
 
-def _failed(error: Exception) -> Response:
-    logging.getLogger(__name__).error("a request failed", exc_info=error)
-    sentence = f"the service failed; its log tells why under request {correlation_id.get()}"
-    return problems.problem(500, "internal_error", sentence)
-
-
 class FixedHeaders:
-    """Adds to every answer what tells browsers how little a page of ours may do.
+    """WSGI middleware that adds the security headers to every answer.
 
-    It stands outside of Flask, whose header objects would take longer than the rest of a short answer.
+    It wraps Flask, because Flask's header objects would take longer than the rest of a short answer.
     """
 
     def __init__(self, application: metrics_port.WSGIApplication) -> None:

@@ -1,4 +1,4 @@
-"""Every setting of the service."""
+"""The settings of CIMaster."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PREFIX = "CIMASTER_"
 
 
 def default_store(environ: Mapping[str, str]) -> str:
-    """Return the store of a process that was told none: the ConfigMap in a pod, a file in the folder elsewhere."""
+    """Return the default store: the ConfigMap in a pod, a file in the current folder elsewhere."""
     return "kubernetes" if "KUBERNETES_SERVICE_HOST" in environ else "sqlite:cimaster.db"
 
 
@@ -32,61 +32,66 @@ class Settings(FromEnvironment):
     port: int = setting("port of the API and the pages", 8080, parsers.port_number)
     metrics_port: int = setting("port of /metrics", 8090, parsers.port_number)
     admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", parsers.any_text, "--botAdminDir")
-    auth: str = setting("who callers are: `open` believes the names they give", "open", parsers.auth)
-    hold: timedelta = setting("how long a hold lasts if nobody says", timedelta(hours=6), parsers.duration)
+    auth: str = setting("how callers are identified: `open` believes the names that they give", "open", parsers.auth)
+    hold: timedelta = setting(
+        "how long a hold lasts if the holder gives no duration", timedelta(hours=6), parsers.duration
+    )
     max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), parsers.duration)
     overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), parsers.duration)
     deadline: timedelta = setting(
-        "longest time that a change may take to be written", timedelta(seconds=20), parsers.wait
+        "how long a caller waits at most until its change is written", timedelta(seconds=20), parsers.wait
     )
-    threads: int = setting("requests served at once by a replica", 200, parsers.thread_count)
+    threads: int = setting("requests that a replica answers concurrently", 200, parsers.thread_count)
     waiters: int = setting(
-        "callers that a replica keeps connected while they wait for a cluster, beside those", 300, parsers.waiter_count
+        "further callers that a replica keeps connected while they wait for a cluster", 300, parsers.waiter_count
     )
     connections_per_address: int = setting(
-        "connections of one address that may keep the service waiting; beyond that the oldest of them is closed",
+        "connections of one address that may be open without being idle; beyond that, the oldest is closed",
         100,
         parsers.connection_count,
     )
     core: str = setting(
-        "processor core that serves: `any` picks one, a number names it, `all` lets the system move threads",
+        "processor core of the service: `any` chooses one, a number names one, `all` uses all",
         "any",
         parsers.core,
     )
     ignored_parameters: tuple[str, ...] = setting(
-        "unknown parameters to ignore (and count) while scripts are mended, separated by commas", (), parsers.words
+        "unknown parameters to ignore (and count) until scripts are corrected, separated by commas", (), parsers.words
     )
     trusted_origins: tuple[str, ...] = setting(
         "other sites whose pages may send changes, such as `https://portal.example.com`", (), parsers.origins
     )
     public_url: str = setting(
-        "where people reach the service, such as `https://ci.example.com/cimaster`, where that is behind a proxy",
+        "address of the service for browsers behind a proxy, such as `https://ci.example.com/cimaster`",
         "",
         parsers.public_url,
     )
     hosts: tuple[str, ...] = setting(
-        "further names under which browsers may reach the service, such as `cimaster.example.com`", (), parsers.hosts
+        "further host names of the service for browsers, such as `cimaster.example.com`", (), parsers.hosts
     )
     trusted_proxies: tuple[parsers.Network, ...] = setting(
-        "networks of the proxies whose `X-Forwarded-For` says where a caller is, such as `10.0.0.0/8`",
+        "networks of the proxies whose `X-Forwarded-For` gives the caller's address, such as `10.0.0.0/8`",
         (),
         parsers.networks,
     )
     provisioner: str = setting(
-        "what creates clusters: `manual-trigger` (it is, where its address is set), `command`, or none",
+        "what creates clusters: `manual-trigger` (the default if `CIMASTER_PROW_URL` is set), `command` or `none`",
         "",
         parsers.plugin,
     )
-    default_prow_job: str = setting("job that creates a cluster where nobody names one", "", parsers.prow_name)
+    default_prow_job: str = setting("job that creates a cluster if the request names none", "", parsers.prow_name)
     creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), parsers.duration)
     manage_cluster: bool = setting(
-        "`on`: policies keep a minimum of clusters vacant", False, parsers.switch, "--manageCluster"
+        "`on`: create clusters automatically so that the policies' minimum stays vacant",
+        False,
+        parsers.switch,
+        "--manageCluster",
     )
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", parsers.level)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the settings; BadSetting also for a key of k8s/'s ConfigMap that would be ignored, for its name."""
+        """Read the settings; raise BadSetting for a wrong value or a wrong key in the ConfigMap of k8s/."""
         twice = next(
             (name for name in (names_in_environment() if environ is None else environ) if name.startswith(2 * PREFIX)),
             "",
@@ -94,23 +99,23 @@ class Settings(FromEnvironment):
         if twice:
             key = twice.removeprefix(2 * PREFIX)
             raise BadSetting(
-                f"{twice} is no setting: if it comes from the ConfigMap cimaster-settings, name the key {key} there, "
-                f"because k8s/ puts {PREFIX} before each"
+                f"{twice} is not a setting: if it comes from the ConfigMap cimaster-settings, call the key {key}, "
+                f"because k8s/ adds {PREFIX} to each key"
             )
         settings = super().from_environ(environ)
         settings.check()
         return settings
 
     def check(self) -> None:
-        """Raise BadSetting for two ports that are one, and for a hold that is longer than holds may be."""
+        """Raise BadSetting if both ports are the same, or a hold would be longer than the longest hold."""
         check_ports(self.prefix, self.port, self.metrics_port)
         if self.hold > self.max_hold:
             hold, most = format_duration(self.hold), format_duration(self.max_hold)
             raise BadSetting(
-                f"{PREFIX}HOLD is {hold}, and {PREFIX}MAX_HOLD is {most}: make the first shorter, or the second longer"
+                f"{PREFIX}HOLD is {hold}, and {PREFIX}MAX_HOLD is {most}: shorten the first or raise the second"
             )
 
     @classmethod
-    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the store of a process that was told none."""
+    def found(cls, environ: Mapping[str, str], /) -> dict[str, str]:
+        """Return the default store, which depends on whether the process runs in a pod."""
         return {f"{PREFIX}STORE": default_store(environ)}

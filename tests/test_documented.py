@@ -1,7 +1,8 @@
-"""One API, told four times: the table in code, the routes, openapi.yaml and the README say the same."""
+"""One API, told several times: the table in code, the routes, openapi.yaml, the README and docs/ say the same."""
 
 import re
 from dataclasses import Field
+from operator import attrgetter
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -22,11 +23,11 @@ from cimaster.settings import PREFIX, Settings
 from cimaster.web import endpoints
 from cimaster.web.components import components_of
 from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint
+from tests.docs import markdown
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
-TICKED = set(re.findall(r"`([^`\n]+)`", PROSE))
+API, ARCHITECTURE, OPERATIONS = "docs/api.md", "docs/architecture.md", "docs/operations.md"
+PAGES = [page for page in markdown.PAGES if page != "docs/manual-trigger.md"]  # tests/manual_trigger looks at that one
 DESCRIBED: dict[str, Any] = yaml.safe_load((ROOT / "cimaster" / "openapi.yaml").read_text("utf-8"))
 BY_PATH = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 BY_GET = pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "GET" in e.methods], ids=lambda e: e.name)
@@ -159,10 +160,12 @@ def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint[Any]) -> None:
         assert headers == (["Idempotency-Key"] if identity and not identity.required else [])
 
 
-def all_refusals() -> set[type[errors.Refusal]]:
+def all_refusals() -> set[type[errors.Problem]]:
     """Return every class of refusal that CIMaster has; the manual-trigger service has more."""
     classes = [each for each in vars(errors).values() if isinstance(each, type)]
-    return {each for each in classes if issubclass(each, errors.Refusal) and each is not errors.Refusal}
+    return {
+        each for each in classes if issubclass(each, errors.Problem) and each not in (errors.Problem, errors.Refusal)
+    }
 
 
 def test_every_refusal_has_a_status_and_a_code_of_its_own() -> None:
@@ -200,39 +203,48 @@ def test_every_answer_is_described_with_its_headers(endpoint: Endpoint[Any]) -> 
 
 
 @BY_PATH
-def test_the_readme_tells_of_the_endpoint(endpoint: Endpoint[Any]) -> None:
-    assert endpoint.path in TICKED
+@pytest.mark.parametrize("page", ["README.md", API])
+def test_the_page_tells_of_the_endpoint(page: str, endpoint: Endpoint[Any]) -> None:
+    assert endpoint.path in markdown.ticked(page)
+
+
+def heading(endpoint: Endpoint[Any]) -> str:
+    """Return the heading of an endpoint's section."""
+    return f"### {'' if 'GET' in endpoint.methods else 'POST '}`{endpoint.path}`"
 
 
 @BY_PATH
-def test_the_readme_tells_of_the_parameters(endpoint: Endpoint[Any]) -> None:
-    rows = [line for line in README.splitlines() if line.startswith("|") and f"`{endpoint.path}`" in line]
-    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} | ({"request_id"} & TICKED)
-    assert {parameter.name for parameter in endpoint.parameters} <= told
+def test_the_page_tells_of_the_parameters_and_which_are_required(endpoint: Endpoint[Any]) -> None:
+    cells = [row[0] for row in markdown.rows(markdown.section(API, heading(endpoint)))][2:]
+    told = {cell.strip("*`"): cell.startswith("**") for cell in cells}
+    assert told == table(endpoint)
 
 
-@OF_A_VERB
-def test_the_readme_shows_which_parameters_are_required(endpoint: Endpoint[Any]) -> None:
-    of_post = "POST " if "GET" not in endpoint.methods else ""
-    row = next(line for line in README.splitlines() if line.startswith(f"| {of_post}`{endpoint.path}`"))
-    assert set(re.findall(r"\*\*`(\w+)`\*\*", row)) == {p.name for p in endpoint.parameters if p.required}
+@pytest.mark.parametrize("refusal", sorted(all_refusals(), key=attrgetter("code")), ids=attrgetter("code"))
+def test_the_page_tells_of_the_refusal_and_its_status(refusal: type[errors.Problem]) -> None:
+    row = next(row for row in markdown.rows(markdown.section(API, "## Refusals")) if row[0] == f"`{refusal.code}`")
+    assert row[1] == str(refusal.status)
 
 
 @pytest.mark.parametrize(
     ("variable", "setting"), list(provisioners.all_settings()), ids=lambda it: it if isinstance(it, str) else ""
 )
-def test_the_readme_tells_of_the_setting_and_its_default(variable: str, setting: Field[Any]) -> None:
-    name = f"`{variable}`"
-    row = next((line for line in README.splitlines() if line.startswith("|") and name in line.split("|")[1]), None)
-    assert row, f"no row of a table begins with {name}"
+def test_the_page_tells_of_the_setting_and_its_default(variable: str, setting: Field[Any]) -> None:
+    rows = markdown.rows(markdown.section(OPERATIONS, "## Settings"))
+    row = next((row for row in rows if f"`{variable}`" in row[0]), None)
+    assert row, f"no row of a table begins with {variable}"
     default = default_text(setting)
-    assert f"`{default}`" in row if default else "none" in row
-    assert "alias" not in setting.metadata or not setting.metadata["alias"] or setting.metadata["alias"] in README
+    assert f"`{default}`" in row[1] if default else "none" in row[1]
+    assert "alias" not in setting.metadata or not setting.metadata["alias"] or setting.metadata["alias"] in row[2]
 
 
-def test_the_readme_tells_of_no_setting_that_there_is_not() -> None:
-    told = re.sub(r"^```python.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)  # an example of what could be
-    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", told) if not name.endswith("_TEST_ALL")}
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_tells_of_no_setting_that_there_is_not(page: str) -> None:
+    examples = markdown.blocks(page, "python")  # of what could be
+    told = markdown.text_of(page)
+    for example in examples:
+        told = told.replace(example.text, "")
+    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", told) if not name.endswith(("_TEST_ALL", "_"))}
     assert named <= {variable for variable, _ in provisioners.all_settings()}
 
 
@@ -245,17 +257,30 @@ def metric_names(app: Flask) -> set[str]:
     return names
 
 
-def test_the_readme_tells_of_every_metric_and_of_no_other(idle: Flask) -> None:
+def test_the_page_tells_of_every_metric(idle: Flask) -> None:
     names = metric_names(idle)
     assert len(names) > 10
-    assert names <= TICKED
-    assert {name for name in TICKED if name.startswith("cimaster_")} <= names
+    assert names <= markdown.ticked(OPERATIONS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_tells_of_no_metric_that_there_is_not(page: str, idle: Flask) -> None:
+    named = {re.split(r"[{ ]", name)[0] for name in markdown.ticked(page) if name.startswith("cimaster_")}
+    assert named <= metric_names(idle)
+
+
+def test_the_security_page_shows_the_headers_of_every_answer(idle: Flask) -> None:
+    (shown,) = markdown.blocks("docs/security.md", "text")
+    answer = idle.test_client().get("/healthz")
+    for line in shown.text.splitlines():
+        name, _, value = line.partition(": ")
+        assert answer.headers[name] == value
 
 
 def test_the_example_of_a_provisioner_is_one() -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    (example,) = markdown.blocks(ARCHITECTURE, "python")
     module: dict[str, Any] = {"__name__": "example"}
-    exec(compile(example, "README.md", "exec"), module)
+    exec(compile(example.text, ARCHITECTURE, "exec"), module)
     kind = provisioners.Kind(module["Settings"], module["begin"])
     made = provisioners.Provisioner("cloud", kind, module["Settings"](url="http://127.0.0.1:1"))
     creation = Creation({"id": "c-1", "state": "requested", "user": "john"})

@@ -126,7 +126,7 @@ def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected
     [
         ({"HOLD": "4d"}, "CIMASTER_HOLD is 4d, and CIMASTER_MAX_HOLD is 3d"),
         ({"MAX_HOLD": "5h"}, "CIMASTER_HOLD is 6h, and CIMASTER_MAX_HOLD is 5h"),
-        ({"METRICS_PORT": "8080"}, "CIMASTER_METRICS_PORT is 8080, as CIMASTER_PORT is"),
+        ({"METRICS_PORT": "8080"}, "CIMASTER_METRICS_PORT is 8080, the same as CIMASTER_PORT"),
     ],
 )
 def test_values_that_cannot_work_together_are_reported_in_a_sentence(given: dict[str, str], told: str) -> None:
@@ -143,7 +143,7 @@ def test_a_core_that_is_not_there_stops_the_start_with_a_sentence(tmp_path: Path
 
 
 def test_a_key_that_k8s_would_prefix_twice_is_reported() -> None:
-    with pytest.raises(BadSetting, match=r"CIMASTER_CIMASTER_PROW_URL is no setting.* name the key PROW_URL"):
+    with pytest.raises(BadSetting, match=r"CIMASTER_CIMASTER_PROW_URL is not a setting.* call the key PROW_URL"):
         Settings.from_environ({"CIMASTER_CIMASTER_PROW_URL": "http://manual-trigger:8081"})
 
 

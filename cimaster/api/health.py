@@ -8,21 +8,23 @@ from flask import Blueprint, Response, current_app, g, request
 from cimaster.web import endpoints, responses
 from cimaster.web.components import components
 
+CLOCK_IS_WRONG = "more than 10 s off the store's: this replica expires nothing; correct its clock"
 health = Blueprint("health", __name__)
 
 
 @health.get(endpoints.HEALTHZ.path)
 def healthz() -> Response:
-    """Say that the process serves."""
+    """Answer while the process serves."""
     g.quiet = True
     return responses.text_answer("ok\n")
 
 
 @health.get(endpoints.READYZ.path)
 def readyz() -> Response:
-    """Say whether to send requests here. A store in trouble shows in the body and never makes this fail.
+    """Answer whether to send requests here.
 
-    Otherwise all replicas would vanish at once, and with them the reason and the last good pages.
+    A store in trouble shows in the body and never makes this fail: all replicas would become unready together, and
+    people would see neither the reason nor the last good pages.
     """
     g.quiet = True
     checks = components().lifecycle.checks()
@@ -34,7 +36,7 @@ def readyz() -> Response:
         "ready": ready,
         **results,
         "store": str(trouble) if trouble else "ok",
-        "clock": "ok" if repository.clock_is_right else "more than 10 s off the store's: nothing expires here",
+        "clock": "ok" if repository.clock_is_right else CLOCK_IS_WRONG,
         "age": round(repository.age, 1) if repository.newest else None,
     }
     return Response(json.dumps(body) + "\n", 200 if ready else 503, mimetype="application/json")

@@ -1,1 +1,1 @@
-"""What CIMaster and manual-trigger share; it knows neither of them."""
+"""What CIMaster and manual-trigger share; it imports neither of them."""

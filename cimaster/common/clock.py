@@ -1,4 +1,4 @@
-"""All the time that the service knows, in one place that tests can take over."""
+"""The only source of time in the service, so that tests can replace it."""
 
 import time
 from collections.abc import Callable
@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """Called, it returns the present moment (UTC)."""
+    """Returns the current time (UTC) when called."""
 
     def __call__(self) -> datetime:
-        """Return the present moment, for what is written down."""
+        """Return the current time, for times that are stored."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that only ever grow, for what is measured."""
+        """Return seconds that never go back, for measuring durations."""
         return time.monotonic()
 
     def rest(self, seconds: float) -> None:
-        """Return after so many seconds."""
+        """Sleep."""
         time.sleep(seconds)
 
     def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
-        """Let `waiting` wait for at most so many seconds."""
+        """Call `waiting` with a time-out of so many seconds, for example a method of an event."""
         waiting(seconds)

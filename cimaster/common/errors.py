@@ -1,10 +1,10 @@
-"""A request that is answered with no, and why: what every refusal has."""
+"""Why a request is not answered with its result: what every refusal has, and every outage."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
-class Refusal(Exception):
-    """A request that is answered with no.
+class Problem(Exception):
+    """A request that cannot be answered with its result.
 
     `code` is stable and part of the API; `status` is the HTTP status; the message is one sentence that names the
     remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, where
@@ -20,9 +20,13 @@ class Refusal(Exception):
         self.retry_after = retry_after
         self.facts = facts
 
-    def again(self) -> "Refusal":
-        """Return the same refusal to be raised once more; a raised exception belongs to one thread."""
+    def again(self) -> Self:
+        """Return the same problem to be raised once more; a raised exception belongs to one thread."""
         return type(self)(self.sentence, retry_after=self.retry_after, **self.facts)
+
+
+class Refusal(Problem):
+    """A request that is answered with no, because of what it asks for or of what the pool is."""
 
 
 class MissingParameter(Refusal):

@@ -1,10 +1,10 @@
-"""Why a text is no JSON, in words for people: Python's own speak of its codecs, limits and settings."""
+"""Explains to people why a text is not JSON; Python's own messages mention its codecs and limits."""
 
 import json
 
 
-def told(error: ValueError | RecursionError) -> str:
-    """Say what of a text kept `json.loads` from reading it, as what follows `the body` or `the file`."""
+def reason(error: ValueError | RecursionError) -> str:
+    """Return why `json.loads` failed, as the end of a sentence that starts with `the body` or `the file`."""
     if isinstance(error, UnicodeDecodeError):
         return f"is not {error.encoding.upper()} (byte {error.start})"
     if isinstance(error, json.JSONDecodeError):

@@ -1,7 +1,7 @@
-"""Access to a Kubernetes API server, for the pool's store and for ProwJobs.
+"""Calls a Kubernetes API server, for the pool's store and for ProwJobs.
 
 Tokens and client certificates change while a process runs, so they are read again every minute, and when the API server
-refuses them. The library does less: it reads a `tokenFile` once, and a pod's token again only after a minute. No token
+rejects them. The library does less: it reads a `tokenFile` once, and a pod's token again only after a minute. No token
 is ever part of a log line or an error.
 """
 
@@ -24,17 +24,17 @@ from cimaster.common import proxies
 from cimaster.common.clock import Clock
 from cimaster.common.settings import BadSetting, in_environment, inherited
 
-_EVERY = 60.0  # seconds after which the credentials are read again
-_PATIENCE = 5.0  # seconds for which a refused call waits for newer ones, which a program may have to fetch
-_CALL = urllib3.Timeout(connect=2, read=5)
-FAILED = (urllib3.exceptions.HTTPError, OSError)  # what a call raises that got no answer
+_RELOAD_AFTER = 60.0  # seconds after which the credentials are read again
+_RELOAD_TIMEOUT = 5.0  # seconds that a rejected call waits for new credentials, which may come from a slow program
+_CALL_TIMEOUT = urllib3.Timeout(connect=2, read=5)
+FAILED = (urllib3.exceptions.HTTPError, OSError)  # what a call without an answer raises
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Session:
-    """Connections to an API server, the token that is sent on them, and what they were opened with."""
+    """Connections to an API server, the token that is sent on them, and the settings that they were opened with."""
 
     host: str
     pool: urllib3.PoolManager
@@ -44,9 +44,9 @@ class _Session:
 
 
 class KubernetesClient:
-    """Calls an API server as the pod's service account or as KUBECONFIG says; BadSetting if neither can be used.
+    """Calls an API server as the pod's service account or as KUBECONFIG says; raises BadSetting if neither works.
 
-    KUBECONFIG's context stays the one that is current at the start: a person may choose another one meanwhile.
+    The current context of KUBECONFIG is read once, at the start, because a person may change it later.
     """
 
     def __init__(self, connections: int, clock: Clock | None = None) -> None:
@@ -55,18 +55,15 @@ class KubernetesClient:
         self._reading = threading.Lock()
         self._failing = False
         self._read_at = self._clock.monotonic()
-        self._load = _told(_loader)
+        self._load = _read_or_refuse(_loader)
         self._session = self._read()
 
     def request(self, method: str, path: str, headers: Mapping[str, str], **options: Any) -> urllib3.BaseHTTPResponse:
-        """Send a request and return the answer; the library repeats none.
-
-        One that is answered 401, which applied nothing, is sent once more if there are newer credentials.
-        """
-        asked, session = self._clock.monotonic(), self._present()
+        """Send a request and return the answer; it is not repeated, except after a 401 if there are new credentials."""
+        started, session = self._clock.monotonic(), self._current_session()
         answer = _send(session, method, path, headers, options)
         if answer.status == 401:
-            newer = self._newer(session, asked)
+            newer = self._session_after_401(session, started)
             if newer is not session:
                 answer.close()
                 answer = _send(newer, method, path, headers, options)
@@ -76,55 +73,55 @@ class KubernetesClient:
         """Close idle connections."""
         self._session.pool.clear()
 
-    def _present(self) -> _Session:
-        """Return the present credentials; where they are old, a thread reads them again meanwhile."""
-        if self._clock.monotonic() - self._read_at >= _EVERY and self._reading.acquire(blocking=False):
+    def _current_session(self) -> _Session:
+        """Return the current session; if it is old, start a thread that reads the credentials again."""
+        if self._clock.monotonic() - self._read_at >= _RELOAD_AFTER and self._reading.acquire(blocking=False):
             try:
-                threading.Thread(target=self._renew_and_release, name="credentials", daemon=True).start()
-            except RuntimeError:  # the system grants no thread now
+                threading.Thread(target=self._reload_and_release, name="credentials", daemon=True).start()
+            except RuntimeError:  # the system cannot start a thread now
                 self._reading.release()
         return self._session
 
-    def _newer(self, refused: _Session, asked: float) -> _Session:
-        """Return the credentials after a 401; they are read again unless that was begun after the call."""
-        if self._reading.acquire(timeout=_PATIENCE):
-            if self._session is refused and self._read_at <= asked:
-                self._renew_and_release()
+    def _session_after_401(self, rejected: _Session, started: float) -> _Session:
+        """Return the session after a 401; read the credentials again unless another thread did so after the call."""
+        if self._reading.acquire(timeout=_RELOAD_TIMEOUT):
+            if self._session is rejected and self._read_at <= started:
+                self._reload_and_release()
             else:
                 self._reading.release()
         return self._session
 
-    def _renew_and_release(self) -> None:
+    def _reload_and_release(self) -> None:
         try:
             self._read_at = self._clock.monotonic()
             self._use(self._read())
             self._failing = False
         except BadSetting as error:
             if not self._failing:
-                _log.warning("the former credentials stay in use: %s", error)
+                _log.warning("the previous credentials stay in use: %s", error)
             self._failing = True
         finally:
             self._reading.release()
 
     def _use(self, read: _Session) -> None:
-        former = self._session
-        if read.host != former.host:  # the credentials are for that one, and must not be shown to ours
+        previous = self._session
+        if read.host != previous.host:  # the new credentials must not be sent to the previous server
             raise BadSetting(f"the API server is {read.host} now: restart the service to use it")
-        if read.anonymous and not former.anonymous:
-            raise BadSetting("there are no credentials any more")
-        if read.opened_with == former.opened_with:
-            read = replace(read, pool=former.pool)
-        if read != former:
+        if read.anonymous and not previous.anonymous:
+            raise BadSetting("the credentials are gone: add them again")
+        if read.opened_with == previous.opened_with:
+            read = replace(read, pool=previous.pool)
+        if read != previous:
             self._session = read
             _log.info("the credentials for the API server have changed")
 
     def _read(self) -> _Session:
         configuration = Configuration()
-        _told(lambda: self._load(configuration))
+        _read_or_refuse(lambda: self._load(configuration))
         configuration.retries = False
         configuration.connection_pool_maxsize = self._connections + 4
         _check_proxy(configuration)
-        return _told(lambda: _session(configuration))
+        return _read_or_refuse(lambda: _session(configuration))
 
 
 def _loader() -> Callable[[Configuration], None]:
@@ -137,8 +134,8 @@ def _loader() -> Callable[[Configuration], None]:
 
 def _session(configuration: Configuration) -> _Session:
     token = " ".join(configuration.api_key.get("BearerToken", "").split())
-    if not (token.isascii() and token.isprintable()):  # the HTTP library would show it in its complaint
-        raise ValueError("the token has characters that no header may have")
+    if not (token.isascii() and token.isprintable()):  # the HTTP library's exception would show it
+        raise ValueError("the token has characters that are not allowed in a header")
     files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
     opened_with = (
         configuration.verify_ssl,
@@ -161,11 +158,11 @@ def _check_proxy(configuration: Configuration) -> None:
         proxies.check_proxy(proxy, proxies.variable(proxy) or "proxy-url in KUBECONFIG", host)
 
 
-def _told(read: Callable[[], T]) -> T:
-    """Have something read; whatever the library raises about an odd file becomes a sentence.
+def _read_or_refuse(read: Callable[[], T]) -> T:
+    """Return what `read` returns; turn any exception of the library into BadSetting with a sentence.
 
-    It names the part of a kubeconfig that is wrong by repeating all of it, tokens included: that is left out, and so is
-    the error itself, which a traceback would show.
+    The library's messages repeat the wrong part of a kubeconfig, tokens included: that is left out, and so is the
+    exception itself, which a traceback would show.
     """
     try:
         return read()
@@ -180,11 +177,11 @@ def _send(
 ) -> urllib3.BaseHTTPResponse:
     sent = {**headers, "Authorization": session.token} if session.token else headers
     return session.pool.request(
-        method, session.host + path, headers=sent, retries=False, **{"timeout": _CALL, **options}
+        method, session.host + path, headers=sent, retries=False, **{"timeout": _CALL_TIMEOUT, **options}
     )
 
 
 def reason(error: Exception) -> str:
-    """Return in short why a call failed."""
+    """Return briefly why a call failed."""
     inner = getattr(error, "reason", None) or error
     return f"{type(error).__name__}: {inner}"[:300]

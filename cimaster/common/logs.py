@@ -1,4 +1,4 @@
-"""One JSON line for each log record, with the correlation id and the caller's address of the request it belongs to."""
+"""Formats log records as JSON lines, with the correlation id and the caller's address of their request."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 
 class JSONFormatter(logging.Formatter):
-    """Writes a record as one line of JSON: time, level, logger, message, the request, and whatever `extra` adds."""
+    """Formats a record as one line of JSON: time, level, logger, message, the request, and members of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -32,9 +32,9 @@ class JSONFormatter(logging.Formatter):
 
 
 def configuration(level: str) -> dict[str, Any]:
-    """Return the logging configuration of the process, gunicorn's own loggers included.
+    """Return the logging configuration of the process, for gunicorn's own loggers too.
 
-    What no line shows is not looked up either; these are the switches that Python's documentation names for it.
+    It also switches off looking up what no line shows, as Python's documentation recommends.
     """
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -1,6 +1,6 @@
-"""The forms that settings take: each function reads a text, or raises ValueError with what was expected.
+"""Parsers of settings: each function reads a text, or raises ValueError that says what is expected.
 
-Parameters of requests share the functions that make such functions.
+Parameters of requests use the functions that make parsers.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,5
 
 
 def matching(pattern: str, expected: str) -> Callable[[str], str]:
-    """Return what reads a text that the whole pattern matches."""
+    """Return a parser of texts that match the pattern as a whole."""
     compiled = re.compile(pattern)
 
     def read(text: str) -> str:
@@ -30,7 +30,7 @@ def matching(pattern: str, expected: str) -> Callable[[str], str]:
 
 
 def one_of(choices: Collection[str], expected: str = "") -> Callable[[str], str]:
-    """Return what reads one of several words."""
+    """Return a parser of one of several words."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -41,7 +41,7 @@ def one_of(choices: Collection[str], expected: str = "") -> Callable[[str], str]
 
 
 def number(least: int, most: int, expected: str, digits: int | None = None) -> Callable[[str], int]:
-    """Return what reads a whole number of at most so many digits."""
+    """Return a parser of whole numbers of at most so many digits."""
 
     def read(text: str) -> int:
         if not (
@@ -64,17 +64,17 @@ request_id = matching(r"[!-~]{1,128}", "1 to 128 printable ASCII characters with
 
 
 def any_text(text: str) -> str:
-    """Take any text as it is."""
+    """Accept any text."""
     return text
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Read words between commas or blanks."""
+    """Read words that are separated by commas or blanks."""
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Read networks between commas or blanks; an address alone is a network of one."""
+    """Read networks that are separated by commas or blanks; a single address is a network too."""
     try:
         return tuple(ipaddress.ip_network(word) for word in words(text))
     except ValueError:
@@ -89,7 +89,7 @@ def switch(text: str) -> bool:
 
 
 def lasting(most: timedelta) -> Callable[[str], timedelta]:
-    """Return what reads a duration of at most so long."""
+    """Return a parser of durations up to a maximum."""
 
     def read(text: str) -> timedelta:
         lasts = parse_duration(text)
@@ -100,37 +100,37 @@ def lasting(most: timedelta) -> Callable[[str], timedelta]:
     return read
 
 
-duration = lasting(CENTURY)  # times so far from now can be written
-wait = lasting(timedelta(days=7))  # a socket waits for 24 days at most
+duration = lasting(CENTURY)  # longer ones could overflow a time
+wait = lasting(timedelta(days=7))  # a socket's time-out is limited to 24 days
 port_number = number(1, 65535, "a port number between 1 and 65535")
 thread_count = number(4, 512, "a number between 4 and 512")
-waiter_count = number(0, 700, "a number between 0 and 700: nobody is kept, or so many")
+waiter_count = number(0, 700, "a number between 0 and 700")
 connection_count = number(1, 10_000, "a number between 1 and 10000")
 
 
 def core(text: str) -> str:
-    """Read which processor core serves."""
+    """Read the choice of a processor core."""
     if text not in ("any", "all") and not (text.isascii() and text.isdigit() and len(text) <= 4):
         raise ValueError("'any', 'all' or the number of a core")
     return text
 
 
 def _split(text: str, *, path: bool) -> SplitResult:
-    """Read an address as browsers write it: scheme and host in lower case, no usual port, no slash at the end."""
+    """Read an address as browsers write it: scheme and host in lower case, no default port, no slash at the end."""
     parts = urlsplit(text)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    if not usual or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    if not default or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
         raise ValueError(text)
     below = parts.path.rstrip("/")
     if not (_PREFIX if path else _NOTHING).fullmatch(below):
         raise ValueError(text)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else host_name(parts.hostname)
-    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    port = "" if parts.port in (None, default) else f":{parts.port}"
     return SplitResult(parts.scheme, host + port, below, "", "")
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Read where pages may come from, between commas or blanks: scheme, host and port as browsers send them."""
+    """Read origins of pages (scheme, host and port as browsers send them), separated by commas or blanks."""
     try:
         return tuple(_split(word, path=False).geturl() for word in words(text))
     except ValueError:
@@ -138,7 +138,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def public_url(text: str) -> str:
-    """Read where people reach the service: scheme, host and maybe a path."""
+    """Read the address of the service for browsers: scheme, host and optionally a path."""
     try:
         return _split(text, path=True).geturl()
     except ValueError:
@@ -153,7 +153,7 @@ def host_name(text: str) -> str:
 
 
 def hosts(text: str) -> tuple[str, ...]:
-    """Read names of hosts between commas or blanks."""
+    """Read names of hosts that are separated by commas or blanks."""
     try:
         return tuple(host_name(word) for word in words(text))
     except ValueError:
@@ -161,14 +161,14 @@ def hosts(text: str) -> tuple[str, ...]:
 
 
 def address(text: str) -> str:
-    """Read where a server is, maybe with a path."""
+    """Read the address of a server, optionally with a path."""
     if not _ADDRESS.fullmatch(text):
         raise ValueError("an address such as https://prow.example.com")
     return text.rstrip("/")
 
 
 def store(text: str) -> str:
-    """Read where the pool is kept."""
+    """Read the kind and place of the store."""
     if text != "kubernetes" and not (text.startswith("sqlite:") and len(text) > len("sqlite:")):
         raise ValueError("'kubernetes' or 'sqlite:PATH'")
     return text
@@ -185,7 +185,9 @@ def level(text: str) -> str:
     return text.upper()
 
 
-plugin = matching(r"[a-z0-9-]{1,40}", "the name of a provisioner, such as manual-trigger")  # is it there? seen later
+plugin = matching(
+    r"[a-z0-9-]{1,40}", "the name of a provisioner, such as manual-trigger"
+)  # whether it exists is checked later
 prow_name = matching(
     r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", "a name of letters, digits, '.', '_' and '-', such as e2e-k8s-1.32"
 )

@@ -1,4 +1,4 @@
-"""Proxies that the environment names and that cannot be used: told at the start, instead of in each request."""
+"""Checks proxies of the environment at the start, so that not every request fails because of them."""
 
 from importlib.util import find_spec
 from urllib.parse import urlsplit
@@ -11,20 +11,20 @@ _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 _NAMES = ("https_proxy", "http_proxy", "all_proxy", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
 
-def check_way(url: str) -> None:
-    """Raise BadSetting where `requests` would reach an address through a proxy that cannot be used."""
+def check_route(url: str) -> None:
+    """Raise BadSetting if `requests` would reach an address through a proxy that cannot be used."""
     proxy = select_proxy(url, get_environ_proxies(url))
     if not proxy:
         return
     try:
-        completed = str(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call]
+        completed = str(prepend_scheme_if_needed(proxy, "http"))
     except ValueError:
         completed = proxy
     check_proxy(completed, variable(proxy), url)
 
 
 def check_proxy(proxy: str, name: str, url: str) -> None:
-    """Raise BadSetting, with a sentence about the setting `name`, where a proxy on the way to an address is unusable.
+    """Raise BadSetting, which names the variable `name`, if a proxy cannot be used to reach an address.
 
     The sentence leaves out the proxy's own address, which may contain a password.
     """
@@ -37,5 +37,5 @@ def check_proxy(proxy: str, name: str, url: str) -> None:
 
 
 def variable(proxy: str) -> str:
-    """Return the environment variable that names a proxy; empty where none does."""
+    """Return the environment variable whose value is that proxy; empty if none is."""
     return next((name for name, value in inherited(*_NAMES).items() if value == proxy), "")

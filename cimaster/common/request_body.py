@@ -58,7 +58,7 @@ def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
     try:
         body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body {json_errors.told(error)}: send a JSON object in UTF-8, such as {example}") from None
+        raise BadBody(f"the body {json_errors.reason(error)}: send a JSON object in UTF-8, such as {example}") from None
     if not isinstance(body, MultiDict):
         raise BadBody(f"the body must be a JSON object of parameters, such as {example}")
     for key, value in body.items(multi=True):

@@ -1,4 +1,4 @@
-"""Settings of a program, read once from the environment; a wrong value stops the start with a sentence."""
+"""Reads the settings of a program from the environment; a wrong value stops the start with a sentence."""
 
 import argparse
 import os
@@ -11,11 +11,11 @@ from cimaster.common.times import format_duration
 
 
 class BadSetting(Exception):
-    """A setting with a value that cannot be used; the message names the setting, the value and what is expected."""
+    """A setting whose value cannot be used; the message names the setting, the value and what is expected."""
 
 
 def setting(meaning: str, default: object, parse: Callable[[str], Any], alias: str = "") -> Any:
-    """Declare a setting: what it means, its default, how its text is read (ValueError says what is expected)."""
+    """Declare a setting: its meaning, default, parser (whose ValueError says what is expected) and a second flag."""
     return field(default=default, metadata={"meaning": meaning, "parse": parse, "alias": alias})
 
 
@@ -33,12 +33,12 @@ class FromEnvironment:
         return cls(**{f.name: _parsed(f, name, given[name]) for name, f in cls.variables() if name in given})
 
     @classmethod
-    def found(cls, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG003 it is for those that look there
-        """Return the values that hold where nobody says otherwise, and that depend on where the process runs."""
+    def found(cls, _environ: Mapping[str, str], /) -> dict[str, str]:
+        """Return the defaults that depend on where the process runs."""
         return {}
 
     def check(self) -> None:
-        """Raise BadSetting where values that are right by themselves cannot work together."""
+        """Raise BadSetting if values cannot be used together, or not in this environment."""
 
     @classmethod
     def variables(cls) -> "Iterator[tuple[str, Field[Any]]]":
@@ -47,9 +47,11 @@ class FromEnvironment:
 
 
 def check_ports(prefix: str, port: int, metrics_port: int) -> None:
-    """Raise BadSetting where a program's two ports are one."""
+    """Raise BadSetting if both ports of a program are the same."""
     if port == metrics_port:
-        raise BadSetting(f"{prefix}METRICS_PORT is {metrics_port}, as {prefix}PORT is: choose two different ports")
+        raise BadSetting(
+            f"{prefix}METRICS_PORT is {metrics_port}, the same as {prefix}PORT: choose two different ports"
+        )
 
 
 def _parsed(setting: "Field[Any]", variable: str, text: str) -> Any:
@@ -70,32 +72,32 @@ def default_text(setting: "Field[Any]") -> str:
 
 
 def add_flags(parser: argparse.ArgumentParser, prefix: str, variables: "Iterable[tuple[str, Field[Any]]]") -> None:
-    """Give a command a flag for each setting, named as its variable is after the prefix; a switch needs no value."""
+    """Add a flag for each setting, named like its variable without the prefix; a switch needs no value."""
     for variable, each in variables:
         names = [
             "--" + variable.removeprefix(prefix).lower().replace("_", "-"),
             *filter(None, [each.metadata["alias"]]),
         ]
         meaning = f"{each.metadata['meaning']} (default: {default_text(each) or 'none'})".replace("%", "%%")
-        may_be_bare, bare = ("?", "on") if isinstance(each.default, bool) else (None, None)
-        parser.add_argument(*names, dest=variable, metavar="VALUE", help=meaning, nargs=may_be_bare, const=bare)
+        nargs, without_value = ("?", "on") if isinstance(each.default, bool) else (None, None)
+        parser.add_argument(*names, dest=variable, metavar="VALUE", help=meaning, nargs=nargs, const=without_value)
 
 
 def put_in_environment(options: argparse.Namespace, prefix: str) -> None:
-    """Hand settings given as flags on to the server process, which reads only the environment."""
+    """Pass settings that were given as flags to the server process, which reads only the environment."""
     os.environ.update({name: text for name, text in vars(options).items() if name.startswith(prefix) and text})
 
 
 def names_in_environment() -> Iterable[str]:
-    """Return the names of all variables that are set."""
+    """Return the names of all environment variables."""
     return os.environ.keys()
 
 
 def in_environment(name: str) -> bool:
-    """Say whether a variable that is not ours (KUBECONFIG, a pod's service address) is set."""
+    """Say whether a variable of others (KUBECONFIG, a pod's service address) is set."""
     return bool(os.environ.get(name))
 
 
 def inherited(*names: str) -> dict[str, str]:
-    """Return those variables of the environment that a program of ours is to inherit, and nothing else."""
+    """Return these variables as far as they are set, for a child process or a library."""
     return {name: os.environ[name] for name in names if name in os.environ}

@@ -1,31 +1,31 @@
-"""Texts that callers send or data hold: one line of characters that can be seen, and when two of them are the same."""
+"""Cleans and compares texts of callers and stored data: one line of visible characters."""
 
 import unicodedata
 from collections.abc import Iterator
 
-_MOST_MARKS = 4  # combining marks on one character; the scripts that use most of them need no more
-_UNSEEN = frozenset(
+_MOST_MARKS = 4  # combining marks on one character; no script needs more
+_INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
-)  # Unicode counts them as letters, marks and symbols, and fonts draw nothing for them
+)  # letters, marks and symbols for Unicode, but invisible in fonts
 
 
 def printable(text: str) -> str:
-    """Return a text as one line: line breaks are blanks, what cannot be seen is dropped, blanks around it too.
+    """Return a text as one line without invisible characters; line breaks become blanks, outer blanks are removed.
 
-    Runs of blanks become one, accents are composed (NFC), and of many combining marks in a row four stay.
+    Several blanks become one, accents are composed (NFC), and of many combining marks in a row four are kept.
     """
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", "".join(_seen(unicodedata.normalize("NFC", text))))
+        text = unicodedata.normalize("NFC", "".join(_visible(unicodedata.normalize("NFC", text))))
     return " ".join(text.split())
 
 
-def _seen(text: str) -> Iterator[str]:
+def _visible(text: str) -> Iterator[str]:
     marks = 0
     for char in text:
         if char.isspace():
             char = " "
-        elif not char.isprintable() or char in _UNSEEN:
+        elif not char.isprintable() or char in _INVISIBLE:
             continue
         marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
         if marks <= _MOST_MARKS:
@@ -39,16 +39,16 @@ def has_unseen(text: str) -> bool:
 
 
 def same(one: str, other: str) -> bool:
-    """Say whether two texts look the same; what is in the data can so be said, whatever it is."""
+    """Say whether two texts look the same, so that callers can name any stored text."""
     return one == other or printable(one) == printable(other)
 
 
 def folded(text: str) -> str:
-    """Return a text for comparing names of people, or for finding words: without case."""
+    """Return a text without case, for comparing names of people and for searching."""
     return unicodedata.normalize("NFC", printable(text).casefold())
 
 
 def brief(text: str, longest: int = 60) -> str:
-    """Return a text as a sentence may repeat it."""
+    """Return a text, shortened, for being repeated in a sentence."""
     text = printable(text)
     return text if len(text) <= longest else f"{text[:longest]}..."

@@ -1,10 +1,10 @@
-"""Times and durations as they are written in data, parameters and settings: `2026-01-02T03:04:05Z`, `90s`, `6h`."""
+"""Reads and writes times and durations: `2026-01-02T03:04:05Z`, `90s`, `6h`."""
 
 import math
 import re
 from datetime import UTC, datetime, timedelta
 
-CENTURY = timedelta(days=36500)  # no duration in the data is meant to be longer
+CENTURY = timedelta(days=36500)  # longer durations in the data are mistakes
 _FIRST_YEAR, _LAST_YEAR = 1900, 2250  # of the times that the data may hold
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _READ_UNITS = {"w": 7 * 86400, **_UNITS}
@@ -13,17 +13,17 @@ A_DURATION = "a duration such as 90s, 30m, 6h, 2d or 1h30m"
 
 
 def format_time(moment: datetime) -> str:
-    """Write a moment as RFC 3339 UTC, in whole seconds."""
+    """Format a time as RFC 3339 UTC, in whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_end(moment: datetime) -> str:
-    """Write the end of something, rounded up to the second, so that nothing ends early."""
+    """Format an end time, rounded up to the second, so that nothing ends early."""
     return format_time(moment + timedelta(microseconds=-moment.microsecond % 1_000_000))
 
 
 def parse_time(text: object) -> datetime | None:
-    """Read an RFC 3339 time; None for anything else, so that a slip made by hand in the data stops nothing."""
+    """Parse an RFC 3339 time; return None for anything else, so that mistakes in edited data do no harm."""
     if not isinstance(text, str) or "T" not in text:
         return None
     try:
@@ -34,24 +34,24 @@ def parse_time(text: object) -> datetime | None:
 
 
 def stored_time(text: object) -> datetime | None:
-    """Read a time that stands in the data; None where it is no time, or one of another age.
+    """Parse a stored time; return None if it is not a time or outside of the years 1900 to 2250.
 
-    What is returned can be moved by a `stored_duration` and still be written.
+    A `stored_duration` can be added to it without an overflow.
     """
     moment = parse_time(text)
     return moment if moment and _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 
 
 def stored_duration(text: object) -> timedelta | None:
-    """Read a duration that stands in the data; None where it is none, or longer than a century."""
+    """Parse a stored duration; return None if it is not a duration or longer than a century."""
     duration = parse_duration(text)
     return duration if duration is not None and duration <= CENTURY else None
 
 
 def parse_duration(text: object) -> timedelta | None:
-    """Read `90s`, `30m`, `6h`, `2d`, `1w` or several from the longest on, as `1h30m`; None for anything else.
+    """Parse `90s`, `30m`, `6h`, `2d`, `1w`, or several of them such as `1h30m`; return None for anything else.
 
-    Bare numbers are nothing, and neither are durations longer than Python's, of 2.7 million years.
+    Numbers without a unit are refused, and durations longer than Python's maximum of 2.7 million years.
     """
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     numbers = match.groups(0) if match else ()
@@ -60,7 +60,7 @@ def parse_duration(text: object) -> timedelta | None:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration in the largest unit that divides it: `6h`, `90s`; it reads back as the same duration."""
+    """Format a duration in the largest unit that divides it: `6h`, `90s`; `parse_duration` reads it back."""
     seconds = math.ceil(duration.total_seconds())
     for unit, size in _UNITS.items():
         if seconds % size == 0 and seconds >= size:
@@ -69,7 +69,7 @@ def format_duration(duration: timedelta) -> str:
 
 
 def roughly(duration: timedelta) -> str:
-    """Write a duration for people, with at most two units: `2 d 3 h`, `5 h 59 min`, `40 s`."""
+    """Format a duration for people, with at most two units: `2 d 3 h`, `5 h 59 min`, `40 s`."""
     seconds = max(0, math.ceil(duration.total_seconds()))
     days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
     if days:

@@ -1,4 +1,4 @@
-"""Files that an operator mounts: read again whenever they change, so that nothing has to be restarted."""
+"""Files that an operator mounts, read again when they change, so that no restart is needed."""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ _log = logging.getLogger(__name__)
 
 
 class WatchedFile(Generic[T]):
-    """What a file says. `trouble` is why the present file is not used, or empty.
+    """The parsed content of a file. `trouble` says why the current file cannot be used; it is empty if it can.
 
-    A file that is not there says `nothing`. So does one that cannot be read, unless it `keeps` the last good value.
+    The value of a missing file is `nothing`. So is that of an unreadable one, unless it `keeps` the last good value.
     """
 
     def __init__(self, path: str | Path, parse: Callable[[str], T], nothing: T, *, keeps: bool) -> None:
@@ -31,27 +31,27 @@ class WatchedFile(Generic[T]):
 
     @property
     def value(self) -> T:
-        """Return what the file says now."""
+        """The current value; reads the file again if it has changed."""
         with self._lock:
-            stamp = self._present()
+            stamp = self._current_stamp()
             if stamp != self._stamp:
                 self._read()
                 self._stamp = stamp
             return self._value
 
-    def _present(self) -> object:
+    def _current_stamp(self) -> object:
         try:
-            stat = self.path.stat()  # of what the link leads to: a mounted Secret changes behind it
+            stat = self.path.stat()  # of the link's target: a mounted Secret changes there
         except OSError as error:
             return error.errno
-        return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size  # ctime: who may read it may change too
+        return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size  # ctime changes with permissions
 
     def _read(self) -> None:
         self.trouble = ""
         try:
             self._value, self._good = self._parse(decoded(self.path.read_bytes())), True
         except (FileNotFoundError, NotADirectoryError):
-            self._value, self._good, self.trouble = self._nothing, False, f"{self.path} is not there"
+            self._value, self._good, self.trouble = self._nothing, False, f"{self.path} is not there: create it"
         except (OSError, ValueError) as error:
             kept = "the last good one stays" if self._keeps and self._good else "it counts as empty"
             self.trouble = f"{self.path} cannot be used, {kept}: {_reason(error)}"

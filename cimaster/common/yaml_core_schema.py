@@ -1,8 +1,8 @@
-"""YAML read by the core schema of version 1.2, where `yes` and dates are text and `012` is twelve.
+"""Reads YAML by the core schema of version 1.2, where `yes` and dates are text and `012` is twelve.
 
-PyYAML's own rules are those of YAML 1.1, which Go's reader shares only in part. Values are made straight from the
-parser's events, so that a document with too much in it is refused before it takes time and memory. Aliases are refused:
-400 bytes of them can stand for millions of values.
+PyYAML follows YAML 1.1, which Go's parser shares only in part. Values are built directly from the parser's events, so
+that a document with too many values is refused before it costs time and memory. Aliases are refused: 400 bytes of them
+can stand for millions of values.
 """
 
 import re
@@ -21,9 +21,11 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-MOST_VALUES = 3_000_000  # of one file; the largest known configuration of Prow, 20 MB, has about half as many
-DEEPEST = 100  # lists and mappings inside each other; a pod has about fifteen
-_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster, and not everywhere
+MOST_VALUES = 3_000_000  # in one file; the largest known configuration of Prow, 20 MB, has about half as many
+DEEPEST = 100  # nested lists and mappings; a pod has about 15
+_PARSER: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the C parser is ten times faster, but not always available
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = (None, "!", f"{_TAG}map", f"{_TAG}seq")
 _Reader = Callable[[str], Any]
@@ -48,13 +50,13 @@ _BY_FIRST = {
 
 
 def read(data: bytes) -> Any:
-    """Read the first document; ValueError says where it is no YAML, or has too much in it."""
+    """Read the first document; raise ValueError if it is not valid YAML or too large."""
     with closing(documents(data)) as every:
         return next(every, None)
 
 
 def documents(data: bytes) -> Generator[Any]:
-    """Read one document after the other; ValueError says where one is no YAML, or has too much in it."""
+    """Yield one document after another; raise ValueError if one is not valid YAML or too large."""
     try:
         events: Any = yaml.parse(data, Loader=_PARSER)
         with closing(events):
@@ -67,7 +69,7 @@ def documents(data: bytes) -> Generator[Any]:
 
 
 class _Values:
-    """Makes values from events, and counts them."""
+    """Builds values from the parser's events, and counts them."""
 
     def __init__(self, events: Any) -> None:
         self._events = events
@@ -79,15 +81,15 @@ class _Values:
     def _value(self, event: Any, depth: int) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise _refusal(event, f"it has more than {MOST_VALUES:,} values: take out what is not needed")
+            raise _refusal(event, f"it has more than {MOST_VALUES:,} values: remove what is not needed")
         if isinstance(event, ScalarEvent):
             return _scalar(event)
         if isinstance(event, AliasEvent):
-            raise _refusal(event, f"the alias *{event.anchor} is not followed: write out what it stands for")
+            raise _refusal(event, f"the alias *{event.anchor} is not followed: write out the content of its anchor")
         if depth == DEEPEST:
             raise _refusal(event, f"it is nested more than {DEEPEST} levels deep: make it flatter")
         if event.tag not in _COLLECTIONS:
-            raise _refusal(event, f"the tag {event.tag} is not known here: leave it out")
+            raise _refusal(event, f"the tag {event.tag} is not supported: leave it out")
         return self._list(depth + 1) if isinstance(event, SequenceStartEvent) else self._mapping(event, depth + 1)
 
     def _list(self, depth: int) -> list[Any]:
@@ -101,7 +103,7 @@ class _Values:
         while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._value(event, depth)
             if isinstance(key, list | dict):
-                raise _refusal(start, "a key of this mapping is a list or a mapping: give it a name")
+                raise _refusal(start, "a key of this mapping is a list or a mapping: use a text")
             made[key] = self._value(next(self._events), depth)
         return made
 
@@ -119,15 +121,15 @@ def _scalar(event: Any) -> Any:
         if pattern and pattern.fullmatch(text):
             return _read_as(read_as, event)
     if event.tag is not None:
-        raise _refusal(event, f"{text[:40]!a} with the tag {event.tag} is not known here: leave the tag out")
+        raise _refusal(event, f"{text[:40]!a} with the tag {event.tag} is not supported: leave the tag out")
     return text
 
 
 def _read_as(kind: _Reader, event: Any) -> Any:
     try:
         return kind(event.value)
-    except ValueError:  # reading a number takes the square of its digits, so Python limits them
-        raise _refusal(event, f"a number of {len(event.value)} digits: put it in quotes if it is a text") from None
+    except ValueError:  # Python limits the digits of a number, since parsing takes quadratic time
+        raise _refusal(event, f"a number of {len(event.value)} digits: put it in quotes to make it a text") from None
 
 
 def _refusal(event: Any, sentence: str) -> ValueError:

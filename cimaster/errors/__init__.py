@@ -3,6 +3,7 @@
 from cimaster.common.errors import BadBody as BadBody
 from cimaster.common.errors import BadParameter as BadParameter
 from cimaster.common.errors import MissingParameter as MissingParameter
+from cimaster.common.errors import Problem as Problem
 from cimaster.common.errors import Refusal as Refusal
 from cimaster.common.errors import RequestIdReused as RequestIdReused
 from cimaster.common.errors import UnknownParameter as UnknownParameter

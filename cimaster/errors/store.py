@@ -1,9 +1,9 @@
-"""The state could not be read or written."""
+"""An outage of the store. It is no refusal, so that no `except Refusal` hides it: nothing was decided."""
 
-from cimaster.common.errors import Refusal
+from cimaster.common.errors import Problem
 
 
-class StoreTrouble(Refusal):
+class StoreTrouble(Problem):
     """The state could not be read or written; nothing was done unless the class says otherwise."""
 
     code = "store_unavailable"
@@ -20,19 +20,19 @@ class StoreMissing(StoreTrouble):
 
 
 class StoreUnreadable(StoreTrouble):
-    """The data are there and are not valid JSON; they are never overwritten."""
+    """The data are there but are not valid JSON; they are never overwritten."""
 
     code = "store_unreadable"
 
 
 class StoreWentBack(StoreTrouble):
-    """The object remembers commits and its data are gone."""
+    """The object's commit counter says that the pool was written before, but its data are gone."""
 
     code = "store_went_back"
 
 
 class StoreRefused(StoreTrouble):
-    """The store answered that it will not take this write (size, validation, rights)."""
+    """The store rejected this write (its size, its form)."""
 
     code = "store_refused"
 

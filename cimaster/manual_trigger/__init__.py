@@ -1,4 +1,4 @@
-"""The manual-trigger service: starts a job of Prow when it is asked to, as Prow itself would, and says where it runs.
+"""The manual-trigger service: starts jobs of Prow on request, as Prow itself would, and returns links to them.
 
-A program of its own beside CIMaster, with rights of its own: it may create ProwJobs, and CIMaster may not.
+It is a separate program with its own Kubernetes permissions: it may create ProwJobs, and CIMaster may not.
 """

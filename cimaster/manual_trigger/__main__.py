@@ -1,20 +1,18 @@
 """The command line: `manual-trigger` runs the service, with a flag for each setting."""
 
 import argparse
-import os
 import sys
 
 from cimaster.common.kubernetes_client import KubernetesClient
+from cimaster.common.serving.launcher import become_gunicorn
 from cimaster.common.settings import BadSetting, add_flags, put_in_environment
 from cimaster.manual_trigger.settings import TriggerSettings
 
-_CONFIGURATION = "python:cimaster.manual_trigger.gunicorn_conf"
-
 
 def main(arguments: list[str] | None = None) -> int:
-    """Become the server; return 2 for wrong arguments or settings."""
+    """Replace this process with the server; return 2 for wrong settings."""
     parser = argparse.ArgumentParser(
-        prog="manual-trigger", description="Starts jobs of Prow when it is asked to.", allow_abbrev=False
+        prog="manual-trigger", description="Starts jobs of Prow on request.", allow_abbrev=False
     )
     add_flags(parser, TriggerSettings.prefix, TriggerSettings.variables())
     put_in_environment(parser.parse_args(arguments), TriggerSettings.prefix)
@@ -23,8 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSetting as error:
         print(f"manual-trigger: {error}", file=sys.stderr)
         return 2
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", _CONFIGURATION])  # noqa: S606
-    return 0
+    return become_gunicorn("cimaster.manual_trigger.gunicorn_conf")
 
 
 if __name__ == "__main__":

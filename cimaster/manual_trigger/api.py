@@ -2,26 +2,20 @@
 
 import json
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response, g
 
-from cimaster.manual_trigger import problems, request_parameters
-from cimaster.manual_trigger.components import Parts
-from cimaster.manual_trigger.jobs.job_status import Standing
-from cimaster.manual_trigger.triggers import Started
+from cimaster.manual_trigger import problems, readiness, request_parameters
+from cimaster.manual_trigger.components import components
+from cimaster.manual_trigger.jobs.job_status import JobStatus
+from cimaster.manual_trigger.trigger_service import TriggerResult
 
 api = Blueprint("api", __name__)
-OPEN = ("api.home", "api.healthz", "api.readyz")  # whatever else is asked for needs a token
-
-
-def parts() -> Parts:
-    """Return the parts of this application."""
-    found: Parts = current_app.extensions["manual_trigger"]
-    return found
+PUBLIC_ROUTES = ("api.home", "api.healthz", "api.readyz")  # every other request needs a token
 
 
 @api.get("/")
 def home() -> Response:
-    """Say what this is."""
+    """Say what this service is."""
     g.quiet = True
     text = "This is CIMaster's manual-trigger service: POST /manual-trigger starts a job of Prow.\n"
     return Response(text, mimetype="text/plain")
@@ -29,36 +23,35 @@ def home() -> Response:
 
 @api.post("/manual-trigger")
 def trigger() -> Response:
-    """Start a job, or return the one that an equal request started."""
-    asked = request_parameters.asked(request_parameters.sent())
-    g.said = {"user": asked.user, "source": asked.source, "job": asked.job, "request_id": asked.request_id}
-    started = parts().triggers.start(asked)
-    _say(started.standing, "created" if started.created else "existing")
-    facts = started.standing.facts()
-    return problems.answer(_sentence(started), facts, status=201 if started.created else 200)
+    """Start a job, or return the job that an equal request has started."""
+    wanted = request_parameters.trigger_request(request_parameters.sent())
+    g.logged = {"user": wanted.user, "source": wanted.source, "job": wanted.job, "request_id": wanted.request_id}
+    result = components().trigger_service.start(wanted)
+    _log_outcome(result.status, "created" if result.created else "existing")
+    return problems.answer(_sentence(result), result.status.facts(), status=201 if result.created else 200)
 
 
 @api.get("/manual-trigger/<name>")
-def standing(name: str) -> Response:
-    """Tell how a job stands that was started here."""
-    found = parts().triggers.standing(name)
-    _say(found, found.state)
-    what = f"{found.job} is in state {found.state}" + (f": {found.description}" if found.description else "")
-    return problems.answer(what, found.facts(), success=not found.in_error)
+def job_status(name: str) -> Response:
+    """Return the status of a job that this service has started."""
+    found = components().trigger_service.status(name)
+    _log_outcome(found, found.state)
+    sentence = f"{found.job} is in state {found.state}" + (f": {found.description}" if found.description else "")
+    return problems.answer(sentence, found.facts(), success=not found.in_error)
 
 
 @api.post("/reload")
 def reload() -> Response:
     """Read Prow's configuration now."""
-    read = parts().catalog.reload()
-    jobs = ", ".join(f"{count} {kind}s" for kind, count in read.counts.items())
-    facts = {"jobs": read.counts, "namespace": parts().triggers.namespace}
+    counts = components().catalog.reload().counts
+    jobs = ", ".join(f"{count} {kind}s" for kind, count in counts.items())
+    facts = {"jobs": counts, "namespace": components().trigger_service.namespace}
     return problems.answer(f"Prow's configuration is read: {jobs}", facts)
 
 
 @api.get("/healthz")
 def healthz() -> Response:
-    """Say that the process serves."""
+    """Say that the process answers requests."""
     g.quiet = True
     return Response("ok\n", mimetype="text/plain")
 
@@ -67,19 +60,19 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Say whether to send requests here, and what is wrong."""
     g.quiet = True
-    told = parts().readiness()
-    return Response(json.dumps(told) + "\n", 200 if told["ready"] else 503, mimetype="application/json")
+    report = readiness.report(components())
+    return Response(json.dumps(report) + "\n", 200 if report["ready"] else 503, mimetype="application/json")
 
 
-def _say(standing: Standing, outcome: str) -> None:
-    g.said = {**g.get("said", {}), "outcome": outcome, "job": standing.job, "job_name": standing.name}
+def _log_outcome(status: JobStatus, outcome: str) -> None:
+    g.logged = {**g.get("logged", {}), "outcome": outcome, "job": status.job, "job_name": status.name}
 
 
-def _sentence(started: Started) -> str:
-    standing = started.standing
-    begun = "ProwJob created successfully" if started.created else "an equal request has started this ProwJob before"
-    if standing.build_id:
-        return f"{begun}: build {standing.build_id}"
-    if standing.settled:
-        return f"{begun}; it has ended without a build id: {standing.state}. {standing.description}".rstrip(". ")
-    return f"{begun}; it has no build id yet: ask GET /manual-trigger/{standing.name} later"
+def _sentence(result: TriggerResult) -> str:
+    status = result.status
+    started = "ProwJob created successfully" if result.created else "an equal request has started this ProwJob before"
+    if status.build_id:
+        return f"{started}: build {status.build_id}"
+    if status.settled:
+        return f"{started}; it has ended without a build id: {status.state}. {status.description}".rstrip(". ")
+    return f"{started}; it has no build id yet: ask GET /manual-trigger/{status.name} later"

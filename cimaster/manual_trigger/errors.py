@@ -1,10 +1,10 @@
-"""What the manual-trigger service refuses beside what every service refuses."""
+"""The refusals of the manual-trigger service, in addition to the common ones."""
 
 from cimaster.common.errors import Refusal
 
 
 class NoToken(Refusal):
-    """The caller showed no token, or one that is not known."""
+    """The request has no token, or an unknown one."""
 
     code = "no_token"
     status = 401
@@ -18,63 +18,63 @@ class NotAllowed(Refusal):
 
 
 class UnknownJob(Refusal):
-    """No such job is in the configuration, or no such ProwJob is in the cluster."""
+    """The configuration has no such job, or the cluster no such ProwJob."""
 
     code = "unknown_job"
     status = 404
 
 
 class AmbiguousJob(Refusal):
-    """Several jobs of that name run on that branch."""
+    """Several jobs with that name run on that branch."""
 
     code = "ambiguous_job"
     status = 409
 
 
 class WrongBranch(Refusal):
-    """The job is there, and does not run on that branch."""
+    """The job exists but does not run on that branch."""
 
     code = "wrong_branch"
     status = 422
 
 
 class WrongRepository(Refusal):
-    """The periodic job works on another repository or branch than the caller says."""
+    """The periodic job works on another repository or branch than the request says."""
 
     code = "wrong_repository"
     status = 422
 
 
 class UnsupportedAgent(Refusal):
-    """Something other than Kubernetes runs the job, and nothing there would tell it who asked."""
+    """The job does not run on Kubernetes, so that it could not be told its user."""
 
     code = "unsupported_agent"
     status = 422
 
 
 class BadJob(Refusal):
-    """The job's configuration is one that Prow would not take, or choke on."""
+    """The job's configuration is one that Prow would reject or fail on."""
 
     code = "bad_job"
     status = 422
 
 
 class JobRejected(Refusal):
-    """The API server does not take the ProwJob."""
+    """The API server rejects the ProwJob."""
 
     code = "job_rejected"
     status = 422
 
 
 class JobFailed(Refusal):
-    """The ProwJob is there, and Prow could not run it."""
+    """The ProwJob was created but Prow could not run it."""
 
     code = "job_failed"
     status = 502
 
 
 class TooMany(Refusal):
-    """The user starts jobs faster than the service lets anybody."""
+    """The user starts jobs faster than the rate limit, or too many requests are waiting."""
 
     code = "too_many"
     status = 429
@@ -88,35 +88,35 @@ class ConfigurationUnreachable(Refusal):
 
 
 class ConfigurationInvalid(Refusal):
-    """What came in place of Prow's configuration is none."""
+    """The content read is not a configuration of Prow."""
 
     code = "configuration_invalid"
     status = 502
 
 
 class ProwUnreachable(Refusal):
-    """The API server of Prow's cluster does not answer, or only with trouble of its own."""
+    """The API server of Prow's cluster does not answer, or with a server error."""
 
     code = "prow_unreachable"
     status = 503
 
 
 class ProwForbidden(Refusal):
-    """The API server does not let this service do what it must."""
+    """The API server denies this service access."""
 
     code = "prow_forbidden"
     status = 502
 
 
 class ProwMissing(Refusal):
-    """The cluster knows no ProwJobs, or has no such namespace."""
+    """The cluster has no ProwJob CRD, or no such namespace."""
 
     code = "prow_missing"
     status = 502
 
 
 class OutcomeUnknown(Refusal):
-    """The answer of the API server was lost: the ProwJob may or may not be there."""
+    """The API server's answer was lost: it is unknown whether the ProwJob was created."""
 
     code = "outcome_unknown"
     status = 503

@@ -1,4 +1,4 @@
-"""What the manual-trigger service counts and times, for Prometheus."""
+"""The Prometheus metrics of the manual-trigger service."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ _WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 
 
 class Metrics:
-    """The counters and timers of the service itself; the exporter counts HTTP beside them."""
+    """The service's own metrics; prometheus_flask_exporter adds those of HTTP requests."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -20,8 +20,9 @@ class Metrics:
             "triggers", "Requests to start a job by outcome: created, existing, or the code of the refusal", "outcome"
         )
         self.reads = counter("configuration_reads", "Reads of Prow's configuration: good, or the refusal", "outcome")
-        self.api_errors = counter("api_errors", "Calls of the API server that failed, by what it was", "code")
-        self.watches_cut = counter("watches_cut", "Watches of a ProwJob that ended at once")
+        self.api_errors = counter("api_errors", "Calls to the API server that failed, by code of the refusal", "code")
+        self.watches_cut = counter("watches_cut", "Watches of a ProwJob that ended within a second")
+        self.thread_errors = counter("thread_errors", "Rounds of a background thread that failed", "thread")
         self.build_id_seconds = Histogram(
             "manual_trigger_build_id_seconds", "Time until a job had its build id", registry=registry, buckets=_WAITS
         )

@@ -1,50 +1,41 @@
-"""The thread that keeps the configuration new and asks the API server now and then whether it still answers."""
+"""The thread that reads the configuration again and checks now and then that the API server still answers."""
 
-import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from prometheus_client import Counter
+
+from cimaster.common.background_thread import BackgroundThread
 from cimaster.common.errors import Refusal
 from cimaster.manual_trigger.prow.catalog import Catalog
 from cimaster.manual_trigger.prow.prowjobs import ProwJobs
 
-_IN_TROUBLE = 5.0  # seconds between two passes while something is wrong
-_log = logging.getLogger(__name__)
+_IN_TROUBLE = 5.0  # seconds between two rounds while something is wrong
 
 
-class Keeper:
-    """Looks at both every so many seconds, and sooner while one of them is in trouble."""
+class Refresher(BackgroundThread):
+    """Checks both every so many seconds, and more often while one of them is in trouble."""
 
-    def __init__(self, catalog: Catalog, prowjobs: ProwJobs, namespace: Callable[[], str], every: float) -> None:
+    def __init__(
+        self, catalog: Catalog, prowjobs: ProwJobs, namespace: Callable[[], str], every: float, errors: Counter
+    ) -> None:
+        super().__init__("refresher", errors)
         self._catalog = catalog
         self._prowjobs = prowjobs
         self._namespace = namespace
         self._every = every
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self.pause_after_error = min(every, _IN_TROUBLE)
 
-    def start(self) -> None:
-        """Begin; the first look is at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread, which may be waiting for an answer, and close the connections."""
-        self._stopped.set()
-        self._thread.join(5)
-        self._prowjobs.close()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._look()
-            except Exception:  # the thread must outlive a bug
-                _log.exception("a look at the configuration and the API server failed")
-            trouble = self._catalog.trouble or self._prowjobs.trouble
-            self._stopped.wait(min(self._every, _IN_TROUBLE) if trouble else self._every)
-
-    def _look(self) -> None:
-        with suppress(Refusal):  # it is noted where it happened
+    def work(self) -> None:
+        """Check both, then wait."""
+        with suppress(Refusal):  # the catalog keeps the reason as its `trouble`
             self._catalog.reload()
         with suppress(Refusal):
             self._prowjobs.ping(self._namespace())
+        trouble = self._catalog.trouble or self._prowjobs.trouble
+        self.pause(min(self._every, _IN_TROUBLE) if trouble else self._every)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the thread, which may be waiting for an answer, and close the connections."""
+        super().stop(timeout)
+        self._prowjobs.close()

@@ -4,7 +4,7 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster.common import parameters, request_body
 from cimaster.common.errors import BadParameter, MissingParameter
-from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, PRESUBMIT, Asked
+from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, PRESUBMIT, TriggerRequest
 from cimaster.manual_trigger.parameters import PARAMETERS, TriggerParameters
 
 
@@ -13,7 +13,7 @@ def sent() -> "MultiDict[str, str]":
     return request_body.sent('{"user": "john"}', PARAMETERS)
 
 
-def asked(sent: "MultiDict[str, str]") -> Asked:
+def trigger_request(sent: "MultiDict[str, str]") -> TriggerRequest:
     """Read what was sent as a request for a job; a refusal names the parameter and the remedy."""
     known = [parameter.name for parameter in PARAMETERS]
     for name in sent:
@@ -22,7 +22,7 @@ def asked(sent: "MultiDict[str, str]") -> Asked:
     read = parameters.read(TriggerParameters, PARAMETERS, sent)
     _check_place(read)
     _check_pull_request(read)
-    return Asked(
+    return TriggerRequest(
         kind=read.prowtype,
         job=read.prowjob,
         user=read.user,

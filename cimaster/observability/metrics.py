@@ -6,7 +6,7 @@ from cimaster.pool.records.history import AUTOMATIC_EVENTS
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
-_MOST_EVENTS = 60  # more than there are; history that was written by hand may have any
+_MOST_EVENTS = 60  # more than there are; a history that was edited by hand may have any
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -24,24 +24,25 @@ class Metrics:
             "allocations", "Takes by outcome: granted, repeated, or the code of the refusal", "outcome"
         )
         self.changes = counter("changes", "Changes that were written, by event", "event")
-        self.expirations = counter(
-            "expirations", "Leases and holds that ended by themselves, takes that were undone", "what"
-        )
-        self.conflicts = counter("conflicts", "Writes that another writer forestalled; decided again")
-        self.answers_lost = counter("answers_lost", "Writes whose answer was lost; found out by reading")
+        self.expirations = counter("expirations", "Leases and holds that expired, takes that were undone", "what")
+        self.conflicts = counter("conflicts", "Writes that lost a race against another writer; decided again")
+        self.answers_lost = counter("answers_lost", "Writes whose answer was lost; a read shows their outcome")
         self.restores = counter("restores", "Times that older data were put back into the store")
-        self.undone_takes = counter("undone_takes", "Takes undone because their caller never learnt the name")
+        self.undone_takes = counter("undone_takes", "Takes undone because their caller never received the name")
         self.unfenced_finishes = counter("unfenced_finishes", "finishtest calls that name no lease, job or build")
         self.unknown_parameters = counter("unknown_parameters", "Unknown parameters that were sent", "endpoint")
         self.creations = counter(
-            "creations", "Creations by what was done: requested, triggered, or the kind of a failed try", "outcome"
+            "creations", "Creations by what was done: requested, triggered, or the kind of a failed attempt", "outcome"
         )
-        self.thread_errors = counter("thread_errors", "Passes of a background thread that failed", "thread")
+        self.thread_errors = counter("thread_errors", "Rounds of a background thread that failed", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST
         )
         self.wait_seconds = Histogram(
-            "cimaster_wait_seconds", "Time in the queue of those who were served", registry=registry, buckets=_LONG
+            "cimaster_wait_seconds",
+            "Time in the queue of the callers that were served",
+            registry=registry,
+            buckets=_LONG,
         )
         self.batch_size = Histogram(
             "cimaster_batch_size", "Requests that one write carried", registry=registry, buckets=_SIZES

@@ -7,7 +7,7 @@ from flask import Response, g, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
-from cimaster.errors import ClusterNotVacant, Refusal
+from cimaster.errors import ClusterNotVacant, Problem, Refusal, StoreTrouble
 from cimaster.pages.clusters import cluster_forms, cluster_page, cluster_rows
 from cimaster.pages.creations import creation_forms, creation_panel
 from cimaster.pages.frame import addresses, cookies, forms
@@ -32,7 +32,7 @@ BLOCKED_HOLD = "the hold is made; to release it you must give your name again"
 _FIELDS = {"label": "labels"}  # what a form calls a parameter, where that is not its name
 
 
-def _context(form: Form[Any], values: Mapping[str, str], refusal: Refusal | None = None) -> dict[str, Any]:
+def _context(form: Form[Any], values: Mapping[str, str], refusal: Problem | None = None) -> dict[str, Any]:
     """Return what a form shows: what it is about as that is now, what was entered, and why that was refused."""
     told: dict[str, Any] = {"row": None, "facts": {}, **form.tells(values, refusal is not None)}
     refused = refusal.facts.get("parameter") if refusal else None
@@ -72,7 +72,7 @@ def _send(form: Form[Any]) -> Response:
         given = forms.read(form)
         g.endpoint, g.parameters = form.endpoint, given
         done = form.carry_out(given)
-    except Refusal as refusal:
+    except (Refusal, StoreTrouble) as refusal:
         if by_htmx() and request.headers.get("HX-Target") != "div#dialog-content":
             answer = shown(problems.refused(refusal), refusal.sentence, **_shows(refusal))
             answer.headers["HX-Trigger"] = event("pool-acted", "pool-changed")
@@ -81,13 +81,13 @@ def _send(form: Form[Any]) -> Response:
     return _done(form, done, given)
 
 
-def _shows(refusal: Refusal) -> dict[str, str]:
+def _shows(refusal: Problem) -> dict[str, str]:
     """Return which element shows the cluster of a refusal, and its record as it is now."""
     pool, name = latest().pool, str(refusal.facts.get("cluster", ""))
     return {"about": element_id(name), "rev": pool.find(name).digest} if name in pool.positions else {}
 
 
-def _refused(form: Form[Any], refusal: Refusal, values: Mapping[str, str]) -> Response:
+def _refused(form: Form[Any], refusal: Problem, values: Mapping[str, str]) -> Response:
     """Return the form as it was filled in, with why it was refused."""
     answer = problems.refused(refusal)
     answer.set_data(_draw(form, _context(form, values, refusal)))

@@ -1,7 +1,7 @@
-"""What creates clusters: each provisioner is one module with its settings and its functions, named in one table.
+"""Provisioners create clusters. Each is one module with its settings and functions, listed in `KINDS`.
 
-To add one: write a module with a class `Settings` and a function `begin(settings, creation, stop)`, and name both
-below.
+To add one, write a module with a class `Settings` and a function `begin(settings, creation, stop)`, and add both to
+`KINDS`.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from cimaster.common.settings import BadSetting, FromEnvironment
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import REFUSED, Creation
 from cimaster.provisioners import command, manual_trigger
-from cimaster.provisioners.outcome import Built, Failure, Standing
+from cimaster.provisioners.outcome import Built, Failure, JobStatus
 from cimaster.settings import Settings
 
 
@@ -24,15 +24,14 @@ from cimaster.settings import Settings
 class Kind:
     """One kind of provisioner.
 
-    `begin` has somebody create a cluster, or creates it itself: then `builds` is true, and it ends early when the event
-    is set. It takes at most `settings.timeout`; called again with the same `creation.idempotency_key` it must not
-    create another cluster.
-    `look` says how a job stands that `begin` named. Both raise `Failure`.
+    `begin` starts a job that creates a cluster, or creates it itself: then `builds` is true, and `begin` stops early
+    when the event is set. It takes at most `settings.timeout`; called again with the same `creation.idempotency_key` it
+    must not create another cluster. `look` returns the status of a job that `begin` started. Both raise `Failure`.
     """
 
     settings: type[FromEnvironment]
     begin: Callable[[Any, Creation, Event], TriggeredJob | Built]
-    look: Callable[[Any, Creation], Standing] | None = None
+    look: Callable[[Any, Creation], JobStatus] | None = None
     builds: bool = False
 
 
@@ -44,7 +43,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Provisioner:
-    """A kind of provisioner with its settings: what the service uses."""
+    """A kind of provisioner with its settings."""
 
     name: str
     kind: Kind
@@ -52,24 +51,26 @@ class Provisioner:
 
     @property
     def timeout(self) -> timedelta:
-        """How long `begin` takes at most."""
+        """The longest time that `begin` takes."""
         found: timedelta = self.settings.timeout
         return found
 
     def begin(self, creation: Creation, stop: Event) -> TriggeredJob | Built:
-        """Begin to create a cluster; raise Failure."""
+        """Start creating a cluster; raise Failure if that is not possible."""
         for name in ("purpose", "user", "branch", "job"):
             if any(unicodedata.category(char) in ("Cc", "Cs") for char in getattr(creation, name)):
-                raise Failure(REFUSED, f"{name} of creation {creation.id} has control characters: ask for it anew")
+                raise Failure(
+                    REFUSED, f"{name} of creation {creation.id} has control characters: create it again without them"
+                )
         return self.kind.begin(self.settings, creation, stop)
 
-    def look(self, creation: Creation) -> Standing | None:
-        """Say how the job of a creation stands, if that can be asked; raise Failure."""
+    def look(self, creation: Creation) -> JobStatus | None:
+        """Return the status of a creation's job, None if this kind has no jobs; raise Failure if it cannot be read."""
         return self.kind.look(self.settings, creation) if self.kind.look else None
 
 
 def chosen(settings: Settings) -> Provisioner | None:
-    """Return the provisioner that the settings name, None if there is none; BadSetting if they do not fit."""
+    """Return the provisioner that the settings name, None for none; raise BadSetting if its settings cannot be used."""
     name = settings.provisioner
     if not name:
         name = "manual-trigger" if manual_trigger.Settings.from_environ().url else ""
@@ -84,6 +85,6 @@ def chosen(settings: Settings) -> Provisioner | None:
 
 
 def all_settings() -> "Iterator[tuple[str, Field[Any]]]":
-    """Yield every setting of the service and its provisioners, with the environment variable that it has."""
+    """Yield every setting of the service and its provisioners, with its environment variable."""
     groups: tuple[type[FromEnvironment], ...] = (Settings, *(kind.settings for kind in KINDS.values()))
     return itertools.chain.from_iterable(group.variables() for group in groups)

@@ -1,4 +1,4 @@
-"""Has a program create clusters, for people without Prow: the last line that it prints is the cluster, as JSON."""
+"""Creates clusters with a program, without Prow: the last line of its output describes the cluster, as JSON."""
 
 import json
 import logging
@@ -24,16 +24,19 @@ from cimaster.pool.decisions.inventory import ClusterFacts
 from cimaster.pool.records.creation import JOB, REFUSED, UNREACHABLE, Creation
 from cimaster.provisioners.outcome import Built, Failure, Interrupted
 
-_LOOK = 0.2  # seconds between two looks at the program
-_TO_END = 10.0  # seconds that it gets to end after a SIGTERM
-_KNOWN = frozenset({"cluster", "region", "purpose", "osimage", "labels", "note"})
-_TAIL = 16_000  # bytes of its output that are read
+_POLL_INTERVAL = 0.2  # seconds
+_GRACE_PERIOD = 10.0  # seconds between SIGTERM and SIGKILL
+_MEMBERS = frozenset({"cluster", "region", "purpose", "osimage", "labels", "note"})
+_TAIL = 16_000  # bytes at the end of the output that are read
 _log = logging.getLogger(__name__)
 
 
 def read_program(text: str) -> tuple[str, ...]:
-    """Read a command line; no shell is run."""
-    words = shlex.split(text)
+    """Split a command line into words; no shell is involved."""
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quotation mark without its counterpart
+        words = []
     if not words:
         raise ValueError("a program and its arguments, such as /opt/create-cluster --fast")
     return tuple(words)
@@ -41,7 +44,7 @@ def read_program(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Settings(FromEnvironment):
-    """Which program creates clusters."""
+    """The program that creates clusters."""
 
     prefix: ClassVar[str] = "CIMASTER_COMMAND_"
 
@@ -54,26 +57,28 @@ class Settings(FromEnvironment):
     )
 
     def check(self) -> None:
-        """Refuse to start without a program that can be run."""
+        """Raise BadSetting unless there is a program that can be run."""
         if not self.program:
             raise BadSetting("CIMASTER_COMMAND_PROGRAM is not set: name the program that creates clusters")
         if shutil.which(self.program[0]) is None:
-            raise BadSetting(f"CIMASTER_COMMAND_PROGRAM: {self.program[0]!r} is not there, or cannot be run")
+            raise BadSetting(
+                f"CIMASTER_COMMAND_PROGRAM: {self.program[0]!r} does not exist or cannot be run: name another one"
+            )
 
     @property
     def name(self) -> str:
-        """What people call the program; where it is on the server is nobody's business."""
+        """The program's name without its folder, which is no information for users."""
         return Path(self.program[0]).name
 
 
 def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
-    """Run the program until it ends; its environment says what is wanted, and by which key it knows a repetition."""
+    """Run the program until it ends. Its environment describes the cluster, and has a key that repeats share."""
     try:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             return _run(settings, creation, stop, output, errors)
     except (FileNotFoundError, PermissionError) as error:
         raise Failure(REFUSED, f"{settings.name} cannot be run: {error.strerror}") from error
-    except OSError as error:  # no memory, no process, no room: that passes
+    except OSError as error:  # temporary: no memory, process or disk space
         raise Failure(UNREACHABLE, f"{settings.name} cannot be run now: {error.strerror}") from error
 
 
@@ -86,20 +91,22 @@ def _run(settings: Settings, creation: Creation, stop: Event, output: IO[bytes],
         env=_environment(settings, creation),
         start_new_session=True,
     )
-    _free(program)
+    _allow_all_cores(program)
     _wait(program, settings, stop)
     if program.returncode:
-        said = _last_line(errors) or "it printed no error"
-        raise Failure(JOB, f"{settings.name} ended with {program.returncode}: {said}")
+        message = _last_line(errors) or "it printed no error"
+        raise Failure(JOB, f"{settings.name} ended with {program.returncode}: {message}")
     built = _cluster(_last_line(output))
     if built.facts.purpose not in (None, creation.purpose):
-        raise Failure(JOB, f"it built {built.cluster} for {built.facts.purpose}, and not for {creation.purpose}")
+        raise Failure(
+            JOB, f"{settings.name} created {built.cluster} for {built.facts.purpose} instead of {creation.purpose}"
+        )
     return built
 
 
-def _free(program: "subprocess.Popen[bytes]") -> None:
-    """Let the program use every core: the service itself may keep to one."""
-    with suppress(AttributeError, OSError):  # not on this system; or it has ended already
+def _allow_all_cores(program: "subprocess.Popen[bytes]") -> None:
+    """Let the program use all cores, because the service itself may be restricted to one."""
+    with suppress(AttributeError, OSError):  # not supported here, or the program has ended
         os.sched_setaffinity(program.pid, range(os.cpu_count() or 1))
 
 
@@ -116,27 +123,27 @@ def _environment(settings: Settings, creation: Creation) -> dict[str, str]:
 
 
 def _wait(program: "subprocess.Popen[bytes]", settings: Settings, stop: Event) -> None:
-    for _ in range(int(settings.timeout.total_seconds() / _LOOK)):
-        stopped = stop.wait(_LOOK)
+    for _ in range(int(settings.timeout.total_seconds() / _POLL_INTERVAL)):
+        stopped = stop.wait(_POLL_INTERVAL)
         if program.poll() is not None:
             return
         if stopped:
             _end(program)
             raise Interrupted
     _end(program)
-    raise Failure(JOB, f"{settings.name} ran for {roughly(settings.timeout)} and was ended")
+    raise Failure(JOB, f"{settings.name} was stopped after {roughly(settings.timeout)}, its time-out")
 
 
 def _end(program: "subprocess.Popen[bytes]") -> None:
-    """End the program and all that it started: politely, and after a while by force."""
-    ends = time.monotonic() + _TO_END
+    """End the program and its child processes: with SIGTERM, and after a while with SIGKILL."""
+    ends = time.monotonic() + _GRACE_PERIOD
     with suppress(ProcessLookupError):
         os.killpg(program.pid, signal.SIGTERM)
         while time.monotonic() < ends:
-            program.poll()  # who is not waited for stays a member of its group
+            program.poll()  # a zombie would remain a member of the group
             os.killpg(program.pid, 0)
-            time.sleep(_LOOK)
-        _log.warning("the program that creates clusters does not end: it is killed")
+            time.sleep(_POLL_INTERVAL)
+        _log.warning("the program that creates clusters ignores SIGTERM; sending SIGKILL")
         os.killpg(program.pid, signal.SIGKILL)
     program.wait()
 
@@ -149,26 +156,28 @@ def _last_line(stream: IO[bytes]) -> str:
 
 
 def _cluster(line: str) -> Built:
-    """Read the last line: `{"cluster": "cluster-31", "region": "us-west"}`, with purpose, osimage, labels, note."""
+    """Read `{"cluster": "cluster-31", "region": "us-west"}`; it may also have purpose, osimage, labels and note."""
     try:
-        said = _checked(json.loads(line))
-        labels = {form.label(f"{key}={value}") for key, value in dict(said.get("labels", {})).items()}
+        read = _checked(json.loads(line))
+        labels = {form.label(f"{key}={value}") for key, value in dict(read.get("labels", {})).items()}
         facts = ClusterFacts(
-            form.word(said["region"]),
-            **{key: form.word(said[key]) for key in ("purpose", "osimage") if key in said},
+            form.word(read["region"]),
+            **{key: form.word(read[key]) for key in ("purpose", "osimage") if key in read},
             labels=dict(labels),
-            note=form.plain(said["note"]) if "note" in said else None,
+            note=form.plain(read["note"]) if "note" in read else None,
         )
-        return Built(form.new_cluster(said["cluster"]), facts)
+        return Built(form.new_cluster(read["cluster"]), facts)
     except KeyError as error:
-        raise Failure(JOB, f"the last line of the program names no {error.args[0]}: {line[:200]!a}") from None
+        raise Failure(JOB, f"the last line of the program has no {error.args[0]}: {line[:200]!a}") from None
     except (ValueError, TypeError) as error:
-        raise Failure(JOB, f"the last line of the program is no cluster in JSON ({error}): {line[:200]!a}") from None
+        raise Failure(
+            JOB, f"the last line of the program does not describe a cluster in JSON ({error}): {line[:200]!a}"
+        ) from None
 
 
-def _checked(said: Any) -> dict[str, Any]:
-    if not isinstance(said, dict):
+def _checked(read: Any) -> dict[str, Any]:
+    if not isinstance(read, dict):
         raise TypeError("expected an object")
-    if unknown := set(said) - _KNOWN:
-        raise ValueError(f"it has {min(unknown)!r}, and may have {', '.join(sorted(_KNOWN))}")
-    return said
+    if unknown := set(read) - _MEMBERS:
+        raise ValueError(f"unknown member {min(unknown)!r}: expected {', '.join(sorted(_MEMBERS))}")
+    return read

@@ -1,4 +1,4 @@
-"""Has Prow create clusters: posts to the manual-trigger service, which starts the job that builds one."""
+"""Creates clusters with Prow: asks the manual-trigger service to start the job that creates one."""
 
 import json
 import logging
@@ -18,11 +18,11 @@ from cimaster.common.file_text import decoded
 from cimaster.common.settings import BadSetting, FromEnvironment, setting
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, REFUSED, TIMEOUT, UNREACHABLE, Creation
-from cimaster.provisioners.outcome import Failure, Standing
+from cimaster.provisioners.outcome import Failure, JobStatus
 
 _CONNECT = 3.05  # seconds
 _LONGEST_ANSWER = 64_000  # bytes
-_LONGEST_LINK, _LONGEST_TEXT = 500, 300  # characters; every write carries what is kept of them
+_LONGEST_LINK, _LONGEST_TEXT = 500, 300  # characters; they are stored in the pool, which each write sends whole
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ def read_type(text: str) -> str:
 
 @dataclass(frozen=True)
 class Settings(FromEnvironment):
-    """Where the manual-trigger service is, and where the jobs are that create clusters."""
+    """The address of the manual-trigger service, and the repository of the jobs that create clusters."""
 
     prefix: ClassVar[str] = "CIMASTER_PROW_"
 
@@ -57,15 +57,33 @@ class Settings(FromEnvironment):
     timeout: timedelta = setting("how long to wait for its answer", timedelta(seconds=30), parsers.wait)
 
     def check(self) -> None:
-        """Refuse to start without the address of the service, or with a proxy on the way to it that is unusable."""
+        """Raise BadSetting if the address of the service is missing, or a proxy that leads to it cannot be used."""
         if not self.url:
             raise BadSetting("CIMASTER_PROW_URL is not set: give the address of the manual-trigger service")
-        proxies.check_way(self.url)
+        proxies.check_route(self.url)
 
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
-    """Start the job; the same creation starts it once."""
-    wanted = {
+    """Start the job that creates the cluster; a creation starts it only once, even if this is repeated."""
+    status, body, pause = _call(settings, "POST", settings.url, _request_body(settings, creation))
+    job = _triggered_job(body)
+    if 200 <= status < 300 and body.get("success") is True and job:
+        return job
+    code = body.get("code")
+    reason = f"manual-trigger answered {status}: {_text(body, 'message') or 'no readable message'}"
+    if status == 401:
+        reason += " (an operator must set CIMASTER_PROW_TOKEN_FILE)"
+    if code == "job_failed":
+        raise Failure(JOB, reason, job=job)
+    if status in (401, 429):  # a token may be replaced just now
+        raise Failure(UNREACHABLE, reason, pause)
+    if status >= 500 or (status < 300 and not body):
+        raise Failure(UNREACHABLE, reason, pause, unknown=code in (None, "outcome_unknown"))
+    raise Failure(REFUSED, reason)
+
+
+def _request_body(settings: Settings, creation: Creation) -> dict[str, Any]:
+    body = {
         "org": settings.org,
         "repo": settings.repo,
         "base_ref": creation.branch,
@@ -74,50 +92,39 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
         "user": creation.user,
         "source": "cimaster",
         "request_id": creation.idempotency_key,
-        **({"force": True} if creation.fields.get("force") else {}),
     }
-    status, said, pause = _call(settings, "POST", settings.url, wanted)
-    name = _text(said, "job_name")
-    job = (
-        TriggeredJob(name, _link(said, "status_link"), _link(said, "log_link"), _text(said, "message"))
-        if name
-        else None
-    )
-    if 200 <= status < 300 and said.get("success") is True and job:
-        return job
-    reason = f"manual-trigger answered {status}: {_text(said, 'message') or 'nothing that can be read'}"
-    if status == 401:
-        reason += " (an operator sets CIMASTER_PROW_TOKEN_FILE)"
-    if said.get("code") == "job_failed":
-        raise Failure(JOB, reason, job=job)
-    if status in (401, 429) or status >= 500 or (status < 300 and not said):  # a token may be changing just now
-        lost = status not in (401, 429) and said.get("code") in (None, "outcome_unknown")
-        raise Failure(UNREACHABLE, reason, pause, unknown=lost)
-    raise Failure(REFUSED, reason)
+    return {**body, "force": True} if creation.fields.get("force") else body
 
 
-def look(settings: Settings, creation: Creation) -> Standing:
-    """Say how the job stands; one that Prow has forgotten has ended."""
+def _triggered_job(body: dict[str, Any]) -> TriggeredJob | None:
+    name = _text(body, "job_name")
+    if not name:
+        return None
+    return TriggeredJob(name, _link(body, "status_link"), _link(body, "log_link"), _text(body, "message"))
+
+
+def look(settings: Settings, creation: Creation) -> JobStatus:
+    """Return the status of the job; a job that Prow does not know any more has ended."""
     url = f"{settings.url}/{quote(creation.job_name, safe='')}"
-    status, said, pause = _call(settings, "GET", url)
-    if status == 404 and said.get("code") == "unknown_job":
-        return Standing(ended=True, failure="Prow does not know its job any more")
+    status, body, pause = _call(settings, "GET", url)
+    if status == 404 and body.get("code") == "unknown_job":
+        return JobStatus(ended=True, failure="Prow does not know its job any more")
     if not 200 <= status < 300:
-        raise Failure(UNREACHABLE, _text(said, "message") or f"manual-trigger answered {status}", pause)
-    state, ended = _text(said, "state"), said.get("complete") is True
+        raise Failure(UNREACHABLE, _text(body, "message") or f"manual-trigger answered {status}", pause)
+    state, ended = _text(body, "state"), body.get("complete") is True
     failure = ""
     if ended and state != "success":
-        failure = f"its job ended with {state}: {_text(said, 'description') or 'no reason given'}"
+        failure = f"its job ended with {state}: {_text(body, 'description') or 'no reason given'}"
     elif ended:
-        failure = "its job ended well and added no cluster"
-    links = _link(said, "status_link"), _link(said, "url") or _link(said, "log_link")
-    return Standing(ended, failure, *links)
+        failure = "its job succeeded but added no cluster"
+    links = _link(body, "status_link"), _link(body, "url") or _link(body, "log_link")
+    return JobStatus(ended, failure, *links)
 
 
 def _call(
     settings: Settings, method: str, url: str, body: dict[str, Any] | None = None
 ) -> tuple[int, dict[str, Any], timedelta | None]:
-    """Return status, answer (empty if it is no JSON object) and Retry-After; Failure if none came in time."""
+    """Return the status, the JSON body (empty if it is no object) and Retry-After; raise Failure without an answer."""
     ends = time.monotonic() + settings.timeout.total_seconds()
     try:
         with requests.Session() as session:
@@ -143,7 +150,7 @@ def _call(
 
 
 class _Token(requests.auth.AuthBase):
-    """Shows the token; as it is said which, requests does not look for another one in a .netrc."""
+    """Sends the token; an explicit one keeps requests from looking for another one in a .netrc."""
 
     def __init__(self, settings: Settings) -> None:
         self._token = _token(settings) if settings.token_file else ""
@@ -161,22 +168,24 @@ def _token(settings: Settings) -> str:
         raise Failure(UNREACHABLE, f"the token for manual-trigger cannot be read: {type(error).__name__}") from error
     token = next((line.split()[0] for line in lines if line and not line.startswith("#")), "")
     if not token:
-        raise Failure(UNREACHABLE, "the token for manual-trigger is missing: its file has none")
+        raise Failure(
+            UNREACHABLE, "the token for manual-trigger is missing: add one to the file in CIMASTER_PROW_TOKEN_FILE"
+        )
     return token
 
 
 def _read(answer: requests.Response, ends: float) -> dict[str, Any]:
-    body = b""
+    received = b""
     while chunk := answer.raw.read1(8192, decode_content=True):
-        body += chunk
-        if len(body) > _LONGEST_ANSWER or time.monotonic() > ends:
-            raise requests.Timeout("the answer did not end")
+        received += chunk
+        if len(received) > _LONGEST_ANSWER or time.monotonic() > ends:
+            raise requests.Timeout("the answer did not end in time")
     try:
-        said = json.loads(body)
+        body = json.loads(received)
     except (ValueError, RecursionError):
-        _log.warning("manual-trigger answered %d, and not with JSON", answer.status_code)
+        _log.warning("manual-trigger answered %d without a JSON object", answer.status_code)
         return {}
-    return said if isinstance(said, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 def _retry_after(answer: requests.Response) -> timedelta | None:
@@ -184,15 +193,15 @@ def _retry_after(answer: requests.Response) -> timedelta | None:
     return timedelta(seconds=min(int(seconds), 600)) if seconds.isascii() and seconds.isdigit() else None
 
 
-def _text(said: dict[str, Any], key: str) -> str:
-    value = said.get(key)
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
     if not isinstance(value, str):
         return ""
     return " ".join("".join(char if char.isprintable() else " " for char in value).split())[:_LONGEST_TEXT]
 
 
-def _link(said: dict[str, Any], key: str) -> str:
-    """Return a link that a page may show: nothing but http(s)."""
-    link = said.get(key)
+def _link(body: dict[str, Any], key: str) -> str:
+    """Return a link that is safe to show on a page (http or https); empty if it is not."""
+    link = body.get(key)
     good = isinstance(link, str) and link.isprintable() and len(link) <= _LONGEST_LINK
     return str(link) if good and str(link).startswith(("http://", "https://")) else ""

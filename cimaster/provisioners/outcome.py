@@ -1,4 +1,4 @@
-"""What a provisioner answers: a cluster, how a job stands, or why neither."""
+"""What a provisioner returns: a cluster, the status of a job, or why it failed."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,15 +9,15 @@ from cimaster.pool.decisions.inventory import ClusterFacts
 
 @dataclass(frozen=True)
 class Built:
-    """A cluster that is there now."""
+    """A cluster that exists now."""
 
     cluster: str
     facts: ClusterFacts
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a job stands: `ended` when nothing more will come of it, `failure` says why if it ended badly."""
+class JobStatus:
+    """The status of a job; `failure` says why if it has `ended` without creating a cluster."""
 
     ended: bool = False
     failure: str = ""
@@ -26,11 +26,11 @@ class Standing:
 
 
 class Failure(Exception):
-    """Why nothing was begun, as far as anybody knows.
+    """Why no cluster is being created.
 
-    `kind` is one of cimaster.pool.creation: only what was refused or ended is final. `pause` is how long to wait before
-    another try, where the provisioner says so. `unknown` where it may have begun: then it is asked until it says.
-    `job` is what was begun, where it has ended already.
+    `kind` is one of those in cimaster.pool.records.creation: only REFUSED and JOB are final. `pause` is how long to
+    wait before the next attempt, if the provisioner says so. `unknown`: the job may have started, so the attempt is
+    repeated until the provisioner knows. `job` is a job that was started and has ended already.
     """
 
     def __init__(
@@ -47,4 +47,4 @@ class Failure(Exception):
 
 
 class Interrupted(Exception):
-    """The service stops: nobody is to blame, and another replica begins anew."""
+    """The service is stopping; another replica will start the creation again."""

@@ -1,223 +1,250 @@
-"""One thread that writes for all requests of the process: it combines the changes that wait into one write.
+"""The one thread that writes for all requests of the process: it combines pending changes into one write.
 
-Each pass takes every change that is not settled, decides them in order on the newest state, and writes once. While a
-write is on its way more changes gather, so load makes batches larger and nothing waits when there is none.
+Each round takes every pending change, decides them in order on the newest state, and writes once. While a write is on
+its way more changes gather, so load makes batches larger, and an idle process has no timer.
 """
 
 import dataclasses
 import logging
-import threading
 import uuid
 from collections.abc import Iterable
 
+from cimaster.common.background_thread import BackgroundThread
+from cimaster.common.backoff import Backoff
 from cimaster.common.clock import Clock
-from cimaster.errors import PoolFull, Refusal, StoreRefused, StoreTrouble, TooBusy
+from cimaster.errors import PoolFull, StoreRefused, StoreTrouble, TooBusy
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import codec, expire
 from cimaster.pool.records.history import AUTOMATIC_EVENTS
 from cimaster.pool.records.pool import Pool
-from cimaster.repository.backoff import Backoff, WriteTrouble
 from cimaster.repository.group_commit import GroupCommit
-from cimaster.repository.pending_changes import Inbox
+from cimaster.repository.pending_changes import NEVER, Decision, PendingChange, PendingChanges
 from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.repository.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
-from cimaster.repository.turns import Turns
-from cimaster.repository.write_attempts import NEVER, Attempt, Attempts, Decision, Pending, Results, decide_all, unknown
+from cimaster.repository.write_attempts import Results, WriteAttempt, WriteAttempts, decide_each, outcome_unknown
+from cimaster.repository.write_failures import WriteFailures
+from cimaster.repository.write_fairness import WriteFairness
 
-OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that just went away
+OUTAGE_GRACE = 3.0  # seconds for which requests wait for a store that has just become unreachable
 STALE = 5.0  # seconds after which a decision's time is too old to be sent
 _log = logging.getLogger(__name__)
 
 
-class Committer:
-    """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread that calls `run`."""
+class Committer(BackgroundThread):
+    """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread itself."""
+
+    pause_after_error = 0.0  # seconds: callers wait
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: Attempts | None = None
+        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: WriteAttempts | None = None
     ) -> None:
-        self.write_trouble, self._backoff = WriteTrouble(clock), Backoff(clock)
+        super().__init__("committer", metrics.thread_errors)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
-        self._attempts = Attempts(store.where) if attempts is None else attempts
-        self._turns = Turns(snapshots, clock, self._attempts.slot)
+        self._attempts = WriteAttempts(store.where) if attempts is None else attempts
         self._lock = self._attempts.lock
-        self._inbox = Inbox(self._lock, clock, self._expire)
+        self._pending = PendingChanges(self._lock, clock, self._time_out)
         self._group_commit = GroupCommit(clock)
-        self._stop = threading.Event()
-        self._must_read, self._singly, self._begun = False, 0, 0.0
+        self._fairness = WriteFairness(snapshots, clock, self._attempts.slot)
+        self.write_failures, self._backoff = WriteFailures(clock), Backoff()
+        self._must_read = False
+        self._singles_left = 0  # changes of a rejected batch that are still to be written one by one
+        self._started_at = 0.0  # when the current round began
 
-    def submit(self, *pendings: Pending) -> None:
-        """Add changes; their callers wait on `pending.done`."""
-        self._inbox.add(*pendings)
+    def submit(self, *changes: PendingChange) -> None:
+        """Add changes; their callers wait on `done`."""
+        self._pending.add(*changes)
 
-    def give_up(self, *pendings: Pending) -> None:
-        """Settle changes whose deadline passed: not done if it was never sent, else nobody knows."""
+    def give_up(self, change: PendingChange) -> None:
+        """Settle a change whose caller waits no longer: not done if it was never sent, else of unknown outcome."""
         with self._lock:
-            for pending in pendings:
-                self._expire(pending)
+            self._time_out(change)
 
     @property
-    def waiting(self) -> int:
-        """How many changes have no answer yet."""
-        return len(self._inbox)
+    def pending(self) -> int:
+        """How many changes have no result yet."""
+        return len(self._pending)
 
-    def _expire(self, pending: Pending) -> None:
-        trouble = self._snapshots.trouble or self.write_trouble.current
-        busy = trouble.again() if trouble else TooBusy(f"{self._store.where} took no write in time; nothing was done")
-        pending.settle(unknown(self._store.where) if pending.sent else busy, 0)
+    @property
+    def unfinished(self) -> bool:
+        """Whether a change has no result yet: it gets one even after `stop`."""
+        return bool(self._pending)
 
-    def stop(self) -> None:
-        """Finish what waits, then let `run` return."""
-        self._stop.set()
-        self._inbox.add()
+    def wake(self) -> None:
+        """Look for changes now."""
+        super().wake()
+        self._pending.wake()
 
-    def run(self) -> None:
-        """Write until stopped."""
-        while not (self._stop.is_set() and not self._inbox):
-            self._inbox.wait(self._backoff.pause if self._attempts else None)
-            try:
-                while self.one_pass():
-                    pass
-            except Exception as error:
-                _log.exception("a pass of the committer failed")
-                self._metrics.thread_errors.labels("committer").inc()
-                failed = StoreTrouble(f"the service failed ({type(error).__name__}): see its log")
-                self._inbox.refuse(self._inbox.waiting(), failed)
+    def work(self) -> None:
+        """Wait for changes, and write them."""
+        self._pending.wait(self._backoff.pause if self._attempts else None)
+        try:
+            while self.commit_once():
+                pass
+        except Exception as error:
+            failed = StoreTrouble(f"the service failed ({type(error).__name__}): see its log")
+            self._pending.refuse(self._pending.unsettled(), failed)
+            raise
 
-    def one_pass(self) -> bool:
-        """Decide and write once; say whether there is more to do at once."""
-        if self._inbox and not self._must_read:
-            self._inbox.gather(self._group_commit)
-        if self._inbox:
-            self._turns.wait()
-        batch, self._begun = self._batch(), self._clock.monotonic()
+    def commit_once(self) -> bool:
+        """Decide and write one batch; return whether the next one is due now."""
+        self._wait_for_batch()
+        batch, self._started_at = self._take_batch(), self._clock.monotonic()
         if not batch:
             self._attempts.forget_unneeded()
             if not self._attempts:
                 return False
         try:
-            self._decide_and_write(batch, self._base(batch))
-            self._group_commit.written(batch, self._inbox.waiting(), self._clock.monotonic() - self._begun)
-        except (StoreRefused, PoolFull) as refusal:
-            self._refused(batch, refusal)
+            self._commit(batch)
+        except (StoreRefused, PoolFull) as rejection:
+            self._batch_rejected(batch, rejection)
         except StoreTrouble as trouble:
-            self._outage(batch, trouble)
-        return bool(self._inbox or (self._must_read and self._attempts))
+            self._store_failed(batch, trouble)
+        return bool(self._pending or (self._must_read and self._attempts))
 
-    def _batch(self) -> list[Pending]:
-        waiting = self._inbox.waiting()
-        if self._singly:
-            self._singly -= 1
-            return waiting[:1]
-        return waiting
+    def _wait_for_batch(self) -> None:
+        """Give more changes the time to come, and other replicas the time to write."""
+        if self._pending and not self._must_read:
+            self._pending.gather(self._group_commit.expected, self._group_commit.until)
+        if self._pending:
+            self._fairness.wait_for_others()
 
-    def _base(self, batch: list[Pending]) -> Snapshot:
-        """Return the state to decide on: the newest known, or a fresh one where that cannot be good enough."""
+    def _take_batch(self) -> list[PendingChange]:
+        changes = self._pending.unsettled()
+        if self._singles_left:
+            self._singles_left -= 1
+            return changes[:1]
+        return changes
+
+    def _commit(self, batch: list[PendingChange]) -> None:
+        base = self._base_for(batch)
+        changes = [change for change in batch if not change.settled]  # reading the base may have settled some
+        now = self._snapshots.now()
+        current = expire(base.pool, now) if self._snapshots.clock_is_right else base.pool
+        results, pool = decide_each(changes, current, now)
+        if self._attempts or pool is not base.pool:  # a write makes sure that no earlier one can be applied after it
+            self._write(results, pool, base)
+        else:
+            self._settle_without_write(results, base)
+        self._group_commit.note_write(batch, self._pending.unsettled(), self._clock.monotonic() - self._started_at)
+
+    def _base_for(self, batch: list[PendingChange]) -> Snapshot:
+        """Return the state to decide on: the newest known, or a new read where that cannot be good enough."""
         newest = None if self._must_read or self._attempts else self._snapshots.newest
         if newest and self._snapshots.behind:
             newest = self._snapshots.catch_up()
         if newest is None:
             return self._read()
-        return self._read() if any(p.fresh and p.arrived > newest.begun for p in batch) else newest
+        too_old = any(change.fresh and change.arrived > newest.started_at for change in batch)
+        return self._read() if too_old else newest
 
     def _read(self) -> Snapshot:
         base = self._snapshots.read(lambda stored: self._undo(self._attempts.observe(stored)))
         self._must_read = False
         return base
 
-    def _undo(self, decisions: Iterable[Decision]) -> None:
-        for decision in decisions:
+    def _undo(self, undos: Iterable[Decision]) -> None:
+        for undo in undos:
             self._metrics.undone_takes.inc()
-            self.submit(Pending(decision, self._clock.monotonic(), NEVER))
-
-    def _decide_and_write(self, batch: list[Pending], base: Snapshot) -> None:
-        batch = [pending for pending in batch if not pending.settled]
-        now = self._snapshots.now()
-        settled = expire(base.pool, now) if self._snapshots.clock_is_right else base.pool
-        results, pool = decide_all(batch, settled, now)
-        if self._attempts or pool is not base.pool:  # a write makes sure that an earlier one can not come after it
-            self._write(results, pool, base)
-        else:
-            self._settle_without_write(results, base)
+            self.submit(PendingChange(undo, self._clock.monotonic(), NEVER))
 
     def _settle_without_write(self, results: Results, base: Snapshot) -> None:
-        """Answers that no write confirms count only if the state was read after the request came."""
+        """Settle changes that change nothing, if the state was read after they came: no write confirms it."""
         with self._lock:
-            for pending, result in results:
-                if pending.arrived <= base.begun:
-                    pending.settle(result, base.commit)
-            self._must_read = any(not pending.settled for pending, _ in results)
+            for change, result in results:
+                if change.arrived <= base.started_at:
+                    change.settle(result, base.commit)
+            self._must_read = any(not change.settled for change, _ in results)
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
-        decided, now = self._clock.monotonic(), self._snapshots.now()
+        decided_at, now = self._clock.monotonic(), self._snapshots.now()
         pool, data = codec.encode(dataclasses.replace(pool, commit=base.commit + 1), now)
-        attempt = Attempt(self._attempts.new_id(), base.version, pool.commit, results)
+        attempt = WriteAttempt(self._attempts.new_id(), base.version, pool.commit, results)
         annotations = self._attempts.annotated(base.object.annotations, attempt, now)
         annotations.setdefault(POOL_ANNOTATION, str(uuid.uuid4()))
         annotations[COMMIT_ANNOTATION] = str(pool.commit)
         changed = base.object.replaced(data, annotations)
-        self._snapshots.expect({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
-        in_time = self._clock.monotonic() - decided < STALE and not self._turns.outrun()
-        if in_time and self._attempts.announce(attempt):
+        self._snapshots.expect_own_write({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
+        in_time = self._clock.monotonic() - decided_at < STALE
+        if in_time and not self._fairness.gives_way() and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 
-    def _send(self, attempt: Attempt, changed: StoredObject, pool: Pool) -> None:
-        begun = self._clock.monotonic()
+    def _send(self, attempt: WriteAttempt, changed: StoredObject, pool: Pool) -> None:
+        sent_at = self._clock.monotonic()
         try:
             version = self._store.replace(changed)
         except Conflict:
             self._metrics.conflicts.inc()
             self._must_read = True
         except AnswerLost as lost:
-            _log.warning("the answer of a write was lost: %s", lost)
+            _log.warning("the answer to a write was lost: %s", lost)
             self._metrics.answers_lost.inc()
             self._must_read = True
-            self._backoff.rest()
+            self._back_off()
         except StoreTrouble as trouble:
             self._attempts.withdraw(attempt)
             self._write_failed(attempt, trouble)
         else:
-            self._written(attempt, Snapshot(pool, changed.at(version), begun, self._clock.monotonic()))
+            self._settle_written(attempt, Snapshot(pool, changed.at(version), sent_at, self._clock.monotonic()))
 
-    def _written(self, attempt: Attempt, written: Snapshot) -> None:
+    def _settle_written(self, attempt: WriteAttempt, written: Snapshot) -> None:
         self._snapshots.put(written)
         self._undo(self._attempts.observe(written.object))
-        self._turns.wrote(self._clock.monotonic() - self._begun)
-        self.write_trouble.succeeded()
-        self._backoff.succeeded()
+        self._fairness.note_write(self._clock.monotonic() - self._started_at)
+        self.write_failures.note_success()
+        self._backoff.note_success()
+        self._report(written, len(attempt.results))
+
+    def _report(self, written: Snapshot, changes: int) -> None:
+        """Count a write and what it changed; log what no caller requested."""
         entries = written.pool.entries_of(written.commit)
         events = [entry.event for entry in entries]
-        self._metrics.count_commit(len(attempt.results), written.known - written.begun, events)
+        self._metrics.count_commit(changes, written.received_at - written.started_at, events)
         for entry in (entry for entry in entries if entry.event in AUTOMATIC_EVENTS):
             _log.info("%s", entry.event, extra={"entry": entry.fields})
 
-    def _write_failed(self, attempt: Attempt, trouble: StoreTrouble) -> None:
-        """A store that was read and took no write twice running is not in a passing mood: say so at once."""
+    def _write_failed(self, attempt: WriteAttempt, trouble: StoreTrouble) -> None:
+        """Try again after a first failure; refuse the callers if the store was read in between and it fails again."""
         if isinstance(trouble, StoreRefused):
             raise trouble
         _log.warning("a write failed: %s", trouble, extra={"code": trouble.code})
         self._must_read = True
-        if self.write_trouble.failed(trouble):
-            self._inbox.refuse([pending for pending, _ in attempt.results], trouble)
-        if self._inbox:
-            self._backoff.rest()
+        if self.write_failures.note_failure(trouble):
+            self._pending.refuse([change for change, _ in attempt.results], trouble)
+        if self._pending:
+            self._back_off()
 
-    def _refused(self, batch: list[Pending], refusal: Refusal) -> None:
-        """What the store will not take is tried one by one, so that it fails only the change that is to blame."""
+    def _batch_rejected(self, batch: list[PendingChange], rejection: PoolFull | StoreRefused) -> None:
+        """Try the changes one by one, so that the rejection fails only the change that causes it."""
         if len(batch) > 1:
-            self._singly = len(batch)
-        else:
-            self._inbox.refuse(batch, refusal)
-            if self._inbox:
-                self._backoff.rest()
+            self._singles_left = len(batch)
+            return
+        self._pending.refuse(batch, rejection)
+        if self._pending:
+            self._back_off()
 
-    def _outage(self, batch: list[Pending], trouble: StoreTrouble) -> None:
-        """Fail those that waited long enough for a store that cannot be reached; data that are gone need a person.
+    def _store_failed(self, batch: list[PendingChange], trouble: StoreTrouble) -> None:
+        """Refuse the changes that have waited long enough for the store; all of them if its data need repair.
 
-        What may have been written waits for its deadline.
+        A change that may be applied waits until its deadline.
         """
         self._must_read = True
-        self.write_trouble.read_failed()
+        self.write_failures.note_failed_read()
         now = self._clock.monotonic()
-        hopeless = type(trouble) is not StoreTrouble or now - self._snapshots.trouble_since > OUTAGE_GRACE
-        self._inbox.refuse([p for p in batch if hopeless or now - p.arrived > OUTAGE_GRACE], trouble)
-        self._backoff.rest()
+        needs_repair = type(trouble) is not StoreTrouble
+        lasts = now - self._snapshots.trouble_since > OUTAGE_GRACE
+        refused = [c for c in batch if needs_repair or lasts or now - c.arrived > OUTAGE_GRACE]
+        self._pending.refuse(refused, trouble)
+        self._back_off()
+
+    def _back_off(self) -> None:
+        self._backoff.note_failure()
+        self._clock.rest(self._backoff.pause)
+
+    def _time_out(self, change: PendingChange) -> None:
+        """Settle a change for which no time is left. The lock must be held."""
+        if change.sent:
+            change.settle(outcome_unknown(self._store.where), 0)
+            return
+        trouble = self._snapshots.trouble or self.write_failures.lasting
+        too_busy = TooBusy(f"{self._store.where} accepted no write in time, so nothing was done: try again")
+        change.settle(trouble.again() if trouble else too_busy, 0)

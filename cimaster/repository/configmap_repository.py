@@ -1,7 +1,5 @@
-"""The one repository: everything that reads or changes the pool goes through it, on either store."""
+"""The one repository: everything that reads or changes the pool goes through it, whichever the store."""
 
-import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,19 +9,18 @@ from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.records.pool import Answer, Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
+from cimaster.repository.pending_changes import Decision, PendingChange
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import Store
-from cimaster.repository.write_attempts import Decision, Pending
+from cimaster.repository.watcher import Watcher
 
-_WATCH = 10.0  # seconds for which one watch is kept open
-_LOOK = 0.05  # seconds between looks whether an answer is wanted still
-_RETRY = 1.0  # seconds between looks at a store that is in trouble
-_log = logging.getLogger(__name__)
+_PATIENCE = 0.5  # seconds after its deadline in which the committer should have settled a change
+_CHECK = 0.05  # seconds between checks whether the caller still wants the answer
 
 
 @dataclass(frozen=True)
 class Committed:
-    """What became of a change: its answer, and the commit at which that is true."""
+    """The result of a change: its answer, and the commit at which that is true."""
 
     answer: Answer
     commit: int
@@ -46,30 +43,18 @@ class ConfigMapRepository:
         self._clock = clock
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)
-        self._metrics = metrics
         self._committer = Committer(store, self._snapshots, metrics, clock)
-        self._stop = threading.Event()
-        self._tried = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._committer.run, name="committer", daemon=True),
-            threading.Thread(target=self._watch, name="watcher", daemon=True),
-        ]
+        self._watcher = Watcher(store, self._snapshots, metrics)
 
     def start(self) -> None:
         """Start the threads; the first read happens in the background."""
-        for thread in self._threads:
-            thread.start()
+        self._committer.start()
+        self._watcher.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Write what waits, then end the threads and let go of the store."""
-        committer, watcher = self._threads
-        self._committer.stop()
-        if committer.is_alive():
-            committer.join(timeout)
-        self._stop.set()
-        self.store.stop_waiting()
-        if watcher.is_alive():
-            watcher.join(timeout)
+        """Write the pending changes, then end the threads and close the store."""
+        self._committer.stop(timeout)
+        self._watcher.stop(timeout)
         self.store.close()
 
     def update(
@@ -80,40 +65,40 @@ class ConfigMapRepository:
         undo: Decision | None = None,
         wanted: Callable[[], bool] | None = None,
     ) -> Committed:
-        """Carry out a change, and return its answer when it is written.
+        """Make a change, and return its answer when it is written.
 
-        `decide` is a pure function of the pool and the time; it may run more than once. With `fresh` it is only ever
-        shown states that are not older than this call. `undo` is carried out if the change turns out to have been
-        written after its caller was told that nobody knows. With `wanted` it is dropped when that says no, unless it is
-        on its way. Raises the refusal of `decide` or of its answer, or StoreTrouble.
+        `decide` is a pure function of the pool and the time; it may run more than once. With `fresh` it is never given
+        a state that is older than this call. `undo` is made if the change turns out to have been written although its
+        caller got OutcomeUnknown. When `wanted` returns False, the change is dropped unless it may already be written.
+        Raises the refusal of `decide` or of its answer, or StoreTrouble.
         """
         trouble = self._snapshots.trouble
         if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
-            raise trouble.again()  # at once: a long outage must not fill the threads that serve pages
+            raise trouble.again()  # without waiting: a long outage must not fill the threads that serve pages
         now = self._clock.monotonic()
-        pending = Pending(decide, now, now + self._deadline, fresh, undo)
-        self._committer.submit(pending)
-        self._wait_for(pending, now + self._deadline + 0.5, wanted)
-        if pending.error is not None:
-            raise pending.error
-        assert pending.answer is not None
-        if pending.answer.refusal:
-            raise pending.answer.refusal
-        return Committed(pending.answer, pending.commit)
+        change = PendingChange(decide, now, now + self._deadline, fresh, undo)
+        self._committer.submit(change)
+        self._wait_for(change, now + self._deadline + _PATIENCE, wanted)
+        if change.error is not None:
+            raise change.error
+        assert change.answer is not None
+        if change.answer.refusal:
+            raise change.answer.refusal
+        return Committed(change.answer, change.commit)
 
-    def _wait_for(self, pending: Pending, until: float, wanted: Callable[[], bool] | None) -> None:
-        """Return when the change has its answer, at the latest the one that the committer gives when it gives it up."""
-        while not pending.done.acquire(timeout=_LOOK if wanted else max(until - self._clock.monotonic(), 0.0)):
+    def _wait_for(self, change: PendingChange, until: float, wanted: Callable[[], bool] | None) -> None:
+        """Return when the change is settled, which giving it up does at the latest."""
+        while not change.done.acquire(timeout=_CHECK if wanted else max(until - self._clock.monotonic(), 0.0)):
             if self._clock.monotonic() >= until or (wanted and not wanted()):
-                self._committer.give_up(pending)
+                self._committer.give_up(change)
 
     def snapshot(self, at_least: int = 0) -> Snapshot:
-        """Return the newest known state; read afresh where it is older than commit `at_least`."""
+        """Return the newest known state, read anew if it is older than commit `at_least`."""
         return self._snapshots.at_least(at_least)
 
-    def soon(self, rest: float) -> Snapshot:
-        """Return the newest known state, for who waits for it: what is newer is read, every `rest` seconds at most."""
-        return self._snapshots.current(rest)
+    def recent(self, interval: float) -> Snapshot:
+        """Return the newest known state; a newer one is read if the last read was `interval` seconds ago."""
+        return self._snapshots.current(interval)
 
     def fresh(self) -> Snapshot:
         """Read the store now."""
@@ -121,12 +106,12 @@ class ConfigMapRepository:
 
     @property
     def newest(self) -> Snapshot | None:
-        """The newest known state, without asking anybody; None before the first read succeeded."""
+        """The newest known state, without a read; None before the first read succeeded."""
         return self._snapshots.newest
 
     @property
     def behind(self) -> bool:
-        """Whether the store is known to have something newer than the snapshot."""
+        """Whether the store is known to have a newer state than the snapshot."""
         return self._snapshots.behind
 
     @property
@@ -136,11 +121,11 @@ class ConfigMapRepository:
 
     @property
     def trouble(self) -> StoreTrouble | None:
-        """Why the store cannot be used at the moment, if it cannot."""
-        return self._snapshots.trouble or self._committer.write_trouble.current
+        """Why the store cannot be used at the moment; None if it can."""
+        return self._snapshots.trouble or self._committer.write_failures.lasting
 
     def now(self) -> datetime:
-        """Return the time by which decisions are made: about the store's, as far as its clock and ours differ."""
+        """Return the time by which decisions are made: about the store's, where its clock and ours differ."""
         return self._snapshots.now()
 
     @property
@@ -149,52 +134,29 @@ class ConfigMapRepository:
         return self._snapshots.clock_is_right
 
     @property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         """How many changes wait to be written."""
-        return self._committer.waiting
+        return self._committer.pending
 
     @property
     def tried(self) -> bool:
-        """Whether the store was asked at least once, with whatever success."""
-        return self._tried.is_set()
+        """Whether the store was asked at least once, with or without success."""
+        return self._watcher.tried
 
     @property
     def alive(self) -> bool:
-        """Whether all threads run."""
-        return all(thread.is_alive() for thread in self._threads)
+        """Whether both threads run."""
+        return self._committer.alive and self._watcher.alive
 
     @property
-    def news(self) -> int:
-        """A number that grows with each change of the store, here or elsewhere; it tells what was missed since."""
-        return self._snapshots.told
+    def change_count(self) -> int:
+        """A number that grows with each change of the store, by this replica or another: see `wait_for_change`."""
+        return self._snapshots.change_count
 
-    def wait_for_news(self, timeout: float, since: int) -> None:
-        """Wait until there are news after those that `news` told of, or `timeout` seconds are over."""
-        self._snapshots.wait(timeout, since)
-
-    def _watch(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._watch_once()
-            except StoreTrouble as trouble:
-                if self._stop.is_set():
-                    return  # it is we who cut the watch
-                self._snapshots.note_trouble(trouble)
-                self._stop.wait(_RETRY)
-            except Exception:
-                if self._stop.is_set():
-                    return  # what a connection says that was cut may be anything
-                _log.exception("a pass of the watcher failed")
-                self._metrics.thread_errors.labels("watcher").inc()
-                self._stop.wait(_RETRY)
-            self._tried.set()
-
-    def _watch_once(self) -> None:
-        if self._snapshots.newest is None or self._snapshots.trouble:
-            self._snapshots.read()
-            self._tried.set()
-        self._snapshots.note_news(self.store.wait_for_change(_WATCH))
+    def wait_for_change(self, timeout: float, since: int) -> None:
+        """Wait until the store has changed since `change_count` was `since`, for at most `timeout` seconds."""
+        self._snapshots.wait_for_change(timeout, since)
 
     def wake_waiters(self) -> None:
-        """Let all that wait for news look again."""
-        self._snapshots.tell()
+        """End every `wait_for_change`."""
+        self._snapshots.notify()

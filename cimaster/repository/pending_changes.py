@@ -1,70 +1,117 @@
-"""The changes that wait for the committer."""
+"""Changes that callers have submitted and that have no result yet."""
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from cimaster.common.clock import Clock
-from cimaster.errors import Refusal
-from cimaster.repository.group_commit import GroupCommit
-from cimaster.repository.write_attempts import NEVER, Pending
+from cimaster.errors import Problem
+from cimaster.pool.records.pool import Answer, Pool
+
+NEVER = float("inf")  # the deadline of a change without a caller that must be made, whatever the store does
+
+Decision = Callable[[Pool, datetime], tuple[Pool, Answer]]
 
 
-class Inbox:
-    """Changes that have no answer yet. `lock` guards what becomes of them; `expire` settles one whose time is over."""
+@dataclass
+class PendingChange:
+    """One caller's change on its way to the store; times are monotonic seconds."""
 
-    def __init__(self, lock: threading.Lock, clock: Clock, expire: Callable[[Pending], None]) -> None:
-        self.lock, self._clock, self._expire = lock, clock, expire
-        self._pendings: list[Pending] = []
+    decide: Decision
+    arrived: float
+    deadline: float
+    fresh: bool = False
+    """Whether it must not be decided on a state that may be older than the request."""
+    undo: Decision | None = None
+    sent: bool = False
+    """Whether a write that carries it is on its way, so that it may be applied."""
+    commit: int = 0
+    answer: Answer | None = None
+    error: BaseException | None = None
+    done: threading.Lock = field(default_factory=threading.Lock)
+    """Held until the change is settled: its caller waits to acquire it."""
+
+    def __post_init__(self) -> None:
+        self.done.acquire()
+
+    @property
+    def settled(self) -> bool:
+        """Whether its caller has a result."""
+        return self.answer is not None or self.error is not None
+
+    def settle(self, result: Answer | BaseException, commit: int) -> bool:
+        """Give the caller its result; return False if it had one already. The committer's lock must be held."""
+        if self.settled:
+            return False
+        self.commit = commit
+        if isinstance(result, BaseException):
+            self.error = result
+        else:
+            self.answer = result
+        self.done.release()
+        return True
+
+
+class PendingChanges:
+    """The changes without a result. `lock` guards settling; `time_out` settles a change whose deadline has passed."""
+
+    def __init__(self, lock: threading.Lock, clock: Clock, time_out: Callable[[PendingChange], None]) -> None:
+        self.lock, self._clock, self._time_out = lock, clock, time_out
+        self._changes: list[PendingChange] = []
         self._enough = 1
-        self._wake = threading.Event()
+        self._woken = threading.Event()
 
     def __len__(self) -> int:
-        return sum(not pending.settled for pending in self._pendings)
+        return sum(not change.settled for change in self._changes)
 
-    def add(self, *pendings: Pending) -> None:
-        """Add changes, and wake the committer if it waits for no more than these; without any, wake it."""
+    def add(self, *changes: PendingChange) -> None:
+        """Add changes, and wake the committer unless it waits for more than these."""
         with self.lock:
-            self._pendings.extend(pendings)
-            enough = len(self._pendings) >= self._enough or not pendings
+            self._changes.extend(changes)
+            enough = len(self._changes) >= self._enough
         if enough:
-            self._wake.set()
+            self._woken.set()
+
+    def wake(self) -> None:
+        """End `wait` or `gather`, whatever there is."""
+        self._woken.set()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait until there is something to do, or for so many seconds."""
-        self._wake.wait(seconds)
-        self._wake.clear()
+        """Wait until there is a change, for at most `seconds`."""
+        self._woken.wait(seconds)
+        self._woken.clear()
 
-    def gather(self, group_commit: GroupCommit) -> None:
-        """Let changes come together for as long as that pays."""
-        if group_commit.expected < 2 or self._clock.monotonic() >= group_commit.until:
+    def gather(self, expected: int, until: float) -> None:
+        """Wait until as many changes are there as are expected, at most until that monotonic time."""
+        if expected < 2 or self._clock.monotonic() >= until:
             return
         with self.lock:
-            self.clean()
-            few = len(self._pendings) < group_commit.expected
-            self._enough = group_commit.expected if few else 1
-            self._wake.clear()
-        left = group_commit.until - self._clock.monotonic()
-        if few and left > 0:
-            self._clock.wait(self._wake.wait, left)
+            self._drop_settled()
+            too_few = len(self._changes) < expected
+            self._enough = expected if too_few else 1
+            self._woken.clear()
+        left = until - self._clock.monotonic()
+        if too_few and left > 0:
+            self._clock.wait(self._woken.wait, left)
         self._enough = 1
 
-    def waiting(self) -> list[Pending]:
-        """Return what waits for an answer."""
+    def unsettled(self) -> list[PendingChange]:
+        """Return the changes that still wait for a result, after timing out the ones whose deadline has passed."""
         now = self._clock.monotonic()
         with self.lock:
-            for pending in self._pendings:
-                if now > pending.deadline:
-                    self._expire(pending)
-            self.clean()
-            return list(self._pendings)
+            for change in self._changes:
+                if now > change.deadline:
+                    self._time_out(change)
+            self._drop_settled()
+            return list(self._changes)
 
-    def refuse(self, pendings: Iterable[Pending], refusal: Refusal) -> None:
-        """Settle those that are not on their way; what must be done waits on."""
+    def refuse(self, changes: Iterable[PendingChange], problem: Problem) -> None:
+        """Settle the given changes, except those that may be applied and those that must be made."""
         with self.lock:
-            for pending in pendings:
-                if not pending.sent and pending.deadline != NEVER:
-                    pending.settle(refusal.again(), 0)
+            for change in changes:
+                if not change.sent and change.deadline != NEVER:
+                    change.settle(problem.again(), 0)
 
-    def clean(self) -> None:
-        """Drop what was answered. The lock must be held."""
-        self._pendings = [pending for pending in self._pendings if not pending.settled]
+    def _drop_settled(self) -> None:
+        self._changes = [change for change in self._changes if not change.settled]

@@ -1,4 +1,4 @@
-"""The newest known state of the pool, fed by a watch, and the rules by which one state follows another."""
+"""The newest known state of the pool, kept up to date by a watch, and the rules for which state is newer."""
 
 import dataclasses
 import logging
@@ -23,19 +23,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One state of the pool. Times are monotonic seconds.
-
-    It was the truth at some moment between `begun` and `known`: between asking the store and its answer.
-    """
+    """The state of the store at some moment between the request for it and its answer; times are monotonic seconds."""
 
     pool: Pool
     object: StoredObject
-    begun: float
-    known: float
+    started_at: float
+    received_at: float
 
     @property
     def commit(self) -> int:
-        """The number of the newest change in it."""
+        """The number of its newest commit."""
         return self.pool.commit
 
     @property
@@ -45,39 +42,39 @@ class Snapshot:
 
 
 class Snapshots:
-    """Holds the newest snapshot; any thread may ask."""
+    """Holds the newest snapshot, and notifies threads that wait for a newer one. For any thread."""
 
     def __init__(self, store: Store, rules: Rules, metrics: Metrics, clock: Clock) -> None:
         self.trouble: StoreTrouble | None = None
         self.trouble_since = 0.0
-        self.told = 0  # counts what those that wait were told
+        self.change_count = 0  # grows with each notification, so that a thread can tell whether it missed one
         self._store = store
         self._clock = clock
         self._rules = rules
         self._metrics = metrics
         self._current: Snapshot | None = None
         self._pool_id = ""
-        self._news = Change("", {})
-        self._expected: Mapping[str, str] = {}
+        self._reported = Change("", {})  # the newest change that the watch reported
+        self._own_write: Mapping[str, str] = {}  # annotations by which to recognize the write that is being sent
         self._changed = threading.Condition()
         self._confirmed = 0.0
-        self._versions: deque[str] = deque(maxlen=256)
+        self._seen_versions: deque[str] = deque(maxlen=256)
         self._lock = threading.Lock()
         self._reading = threading.Lock()
-        self._last_try, self._failed = 0.0, float("-inf")  # when the last read began, and the last that failed
+        self._last_read, self._last_failed_read = 0.0, float("-inf")  # when they started
 
     @property
     def newest(self) -> Snapshot | None:
-        """The newest snapshot without looking any further; None before the first read succeeded."""
+        """The newest snapshot, without a read; None before the first read succeeded."""
         return self._current
 
-    def current(self, rest: float = _BETWEEN_READS) -> Snapshot:
-        """Return the newest snapshot, read anew if the watch told of something newer; StoreTrouble if there is none.
+    def current(self, interval: float = _BETWEEN_READS) -> Snapshot:
+        """Return the newest snapshot; StoreTrouble if there is none.
 
-        Reads are at least `rest` seconds apart.
+        If the watch reported a newer one, it is read, at most every `interval` seconds.
         """
-        rested = self._clock.monotonic() - self._last_try >= rest
-        if self.behind and rested and not self.trouble and self._reading.acquire(blocking=False):
+        may_read = self._clock.monotonic() - self._last_read >= interval
+        if self.behind and may_read and not self.trouble and self._reading.acquire(blocking=False):
             try:
                 self.catch_up()
             except StoreTrouble as trouble:
@@ -89,34 +86,38 @@ class Snapshots:
         return self._current or self.read()
 
     def at_least(self, commit: int) -> Snapshot:
-        """Return a snapshot, read after this call where the newest is older; one read at a time serves all callers."""
-        asked, snapshot = self._clock.monotonic(), self.current()
+        """Return a snapshot of this commit or a newer one, or of a read that started after this call.
+
+        One read at a time serves all callers.
+        """
+        called_at, snapshot = self._clock.monotonic(), self.current()
         if snapshot.commit >= commit:
             return snapshot
         with self._reading:
-            if self.trouble and self._failed >= asked:
+            if self.trouble and self._last_failed_read >= called_at:
                 raise self.trouble.again()
             newest = self._current or snapshot
-            return newest if newest.commit >= commit or newest.begun >= asked else self.read()
+            return newest if newest.commit >= commit or newest.started_at >= called_at else self.read()
 
     @property
     def behind(self) -> bool:
-        """Whether the store is known to have something newer."""
-        return self._current is None or bool(self._news.version and self._news.version not in self._versions)
+        """Whether the store is known to have a newer state."""
+        reported = self._reported.version
+        return self._current is None or bool(reported and reported not in self._seen_versions)
 
     @property
     def annotations(self) -> Mapping[str, str]:
-        """The annotations of the newest version, read or not; the last known where its news do not tell them."""
+        """The annotations of the newest version, read or only reported; of the newest read if a report has none."""
         known = self._current.object.annotations if self._current else {}
-        return (self._news.annotations or known) if self.behind else known
+        return (self._reported.annotations or known) if self.behind else known
 
     @property
     def clock_is_right(self) -> bool:
-        """Whether our clock agrees with the store's well enough to say that something is over."""
+        """Whether our clock agrees with the store's well enough to decide that something has expired."""
         return abs(self._store.clock_skew or 0.0) <= _CLOCK_TOLERANCE
 
     def now(self) -> datetime:
-        """Return about the store's time, where its clock and ours differ, so that all understand what is written."""
+        """Return about the store's time, so that all replicas agree on the times that are written."""
         return self._clock() - timedelta(seconds=self._store.clock_skew or 0.0)
 
     @property
@@ -124,44 +125,44 @@ class Snapshots:
         """Seconds since the store last confirmed that this is its newest state."""
         return self._clock.monotonic() - self._confirmed if self._confirmed else float("inf")
 
-    def read(self, seen: Callable[[StoredObject], None] = lambda _: None) -> Snapshot:
-        """Read the store and return what it has now; StoreTrouble says what is wrong with it.
+    def read(self, on_read: Callable[[StoredObject], None] = lambda _: None) -> Snapshot:
+        """Read the store and return its state; StoreTrouble says what is wrong with it.
 
-        `seen` is called with the object also where its data turn out to be unusable.
+        `on_read` is called with the object even if its data turn out to be unusable.
         """
-        begun, news, pool_id = self._clock.monotonic(), self._news.version, self._pool_id
-        self._last_try = begun
+        started_at, reported, pool_id = self._clock.monotonic(), self._reported.version, self._pool_id
+        self._last_read = started_at
         try:
             stored = self._store.read()
-            seen(stored)
-            snapshot = Snapshot(self._understood(stored, pool_id), stored, begun, self._clock.monotonic())
+            on_read(stored)
+            snapshot = Snapshot(self._decode(stored, pool_id), stored, started_at, self._clock.monotonic())
         except StoreTrouble as trouble:
-            self._failed = begun
+            self._last_failed_read = started_at
             self.note_trouble(trouble)
             raise
         with self._lock:
-            self._versions.append(news)
-            return self._ordered(snapshot)
+            self._seen_versions.append(reported)
+            return self._accept(snapshot)
 
     def catch_up(self) -> Snapshot:
-        """Return the state that the news told of, which the store has at hand; if that is no progress, read.
+        """Return the state that the watch reported, which the store can serve from a cache; if that is not newer, read.
 
-        Good enough to show and to begin a write from. It settles nothing: it may be older than this call.
+        It is good enough to show and to base a write on, but confirms no refusal: it may be older than this call.
         """
-        news, known, pool_id = self._news.version, self._current, self._pool_id
-        if not news or known is None:
+        reported, known, pool_id = self._reported.version, self._current, self._pool_id
+        if not reported or known is None:
             return self.read()
-        self._last_try = self._clock.monotonic()
+        self._last_read = self._clock.monotonic()
         try:
-            stored = self._store.read(not_older_than=news)
-            snapshot = Snapshot(self._understood(stored, pool_id), stored, float("-inf"), self._clock.monotonic())
+            stored = self._store.read(not_older_than=reported)
+            snapshot = Snapshot(self._decode(stored, pool_id), stored, float("-inf"), self._clock.monotonic())
         except StoreTrouble as trouble:
-            _log.debug("the store's news cannot be followed: %s", trouble)
+            _log.debug("the change that the watch reported cannot be read: %s", trouble)
             return self.read()
         with self._lock:
             if snapshot.commit > known.commit:
-                self._versions.append(news)
-                return self._ordered(snapshot)
+                self._seen_versions.append(reported)
+                return self._accept(snapshot)
         return self.read()
 
     def note_trouble(self, trouble: StoreTrouble) -> None:
@@ -177,74 +178,72 @@ class Snapshots:
             _log.info("the store can be used again")
             self.trouble = None
 
-    def note_news(self, change: Change | None) -> None:
-        """Take what the watch says: a change, or nothing new. Our own write may be news before it is answered."""
+    def note_change(self, change: Change | None) -> None:
+        """Record what the watch reported, None for no change. It may report our own write before that is answered."""
         self._confirmed = self._clock.monotonic()
-        if change is None or (change.version and change.version in self._versions):
+        if change is None or (change.version and change.version in self._seen_versions):
             return
-        if not (self._expected and self._expected.items() <= change.annotations.items()):
-            self._news = change
-            self.tell()
+        is_own_write = self._own_write and self._own_write.items() <= change.annotations.items()
+        if not is_own_write:
+            self._reported = change
+            self.notify()
 
-    def expect(self, annotations: Mapping[str, str]) -> None:
-        """Say by what annotations news of the write that is being sent can be known."""
-        self._expected = annotations
+    def expect_own_write(self, annotations: Mapping[str, str]) -> None:
+        """Say by which annotations the watch's report of the write that is being sent can be recognized."""
+        self._own_write = annotations
 
-    def wait(self, timeout: float, since: int | None = None) -> None:
-        """Wait until there is a new snapshot, or news of one; or until `tell`, or so many seconds.
-
-        With `since`, an earlier value of `told`, it does not wait if there was any of that meanwhile.
-        """
+    def wait_for_change(self, timeout: float, since: int) -> None:
+        """Wait for a notification after `since`, an earlier `change_count`, for at most `timeout` seconds."""
         with self._changed:
-            if since in (None, self.told):
+            if since == self.change_count:
                 self._changed.wait(timeout)
 
-    def tell(self) -> None:
-        """Let all that wait look again."""
+    def notify(self) -> None:
+        """Wake all threads that wait for a change."""
         with self._changed:
-            self.told += 1
+            self.change_count += 1
             self._changed.notify_all()
 
-    def _understood(self, stored: StoredObject, pool_id: str) -> Pool:
-        """Decode what was read; `pool_id` is what was known before that: our first write may have come since."""
+    def _decode(self, stored: StoredObject, pool_id: str) -> Pool:
+        """Decode an object; `pool_id` is what was known before its read: our first write may have come since."""
         counted = stored.annotations.get(COMMIT_ANNOTATION, "")
-        remembered = counted or stored.annotations.get(POOL_ANNOTATION) or pool_id
-        if remembered and not stored.data.get(CLUSTERS, "").strip():
+        was_written = counted or stored.annotations.get(POOL_ANNOTATION) or pool_id
+        if was_written and not stored.data.get(CLUSTERS, "").strip():
             raise StoreWentBack(
-                f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0} and "
+                f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0}, and "
                 f"its data are gone: put {CLUSTERS} back from a backup (an empty pool is [])"
             )
         known = self._current.pool if self._current else None
         return decode(stored.data, commit_number(counted) or 0, self._rules, known)
 
-    def _ordered(self, read: Snapshot) -> Snapshot:
-        """Put a read in its place: newer by commit, or begun after what we know and so the truth whatever it counts."""
+    def _accept(self, read: Snapshot) -> Snapshot:
+        """Keep a read if it is newer: by its commit, or because it started after we received what we have."""
         self.note_success()
         self._pool_id = read.object.annotations.get(POOL_ANNOTATION, self._pool_id)
         current = self._current
-        if current and read.commit < current.commit and read.begun >= current.known:
+        if current and read.commit < current.commit and read.started_at >= current.received_at:
             if read.version != current.version:
                 _log.warning("older data were put back", extra={"commit": read.commit, "newest": current.commit})
                 self._metrics.restores.inc()
-            # the counter goes on from the highest that was seen, so that no browser goes back in time
+            # the counter continues from the highest commit seen, so that no browser goes back in time
             read = dataclasses.replace(read, pool=dataclasses.replace(read.pool, commit=current.commit))
-        if current is None or read.commit > current.commit or read.begun >= current.known:
+        if current is None or read.commit > current.commit or read.started_at >= current.received_at:
             self._set(read)
         return read
 
     def put(self, written: Snapshot) -> None:
-        """Take the state that our own write made."""
-        self._expected = {}  # what is news from now on is another's write, also one by hand that left our annotations
+        """Keep the state that our own write made."""
+        self._own_write = {}  # whatever is reported from now on is another's write, even a manual edit that kept ours
         with self._lock:
             self.note_success()
             if self._current is None or written.commit > self._current.commit:
                 self._set(written)
             else:
-                self._versions.append(written.version)
+                self._seen_versions.append(written.version)
 
     def _set(self, snapshot: Snapshot) -> None:
         self._current = snapshot
-        self._confirmed = snapshot.known
-        self._versions.append(snapshot.version)
+        self._confirmed = snapshot.received_at
+        self._seen_versions.append(snapshot.version)
         self._pool_id = snapshot.object.annotations.get(POOL_ANNOTATION, self._pool_id)
-        self.tell()
+        self.notify()

@@ -18,8 +18,8 @@ from cimaster.pool import Answer, ClusterFacts, Criteria, FinishRequest, Pool, R
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
+from cimaster.repository.pending_changes import Decision
 from cimaster.repository.snapshots import Snapshot
-from cimaster.repository.write_attempts import Decision
 from cimaster.services.decisions import idempotent
 
 _FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour

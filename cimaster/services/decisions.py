@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Concatenate, ParamSpec
 
 from cimaster.pool import Answer, Pool, Request, once
-from cimaster.repository.write_attempts import Decision
+from cimaster.repository.pending_changes import Decision
 
 P = ParamSpec("P")
 

@@ -7,14 +7,14 @@ from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
 from cimaster.pool.decisions import creation_retention
+from cimaster.repository.pending_changes import Decision
 from cimaster.repository.stores.port import StoredObject
-from cimaster.repository.write_attempts import Decision
 from cimaster.services import pool_file
 from cimaster.settings import Settings
 
 
 def exported(stored: StoredObject) -> dict[str, object]:
-    """Return the object as a manifest, without what belongs to the store that it comes from."""
+    """Return the object as a manifest, without the metadata that only its store can set."""
     metadata = stored.body.get("metadata", {})
     kept = {key: metadata[key] for key in ("name", "labels", "annotations") if metadata.get(key)}
     rest = {key: value for key, value in stored.body.items() if key not in ("metadata", "data")}
@@ -22,22 +22,23 @@ def exported(stored: StoredObject) -> dict[str, object]:
 
 
 def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
-    """Return the change that fills a pool from a file; BadBody if the file holds no pool.
+    """Return the change that fills a pool from a file; BadBody if the file has no pool.
 
-    It refuses a pool that has clusters unless it is to be replaced. History and counter of the pool go on.
+    The change is refused for a pool with clusters, unless they are to be replaced. The commit counter of the pool goes
+    on, and so does its history if the file has none.
     """
     loaded = decode(pool_file.data_of(text), 0, rules_of(settings))
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         if pool.clusters and not replace:
-            raise ClusterExists(f"the pool has {len(pool.clusters)} clusters: --replace replaces them")
+            raise ClusterExists(f"the pool has {len(pool.clusters)} clusters already: add --replace to replace them")
         filled = dataclasses.replace(
             loaded,
             commit=pool.commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
-            queue=(),  # callers that wait ask again
+            queue=(),  # callers that wait repeat their requests
         ).with_creations(
             creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))
         )
@@ -49,5 +50,5 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """Return what the settings say of how long things last."""
+    """Return the durations from the settings."""
     return Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)

@@ -1,4 +1,4 @@
-"""Which callers ask again and again: refused takes are remembered, so that a repeated one is known."""
+"""Recognizes legacy scripts that repeat an identical take until it is granted: refused takes are remembered."""
 
 import threading
 from collections import Counter, OrderedDict
@@ -8,10 +8,10 @@ from cimaster.common.clock import Clock
 from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.ticket import FORGOTTEN_AFTER
 
-_MOST = 5000  # refusals that are remembered at once, of all callers
+_MOST = 5000  # refusals that are remembered, of all callers together
 
 
-class Polls:
+class LegacyPolls:
     """The takes that were refused within the last 90 s. For any thread."""
 
     def __init__(self, clock: Clock) -> None:
@@ -21,9 +21,9 @@ class Polls:
         self._lock = threading.Lock()
 
     def interval(self, words: str, owner: str) -> timedelta | None:
-        """Return how long ago a take in these words was refused, and remember this refusal; None if not lately.
+        """Return how long ago an identical take was refused, None if not recently; remember this refusal.
 
-        An owner that has its share of what is remembered has to wait until some of its refusals are forgotten.
+        An owner whose refusals fill its share of the memory has none remembered until some are forgotten.
         """
         now = self._clock.monotonic()
         with self._lock:

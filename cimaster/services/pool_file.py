@@ -1,4 +1,4 @@
-"""A pool in a file: a bare array of clusters, our own export, or what kubectl writes of the ConfigMap; JSON or YAML."""
+"""A pool in a file: a bare array of clusters, an export, or the ConfigMap as kubectl prints it; JSON or YAML."""
 
 import json
 import sys
@@ -11,12 +11,12 @@ from cimaster.common.file_text import decoded
 from cimaster.errors import BadBody
 from cimaster.pool.codec import CLUSTERS
 
-_LARGEST = 16 << 20  # bytes; an object of Kubernetes has 1 MiB, and a text that is quoted or in UTF-16 a few times that
+_LARGEST = 16 << 20  # bytes; a Kubernetes object has at most 1 MiB, and a few times that when it is quoted or in UTF-16
 _EXPECTED = (
     f"expected an array of clusters, what cimaster export wrote, or a ConfigMap with {CLUSTERS} as "
     "kubectl get configmap clusters -o yaml writes it, in JSON or YAML"
 )
-_MOST_TOLD = 5  # things that a refusal names
+_MOST_NAMED = 5  # objects or keys that a refusal names
 
 
 def read(path: str) -> str:
@@ -35,9 +35,9 @@ def read(path: str) -> str:
 
 
 def data_of(text: str) -> Mapping[str, str]:
-    """Return the data of the ConfigMap that a text holds; records in JSON keep their bytes.
+    """Return the data of the ConfigMap in a text; records in JSON keep their bytes.
 
-    BadBody says what the text holds instead, and what is expected.
+    BadBody says what the text has instead, and what is expected.
     """
     is_json = text.lstrip()[:1] in ("[", "{")
     documents = [_json(text)] if is_json else _yaml(text)
@@ -46,13 +46,13 @@ def data_of(text: str) -> Mapping[str, str]:
     objects = [each for document in documents for each in _objects(document)]
     pools = [each for each in objects if _is_pool(each)]
     if len(pools) > 1:
-        raise BadBody(f"the file holds {len(pools)} pools ({_listed(map(_told, pools))}): leave one of them in it")
+        raise BadBody(f"the file holds {len(pools)} pools ({_listed(map(_described, pools))}): leave one of them in it")
     if not pools:
-        raise BadBody(f"the file holds {_listed(map(_told, objects)) or 'nothing'}, and no pool: {_EXPECTED}")
+        raise BadBody(f"the file holds {_listed(map(_described, objects)) or 'nothing'}, and no pool: {_EXPECTED}")
     data: dict[str, str] = pools[0]["data"]
     for key, value in data.items():
         if not isinstance(value, str):
-            raise BadBody(f"the file holds {_told(pools[0])}, and {key} is {_kind(value)} there: expected text")
+            raise BadBody(f"the file holds {_described(pools[0])}, and {key} is {_kind(value)} there: expected text")
     return data
 
 
@@ -60,7 +60,7 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"the file {json_errors.told(error)}: mend it there, or export the pool again") from None
+        raise BadBody(f"the file {json_errors.reason(error)}: mend it there, or export the pool again") from None
 
 
 def _yaml(text: str) -> list[Any]:
@@ -73,13 +73,13 @@ def _yaml(text: str) -> list[Any]:
 def _as_json(array: list[Any]) -> str:
     try:
         lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in array]
-    except ValueError:  # infinity, no number, or one with more digits than Python writes
-        raise BadBody("the file has a number that JSON does not: leave it out, or put it in quotes") from None
+    except ValueError:  # infinity, NaN, or a number with more digits than Python writes
+        raise BadBody("the file has a number that JSON cannot express: remove it, or put it in quotes") from None
     return "[\n" + ",\n".join(lines) + "\n]"
 
 
 def _objects(value: Any) -> Iterator[Any]:
-    """Yield what a List of Kubernetes holds, else the value itself."""
+    """Yield the items of a Kubernetes List, or the value itself if it is none."""
     if isinstance(value, dict) and isinstance(value.get("items"), list):
         for each in value["items"]:
             yield from _objects(each)
@@ -92,13 +92,13 @@ def _is_pool(value: Any) -> bool:
 
 
 def _listed(words: Iterable[object]) -> str:
-    told = [str(word)[:60] for word in words]
-    more = [f"{len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
-    return ", ".join(told[:_MOST_TOLD] + more)
+    names = [str(word)[:60] for word in words]
+    more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join(names[:_MOST_NAMED] + more)
 
 
-def _told(value: Any) -> str:
-    """Say what an object of Kubernetes is, or what any other value is."""
+def _described(value: Any) -> str:
+    """Describe a Kubernetes object, or any other value, for a refusal."""
     if not isinstance(value, dict) or not value:
         return _kind(value)
     if "kind" not in value:

@@ -1,8 +1,8 @@
-"""Clusters that are asked for: the verbs of people and policies, and what the courier writes down for them."""
+"""Clusters that are asked for: the verbs of people and policies, and what the provisioning worker records for them."""
 
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cimaster.common.clock import Clock
 from cimaster.errors import (
@@ -48,7 +48,7 @@ class Provisioning:
         self.default_job = settings.default_prow_job
         self.clock = clock or Clock()
         self._repository, self._metrics = repository, metrics
-        self.asked = threading.Event()  # set when something here was asked for, for the courier to look at once
+        self.on_new_work: Callable[[], None] = lambda: None  # called after a creation was requested here
         self._waiters = threading.BoundedSemaphore(max(settings.threads // 4, 1))
 
     @property
@@ -82,7 +82,7 @@ class Provisioning:
         done = self._repository.update(idempotent(provisioning.create, request, wanted, identity, force))
         if not done.answer.repeated:
             self._metrics.creations.labels("requested").inc()
-        self.asked.set()
+        self.on_new_work()
         return done
 
     def begun(self, identity: str, commit: int) -> Creation:
@@ -124,7 +124,7 @@ class Provisioning:
     def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
         """Ask once more for a creation that failed; it is charged to the owner from now on."""
         done = self._repository.update(idempotent(provisioning.retry, request, identity, by, owner))
-        self.asked.set()
+        self.on_new_work()
         return done
 
     def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:

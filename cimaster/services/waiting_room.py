@@ -1,10 +1,9 @@
-"""The room where callers wait for a cluster, and the thread that calls those whose turn has come.
+"""Where callers wait for a cluster, connected to this replica.
 
-Who waits has a ticket in the pool, so that any replica knows the order. A caller is kept for less than half a minute
-and then told to ask again, which every HTTP library does by itself; the ticket keeps its place meanwhile.
+Each of them has a ticket in the pool, so that every replica knows the order. A request waits for less than half a
+minute and is then answered "try again", which every HTTP library does by itself; the ticket keeps its place meanwhile.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,70 +18,58 @@ from cimaster.pool.decisions import queue_order
 from cimaster.pool.records.ticket import NORMAL, poll_ticket_id, reservation_for
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.clusters import Clusters
-from cimaster.services.legacy_polls import Polls
+from cimaster.services.legacy_polls import LegacyPolls
 
-_KEPT = 25.0  # seconds for which one request waits at most: proxies give up after 30
-_NOT_KEPT = timedelta(seconds=3)  # in which a caller comes back for whom there is no room
-_NOT_KEPT_AGAIN = 2  # seconds after which it is told to
-_LOOK = 0.25  # seconds between looks whether a caller is still connected
-_VACANT, _NONE, _BEHIND = 0.5, 10.0, 0.02  # seconds between looks at the queue: without news, and at what is read
-_REST = 0.01  # seconds between two passes, however many news there are
-_log = logging.getLogger(__name__)
+_LONGEST_REQUEST = 25.0  # seconds for which one request waits at most: proxies give up after 30
+_RETURNS_WITHIN = timedelta(seconds=3)  # a caller that finds the room full, and is told to come back
+_RETRY_AFTER = 2  # seconds after which it should come back
+_CHECK = 0.25  # seconds between checks whether a caller is still connected
 
 
 @dataclass(eq=False)
-class _Kept:
-    """A caller who is connected."""
+class WaitingCaller:
+    """A caller that is connected and waits."""
 
     ticket: str
     ends: float
     is_there: Callable[[], bool]
     called: threading.Event = field(default_factory=threading.Event)
+    """Set when it may be its turn."""
     queued: bool = False
-    """Whether its ticket is known to be written: if the queue has it no longer, something became of it."""
+    """Whether its ticket is known to be written: once the queue has it no longer, the caller has to find out why."""
 
 
 class WaitingRoom:
-    """Lends clusters to those who wait, and to those who do not: neither overtakes who came before."""
+    """Lends clusters to callers that wait and to callers that do not; neither can jump the queue."""
 
     def __init__(self, service: Clusters, metrics: Metrics, room: int) -> None:
         self.draining: Callable[[], bool] = lambda: False
-        """Whether this process ends: then nobody is kept."""
+        """Whether this process ends, so that no caller may wait here."""
         self._service, self._repository, self._clock = service, service.repository, service.clock
         self._metrics = metrics
         self._room = threading.BoundedSemaphore(room)
-        self._kept: set[_Kept] = set()
-        self._polls = Polls(self._clock)
+        self.occupied = threading.Event()
+        """Set while a caller waits here."""
+        self._callers: set[WaitingCaller] = set()
+        self._polls = LegacyPolls(self._clock)
         self._lock = threading.Lock()
-        self._somebody = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="usher", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, timeout: float = 5.0) -> None:
-        """End the thread."""
-        self._stop.set()
-        self._somebody.set()
-        self._repository.wake_waiters()
-        self._thread.join(timeout)
 
     @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
-
-    @property
-    def kept(self) -> int:
+    def connected(self) -> int:
         """How many callers are connected and wait."""
-        return len(self._kept)
+        return len(self._callers)
+
+    def callers(self) -> list[WaitingCaller]:
+        """Return the callers that wait, and clear `occupied` if there are none."""
+        with self._lock:
+            if not self._callers:
+                self.occupied.clear()
+            return list(self._callers)
 
     def take(self, criteria: Criteria, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
-        """Lend a cluster at once, or say why not.
+        """Lend a cluster without waiting, or raise why not.
 
-        A script that asks again and again in the same words keeps a place in the queue, as if it waited.
+        A legacy script that repeats an identical request keeps a place in the queue, as if it waited.
         """
         with self._counted():
             if self._has_place(criteria):
@@ -98,7 +85,7 @@ class WaitingRoom:
             )
 
     def take_or_nothing(self, criteria: Criteria, request: Request | None) -> Committed:
-        """Lend a cluster at once, or say why not; who asks again has no place in the queue by that."""
+        """Lend a cluster without waiting, or raise why not; repeating the request gives no place in the queue."""
         with self._counted():
             return self._service.take(criteria, request)
 
@@ -110,23 +97,25 @@ class WaitingRoom:
         priority: str = NORMAL,
         is_there: Callable[[], bool] = lambda: True,
     ) -> Committed:
-        """Lend a cluster when its turn comes; Queued after 25 s at most, NoVacantCluster when `wait` is over.
+        """Lend a cluster when it is the caller's turn; Queued after 25 s at most, NoVacantCluster after `wait`.
 
-        `is_there` says whether the caller is still connected: nobody else is lent anything.
+        `is_there` says whether the caller is still connected: one that has left is not served.
         """
-        with self._counted(), self._place(request.id, is_there) as kept:
+        with self._counted(), self._place(request.id, is_there) as caller:
             while True:
-                if not is_there():  # it may have lain here for long
-                    raise Queued("nobody is there to be told", retry_after=1)
-                terms = WaitTerms(wait, priority, self._left(kept) if kept else _NOT_KEPT, owner=request.owner)
-                if kept:
-                    kept.called.clear()
+                if not is_there():  # the request may have been queued for long before a thread served it
+                    raise Queued("the connection is closed: ask again with the same request_id", retry_after=1)
+                terms = WaitTerms(
+                    wait, priority, self._left(caller) if caller else _RETURNS_WITHIN, owner=request.owner
+                )
+                if caller:
+                    caller.called.clear()
                 try:
                     return self._decide(criteria, terms, request, is_there)
                 except Queued as queued:
-                    if kept is None:
-                        queued.retry_after = _NOT_KEPT_AGAIN
-                    if kept is None or not self._called(kept, queued):
+                    if caller is None:
+                        queued.retry_after = _RETRY_AFTER
+                    if caller is None or not self._wait_for_turn(caller, queued):
                         raise
 
     def _decide(
@@ -137,91 +126,62 @@ class WaitingRoom:
             self._metrics.wait_seconds.observe(done.answer.waited)
         return done
 
-    def _left(self, kept: _Kept) -> timedelta:
-        """Return for how long a caller is kept still."""
-        return timedelta(seconds=max(kept.ends - self._clock.monotonic(), 0.0))
+    def _left(self, caller: WaitingCaller) -> timedelta:
+        """Return for how much longer the caller's request may wait."""
+        return timedelta(seconds=max(caller.ends - self._clock.monotonic(), 0.0))
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
+        """Count a take that fails, by its code: a refusal or an outage."""
         try:
             yield
-        except Refusal as refusal:
-            self._metrics.allocations.labels(refusal.code).inc()
+        except (Refusal, StoreTrouble) as problem:
+            self._metrics.allocations.labels(problem.code).inc()
             raise
 
     def _has_place(self, criteria: Criteria) -> bool:
-        """Say whether the queue, as far as we know it, has a place for who asks in these words."""
+        """Say whether the queue of the newest snapshot has a place for a script with this request."""
         newest = self._repository.newest
         return bool(newest and newest.pool.queue and queue_order.find(newest.pool, poll_ticket_id(criteria)))
 
     @contextmanager
-    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[_Kept | None]:
-        """Give a caller a place to wait in; None if the room is full."""
+    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[WaitingCaller | None]:
+        """Let a caller wait here for the length of the block; None if the room is full or the process ends."""
         if self.draining() or not self._room.acquire(blocking=False):
             yield None
             return
-        kept = _Kept(ticket, self._clock.monotonic() + _KEPT, is_there)
+        caller = WaitingCaller(ticket, self._clock.monotonic() + _LONGEST_REQUEST, is_there)
         with self._lock:
-            self._kept.add(kept)  # before it is decided: whatever changes from then on calls it
-        self._somebody.set()
+            self._callers.add(caller)  # before its take is decided, so that it misses no change after that
+        self.occupied.set()
         try:
-            yield kept
+            yield caller
         finally:
             with self._lock:
-                self._kept.discard(kept)
+                self._callers.discard(caller)
             self._room.release()
 
-    def _called(self, kept: _Kept, queued: Queued) -> bool:
-        """Wait until it may be this caller's turn, or its wait is over; False if it has to come back for that."""
+    def _wait_for_turn(self, caller: WaitingCaller, queued: Queued) -> bool:
+        """Wait until it may be this caller's turn or its wait is over; False if it has to come back first."""
         until = parse_time(queued.facts.get("until"))
-        over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else kept.ends
-        if kept.queued:  # it was called in vain: whoever calls and whoever decides differ for a moment
-            self._stop.wait(_LOOK)
-        kept.queued = True
+        over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else caller.ends
+        if caller.queued:  # it was called in vain: for a moment the dispatcher's snapshot differs from the decision's
+            self._clock.rest(_CHECK)
+        caller.queued = True
         while True:
             now = self._clock.monotonic()
-            if not kept.is_there():
-                return self._gone(kept)
-            if now >= kept.ends or self.draining():
+            if not caller.is_there():
+                self._disconnected(caller)
                 return False
-            if now >= over or kept.called.wait(min(_LOOK, kept.ends - now, over - now)):
-                return kept.is_there() or self._gone(kept)
+            if now >= caller.ends or self.draining():
+                return False
+            may_be_its_turn = now >= over or caller.called.wait(min(_CHECK, caller.ends - now, over - now))
+            if may_be_its_turn and caller.is_there():
+                return True
 
-    def _gone(self, kept: _Kept) -> bool:
-        """Let others pass a caller who is not there any more, unless another connection waits under the same ticket."""
+    def _disconnected(self, caller: WaitingCaller) -> None:
+        """Let others pass a caller that disconnected, unless another connection waits with the same ticket."""
         with self._lock:
-            elsewhere = any(other is not kept and other.ticket == kept.ticket for other in self._kept)
+            elsewhere = any(other is not caller and other.ticket == caller.ticket for other in self._callers)
         if not elsewhere:
-            self._service.mark_disconnected(kept.ticket, self._left(kept))
-        return False
-
-    def _run(self) -> None:
-        while not self._stop.wait(_REST):
-            self._somebody.wait()
-            news, pause = self._repository.news, 1.0
-            try:
-                pause = self._pass()
-            except StoreTrouble as trouble:
-                _log.debug("nobody is called while the store cannot be read: %s", trouble)
-            except Exception:
-                _log.exception("a pass of the usher failed")
-                self._metrics.thread_errors.labels("usher").inc()
-            if not self._stop.is_set():
-                self._repository.wait_for_news(pause, news)
-
-    def _pass(self) -> float:
-        """Call those whose turn has come; return seconds until the next pass, if there are no news before."""
-        with self._lock:
-            waiting = list(self._kept)
-            if not waiting:
-                self._somebody.clear()
-        pool = self._repository.soon(_BEHIND).pool
-        here = {kept.ticket for kept in waiting}
-        turns = {ticket.id for ticket in queue_order.reservations(pool, self._repository.now(), here).values()}
-        places = {ticket.id for ticket in pool.queue}
-        for kept in waiting:
-            if kept.ticket in turns or (kept.queued and kept.ticket not in places):
-                kept.called.set()
-        if self._repository.behind and not self._repository.trouble:
-            return _BEHIND
-        return _VACANT if pool.vacant else _NONE
+            self._service.mark_disconnected(caller.ticket, self._left(caller))

@@ -1,4 +1,4 @@
-"""Who may do what. With `auth = open` names are what callers say, and admins are the names in a file."""
+"""The admins: with `auth = open` names are what callers say, and the names in a file are admins."""
 
 import logging
 import re
@@ -8,15 +8,15 @@ from cimaster.common.texts import folded
 from cimaster.common.watched_file import WatchedFile
 from cimaster.errors import NotAuthorized
 
-_REMARK = re.compile(r"(?:^|(?<=[\r\n]))[ \t]*#[^\r\n]*")
+_COMMENT = re.compile(r"(?:^|(?<=[\r\n]))[ \t]*#[^\r\n]*")
 _log = logging.getLogger(__name__)
 
 
 class Admins:
     """The admins named in the file `users` of a folder, with line breaks, commas or semicolons between.
 
-    Lines that begin with `#` are remarks. It is read at once, and again when it changes. One that cannot be read leaves
-    the last good list; none is no admins.
+    Lines that begin with `#` are comments. The file is read at the start, and again when it changes. While it cannot be
+    read, the last good list counts; without a file there are no admins.
     """
 
     def __init__(self, folder: str) -> None:
@@ -29,11 +29,11 @@ class Admins:
         return folded(name) in self.names()
 
     def names(self) -> frozenset[str]:
-        """Return the admins as names are compared."""
+        """Return the names of the admins, folded for comparison."""
         return self._file.value
 
     def _parsed(self, text: str) -> frozenset[str]:
-        names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", _REMARK.sub("", text)))))
+        names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", _COMMENT.sub("", text)))))
         level = logging.INFO if names else logging.WARNING
         _log.log(level, "the list of admins is read: it names %d", len(names), extra={"path": str(self._file.path)})
         return names
@@ -42,5 +42,5 @@ class Admins:
         """Raise NotAuthorized unless the name is an admin's."""
         if name in self:
             return
-        needs = "this needs an admin" if self.names() else "this needs an admin, and the service has none"
+        needs = "only admins may do this" if self.names() else "only admins may do this, and the service has none"
         raise NotAuthorized(f"user {name} is not authorized: {needs}; an operator adds names to its list of admins")

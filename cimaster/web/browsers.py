@@ -1,4 +1,4 @@
-"""What browsers may do: programs are told from them, and another site's page, a link or a preview changes nothing."""
+"""Tell browsers from programs, and keep other sites' pages, links and link previews from changing anything."""
 
 import ipaddress
 import re
@@ -12,9 +12,9 @@ from cimaster.errors import CrossOrigin, UnknownHost
 from cimaster.settings import Settings
 from cimaster.web import public_url
 
-_JAVA = "text/html, image/gif, image/jpeg, "  # how Accept begins that Java's URLConnection sends for every program
+_JAVA = "text/html, image/gif, image/jpeg, "  # how the Accept header of Java's URLConnection always begins
 _HTML = ("text/html", "application/xhtml+xml")
-_ZERO = re.compile(r"0+(\.0*)?")  # a quality that says no; one that cannot be read says nothing
+_ZERO = re.compile(r"0+(\.0*)?")  # q=0 means that the type is not acceptable; an unreadable quality is ignored
 _IN_CLUSTER = (".svc", ".svc.cluster.local")
 _MARKS = {
     "HTTP_ORIGIN": "Origin",
@@ -33,8 +33,8 @@ _PREVIEWERS = re.compile(
 
 
 def from_browser() -> bool:
-    """Say whether a person's browser sent the request."""
-    environ = request.environ  # a plain dictionary: every request is looked at here
+    """Say whether a browser sent the request."""
+    environ = request.environ  # a plain dictionary is faster than request.headers, and every request comes here
     agent = environ.get("HTTP_USER_AGENT", "")
     return "HTTP_SEC_FETCH_SITE" in environ or (agent.startswith("Mozilla/") and "PowerShell" not in agent)
 
@@ -49,12 +49,12 @@ def wants_html() -> bool:
 
 
 def why_it_may_change_nothing() -> str:
-    """Say what shows that a GET may come of a link, a preview or a prefetch; empty for a program's."""
+    """Return what shows that a GET may come from a link, a preview or a prefetch; empty where a program sent it."""
     environ = request.environ
     if from_browser():
-        return "of a browser"
+        return "from a browser"
     if _PREVIEWERS.search(environ.get("HTTP_USER_AGENT", "")):
-        return "of a link preview"
+        return "from a link preview"
     for key, name in _MARKS.items():
         if key in environ:
             return f"with the header {name}"
@@ -65,7 +65,7 @@ def why_it_may_change_nothing() -> str:
 
 
 def check_origin(settings: Settings) -> None:
-    """Refuse a change that a browser sends for another site's page; programs send neither header."""
+    """Refuse a change that a browser sends on behalf of another site's page; programs send neither header."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
@@ -75,31 +75,31 @@ def check_origin(settings: Settings) -> None:
         return
     if site in ("same-origin", "none") if site is not None else public_url.is_ours(origin or ""):
         return
-    remedy = "set CIMASTER_PUBLIC_URL to where people reach this service, or allow that site with"
     raise CrossOrigin(
-        f"a page of another site ({echo(origin or 'it does not say which')}) may not send changes here: if it is this "
-        f"service's own, or trusted, an operator can {remedy} CIMASTER_TRUSTED_ORIGINS"
+        f"a page of another site ({echo(origin or 'of unknown origin')}) may not send changes here; if the page is "
+        "this service's own, an operator sets CIMASTER_PUBLIC_URL to the address that people use, and if the site is "
+        "trusted, adds it to CIMASTER_TRUSTED_ORIGINS"
     )
 
 
 def check_host(settings: Settings) -> None:
-    """Refuse a browser's request under a name that may be anybody's: its page would count as ours (DNS rebinding)."""
+    """Refuse a browser's request for a host name that is not known to be ours, against DNS rebinding."""
     if not _has_marks_of_a_browser():
         return
     host = _host()
     if host is None or not _is_known(host, settings):
         raise UnknownHost(
-            f"this service does not know that it is called {echo(host or request.headers.get('Host', ''))}: if that is "
-            f"its name, an operator sets CIMASTER_HOSTS to {host or 'it'}, or CIMASTER_PUBLIC_URL to its address",
+            f"{echo(host or request.headers.get('Host', ''))} is not a known name of this service; if it is one, an "
+            f"operator adds {host or 'it'} to CIMASTER_HOSTS, or sets CIMASTER_PUBLIC_URL to its address",
             host=host or "",
         )
 
 
 def _has_marks_of_a_browser() -> bool:
-    """Say whether a browser may have sent this, also where a page's script chose the agent, as Firefox lets it.
+    """Say whether a browser may have sent the request, even if a page's script set User-Agent, as Firefox allows.
 
-    Browsers always name languages. Of programs hardly any does but Node.js, which is told by a Sec-Fetch-Mode alone: no
-    script can have a browser send that.
+    Browsers always send Accept-Language. Of programs hardly any but Node.js does, which also sends Sec-Fetch-Mode
+    without Sec-Fetch-Site: no script can make a browser do that.
     """
     environ = request.environ
     names_languages = "HTTP_ACCEPT_LANGUAGE" in environ and "HTTP_SEC_FETCH_MODE" not in environ
@@ -107,7 +107,7 @@ def _has_marks_of_a_browser() -> bool:
 
 
 def _host() -> str | None:
-    """Return the name of the host that was asked; None if it cannot be read."""
+    """Return the host name of the request; None if it cannot be read."""
     try:
         return (urlsplit(f"//{request.headers.get('Host', '')}").hostname or "").rstrip(".")
     except ValueError:
@@ -115,7 +115,7 @@ def _host() -> str | None:
 
 
 def _is_known(host: str, settings: Settings) -> bool:
-    """Say whether a name is ours, or one that no site can have: an address, a name of one label or of the cluster."""
+    """Say whether a name is ours, or one that no website can have: an IP address, a single label, a cluster name."""
     if "." not in host or host.endswith(_IN_CLUSTER):
         return True
     if host in (*settings.hosts, urlsplit(settings.public_url).hostname):

@@ -1,4 +1,4 @@
-"""Where a request comes from: the address of its caller, as far as it can be believed, and who is charged for it."""
+"""Where a request comes from: the address of its caller as far as it is trusted, and the owner it counts for."""
 
 import functools
 import ipaddress
@@ -14,11 +14,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
-    """Return the address of the caller of a WSGI request; empty where it came over no network.
+    """Return the address of the caller of a WSGI request; empty where there is none, as on a UNIX socket.
 
-    A trusted proxy is believed what its X-Forwarded-For says, from its end to the first address that is no trusted
-    proxy's: what stands before that was written by the caller. (Werkzeug's ProxyFix counts a fixed number of entries
-    instead, whoever connects.)
+    The X-Forwarded-For header of a trusted proxy is read from its end up to the first address that is not a trusted
+    proxy's: the caller itself may have written what stands before. (Werkzeug's ProxyFix trusts a fixed number of
+    entries instead, whatever address connects.)
     """
     connected = str(environ.get("REMOTE_ADDR") or "")
     caller = _read(connected)
@@ -33,9 +33,9 @@ def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
 
 
 def owner() -> str:
-    """Return the owner to which limits charge the present request: its caller's address, for want of an identity.
+    """Return the owner that limits count the current request for: a hash of the caller's address.
 
-    Of IPv6 it is the /64, which is what one host has.
+    For IPv6 that is its /64 network, which one host usually has for itself.
     """
     caller = _read(g.caller)
     network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller

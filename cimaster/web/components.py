@@ -16,7 +16,7 @@ from cimaster.workers.lifecycle import Lifecycle
 
 @dataclass(frozen=True)
 class Components:
-    """What one application is made of."""
+    """The parts of one application."""
 
     settings: Settings
     metrics: Metrics

@@ -1,10 +1,10 @@
-"""Compressed answers, for callers that ask for them: the page of 1,000 clusters has 1.2 MB, and 40 kB compressed.
+"""Compressed answers, for callers that accept them: the page of 1,000 clusters has 1.2 MB, and 40 kB compressed.
 
-Only reading is compressed. An observer of the network could guess a secret from the sizes of compressed answers that
-have it beside text of the observer's choice (the attack BREACH). Ours are safe: no page has a secret such as a form
-token, no body repeats a cookie, and what another site's page embeds is asked for without cookies (SameSite). Answers to
-verbs, which tell a lease's id, stay as they are. A page that shows a secret beside what a filter says must not be
-compressed.
+Only answers to reads are compressed. From the sizes of compressed answers an observer of the network could guess a
+secret that stands beside text of the observer's choice (the BREACH attack). Our reads are safe: no page holds a secret
+such as a form token, no body repeats a cookie, and requests that another site's page makes carry no cookies (SameSite).
+Answers to verbs hold a lease's id and stay uncompressed. A page that shows a secret beside the text of a filter must
+not be compressed.
 """
 
 from flask import Flask, Response, g, request
@@ -26,10 +26,10 @@ _TYPES = (
 
 
 def install(app: Flask) -> None:
-    """Have an application compress its answers to GET, by what the caller likes best of zstd, br and gzip.
+    """Have an application compress its answers to GET, with the caller's preferred one of zstd, br and gzip.
 
-    Levels are the fast ones: for that page they take 5 % (zstd, br) or 20 % (gzip) of the time that writing it takes,
-    and higher ones up to half of it (measured). So compressed lists need not be kept either.
+    The levels are the fast ones: for that page they take 5 % (zstd, br) or 20 % (gzip) of the time of rendering it, and
+    higher ones up to half of it (measured). So compressed lists are not cached either.
     """
     app.config.update(
         COMPRESS_REGISTER=False,
@@ -57,11 +57,11 @@ def _reads(response: Response) -> bool:
 
 def _compressed(compress: Compress, response: Response) -> Response:
     response.vary.add("Accept-Encoding")
-    if not request.accept_encodings.best_match(_ALGORITHMS):  # Flask-Compress overlooks that q=0 means not this one
+    if not request.accept_encodings.best_match(_ALGORITHMS):  # Flask-Compress accepts q=0
         return response
     if request.endpoint != "static":
         return compress.after_request(response)
     response.make_sequence()
-    # Compressed, it has a tag of its own: whether the browser has just that could not be told before.
+    # The compressed file has an ETag of its own, so the comparison with the browser's is made after compression.
     compress.after_request(response).make_conditional(request)
     return response

@@ -6,7 +6,7 @@ _JSON, _TEXT = ("application/json", "application/*"), ("text/plain", "text/*")
 
 
 def wants_json() -> bool:
-    """Say whether the caller asked for JSON; text is what scripts get, and all that name neither."""
+    """Say whether the caller asked for JSON; callers that name neither get text, as legacy scripts expect."""
     if request.environ.get("HTTP_ACCEPT", "*/*") == "*/*":  # most scripts
         return False
     accepted = request.accept_mimetypes

@@ -14,22 +14,20 @@ from cimaster.web import responses
 from cimaster.web.negotiation import wants_json
 
 
-def refused(refusal: errors.Refusal) -> Response:
-    """Answer a refusal: its status, its code in a header, and one line of text or problem JSON (RFC 9457)."""
-    response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
+def refused(refusal: errors.Problem) -> Response:
+    """Answer a refusal or an outage: its status, its code in a header, one line of text or problem JSON (RFC 9457)."""
+    response = flask_errors.refused(problem, refusal)
     if isinstance(refusal, errors.UsePost):
         response.headers["Allow"] = "POST"
     if "place" in refusal.facts:
         response.headers["CIMaster-Place"] = str(refusal.facts["place"])
     if isinstance(refusal, errors.Queued) and not wants_json():
-        response.set_data(b"")  # curl prints the body of each try, and a script reads the cluster's name there
+        response.set_data(b"")  # curl prints the body of each try, where a script expects the cluster's name
     return response
 
 
 def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] | None = None) -> Response:
-    """Answer with what is wrong, in the one shape that every refusal has: one line, whatever it repeats."""
+    """Answer with a sentence that says what is wrong, in the one shape of every refusal."""
     sentence = printable(sentence)
     if wants_json():
         body = {
@@ -50,4 +48,4 @@ def problem(status: int, code: str, sentence: str, facts: Mapping[str, object] |
 
 def http_refused(error: HTTPException) -> Response:
     """Give the framework's own errors (no such page, wrong method, body too large) the shape of every refusal."""
-    return flask_errors.refused(error, problem)
+    return flask_errors.http_refused(problem, error)

@@ -1,4 +1,4 @@
-"""Where people reach the service: below which path its pages live, and what links for elsewhere begin with."""
+"""The address at which people reach the service: its path prefix, its origin, and links for use elsewhere."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,12 +16,12 @@ _OURS = {"ui", "static", *(endpoint.path.split("/")[1] for endpoint in ENDPOINTS
 
 
 def prefix(settings: Settings) -> str:
-    """Return the path of the public URL, below which all addresses are; empty where it has none."""
+    """Return the path prefix of the public URL; empty where it has none."""
     return urlsplit(settings.public_url).path
 
 
 def check(settings: Settings) -> None:
-    """Raise BadSetting where an address below the public URL's path might be one of ours without it."""
+    """Raise BadSetting for a path prefix that a route of the service begins with: the two could not be told apart."""
     first = prefix(settings).split("/")[1:2]
     if _OURS.intersection(first):
         raise BadSetting(
@@ -37,7 +37,7 @@ def origin() -> str:
 
 
 def is_ours(url: str) -> bool:
-    """Say whether an address, or an origin, is of the host that was asked, or of the public URL's."""
+    """Say whether a URL or an origin has the host of the request or of the public URL."""
     try:
         host = urlsplit(url).netloc
     except ValueError:
@@ -51,7 +51,7 @@ def is_secure() -> bool:
 
 
 def link(endpoint: str, **values: Any) -> str:
-    """Return the whole address of a route, for those who are not at one of our pages."""
+    """Return the absolute URL of a route, for answers that are read outside of our pages."""
     return (origin() or request.host_url.rstrip("/")) + url_for(endpoint, **values)
 
 
@@ -61,7 +61,7 @@ def _settings() -> Settings:
 
 
 class Prefixed:
-    """Serves an application below a path, whether the proxy in front takes that path away or passes it on."""
+    """Serves an application below a path prefix, whether the proxy in front strips the prefix or passes it on."""
 
     def __init__(self, application: WSGIApplication, prefix: str) -> None:
         self._application, self._prefix = application, prefix

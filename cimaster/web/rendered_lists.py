@@ -1,15 +1,15 @@
-"""Lists that were written out already: they are asked for far more often than the pool changes."""
+"""A cache of rendered lists: they are read far more often than the pool changes."""
 
 import threading
 from collections.abc import Callable, Hashable
 
 from cimaster.repository.snapshots import Snapshot
 
-_MOST = 16  # lists kept; one of 1,000 clusters takes half a megabyte
+_CAPACITY = 16  # lists kept; one of 1,000 clusters takes half a megabyte
 
 
 class RenderedLists:
-    """Keeps what was written of the newest state; any thread may ask."""
+    """Keeps the lists rendered from the newest state; safe for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -17,9 +17,9 @@ class RenderedLists:
         self._kept: dict[Hashable, bytes] = {}
 
     def of(self, snapshot: Snapshot, what: Hashable, write: Callable[[], str]) -> bytes:
-        """Return what `write` makes of a state, written once for all who ask for `what`."""
+        """Return the list `what` of a state, rendered by `write` once for all callers."""
         with self._lock:
-            if self._version != snapshot.version or len(self._kept) >= _MOST:
+            if self._version != snapshot.version or len(self._kept) >= _CAPACITY:
                 self._version, self._kept = snapshot.version, {}
             kept = self._kept
         if what not in kept:

@@ -1,4 +1,4 @@
-"""Answers of the API: text or JSON, with the commit that they tell of."""
+"""Answers of the API: text or JSON, with the number of the commit that they show."""
 
 import json
 
@@ -17,22 +17,22 @@ def text_answer(text: str, status: int = 200) -> Response:
 
 
 def json_text(text: str, status: int = 200, mimetype: str = "application/json") -> Response:
-    """Answer with JSON that is written already."""
+    """Answer with JSON text."""
     return answer(text.encode("utf-8", "replace") + b"\n", status, mimetype)
 
 
 def answer(body: bytes, status: int, mimetype: str) -> Response:
-    """Answer in the kind of text that the caller asked for."""
+    """Answer with a body; caches keep one per Accept header."""
     return Response(body, status, {"Vary": "Accept"}, mimetype=mimetype)
 
 
 def committed(done: Committed, *, bare: bool = False) -> Response:
-    """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of old scripts."""
+    """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of legacy scripts."""
     answer = done.answer
     text = answer.text if bare else printable(answer.text)
     if wants_json():
-        told = {"message": text, "commit": done.commit}
-        response = json_text(answer.cluster.described(**told) if answer.cluster else json.dumps(told))
+        facts = {"message": text, "commit": done.commit}
+        response = json_text(answer.cluster.described(**facts) if answer.cluster else json.dumps(facts))
     else:
         response = text_answer(text if bare else text + "\n")
     response.headers["CIMaster-Commit"] = str(done.commit)
@@ -44,7 +44,7 @@ def committed(done: Committed, *, bare: bool = False) -> Response:
 
 
 def dated(response: Response, snapshot: Snapshot) -> Response:
-    """Say in an answer which state it shows, and for how many seconds nobody confirmed that it is the newest."""
+    """Add which commit an answer shows, and for how many seconds the store has not confirmed that it is the newest."""
     response.headers["CIMaster-Commit"] = str(snapshot.commit)
     response.headers["CIMaster-Age"] = f"{components().clusters.repository.age:.1f}"
     response.headers["Cache-Control"] = "no-store"

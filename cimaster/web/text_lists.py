@@ -1,4 +1,4 @@
-"""Lists as text: one aligned line for each cluster or change, for people who curl; and as JSON for programs."""
+"""Lists as text for people, one aligned line for each cluster or change, and as JSON for programs."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from cimaster.pool.records.ticket import Ticket
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return one line per row; data written by hand may hold line breaks, which a line must not."""
+    """Return one line per row, without the line breaks that data edited by hand may hold."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
@@ -30,7 +30,7 @@ def as_json(pool: Pool, shown: Iterable[Cluster]) -> str:
 
 
 def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
-    """Return one line per cluster under a line of heads; an empty pool says so."""
+    """Return a header and one line per cluster; for an empty pool, a sentence that says so."""
     heads = ("NAME", "STATE", "PURPOSE", "REGION", "SITUATION")
     rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, _situation(c)) for c in shown]
     if not rows:
@@ -39,7 +39,7 @@ def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
 
 
 def _situation(cluster: Cluster) -> str:
-    """Return the situation; of a broken record with its name, where it has one."""
+    """Return the situation; for a broken record, with its name where it has one."""
     named = f" (its name is {cluster.name_as_written})" if cluster.fault and cluster.name_as_written else ""
     return descriptions.situation(cluster) + named
 
@@ -69,16 +69,16 @@ def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
     return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
 
 
-def policies(stands: Sequence[tuple[Policy, str]]) -> str:
-    """Return how each policy stands, and what it does on a line of its own."""
-    terms = ("" if policy.fault else f"  {printable(describe_terms(policy))}\n" for policy, _ in stands)
-    return "".join(f"{printable(says)}\n{told}" for (_, says), told in zip(stands, terms, strict=True))
+def policies(explained: Sequence[tuple[Policy, str]]) -> str:
+    """Return a line on how each policy stands, and one with its terms."""
+    terms = ("" if policy.fault else f"  {printable(describe_terms(policy))}\n" for policy, _ in explained)
+    return "".join(f"{printable(text)}\n{line}" for (_, text), line in zip(explained, terms, strict=True))
 
 
 def queue(ranked: Sequence[Ticket], now: datetime) -> str:
     """Return one line per ticket, in the order in which they are served."""
     if not ranked:
-        return "nobody waits for a cluster\n"
+        return "no caller waits for a cluster\n"
     rows = [
         (str(place), ticket.id, f"{BROKEN}: {ticket.fault}", *[""] * 6)
         if ticket.fault

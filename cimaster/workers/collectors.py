@@ -1,4 +1,4 @@
-"""What the pool looks like at the moment of a scrape, taken from the snapshot: a scrape never asks the store."""
+"""Metrics of the pool at the moment of a scrape, taken from the snapshot: a scrape never reads the store."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,15 +17,18 @@ _MOST_PURPOSES = 50
 _OTHER = "other"
 
 
-def _told(pool: Pool) -> Callable[[str], str]:
-    """Return how purposes are told: those of the inventory, the commonest of many, and `other` for what callers say."""
+def _purpose_label(pool: Pool) -> Callable[[str], str]:
+    """Return the function from a purpose to its label: `other` unless it is common in the inventory.
+
+    Callers can invent purposes, and each label is a series of its own.
+    """
     counted = Counter(cluster.purpose for cluster in pool.clusters if not cluster.fault)
     known = {DEFAULT_PURPOSE, *(purpose for purpose, _ in counted.most_common(_MOST_PURPOSES)), ""}
     return lambda purpose: purpose if purpose in known else _OTHER
 
 
 class PoolCollector(Collector):
-    """Clusters by state and purpose, and how the store is doing. Every replica shows the same: take max over them."""
+    """Clusters by state and purpose, and the state of the store. Every replica shows the same: take max over them."""
 
     def __init__(self, repository: ConfigMapRepository) -> None:
         self._repository = repository
@@ -35,7 +38,7 @@ class PoolCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges."""
+        """Yield the metrics."""
         yield self._clusters()
         yield self._creations()
         trouble = self._repository.trouble
@@ -46,7 +49,7 @@ class PoolCollector(Collector):
             "0 while our clock and the store's differ so much that nothing expires",
             self._repository.clock_is_right,
         )
-        yield _gauge("changes_waiting", "Changes that wait to be written", self._repository.waiting)
+        yield _gauge("changes_waiting", "Changes that wait to be written", self._repository.pending)
         cut = self._repository.store.watches_cut
         yield CounterMetricFamily("cimaster_watches_cut", "Watches of the store that ended at once", value=cut)
         newest = self._repository.newest
@@ -60,8 +63,8 @@ class PoolCollector(Collector):
     def _clusters(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily("cimaster_clusters", "Clusters by state and purpose", labels=("state", "purpose"))
         pool = self._pool
-        told = _told(pool)
-        counted = Counter((c.state, told("" if c.fault else c.purpose)) for c in pool.clusters)
+        label = _purpose_label(pool)
+        counted = Counter((c.state, label("" if c.fault else c.purpose)) for c in pool.clusters)
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
@@ -71,15 +74,15 @@ class PoolCollector(Collector):
             "cimaster_creations_now", "Creations by state and purpose", labels=("state", "purpose")
         )
         pool = self._pool
-        told = _told(pool)
-        counted = Counter((c.state, told(c.purpose)) for c in pool.creations if c.is_shown)
+        label = _purpose_label(pool)
+        counted = Counter((c.state, label(c.purpose)) for c in pool.creations if c.is_shown)
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
 
 
 class QueueCollector(Collector):
-    """Who waits for a cluster. Every replica shows the same queue, and its own connected callers."""
+    """The queue for clusters. Every replica shows the same queue, and its own connected callers."""
 
     def __init__(self, repository: ConfigMapRepository, waiting: WaitingRoom) -> None:
         self._repository, self._waiting = repository, waiting
@@ -89,19 +92,19 @@ class QueueCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges."""
+        """Yield the metrics."""
         newest, now = self._repository.newest, self._repository.now()
         pool = newest.pool if newest else Pool()
-        queue, told = [ticket for ticket in pool.queue if not ticket.fault], _told(pool)
+        queue, label = [ticket for ticket in pool.queue if not ticket.fault], _purpose_label(pool)
         family = GaugeMetricFamily("cimaster_queue", "Tickets by purpose and priority", labels=("purpose", "priority"))
         for labels, count in sorted(
-            Counter((told(t.criteria.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
+            Counter((label(t.criteria.purpose or DEFAULT_PURPOSE), t.priority) for t in queue).items()
         ):
             family.add_metric(labels, count)
         yield family
         longest = max((now - ticket.since for ticket in queue if ticket.since != LONG_AGO), default=timedelta())
-        yield _gauge("queue_oldest_seconds", "How long the oldest ticket waits", longest.total_seconds())
-        yield _gauge("callers_kept", "Callers that are connected to this replica and wait", self._waiting.kept)
+        yield _gauge("queue_oldest_seconds", "How long the oldest ticket has waited", longest.total_seconds())
+        yield _gauge("callers_kept", "Callers that are connected to this replica and wait", self._waiting.connected)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -1,7 +1,7 @@
-"""How `cimaster drain` tells a server that runs as the same user to say not-ready: by a file.
+"""The file by which `cimaster drain` makes a server of the same user report that it is not ready.
 
-It lies in a folder that only this user may write to. In one that all share, any user of the machine could drain the
-service, or have it follow a link.
+It lies in a folder that only this user may write to. In a shared folder any user of the machine could drain the
+service, or make it follow a link.
 """
 
 import logging
@@ -25,12 +25,12 @@ class DrainFile:
         self._file = self._folder / f"{port}.draining"
 
     def make(self) -> None:
-        """Have the server drain; FolderNotOurs if another user may write to the folder, which then does not count."""
+        """Drain the server; FolderNotOurs if another user may write to the folder: the server ignores it then."""
         self._make_folder()
         self._file.touch(mode=0o600)
 
     def remove(self) -> None:
-        """Have the server not drain, and make the folder before another user does."""
+        """Cancel the drain, and make the folder before another user does."""
         try:
             self._make_folder()
             self._file.unlink(missing_ok=True)
@@ -44,7 +44,7 @@ class DrainFile:
     def _make_folder(self) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if not self._is_ours():
-            raise FolderNotOurs(f"{self._folder} is no folder that only this user may write to: remove it")
+            raise FolderNotOurs(f"{self._folder} is not a folder that only this user may write to: remove it")
 
     def _is_ours(self) -> bool:
         try:

@@ -1,14 +1,15 @@
-"""The background thread that has clusters created: it tells the provisioner, and asks it how its jobs are doing.
+"""The thread that has clusters created: it starts the provisioner, and checks how the provisioner's jobs are doing.
 
-What it does is recorded first, in a claim that other replicas respect, and each effect has a thread of its own: one
-that takes long holds up nothing else.
+A creation is claimed before it is started, so that other replicas leave it alone. Each call of the provisioner runs in
+a thread of its own, so that a slow one delays no other.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from cimaster.common.background_thread import BackgroundThread
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
@@ -19,135 +20,130 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.creation_claims import CreationClaims
 from cimaster.services.provisioning import Provisioning
 
-_REST = 1.0  # seconds after a pass in which news do not wake it, only what was asked for here: each look is a read
-_IDLE, _BUSY = 30.0, 1.0  # seconds between passes without news, while nothing is on its way and while something is
-_LOOK = 15.0  # seconds between two looks at a job
-_MOST, _MOST_LOOKS = 16, 4  # creations begun, and jobs looked at, at once
+_REST = 1.0  # seconds after a round in which only a request made here starts the next one: each round may read
+_IDLE, _BUSY = 30.0, 1.0  # seconds between rounds while the pool does not change: without open creations, and with
+_JOB_CHECK = 15.0  # seconds between two checks of a job
+_MOST_STARTS, _MOST_CHECKS = 16, 4  # calls of the provisioner that run at the same time
 _SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
-_RENEW = 60.0  # seconds after which a claim is renewed on what is built here
+_RENEW = 60.0  # seconds after which the claim on a cluster that is built here is renewed
 _AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-class ProvisioningWorker:
-    """Carries out what creations need. Two of them at once, here or in other replicas, do each thing once."""
+class ProvisioningWorker(BackgroundThread):
+    """Starts creations and follows their jobs. Several of them, here or in other replicas, start each creation once."""
 
     def __init__(self, creations: Provisioning, repository: ConfigMapRepository, metrics: Metrics) -> None:
+        super().__init__("provisioning", metrics.thread_errors)
         self._creations, self._repository, self._metrics = creations, repository, metrics
         self._claims = CreationClaims(creations, repository, metrics)
-        self.draining: Callable[[], bool] = lambda: False  # whether this process ends, and begins nothing more
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-        self._effects: dict[str, threading.Thread] = {}
-        self._halts: set[threading.Event] = set()  # one for each that is being begun: set, it ends what it can end
-        self._next_look: dict[str, float] = {}
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        creations.on_new_work = self.wake
+        self.draining: Callable[[], bool] = lambda: False
+        """Whether this process ends, so that no creation may be started."""
+        self._calls: dict[str, threading.Thread] = {}
+        self._halts: set[threading.Event] = set()  # one for each start under way: when set, the provisioner gives up
+        self._next_check: dict[str, float] = {}
 
     def stop(self, timeout: float = 40.0) -> None:
-        """Let what is under way end, for at most `timeout` seconds, and end the thread."""
+        """Halt the calls under way, and end all threads, within `timeout` seconds."""
         ends = self._creations.clock.monotonic() + timeout
-        self._stop.set()
-        for halt in list(self._halts):
-            halt.set()
-        self._creations.asked.set()
+        super().stop(timeout)
+        for call in list(self._calls.values()):
+            call.join(max(ends - self._creations.clock.monotonic(), 0.0))
+
+    def wake(self) -> None:
+        """Start the next round now."""
+        super().wake()
+        if self.stopping:
+            for halt in list(self._halts):
+                halt.set()
         self._repository.wake_waiters()
-        self._thread.join(timeout)
-        for effect in list(self._effects.values()):
-            effect.join(max(ends - self._creations.clock.monotonic(), 0.0))
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+    def work(self) -> None:
+        """Start creations and check jobs, then wait until there may be more to do."""
+        seen = self._repository.change_count
+        try:
+            pause = self._start_and_check()
+        except StoreTrouble as trouble:
+            _log.debug("no creation is started while the store cannot be used: %s", trouble)
+            pause = _AFTER_TROUBLE
+        if not self.pause(_REST):
+            self._repository.wait_for_change(pause + random.uniform(0.0, 0.2), seen)  # noqa: S311 replicas spread out
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            news = self._repository.news
-            try:
-                pause = self._pass()
-            except StoreTrouble as trouble:
-                _log.debug("nothing is carried out while the store cannot be used: %s", trouble)
-                pause = _AFTER_TROUBLE
-            except Exception:
-                _log.exception("a pass of the courier failed")
-                self._metrics.thread_errors.labels("courier").inc()
-                pause = _AFTER_TROUBLE
-            if not self._creations.asked.wait(_REST) and not self._stop.is_set():
-                self._repository.wait_for_news(pause + random.uniform(0.0, 0.2), news)  # noqa: S311 replicas spread out
-            self._creations.asked.clear()
-
-    def _pass(self) -> float:
-        """Begin what is to be done; return seconds until the next pass, if there are no news before."""
+    def _start_and_check(self) -> float:
+        """Start the calls that are due; return seconds until the next round if the pool does not change."""
         if self._creations.provisioner is None:
             return _IDLE
-        self._effects = {name: effect for name, effect in self._effects.items() if effect.is_alive()}
+        self._calls = {name: call for name, call in self._calls.items() if call.is_alive()}
         self._creations.top_up()
         due, jobs = self._claims.due(), self._claims.jobs()
         for creation in () if self.draining() else due:
-            self._effect("begin", _MOST, self._carry_out, creation)
-        now = self._creations.clock.monotonic()
-        self._next_look = {job.id: self._next_look.get(job.id, now + _LOOK) for job in jobs}
-        for job in sorted(jobs, key=lambda job: self._next_look[job.id]):  # who has waited longest goes first
-            if self._next_look[job.id] > now:
-                break
-            if self._effect("look", _MOST_LOOKS, self._look, job):
-                self._next_look[job.id] = now + _LOOK
-        return _BUSY if due or jobs or self._effects or self._waits() else _IDLE
+            self._call("start", _MOST_STARTS, self._start_creation, creation)
+        self._check_jobs(jobs)
+        return _BUSY if due or jobs or self._calls or self._may_have_work_soon() else _IDLE
 
-    def _waits(self) -> bool:
+    def _check_jobs(self, jobs: Sequence[Creation]) -> None:
+        """Check the jobs whose time has come, the one that has waited longest first."""
+        now = self._creations.clock.monotonic()
+        self._next_check = {job.id: self._next_check.get(job.id, now + _JOB_CHECK) for job in jobs}
+        for job in sorted(jobs, key=lambda job: self._next_check[job.id]):
+            if self._next_check[job.id] > now:
+                break
+            if self._call("check", _MOST_CHECKS, self._check_job, job):
+                self._next_check[job.id] = now + _JOB_CHECK
+
+    def _may_have_work_soon(self) -> bool:
         pool = self._repository.snapshot().pool
         return bool(pool.policies) or any(creation.is_open for creation in pool.creations)
 
-    def _effect(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> bool:
-        """Let a thread of its own act, unless one does already or too many do; say whether one has begun."""
+    def _call(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> bool:
+        """Start `act` in a thread of its own; False if it runs already for this creation, or for too many others."""
         name = f"{what} {creation.id}"
-        running = [known for known, thread in self._effects.items() if known.startswith(what) and thread.is_alive()]
+        running = [known for known, thread in self._calls.items() if known.startswith(what) and thread.is_alive()]
         if name in running or len(running) >= most:
             return False
-        self._effects[name] = threading.Thread(target=self._safely, args=(act, creation), name=name, daemon=True)
-        self._effects[name].start()
+        self._calls[name] = threading.Thread(target=self._safely, args=(act, creation), name=name, daemon=True)
+        self._calls[name].start()
         return True
 
     def _safely(self, act: Callable[[Creation], None], creation: Creation) -> None:
         try:
             act(creation)
         except Exception:
-            _log.exception("creation %s could not be carried on", creation.id)
-            self._metrics.thread_errors.labels("courier").inc()
+            _log.exception("the provisioning of creation %s failed", creation.id)
+            self._metrics.thread_errors.labels("provisioning").inc()
 
-    def _carry_out(self, creation: Creation) -> None:
-        provisioner, clock = self._creations.provisioner, self._creations.clock
-        assert provisioner is not None
-        began = clock.monotonic()
+    def _start_creation(self, creation: Creation) -> None:
+        """Claim a creation, have the provisioner start it, and record the outcome."""
+        clock = self._creations.clock
+        called_at = clock.monotonic()
         try:
             claimed = self._claims.claim(creation.id)
-        except StoreTrouble as trouble:  # it may be written, and nobody would act on it
+        except StoreTrouble as trouble:  # the claim may be written although we will not act on it
             _log.warning("creation %s could not be claimed: %s", creation.id, trouble)
-            self._until_written(lambda: self._claims.let_go(creation.id))
+            self._retry_until_written(lambda: self._claims.release(creation.id))
             return
         if claimed is None:
             return
-        if clock.monotonic() - began > _SEND_WITHIN:  # it may be over before an answer could come
-            self._until_written(lambda: self._claims.let_go(claimed.id))
-            return
-        outcome = self._begun(provisioner, claimed)
+        in_time = clock.monotonic() - called_at <= _SEND_WITHIN  # else the claim may end before the provisioner answers
+        outcome = self._begin(claimed) if in_time else None
         if outcome is None:
-            self._until_written(lambda: self._claims.let_go(claimed.id))
+            self._retry_until_written(lambda: self._claims.release(claimed.id))
             return
         self._log_outcome(claimed, outcome)
-        self._until_written(lambda: self._write_down(claimed, outcome))
+        self._retry_until_written(lambda: self._record(claimed, outcome))
 
-    def _begun(self, provisioner: Provisioner, claimed: Creation) -> TriggeredJob | Built | Failure | None:
-        """Have the provisioner begin; None if it was halted. What it builds itself stays claimed while it does."""
+    def _begin(self, claimed: Creation) -> TriggeredJob | Built | Failure | None:
+        """Call the provisioner; None if it was halted. While it builds the cluster itself, the claim is renewed."""
+        provisioner = self._provisioner
         halt, done = threading.Event(), threading.Event()
         self._halts.add(halt)
-        if self._stop.is_set():
+        if self.stopping:
             halt.set()
         if provisioner.kind.builds:
-            threading.Thread(target=self._keep, args=(claimed, done, halt), name="keeper", daemon=True).start()
+            threading.Thread(
+                target=self._keep_claim, args=(claimed, done, halt), name="claim renewal", daemon=True
+            ).start()
         try:
             return provisioner.begin(claimed, halt)
         except Failure as failure:
@@ -158,55 +154,56 @@ class ProvisioningWorker:
             done.set()
             self._halts.discard(halt)
 
-    def _keep(self, claimed: Creation, done: threading.Event, halt: threading.Event) -> None:
-        """Renew a claim until all is done; halt if somebody else has taken it over."""
+    def _keep_claim(self, claimed: Creation, done: threading.Event, halt: threading.Event) -> None:
+        """Renew a claim until the call is done; halt the call if another replica has taken the claim over."""
         while not done.wait(_RENEW):
             try:
                 if not self._claims.renew(claimed.id):
-                    _log.warning("creation %s is carried on by somebody else: it is halted here", claimed.id)
+                    _log.warning("another replica has taken over creation %s: it is halted here", claimed.id)
                     halt.set()
                     return
-            except StoreTrouble as trouble:  # nobody else can claim it either, as long as this lasts
+            except StoreTrouble as trouble:  # while this lasts, no other replica can claim it either
                 _log.warning("the claim on creation %s is not renewed yet: %s", claimed.id, trouble)
 
-    def _write_down(self, claimed: Creation, outcome: TriggeredJob | Built | Failure) -> None:
+    def _record(self, claimed: Creation, outcome: TriggeredJob | Built | Failure) -> None:
         try:
-            self._claims.write_down(claimed, outcome)
-        except StoreTrouble:
-            raise
-        except Refusal as refusal:  # the pool will not have the cluster
-            self._claims.write_down(claimed, Failure(REFUSED, refusal.sentence))
+            self._claims.record_outcome(claimed, outcome)
+        except Refusal as refusal:  # the cluster cannot be added to the pool
+            self._claims.record_outcome(claimed, Failure(REFUSED, refusal.sentence))
 
-    def _until_written(self, write: Callable[[], None]) -> None:
-        """Write an outcome, however long the store is away; if the process ends first, the claim runs out."""
+    def _retry_until_written(self, write: Callable[[], None]) -> None:
+        """Write, however long the store is unavailable; if the process ends first, the claim runs out."""
         while True:
             try:
                 write()
             except StoreTrouble as trouble:
-                _log.warning("what came of a creation is not written yet: %s", trouble)
-                if self._stop.wait(_AFTER_TROUBLE):
+                _log.warning("the outcome of a creation is not written yet: %s", trouble)
+                if self._stopping.wait(_AFTER_TROUBLE):
                     return
             else:
                 return
 
-    def _look(self, creation: Creation) -> None:
-        provisioner = self._creations.provisioner
-        assert provisioner is not None
+    def _check_job(self, creation: Creation) -> None:
         try:
-            standing = provisioner.look(creation)
+            job_status = self._provisioner.look(creation)
         except Failure as failure:
-            _log.info("the job of creation %s cannot be looked at: %s", creation.id, failure)
+            _log.info("the job of creation %s cannot be checked: %s", creation.id, failure)
             return
-        if standing is not None:
-            self._claims.write_standing(creation, standing)
+        if job_status is not None:
+            self._claims.record_job_status(creation, job_status)
+
+    @property
+    def _provisioner(self) -> Provisioner:
+        assert self._creations.provisioner is not None
+        return self._creations.provisioner
 
     @staticmethod
     def _log_outcome(creation: Creation, outcome: TriggeredJob | Built | Failure) -> None:
-        told = {"creation": creation.id, "by": creation.user, "purpose": creation.purpose, "job": creation.job}
+        facts = {"creation": creation.id, "by": creation.user, "purpose": creation.purpose, "job": creation.job}
         if isinstance(outcome, Failure):
             level = logging.WARNING if outcome.missed.kind != JOB else logging.INFO
-            _log.log(level, "a try of a creation failed: %s", outcome, extra=told | {"code": outcome.missed.kind})
+            _log.log(level, "an attempt at a creation failed: %s", outcome, extra=facts | {"code": outcome.missed.kind})
         elif isinstance(outcome, TriggeredJob):
-            _log.info("creation triggered", extra=told | {"job_name": outcome.job_name})
+            _log.info("creation triggered", extra=facts | {"job_name": outcome.job_name})
         else:
-            _log.info("creation built", extra=told | {"cluster": outcome.cluster})
+            _log.info("creation built", extra=facts | {"cluster": outcome.cluster})

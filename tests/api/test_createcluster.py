@@ -96,7 +96,7 @@ def test_the_answer_has_the_promised_sentence_the_job_and_its_links(
         "status_link": creation["statusLink"],
     }
     assert (creation["state"], creation["user"], creation["purpose"]) == ("running", "john", "tess-ci")
-    ((_, body),) = trigger.asked
+    ((_, body),) = trigger.requests
     assert (body["user"], body["prowjob"], body["base_ref"]) == ("john", "e2e", "release-1.32")
     assert answer.headers["Location"].endswith(f"/creations?creation={creation['id']}")
 
@@ -109,7 +109,7 @@ def test_programs_get_json(client: FlaskClient) -> None:
 
 def test_the_branch_is_master_and_the_job_has_to_be_named(client: FlaskClient, trigger: ScriptedTrigger) -> None:
     create(client)
-    assert trigger.asked[0][1]["base_ref"] == "master"
+    assert trigger.requests[0][1]["base_ref"] == "master"
     answer = client.get("/createcluster?user=john", headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "job")
     assert "CIMASTER_DEFAULT_PROW_JOB" in answer.get_json()["detail"]
@@ -140,7 +140,7 @@ def test_what_would_reach_git_or_a_shell_is_refused_by_name(
 ) -> None:
     answer = client.get("/createcluster", query_string={"user": "john", "job": "e2e", name: text}, headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, name)
-    assert (trigger.asked, creations(client)) == ([], [])
+    assert (trigger.requests, creations(client)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_any_user_text_is_accepted(client: FlaskClient, trigger: ScriptedTrigger
         client.post("/createcluster", json={"user": user, "job": "e2e", "force": True}),
     ):
         assert answer.status_code == 200, answer.text
-    assert [asked["user"] for _, asked in trigger.asked] == [told, told]
+    assert [asked["user"] for _, asked in trigger.requests] == [told, told]
     assert {creation["user"] for creation in creations(client)} == {told}
 
 
@@ -171,7 +171,7 @@ def test_asking_again_meanwhile_returns_the_same_creation(client: FlaskClient, t
     assert again.headers["CIMaster-Repeated"] == "true"
     assert create(client, force="true").text != first.text
     assert create(client, user="eve").text != first.text
-    assert [body.get("force") for _, body in trigger.asked] == [None, True, None]
+    assert [body.get("force") for _, body in trigger.requests] == [None, True, None]
     assert len(creations(client)) == 3
 
 
@@ -180,13 +180,13 @@ def test_simultaneous_clicks_create_one_cluster(app: Flask, second: FlaskClient,
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(create, clients))
     assert {answer.text for answer in answers} == {answers[0].text}
-    assert len(trigger.asked) == 1
+    assert len(trigger.requests) == 1
 
 
 def test_the_same_request_id_is_carried_out_once(client: FlaskClient, trigger: ScriptedTrigger) -> None:
     first = create(client, force="true", request_id="r-1")
     again = create(client, force="true", request_id="r-1")
-    assert (again.text, again.headers["CIMaster-Repeated"], len(trigger.asked)) == (first.text, "true", 1)
+    assert (again.text, again.headers["CIMaster-Repeated"], len(trigger.requests)) == (first.text, "true", 1)
     assert refusal(create(client, request_id="r-1")) == (422, "request_id_reused")
 
 
@@ -293,7 +293,7 @@ def test_an_unknown_creation_is_refused_and_the_cluster_not_added(client: FlaskC
 def test_a_job_that_ends_badly_fails_its_creation(
     client: FlaskClient, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cimaster.workers.provisioning._LOOK", 0.1)
+    monkeypatch.setattr("cimaster.workers.provisioning._JOB_CHECK", 0.1)
     create(client)
     script.standing = lambda: said(200, success=True, state="failure", complete=True, description="no quota")
     until(lambda: creations(client)[0]["state"] == "failed")

@@ -12,11 +12,11 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture(autouse=True)
 def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_room, "_KEPT", 0.05)
+    monkeypatch.setattr(waiting_room, "_LONGEST_REQUEST", 0.05)
 
 
 def test_the_queue_of_an_idle_pool_is_empty(client: FlaskClient, add: Add) -> None:
-    assert client.get("/queue").text == "nobody waits for a cluster\n"
+    assert client.get("/queue").text == "no caller waits for a cluster\n"
     assert client.get("/queue", headers=JSON).get_json() == {"tickets": []}
 
 
@@ -24,7 +24,7 @@ def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west&label=gpu%3Dyes")
-    assert client.get("/queue").text == "nobody waits for a cluster\n"  # no cluster has that label
+    assert client.get("/queue").text == "no caller waits for a cluster\n"  # no cluster has that label
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west")
     client.get("/getvacant?build=3&job=e2e&name=bob&wait=10m&request_id=r-3&priority=high")
     clock.forward(minutes=1)

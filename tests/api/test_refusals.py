@@ -205,7 +205,7 @@ def test_a_path_that_is_near_to_none_lists_what_there_is(client: FlaskClient) ->
     for path in ("/x", "/%00%0d%0aa%E2%80%AE", "/" + "x" * 5000):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "not_found")
-        assert "there are /addcluster, /clusters, " in answer.text
+        assert "choose one of /addcluster, /clusters, " in answer.text
         assert len(answer.text) < 800
         assert answer.text.rstrip("\n").isprintable()
 

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, Creation
 from cimaster.provisioners import Kind, Provisioner, command
-from cimaster.provisioners.outcome import Failure, Standing
+from cimaster.provisioners.outcome import Failure, JobStatus
 from cimaster.repository.stores.port import Conflict
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.components import components_of
@@ -52,7 +52,7 @@ VERBS = (
     "/addcluster?cluster=new&region=us&name=root&creation=c-2",
     "/deletecluster?cluster=cluster-01&name=root",
 )
-THREADS = ("committer", "watcher", "reaper", "courier", "usher")
+THREADS = ("committer", "watcher", "reaper", "provisioning", "queue-dispatcher")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def provisioner() -> Provisioner:
     def begin(_settings: object, _creation: Creation, _stop: object) -> TriggeredJob:
         raise Failure(JOB, "no quota left")
 
-    kind = Kind(command.Settings, begin, lambda _settings, _creation: Standing(ended=True, failure="it is gone"))
+    kind = Kind(command.Settings, begin, lambda _settings, _creation: JobStatus(ended=True, failure="it is gone"))
     return Provisioner("full", kind, command.Settings())
 
 

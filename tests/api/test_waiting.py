@@ -38,7 +38,7 @@ def lent(client: FlaskClient, add: Add) -> None:
 @pytest.fixture
 def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers are kept for a short time only."""
-    monkeypatch.setattr(waiting_room, "_KEPT", 0.3)
+    monkeypatch.setattr(waiting_room, "_LONGEST_REQUEST", 0.3)
 
 
 def ask(app: Flask, build: str, wait: str = "10m", headers: dict[str, str] | None = None, **more: str) -> TestResponse:
@@ -149,7 +149,7 @@ def test_simultaneous_tries_of_one_request_get_the_same_cluster(
 ) -> None:
     first = waits(app, client, elsewhere, "2")
     second = elsewhere.submit(ask, app, "2")
-    until(lambda: components_of(app).waiting_room.kept == 2)
+    until(lambda: components_of(app).waiting_room.connected == 2)
     give_back(client, "1", "first")
     answers = [first.result(), second.result()]
     assert [answer.text for answer in answers] == ["cluster-01"] * 2

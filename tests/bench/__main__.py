@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.bench import measure, table
 from tests.bench.fleet import Embedded, OnApiServer, PoolStore, fleet
 from tests.bench.rounds import AT_RANDOM, BURSTS, LOOPS, Series, Service, kinds, measured
+from tests.docs import markdown
 from tests.kube.apiserver import ControlPlane
 
 _CLUSTERS = 250
@@ -45,8 +46,8 @@ def main() -> None:
     print(f"\n{text}")
     if options.docs:
         on_api_server = [each for each in every if each.service.running.store.name == OnApiServer.name]
-        table.into("docs/performance.md", text)
-        table.into("README.md", table.brief(on_api_server, (_NAIVE, _ONE, _THREE), _BRIEF))
+        markdown.put("docs/performance.md", "bench", text)
+        markdown.put("docs/performance.md", "bench summary", table.brief(on_api_server, (_NAIVE, _ONE, _THREE), _BRIEF))
 
 
 def _options() -> argparse.Namespace:
@@ -67,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--bursts", type=int, nargs="*", default=BURSTS, metavar="CALLERS", help="callers of a burst")
     parser.add_argument("--loops", type=int, nargs="*", default=LOOPS, metavar="CALLERS", help="callers in a loop")
     parser.add_argument("--brief", action="store_true", help="only our service, and what it is to be beside")
-    parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md and the README")
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md")
     return parser.parse_args()
 
 

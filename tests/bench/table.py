@@ -1,12 +1,9 @@
-"""The figures as tables: all of them for docs/performance.md, those that users ask for first for the README."""
+"""The figures as tables for docs/performance.md: all of them, and those that users ask for first."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from tests.bench.rounds import Series
 
-ROOT = Path(__file__).parent.parent.parent
-_BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 HEADS = (
     "store",
     "service",
@@ -82,13 +79,3 @@ def _line(cells: Sequence[str], widths: Sequence[int], text_columns: Sequence[bo
         for cell, width, text in zip(cells, widths, text_columns, strict=True)
     )
     return f"| {' | '.join(padded)} |"
-
-
-def into(page: str, text: str) -> None:
-    """Put figures between the marks in a page of the project."""
-    path = ROOT / page
-    before, _, rest = path.read_text("utf-8").partition(_BEGIN)
-    _, mark, after = rest.partition(_END)
-    if not mark:
-        raise SystemExit(f"{page} has no place for the figures: {_BEGIN} ... {_END}")
-    path.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}", "utf-8")

@@ -9,7 +9,7 @@ from tests.chaos.storm import storm
 
 
 def main() -> int:
-    """Run one storm; 1 if anything that was told was not true."""
+    """Run one storm; return 1 if any answer was false."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="decides what goes wrong when")
     parser.add_argument("--operations", type=int, default=20_000, help="requests to be answered (default: 20,000)")

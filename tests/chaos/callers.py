@@ -1,4 +1,4 @@
-"""Jobs and people who use the pool while it is being broken, and write down what they were told and when.
+"""Jobs and people that use the pool while faults occur, and record each answer with its time.
 
 There are more of them than clusters, so that many wait in the queue.
 """
@@ -19,9 +19,9 @@ from tests.replica import Replica
 
 PATIENCE = 15.0  # seconds for one answer; a service that works answers within its deadline
 _KEPT = 25.0  # seconds for which a request may wait in the queue beyond that
-_HANGS_UP = 0.3, 5.0  # seconds after which some of the callers that wait hang up, and ask again
+_HANGS_UP = 0.3, 5.0  # seconds after which some of the waiting callers disconnect and repeat the request
 _GIVE_UP = 120.0  # seconds after which a caller counts as stuck
-_PAUSE = 0.1  # seconds before asking again
+_PAUSE = 0.1  # seconds before a request is repeated
 _UNDECIDED = ("queued", "no answer", "store_unavailable", "too_busy", "outcome_unknown")
 _HOLD = 5  # seconds
 _CLOCKS_DIFFER = 10.0  # seconds by which the end of a hold may be seen early
@@ -29,7 +29,7 @@ _CLOCKS_DIFFER = 10.0  # seconds by which the end of a hold may be seen early
 
 @dataclass
 class Told:
-    """What all callers together were told."""
+    """All answers that the callers got."""
 
     history: list[Operation] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -39,12 +39,12 @@ class Told:
 
     @property
     def operations(self) -> int:
-        """How many requests were decided, whatever the answer: granted, carried out, or refused for a reason."""
+        """How many requests were decided: granted, carried out, or refused for a reason."""
         return sum(count for code, count in self.answers.items() if code not in _UNDECIDED)
 
 
 class Person:
-    """One caller: takes and gives back, or holds and releases, over and over, at whichever replica answers."""
+    """One caller: takes and returns, or holds and releases, again and again, at whichever replica answers."""
 
     def __init__(self, number: int, replicas: list[Replica], told: Told, seed: int) -> None:
         self._number, self._replicas, self._told = number, replicas, told
@@ -53,7 +53,7 @@ class Person:
         self._goes_on: Callable[[], bool] = lambda: True
 
     async def live(self, goes_on: Callable[[], bool]) -> None:
-        """Use the pool as long as `goes_on`, then give back what is left."""
+        """Use the pool while `goes_on` is true, then return what is left."""
         self._goes_on = goes_on
         while goes_on():
             self._turn += 1
@@ -79,7 +79,7 @@ class Person:
         if finished is not None and finished.status == 200:
             self._note("leave", answer.text, lease, begun, finished)
         elif finished is not None and finished.headers.get("cimaster-code") == "not_current" and self._tries > 1:
-            # an earlier try did it; five tenants and hundreds of requests later the service has forgotten it
+            # an earlier attempt did it; five tenants and hundreds of requests later the pool no longer remembers that
             self._told.history.append(Operation(answer.text, "leave", lease, begun, time.monotonic(), sure=False))
 
     async def _hold(self) -> None:
@@ -102,9 +102,9 @@ class Person:
         self._told.history.append(Operation(cluster, action, tenant, begun, time.monotonic(), sure, commit))
 
     async def _ask(self, path: str, *, once: bool = False, **parameters: str) -> Answer | None:
-        """Return the last word on a request: repeated safely until there is one, unless it is sent only once.
+        """Return the final answer to a request, which is repeated until there is one if that is safe.
 
-        None where a request that is sent only once may have been carried out without an answer.
+        None if a request that must not be repeated may have been carried out without an answer.
         """
         headers = {"Accept": parameters.pop("accept")} if "accept" in parameters else {}
         identity = {} if once else {"request_id": str(uuid.uuid4())}

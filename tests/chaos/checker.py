@@ -1,7 +1,7 @@
-"""Judges whether one honest pool, asked by one caller at a time, could have given these answers at these moments.
+"""Judges whether one correct pool, serving one caller at a time, could have given these answers at these moments.
 
 Each cluster is checked by itself (a history is linearizable if it is for every object). The search is Wing and Gong's,
-with Lowe's memory of what was tried; what it looks for is an order of all operations that respects real time.
+with Lowe's memory of what was tried; it looks for an order of all operations that respects real time.
 """
 
 import bisect
@@ -22,7 +22,7 @@ class Operation:
     """
 
     cluster: str
-    action: str  # take: a tenant comes into the vacant cluster; leave: that tenant goes; see: the tenant is this one
+    action: str  # take: a tenant gets the vacant cluster; leave: that tenant leaves; see: the tenant is this one
     tenant: str
     begun: float
     ended: float = NEVER
@@ -30,7 +30,7 @@ class Operation:
     commit: int = 0
 
     def after(self, tenant: str) -> str | None:
-        """Return who has the cluster after it was done to one that `tenant` has; None if that cannot be."""
+        """Return the tenant after this operation on a cluster of `tenant`; None if the operation is impossible."""
         if self.action == "take":
             return self.tenant if tenant == VACANT else None
         if tenant != self.tenant:
@@ -39,7 +39,7 @@ class Operation:
 
 
 def violations(history: Iterable[Operation]) -> list[str]:
-    """Say for each cluster whose history is impossible which operations cannot be put in order."""
+    """Return, for each cluster with an impossible history, the operations that no order explains."""
     by_cluster: defaultdict[str, list[Operation]] = defaultdict(list)
     for operation in history:
         by_cluster[operation.cluster].append(operation)
@@ -48,7 +48,7 @@ def violations(history: Iterable[Operation]) -> list[str]:
 
 
 def _impossible(operations: Sequence[Operation]) -> str:
-    """Search an order, depth first; `done` is a set of places as the bits of a number."""
+    """Search for an order, depth first; `done` is a set of positions as the bits of a number."""
     tried: set[tuple[int, str]] = set()
     path = [(0, VACANT)]
     furthest = 0
@@ -67,7 +67,7 @@ def _impossible(operations: Sequence[Operation]) -> str:
 
 
 def _next(operations: Sequence[Operation], done: int, tenant: str) -> list[tuple[int, str]]:
-    """Return what may come next: whatever began before the first of the rest must have ended."""
+    """Return what may come next: the operations that began before the first of the rest must have ended."""
     steps = []
     must_end = NEVER
     first = (~done & (done + 1)).bit_length() - 1  # all before it are done
@@ -85,7 +85,7 @@ def _next(operations: Sequence[Operation], done: int, tenant: str) -> list[tuple
 
 
 def steps_back(history: Iterable[Operation]) -> list[str]:
-    """Say which answers named an older state than an answer that was there before they were asked for."""
+    """Return the answers that named an older state than an answer that preceded their request."""
     answered = sorted((operation for operation in history if operation.commit), key=lambda o: o.ended)
     ends = [operation.ended for operation in answered]
     newest = [0]

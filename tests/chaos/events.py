@@ -1,4 +1,4 @@
-"""What goes wrong, one thing after the other, in an order that the seed decides."""
+"""Faults, one after the other, in an order that the seed decides."""
 
 import random
 import threading
@@ -11,11 +11,11 @@ from tests.kube.faults import FaultyServer
 from tests.replica import Replica
 
 _FATES = ("lose_before", "lose_after", "conflict_after", "unavailable", "late")
-_BETWEEN_FATES = 6  # writes that pass in between, so that the service gets somewhere
+_BETWEEN_FATES = 6  # writes that pass between two faults, so that the service makes progress
 
 
 class Events:
-    """Breaks replicas, network and store until told to stop; runs in a thread of its own."""
+    """Breaks replicas, network and store until it is stopped; runs in a thread of its own."""
 
     def __init__(
         self, plane: ControlPlane, replicas: list[Replica], networks: list[FaultyServer], deadline: float, seed: int
@@ -25,15 +25,15 @@ class Events:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events")
         self.seen: list[str] = []
-        self.store_back: list[float] = []  # moments (monotonic) at which the API server served again
+        self.store_back: list[float] = []  # moments (monotonic) at which the API server was back
         self.error: BaseException | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Let what is broken be mended, and end."""
+        """Repair the last fault, and end the thread."""
         self._stop.set()
         self._thread.join()
         if self.error:
@@ -59,11 +59,11 @@ class Events:
                         return
                     self.seen.append(happen.__name__.strip("_").replace("_", " "))
                     happen()
-        except BaseException as error:  # raised by stop, where the caller looks
+        except BaseException as error:  # `stop` raises it in the thread of the test
             self.error = error
 
     def _disturb_writes(self) -> None:
-        """Have some writes lost, answered falsely, or arrive late, for a second or two."""
+        """Lose, delay or falsely answer some writes, for a second or two."""
         until = time.monotonic() + self._random.uniform(1.0, 2.0)
         while time.monotonic() < until and not self._stop.wait(0.15):
             network = self._random.choice(self._networks)
@@ -113,7 +113,7 @@ class Events:
         network.down = False
 
     def _set_clock_wrong(self) -> None:
-        """Let a replica's clock seem to be an hour off: the replica must expire nothing, and say so."""
+        """Set a replica's clock off by an hour: the replica must expire nothing, and report that."""
         replica, network = self._replicas[-1], self._networks[-1]
         right, network.skew = network.skew, timedelta(hours=1)
         _until(lambda: "nothing expires here" in replica.get("/readyz").text, self._stop)

@@ -1,4 +1,4 @@
-"""Three replicas on a real API server, callers, and things that go wrong: what was told must have been true."""
+"""Three replicas on a real API server, callers and faults: every answer must have been true."""
 
 import asyncio
 import json
@@ -21,15 +21,15 @@ from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 from tests.replica import Replica
 
-DEADLINE = 5.0  # seconds; the service's own is 20, and every pause of a replica would take longer than that
+DEADLINE = 5.0  # seconds; the default is 20, and every pause of a replica would take longer than that
 CLUSTERS, PEOPLE = 24, 48
-_KINDS = 3  # of trouble that a storm has at least
-_SKEWS = (4, -3)  # seconds by which the clocks of two replicas seem to be wrong; one is by an hour for a while
+_KINDS = 3  # faults that a storm has at least
+_SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one is off by an hour for a while
 
 
 @dataclass
 class Outcome:
-    """How a storm ended."""
+    """The result of a storm."""
 
     told: Told
     events: Events
@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def slowest_return(self) -> float:
-        """Seconds from the API server's return to the next cluster that a caller got, at worst."""
+        """Seconds from the return of the API server to the next cluster that a caller got, at worst."""
         gaps = (
             min((moment - back for moment in self.told.successes if moment >= back), default=0.0)
             for back in self.events.store_back
@@ -47,7 +47,7 @@ class Outcome:
 
 
 class Storm:
-    """The stage: start it, let it rage, judge it."""
+    """The replicas, callers and faults of one run."""
 
     def __init__(self, plane: ControlPlane, folder: Path, seed: int, application: str = "wsgi:app") -> None:
         self._plane, self._folder, self._seed, self._application = plane, folder, seed, application
@@ -55,9 +55,9 @@ class Storm:
         plane.apply(self._namespace)
 
     def rage(self, operations: int, longest: float, patience: float = 30.0) -> Outcome:
-        """Go on until so many requests were answered (or so many seconds are over), then judge.
+        """Run until this many requests were answered (or this many seconds are over), then judge.
 
-        What must end by itself has `patience` seconds to do so.
+        Leases and holds that must expire have `patience` seconds to do so.
         """
         self._fill()
         told, begun = Told(), time.monotonic()
@@ -74,7 +74,7 @@ class Storm:
         return Outcome(told, events, time.monotonic() - begun, _judge(told, stored))
 
     async def _live(self, replicas: list[Replica], told: Told, events: Events, operations: int, longest: float) -> None:
-        """Let everybody go on until there were enough operations, and enough went wrong."""
+        """Let all callers go on until there were enough operations and enough faults."""
         people = [Person(number, replicas, told, self._seed) for number in range(PEOPLE)]
         until = time.monotonic() + longest
 
@@ -117,7 +117,7 @@ class Storm:
 
     @staticmethod
     def _settled(replica: Replica, told: Told, patience: float) -> list[dict[str, str]]:
-        """Return the stored records when all that ends by itself has ended."""
+        """Return the stored records once everything that expires has expired."""
         until = time.monotonic() + patience
         while True:
             listed = replica.http.get(

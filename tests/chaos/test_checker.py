@@ -1,4 +1,4 @@
-"""The judge itself: it lets pass what can be, and finds what cannot."""
+"""The checker itself: it accepts possible histories and finds impossible ones."""
 
 import random
 

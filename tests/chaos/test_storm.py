@@ -1,4 +1,4 @@
-"""A short storm with each run of the tests; `make chaos` lets a long one rage."""
+"""A short storm in each run of the tests; `make chaos` runs a long one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which connection is closed for another one: the oldest of the address that has most of them."""
+"""Eviction of connections: the oldest of the address with most connections is closed first."""
 
 import socket
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
 class Cast:
-    """Connections from anywhere, over real sockets."""
+    """Makes connections of any address, over real sockets."""
 
     def __init__(self, waiting: WaitingConnections, stack: ExitStack) -> None:
         self._waiting, self._stack = waiting, stack
 
     def connect(self, address: str, state: str = READING) -> Connection:
-        """Add a connection of an address."""
+        """Add a connection."""
         ours, theirs = socket.socketpair()
         self._stack.enter_context(theirs)
         conn = Connection(Config(), ours, (address, 4711), ("127.0.0.1", 80))
@@ -32,13 +32,13 @@ class Cast:
 
 @pytest.fixture
 def waiting() -> WaitingConnections:
-    """At most two of each address, and proxies."""
+    """At most two connections of each address, except of proxies."""
     return WaitingConnections(2, PROXIES)
 
 
 @pytest.fixture
 def cast(waiting: WaitingConnections) -> Iterator[Cast]:
-    """Makes connections to choose from."""
+    """Makes connections."""
     with ExitStack() as stack:
         yield Cast(waiting, stack)
 
@@ -47,22 +47,22 @@ def cast(waiting: WaitingConnections) -> Iterator[Cast]:
 def test_an_address_that_has_too_many_loses_its_oldest(waiting: WaitingConnections, cast: Cast, address: str) -> None:
     oldest, _ = cast.connect(address), cast.connect(address)
     cast.connect(address, IDLE)
-    assert waiting.surplus(address) is None
+    assert waiting.oldest_over_limit(address) is None
     cast.connect(address)
-    assert waiting.surplus(address) is oldest
+    assert waiting.oldest_over_limit(address) is oldest
     waiting.remove(oldest)
-    assert waiting.surplus(address) is None
+    assert waiting.oldest_over_limit(address) is None
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "fd00::1", "::ffff:10.1.2.3"])
 def test_a_proxy_may_have_as_many_as_its_clients(waiting: WaitingConnections, cast: Cast, address: str) -> None:
     for _ in range(5):
         cast.connect(address)
-    assert waiting.surplus(address) is None
+    assert waiting.oldest_over_limit(address) is None
 
 
 def test_idle_ones_make_room_first_and_those_of_a_proxy_last(waiting: WaitingConnections, cast: Cast) -> None:
-    assert waiting.dispensable() is None
+    assert waiting.to_evict() is None
     connections = [
         *(cast.connect("192.0.2.1", IDLE) for _ in range(2)),
         cast.connect("192.0.2.2", IDLE),
@@ -70,7 +70,7 @@ def test_idle_ones_make_room_first_and_those_of_a_proxy_last(waiting: WaitingCon
         cast.connect("192.0.2.9"),
     ]
     order = []
-    while (conn := waiting.dispensable()) is not None:
+    while (conn := waiting.to_evict()) is not None:
         waiting.remove(conn)
         order.append(connections.index(conn))
     assert order == [0, 1, 2, 3, 4, 5, 6]

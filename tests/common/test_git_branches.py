@@ -1,4 +1,4 @@
-"""Names that git takes for a branch's, and names that it takes for something else: asked of git itself where it is."""
+"""Names that git reads as a branch, and names that it reads as something else; checked with git if it is installed."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Access to a Kubernetes cluster that cannot be had: a sentence at the start, without what must stay secret."""
+"""A wrong kubeconfig stops the start with a sentence that contains no secrets; credentials are renewed."""
 
 import http.server
 import os
@@ -57,8 +57,8 @@ def kubeconfig(folder: Path, **changes: object) -> Path:
             {"users": [{"name": "test", "user": {"auth-provider": {"name": "oidc", "config": {"refresh": SECRET}}}}]},
             "Expected key id-token",
         ),
-        ({"users": [{"name": "test", "user": {"token": f"{SECRET}é"}}]}, "no header may have"),
-        ({"users": [{"name": "test", "user": {"token": f"{SECRET}\0"}}]}, "no header may have"),
+        ({"users": [{"name": "test", "user": {"token": f"{SECRET}é"}}]}, "are not allowed in a header"),
+        ({"users": [{"name": "test", "user": {"token": f"{SECRET}\0"}}]}, "are not allowed in a header"),
         ({"users": [SECRET]}, "to have 'name' key"),
         ({"users": [{"name": "test", "user": {"tokenFile": "not-there"}}]}, "not-there"),
         (
@@ -76,7 +76,7 @@ def test_an_odd_kubeconfig_is_reported_without_its_secrets(
         stores.check_access(Settings(store="kubernetes"))
     assert expected in str(told.value)
     assert SECRET not in str(told.value)
-    assert told.value.__suppress_context__  # a traceback does not show what the library said
+    assert told.value.__suppress_context__  # a traceback does not show the library's message
 
 
 @pytest.mark.parametrize("text", ["clusters: [", "[]", "", "5", "\0"])
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_kubeconfig_is_reported(tmp_path: Path, monkeypatch: p
 
 
 class TestProxies:
-    """A proxy that cannot be used is told at the start, whichever part would use it."""
+    """A proxy that cannot be used stops the start, whichever part would use it."""
 
     @pytest.fixture
     def access(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -100,7 +100,7 @@ class TestProxies:
     def start(
         self, request: pytest.FixtureRequest, access: Callable[[], None], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[], object]:
-        """Begin what reaches a server at https://10.20.30.40."""
+        """Start the part that calls a server at https://10.20.30.40."""
         if request.param == "store":
             return access
         if request.param == "provisioner":
@@ -167,7 +167,7 @@ class TestProxies:
 
 
 class Guarded:
-    """An HTTPS server that answers with the name in its client's certificate, and refuses the one that is `revoked`."""
+    """An HTTPS server that answers with the name in the client's certificate, and rejects the `revoked` one."""
 
     def __init__(self, folder: Path) -> None:
         self.revoked = ""
@@ -195,10 +195,10 @@ class Guarded:
         guarded = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # connections are kept
+            protocol_version = "HTTP/1.1"  # connections are kept alive
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
             def do_GET(self) -> None:
                 [name] = [value for ((key, value),) in self.connection.getpeercert()["subject"] if key == "commonName"]
@@ -224,7 +224,7 @@ class Guarded:
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
 class TestClientCertificate:
-    """A client certificate that is replaced on the disk; connections that were opened with the former are dropped."""
+    """A client certificate is replaced on disk; connections that use the previous one are closed."""
 
     @pytest.fixture
     def guarded(self, tmp_path: Path) -> Iterator[Guarded]:
@@ -241,7 +241,7 @@ class TestClientCertificate:
         with closing(kube_access_by(tmp_path / "kubeconfig")) as access:
             assert access.request("GET", "/", {}).data == b"first"
             guarded.let_in("second")
-            assert access.request("GET", "/", {}).data == b"first"  # on the connection that is open
+            assert access.request("GET", "/", {}).data == b"first"  # on the open connection
             guarded.revoked = "first"
             answer = access.request("GET", "/", {})
             assert (answer.status, answer.data) == (200, b"second")

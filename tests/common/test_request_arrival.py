@@ -1,4 +1,4 @@
-"""When a request has arrived whole: at its last byte, wherever it is cut into pieces."""
+"""A request is complete at its last byte, however it is cut into pieces."""
 
 from gunicorn.config import Config
 from gunicorn.http.message import Request
@@ -6,7 +6,7 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.common.serving.request_arrival import BODY_LIMIT, Arrival
+from cimaster.common.serving.request_arrival import BODY_LIMIT, RequestArrival
 
 BYTES = st.one_of(st.binary(max_size=50), st.sampled_from([b"\r\n\r\n", b"0\r\n\r\n", b"\n", b"5\r\n"]))
 HEADERS = st.lists(st.sampled_from([b"Host: x", b"Accept: */*", b"X-Content-Length: 7", b"X: a, chunked"]), unique=True)
@@ -40,14 +40,14 @@ def requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
 @given(requests(), BYTES, st.lists(st.integers(0, 300)))
 def test_it_is_whole_at_its_last_byte_and_not_before(sent: tuple[bytes, bytes], behind: bytes, cuts: list[int]) -> None:
     request, body = sent
-    early, late = Arrival(), Arrival()
+    early, late = RequestArrival(), RequestArrival()
     places = sorted({cut for cut in cuts if cut < len(request)} | {0, len(request) - 1})
     for start, end in zip(places, [*places[1:], len(request) + len(behind)], strict=True):
         late.add((request + behind)[start:end])
         if end < len(request):
             early.add(request[start:end])
-    assert not early.whole
-    assert (late.whole, late.too_large) == (True, False)
+    assert not early.complete
+    assert (late.complete, late.too_large) == (True, False)
     unreader = IterUnreader([bytes(late.data)])
     parsed = Request(Config(), unreader, ("127.0.0.1", 1))
     assert parsed.body.read() == body
@@ -56,9 +56,9 @@ def test_it_is_whole_at_its_last_byte_and_not_before(sent: tuple[bytes, bytes], 
 
 @given(st.binary(), st.lists(st.binary(min_size=1), min_size=1))
 def test_it_ends_whatever_is_sent(start: bytes, pieces: list[bytes]) -> None:
-    arrival = Arrival(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + start)
+    arrival = RequestArrival(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + start)
     sent = 0
-    while not arrival.whole:
+    while not arrival.complete:
         piece = pieces[sent % len(pieces)] * 1000
         arrival.add(piece)
         sent += len(piece)

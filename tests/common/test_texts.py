@@ -1,4 +1,4 @@
-"""Texts as they are kept and compared: one line of what can be seen."""
+"""Texts are stored and compared as one line of visible characters."""
 
 import unicodedata
 

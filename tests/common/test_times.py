@@ -1,4 +1,4 @@
-"""Times and durations: what is written can be read again, ends are never early, and slips in the data stop nothing."""
+"""Times and durations: formatted ones can be parsed, ends are never early, and wrong stored ones do no harm."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,1 +1,1 @@
-"""Tests against a real API server, and what they need to have one."""
+"""Tests against a real API server, and the programs that run one."""

@@ -1,4 +1,4 @@
-"""A real etcd and kube-apiserver on loopback: what a fake server permits, refuses and costs proves nothing."""
+"""A real etcd and kube-apiserver on loopback, because a fake server proves nothing about rights, refusals and costs."""
 
 import atexit
 import json
@@ -68,7 +68,7 @@ class ControlPlane:
         tokens = self.folder / "tokens.csv"
         tokens.write_text(f'{self._token},admin,admin,"system:masters"\n')
         tokens.chmod(0o600)
-        # The server makes this key with its certificate before it looks for one to sign tokens with: no openssl needed.
+        # The server creates this key with its certificate before it needs one to sign tokens: no openssl is needed.
         key = self.folder / "certs" / "apiserver.key"
         return [
             str(assets / "kube-apiserver"),
@@ -91,7 +91,7 @@ class ControlPlane:
 
     @property
     def servers(self) -> tuple[Server, Server]:
-        """Return the processes, for those who measure what they cost."""
+        """Return the processes, for measurements of their cost."""
         return self._apiserver, self._etcd
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class ControlPlane:
         if self._http is not None:
             self._http.clear()
         self._apiserver.stop()
-        # The state is thrown away, so there is nothing that etcd should finish.
+        # The state is thrown away, so etcd has nothing to finish.
         self._etcd.kill()
         self._folder.cleanup()
 
@@ -129,7 +129,7 @@ class ControlPlane:
 
     def stop_etcd(self) -> None:
         """Stop etcd; its data stay."""
-        # Left alone it waits 7 s for the watches of the API server, which never end by themselves.
+        # On SIGTERM alone it waits 7 s for the watches of the API server, which never end by themselves.
         self._etcd.stop(1.0)
 
     def start_apiserver(self) -> None:
@@ -142,19 +142,19 @@ class ControlPlane:
         self._apiserver.wait_until(lambda: self.ca_file.exists() and self._request("GET", "/readyz").status == 200)
 
     def stop_apiserver(self) -> None:
-        """Stop the API server; it finishes what it has begun."""
+        """Stop the API server; it finishes the requests under way."""
         self._apiserver.stop()
 
     def kill_apiserver(self) -> None:
-        """End the API server in the middle of what it does."""
+        """Kill the API server in the middle of its requests."""
         self._apiserver.kill()
 
     def pause_apiserver(self) -> None:
-        """Freeze the API server: connections open and nothing answers."""
+        """Freeze the API server: connections open but get no answer."""
         self._apiserver.send(signal.SIGSTOP)
 
     def resume_apiserver(self) -> None:
-        """Let a frozen API server go on."""
+        """Resume a frozen API server."""
         self._apiserver.send(signal.SIGCONT)
 
     @property
@@ -185,7 +185,7 @@ class ControlPlane:
     ) -> Path:
         """Write a kubeconfig that acts as a service account for a day, and return its path.
 
-        `address` is where the API server is to be reached, if not directly.
+        `address` is the address of the API server, if not its own.
         """
         return self.kubeconfig(path, {"token": self.token(namespace, account)}, address)
 
@@ -236,7 +236,7 @@ def _place(manifest: dict[str, Any], namespace: str) -> None:
 
 
 def _path(manifest: dict[str, Any]) -> str:
-    """Return the path of an object; the plural follows the rule that all kinds in k8s/ obey."""
+    """Return the path of an object; all kinds in k8s/ form their plural regularly."""
     version, kind, metadata = manifest["apiVersion"], manifest["kind"].lower(), manifest["metadata"]
     plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
     root = "api" if version == "v1" else "apis"

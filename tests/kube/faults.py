@@ -1,4 +1,4 @@
-"""A proxy between the service and the API server that loses, delays and falsifies answers as a script says."""
+"""A proxy between the service and the API server that loses, delays and falsifies answers as scripted."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: what is behind it may be down, and then the connection just breaks."""
+        """Log nothing: the server behind it may be down, and then the connection breaks."""
 
 
 class Upstream(Protocol):
@@ -34,7 +34,7 @@ class Upstream(Protocol):
 
 
 class FaultyServer:
-    """Passes requests on to an API server, and does to the next PUTs and POSTs what `script` says.
+    """Forwards requests to an API server, with the faults in `script` for the next PUTs and POSTs.
 
     lose_before: the connection breaks and the server never saw the write. lose_after: the server applied it and the
     answer is lost. conflict_after: the server applied it and the answer says 409. late: the answer is lost and the
@@ -51,7 +51,7 @@ class FaultyServer:
         self.down = False
         self.puts = 0
         self.skew = timedelta()
-        """By how much the server's clock seems to be behind: each answer's date is moved back."""
+        """How far the server's clock appears to be behind: each answer's date is moved back."""
         self.watches = "pass"
         self.watched: list[float] = []
         self._late: list[Any] = []
@@ -75,7 +75,7 @@ class FaultyServer:
             self._http.clear()
 
     def release_late(self) -> list[int]:
-        """Let the writes that were held back reach the server now; return its answers' statuses."""
+        """Send the delayed writes to the server now; return the statuses of its answers."""
         late, self._late = self._late, []
         return [send().status for send in late]
 
@@ -89,7 +89,7 @@ class FaultyServer:
             protocol_version = "HTTP/1.1"
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
             def do_GET(self) -> None:
                 if proxy.down:
@@ -106,7 +106,7 @@ class FaultyServer:
                 self.send_response_only(200)
                 self.send_header("Content-Type", "application/json")
                 if proxy.watches == "reset":
-                    self.send_header("Transfer-Encoding", "chunked")  # whose end is missing
+                    self.send_header("Transfer-Encoding", "chunked")  # its end is missing
                 self.end_headers()
                 if proxy.watches == "gone":
                     self.wfile.write(_GONE)
@@ -142,7 +142,7 @@ class FaultyServer:
                 if fault == "conflict_after":
                     return self._plain(409)
                 if fault == "slow":
-                    time.sleep(7)  # longer than the client waits for an answer
+                    time.sleep(7)  # longer than the client waits
                 return self._answer(answer)
 
             def _url(self) -> str:
@@ -161,8 +161,8 @@ class FaultyServer:
 
             def _answer(self, answer: urllib3.BaseHTTPResponse) -> None:
                 self.close_connection = True
-                with closing(answer), suppress(OSError):  # who asked may be gone before the first word
-                    self.send_response_only(answer.status)  # without a date of our own
+                with closing(answer), suppress(OSError):  # the client may have left before the first byte
+                    self.send_response_only(answer.status)  # without a date of this proxy
                     self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
                     self.send_header("Date", proxy._date(answer))
                     self.send_header("Connection", "close")

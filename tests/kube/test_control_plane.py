@@ -1,6 +1,6 @@
-"""The harness itself: the manifests are accepted, RBAC bites, and data survive what the fault tests do to the servers.
+"""The test harness: the manifests are accepted, RBAC is enforced, and data survive the faults of the fault tests.
 
-A failure here says that the test bed is broken, before a hundred other tests say it less clearly.
+A failure here shows that the harness is broken, more clearly than a hundred other tests would.
 """
 
 import json
@@ -40,7 +40,7 @@ def account(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Core
     kubeconfig = control_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig")
     configuration = Configuration()
     load_kube_config(str(kubeconfig), client_configuration=configuration)
-    # Before the client is made: its connection pool takes this over once, and would try each read four times.
+    # Set before the client is created: its connection pool copies this, and would try each read four times.
     configuration.retries = False
     return CoreV1Api(ApiClient(configuration))
 
@@ -139,7 +139,7 @@ def test_data_survive_a_restart_of_both_servers(
         account.read_namespaced_config_map("clusters", namespace, _request_timeout=TIMEOUT)
     control_plane.start_etcd()
     control_plane.start_apiserver()
-    # The token was signed before the restart: the key has outlived it too.
+    # The token was signed before the restart: the key has survived it too.
     assert account.read_namespaced_config_map("clusters", namespace, _request_timeout=TIMEOUT).data == POOL
 
 

@@ -1,4 +1,4 @@
-"""Credentials that change while the process runs: the API server's refusal, or a minute, makes it read them again."""
+"""Credentials that change while the process runs: it reads them again after a refusal, or after a minute."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ WRONG = "an-unknown-token"
 
 
 def who(access: KubernetesClient) -> str:
-    """Return as whom the API server sees a request, or the status of its refusal."""
+    """Return the user that the API server sees in a request, or the status of its refusal."""
     body = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).encode()
     headers = {"Content-Type": "application/json"}
     path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -35,7 +35,7 @@ def who(access: KubernetesClient) -> str:
 
 
 def a_minute_later(access: KubernetesClient, clock: LeapingClock) -> None:
-    """Let the credentials become old, and return when they were read again."""
+    """Make the credentials old, and return when they were read again."""
     clock.leapt += 61
     who(access)
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "credentials"])
@@ -78,7 +78,7 @@ class Place:
         self._control_plane.kubeconfig(self.kubeconfig, user, self._address)
 
     def put(self, token: str) -> None:
-        """Let this be the token from now on."""
+        """Use this token from now on."""
         if self._kind == "token":
             self._write({"token": token})
         elif self._kind == "exec":
@@ -142,11 +142,11 @@ def test_simultaneous_refused_calls_read_them_once(
         assert set(callers.map(lambda _: begin.wait() >= 0 and who(access), range(8))) == {name}
     assert (
         len((tmp_path / "runs").read_text().split()) <= 3
-    )  # at the start, and for those that began before it was read
+    )  # at the start, and for requests that began before it was read
 
 
 class TestThroughAProxy:
-    """What is sent, counted on its way."""
+    """A proxy that counts the requests."""
 
     @pytest.fixture
     def faulty(self, control_plane: ControlPlane) -> Iterator[FaultyServer]:
@@ -191,7 +191,7 @@ def test_a_watch_goes_on_with_a_new_token(control_plane: ControlPlane, namespace
 
 
 class TestFormerOnes:
-    """What stays in use where the new ones cannot be."""
+    """The old credentials stay in use if the new ones cannot be read."""
 
     @pytest.fixture
     def clock(self) -> LeapingClock:

@@ -1,4 +1,4 @@
-"""k8s/: each right is used and no pod reaches or takes in more than it needs; the API server takes all of it."""
+"""k8s/: each right is used, no pod has more network access than it needs, and the API server accepts all of it."""
 
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +19,7 @@ PROGRAMS = {"": "cimaster", "manual-trigger": "manual-trigger"}
 
 
 def manifest(folder: str, file: str, kind: str = "") -> dict[str, Any]:
-    """Return a manifest of k8s/; the first of that kind in its file."""
+    """Return a manifest of k8s/: the first of that kind in its file."""
     read = yaml.safe_load_all((MANIFESTS / folder / f"{file}.yaml").read_text())
     found: dict[str, Any] = next(each for each in read if kind in ("", each["kind"]))
     return found
@@ -29,7 +29,7 @@ VERBS = manifest("", "rbac", "Role")["rules"][0]["verbs"]
 
 
 def use(store: KubernetesStore) -> None:
-    """Do all that the service does with its store."""
+    """Do everything that the service does with its store."""
     stored = store.read()
     store.read(not_older_than=stored.version)
     store.replace(stored.replaced({"cluster.json": "[]"}, {}))

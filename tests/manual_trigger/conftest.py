@@ -1,4 +1,4 @@
-"""The cast of these tests: a namespace of a real API server, Deck, plank, and the service between them."""
+"""Fixtures: a namespace of a real API server, fakes of Deck and of Prow's controller (plank), and the service."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,14 +12,14 @@ from werkzeug.test import TestResponse
 
 from cimaster.common.clock import Clock
 from cimaster.manual_trigger.app import create_app
-from cimaster.manual_trigger.components import Parts
+from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.settings import Rate, TriggerSettings
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import ALLOW_ALL, TOKEN, no_cluster
 
-ASKED: dict[str, Any] = {
+REQUEST_BODY: dict[str, Any] = {
     "org": "tess",
     "repo": "tessops",
     "base_ref": "master",
@@ -31,7 +31,7 @@ ASKED: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def prow_plane(control_plane: ControlPlane) -> ControlPlane:
-    """An API server that knows ProwJobs."""
+    """An API server with the CRD of ProwJobs."""
     prow = Prow(control_plane, "default")
     prow.install()
     prow.close()
@@ -48,7 +48,7 @@ def namespace(prow_plane: ControlPlane) -> str:
 
 @pytest.fixture
 def prow(prow_plane: ControlPlane, namespace: str) -> Iterator[Prow]:
-    """The ProwJobs of that namespace, as an admin sees them."""
+    """The ProwJobs of that namespace, with an admin's access."""
     prow = Prow(prow_plane, namespace)
     yield prow
     prow.close()
@@ -56,27 +56,27 @@ def prow(prow_plane: ControlPlane, namespace: str) -> Iterator[Prow]:
 
 @pytest.fixture
 def plank(prow: Prow) -> Iterator[Plank]:
-    """Something that runs them."""
+    """A controller that gives ProwJobs their build ids."""
     with Plank(prow).running() as plank:
         yield plank
 
 
 @pytest.fixture
 def deck() -> Iterator[Deck]:
-    """Something that knows the jobs."""
+    """A Deck that serves the sample configuration."""
     with Deck().running() as deck:
         yield deck
 
 
 @pytest.fixture
 def kubeconfig(prow_plane: ControlPlane, namespace: str, tmp_path: Path) -> Path:
-    """Access as the service's own account."""
+    """A kubeconfig of the service's own account."""
     return prow_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig", account="manual-trigger")
 
 
 @pytest.fixture
 def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
-    """Settings with one token, rules that allow everything, and a rate that no test reaches by chance."""
+    """Settings with one token, rules that allow everything, and a rate limit that no test reaches by chance."""
     (tmp_path / "tokens").write_text(f"# callers\n\n{TOKEN}\n")
     (tmp_path / "allow").write_text(ALLOW_ALL)
     return TriggerSettings(
@@ -89,23 +89,23 @@ def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
 
 
 class Caller:
-    """A program with a token that starts jobs."""
+    """A caller with a token."""
 
     def __init__(self, app: Flask) -> None:
         self.client = app.test_client()
         self.headers = {"Authorization": f"Bearer {TOKEN}"}
 
     def trigger(self, headers: dict[str, str] | None = None, **changes: Any) -> TestResponse:
-        """Ask for the usual job, with changes; a parameter that is None is left out."""
-        body = {name: value for name, value in {**ASKED, **changes}.items() if value is not None}
+        """Start the job of REQUEST_BODY, with changes; a parameter that is None is left out."""
+        body = {name: value for name, value in {**REQUEST_BODY, **changes}.items() if value is not None}
         return self.client.post("/manual-trigger", json=body, headers={**self.headers, **(headers or {})})
 
     def get(self, path: str) -> TestResponse:
-        """Read something."""
+        """Send a GET."""
         return self.client.get(path, headers=self.headers)
 
     def post(self, path: str, **options: Any) -> TestResponse:
-        """Send something."""
+        """Send a POST."""
         return self.client.post(path, headers=self.headers, **options)
 
 
@@ -114,7 +114,7 @@ Start = Callable[..., Caller]
 
 @pytest.fixture
 def run(settings: TriggerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts the service with the settings, changed as a test says, over a configuration that it has read."""
+    """Returns a function that starts the service, with changed settings, and reads the configuration."""
     apps: list[Flask] = []
 
     def run(access: Path, *, read: bool = True, clock: Clock | None = None, **changes: Any) -> Caller:
@@ -122,17 +122,17 @@ def run(settings: TriggerSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         app = create_app(replace(settings, **changes), clock)
         apps.append(app)
         if read:
-            parts_of(app).catalog.reload()
+            components_of(app).catalog.reload()
         return Caller(app)
 
     yield run
     for app in apps:
-        parts_of(app).prowjobs.close()
+        components_of(app).prowjobs.close()
 
 
 @pytest.fixture
 def start(run: Start, kubeconfig: Path, namespace: str) -> Start:
-    """Starts the service beside Prow."""
+    """Returns a function that starts the service with access to the API server."""
 
     def start(access: Path = kubeconfig, **options: Any) -> Caller:
         return run(access, **{"namespace": namespace, **options})
@@ -142,20 +142,14 @@ def start(run: Start, kubeconfig: Path, namespace: str) -> Start:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Path:
-    """Access to a cluster that is not there."""
+    """A kubeconfig of a cluster that does not exist."""
     return no_cluster(tmp_path)
 
 
 @pytest.fixture
 def alone(run: Start, nowhere: Path) -> Caller:
-    """A caller of a service that has a configuration, and no cluster."""
+    """A caller of a service that has a configuration but no cluster."""
     return run(nowhere)
-
-
-def parts_of(app: Flask) -> Parts:
-    """Return what is behind the routes."""
-    found: Parts = app.extensions["manual_trigger"]
-    return found
 
 
 @pytest.fixture
@@ -165,7 +159,7 @@ def caller(start: Start, plank: Plank) -> Caller:
 
 
 def refusal(answer: TestResponse) -> tuple[int, str, str]:
-    """Return status, code and sentence of a refusal, which has the shape that all have."""
+    """Return status, code and sentence of a refusal; check that it has the common shape."""
     body = answer.get_json()
     assert body["success"] is False
     assert {"message", "job_name", "status_link", "log_link", "code"} <= set(body)

@@ -1,4 +1,4 @@
-"""Plays Deck: serves Prow's loaded configuration on /config, and breaks as a test says."""
+"""A fake Deck: serves Prow's loaded configuration on /config, and fails as a test says."""
 
 import threading
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ SAMPLE = (DATA / "deck-config.yaml").read_bytes()
 
 
 def sample() -> dict[str, Any]:
-    """Return the sample configuration, to be changed by a test."""
+    """Return the sample configuration, for a test to change."""
     read: dict[str, Any] = yaml.safe_load(SAMPLE)
     return read
 
 
-class _Plainly(yaml.SafeDumper):
-    """Writes what is there twice twice, as Deck does, and not as an alias."""
+class _WithoutAliases(yaml.SafeDumper):
+    """Writes repeated values in full, as Deck does, instead of as aliases."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True
@@ -28,17 +28,17 @@ class _Plainly(yaml.SafeDumper):
 
 def written(configuration: dict[str, Any]) -> bytes:
     """Return a configuration as Deck would write it."""
-    return yaml.dump(configuration, Dumper=_Plainly).encode()
+    return yaml.dump(configuration, Dumper=_WithoutAliases).encode()
 
 
 class Deck:
-    """A server whose `text` is the configuration. `status` and `broken` say how it fails; it waits for its `gate`."""
+    """A server whose `text` is the configuration. `status` and `broken` make it fail, a closed `gate` lets it hang."""
 
     def __init__(self, text: bytes = SAMPLE) -> None:
         self.text = text
         self.status = 200
         self.broken = False
-        self.asked = 0
+        self.requests = 0
         self.gate = threading.Event()
         self.gate.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -67,10 +67,10 @@ class Deck:
 
         class Handler(BaseHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
             def do_GET(self) -> None:
-                deck.asked += 1
+                deck.requests += 1
                 deck.gate.wait(30)
                 if deck.broken:
                     self.connection.shutdown(2)

@@ -1,4 +1,4 @@
-"""Plays the part of Prow that runs ProwJobs: gives each a build id, as plank does, or whatever a test says."""
+"""A fake of plank, Prow's controller of ProwJobs: gives each a build id, or does what a test says."""
 
 import itertools
 import json
@@ -19,14 +19,14 @@ _FIRST_BUILD = 2124730448042004480
 
 
 class Prow:
-    """The ProwJobs of a namespace, with an admin's rights."""
+    """The ProwJobs of a namespace, with an admin's access."""
 
     def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
         self._admin = control_plane.admin
         self.url = f"/apis/prow.k8s.io/v1/namespaces/{namespace}/prowjobs"
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> urllib3.BaseHTTPResponse:
-        """Ask the API server for something, as its admin."""
+        """Call the API server as its admin."""
         configuration = self._admin.configuration
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {"Authorization": configuration.api_key["BearerToken"], "Content-Type": kind}
@@ -41,7 +41,7 @@ class Prow:
         )
 
     def install(self) -> None:
-        """Define what ProwJobs are, and wait until the API server serves them."""
+        """Install the CRD of ProwJobs, and wait until the API server serves them."""
         definition = yaml_core_schema.read((DATA / "prowjob_crd.yaml").read_bytes())
         answer = self.call("POST", _DEFINITIONS, definition)
         assert answer.status in (201, 409), answer.data
@@ -54,31 +54,31 @@ class Prow:
         return items
 
     def job(self, name: str) -> dict[str, Any]:
-        """Return one."""
+        """Return a ProwJob."""
         answer = self.call("GET", f"{self.url}/{name}")
         assert answer.status == 200, answer.data
         read: dict[str, Any] = answer.json()
         return read
 
     def create(self, prowjob: dict[str, Any]) -> urllib3.BaseHTTPResponse:
-        """Create one, as a program other than the service would."""
+        """Create a ProwJob, as another program than the service would."""
         return self.call("POST", f"{self.url}?fieldValidation=Strict", prowjob)
 
     def delete(self, name: str) -> None:
-        """Remove one, as Prow does some days after its end."""
+        """Delete a ProwJob, as Prow does some days after its end."""
         assert self.call("DELETE", f"{self.url}/{name}").status == 200
 
     def patch(self, name: str, status: dict[str, Any], labels: dict[str, str] | None = None) -> None:
-        """Change what is said of one; it may be gone."""
+        """Change status and labels of a ProwJob, if it exists."""
         body = {"metadata": {"labels": labels or {}}, "status": status}
         assert self.call("PATCH", f"{self.url}/{name}", body).status in (200, 404)
 
     def end(self, name: str, state: str = "success", description: str = "Job succeeded.") -> None:
-        """Let a job end."""
+        """End a job."""
         self.patch(name, {"state": state, "description": description, "completionTime": now()})
 
     def pick_up(self, prowjob: dict[str, Any], build_id: str) -> None:
-        """Do to a ProwJob what plank does when its pod is there."""
+        """Set the status that plank sets when the pod exists."""
         name, job = prowjob["metadata"]["name"], prowjob["spec"]["job"]
         status = {
             "state": "pending",
@@ -96,9 +96,9 @@ class Prow:
 
 
 class Plank:
-    """Watches ProwJobs. `mode` says what becomes of new ones.
+    """Watches ProwJobs. `mode` says what happens to new ones.
 
-    run: they get a build id. stall: they stay as they are. fail: no pod can be made. finish: they end at once.
+    run: they get a build id. stall: nothing. fail: their pod cannot be created. finish: they end immediately.
     """
 
     def __init__(self, prow: Prow) -> None:
@@ -111,7 +111,7 @@ class Plank:
 
     @contextmanager
     def running(self) -> Iterator["Plank"]:
-        """Play until the block ends."""
+        """Run until the block ends."""
         thread = threading.Thread(target=self._run)
         thread.start()
         try:
@@ -120,14 +120,14 @@ class Plank:
             self._stopped = True
             while thread.is_alive():
                 stream = self._stream
-                with suppress(ValueError, RuntimeError, OSError):  # it may have begun or ended just now
+                with suppress(ValueError, RuntimeError, OSError):  # the stream may just have started or ended
                     if isinstance(stream, urllib3.HTTPResponse):
                         stream.shutdown()
                 thread.join(0.05)
 
     def _run(self) -> None:
         while not self._stopped:
-            with suppress(urllib3.exceptions.HTTPError, OSError):  # the API server may be away in a test
+            with suppress(urllib3.exceptions.HTTPError, OSError):  # a test may stop the API server
                 self._watch()
 
     def _watch(self) -> None:
@@ -137,7 +137,7 @@ class Plank:
         try:
             while stream.status == 200 and not self._stopped:
                 chunk = stream.read1(1 << 16)
-                if self._stopped or not chunk:  # what comes after a shutdown is still encrypted
+                if self._stopped or not chunk:  # bytes after a shutdown are still encrypted
                     return
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
@@ -147,7 +147,7 @@ class Plank:
             stream.close()
 
     def start(self, prowjob: dict[str, Any]) -> None:
-        """Give a job that was stalled its build id."""
+        """Give a stalled job its build id."""
         self._prow.pick_up(prowjob, str(next(self._builds)))
 
     def _reconcile(self, prowjob: dict[str, Any]) -> None:
@@ -164,5 +164,5 @@ class Plank:
 
 
 def now() -> str:
-    """Return the present moment as Kubernetes writes it."""
+    """Return the current time as Kubernetes writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

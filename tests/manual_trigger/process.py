@@ -1,4 +1,4 @@
-"""A real manual-trigger process, as an operator starts it, on ports of its own."""
+"""A real manual-trigger process, started as an operator would, on free ports."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ ALLOW_ALL = "** ** ** ** base_sha\n"
 
 
 def no_cluster(folder: Path) -> Path:
-    """Write access to a cluster that is not there into a file, and return its path."""
+    """Write a kubeconfig of a cluster that does not exist, and return its path."""
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     names = {"cluster": "gone", "user": "gone"}
     config = {
@@ -32,7 +32,7 @@ def no_cluster(folder: Path) -> Path:
 
 
 class ManualTrigger:
-    """One `manual-trigger` over Deck's configuration; a context manager that leaves no process behind.
+    """A context manager: a `manual-trigger` process with Deck's configuration, stopped at the end.
 
     It accepts `TOKEN`, and allows everything unless `rules` says otherwise.
     """
@@ -75,12 +75,12 @@ class ManualTrigger:
         self.server.stop()
 
     def ready(self) -> bool:
-        """Say whether it wants requests."""
+        """Say whether the process is ready."""
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).ok
         except requests.RequestException:
             return False
 
     def trigger(self, **parameters: object) -> requests.Response:
-        """Ask it to start a job."""
+        """Start a job."""
         return self.http.post(f"{self.url}/manual-trigger", json=parameters, timeout=60)

@@ -1,4 +1,4 @@
-"""An API server that ends each watch at once, or that no longer takes the token: the caller notices nothing."""
+"""An API server that ends each watch early, or rejects an old token: callers do not notice."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cimaster.manual_trigger.components import components_of
 from tests.conditions import until
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
-from tests.manual_trigger.conftest import Start, parts_of
+from tests.manual_trigger.conftest import Start
 from tests.manual_trigger.plank import Plank, Prow
 
 
@@ -28,14 +29,14 @@ def test_watches_that_end_early_are_repeated_with_pauses_until_a_build_id(
     prow_plane.service_account_kubeconfig(namespace, access, address=faulty.url, account="manual-trigger")
     caller = start(access)
     with ThreadPoolExecutor(1) as elsewhere:
-        asked = elsewhere.submit(caller.trigger)
+        answering = elsewhere.submit(caller.trigger)
         until(lambda: len(faulty.watched) > 4)
         faulty.watches = "pass"
         prow.pick_up(prow.jobs()[0], "1234")
-        answer = asked.result()
+        answer = answering.result()
     assert (answer.status_code, answer.get_json()["build_id"]) == (201, "1234")
     assert faulty.watched[4] - faulty.watched[0] >= 0.07 + 0.14 + 0.28 + 0.56
-    registry = parts_of(caller.client.application).metrics.registry
+    registry = components_of(caller.client.application).metrics.registry
     assert (registry.get_sample_value("manual_trigger_watches_cut_total") or 0) >= 4
 
 

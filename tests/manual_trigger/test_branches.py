@@ -40,4 +40,4 @@ def test_a_job_runs_on_the_branches_that_prow_would_run_it_on(
 def test_branches_are_described_for_people() -> None:
     assert described({}) == "all branches"
     assert described({"branches": ["a", "b"]}) == "branches that match a or b"
-    assert described({"skip_branches": ["c"]}) == "all branches, but not on those that match c"
+    assert described({"skip_branches": ["c"]}) == "all branches, except those that match c"

@@ -1,4 +1,4 @@
-"""The configuration is read again and again, on demand too, and the last good one stays when that fails."""
+"""The configuration is read repeatedly, and on demand; the last good one stays when that fails."""
 
 import threading
 from collections.abc import Callable
@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.errors import ConfigurationInvalid, ConfigurationUnreachable
 from cimaster.manual_trigger.prow import config_source
 from tests.conftest import LeapingClock
-from tests.manual_trigger.conftest import Caller, Start, parts_of, refusal
+from tests.manual_trigger.conftest import Caller, Start, refusal
 from tests.manual_trigger.deck import SAMPLE, Deck, sample
 from tests.server import free_ports
 
 
 def answers(caller: Caller) -> bool:
-    """Say whether the service knows the usual job; its cluster is not there, and that comes after."""
+    """Say whether the service knows the job of REQUEST_BODY; it then fails because there is no cluster."""
     return refusal(caller.trigger())[1] == "prow_unreachable"
 
 
@@ -77,16 +78,16 @@ def test_a_job_that_was_just_added_is_found(run: Start, nowhere: Path, deck: Dec
 
 
 def test_a_job_that_is_never_found_does_not_make_deck_busy(alone: Caller, deck: Deck) -> None:
-    asked = deck.asked
+    requests = deck.requests
     for _ in range(10):
         assert refusal(alone.trigger(prowjob="never"))[1] == "unknown_job"
-    assert deck.asked == asked
+    assert deck.requests == requests
 
 
 def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: Deck) -> None:
     caller = run(nowhere, reload_every=timedelta(milliseconds=20))
-    keeper = parts_of(caller.client.application).keeper
-    keeper.start()
+    refresher = components_of(caller.client.application).refresher
+    refresher.start()
     try:
         deck.serve({**sample(), "postsubmits": {}})
         while caller.get("/readyz").get_json()["jobs"]["postsubmit"]:
@@ -98,15 +99,15 @@ def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: De
         while caller.get("/readyz").get_json()["configuration"] != "ok":
             pass
     finally:
-        keeper.stop()
+        refresher.stop()
 
 
 def test_one_request_that_waits_for_deck_holds_up_no_other(alone: Caller, deck: Deck) -> None:
-    asked = deck.asked
+    requests = deck.requests
     deck.gate.clear()
     waiting = threading.Thread(target=alone.post, args=("/reload",))
     waiting.start()
-    while deck.asked == asked:
+    while deck.requests == requests:
         pass
     assert answers(alone)
     deck.gate.set()
@@ -123,7 +124,7 @@ def test_a_file_is_read_in_place_of_deck(tmp_path: Path) -> None:
 def test_a_configuration_without_end_is_not_read_to_the_end(
     tmp_path: Path, deck: Deck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config_source, "_LARGEST", 1000)
+    monkeypatch.setattr(config_source, "_SIZE_LIMIT", 1000)
     (tmp_path / "config.yaml").write_bytes(b"x" * 1001)
     for where in (str(tmp_path / "config.yaml"), deck.url):
         with pytest.raises(ConfigurationInvalid, match="is larger than"):

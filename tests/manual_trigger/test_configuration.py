@@ -1,4 +1,4 @@
-"""Finding a job in Prow's configuration, and what is said when it is not there."""
+"""Finding a job in Prow's configuration, and the refusals if there is none."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ from cimaster.manual_trigger.errors import (
     WrongBranch,
 )
 from cimaster.manual_trigger.jobs.configuration import Configuration
-from cimaster.manual_trigger.jobs.trigger_request import Asked
+from cimaster.manual_trigger.jobs.trigger_request import TriggerRequest
 from tests.manual_trigger.deck import SAMPLE, written
 
 POD = {"containers": [{"image": "alpine", "name": ""}]}
@@ -24,11 +24,11 @@ def configuration(**parts: Any) -> Configuration:
     return Configuration(written({"prowjob_namespace": "ci", **parts}))
 
 
-def asked(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> Asked:
-    return Asked(kind, job, "john", "tess", repo, base_ref)
+def wanted(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: str = "tessops") -> TriggerRequest:
+    return TriggerRequest(kind, job, "john", "tess", repo, base_ref)
 
 
-def refused(where: Configuration, wanted: Asked, kind: type[Refusal]) -> str:
+def refused(where: Configuration, wanted: TriggerRequest, kind: type[Refusal]) -> str:
     with pytest.raises(kind) as told:
         where.find(wanted)
     return str(told.value)
@@ -45,50 +45,53 @@ def test_the_configuration_of_a_real_deck_is_read() -> None:
 
 
 def test_two_repositories_may_have_a_job_of_one_name() -> None:
-    assert SAMPLED.find(asked("e2e-k8s-1.32")).fields["max_concurrency"] == 4
-    assert "max_concurrency" not in SAMPLED.find(asked("e2e-k8s-1.32", repo="other")).fields
+    assert SAMPLED.find(wanted("e2e-k8s-1.32")).fields["max_concurrency"] == 4
+    assert "max_concurrency" not in SAMPLED.find(wanted("e2e-k8s-1.32", repo="other")).fields
 
 
 def test_jobs_with_one_name_are_distinguished_by_their_branches() -> None:
     old = {"name": "e2e", "branches": ["^release-1$"], "spec": POD, "max_concurrency": 1}
     new = {"name": "e2e", "skip_branches": ["^release-1$"], "spec": POD, "max_concurrency": 2}
     both = configuration(postsubmits={"tess/tessops": [old, new]})
-    assert both.find(asked("e2e", base_ref="release-1")).fields["max_concurrency"] == 1
-    assert both.find(asked("e2e", base_ref="master")).fields["max_concurrency"] == 2
+    assert both.find(wanted("e2e", base_ref="release-1")).fields["max_concurrency"] == 1
+    assert both.find(wanted("e2e", base_ref="master")).fields["max_concurrency"] == 2
 
 
 def test_jobs_that_nothing_tells_apart_are_ambiguous() -> None:
     job = {"name": "e2e", "branches": ["master"], "spec": POD}
-    sentence = refused(configuration(postsubmits={"tess/tessops": [job, job]}), asked("e2e"), AmbiguousJob)
+    sentence = refused(configuration(postsubmits={"tess/tessops": [job, job]}), wanted("e2e"), AmbiguousJob)
     assert "2 jobs are called e2e: one on branches that match master; one on" in sentence
     twice = configuration(periodics=[{"name": "nightly", "spec": POD}] * 2)
-    assert "2 jobs are called nightly" in refused(twice, Asked("periodic", "nightly", "john"), AmbiguousJob)
+    assert "2 jobs are called nightly" in refused(twice, TriggerRequest("periodic", "nightly", "john"), AmbiguousJob)
 
 
 def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
-    sentence = refused(SAMPLED, asked("e2e-k8s-1.32", base_ref="main"), WrongBranch)
-    assert "does not run on main: it runs on branches that match ^master$ or ^release-.*$" in sentence
+    sentence = refused(SAMPLED, wanted("e2e-k8s-1.32", base_ref="main"), WrongBranch)
+    assert (
+        "does not run on main: choose a branch on which it runs: branches that match ^master$ or ^release-.*$"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (asked("e2e-k8s-1.31"), "near to it: e2e-k8s-1.32"),
-        (asked("e2e-k8s-1.31"), ".prow.yaml cannot be seen"),
-        (asked("pull-tessops-verify"), "that name is a presubmit of tess/tessops"),
-        (asked("e2e-tnet", repo="other"), "that name is a postsubmit of tess/tessops"),
-        (asked("e2e-tnet", "presubmit"), "that name is a postsubmit of tess/tessops"),
-        (asked("e2e-tnet", "periodic"), "there is no periodic e2e-tnet in Prow's configuration"),
-        (asked("zzz", repo="nothing"), "there is no postsubmit zzz of tess/nothing"),
+        (wanted("e2e-k8s-1.31"), "similar names: e2e-k8s-1.32"),
+        (wanted("e2e-k8s-1.31"), ".prow.yaml cannot be started"),
+        (wanted("pull-tessops-verify"), "that name is a presubmit of tess/tessops"),
+        (wanted("e2e-tnet", repo="other"), "that name is a postsubmit of tess/tessops"),
+        (wanted("e2e-tnet", "presubmit"), "that name is a postsubmit of tess/tessops"),
+        (wanted("e2e-tnet", "periodic"), "there is no periodic e2e-tnet in Prow's configuration"),
+        (wanted("zzz", repo="nothing"), "there is no postsubmit zzz of tess/nothing"),
     ],
     ids=lambda value: getattr(value, "job", None),
 )
-def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: Asked, told: str) -> None:
+def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: TriggerRequest, told: str) -> None:
     assert told in refused(SAMPLED, wanted, UnknownJob)
 
 
 def test_a_job_of_another_name_says_no_more_than_that() -> None:
-    assert "that name" not in refused(SAMPLED, asked("zzz"), UnknownJob)
+    assert "that name" not in refused(SAMPLED, wanted("zzz"), UnknownJob)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def test_a_job_of_another_name_says_no_more_than_that() -> None:
     [
         ({"labels": {"a": True}}, "labels.a", "true"),
         ({"annotations": {"a": 1.5}}, "annotations.a", "the number 1.5"),
-        ({"labels": {1: "a"}}, "a name in labels", "the number 1"),
+        ({"labels": {1: "a"}}, "a key of labels", "the number 1"),
         ({"branches": [1.32]}, "branches[0]", "the number 1.32"),
         ({"skip_branches": ["a", 2]}, "skip_branches[1]", "the number 2"),
         ({"cluster": 7}, "cluster", "the number 7"),
@@ -112,7 +115,7 @@ def test_a_number_where_prow_expects_text_is_refused_with_job_and_field(
     change: dict[str, Any], path: str, value: str
 ) -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": POD, **change}]})
-    sentence = refused(where, asked("e2e"), BadJob)
+    sentence = refused(where, wanted("e2e"), BadJob)
     assert path in sentence
     assert value in sentence
     assert "of job e2e" in sentence
@@ -121,7 +124,7 @@ def test_a_number_where_prow_expects_text_is_refused_with_job_and_field(
 
 def test_a_job_whose_name_is_a_number_is_found_and_refused() -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": 132, "spec": POD}]})
-    assert "name of job 132 is the number 132" in refused(where, asked("132"), BadJob)
+    assert "name of job 132 is the number 132" in refused(where, wanted("132"), BadJob)
 
 
 @pytest.mark.parametrize(
@@ -131,23 +134,23 @@ def test_a_job_whose_name_is_a_number_is_found_and_refused() -> None:
 )
 def test_a_field_of_another_shape_is_refused_with_job_and_field(change: dict[str, Any]) -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": POD, **change}]})
-    assert "of job e2e is not a" in refused(where, asked("e2e"), BadJob)
+    assert "of job e2e is not a" in refused(where, wanted("e2e"), BadJob)
 
 
 def test_a_bad_job_harms_no_other() -> None:
     jobs = [{"name": "bad", "labels": {"a": 1}, "spec": POD}, {"name": "good", "spec": POD}]
-    assert configuration(postsubmits={"tess/tessops": jobs}).find(asked("good")).name == "good"
+    assert configuration(postsubmits={"tess/tessops": jobs}).find(wanted("good")).name == "good"
 
 
 def test_a_branch_expression_that_cannot_be_read_is_refused() -> None:
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "branches": ["("], "spec": POD}]})
-    assert "branches of job e2e cannot be read: missing ): (" in refused(where, asked("e2e"), BadJob)
+    assert "branches of job e2e cannot be read: missing ): (" in refused(where, wanted("e2e"), BadJob)
 
 
 def test_an_empty_env_value_needs_no_value() -> None:
     env = [{"name": "A"}, {"name": "B", "value": None}]
     where = configuration(postsubmits={"tess/tessops": [{"name": "e2e", "spec": {"containers": [{"env": env}]}}]})
-    assert where.find(asked("e2e")).fields["spec"]["containers"][0]["env"] == [{"name": "A"}, {"name": "B"}]
+    assert where.find(wanted("e2e")).fields["spec"]["containers"][0]["env"] == [{"name": "A"}, {"name": "B"}]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_aliases_for_millions_of_values_are_refused_with_their_place() -> None:
     with pytest.raises(ConfigurationInvalid) as told:
         Configuration(f"periodics:\n- name: e2e\n  x0: &x0 [ha, ha]\n{lists}".encode())
     assert time.monotonic() - began < 1
-    assert "line 4, column 12): the alias *x0 is not followed: write out what it stands for" in str(told.value)
+    assert "line 4, column 12): the alias *x0 is not followed: write out the content of its anchor" in str(told.value)
 
 
 def test_only_the_first_document_counts() -> None:

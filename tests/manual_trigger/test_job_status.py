@@ -1,4 +1,4 @@
-"""How a job stands that was started here."""
+"""The status of a job that the service has started."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Labels of ProwJobs: what is too long or not allowed is mended as Prow does it."""
+"""Labels of ProwJobs: values that are too long or not allowed are corrected as Prow does it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""k8s/manual-trigger: the account may do what the service must, and nothing else."""
+"""k8s/manual-trigger: the account has the permissions that the service needs, and no others."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from tests.manual_trigger.plank import Prow
 
 @pytest.fixture
 def may(kubeconfig: Path, namespace: str) -> Iterator[Callable[..., bool]]:
-    """Asks the API server whether the account may do something."""
+    """Asks the API server whether the account has a permission."""
     configuration = Configuration()
     load_kube_config(str(kubeconfig), client_configuration=configuration)
     client = ApiClient(configuration)

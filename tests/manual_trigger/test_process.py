@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.manual_trigger.conftest import ASKED
+from tests.manual_trigger.conftest import REQUEST_BODY
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank, Prow
 from tests.manual_trigger.process import TOKEN, ManualTrigger
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def process(tmp_path: Path, deck: Deck, kubeconfig: Path, namespace: str) -> Iterator[ManualTrigger]:
-    """A process that waits as long as it may for build ids."""
+    """A process that waits for build ids as long as the setting allows."""
     names = {"MANUAL_TRIGGER_NAMESPACE": namespace, "MANUAL_TRIGGER_WAIT": "1m"}
     with ManualTrigger(tmp_path, deck.url, kubeconfig, **names) as running:
         yield running
@@ -34,7 +34,7 @@ def lines(process: ManualTrigger) -> list[dict[str, Any]]:
 
 
 def test_a_job_is_started_reported_and_counted(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
-    answer = process.trigger(**ASKED, source="a test")
+    answer = process.trigger(**REQUEST_BODY, source="a test")
     assert answer.status_code == 201, answer.text
     body = answer.json()
     assert body["log_link"] == f"http://127.0.0.1:{deck_port(body)}/log?job=e2e-k8s-1.32&id={body['build_id']}"
@@ -43,14 +43,14 @@ def test_a_job_is_started_reported_and_counted(process: ManualTrigger, plank: Pl
     assert 'manual_trigger_triggers_total{outcome="created"} 1.0' in metrics
     assert 'flask_http_request_duration_seconds_count{method="POST"' in metrics
     assert requests.get(f"{process.url}/metrics", timeout=10).status_code == 401
-    told = next(line for line in lines(process) if line.get("outcome") == "created")
-    assert {key: told[key] for key in ("user", "source", "job", "job_name")} == {
+    logged = next(line for line in lines(process) if line.get("outcome") == "created")
+    assert {key: logged[key] for key in ("user", "source", "job", "job_name")} == {
         "user": "john",
         "source": "a test",
         "job": "e2e-k8s-1.32",
         "job_name": body["job_name"],
     }
-    assert told["request"] == answer.headers["X-Request-ID"]
+    assert logged["request"] == answer.headers["X-Request-ID"]
     assert TOKEN not in process.server.log.read_text()
 
 
@@ -64,7 +64,7 @@ def test_requests_that_wait_for_a_build_hold_up_no_other(process: ManualTrigger,
     answers: list[requests.Response] = []
     users = [f"user{number}" for number in range(8)]
     waiting = [
-        threading.Thread(target=lambda user=user: answers.append(process.trigger(**{**ASKED, "user": user})))
+        threading.Thread(target=lambda user=user: answers.append(process.trigger(**{**REQUEST_BODY, "user": user})))
         for user in users
     ]
     for thread in waiting:
@@ -81,7 +81,7 @@ def test_requests_that_wait_for_a_build_hold_up_no_other(process: ManualTrigger,
 def test_sigterm_finishes_what_waits_and_exits_0(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
     plank.mode = "stall"
     answers: list[requests.Response] = []
-    waiting = threading.Thread(target=lambda: answers.append(process.trigger(**ASKED)))
+    waiting = threading.Thread(target=lambda: answers.append(process.trigger(**REQUEST_BODY)))
     waiting.start()
     while not prow.jobs():
         pass
@@ -98,7 +98,7 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence() -> None:
     command = [sys.executable, "-m", "cimaster.manual_trigger", "--config", "http://deck/config", "--rate", "often"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "MANUAL_TRIGGER_RATE is 'often': expected a number of jobs in a time" in done.stderr
+    assert "MANUAL_TRIGGER_RATE is 'often': expected a number of jobs per time" in done.stderr
 
 
 def test_without_access_to_a_cluster_the_start_stops_with_a_sentence(tmp_path: Path) -> None:

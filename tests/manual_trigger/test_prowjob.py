@@ -1,4 +1,4 @@
-"""What becomes of a job's fields in its ProwJob, where the samples of mkpj do not show it."""
+"""How a job's fields appear in its ProwJob, where the samples of mkpj do not show it."""
 
 import json
 from contextlib import suppress
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from cimaster.errors import Refusal
 from cimaster.manual_trigger.errors import BadJob, UnsupportedAgent
 from cimaster.manual_trigger.jobs.configuration import Configuration
-from cimaster.manual_trigger.jobs.prowjob import Order
-from cimaster.manual_trigger.jobs.trigger_request import Asked
+from cimaster.manual_trigger.jobs.prowjob import ProwJobBuilder
+from cimaster.manual_trigger.jobs.trigger_request import TriggerRequest
 from tests.manual_trigger.deck import written
 
 NOW = datetime(2026, 11, 25, 1, 2, 3, 456, UTC)
@@ -28,8 +28,8 @@ def made(
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, **fields}
     jobs = [job] if kind == "periodic" else {"tess/tessops": [job]}
     configuration = Configuration(written({f"{kind}s": jobs, **(top or {})}))
-    asked = Asked(kind, "e2e", user, "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
-    return Order(configuration, configuration.find(asked), asked).prowjob("name", NOW)
+    request = TriggerRequest(kind, "e2e", user, "tess", "tessops", "master", pull=7 if kind == "presubmit" else 0)
+    return ProwJobBuilder(configuration, configuration.find(request), request).build("name", NOW)
 
 
 def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
@@ -144,10 +144,10 @@ def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
 def test_making_a_prowjob_changes_nothing_in_the_configuration() -> None:
     env = [{"name": "AUTHOR", "value": "the job's own"}]
     text = written({"periodics": [{"name": "e2e", "spec": {"containers": [{"image": "a", "env": env}]}}]})
-    configuration, asked = Configuration(text), Asked("periodic", "e2e", "john")
-    first = Order(configuration, configuration.find(asked), asked).prowjob("a", NOW)
-    other = Asked("periodic", "e2e", "alice")
-    second = Order(configuration, configuration.find(other), other).prowjob("a", NOW)
+    configuration, request = Configuration(text), TriggerRequest("periodic", "e2e", "john")
+    first = ProwJobBuilder(configuration, configuration.find(request), request).build("a", NOW)
+    other = TriggerRequest("periodic", "e2e", "alice")
+    second = ProwJobBuilder(configuration, configuration.find(other), other).build("a", NOW)
     users = [each["spec"]["pod_spec"]["containers"][0]["env"][0]["value"] for each in (first, second)]
     assert users == ["john", "alice"]
 
@@ -188,17 +188,17 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
     wrapped = {"containers": [{"image": "a", "env": value}]} if inner == "env" else {inner: value} if inner else value
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, field: wrapped}
     text = json.dumps({"postsubmits": {"tess/tessops": [job]}}, ensure_ascii=False).encode()
-    asked = Asked("postsubmit", str(job["name"]), "john", "tess", "tessops", "master")
+    request = TriggerRequest("postsubmit", str(job["name"]), "john", "tess", "tessops", "master")
     with suppress(Refusal):
         configuration = Configuration(text)
-        json.dumps(Order(configuration, configuration.find(asked), asked).prowjob("name", NOW))
+        json.dumps(ProwJobBuilder(configuration, configuration.find(request), request).build("name", NOW))
 
 
 @pytest.mark.parametrize(
     ("fields", "kind", "told"),
     [
         ({"agent": "jenkins"}, UnsupportedAgent, "run by jenkins"),
-        ({"agent": "tekton-pipeline"}, UnsupportedAgent, "only jobs that run on kubernetes"),
+        ({"agent": "tekton-pipeline"}, UnsupportedAgent, "choose a job whose agent is kubernetes"),
         ({"spec": None}, BadJob, "no containers"),
         ({"spec": {"containers": []}}, BadJob, "no containers"),
         ({"decorate": True}, BadJob, "no decoration_config.utility_images"),

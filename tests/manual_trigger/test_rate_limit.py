@@ -1,11 +1,11 @@
-"""How many jobs one user may start in a time."""
+"""The limit of jobs that one user may start per time."""
 
 from datetime import timedelta
 
 import pytest
 
 from cimaster.common.clock import Clock
-from cimaster.manual_trigger.access.rate_limit import Rates
+from cimaster.manual_trigger.access.rate_limit import RateLimit
 from cimaster.manual_trigger.errors import TooMany
 from cimaster.manual_trigger.settings import Rate
 
@@ -23,30 +23,30 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def rates(clock: HandClock) -> Rates:
-    return Rates(Rate(3, timedelta(minutes=1)), clock)
+def rates(clock: HandClock) -> RateLimit:
+    return RateLimit(Rate(3, timedelta(minutes=1)), clock)
 
 
-def test_a_user_may_start_a_burst_and_then_one_per_interval(rates: Rates, clock: HandClock) -> None:
+def test_a_user_may_start_a_burst_and_then_one_per_interval(rates: RateLimit, clock: HandClock) -> None:
     for _ in range(3):
         rates.take("john")
     with pytest.raises(TooMany) as told:
         rates.take("john")
     assert told.value.retry_after == 20
-    assert "ask again in 20 s" in str(told.value)
+    assert "repeat the request in 20 s" in str(told.value)
     clock.now += 20
     rates.take("john")
     with pytest.raises(TooMany):
         rates.take("john")
 
 
-def test_users_do_not_use_up_one_anothers_share(rates: Rates) -> None:
+def test_users_do_not_use_up_one_anothers_share(rates: RateLimit) -> None:
     for _ in range(3):
         rates.take("john")
     rates.take("alice")
 
 
-def test_a_pause_gives_no_more_than_the_whole_share(rates: Rates, clock: HandClock) -> None:
+def test_a_pause_gives_no_more_than_the_whole_share(rates: RateLimit, clock: HandClock) -> None:
     rates.take("john")
     clock.now += 86400
     for _ in range(3):
@@ -55,7 +55,7 @@ def test_a_pause_gives_no_more_than_the_whole_share(rates: Rates, clock: HandClo
         rates.take("john")
 
 
-def test_users_of_long_ago_are_forgotten(rates: Rates, clock: HandClock) -> None:
+def test_users_of_long_ago_are_forgotten(rates: RateLimit, clock: HandClock) -> None:
     for number in range(1000):
         rates.take(f"user{number}")
     clock.now += 3600

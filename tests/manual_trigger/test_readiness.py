@@ -1,11 +1,12 @@
-"""Whether the service wants requests, what is wrong with it, and what its metrics tell."""
+"""Readiness, the state of each part, and the metrics."""
 
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cimaster.manual_trigger.components import components_of
 from tests.conftest import LeapingClock
-from tests.manual_trigger.conftest import Caller, Start, parts_of
+from tests.manual_trigger.conftest import Caller, Start
 from tests.manual_trigger.deck import Deck
 from tests.manual_trigger.plank import Plank
 
@@ -17,7 +18,7 @@ def readiness(caller: Caller) -> tuple[int, dict[str, Any]]:
 
 def test_without_an_answer_of_the_api_server_it_is_not_ready(alone: Caller) -> None:
     status, body = readiness(alone)
-    assert (status, body["ready"], body["configuration"], body["api"]) == (503, False, "ok", "it was not asked yet")
+    assert (status, body["ready"], body["configuration"], body["api"]) == (503, False, "ok", "not called yet")
     alone.trigger()
     assert "cannot be reached" in readiness(alone)[1]["api"]
 
@@ -40,7 +41,7 @@ def test_the_files_are_looked_at(alone: Caller, tmp_path: Path) -> None:
 def test_it_is_ready_as_long_as_the_api_server_has_answered_lately(start: Start, deck: Deck, namespace: str) -> None:
     clock = LeapingClock()
     caller = start(clock=clock)
-    parts_of(caller.client.application).prowjobs.ping(namespace)
+    components_of(caller.client.application).prowjobs.ping(namespace)
     status, body = readiness(caller)
     assert (status, body["ready"], body["api"], body["configuration"]) == (200, True, "ok", "ok")
     clock.leapt += 170
@@ -51,26 +52,26 @@ def test_it_is_ready_as_long_as_the_api_server_has_answered_lately(start: Start,
 
 def test_the_thread_finds_out_by_itself(start: Start) -> None:
     caller = start(read=False, reload_every=timedelta(seconds=1))
-    keeper = parts_of(caller.client.application).keeper
+    refresher = components_of(caller.client.application).refresher
     assert readiness(caller)[0] == 503
-    keeper.start()
+    refresher.start()
     try:
         while readiness(caller)[0] != 200:
             pass
     finally:
-        keeper.stop()
+        refresher.stop()
 
 
 def metric(caller: Caller, name: str, **labels: str) -> float | None:
-    registry = parts_of(caller.client.application).metrics.registry
+    registry = components_of(caller.client.application).metrics.registry
     found: float | None = registry.get_sample_value(name, labels)
     return found
 
 
 def test_triggers_are_counted_by_outcome(start: Start, plank: Plank) -> None:
     caller = start()
-    for asked in ({}, {}, {"base_ref": "main"}, {"user": None}):
-        caller.trigger(**asked)
+    for changes in ({}, {}, {"base_ref": "main"}, {"user": None}):
+        caller.trigger(**changes)
     caller.client.post("/manual-trigger")
     outcomes = {"created": 1, "existing": 1, "wrong_branch": 1, "missing_parameter": 1, "no_token": 1}
     for outcome, count in outcomes.items():

@@ -1,4 +1,4 @@
-"""Refusals: each its own status, code and sentence, in one shape, and nothing is started."""
+"""Each refusal has its own status, code and sentence, all have one shape, and nothing is started."""
 
 import json
 import logging
@@ -12,6 +12,7 @@ import pytest
 
 from cimaster.errors import BadBody, BadParameter, MissingParameter, Refusal, RequestIdReused, UnknownParameter
 from cimaster.manual_trigger import errors
+from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.settings import Rate
 from tests.kube.apiserver import ControlPlane
 from tests.manual_trigger.conftest import Caller, Start, refusal
@@ -88,7 +89,7 @@ def test_a_commit_is_started_only_where_the_rule_says_so(alone: Caller, tmp_path
     (tmp_path / "allow").write_text("e2e-* tess/tessops master john\n")
     status, code, sentence = refusal(alone.trigger(base_sha="a" * 40))
     assert (status, code) == (403, "not_allowed")
-    assert "on the tip of master, and not at a commit: leave out base_sha" in sentence
+    assert "only on the tip of master: leave out base_sha" in sentence
     assert refusal(alone.trigger())[1] == "prow_unreachable"
     (tmp_path / "allow").write_text("e2e-* tess/tessops master john base_sha\n")
     assert refusal(alone.trigger(base_sha="a" * 40))[1] == "prow_unreachable"
@@ -108,8 +109,8 @@ def test_an_api_server_that_is_not_there_is_named_so(alone: Caller) -> None:
     status, code, sentence = refusal(answer)
     assert (status, code, answer.headers["Retry-After"]) == (503, "prow_unreachable", "5")
     assert "the API server of Prow's cluster cannot be reached: NewConnectionError" in sentence
-    for asked in ({"request_id": "r"}, {"force": True}):
-        assert refusal(alone.trigger(**asked))[1] == "prow_unreachable"
+    for changes in ({"request_id": "r"}, {"force": True}):
+        assert refusal(alone.trigger(**changes))[1] == "prow_unreachable"
     assert refusal(alone.get("/manual-trigger/x"))[1] == "prow_unreachable"
 
 
@@ -120,7 +121,7 @@ def test_jobs_are_started_at_a_bounded_rate_and_repeats_are_free(start: Start, p
     status, code, sentence = refusal(answer)
     assert (status, code) == (429, "too_many")
     assert 1700 < int(answer.headers["Retry-After"]) <= 1800
-    assert "user john may start 2 jobs in 3600 s" in sentence
+    assert "the limit of 2 jobs in 3600 s" in sentence
     assert len(prow.jobs()) == 2
     for _ in range(5):
         assert caller.trigger(request_id="a").status_code == 200
@@ -151,10 +152,10 @@ def test_an_account_without_rights_has_its_own_refusal(
 ) -> None:
     prow_plane.apply(namespace)
     caller = start(prow_plane.service_account_kubeconfig(namespace, tmp_path / "other.kubeconfig", account="cimaster"))
-    for asked in ({}, {"force": True}, {"request_id": "r"}):
-        status, code, sentence = refusal(caller.trigger(**asked))
+    for changes in ({}, {"force": True}, {"request_id": "r"}):
+        status, code, sentence = refusal(caller.trigger(**changes))
         assert (status, code) == (502, "prow_forbidden")
-        assert "its Role is in k8s/manual-trigger" in sentence
+        assert "apply the Role in k8s/manual-trigger" in sentence
         assert "cannot" in sentence
     assert refusal(caller.get("/manual-trigger/x"))[:2] == (502, "prow_forbidden")
     assert prow.jobs() == []
@@ -166,7 +167,7 @@ def test_a_missing_namespace_has_its_own_refusal(start: Start, prow_plane: Contr
 
 @pytest.fixture(scope="module")
 def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """An API server that knows no ProwJobs."""
+    """An API server without the CRD of ProwJobs."""
     with ControlPlane() as running:
         yield running
 
@@ -181,7 +182,7 @@ def test_a_cluster_without_prowjobs_has_its_own_refusal(
     caller = start(access, namespace=namespace)
     status, code, sentence = refusal(caller.trigger(**asked))
     assert (status, code) == (502, "prow_missing")
-    assert "is Prow's CRD installed there?" in sentence
+    assert "install Prow's CRD" in sentence
     assert refusal(caller.get("/manual-trigger/x"))[:2] == (502, "prow_missing")
 
 
@@ -204,8 +205,8 @@ def test_a_log_line_has_caller_address_request_and_outcome_but_no_token(
         answer = alone.trigger(source="cimaster", headers={"X-Request-ID": "correlate-me"})
     assert answer.headers["X-Request-ID"] == answer.get_json()["request"] == "correlate-me"
     [line] = [record for record in caplog.records if record.name == "cimaster.request"]
-    told = {key: vars(line)[key] for key in ("user", "source", "job", "outcome", "status")}
-    assert told == {
+    logged = {key: vars(line)[key] for key in ("user", "source", "job", "outcome", "status")}
+    assert logged == {
         "user": "john",
         "source": "cimaster",
         "job": "e2e-k8s-1.32",
@@ -219,7 +220,7 @@ def test_a_bug_is_reported_with_its_id_in_the_log(alone: Caller, monkeypatch: py
     def fail(_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(alone.client.application.extensions["manual_trigger"].triggers, "start", fail)
+    monkeypatch.setattr(components_of(alone.client.application).trigger_service, "start", fail)
     answer = alone.trigger()
     status, code, sentence = refusal(answer)
     assert (status, code) == (500, "internal_error")

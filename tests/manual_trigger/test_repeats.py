@@ -1,4 +1,4 @@
-"""A request that comes again: with the same id, while the first one runs, at the same moment, or with a lost answer."""
+"""Repeated requests: with the same id, while the first one runs, simultaneously, or after a lost answer."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.manual_trigger.plank import Plank, Prow
 
 
 class StoppedClock(Clock):
-    """It is always the same moment, for what is written down."""
+    """A clock whose stored times are always the same."""
 
     def __call__(self) -> datetime:
         return datetime(2026, 11, 25, 12, 0, 59, tzinfo=UTC)
@@ -154,7 +154,7 @@ def faulty(prow_plane: ControlPlane) -> Iterator[FaultyServer]:
 def unlucky(
     start: Start, faulty: FaultyServer, prow_plane: ControlPlane, namespace: str, tmp_path: Path, plank: Plank
 ) -> Caller:
-    """A caller of a service that reaches the API server through a proxy that loses answers."""
+    """A caller of a service whose connection to the API server loses answers."""
     path = tmp_path / "faulty.kubeconfig"
     prow_plane.service_account_kubeconfig(namespace, path, faulty.url, "manual-trigger")
     return start(path)

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer names what is wrong with it and never is a failure of the service."""
+"""Wrong parameters are refused by name, and never cause an internal error."""
 
 import json
 from io import BytesIO
@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
+from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.parameters import PARAMETERS
-from tests.manual_trigger.conftest import ASKED, Caller, refusal
+from tests.manual_trigger.conftest import REQUEST_BODY, Caller, refusal
 
 NAMES = [parameter.name for parameter in PARAMETERS]
 LIMITS = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -147,7 +148,7 @@ def test_other_branches_are_read(alone: Caller, branch: str) -> None:
     ],
 )
 def test_a_malformed_value_is_refused_by_name(alone: Caller, name: str, value: object) -> None:
-    answer = alone.post("/manual-trigger", json={**ASKED, name: value})
+    answer = alone.post("/manual-trigger", json={**REQUEST_BODY, name: value})
     status, code, sentence = refusal(answer)
     assert (status, code, answer.get_json()["parameter"]) == (400, "bad_parameter", name)
     assert f"{name} is " in sentence
@@ -168,9 +169,9 @@ def test_what_is_optional_and_empty_is_not_given(alone: Caller, nothing: str | N
     given = dict.fromkeys(
         ("pullrequest", "pull_sha", "base_sha", "pull_author", "force", "request_id", "source"), nothing
     )
-    answer = alone.post("/manual-trigger", json={**ASKED, "prowjob": "plain-script", **given})
+    answer = alone.post("/manual-trigger", json={**REQUEST_BODY, "prowjob": "plain-script", **given})
     assert refusal(answer)[1] == "prow_unreachable"
-    answer = alone.post("/manual-trigger", json={**ASKED, "base_ref": nothing})
+    answer = alone.post("/manual-trigger", json={**REQUEST_BODY, "base_ref": nothing})
     assert refusal(answer)[:2] == (400, "missing_parameter")
 
 
@@ -181,14 +182,14 @@ def test_invented_methods_and_paths_are_refused_first(alone: Caller) -> None:
     assert refusal(alone.client.get("/manual-trigger/", headers=alone.headers))[2].endswith(
         "did you mean /manual-trigger?"
     )
-    registry = alone.client.application.extensions["manual_trigger"].metrics.registry
+    registry = components_of(alone.client.application).metrics.registry
     assert "PROPFIND1" not in generate_latest(registry).decode()
 
 
 def test_a_parameter_given_twice_is_refused(alone: Caller) -> None:
-    answer = alone.post("/manual-trigger?user=john", json=ASKED)
+    answer = alone.post("/manual-trigger?user=john", json=REQUEST_BODY)
     assert refusal(answer) == (400, "bad_parameter", "user is given 2 times: give it once")
-    body = json.dumps(ASKED)[:-1] + ', "user": "alice"}'
+    body = json.dumps(REQUEST_BODY)[:-1] + ', "user": "alice"}'
     assert refusal(alone.post("/manual-trigger", data=body, content_type="application/json"))[1] == "bad_parameter"
     both = alone.trigger(request_id="a", headers={"Idempotency-Key": "b"})
     assert refusal(both)[2] == "request_id is given 2 times: give it once"
@@ -231,7 +232,9 @@ def test_an_escape_that_is_no_utf8_is_refused(alone: Caller) -> None:
     name=st.sampled_from(NAMES), value=st.text(max_size=300) | st.integers() | st.floats() | st.booleans() | st.none()
 )
 def test_no_value_makes_the_service_fail(alone: Caller, name: str, value: object) -> None:
-    answer = alone.post("/manual-trigger", data=json.dumps({**ASKED, name: value}), content_type="application/json")
+    answer = alone.post(
+        "/manual-trigger", data=json.dumps({**REQUEST_BODY, name: value}), content_type="application/json"
+    )
     assert answer.status_code in (400, 404, 422, 503)
     refusal(answer)
 

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, and a wrong value stops the start with a sentence."""
+"""Settings are read from the environment, and a wrong value stops the start with a sentence."""
 
 from dataclasses import Field, fields
 from datetime import timedelta
@@ -20,7 +20,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "NAMESPACE": "prow",
         "TOKEN_FILE": "/t",
         "ALLOW_FILE": "/a",
-        "HOST": "0.0.0.0",
+        "HOST": "127.0.0.2",
         "PORT": "81",
         "METRICS_PORT": "82",
         "RELOAD_EVERY": "5m",
@@ -64,11 +64,11 @@ def test_the_default_as_text_is_read_as_the_default(setting: Field[Any]) -> None
         ("PORT", "0", "a port number"),
         ("RELOAD_EVERY", "60", "a duration"),
         ("RELOAD_EVERY", "9999999d", "at most 7d"),
-        ("RATE", "10/9999999d", "a number of jobs in a time"),
+        ("RATE", "10/9999999d", "a number of jobs per time"),
         ("WAIT", "2m", "at most 1m"),
-        ("RATE", "10", "a number of jobs in a time, such as 10/1m"),
-        ("RATE", "0/1m", "a number of jobs in a time"),
-        ("RATE", "10/60", "a number of jobs in a time"),
+        ("RATE", "10", "a number of jobs per time, such as 10/1m"),
+        ("RATE", "0/1m", "a number of jobs per time"),
+        ("RATE", "10/60", "a number of jobs per time"),
         ("THREADS", "1", "between 4 and 512"),
         ("REPO_LINKS", "yes", "on or off"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
@@ -82,7 +82,7 @@ def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected
 
 
 def test_one_port_for_both_listeners_is_reported_in_a_sentence() -> None:
-    with pytest.raises(BadSetting, match="MANUAL_TRIGGER_METRICS_PORT is 8081, as MANUAL_TRIGGER_PORT is"):
+    with pytest.raises(BadSetting, match="MANUAL_TRIGGER_METRICS_PORT is 8081, the same as MANUAL_TRIGGER_PORT"):
         TriggerSettings.from_environ({**CONFIG, "MANUAL_TRIGGER_METRICS_PORT": "8081"})
 
 

@@ -1,12 +1,12 @@
-"""Access by the tokens of a file."""
+"""Only callers with a token of the file are accepted."""
 
 from pathlib import Path
 
 import pytest
 
-from cimaster.manual_trigger.access.tokens import Callers
+from cimaster.manual_trigger.access.tokens import Tokens
 from cimaster.manual_trigger.errors import NoToken
-from tests.manual_trigger.conftest import ASKED, Caller, refusal
+from tests.manual_trigger.conftest import REQUEST_BODY, Caller, refusal
 from tests.manual_trigger.process import TOKEN
 
 
@@ -15,7 +15,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tokens"
 
 
-def lets_in(callers: Callers, token: str) -> bool:
+def lets_in(callers: Tokens, token: str) -> bool:
     try:
         callers.require(f"Bearer {token}")
     except NoToken:
@@ -25,7 +25,7 @@ def lets_in(callers: Callers, token: str) -> bool:
 
 def test_each_line_is_a_token_but_for_blank_ones_and_remarks(path: Path) -> None:
     path.write_text("# cimaster\n\n  first  \nsecond\r\n#third\n")
-    callers = Callers(str(path))
+    callers = Tokens(str(path))
     assert [lets_in(callers, token) for token in ("first", "second", "third", "#third", "# cimaster", "")] == [
         True,
         True,
@@ -39,12 +39,12 @@ def test_each_line_is_a_token_but_for_blank_ones_and_remarks(path: Path) -> None
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_that_was_saved_on_windows_is_read_alike(path: Path, encoding: str) -> None:
     path.write_text("first\r\nsecond\r\n", encoding)
-    assert all(lets_in(Callers(str(path)), token) for token in ("first", "second"))
+    assert all(lets_in(Tokens(str(path)), token) for token in ("first", "second"))
 
 
 def test_a_changed_file_counts_immediately(path: Path) -> None:
     path.write_text("old\n")
-    callers = Callers(str(path))
+    callers = Tokens(str(path))
     assert lets_in(callers, "old")
     path.write_text("new\n")
     assert (lets_in(callers, "old"), lets_in(callers, "new")) == (False, True)
@@ -55,7 +55,7 @@ def test_a_changed_file_counts_immediately(path: Path) -> None:
 )
 def test_without_a_valid_file_every_token_is_refused(path: Path, content: bytes | None) -> None:
     path.write_text("old\n")
-    callers = Callers(str(path))
+    callers = Tokens(str(path))
     assert lets_in(callers, "old")
     path.unlink()
     if content is not None:
@@ -81,7 +81,7 @@ def test_without_a_valid_file_every_token_is_refused(path: Path, content: bytes 
     ],
 )
 def test_whatever_changes_or_tells_of_jobs_needs_a_token(alone: Caller, method: str, path: str, header: str) -> None:
-    answer = alone.client.open(path, method=method, json=ASKED, headers={"Authorization": header})
+    answer = alone.client.open(path, method=method, json=REQUEST_BODY, headers={"Authorization": header})
     status, code, _ = refusal(answer)
     assert (status, code, answer.headers["WWW-Authenticate"]) == (401, "no_token", "Bearer")
     assert TOKEN[:-1] not in answer.text

@@ -1,4 +1,4 @@
-"""Starting a job: what Prow gets, what the caller is told."""
+"""Starting a job: the ProwJob that is created, and the caller's answer."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.manual_trigger.conftest import ASKED, Caller, Start, refusal
+from tests.manual_trigger.conftest import REQUEST_BODY, Caller, Start, refusal
 from tests.manual_trigger.deck import DATA, Deck, sample
 from tests.manual_trigger.plank import Plank, Prow
 
@@ -48,12 +48,12 @@ def without_author(container: dict[str, Any]) -> dict[str, Any]:
 def test_a_prowjob_is_the_one_that_prow_itself_would_make(start: Start, prow: Prow, sample: Path) -> None:
     expected = yaml.safe_load(sample.read_text())
     kind = expected["spec"]["type"]
-    asked: dict[str, Any] = {"prowtype": kind, "prowjob": expected["spec"]["job"]}
+    request: dict[str, Any] = {"prowtype": kind, "prowjob": expected["spec"]["job"]}
     if kind == "periodic":
-        asked |= {"org": None, "repo": None, "base_ref": None}
+        request |= {"org": None, "repo": None, "base_ref": None}
     else:
-        asked |= {"base_sha": SHA}
-    answer = start(wait=NO_TIME).trigger(**asked, **(PULL if kind == "presubmit" else {}))
+        request |= {"base_sha": SHA}
+    answer = start(wait=NO_TIME).trigger(**request, **(PULL if kind == "presubmit" else {}))
     assert answer.status_code == 201, answer.text
     assert as_mkpj_would(prow.job(answer.get_json()["job_name"])) == as_mkpj_would(expected)
 
@@ -201,7 +201,7 @@ def test_other_git_servers_are_named_in_the_job_if_a_setting_says_so(start: Star
 
 @pytest.mark.parametrize("how", ["json", "data", "query_string"])
 def test_a_request_may_be_json_a_form_or_a_query(caller: Caller, prow: Prow, how: str) -> None:
-    answer = caller.post("/manual-trigger", **{how: ASKED})
+    answer = caller.post("/manual-trigger", **{how: REQUEST_BODY})
     assert answer.status_code == 201, answer.text
     assert prow.job(answer.get_json()["job_name"])["spec"]["job"] == "e2e-k8s-1.32"
 

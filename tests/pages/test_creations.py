@@ -306,7 +306,7 @@ def test_a_creation_starts_immediately_and_the_panel_shows_the_rest(
     assert "a cluster for gpu-ci is requested" in text(page)
     assert "gpu-ci for alice" in panel(page)
     until(lambda: "running" in panel(alice.get("/")))
-    body = trigger.asked[0][1]
+    body = trigger.requests[0][1]
     assert (body["user"], body["prowjob"], body["base_ref"]) == ("alice", "build-it", "release-1.32")
 
 

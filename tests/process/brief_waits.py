@@ -4,6 +4,6 @@ import importlib
 
 from cimaster.services import waiting_room
 
-waiting_room._KEPT = 1.0
+waiting_room._LONGEST_REQUEST = 1.0
 
 app = importlib.import_module("wsgi").app

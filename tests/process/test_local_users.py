@@ -67,7 +67,7 @@ def test_a_folder_made_by_another_user_drains_nothing_and_is_reported(shared: Pa
         port = running.url.rpartition(":")[2]
         assert by_another_user(f"touch {folder}/{port}.draining", shared).returncode == 0
         assert is_ready(running)
-        told = f"{folder} is no folder that only this user may write to: remove it"
+        told = f"{folder} is not a folder that only this user may write to: remove it"
         drained = cimaster("drain", "--port", port, environment={"TMPDIR": str(shared)})
         assert (drained.returncode, drained.stderr) == (1, f"cimaster: {told}\n")
         assert is_ready(running)

@@ -1,23 +1,35 @@
-"""The script that the README gives to CI jobs does what it says, as it stands."""
+"""The commands of the README and of docs/ do what the pages say, as they stand: also the script for CI jobs."""
 
 import os
-import re
+import shutil
 import signal
 import subprocess
+import sys
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
+import requests
+from kubernetes.client import AppsV1Api, CoreV1Api
+
+from cimaster.settings import Settings
 from tests.conditions import until
+from tests.docs import kubectl, markdown
+from tests.docs.commands import CI_SCRIPT, CLUSTER, MAKE, SERVICE, TRIGGER, commands, kind_of, pages_with
+from tests.kube.apiserver import ControlPlane
 from tests.process.conftest import Start, fill, records
 from tests.process.test_waiting import BRIEF, tickets
 from tests.replica import Replica
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ADMIN = "admin"
+OLD_POOL = '[{"name": "cluster-01", "region": "us-west", "status": "finished"}]'
 
 
 def script(replica: Replica, test: str) -> "subprocess.Popen[str]":
     """Run the script with something to do in place of the test."""
-    (told,) = re.findall(r"^```sh\n(set -euo pipefail\n.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    (told,) = commands("README.md", CI_SCRIPT)
     steps, comment = told.split("# ... test on $CLUSTER")
     assert "renewlease" in comment
     job: Mapping[str, str] = {"CIMASTER": replica.url, "BUILD": "7", "JOB": "e2e", "AUTHOR": "ann@example.com"}
@@ -74,3 +86,106 @@ def test_a_job_that_is_ended_while_it_waits_leaves_the_queue(start: Start) -> No
     assert job.returncode == -signal.SIGTERM
     assert "does not wait any more" in printed
     assert tickets(replica) == {}
+
+
+def run(script: str, folder: Path, **environment: str) -> str:
+    """Run commands as a reader would paste them, each of which must succeed; return what they print."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+        env={**os.environ, "PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}", **environment},
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def program(path: Path, script: str) -> Path:
+    """Write a program for the shell, and return its path."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_every_page_with_commands_is_tried_somewhere() -> None:
+    kinds = {kind_of(block) for page in markdown.PAGES for block in markdown.blocks(page, "sh")}
+    assert kinds == {CI_SCRIPT, MAKE, CLUSTER, TRIGGER, SERVICE}
+    assert pages_with(CI_SCRIPT) == ["README.md"]
+    assert pages_with(TRIGGER) == ["docs/manual-trigger.md"]  # tests/manual_trigger tries that one
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
+@pytest.mark.parametrize("page", pages_with(MAKE))
+def test_make_knows_the_targets_of_the_page(page: str) -> None:
+    for block in commands(page, MAKE):
+        run(f'make() {{ command make -n "$@"; }}\n{block}', markdown.ROOT)
+
+
+@pytest.fixture
+def sample_pool(tmp_path: Path) -> dict[str, str]:
+    """The settings of `make run`, but that its program creates clusters in no time, and none for the user prow."""
+    (tmp_path / "admins").mkdir()
+    (tmp_path / "admins" / "users").write_text(ADMIN)
+    sample = markdown.ROOT / "cimaster" / "samples"
+    creates = program(tmp_path / "create", f'[ "$AUTHOR" != prow ] && exec {sample}/create-cluster.sh')
+    environment = {
+        "CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}",
+        "CIMASTER_ADMIN_DIR": str(tmp_path / "admins"),
+        "CIMASTER_MANAGE_CLUSTER": "on",
+        "CIMASTER_PROVISIONER": "command",
+        "CIMASTER_COMMAND_PROGRAM": str(creates),
+        "CIMASTER_COMMAND_ENVIRONMENT": "CREATE_SECONDS",
+        "CREATE_SECONDS": "0",
+    }
+    run(f"cimaster import {sample}/clusters.json", tmp_path, **environment)
+    return environment
+
+
+@pytest.mark.parametrize("page", pages_with(SERVICE))
+def test_the_service_does_what_the_page_says(page: str, sample_pool: dict[str, str], tmp_path: Path) -> None:
+    with Replica(tmp_path, code=None, **sample_pool) as replica:
+        assert replica.get("/createcluster", user="prow").ok
+        listed = requests.get(f"{replica.url}/creations", headers={"Accept": "application/json"}, timeout=10)
+        (creation,) = listed.json()["creations"]
+        given = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
+        for block in commands(page, SERVICE):
+            script = block.replace(f"http://127.0.0.1:{Settings.port}", replica.url)
+            run(script, tmp_path, **sample_pool, **given)
+
+
+def names(listed: Any) -> set[str]:
+    """Return the names of objects that the API server listed."""
+    return {item.metadata.name for item in listed.items}
+
+
+@pytest.mark.parametrize("page", pages_with(CLUSTER))
+def test_a_cluster_takes_what_the_page_says(page: str, control_plane: ControlPlane, tmp_path: Path) -> None:
+    for name in ("k8s", "Dockerfile"):
+        (tmp_path / name).symlink_to(markdown.ROOT / name)
+    program(tmp_path / "kubectl", f'exec {sys.executable} {kubectl.__file__} "$@"')
+    program(tmp_path / "docker", '[ "$1 $2" = "build -t" ] && [ -f "$4/Dockerfile" ]')
+    blocks = commands(page, CLUSTER)
+    creates_namespace = "kubectl create namespace" in "".join(blocks)
+    namespace = f"test-{uuid.uuid4().hex[:12]}" if creates_namespace else control_plane.namespace()
+    pod = tmp_path / "pod.kubeconfig"
+    environment = {
+        "KUBECONFIG": str(control_plane.admin_kubeconfig(tmp_path / "admin.kubeconfig")),
+        "POD_KUBECONFIG": str(pod),
+        "DOCS_NAMESPACE": namespace,
+        "PYTHONPATH": str(markdown.ROOT),
+        "CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}",
+        "TOKEN": "a-token",
+        "EDITOR": "true",
+    }
+    with control_plane.admin as admin:
+        core, apps = CoreV1Api(admin), AppsV1Api(admin)
+        for block in blocks:
+            run(block, tmp_path, **environment)
+            if not pod.exists() and "clusters" in names(core.list_namespaced_config_map(namespace)):
+                core.patch_namespaced_config_map("clusters", namespace, {"data": {"cluster.json": OLD_POOL}})
+                control_plane.service_account_kubeconfig(namespace, pod)
+        deployed = names(apps.list_namespaced_deployment(namespace))
+    assert deployed == {"manual-trigger" if "manual" in page else "cimaster"}

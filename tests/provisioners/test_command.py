@@ -1,4 +1,4 @@
-"""A program that creates clusters: what it is told, what it answers, and that it never outlives its time."""
+"""A program that creates clusters: its environment, its output and its time-out."""
 
 import json
 import os
@@ -56,17 +56,17 @@ def test_a_failure_is_reported_in_its_own_words() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("", "no cluster in JSON"),
-        ("done", "no cluster in JSON"),
-        ("[]", "no cluster in JSON"),
-        ('{"cluster": "a", "region": "us", "colour": "red"}', "it has 'colour'"),
-        ("{}", "names no region"),
-        ('{"region": "us"}', "names no cluster"),
+        ("", "does not describe a cluster in JSON"),
+        ("done", "does not describe a cluster in JSON"),
+        ("[]", "does not describe a cluster in JSON"),
+        ('{"cluster": "a", "region": "us", "colour": "red"}', "unknown member 'colour'"),
+        ("{}", "has no region"),
+        ('{"region": "us"}', "has no cluster"),
         ('{"cluster": "NO", "region": "us"}', "a name"),
         ('{"cluster": "any", "region": "us"}', "another name than"),
-        ('{"cluster": "a", "region": 5}', "no cluster in JSON"),
+        ('{"cluster": "a", "region": 5}', "does not describe a cluster in JSON"),
         ('{"cluster": "a", "region": "us", "labels": {"b c": "d"}}', "key=value"),
-        ('{"cluster": "a", "region": "us", "labels": [1]}', "no cluster in JSON"),
+        ('{"cluster": "a", "region": "us", "labels": [1]}', "does not describe a cluster in JSON"),
     ],
 )
 def test_a_last_line_that_is_no_cluster_is_a_failure(line: str, reason: str) -> None:
@@ -84,7 +84,7 @@ def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no program")
     for program, words in (
         ((), "is not set"),
-        (("/no/such",), "is not there"),
+        (("/no/such",), "does not exist"),
         ((f"{tmp_path}/text",), "cannot be run"),
     ):
         with pytest.raises(BadSetting, match=words):
@@ -100,12 +100,12 @@ def test_credentials_are_passed_on_by_name(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_cluster_for_something_else_is_a_failure() -> None:
-    with pytest.raises(Failure, match="it built new for other, and not for perf"):
+    with pytest.raises(Failure, match="created new for other instead of perf"):
         run("""echo '{"cluster": "new", "region": "us", "purpose": "other"}'""")
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="and was ended"):
+    with pytest.raises(Failure, match="was stopped after"):
         run(f"sleep 600 & echo $! > {tmp_path}/child; wait", timeout=timedelta(seconds=1))
     check_gone(tmp_path / "child")
 
@@ -131,9 +131,9 @@ def test_a_stopping_service_ends_the_program_without_a_failure(tmp_path: Path) -
 
 
 def test_a_child_that_will_not_end_is_killed_with_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_TO_END", 0.5)
+    monkeypatch.setattr(command, "_GRACE_PERIOD", 0.5)
     stubborn = f"""sh -c 'trap "" TERM; echo $$ > {tmp_path}/child; sleep 600; sleep 600' &"""
-    with pytest.raises(Failure, match="and was ended"):
+    with pytest.raises(Failure, match="was stopped after"):
         run(f"{stubborn} while [ ! -s {tmp_path}/child ]; do sleep 0.05; done; sleep 600", timeout=timedelta(seconds=3))
     check_gone(tmp_path / "child")
 
@@ -150,7 +150,7 @@ def test_a_program_may_use_every_core_also_where_the_service_keeps_to_one() -> N
 
 
 def check_gone(child: Path) -> None:
-    """A process does not run any more, or will not in a moment: a signal takes effect some time after it was sent."""
+    """Wait until a process has ended: a signal takes effect some time after it was sent."""
     number = int(child.read_text())
     try:
         until(lambda: not runs(number), 10)
@@ -160,7 +160,7 @@ def check_gone(child: Path) -> None:
 
 
 def runs(number: int) -> bool:
-    """Say whether a process runs; one that ended and was not waited for is still listed, as a zombie."""
+    """Say whether a process is running; an ended one may still be listed as a zombie."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -187,8 +187,8 @@ def test_the_sample_program_creates_the_same_cluster_for_the_same_key(monkeypatc
 
 def test_a_command_line_is_taken_apart_as_a_shell_would() -> None:
     assert read_program("/opt/create --size 'very large'") == ("/opt/create", "--size", "very large")
-    for text, fault in (("", "a program"), ("  ", "a program"), ("'unclosed", "No closing quotation")):
-        with pytest.raises(ValueError, match=fault):
+    for text in ("", "  ", "'unclosed"):
+        with pytest.raises(ValueError, match="a program and its arguments"):
             read_program(text)
 
 

@@ -1,4 +1,4 @@
-"""What CIMaster tells the manual-trigger service, and what it makes of each answer."""
+"""The requests of CIMaster to the manual-trigger service, and the results of each answer."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ NEVER = Event()
 
 
 def ask(answer: Answer | None, creation: Creation = CREATION, **settings: Any) -> TriggeredJob:
-    """Begin a creation at a server that gives this answer."""
+    """Start a creation at a server that gives this answer."""
     with ScriptedTrigger(lambda _path, _body: answer) as trigger:
         return begin(Settings(url=trigger.url, **settings), creation, NEVER)
 
@@ -30,7 +30,7 @@ def ask(answer: Answer | None, creation: Creation = CREATION, **settings: Any) -
 def test_the_job_is_requested_as_the_first_service_did_and_with_a_key() -> None:
     with ScriptedTrigger(lambda _path, _body: begun()) as trigger:
         done = begin(Settings(url=trigger.url, org="acme", repo="infra"), CREATION, NEVER)
-    assert trigger.asked == [
+    assert trigger.requests == [
         (
             "/manual-trigger",
             {
@@ -52,7 +52,7 @@ def test_the_job_is_requested_as_the_first_service_did_and_with_a_key() -> None:
 def test_force_is_passed_on() -> None:
     with ScriptedTrigger(lambda _path, _body: begun()) as trigger:
         begin(Settings(url=trigger.url), CREATION.edited(force=True), NEVER)
-    assert trigger.asked[0][1]["force"] is True
+    assert trigger.requests[0][1]["force"] is True
 
 
 def test_the_token_is_read_anew_for_each_request(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_long_texts_are_shortened_to_one_line() -> None:
     [
         (said(200, success=True, state="pending", complete=False), False, ""),
         (said(200, success=True, state="aborted", complete=False), False, ""),
-        (said(200, success=True, state="success", complete=True), True, "its job ended well and added no cluster"),
+        (said(200, success=True, state="success", complete=True), True, "its job succeeded but added no cluster"),
         (
             said(200, success=True, state="failure", complete=True, description="Job failed."),
             True,
@@ -193,9 +193,9 @@ def test_long_texts_are_shortened_to_one_line() -> None:
 )
 def test_the_status_of_a_job_is_reported(answer: Answer, ended: bool, failure: str) -> None:
     with ScriptedTrigger(lambda _path, _body: answer) as trigger:
-        standing = look(Settings(url=trigger.url), RUNNING)
-    assert (standing.ended, standing.failure) == (ended, failure)
-    assert trigger.asked == [("/manual-trigger/job%2F1", {})]
+        status = look(Settings(url=trigger.url), RUNNING)
+    assert (status.ended, status.failure) == (ended, failure)
+    assert trigger.requests == [("/manual-trigger/job%2F1", {})]
 
 
 @pytest.mark.parametrize("answer", [said(404), said(500), said(401), (502, {}, b"x"), None])

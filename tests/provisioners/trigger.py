@@ -1,4 +1,4 @@
-"""A server that says what a test wants manual-trigger to say: odd answers that the real service seldom gives."""
+"""A fake manual-trigger that gives the answers of a test's script, which the real service seldom gives."""
 
 import json
 import threading
@@ -26,15 +26,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is part of the tests."""
+        """Ignore clients that hang up: that is part of the tests."""
 
 
 class ScriptedTrigger:
-    """Answers each request as `script` says; a context manager. `asked` are the bodies and paths of all requests."""
+    """A context manager; answers each request as `script` says. `requests` are paths and bodies of all requests."""
 
     def __init__(self, script: Callable[[str, dict[str, Any]], Answer | None]) -> None:
         self.script = script
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
         self.tokens: list[str] = []
         scripted = self
 
@@ -43,11 +43,11 @@ class ScriptedTrigger:
 
             def _answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                asked = (self.path, json.loads(body) if body else {})
+                received = (self.path, json.loads(body) if body else {})
                 scripted.tokens.append(self.headers.get("Authorization", ""))
-                scripted.asked.append(asked)
-                answer = scripted.script(*asked)
-                if answer is None:  # the answer is lost on the way
+                scripted.requests.append(received)
+                answer = scripted.script(*received)
+                if answer is None:  # the answer is lost
                     self.close_connection = True
                     return
                 status, headers, content = answer

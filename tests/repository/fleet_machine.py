@@ -8,22 +8,28 @@ from math import inf
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
 from cimaster.pool import Criteria, FinishRequest, Request
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
-from cimaster.repository.write_attempts import Attempts
+from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.services.clusters import Clusters
 from tests.repository.fleet_model import Holding, Lease, Model, Taking, Violation
 from tests.repository.interleavings import FAULTS
 from tests.repository.simulation import AT_WORK, DEADLINE, Call, Fleet, Lane, Replica
 from tests.repository.stored_truth import APPLIED, FAILED, REFUSED, SLOW
 
-ANY = st.integers(0, 11)  # an index into whatever list there is, modulo its length
+ANY = st.integers(0, 11)  # an index, modulo the number of candidates
 TTLS = st.sampled_from([None, timedelta(minutes=1), timedelta(hours=2)])
-MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each is past some limit
+MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each exceeds some limit
 ARRIVES, PASSES = "a late write arrives", "time passes"
 FATES: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
     st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
@@ -34,13 +40,13 @@ class Replicas(RuleBasedStateMachine):
     """Replicas, their callers, their store and time."""
 
     committer: type[Committer] = Committer
-    attempts: type[Attempts] = Attempts
+    attempts: type[WriteAttempts] = WriteAttempts
 
     @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=st.sampled_from(["first", "last", "never"]))
     def begin(self, clusters: int, replicas: int, late: str) -> None:
         self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
         self.fleet = Fleet(self.names, replicas, self.committer, self.attempts)
-        self.fleet.after_step = self.every_answer_is_true
+        self.fleet.after_step = self.everybody_was_told_the_truth
         self.model, self.late_writes_arrive = Model(), late
         self.open: dict[Call, Callable[[Call], None]] = {}
         self.repeatable: list[tuple[Callable[[Clusters], Any], list[Call], Callable[[Call], None]]] = []
@@ -50,7 +56,7 @@ class Replicas(RuleBasedStateMachine):
     def now(self) -> float:
         return self.fleet.clock.passed
 
-    # what callers do; the fates in `then` are those of the next steps of their replica's committer
+    # requests of callers; `then` has the fates of the next steps of their replica's committer
 
     def _ask(
         self,
@@ -99,13 +105,13 @@ class Replicas(RuleBasedStateMachine):
             self.model.told_of_lease(taking, call, self.now)
         relied = [lease for lease in taking.leases.values() if lease.told < call.since and lease.certain(self.now)]
         if call.decided_against and relied:
-            raise Violation(f"{taking} had {relied} and was refused with {call}")
+            raise Violation(f"{taking} had {relied} and was told {call}")
         refused = isinstance(call.told, NoVacantCluster)
         if refused and not self.fleet.truth.none_was_vacant(call.first_moment, call.since):
-            raise Violation(f"{taking} was refused with {call}, and there always was a vacant cluster")
+            raise Violation(f"{taking} was told {call}, and there always was a vacant one")
 
     def _relied_on(self, claims: list[Any], which: int) -> Any:
-        """Choose among the claims that still count; among all of them if none does."""
+        """Choose one of the claims that still count, or any if none does."""
         return _pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
 
     def _must_be_over(self, claim: Lease | Holding, call: Call) -> None:
@@ -169,7 +175,7 @@ class Replicas(RuleBasedStateMachine):
 
         self._ask(on, then, act, holding.releases, partial(self._must_be_over, holding))
 
-    # what else happens
+    # everything else that happens
 
     @rule(on=ANY, then=FATES, what=st.sampled_from(["news", "look", "reap", "edit"]))
     def meanwhile(self, on: int, then: list[str], what: str) -> None:
@@ -237,10 +243,10 @@ class Replicas(RuleBasedStateMachine):
             del self.open[call]
         self.fleet.boot()
 
-    # what must hold
+    # invariants
 
     @invariant()
-    def every_answer_is_true(self) -> None:
+    def everybody_was_told_the_truth(self) -> None:
         answered = [call for call in self.open if call.told is not None]
         for call in answered:
             call.ended = self.fleet.clock.monotonic()
@@ -250,7 +256,7 @@ class Replicas(RuleBasedStateMachine):
 
     def _hear(self, call: Call, commit: int) -> None:
         if (commit or call.done) and commit < call.newest_told:
-            raise Violation(f"an answer came from commit {commit} after one from {call.newest_told}")
+            raise Violation(f"commit {commit} was told after {call.newest_told}")
         self.newest_told = max(self.newest_told, commit)
         self.open.pop(call)(call)
 
@@ -258,14 +264,14 @@ class Replicas(RuleBasedStateMachine):
         if not hasattr(self, "fleet"):
             return
         try:
-            if sys.exc_info()[0] is None:  # else this would hide what went wrong before
+            if sys.exc_info()[0] is None:  # else this would hide an earlier failure
                 self.end_well()
         finally:
             for replica in list(self.fleet.replicas):
                 self.fleet.crash(replica)
 
     def end_well(self) -> None:
-        """Let every caller get an answer; late writes arrive before that, after it, or not at all."""
+        """Let every caller get an answer; late writes arrive before that, after it, or never."""
         for when in ("first", "last"):
             while self.fleet.truth.late and when == self.late_writes_arrive:
                 self._late_write_arrives(0)
@@ -287,4 +293,4 @@ def _pick(options: Sequence[Any], which: int) -> Any:
 
 
 def _nothing(call: Call) -> None:
-    """Conclude nothing from an answer."""
+    """No answer proves anything."""

@@ -1,4 +1,4 @@
-"""What callers of a fleet sent and were told, and what must therefore be true of the store."""
+"""What callers of a fleet sent and what they were answered, and what must therefore be true of the store."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -12,12 +12,12 @@ HOLD = Rules().hold.total_seconds()
 
 
 class Violation(AssertionError):
-    """An answer was false, or what it promised was not kept."""
+    """An answer was false."""
 
 
 @dataclass(eq=False)
 class Taking:
-    """A take and its repeats, and the leases that their answers named."""
+    """A take and its repeats, and the leases that their callers were granted."""
 
     build: str
     ttl: float
@@ -33,7 +33,7 @@ class Taking:
 
 @dataclass(eq=False)
 class Lease:
-    """A lease that an answer named. `ttls` says how long it is to last: by its take, then by each renewal."""
+    """A lease that a caller was granted. `ttls` are its durations: that of its take, then of each renewal."""
 
     id: str
     cluster: str
@@ -47,17 +47,17 @@ class Lease:
 
     @property
     def finished(self) -> bool:
-        """Whether an answer said that it is finished."""
+        """Whether a caller was answered that it is finished."""
         return any(call.done for call in self.finishes) or any(_ended(call) == self.id for call in self.unfenced)
 
     def certain(self, now: float) -> bool:
-        """Whether its taker may rely on it: its end has not come and no caller asked for it."""
+        """Whether its taker may rely on it: it has not expired and no caller has tried to end it."""
         swept = [call for call in self.unfenced if call.may_have_acted and call.ended > self.taking.began]
         asked = [call for call in self.finishes if call.may_have_acted]
         return now < self._end() and not asked and all(call.done and _ended(call) != self.id for call in swept)
 
     def _end(self) -> float:
-        """Return the earliest time at which it can end by itself: by its take, or by a renewal not renewed since."""
+        """Return the earliest time at which it can expire: by its take, or by a renewal not renewed since."""
         pairs = zip(self.renewals, self.ttls[1:], strict=True)
         renewals = [(call, ttl) for call, ttl in pairs if call.may_have_acted and not _changed_nothing(call)]
         last = max((call.since for call, _ in renewals if call.done), default=-inf)
@@ -66,13 +66,13 @@ class Lease:
 
 
 def answer_of(call: Call) -> Answer:
-    """Return the answer to a call that was done."""
+    """Return the answer to a call that was carried out."""
     assert isinstance(call.told, Committed)
     return call.told.answer
 
 
 def _ended(call: Call) -> str:
-    """Return which lease a finish ended, by what its caller was told."""
+    """Return the lease that a finish ended, according to its answer."""
     return answer_of(call).lease if call.done else ""
 
 
@@ -82,7 +82,7 @@ def _changed_nothing(renewal: Call) -> bool:
 
 @dataclass(eq=False)
 class Holding:
-    """A hold, its repeats and its releases; each is by a person who holds nothing else."""
+    """A hold, its repeats and its releases, each by a person who holds nothing else."""
 
     person: str
     cluster: str
@@ -91,7 +91,7 @@ class Holding:
 
     @property
     def told(self) -> float:
-        """When its holder first learned of it."""
+        """When its holder was first answered."""
         return min((call.ended for call in self.calls if call.done), default=inf)
 
     def certain(self, now: float) -> bool:
@@ -101,14 +101,14 @@ class Holding:
 
     @property
     def released(self) -> bool:
-        """Whether an answer said that it was released, and no hold may have come, or may still come, after that."""
+        """Whether a release was answered, and no hold may have come, or may still come, after that."""
         undecided = [call for call in self.calls if call.may_have_acted and not call.done]
         last = max(call.ended for call in self.calls)
         return not undecided and any(call.done and call.since > last for call in self.releases)
 
 
 class Model:
-    """What callers sent and were told, and what follows from it."""
+    """The requests and answers of callers, and what follows from them."""
 
     def __init__(self) -> None:
         self.takings: dict[str, Taking] = {}
@@ -118,36 +118,36 @@ class Model:
 
     @property
     def leases(self) -> list[Lease]:
-        """All leases that answers named."""
+        """All leases that callers were granted."""
         return [lease for taking in self.takings.values() for lease in taking.leases.values()]
 
     @property
     def told_holdings(self) -> list[Holding]:
-        """All holds that answers confirmed."""
+        """All holds that were answered."""
         return [holding for holding in self.holdings.values() if holding.told < inf]
 
     def told_of_lease(self, taking: Taking, call: Call, now: float) -> None:
-        """Learn of a lease; no other caller may rely on its cluster, nor its taker on another lease."""
+        """Record a granted lease; no other caller may rely on its cluster, nor its taker on another lease."""
         cluster, lease_id = answer_of(call).text, answer_of(call).lease
         new = Lease(lease_id, cluster, now, taking, self.unfenced.setdefault(cluster, []), [taking.ttl])
         lease = taking.leases.setdefault(lease_id, new)
         rivals = [other for other in self.leases if cluster == other.cluster or other.taking is taking]
         rivals = [other for other in rivals if other is not lease and other.certain(now)]
         if (rivals and lease.certain(now)) or lease.cluster != cluster:
-            raise Violation(f"an answer named {new} of {taking}, and an earlier one {rivals or lease}")
+            raise Violation(f"{new} of {taking} was told, and before it {rivals or lease}")
 
     def compare(self, records: dict[str, dict[str, Any]], now: float) -> None:
-        """Check that the store has what answers said, and nothing that no caller could know of."""
+        """Check that the store has what callers were answered, and nothing that they could not know of."""
         stored = {name: record["leaseId"] for name, record in records.items() if record["status"] == "testing"}
         for lease in self.leases:
             if lease.certain(now) and stored.get(lease.cluster) != lease.id:
-                raise Violation(f"an answer named {lease}, and stored is {stored}")
+                raise Violation(f"{lease} was told, and stored is {stored}")
             if lease.finished and lease.id in stored.values():
                 raise Violation(f"{lease} was finished, and stored is {stored}")
         for holding in self.holdings.values():
             there = _holder(records[holding.cluster]) == holding.person
             if (holding.released and there) or (holding.certain(now) and not there):
-                raise Violation(f"answers about {holding} do not agree with {records[holding.cluster]}")
+                raise Violation(f"{holding} was told, and stored is {records[holding.cluster]}")
         for name, record in records.items():
             self._must_be_accounted_for(name, record)
 
@@ -161,7 +161,7 @@ class Model:
                 raise Violation(f"{name} has {lease_id}, which no answer named")
         person = _holder(record)
         if person and not any(call.may_have_acted for call in self.holdings[person].calls):
-            raise Violation(f"{name} is held by {person}, whose hold was refused")
+            raise Violation(f"{name} is held by {person}, who was told no")
         if record.get("note") != self.notes.get(name):
             raise Violation(f"{name} lost the note {self.notes.get(name)}")
 

@@ -1,7 +1,7 @@
 """Every order in which a few processes can reach the store, with every fault at every step.
 
 The real committers run as greenlets over one store that hands control back before each call. A schedule is the list of
-choices made there: which process goes on, and what becomes of its write. All schedules are run, one after the other.
+choices made there: which process continues, and what happens to its write. All schedules are run in turn.
 """
 
 import json
@@ -12,13 +12,14 @@ from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
 from cimaster.common.clock import Clock
-from cimaster.errors import Refusal
+from cimaster.errors import Problem
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.records.pool import Answer, Rules
 from cimaster.repository.committer import Committer
+from cimaster.repository.pending_changes import Decision, PendingChange
 from cimaster.repository.snapshots import Snapshots
 from cimaster.repository.stores.port import AnswerLost, Change, Conflict, StoredObject
-from cimaster.repository.write_attempts import Attempts, Decision, Pending
+from cimaster.repository.write_attempts import WriteAttempts
 
 FAULTS = ("applied", "lost before", "lost after", "conflict though applied", "late")
 _LONGEST_RUN = 60
@@ -83,7 +84,7 @@ class SteppedStore:
         return self.meet(changed, getcurrent().parent.switch("write"))
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        raise AssertionError("news come from the schedule")
+        raise AssertionError("changes are reported by the schedule")
 
     def stop_waiting(self) -> None:
         """There is nothing to wait for."""
@@ -92,7 +93,7 @@ class SteppedStore:
         """There is nothing to close."""
 
     def meet(self, changed: StoredObject, fate: str) -> str:
-        """Let a write meet its fate."""
+        """Apply a write, or not, as its fate says."""
         if fate == "lost before":
             raise AnswerLost(fate)
         if fate == "late":
@@ -108,29 +109,29 @@ class SteppedStore:
 
 @dataclass
 class Caller:
-    """One request: its decision, the process that serves it, and what it was told."""
+    """One request: its decision, the process that serves it, and its answer."""
 
     name: str
     decide: Decision
     after: "Caller | None" = None
-    """Another request whose answer this one waits for before it begins."""
+    """Another request, after whose answer this one begins."""
     told: Answer | BaseException | None = None
 
     @property
     def may_begin(self) -> bool:
-        """Whether what it waits for was answered."""
+        """Whether the request that it follows was answered."""
         return self.after is None or self.after.told is not None
 
 
 @dataclass
 class Schedule:
-    """The choices of one run: those of the prefix, then always the first; with how many there were to choose from."""
+    """The choices of one run, each with the number of options: those of the prefix, then always the first."""
 
     prefix: list[int]
     taken: list[tuple[int, int]] = field(default_factory=list)
 
     def choose(self, options: int) -> int:
-        """Return which of so many options this run takes."""
+        """Return which of this many options this run takes."""
         at = len(self.taken)
         choice = self.prefix[at] if at < len(self.prefix) else 0
         self.taken.append((choice, options))
@@ -149,7 +150,7 @@ class Schedule:
 class Process:
     """One replica: a committer with its own snapshots, driven step by step."""
 
-    def __init__(self, cell: Cell, kind: type[Committer], attempts: type[Attempts]) -> None:
+    def __init__(self, cell: Cell, kind: type[Committer], attempts: type[WriteAttempts]) -> None:
         self.clock, store = StillClock(), SteppedStore(cell)
         self.snapshots = Snapshots(store, Rules(), _METRICS, self.clock)
         self.committer = kind(store, self.snapshots, _METRICS, self.clock, attempts(store.where))
@@ -158,10 +159,10 @@ class Process:
         """Carry out one request; runs in a greenlet of its own."""
         if not caller.may_begin:
             getcurrent().parent.switch("idle")
-        pending = Pending(caller.decide, self.clock.monotonic(), self.clock.monotonic() + 1e6)
+        pending = PendingChange(caller.decide, self.clock.monotonic(), self.clock.monotonic() + 1e6)
         self.committer.submit(pending)
         while not pending.settled:
-            self.committer.one_pass()
+            self.committer.commit_once()
         caller.told = pending.answer or pending.error
 
 
@@ -174,7 +175,7 @@ class Run:
     trace: list[str]
 
     def violation(self) -> str:
-        """Say what is wrong: a cluster lent to two callers, lent and not held, or held and lent to none."""
+        """Say what is wrong: a cluster granted twice, granted but not stored, or stored but granted to no caller."""
         granted = [(c.told.text, c.told.lease) for c in self.callers if isinstance(c.told, Answer) and c.told.lease]
         told = dict(granted)
         if len(told) != len(granted):
@@ -188,10 +189,10 @@ def runs(
     *,
     faults: int = 1,
     committer: type[Committer] = Committer,
-    attempts: type[Attempts] = Attempts,
+    attempts: type[WriteAttempts] = WriteAttempts,
     warm: bool = True,
 ) -> Iterator[Run]:
-    """Run every schedule of the callers, each on a replica of its own, with up to so many faults in each."""
+    """Run every schedule of the callers, each on a replica of its own, with at most this many faults."""
     schedule: Schedule | None = Schedule([])
     while schedule is not None:
         yield _run(schedule, names, make_callers(), faults, committer, attempts, warm)
@@ -204,7 +205,7 @@ def _run(
     callers: list[Caller],
     faults: int,
     committer: type[Committer],
-    attempts: type[Attempts],
+    attempts: type[WriteAttempts],
     warm: bool,
 ) -> Run:
     cell = Cell(names)
@@ -250,5 +251,5 @@ def _advance(running: dict[greenlet, tuple[Caller, str]], lane: greenlet, value:
 
 
 def refusal(caller: Caller) -> str:
-    """Return the code that a caller was refused with, or nothing."""
-    return caller.told.code if isinstance(caller.told, Refusal) else ""
+    """Return the code of a caller's refusal, or nothing."""
+    return caller.told.code if isinstance(caller.told, Problem) else ""

@@ -1,7 +1,7 @@
-"""A few replicas in one thread: every wait, every fault and all time are in the hands of a test.
+"""A few replicas in one thread: a test controls every wait, every fault and the time.
 
-Each replica is the real service over the real committer and snapshots. Whatever runs in it is a greenlet that hands
-control back before each call of the store, while it waits for its answer, and when it has nothing to do.
+Each replica is the real service over the real committer and snapshots. Each of its threads is a greenlet that hands
+control back before each call of the store, while it waits for the answer, and when it has nothing to do.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,15 @@ from typing import cast
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
-from cimaster.errors import OutcomeUnknown, Refusal, StoreTrouble
+from cimaster.errors import OutcomeUnknown, Problem, Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.records.pool import Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
+from cimaster.repository.pending_changes import Decision, PendingChange
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import Change
-from cimaster.repository.write_attempts import Attempts, Decision, Pending
+from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.services.clusters import Clusters
 from tests.repository.stored_truth import ANSWER, APPLIED, CATCH_UP, READ, WRITE, FakeClock, FaultyStore, Truth
 
@@ -37,7 +38,7 @@ class Lane(greenlet):
     def __init__(self, replica: "Replica", work: Callable[[], None], call: "Call | None" = None) -> None:
         super().__init__(work)
         self.replica, self.call, self.at = replica, call, "start"
-        self.pending: Pending | None = None
+        self.pending: PendingChange | None = None
 
     def go_on(self, fate: str = APPLIED) -> None:
         """Run up to the next point where the test has to choose."""
@@ -47,7 +48,7 @@ class Lane(greenlet):
     def may_go_on(self) -> bool:
         """Whether there is something to do now."""
         if self.at == IDLE:
-            return bool(self.replica.committer.waiting or self.replica.attempts)
+            return bool(self.replica.committer.pending or self.replica.attempts)
         if self.at == WAITING:
             assert self.pending
             return self.pending.settled or self.replica.clock.passed > self.pending.deadline + PATIENCE
@@ -56,15 +57,15 @@ class Lane(greenlet):
 
 @dataclass(eq=False)
 class Call:
-    """One request and its answer; `commit` is the commit that came with the answer, if any."""
+    """One request and its answer, with the commit that the answer named."""
 
     replica: "Replica" = field(repr=False)
     act: Callable[[Clusters], Committed | Snapshot] = field(repr=False)
     since: float
     first_moment: int
     newest_told: int
-    """The highest commit that any earlier answer came from."""
-    told: Committed | Snapshot | Refusal | None = None
+    """The highest commit that any caller was given before."""
+    told: Committed | Snapshot | Problem | None = None
     commit: int = 0
     ended: float = inf
 
@@ -72,31 +73,31 @@ class Call:
         """Carry it out; runs in a lane of its own."""
         try:
             self.told = self.act(self.replica.service)
-        except Refusal as refusal:
+        except Problem as refusal:
             self.told = refusal
 
     @property
     def may_have_acted(self) -> bool:
-        """Whether it may have been carried out, or may still be."""
-        return not isinstance(self.told, Refusal) or isinstance(self.told, OutcomeUnknown)
+        """Whether it may have been done, or may still be, as far as its caller knows."""
+        return not isinstance(self.told, Problem) or isinstance(self.told, OutcomeUnknown)
 
     @property
     def done(self) -> bool:
-        """Whether its answer says that it was carried out."""
+        """Whether its caller was answered that it was done."""
         return isinstance(self.told, Committed)
 
     @property
     def decided_against(self) -> bool:
-        """Whether it was refused for what the pool is, not for the store."""
-        return isinstance(self.told, Refusal) and not isinstance(self.told, StoreTrouble)
+        """Whether it was refused because of the pool, and not because of an outage."""
+        return isinstance(self.told, Refusal)
 
 
 class Replica:
-    """One process: to its service it is the repository, as `ConfigMapRepository` is where there are threads."""
+    """One process. It takes the place of `ConfigMapRepository`, without threads."""
 
     clock_is_right = True
 
-    def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[Attempts]) -> None:
+    def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[WriteAttempts]) -> None:
         self.clock, self.alive = clock, True
         self._truth = truth
         self.store = store = FaultyStore(truth, clock)
@@ -111,9 +112,9 @@ class Replica:
         return self.snapshots.now()
 
     def commit(self) -> None:
-        """Write for ever, as the committer's thread does."""
+        """Write forever, as the committer's thread does."""
         while True:
-            while self.committer.one_pass():
+            while self.committer.commit_once():
                 pass
             getcurrent().parent.switch(IDLE)
 
@@ -124,7 +125,7 @@ class Replica:
         if trouble and now - self.snapshots.trouble_since > OUTAGE_GRACE:
             raise trouble.again()
         lane = getcurrent()
-        lane.pending = pending = Pending(decide, now, now + DEADLINE, fresh, undo)
+        lane.pending = pending = PendingChange(decide, now, now + DEADLINE, fresh, undo)
         self.committer.submit(pending)
         lane.parent.switch(WAITING)
         if not pending.settled:
@@ -140,20 +141,20 @@ class Replica:
         return self.snapshots.read() if snapshot.commit < at_least else snapshot
 
     def watch(self) -> None:
-        """Hear of the newest change, as the watcher's thread does; look first where nothing is known."""
+        """Record the newest change, as the watcher's thread does; read first if there is no snapshot."""
         try:
             if self.snapshots.newest is None or self.snapshots.trouble:
                 self.snapshots.read()
-            self.snapshots.note_news(Change(self._truth.object.version, self._truth.object.annotations))
+            self.snapshots.note_change(Change(self._truth.object.version, self._truth.object.annotations))
         except StoreTrouble as trouble:
             self.snapshots.note_trouble(trouble)
 
 
 class Fleet:
-    """The replicas, and all that runs in them."""
+    """The replicas, and everything that runs in them."""
 
     def __init__(
-        self, names: tuple[str, ...], replicas: int, committer: type[Committer], attempts: type[Attempts]
+        self, names: tuple[str, ...], replicas: int, committer: type[Committer], attempts: type[WriteAttempts]
     ) -> None:
         self.clock = FakeClock()
         self.truth = Truth(names, self.clock)
@@ -170,12 +171,12 @@ class Fleet:
         self.run(self.replicas[-1].committing)
 
     def run(self, lane: Lane) -> None:
-        """Begin something."""
+        """Start a lane."""
         self.lanes.append(lane)
         self.step(lane)
 
     def step(self, lane: Lane, fate: str = APPLIED) -> None:
-        """Let a lane go on, and then all callers that got their answers or waited too long."""
+        """Let a lane continue, and then the callers that got their answers or waited too long."""
         lane.go_on(fate)
         for waiting in [lane, *self.lanes]:
             if waiting.at == WAITING and waiting.may_go_on:
@@ -184,16 +185,16 @@ class Fleet:
         self.after_step()
 
     def give_up_overdue(self) -> None:
-        """Let all callers go on that waited too long."""
+        """Let the callers continue that waited too long."""
         for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.may_go_on]:
             self.step(lane)
 
     def at(self, *places: str) -> list[Lane]:
-        """Return the lanes that could go on from these places."""
+        """Return the lanes that could continue from these points."""
         return [lane for lane in self.lanes if lane.at in places and lane.may_go_on]
 
     def crash(self, replica: Replica) -> None:
-        """End a replica where it stands; what it sent may still arrive."""
+        """Kill a replica where it is; what it sent may still arrive."""
         replica.alive = False
         self.replicas.remove(replica)
         for lane in [lane for lane in self.lanes if lane.replica is replica]:
@@ -201,7 +202,7 @@ class Fleet:
             self.lanes.remove(lane)
 
     def come_to_rest(self, replicas: list[Replica]) -> bool:
-        """Let replicas go on without a fault until none has anything to do; False if there is no end to it."""
+        """Let replicas continue without faults until they have nothing to do; False if that never happens."""
         for _ in range(_PASSES_TO_COME_TO_REST * len(replicas)):
             lanes = [lane for lane in self.at(*AT_WORK) if lane.replica in replicas]
             if not lanes:

@@ -27,7 +27,7 @@ class FakeClock(StillClock):
 
     @staticmethod
     def at(passed: float) -> datetime:
-        """Return the moment at which so many seconds had passed."""
+        """Return the moment at which this many seconds had passed."""
         return _START + timedelta(seconds=passed)
 
 
@@ -43,12 +43,12 @@ class Moment(NamedTuple):
         return int(self.object.annotations.get(COMMIT_ANNOTATION, 0))
 
     def pool(self) -> Pool:
-        """Return what it says."""
+        """Return the pool in it."""
         return decode(self.object.data, self.commit, Rules())
 
 
 class Truth(Cell):
-    """The stored object, with everything that it ever was."""
+    """The stored object, with all its former states."""
 
     def __init__(self, names: tuple[str, ...], clock: FakeClock) -> None:
         super().__init__(names)
@@ -77,7 +77,7 @@ class Truth(Cell):
         self.apply(self.object.replaced({**self.object.data, "cluster.json": records}, self.object.annotations))
 
     def none_was_vacant(self, first: int, since: float) -> bool:
-        """Say whether there was a time, from when the state `first` was `since` so old, when nothing was vacant."""
+        """Say whether no cluster was vacant at some time from `since` on, starting with the state of moment `first`."""
         start = Moment(self.moments[first].object, since)
         if not expire(start.pool(), FakeClock.at(since)).vacant:
             return True
@@ -86,7 +86,7 @@ class Truth(Cell):
 
 
 def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
-    """Yield the clusters that were vacant after each decision of a write: all of them are one moment for the store."""
+    """Yield the clusters that were vacant after each decision of a write, which the store sees as one moment."""
     vacant = {cluster.name for cluster in before.pool().vacant}
     entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
     asked = False
@@ -101,7 +101,7 @@ def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
 
 
 class FaultyStore(SteppedStore):
-    """The store as one replica sees it; besides losing answers it may be away, or refuse."""
+    """The store as one replica sees it; it may lose answers, be unavailable, or refuse."""
 
     def __init__(self, truth: Truth, clock: FakeClock) -> None:
         super().__init__(truth)

@@ -1,4 +1,4 @@
-"""Telling by how much our clock is off from what the API server's answers say."""
+"""The clock difference that a store estimates from the API server's answers."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +13,7 @@ from tests.kube.apiserver import ControlPlane
 
 
 class OddClock(Clock):
-    """A clock that is wrong by `ahead`, and that stands at a later time whenever it is read again."""
+    """A clock that is wrong by `ahead`, and that moves on each time it is read."""
 
     def __init__(self, ahead: float = 0.0, steps: float = 0.0) -> None:
         self.off, self._step = timedelta(seconds=ahead), timedelta(seconds=steps)
@@ -25,7 +25,7 @@ class OddClock(Clock):
 
 @contextmanager
 def skew(namespace: str, clock: Clock) -> Iterator[float]:
-    """Yield what a store learns of that clock from one read."""
+    """Yield the clock skew that a store estimates from one read."""
     with closing(KubernetesStore(kube_access_by(), namespace, "clusters", clock)) as store:
         store.read()
         assert store.clock_skew is not None

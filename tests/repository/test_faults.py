@@ -1,6 +1,6 @@
 """Writes that are answered late, falsely or not at all, between the service and a real API server.
 
-Whatever happens on the way, no caller gets two clusters, and every answer is true.
+Whatever the fault, no caller gets two clusters and no answer is false.
 """
 
 import threading
@@ -42,7 +42,7 @@ def store(faulty: FaultyServer, kube_access: str, control_plane: ControlPlane) -
 
 
 def occupied(service: Clusters) -> dict[str, str]:
-    """Return who has which cluster, by the truth of the store."""
+    """Return the lease of each occupied cluster, as stored."""
     pool = service.repository.fresh().pool
     return {c.name: c.last_build for c in pool.clusters if c.state == OCCUPIED}
 
@@ -101,7 +101,7 @@ def test_an_answer_slower_than_the_client_waits_is_found_by_reading(
 
 
 class TestDeadline:
-    """What callers are told when time runs out in the middle of an outage."""
+    """The answers to callers whose deadline passes during an outage."""
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
@@ -133,7 +133,7 @@ class TestDeadline:
 
 
 def ask_until_served(client: FlaskClient, url: str) -> TestResponse:
-    """Ask again, as a script does, while the service says 503."""
+    """Repeat a request, as a script does, while the service answers 503."""
     for _ in range(200):
         answer = client.get(url)
         if answer.status_code != 503:

@@ -10,7 +10,7 @@ from tests.repository.stored_truth import APPLIED, FAILED, REFUSED
 
 @pytest.fixture
 def machine() -> Iterator[Replicas]:
-    """Two replicas and two vacant clusters, for those lies that the search found."""
+    """Two replicas and two vacant clusters, for the false answers that the search has found."""
     machine = Replicas()
     machine.begin(clusters=2, replicas=2, late="first")
     yield machine

@@ -1,4 +1,4 @@
-"""A write waits for callers that can be expected back immediately, and for no others."""
+"""A write waits for the callers that are expected to return immediately, and for no others."""
 
 import threading
 from collections.abc import Callable
@@ -7,8 +7,7 @@ import pytest
 
 from cimaster.pool.records.pool import Answer
 from cimaster.repository.group_commit import GroupCommit
-from cimaster.repository.pending_changes import Inbox
-from cimaster.repository.write_attempts import NEVER, Pending
+from cimaster.repository.pending_changes import NEVER, PendingChange, PendingChanges
 from tests.repository.interleavings import StillClock
 
 WRITE = 0.008  # seconds
@@ -25,31 +24,35 @@ class CountingClock(StillClock):
 
 
 class Hall:
-    """Callers that come to an inbox, and writes that answer all of them."""
+    """Callers that submit changes, and writes that answer all of them."""
 
     def __init__(self) -> None:
         self.clock = CountingClock()
-        self.inbox = Inbox(threading.Lock(), self.clock, lambda _: None)
+        self.pending = PendingChanges(threading.Lock(), self.clock, lambda _: None)
         self.group_commit = GroupCommit(self.clock)
 
     def come(self, callers: int) -> None:
-        """Let so many callers come now."""
+        """Let this many callers submit a change now."""
         now = self.clock.monotonic()
-        self.inbox.add(*(Pending(lambda pool, _: (pool, Answer("")), now, NEVER) for _ in range(callers)))
+        self.pending.add(*(PendingChange(lambda pool, _: (pool, Answer("")), now, NEVER) for _ in range(callers)))
 
-    def write(self, batch: list[Pending], meanwhile: int = 0) -> None:
-        """Answer a batch, at the end of a write during which others came."""
+    def write(self, batch: list[PendingChange], meanwhile: int = 0) -> None:
+        """Answer a batch, at the end of a write during which other callers came."""
         self.clock.rest(WRITE)
         self.come(meanwhile)
-        for pending in batch:
-            pending.settle(Answer(""), 1)
-        self.group_commit.written(batch, self.inbox.waiting(), WRITE)
+        for change in batch:
+            change.settle(Answer(""), 1)
+        self.group_commit.note_write(batch, self.pending.unsettled(), WRITE)
 
     def waits(self) -> bool:
-        """Say whether the next write waits for more."""
+        """Say whether the next write waits for more changes."""
         before = self.clock.waits
-        self.inbox.gather(self.group_commit)
+        self.gather()
         return self.clock.waits > before
+
+    def gather(self) -> None:
+        """Wait for as many changes as the group commit expects."""
+        self.pending.gather(self.group_commit.expected, self.group_commit.until)
 
 
 @pytest.fixture
@@ -58,10 +61,10 @@ def hall() -> Hall:
 
 
 def rounds(hall: Hall, callers: int, returning: int, after: float = 0.001) -> None:
-    """Of so many callers that are answered together so many come straight back, twenty times running."""
+    """Of `callers` that are answered together `returning` return immediately, twenty times in a row."""
     for _ in range(20):
-        hall.come(callers - len(hall.inbox))
-        hall.write(hall.inbox.waiting())
+        hall.come(callers - len(hall.pending))
+        hall.write(hall.pending.unsettled())
         hall.clock.rest(after)
         hall.come(returning)
         hall.clock.rest(2 * WRITE)
@@ -69,7 +72,7 @@ def rounds(hall: Hall, callers: int, returning: int, after: float = 0.001) -> No
 
 def test_a_write_waits_for_callers_that_return_immediately(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     assert hall.group_commit.expected == 8
     hall.come(3)
     assert hall.waits()
@@ -77,14 +80,14 @@ def test_a_write_waits_for_callers_that_return_immediately(hall: Hall) -> None:
 
 def test_a_write_starts_when_all_expected_callers_are_there(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     hall.come(8)
     assert not hall.waits()
 
 
 def test_a_caller_already_waiting_counts_as_expected(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
-    hall.write(hall.inbox.waiting()[:5], meanwhile=2)
+    hall.write(hall.pending.unsettled()[:5], meanwhile=2)
     assert hall.group_commit.expected == 5 + 3 + 2
 
 
@@ -92,36 +95,35 @@ def test_a_write_does_not_wait_for_callers_that_do_not_return(hall: Hall) -> Non
     rounds(hall, callers=8, returning=8)
     rounds(hall, callers=8, returning=0)
     hall.come(8)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     hall.come(1)
     assert not hall.waits()
 
 
 def test_a_write_does_not_wait_for_callers_that_return_late(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8, after=3 * WRITE)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     hall.come(1)
     assert not hall.waits()
 
 
 def test_a_single_caller_never_waits(hall: Hall) -> None:
     rounds(hall, callers=1, returning=1)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     hall.come(1)
     assert not hall.waits()
 
 
 def test_no_caller_waits_longer_than_a_write_takes(hall: Hall) -> None:
     rounds(hall, callers=8, returning=8)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     hall.come(1)
     hall.clock.rest(WRITE)
     assert not hall.waits()
 
 
-@pytest.mark.parametrize("comes", [lambda hall: hall.come(5), lambda hall: hall.inbox.add()])
-def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(comes: Callable[[Hall], object]) -> None:
-    hall = Hall()
+@pytest.mark.parametrize("comes", [lambda hall: hall.come(5), lambda hall: hall.pending.wake()])
+def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(hall: Hall, comes: Callable[[Hall], object]) -> None:
     woken: list[bool] = []
 
     class WakingClock(StillClock):
@@ -133,9 +135,9 @@ def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(comes: Callable[[
             woken.append(bool(waiting(0)))
 
     rounds(hall, callers=8, returning=8)
-    hall.write(hall.inbox.waiting())
+    hall.write(hall.pending.unsettled())
     hall.come(2)
-    hall.inbox._clock = WakingClock()
-    hall.inbox._clock.passed = hall.clock.passed
-    hall.inbox.gather(hall.group_commit)
+    hall.pending._clock = WakingClock()
+    hall.pending._clock.passed = hall.clock.passed
+    hall.gather()
     assert woken == [False, True]

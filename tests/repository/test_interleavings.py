@@ -1,6 +1,6 @@
 """Two and three requests on replicas of their own, in every order, with a fault at every step.
 
-The mutations at the end take out, one by one, what makes the writes safe; the same search must find each.
+The mutations at the end remove, one by one, what makes writes safe; the same search must find each.
 """
 
 import logging
@@ -13,8 +13,9 @@ import pytest
 from cimaster import pool as decide
 from cimaster.pool import Answer, Criteria, FinishRequest, Pool
 from cimaster.repository.committer import Committer
+from cimaster.repository.pending_changes import Decision
 from cimaster.repository.stores.port import StoredObject
-from cimaster.repository.write_attempts import Attempts, Decision
+from cimaster.repository.write_attempts import WriteAttempts
 from tests.repository.interleavings import Caller, Run, refusal, runs
 
 pytestmark = pytest.mark.slow
@@ -29,12 +30,12 @@ def _silence() -> Iterator[None]:
 
 
 def taking(name: str) -> Decision:
-    """Return a take whose lease is called like its caller."""
+    """Return a take whose lease has the name of its caller."""
     return lambda pool, now: decide.take(pool, now, Criteria(job="e2e", build=name), name)
 
 
 def finishing(cluster: str, lease: str) -> Decision:
-    """Return a finish; its answer carries no lease, because its caller has none any more."""
+    """Return a finish; its answer has no lease, because its caller has none any more."""
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         pool, answer = decide.finish(pool, now, FinishRequest(cluster, lease))
@@ -70,14 +71,14 @@ def test_three_takes_with_a_fault_get_different_clusters_or_a_true_no() -> None:
 
 
 def finish_then_take() -> list[Caller]:
-    """Bob asks after Alice was told that her cluster is given back: it must be there for him."""
+    """Bob asks after Alice's finish was answered: her cluster must be available to him."""
     taken = Caller("alice", taking("alice"))
     finished = Caller("alice again", finishing("c1", "alice"), after=taken)
     return [taken, finished, Caller("bob", taking("bob"), after=finished)]
 
 
 def lies(run: Run) -> str:
-    """Say whether Bob, who came after the cluster was given back, was told that there is none."""
+    """Say whether Bob, who asked after the cluster was returned, was refused one."""
     finished_before = [caller for caller in run.callers if caller.name == "bob" and refusal(caller)]
     holders = run.cell.holders()
     return f"bob was refused, and {holders}" if finished_before or holders != {"c1": "bob"} else ""
@@ -91,28 +92,28 @@ def test_a_returned_cluster_is_available_to_the_next_caller() -> None:
     assert count > 50
 
 
-class NoSlot(Attempts):
-    """Does not look for its id in what it reads."""
+class NoSlot(WriteAttempts):
+    """Does not look for its own id in what it reads."""
 
     def observe(self, stored: StoredObject) -> list[Decision]:
-        """Take every write for dead as soon as the version moved."""
+        """Take every write for dead as soon as the version has changed."""
         annotations = {key: text for key, text in stored.annotations.items() if key != self.slot}
         return super().observe(stored.replaced(stored.data, annotations))
 
 
-class HastyDeath(Attempts):
-    """Takes a write for dead although the version that it carries is still the newest."""
+class HastyDeath(WriteAttempts):
+    """Takes a write for dead although the version that it is based on is still the newest."""
 
     def observe(self, stored: StoredObject) -> list[Decision]:
-        """Forget what the read does not show."""
+        """Forget the writes that the read does not show."""
         undo = super().observe(stored)
-        for attempt in list(self._live):
+        for attempt in list(self._open):
             self.withdraw(attempt)
         return undo
 
 
 class TrustingCommitter(Committer):
-    """Believes a refusal that was decided on whatever state it had."""
+    """Answers a refusal without checking how old the state is."""
 
     def _settle_without_write(self, results: Any, base: Any) -> None:
         with self._lock:

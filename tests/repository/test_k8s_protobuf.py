@@ -1,4 +1,4 @@
-"""The API server's encoding: what we do not name keeps its bytes, and what we write is what the server reads."""
+"""The API server's encoding: unknown fields keep their bytes, and the server reads what was written."""
 
 import contextlib
 from pathlib import Path
@@ -18,7 +18,7 @@ TEXTS = st.dictionaries(st.text(max_size=5), st.text(max_size=300), max_size=4)
 
 
 def config_map(*rest: bytes, metadata: bytes = b"") -> bytes:
-    """Return a message as the API server would send it, with fields of unknown names."""
+    """Return a message as the API server would send it, with unknown fields."""
     return b"".join(
         [k8s_protobuf.field(1, k8s_protobuf.field(1, b"clusters") + k8s_protobuf.field(6, b"7") + metadata), *rest]
     )

@@ -20,7 +20,7 @@ from tests.conditions import until
 
 
 class OvertakenStore(SQLiteStore):
-    """Something may happen between a read and its answer."""
+    """Runs `happens` between a read and its answer."""
 
     happens: Callable[[], None] | None = None
 
@@ -51,7 +51,7 @@ def test_the_first_write_may_overtake_a_read_of_the_empty_pool(tmp_path: Path) -
 
 
 class HeldStore(SQLiteStore):
-    """Reads that do not end before they may; they are counted."""
+    """Counts reads, and ends none before `may_end` is set."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), "clusters")
@@ -88,5 +88,5 @@ def test_concurrent_callers_that_need_a_fresh_read_share_one(tmp_path: Path, tro
         assert store.begun == 1
         store.may_end.set()
         assert {answer.result(60) for answer in (first, *others)} == {trouble or "0"}
-    assert store.begun < 10  # those that asked while a read was under way share the next one
+    assert store.begun < 10  # callers that came while a read was under way share the next one
     store.close()

@@ -1,8 +1,8 @@
 """Replicas, faults, crashes and time in any order: every answer is true.
 
-Hypothesis drives a fleet of replicas step by step. The model beside it knows only what callers sent and were told, and
-is compared with the store after each step. Each mutation takes out a part of what makes writes safe; the same search
-must find all of them.
+Hypothesis drives a fleet of replicas step by step. The model beside it knows only what callers sent and what they were
+answered, and is compared with the store after each step. Each mutation takes out a part of what makes writes safe; the
+same search must find all of them.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A store that goes away, is emptied or is damaged by hand: clear 503s, reads go on, and it mends itself."""
+"""A store that is unavailable, emptied or damaged by hand: clear 503s, reads go on, and the service recovers."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ from tests.kube.apiserver import ControlPlane
 
 
 def write_by_hand(store: Store, data: dict[str, str] | None, keep_annotations: bool = True) -> None:
-    """Edit the object as a person with kubectl would, also while others write."""
+    """Edit the object as an operator with kubectl would, even while others write."""
     while True:
         stored = store.read()
         try:
@@ -129,7 +129,7 @@ def test_whatever_is_not_ours_survives(add: Add, client: FlaskClient, store: Sto
 
 
 class TestConfigMap:
-    """What only happens to a ConfigMap."""
+    """Trouble that only a ConfigMap can have."""
 
     @pytest.fixture
     def store(self, control_plane: ControlPlane, kube_access: str) -> Store:
@@ -194,7 +194,7 @@ class TestConfigMap:
 
 
 class TestFile:
-    """What only happens to a file."""
+    """Trouble that only a file can have."""
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> SQLiteStore:
@@ -229,7 +229,7 @@ class TestFile:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 class TestDisk:
-    """A file system that is full, or that may not be written any more."""
+    """A file system that is full or read-only."""
 
     @pytest.fixture
     def disk(self, tmp_path: Path) -> Iterator[Path]:
@@ -278,7 +278,7 @@ class TestDisk:
 
 
 def take_until(client: FlaskClient, status: int) -> TestResponse:
-    """Take clusters until the answer has a status; the write-ahead log may have some room left at first."""
+    """Take clusters until the answer has this status; the write-ahead log may have some room left at first."""
     while (answer := take(client)).status_code != status:
         pass
     return answer

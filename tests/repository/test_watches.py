@@ -1,4 +1,4 @@
-"""Watches that end at once: repeated with growing pauses, told once, counted, and no news is missed."""
+"""Watches that end as soon as they begin: repeated with growing pauses, logged once, counted; no change is missed."""
 
 import io
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ LEAST = [0.07, 0.14, 0.28, 0.56, 0.7]  # seconds: the pauses at their shortest
 
 
 def told(watches: Watches, text: bytes) -> list[str]:
-    """Return the versions that a watch with this text tells of."""
+    """Return the versions that a watch with this text reports."""
     answer = HTTPResponse(io.BytesIO(text), preload_content=False)
     return [found["metadata"]["resourceVersion"] for _, found in watches.events(answer)]
 
@@ -69,7 +69,7 @@ def test_the_end_of_a_watch_is_reported(text: bytes, reason: str, caplog: pytest
 
 
 class StandingClock(Clock):
-    """A clock by which nothing lasts, however busy the machine is."""
+    """A clock by which nothing takes any time, however busy the machine is."""
 
     def monotonic(self) -> float:
         return 0.0
@@ -77,7 +77,7 @@ class StandingClock(Clock):
 
 @pytest.mark.parametrize("how", ["gone", "brief", "nothing", "reset", "odd"])
 class TestReplica:
-    """A replica whose watches never last, for each reason."""
+    """A replica whose watches end as soon as they begin, for each reason."""
 
     @pytest.fixture
     def faulty(self, control_plane: ControlPlane, how: str) -> Iterator[FaultyServer]:

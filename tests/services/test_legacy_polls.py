@@ -1,11 +1,11 @@
-"""Which callers ask again: known by their words, as long as their refusal is remembered."""
+"""A script that repeats an identical take is recognized as long as its refusal is remembered."""
 
 from datetime import timedelta
 
 import pytest
 
 from cimaster.common.clock import Clock
-from cimaster.services.legacy_polls import Polls
+from cimaster.services.legacy_polls import LegacyPolls
 
 
 class Seconds(Clock):
@@ -26,12 +26,12 @@ def seconds() -> Seconds:
 
 
 @pytest.fixture
-def polls(seconds: Seconds) -> Polls:
-    """What remembers nothing yet."""
-    return Polls(seconds)
+def polls(seconds: Seconds) -> LegacyPolls:
+    """A memory without any refusals yet."""
+    return LegacyPolls(seconds)
 
 
-def test_a_take_that_is_repeated_is_known_for_90_seconds(polls: Polls, seconds: Seconds) -> None:
+def test_a_take_that_is_repeated_is_known_for_90_seconds(polls: LegacyPolls, seconds: Seconds) -> None:
     assert polls.interval("words", "a") is None
     seconds.now += 20
     assert polls.interval("words", "b") == timedelta(seconds=20)
@@ -41,7 +41,7 @@ def test_a_take_that_is_repeated_is_known_for_90_seconds(polls: Polls, seconds: 
     assert polls.interval("words", "a") is None
 
 
-def test_the_flood_of_one_caller_leaves_those_of_others_in_memory(polls: Polls, seconds: Seconds) -> None:
+def test_the_flood_of_one_caller_leaves_those_of_others_in_memory(polls: LegacyPolls, seconds: Seconds) -> None:
     polls.interval("before", "script")
     for number in range(10_000):
         polls.interval(f"flood-{number}", "flood")

@@ -66,5 +66,5 @@ def test_a_folder_of_another_user_does_not_count(folder: Path) -> None:
     (folder / "80.draining").touch()
     os.chown(folder, 65534, 65534)
     assert not DrainFile(80).exists()
-    with pytest.raises(FolderNotOurs, match="is no folder that only this user may write to: remove it"):
+    with pytest.raises(FolderNotOurs, match="is not a folder that only this user may write to: remove it"):
         DrainFile(80).make()

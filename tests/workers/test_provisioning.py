@@ -1,4 +1,4 @@
-"""The background thread that has clusters created: once each, whichever replica dies and whatever the store does."""
+"""The provisioning worker has each cluster created once, whichever replica dies and whatever the store does."""
 
 import contextlib
 import sqlite3
@@ -17,7 +17,7 @@ from cimaster.pool import ClusterFacts
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
 from cimaster.provisioners import KINDS, Kind, Provisioner, command
-from cimaster.provisioners.outcome import Built, Failure, Interrupted, Standing
+from cimaster.provisioners.outcome import Built, Failure, Interrupted, JobStatus
 from cimaster.repository.stores.port import Store
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.services.creation_claims import CreationClaims
@@ -25,6 +25,7 @@ from cimaster.services.provisioning import Provisioning
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from cimaster.workers.drain_file import DrainFile
+from cimaster.workers.provisioning import ProvisioningWorker
 from tests.conditions import until
 from tests.conftest import Add, MovableClock
 
@@ -32,7 +33,7 @@ JSON = {"Accept": "application/json"}
 
 
 class Third:
-    """A provisioner from outside the package: it begins when the test lets it, and remembers under which keys."""
+    """A third-party provisioner: it begins when the test lets it, and remembers the keys that it was given."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -57,13 +58,13 @@ def third() -> Third:
 
 @pytest.fixture
 def provisioner(third: Third) -> Provisioner:
-    """The same, as the service uses it."""
+    """The same provisioner, as the service uses it."""
     return Provisioner("third", Kind(command.Settings, third.begin), command.Settings())
 
 
 @pytest.fixture
 def second(settings: Settings, another_store: Store, provisioner: Provisioner, clock: MovableClock) -> Iterator[Flask]:
-    """Another replica over the same store, whose threads rest until a test starts them."""
+    """Another replica over the same store, whose threads a test starts."""
     app = create_app(settings, another_store, clock, provisioner)
     yield app
     if components_of(app).lifecycle.checks()["threads"]():
@@ -80,7 +81,7 @@ def claims_of(app: Flask) -> CreationClaims:
 
 
 def create(app: Flask) -> str:
-    """Ask for a cluster, and return the creation's id at once."""
+    """Request a cluster, and return the creation's id without waiting."""
     creations: Provisioning = components_of(app).provisioning
     return creations.create(creations.creation_request("tess-ci", "john", "master", "e2e")).answer.text
 
@@ -106,7 +107,7 @@ def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
     assert len(set(third.keys)) == 1
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # with the other store the API server's clock decides
 def test_with_a_wrong_clock_nothing_is_taken_over(
     app: Flask, third: Third, clock: MovableClock, store: SQLiteStore
 ) -> None:
@@ -127,7 +128,7 @@ def test_what_came_of_it_is_written_when_the_store_is_back(app: Flask, third: Th
     create(app)
     until(lambda: third.keys)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # no other writer gets in until it ends
+        other.execute("BEGIN IMMEDIATE")  # no other connection can write until it ends
         third.may_begin.set()
         until(lambda: components_of(app).clusters.repository.trouble)
     until(lambda: listed(app.test_client())["state"] == "running")
@@ -153,11 +154,11 @@ def test_every_job_is_looked_at_however_many_there_are(
     app: Flask, third: Third, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[str] = set()
-    monkeypatch.setattr("cimaster.workers.provisioning._LOOK", 0.1)
+    monkeypatch.setattr("cimaster.workers.provisioning._JOB_CHECK", 0.1)
 
-    def look(_settings: object, creation: Creation) -> Standing:
+    def look(_settings: object, creation: Creation) -> JobStatus:
         seen.add(creation.id)
-        return Standing()
+        return JobStatus()
 
     creations: Provisioning = components_of(app).provisioning
     creations.provisioner = Provisioner("third", Kind(command.Settings, third.begin, look), command.Settings())
@@ -172,14 +173,11 @@ def test_a_replica_that_drains_begins_nothing(app: Flask, third: Third, settings
         stack.callback(DrainFile(settings.port).remove)
         DrainFile(settings.port).make()
         create(app)
-        asked, courier = (
-            components_of(app).provisioning.asked,
-            components_of(app).lifecycle._courier,
-        )
-        for _ in range(2):  # a pass begins when this is cleared: the second one tells that the first has ended
-            asked.set()
-            until(lambda: not asked.is_set())
-        assert not courier._effects
+        (worker,) = (w for w in components_of(app).lifecycle.workers if isinstance(w, ProvisioningWorker))
+        for _ in range(2):  # a round begins by clearing the event: once the second has begun, the first has ended
+            worker.wake()
+            until(lambda: not worker._woken.is_set())
+        assert not worker._calls
     third.may_begin.set()
     until(lambda: third.keys)
 
@@ -189,7 +187,7 @@ def test_a_provisioner_with_a_bug_stops_nothing_and_is_counted(app: Flask, third
     third.may_begin.set()
     create(app)
     registry = components_of(app).metrics.registry
-    until(lambda: registry.get_sample_value("cimaster_thread_errors_total", {"thread": "courier"}))
+    until(lambda: registry.get_sample_value("cimaster_thread_errors_total", {"thread": "provisioning"}))
     assert app.test_client().get("/readyz").status_code == 200
 
 
@@ -236,7 +234,7 @@ def test_what_is_built_is_added_also_when_its_creation_has_another_cluster(app: 
     identity = create(app)
     until(lambda: listed(app.test_client())["state"] == "running")
     add("by-hand")
-    assert listed(app.test_client())["state"] == "running"  # a cluster that is added by hand is not the one we build
+    assert listed(app.test_client())["state"] == "running"  # a cluster added by hand is not the one that is built
     add("given", creation=identity)
     may_end.set()
     until(lambda: app.test_client().get("/clusters/built").status_code == 200)

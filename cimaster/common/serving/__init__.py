@@ -1,1 +1,1 @@
-"""How both programs serve HTTP under gunicorn."""
+"""Serves HTTP with gunicorn, for both programs: a hardened gthread worker, its settings, metrics and request log."""

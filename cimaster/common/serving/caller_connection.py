@@ -1,4 +1,4 @@
-"""Whether the caller of a request is still connected."""
+"""Tells whether the caller of a request is still connected."""
 
 import socket
 from typing import Any
@@ -9,12 +9,14 @@ WSGIEnvironment = dict[str, Any]
 
 
 def still_there(environ: WSGIEnvironment) -> bool:
-    """Say whether the caller of a request that was read whole is connected still."""
+    """Say whether the caller of a request that was read completely is still connected."""
     connection: socket.socket | None = environ.get("gunicorn.socket")
     if connection is None or not wait_for_read(connection, timeout=0):
         return True
     try:
-        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))  # what it sends is its next request
+        return bool(
+            connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        )  # received bytes would be its next request
     except BlockingIOError:
         return True
     except OSError:

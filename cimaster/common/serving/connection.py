@@ -1,4 +1,4 @@
-"""The worker's clients: sockets that never wait for them, what has arrived of requests, and who is waited for."""
+"""The client connections of the hardened worker: their sockets, parsers, states and limits."""
 
 import socket
 from collections import defaultdict
@@ -15,80 +15,82 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn
 
 from cimaster.common.parsers import Network
-from cimaster.common.serving.request_arrival import LINE_LIMIT, Arrival
+from cimaster.common.serving.request_arrival import LINE_LIMIT, RequestArrival
 
-READING, SENDING, LEAVING, IDLE = "reading", "sending", "leaving", "idle"
+READING, WRITING, LINGERING, IDLE = "reading", "writing", "lingering", "idle"
 
 
 class ClientSocket(socket.socket):
-    """Keeps what an answer writes until `flush`, which never waits for the client."""
+    """A client's socket whose `sendall` only buffers; `flush` sends without blocking."""
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self._unsent = bytearray()
 
-    def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ARG002 the signature is socket's
-        """Keep data for `flush`."""
+    def sendall(self, data: Any, _flags: int = 0, /) -> None:
+        """Buffer data for `flush`."""
         self._unsent += data
 
     def flush(self) -> bool:
-        """Send as much as the client takes; return whether that was all. Raises OSError if the client is gone."""
+        """Send what is possible without blocking; return whether that was all; raise OSError if the client is gone."""
         with suppress(BlockingIOError):
             while self._unsent:
                 del self._unsent[: self.send(self._unsent, socket.MSG_DONTWAIT)]
         return not self._unsent
 
 
-class _Received(Unreader):  # type: ignore[misc]
-    """Gives the parser what has arrived, and nothing beyond."""
+class _ReceivedBytes(Unreader):
+    """Gives the parser only bytes that were received before."""
 
-    def chunk(self, size_hint: int | None = None) -> bytes:  # noqa: ARG002 the signature is gunicorn's
-        """Refuse: the only request that is parsed before it is whole has a head that exceeds all limits."""
+    def chunk(self, *_size_hint: int | None) -> bytes:
+        """Refuse to read more: the only incomplete request that is ever parsed has a head above all limits."""
         raise LimitRequestHeaders("the head is too long")
 
 
-class _Request(Request):  # type: ignore[misc]
-    """A request whose line may be longer than the 8 kB at which gunicorn's settings end."""
+class _Request(Request):
+    """A request whose request line may be longer than 8 kB, the maximum of gunicorn's settings."""
 
-    def read_line(self, unreader: Unreader, buf: bytearray, limit: int = 0) -> Any:  # noqa: ARG002
+    def read_line(self, unreader: Unreader, buf: bytearray, *_limit: int) -> Any:
         """Return the request line and what follows it."""
         return super().read_line(unreader, buf, LINE_LIMIT)
 
 
-class _Parser(RequestParser):  # type: ignore[misc]
+class _Parser(RequestParser):
     mesg_class = _Request
 
     def __init__(self, cfg: Any, client: Any) -> None:
         super().__init__(cfg, (), client)
-        self.unreader = _Received()
+        self.unreader = _ReceivedBytes()
 
 
-class Connection(TConn):  # type: ignore[misc]
-    """A client: what came of its next request, and what the loop expects of it (`state`; a thread has it if None)."""
+class Connection(TConn):
+    """A client's connection. `state` is what the event loop waits for; None while a thread answers a request."""
 
     def __init__(self, cfg: Any, accepted: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, ClientSocket(accepted), client, server)
-        self.initialized = self.data_ready = True  # else gunicorn waits for data, and makes a parser that does
+        self.initialized = self.data_ready = (
+            True  # otherwise gunicorn waits for data and makes a parser that reads from the socket
+        )
         self.parser = _Parser(cfg, client)
         self.address: str = client[0] if isinstance(client, tuple) else ""
-        self.arrival = Arrival()
+        self.arrival = RequestArrival()
         self.state: str | None = None
-        self.goes_on = False
-        """Whether another request may follow the one that is answered."""
+        self.keep_alive = False
+        """Whether another request may follow the one that is being answered."""
 
 
 _Groups = dict[str, dict[Connection, None]]
 
 
 class WaitingConnections:
-    """The connections that wait for their clients, by the clients' addresses, in order: the oldest first.
+    """The connections that the event loop waits for, by client address, the oldest first.
 
-    `most` is how many of one address may be owed something (the rest of a request, taking an answer, hanging up); idle
-    ones are not counted. Addresses in `proxies` stand for many clients and have no such limit.
+    `limit` is how many of one address may be in a state other than idle. Addresses in `proxies` stand for many clients
+    and have no limit.
     """
 
-    def __init__(self, most: int, proxies: Sequence[Network]) -> None:
-        self._most, self._proxies = most, proxies
+    def __init__(self, limit: int, proxies: Sequence[Network]) -> None:
+        self._limit, self._proxies = limit, proxies
         self._idle: _Groups = defaultdict(dict)
         self._busy: _Groups = defaultdict(dict)
         self._is_proxy = lru_cache(1024)(self._is_in_proxies)
@@ -97,28 +99,28 @@ class WaitingConnections:
         return (conn for groups in (self._idle, self._busy) for group in groups.values() for conn in group)
 
     def add(self, conn: Connection) -> None:
-        """Add a connection in its state."""
+        """Add a connection; its state must be set."""
         self._groups(conn)[conn.address][conn] = None
 
     def remove(self, conn: Connection) -> None:
-        """Take a connection out before its state changes."""
+        """Remove a connection; call it before its state changes."""
         groups = self._groups(conn)
         del groups[conn.address][conn]
         if not groups[conn.address]:
             del groups[conn.address]
 
-    def surplus(self, address: str) -> Connection | None:
-        """Return the connection to close where an address has more than it may."""
+    def oldest_over_limit(self, address: str) -> Connection | None:
+        """Return the oldest connection of an address that has more than the limit, to be closed; None if it has not."""
         group = self._busy.get(address, {})
-        return next(iter(group)) if len(group) > self._most and not self._is_proxy(address) else None
+        return next(iter(group)) if len(group) > self._limit and not self._is_proxy(address) else None
 
-    def dispensable(self) -> Connection | None:
-        """Return the one to close where room is short: the oldest of the address with most; an idle one if there is."""
+    def to_evict(self) -> Connection | None:
+        """Return the connection to close first: the oldest of the address with most, preferably an idle one."""
         groups = self._idle or self._busy
         if not groups:
             return None
-        most = max(groups, key=lambda address: (not self._is_proxy(address), len(groups[address])))
-        return next(iter(groups[most]))
+        busiest = max(groups, key=lambda address: (not self._is_proxy(address), len(groups[address])))
+        return next(iter(groups[busiest]))
 
     def _groups(self, conn: Connection) -> _Groups:
         return self._idle if conn.state == IDLE else self._busy

@@ -1,4 +1,4 @@
-"""The metrics of a process, served on a port of their own."""
+"""Serves the metrics of a process on a separate port."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,16 +18,16 @@ WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def registry() -> CollectorRegistry:
-    """Return a new registry with what is known of the process."""
-    disable_created_metrics()  # they double every counter for nobody's use
-    made = CollectorRegistry()
+    """Return a new registry with the metrics of the process and of Python."""
+    disable_created_metrics()  # they would double the number of series, and no dashboard uses them
+    new = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=made)
-    return made
+        collector(registry=new)
+    return new
 
 
 class PortDispatch:
-    """Serves the metrics on a port of their own, so that a network policy can restrict access to them."""
+    """Serves the metrics only on their own port, so that a network policy can restrict access to them."""
 
     def __init__(self, app: Flask, metrics: CollectorRegistry, metrics_port: int) -> None:
         self.app = app
@@ -35,7 +35,7 @@ class PortDispatch:
         self._metrics_port = str(metrics_port)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a WSGI request; the port is the listener's, whatever the Host header says."""
+        """Answer a WSGI request; SERVER_PORT is the listener's, whatever the Host header says."""
         path = environ["PATH_INFO"]
         if environ.get("SERVER_PORT") != self._metrics_port or path in ("/healthz", "/readyz"):
             return self.app(environ, start_response)

@@ -1,8 +1,8 @@
-"""How much of an HTTP/1.1 request has arrived: all that can be known before the request is parsed.
+"""Finds out, without parsing it, whether an HTTP/1.1 request has arrived completely.
 
-The worker's loop looks here after every piece that a client sends, and has gunicorn's parser read the request once it
-is whole. The parser alone decides what a request means and which one is wrong. One that makes no sense counts as whole,
-so that the parser refuses it without waiting for more.
+The worker adds every piece that a client sends, and gives the request to gunicorn's parser once it is complete. Only
+the parser decides what a request means and whether it is valid. A malformed request counts as complete, so that the
+parser refuses it without waiting for more.
 """
 
 import re
@@ -12,42 +12,44 @@ LINE_LIMIT = 64 * 1024  # bytes of the request line: parameters that fit into a 
 _HEAD_LIMIT = LINE_LIMIT + 32 * 1024
 _CHUNKS_LIMIT = 2 * BODY_LIMIT  # sizes of chunks included
 
-_END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # the parser refuses a bare line feed
+_END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
-class Arrival:
-    """One request of a connection; `data` is what came of it, and maybe of those behind it.
+class RequestArrival:
+    """One request while it arrives; `data` are its bytes so far, maybe followed by bytes of the next requests.
 
-    A request that is `too_large` is `whole` without its body. `expects_continue`: the client sends no body before it is
-    told to.
+    A request that is `too_large` is `complete` without its body. `expects_continue`: the client waits for the response
+    100 before it sends the body.
     """
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray()
-        self.whole = self.too_large = self.expects_continue = self.chunked = False
-        self._head = self._end = 0  # where the head ends; where the body does, or the chunks that were looked at
+        self.complete = self.too_large = self.expects_continue = self.chunked = False
+        self._head = self._end = 0  # where the head ends; where the body ends, or the chunks seen so far
         self.add(data)
 
     def add(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Add the next piece."""
         seen = len(self.data)
         self.data += piece
         if not self._head:
-            self._find_head(max(0, seen - 3))
+            self._find_end_of_head(max(0, seen - 3))
         if not self._head:
-            self.whole = len(self.data) > _HEAD_LIMIT
-        elif not self.whole:
-            self.whole = self.too_large or (self._chunks_end() if self.chunked else len(self.data) >= self._end)
+            self.complete = len(self.data) > _HEAD_LIMIT
+        elif not self.complete:
+            self.complete = self.too_large or (
+                self._chunks_are_complete() if self.chunked else len(self.data) >= self._end
+            )
 
-    def _find_head(self, start: int) -> None:
+    def _find_end_of_head(self, start: int) -> None:
         found = _END_OF_HEAD.search(self.data, start)
         if found is not None:
             self._head = self._end = found.end()
-            self._find_framing(bytes(self.data[: self._head]).lower())
+            self._read_framing(bytes(self.data[: self._head]).lower())
 
-    def _find_framing(self, head: bytes) -> None:
+    def _read_framing(self, head: bytes) -> None:
         if b"\r\ncontent-length:" not in head and b"\r\ntransfer-encoding:" not in head:
             return
         fields = _FRAMING.findall(head)
@@ -61,7 +63,7 @@ class Arrival:
             self._end += 0 if self.too_large else int(value)
         self.expects_continue = b"\r\nexpect: 100-continue\r\n" in head and b" http/1.0\r\n" not in head
 
-    def _chunks_end(self) -> bool:
+    def _chunks_are_complete(self) -> bool:
         while self._end < len(self.data):
             size = _CHUNK_SIZE.match(self.data, self._end)
             if size is None:

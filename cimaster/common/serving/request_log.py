@@ -1,4 +1,4 @@
-"""One log line for each request, under a correlation id that the caller may choose."""
+"""Writes one log line for each request, with a correlation id that the caller may choose."""
 
 import logging
 import re
@@ -16,19 +16,19 @@ _log = logging.getLogger("cimaster.request")
 
 
 def identify(caller: str) -> None:
-    """Begin a request of a caller at that address: its correlation id is the one that it brings, or a new one."""
+    """Start a request of a caller at that address: take its X-Request-ID as correlation id, or make one."""
     given = request.headers.get("X-Request-ID", "")
     g.started = time.monotonic()
     correlation_id.set(given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex)
     remote.set(caller)
 
 
-def conclude(response: Response, told: Callable[[], Mapping[str, Any]], *, quiet: bool) -> None:
-    """End a request: say its id in the answer, and write its line into the log with what is `told` of it."""
+def conclude(response: Response, details: Callable[[], Mapping[str, Any]], *, quiet: bool) -> None:
+    """End a request: return its id in the response, and log a line with `details`, at debug level if `quiet`."""
     response.headers["X-Request-ID"] = correlation_id.get()
     level = logging.DEBUG if quiet else logging.INFO
     if _log.isEnabledFor(level):
         took = round((time.monotonic() - g.started) * 1000, 1) if "started" in g else None
-        line = {"status": response.status_code, "ms": took, **{key: value for key, value in told().items() if value}}
+        line = {"status": response.status_code, "ms": took, **{key: value for key, value in details().items() if value}}
         _log.log(level, "%s %s %d", request.method, request.path, response.status_code, extra=line)
     correlation_id.set("")

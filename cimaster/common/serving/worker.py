@@ -1,11 +1,12 @@
-"""A gunicorn worker that no client can stall: its threads meet whole requests only, and none waits for a client.
+"""A hardened gthread worker of gunicorn: slow clients block neither its threads nor its event loop.
 
-gunicorn's own (gthread, whose loop, threads and parser this keeps) reads requests and sends answers in its threads, and
-closes connections in its loop: a client that sends or reads slowly holds up a thread, one that does not hang up all
-others. Here the loop takes what clients send as it comes, gives whole requests to threads, and sends what an answer's
-first attempt left over. It waits for no client longer than `SECONDS`, and for few of one address.
+gunicorn's gthread worker reads requests and writes responses in its threads, and closes connections gracefully in its
+event loop. So a client that sends or reads slowly blocks a thread, and one that keeps a closing connection open blocks
+all others. This worker keeps gthread's event loop, threads and parser, but lets the event loop do the waiting: it
+receives requests piece by piece, gives only complete ones to threads, and sends what a response's first write left
+over. It waits for a client at most as long as `CLIENT_TIMEOUTS` says, and limits the connections of one address.
 
-It stands on the inner parts of gunicorn 27 (workers/gthread.py, workers/base.py, http/parser.py).
+It depends on internals of gunicorn 27 (workers/gthread.py, workers/base.py, http/parser.py).
 """
 
 import errno
@@ -26,115 +27,115 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from cimaster.common.parsers import Network
 from cimaster.common.serving.connection import (
     IDLE,
-    LEAVING,
+    LINGERING,
     READING,
-    SENDING,
+    WRITING,
     ClientSocket,
     Connection,
     WaitingConnections,
 )
 from cimaster.common.serving.early_refusals import TooSlow, answer, refusal_of
-from cimaster.common.serving.request_arrival import BODY_LIMIT, Arrival
+from cimaster.common.serving.request_arrival import BODY_LIMIT, RequestArrival
 
-SECONDS = {READING: 10.0, SENDING: 60.0, LEAVING: 2.0}  # that a client may take
-_PIECE = 16 * 1024  # bytes
-_NO_FILES_LEFT = (errno.EMFILE, errno.ENFILE)
-_NOBODY_THERE = (errno.EAGAIN, errno.ECONNABORTED)
+CLIENT_TIMEOUTS = {READING: 10.0, WRITING: 60.0, LINGERING: 2.0}  # seconds
+_RECEIVE_SIZE = 16 * 1024  # bytes
+_OUT_OF_FILE_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, hardened; a subclass says how many connections an address may have."""
+class HardenedWorker(ThreadWorker):
+    """gunicorn's gthread worker, hardened; `worker_with_limits` sets its two limits."""
 
     connections_per_address = 100
-    """Connections of one address that are read, or that do not take their answer or hang up."""
+    """Limit of connections of one address that are being read, written or closed."""
     proxies: Sequence[Network] = ()
-    """Networks whose addresses stand for many clients each, so that the limit is not theirs."""
+    """Networks whose addresses each stand for many clients, so that the limit does not apply to them."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.cfg.set("sendfile", False)  # it would wait for the client
-        self._waiting = WaitingConnections(self.connections_per_address, self.proxies)
-        self._next_look = 0.0
+        self.cfg.set("sendfile", False)  # it would block until the client has received the file
+        self._connections = WaitingConnections(self.connections_per_address, self.proxies)
+        self._next_timeout_check = 0.0
 
     def init_process(self) -> None:
-        """Serve, with as many open files as the system allows: connections must leave room for those to the store."""
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        with suppress(ValueError, OSError):  # where "unlimited" is no number that may be set
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        """Raise the limit of open files as far as the system allows: the store needs some too. Then serve."""
+        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        with suppress(ValueError, OSError):  # some systems refuse "unlimited"
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection, at the cost of an older one where room is short."""
+        """Accept a connection; close an older one if there are too many, or no file descriptors are left."""
         if self.nr_conns >= self.worker_connections - 1:
-            self._drop(self._waiting.dispensable())
+            self._close(self._connections.to_evict())
         try:
             accepted, client = listener.accept()
         except OSError as error:
-            if error.errno in _NO_FILES_LEFT:
-                self._drop(self._waiting.dispensable())
-            elif error.errno not in _NOBODY_THERE:
+            if error.errno in _OUT_OF_FILE_DESCRIPTORS:
+                self._close(self._connections.to_evict())
+            elif error.errno not in _NOTHING_TO_ACCEPT:
                 raise
             return
         self.nr_conns += 1
-        self._receive(Connection(self.cfg, accepted, client, listener.getsockname()))
+        self._receive_request(Connection(self.cfg, accepted, client, listener.getsockname()))
 
-    def _await(self, conn: Connection, state: str) -> None:
-        """Have the loop look at a connection again when its client goes on, or when its time is over."""
+    def _wait_for_client(self, conn: Connection, state: str) -> None:
+        """Have the event loop continue when the client sends or reads, or when the time-out of the state has passed."""
         if conn.state == state:
             return
-        self._leave(conn)
+        self._stop_waiting(conn)
         idle_seconds = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
-        conn.state, conn.timeout = state, time.monotonic() + SECONDS.get(state, idle_seconds)
-        event = selectors.EVENT_WRITE if state == SENDING else selectors.EVENT_READ
-        self.poller.register(conn.sock, event, partial(self._go_on, conn))
-        self._waiting.add(conn)
+        conn.state, conn.timeout = state, time.monotonic() + CLIENT_TIMEOUTS.get(state, idle_seconds)
+        event = selectors.EVENT_WRITE if state == WRITING else selectors.EVENT_READ
+        self.poller.register(conn.sock, event, partial(self._on_client_ready, conn))
+        self._connections.add(conn)
         if state != IDLE:
-            self._drop(self._waiting.surplus(conn.address))
+            self._close(self._connections.oldest_over_limit(conn.address))
 
-    def _leave(self, conn: Connection) -> None:
+    def _stop_waiting(self, conn: Connection) -> None:
         if conn.state is not None:
             self.poller.unregister(conn.sock)
-            self._waiting.remove(conn)
+            self._connections.remove(conn)
             conn.state = None
 
-    def _drop(self, conn: Connection | None) -> None:
+    def _close(self, conn: Connection | None) -> None:
         if conn is not None:
-            self._leave(conn)
+            self._stop_waiting(conn)
             self.nr_conns -= 1
             conn.close()
 
-    def _go_on(self, conn: Connection, _: Any) -> None:
+    def _on_client_ready(self, conn: Connection, _: Any) -> None:
         if conn.state in (READING, IDLE):
+            self._receive_request(conn)
+        elif conn.state == WRITING:
+            self._write(conn)
+        elif conn.state == LINGERING:
             self._receive(conn)
-        elif conn.state == SENDING:
-            self._send(conn)
-        elif conn.state == LEAVING:
-            self._read(conn)
 
-    def _receive(self, conn: Connection) -> None:
-        piece = self._read(conn)
+    def _receive_request(self, conn: Connection) -> None:
+        piece = self._receive(conn)
         if piece is None:
-            self._await(conn, READING)
+            self._wait_for_client(conn, READING)
         elif piece:
             conn.arrival.add(piece)
             self._dispatch(conn)
 
-    def _read(self, conn: Connection) -> bytes | None:
-        """Return what has come, None if nothing has. A client that is gone takes its connection with it."""
+    def _receive(self, conn: Connection) -> bytes | None:
+        """Return received bytes, None if there are none now. If the client has hung up, close and return no bytes."""
         try:
-            piece: bytes = conn.sock.recv(_PIECE, socket.MSG_DONTWAIT)
+            piece: bytes = conn.sock.recv(_RECEIVE_SIZE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return None
         except OSError:
             piece = b""
         if not piece:
-            self._drop(conn)
+            self._close(conn)
         return piece
 
     def _dispatch(self, conn: Connection) -> None:
-        """Give a whole request to a thread; wait for the rest of another."""
-        if conn.arrival.whole:
-            self._leave(conn)
+        """Give a complete request to a thread; wait for the rest of an incomplete one."""
+        if conn.arrival.complete:
+            self._stop_waiting(conn)
             conn.parser.unreader.unread(conn.arrival.data)
             self.enqueue_req(conn)
             return
@@ -142,19 +143,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.arrival.expects_continue = False
             with suppress(OSError):
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
-        self._await(conn, READING)
+        self._wait_for_client(conn, READING)
 
     def handle(self, conn: Connection) -> Any:
-        """Answer a request, in a thread."""
+        """Answer a request (runs in a thread)."""
         try:
             return super().handle(conn)
         finally:
-            with suppress(OSError):  # the loop sees it again
+            with suppress(OSError):  # the event loop will see the error again
                 conn.sock.flush()
 
     def handle_request(self, req: Request, conn: Connection) -> Any:
-        """Have the application answer a request that was parsed; of a body that is too large it gets the length."""
-        req._expected_100_continue = False  # that was answered when it came
+        """Have the application answer a parsed request, without its body if that is too large (runs in a thread)."""
+        req._expected_100_continue = False  # `_dispatch` has answered it
         body = b"" if conn.arrival.too_large else req.body.read()
         req.body = BytesIO(body)
         if conn.arrival.chunked:  # RFC 9112, 7.1.3
@@ -166,63 +167,74 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Request | None, client: ClientSocket, addr: Any, exc: Exception) -> None:
-        """Refuse a request that cannot be parsed, in the shape of every refusal."""
+        """Answer a request that cannot be parsed, in the shape of every refusal."""
         status, sentence = refusal_of(exc)
         if status == 500:
             self.log.exception("a request failed: %s %s", getattr(req, "method", ""), getattr(req, "uri", ""))
         else:
-            self.log.warning("%s was refused a request: %s", addr[0] if addr else "a client", sentence)
+            self.log.warning("refused a request of %s: %s", addr[0] if addr else "a client", sentence)
         client.sendall(answer(status, sentence))
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
-        """Go on with a connection whose request was answered."""
+        """Continue with a connection whose request was answered; the event loop calls it when the thread is done."""
         with suppress(Exception):
-            conn.goes_on = bool(fs.result())
-        self._send(conn)
+            conn.keep_alive = bool(fs.result())
+        self._write(conn)
 
-    def _send(self, conn: Connection) -> None:
-        """Send what is left of an answer, then wait for the next request, or for the client to hang up."""
+    def _write(self, conn: Connection) -> None:
+        """Send the rest of a response; then wait for the next request, or for the client to close the connection."""
         try:
             if not conn.sock.flush():
-                self._await(conn, SENDING)
-            elif conn.goes_on:
-                self._begin_anew(conn)
+                self._wait_for_client(conn, WRITING)
+            elif conn.keep_alive:
+                self._await_next_request(conn)
             else:
                 conn.sock.shutdown(socket.SHUT_WR)
-                self._await(conn, LEAVING)
+                self._wait_for_client(conn, LINGERING)
         except OSError:
-            self._drop(conn)
+            self._close(conn)
 
-    def _begin_anew(self, conn: Connection) -> None:
-        conn.goes_on = False
-        conn.arrival = Arrival(conn.parser.unreader.take_buffered())
+    def _await_next_request(self, conn: Connection) -> None:
+        conn.keep_alive = False
+        conn.arrival = RequestArrival(conn.parser.unreader.take_buffered())
         if conn.arrival.data:
             self._dispatch(conn)
         else:
-            self._await(conn, IDLE)
+            self._wait_for_client(conn, IDLE)
 
     def murder_pending(self) -> None:
-        """Close the connections whose time is over; the loop calls it each time round."""
+        """Close connections whose time-out has passed; gunicorn's event loop calls it in each iteration."""
         now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + 0.5
-            for conn in [conn for conn in self._waiting if conn.timeout <= now]:
-                self._end(conn)
+        if now >= self._next_timeout_check:
+            self._next_timeout_check = now + 0.5
+            for conn in [conn for conn in self._connections if conn.timeout <= now]:
+                self._time_out(conn)
 
-    def _end(self, conn: Connection) -> None:
+    def _time_out(self, conn: Connection) -> None:
         if conn.state == READING and conn.arrival.data:
-            self.handle_error(None, conn.sock, conn.client, TooSlow(SECONDS[READING]))
-            self._send(conn)
-        elif conn.state is not None:  # it made room for another one meanwhile
-            self._drop(conn)
+            self.handle_error(None, conn.sock, conn.client, TooSlow(CLIENT_TIMEOUTS[READING]))
+            self._write(conn)
+        elif conn.state is not None:  # else it was evicted meanwhile
+            self._close(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close all connections that no thread has, if that is forced."""
-        for conn in list(self._waiting) if force else ():
-            self._drop(conn)
+        """Close all connections that no thread is using, if `force` is set, as it is when gunicorn ends."""
+        for conn in list(self._connections) if force else ():
+            self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Close by this time what brings no request, since the worker is to end."""
-        for conn in self._waiting:
+        """Let connections without a started request end by `deadline`; gunicorn calls it when the worker is to stop."""
+        for conn in self._connections:
             if not conn.arrival.data:
                 conn.timeout = min(conn.timeout, deadline)
+
+
+def worker_with_limits(connections_per_address: int, proxies: Sequence[Network] = ()) -> type[HardenedWorker]:
+    """Return a worker class with these limits; gunicorn passes only its own settings to a worker."""
+
+    class LimitedWorker(HardenedWorker):
+        pass
+
+    LimitedWorker.connections_per_address = connections_per_address
+    LimitedWorker.proxies = proxies
+    return LimitedWorker

@@ -1,1 +1,1 @@
-"""Who may call manual-trigger, what they may start, and how often."""
+"""Access to manual-trigger: tokens of callers, rules of what may be started, and limits of how often."""

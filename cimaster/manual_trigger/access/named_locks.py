@@ -1,4 +1,4 @@
-"""One lock for each name, for as long as somebody wants it."""
+"""One lock for each name, kept only while a thread holds or awaits it."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class NamedLocks:
-    """Lets those who ask for the same wait for one another, and nobody else."""
+    """Makes threads that need the same name wait for one another, and no others."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
@@ -16,15 +16,15 @@ class NamedLocks:
     def held(self, name: str) -> Iterator[None]:
         """Hold the lock of that name while the block runs."""
         with self._guard:
-            lock, wanted = self._locks.get(name) or (threading.Lock(), 0)
-            self._locks[name] = (lock, wanted + 1)
+            lock, users = self._locks.get(name) or (threading.Lock(), 0)
+            self._locks[name] = (lock, users + 1)
         try:
             with lock:
                 yield
         finally:
             with self._guard:
-                wanted = self._locks[name][1] - 1
-                if wanted:
-                    self._locks[name] = (lock, wanted)
+                users = self._locks[name][1] - 1
+                if users:
+                    self._locks[name] = (lock, users)
                 else:
                     del self._locks[name]

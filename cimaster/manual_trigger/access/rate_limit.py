@@ -1,4 +1,4 @@
-"""How many jobs one user may start in a time."""
+"""Limits how many jobs one user may start per time."""
 
 import math
 import threading
@@ -7,11 +7,11 @@ from cimaster.common.clock import Clock
 from cimaster.manual_trigger.errors import TooMany
 from cimaster.manual_trigger.settings import Rate
 
-_REMEMBERED = 1000  # users; a caller may name as many as it likes
+_REMEMBERED = 1000  # users; callers may invent any number of them
 
 
-class Rates:
-    """A bucket of permissions for each user, filled up evenly."""
+class RateLimit:
+    """A token bucket for each user."""
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
         self._rate = rate
@@ -21,16 +21,17 @@ class Rates:
         self._lock = threading.Lock()
 
     def take(self, user: str) -> None:
-        """Take one permission; TooMany says when there is another."""
+        """Take one token of the user's bucket; raise TooMany, which says when there is another, if it is empty."""
         with self._lock:
             now = self._clock.monotonic()
             full_at = max(now, self._full_at.get(user, now)) + self._each
-            wait = full_at - now - self._rate.per.total_seconds()
+            per = self._rate.per.total_seconds()
+            wait = full_at - now - per
             if wait > 1e-6:
                 seconds = math.ceil(wait)
                 raise TooMany(
-                    f"user {user} may start {self._rate.count} jobs in {self._rate.per.total_seconds():.0f} s: "
-                    f"ask again in {seconds} s",
+                    f"user {user} has reached the limit of {self._rate.count} jobs in {per:.0f} s: "
+                    f"repeat the request in {seconds} s",
                     retry_after=seconds,
                 )
             self._full_at[user] = full_at

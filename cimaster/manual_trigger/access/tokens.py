@@ -1,4 +1,4 @@
-"""Who may call: programs that show one of the tokens in a file."""
+"""Authentication: callers send one of the tokens in a file."""
 
 import hashlib
 import hmac
@@ -8,29 +8,31 @@ from cimaster.manual_trigger.errors import NoToken
 
 
 def parse(text: str) -> tuple[bytes, ...]:
-    """Read tokens as digests: the first word of each line; the rest of it, and lines that begin with #, are remarks."""
+    """Return the digest of each line's first word; the rest of a line, and lines that begin with #, are remarks."""
     words = [line.split(maxsplit=1) for line in text.splitlines()]
     tokens = [first for first, *_ in filter(None, words) if not first.startswith("#")]
     if not tokens:
-        raise ValueError("it has no token; write one per line")
+        raise ValueError("it has no token: write one per line")
     return tuple(_digest(token) for token in tokens)
 
 
-class Callers:
-    """The tokens of a file. If it cannot be read, or is empty, nobody gets in."""
+class Tokens:
+    """The tokens of a file. If it cannot be read, or has none, every request is refused."""
 
     def __init__(self, path: str) -> None:
         self.file: WatchedFile[tuple[bytes, ...]] = WatchedFile(path, parse, (), keeps=False)
 
     def require(self, authorization: str) -> None:
-        """Raise NoToken unless the header shows a token that is known; the time it takes tells nothing of which."""
+        """Raise NoToken unless the header has a known token; takes the same time whichever it is."""
         scheme, _, token = authorization.partition(" ")
-        shown = _digest(token.strip())
-        known = [hmac.compare_digest(shown, digest) for digest in self.file.value]
+        sent = _digest(token.strip())
+        known = [hmac.compare_digest(sent, digest) for digest in self.file.value]
         if scheme.lower() != "bearer" or not token.strip():
-            raise NoToken("a token is needed: send the header Authorization: Bearer <token>")
+            raise NoToken("the request has no token: send the header Authorization: Bearer <token>")
         if not any(known):
-            raise NoToken("the token is not known here; an operator adds one to the service's token file")
+            raise NoToken(
+                "the token is unknown: send another one, or have an operator add it to the service's token file"
+            )
 
 
 def _digest(token: str) -> bytes:

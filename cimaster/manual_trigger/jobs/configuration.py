@@ -1,4 +1,4 @@
-"""Prow's loaded configuration: which jobs there are, and what holds for all of them."""
+"""Prow's loaded configuration: its jobs, and the settings that apply to all of them."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,10 +8,10 @@ from typing import Any
 from cimaster.common import yaml_core_schema
 from cimaster.manual_trigger.errors import AmbiguousJob, ConfigurationInvalid, UnknownJob, WrongBranch
 from cimaster.manual_trigger.jobs import branches, text_fields
-from cimaster.manual_trigger.jobs.trigger_request import KINDS, PERIODIC, POSTSUBMIT, PRESUBMIT, Asked
+from cimaster.manual_trigger.jobs.trigger_request import KINDS, PERIODIC, POSTSUBMIT, PRESUBMIT, TriggerRequest
 
-_KNOWN_BY = {"presubmits", "postsubmits", "periodics"}
-_NEAREST = 5  # names that an answer lists
+_JOB_KEYS = {"presubmits", "postsubmits", "periodics"}
+_MOST_NAMES = 5  # in a refusal
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The job's name; one that YAML took for a number is told as it was written."""
+        """The job's name, as text even where YAML took it for a number."""
         return str(self.fields.get("name", ""))
 
     @property
     def title(self) -> str:
-        """What people call it beside its name."""
+        """The job's kind and repository, for refusals."""
         return f"a {self.kind} of {self.repository}" if self.repository else f"a {self.kind}"
 
     @property
@@ -42,16 +42,16 @@ class Job:
 
 
 class Configuration:
-    """What Deck answers on /config, or a file with the same content; ConfigurationInvalid if it is neither."""
+    """What Deck answers on /config, or a file with the same content; raises ConfigurationInvalid for anything else."""
 
     def __init__(self, data: bytes) -> None:
         try:
             document = yaml_core_schema.read(data)
         except ValueError as error:
             raise ConfigurationInvalid(str(error)) from None
-        if not isinstance(document, dict) or not _KNOWN_BY & set(document):
+        if not isinstance(document, dict) or not _JOB_KEYS & set(document):
             raise ConfigurationInvalid(
-                f"it is not what Deck answers on /config: it has none of {', '.join(sorted(_KNOWN_BY))}"
+                f"the configuration is not what Deck answers on /config: it has none of {', '.join(sorted(_JOB_KEYS))}"
             )
         self._jobs = list(_every_job(document))
         self.namespace = _text(document, "prowjob_namespace", "default")
@@ -65,50 +65,50 @@ class Configuration:
         """How many jobs of each type there are."""
         return {kind: sum(job.kind == kind for job in self._jobs) for kind in KINDS}
 
-    def find(self, asked: Asked) -> Job:
-        """Return the job that is asked for, checked; a refusal says what there is instead."""
-        named = [job for job in self._of(asked) if job.name == asked.job]
+    def find(self, request: TriggerRequest) -> Job:
+        """Return the requested job, checked; a refusal lists similar jobs."""
+        named = [job for job in self._of(request) if job.name == request.job]
         if not named:
-            raise self._unknown(asked)
+            raise self._unknown(request)
         for job in named:
             text_fields.check(job.fields)
-        if asked.kind != PERIODIC:
-            named = _on_branch(named, asked)
+        if request.kind != PERIODIC:
+            named = _on_branch(named, request)
         if len(named) > 1:
             raise AmbiguousJob(
-                f"{len(named)} jobs are called {asked.job}: {'; '.join(_told(job) for job in named)}. Prow's "
-                "configuration must tell them apart"
+                f"{len(named)} jobs are called {request.job}: {'; '.join(_described(job) for job in named)}: "
+                "give them different names in Prow's configuration"
             )
         return named[0]
 
-    def _of(self, asked: Asked) -> list[Job]:
-        where = "" if asked.kind == PERIODIC else asked.repository
-        return [job for job in self._jobs if (job.kind, job.repository) == (asked.kind, where)]
+    def _of(self, request: TriggerRequest) -> list[Job]:
+        where = "" if request.kind == PERIODIC else request.repository
+        return [job for job in self._jobs if (job.kind, job.repository) == (request.kind, where)]
 
-    def _unknown(self, asked: Asked) -> UnknownJob:
-        where = "" if asked.kind == PERIODIC else f" of {asked.repository}"
-        elsewhere = [job for job in self._jobs if job.name == asked.job]
-        near = difflib.get_close_matches(asked.job, sorted({job.name for job in self._of(asked)}), n=_NEAREST)
-        told = [f"there is no {asked.kind} {asked.job}{where} in Prow's configuration"]
+    def _unknown(self, request: TriggerRequest) -> UnknownJob:
+        where = "" if request.kind == PERIODIC else f" of {request.repository}"
+        elsewhere = [job for job in self._jobs if job.name == request.job]
+        near = difflib.get_close_matches(request.job, sorted({job.name for job in self._of(request)}), n=_MOST_NAMES)
+        sentence = [f"there is no {request.kind} {request.job}{where} in Prow's configuration"]
         if elsewhere:
-            told.append(f"that name is {_listed(job.title for job in elsewhere)}")
+            sentence.append(f"that name is {_listed(job.title for job in elsewhere)}")
         if near:
-            told.append(f"near to it: {', '.join(near)}")
-        told.append("jobs of a repository's own .prow.yaml cannot be seen from here")
-        return UnknownJob("; ".join(told), nearest=near)
+            sentence.append(f"similar names: {', '.join(near)}")
+        sentence.append("choose one of the configuration; jobs of a repository's own .prow.yaml cannot be started here")
+        return UnknownJob("; ".join(sentence), nearest=near)
 
 
 def _text(owner: Mapping[str, Any], key: str, default: str) -> str:
     value = owner.get(key) or default
     if not isinstance(value, str):
-        raise ConfigurationInvalid(f"its {key} is {value!r}, and no text")
+        raise ConfigurationInvalid(f"{key} in Prow's configuration is {value!r}: make it a text")
     return value
 
 
 def _part(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = document.get(key) or {}
     if not isinstance(value, dict):
-        raise ConfigurationInvalid(f"its {key} is no mapping")
+        raise ConfigurationInvalid(f"{key} in Prow's configuration is not a mapping: make it one")
     return value
 
 
@@ -120,26 +120,29 @@ def _every_job(document: Mapping[str, Any]) -> Iterator[Job]:
 
 
 def _jobs(kind: str, repository: str, listed: Any) -> Iterator[Job]:
-    if not isinstance(listed or [], list) or any(not isinstance(fields, dict) for fields in listed or []):
-        raise ConfigurationInvalid(f"its {kind}s{repository and f' of {repository}'} are no list of jobs")
-    yield from (Job(kind, repository, text_fields.without_nulls(fields)) for fields in listed or [])
+    jobs = listed or []
+    if not isinstance(jobs, list) or not all(isinstance(fields, dict) for fields in jobs):
+        place = f"{kind}s of {repository}" if repository else f"{kind}s"
+        raise ConfigurationInvalid(f"{place} in Prow's configuration are not a list of jobs: make them one")
+    yield from (Job(kind, repository, text_fields.without_nulls(fields)) for fields in jobs)
 
 
-def _on_branch(named: list[Job], asked: Asked) -> list[Job]:
-    accepting = [job for job in named if branches.accepts(job.fields, asked.base_ref)]
+def _on_branch(named: list[Job], request: TriggerRequest) -> list[Job]:
+    accepting = [job for job in named if branches.accepts(job.fields, request.base_ref)]
     if not accepting:
         runs = "; ".join(branches.described(job.fields) for job in named)
         raise WrongBranch(
-            f"{asked.kind} {asked.job} of {asked.repository} does not run on {asked.base_ref}: it runs on {runs}"
+            f"{request.kind} {request.job} of {request.repository} does not run on {request.base_ref}: "
+            f"choose a branch on which it runs: {runs}"
         )
     return accepting
 
 
-def _told(job: Job) -> str:
+def _described(job: Job) -> str:
     return f"one on {branches.described(job.fields)}" if job.repository else job.title
 
 
-def _listed(told: Iterable[str]) -> str:
-    every = list(told)
-    rest = f" and {len(every) - _NEAREST} more" if len(every) > _NEAREST else ""
-    return ", ".join(every[:_NEAREST]) + rest
+def _listed(titles: Iterable[str]) -> str:
+    every = list(titles)
+    rest = f" and {len(every) - _MOST_NAMES} more" if len(every) > _MOST_NAMES else ""
+    return ", ".join(every[:_MOST_NAMES]) + rest

@@ -1,4 +1,4 @@
-"""How a ProwJob stands, and where people see it."""
+"""The status of a ProwJob, and links to its pages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,8 @@ _ENDED = ("success", "failure", "aborted", "error")
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A ProwJob as the API server has it, and the address of Deck's pages (empty: there are no links)."""
+class JobStatus:
+    """The status of a ProwJob as the API server has it; `pages` is Deck's address (empty: answers have no links)."""
 
     prowjob: dict[str, Any]
     pages: str
@@ -31,41 +31,41 @@ class Standing:
 
     @property
     def state(self) -> str:
-        """Prow's word for it: scheduling, triggered, pending, success, failure, aborted or error."""
+        """Prow's state: scheduling, triggered, pending, success, failure, aborted or error."""
         return self._status("state")
 
     @property
     def build_id(self) -> str:
-        """The number of the build; empty until a pod is made, and another one if that pod is lost."""
+        """The number of the build; empty until its pod is created; it changes if that pod is lost."""
         return self._status("build_id")
 
     @property
     def description(self) -> str:
-        """What Prow says of it."""
+        """Prow's description of the state."""
         return self._status("description")
 
     @property
     def complete(self) -> bool:
-        """Say whether Prow is done with it; an aborted one is only when its pod is gone."""
+        """Say whether Prow is done with it: an aborted job is complete only when its pod is gone."""
         return bool(self._status("completionTime"))
 
     @property
     def in_error(self) -> bool:
-        """Say whether Prow could not run it; a job that ran and failed is another matter."""
+        """Say whether Prow could not run it; a job that ran and failed is not in error."""
         return self.state == "error"
 
     @property
     def settled(self) -> bool:
-        """Say whether there is nothing more to wait for: it has a build id, or has ended without one."""
+        """Say whether it has a build id or has ended, so that waiting longer makes no sense."""
         return bool(self.build_id) or self.state in _ENDED
 
     @property
     def user(self) -> str:
-        """Who asked this service to start it; empty if somebody else did."""
+        """The user for whom this service has started it; empty if another program started it."""
         return str((self.prowjob["metadata"].get("annotations") or {}).get(TRIGGERED_BY, ""))
 
     def facts(self) -> dict[str, Any]:
-        """Return what an answer says of it."""
+        """Return the members of an answer that describe it."""
         return {
             **links(self.pages, self.name),
             "log_link": self._page("log", job=self.job, id=self.build_id) if self.build_id else "",
@@ -81,5 +81,5 @@ class Standing:
 
 
 def links(pages: str, name: str) -> dict[str, str]:
-    """Return what can be said of a ProwJob of which only the name is known."""
+    """Return the members of an answer about a ProwJob of which only the name is known."""
     return {"job_name": name, "status_link": f"{pages}/prowjob?{urlencode({'prowjob': name})}" if pages else ""}

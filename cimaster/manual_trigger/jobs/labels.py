@@ -1,4 +1,4 @@
-"""The labels of a ProwJob, made and mended by the rules that Prow has for them."""
+"""The labels of a ProwJob, made and corrected by Prow's rules."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?")
 
 
 def labels_of(spec: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels of a ProwJob of that spec; the job's own ones win."""
+    """Return the labels of a ProwJob with that spec; the job's own labels override the others."""
     made = {
         "created-by-prow": "true",
         TYPE_LABEL: spec["type"],
@@ -27,9 +27,9 @@ def labels_of(spec: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, str]
 
 
 def valid(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels that Kubernetes takes: a bad value gives way to its last part after a `/`, or is left out."""
-    mended = {key: value if _is_valid(value) else _last_part(value) for key, value in labels.items()}
-    return {key: value for key, value in mended.items() if _is_valid(value)}
+    """Return labels that Kubernetes accepts: an invalid value is cut to its last part after a `/`, or left out."""
+    corrected = {key: value if _is_valid(value) else _last_part(value) for key, value in labels.items()}
+    return {key: value for key, value in corrected.items() if _is_valid(value)}
 
 
 def _is_valid(value: str) -> bool:
@@ -42,5 +42,5 @@ def _shortened(value: str) -> str:
 
 
 def _last_part(value: str) -> str:
-    """Return what Go's filepath.Base would."""
+    """Return the same as Go's filepath.Base."""
     return value.rstrip("/").rpartition("/")[2] or "/"

@@ -1,4 +1,4 @@
-"""The ProwJob of a job: what Prow's own `mkpj` makes of it, but for the user in it and our annotations."""
+"""The ProwJob of a job: what Prow's own `mkpj` makes of it, plus the user and our annotations."""
 
 import copy
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from cimaster.common.times import format_time
 from cimaster.manual_trigger.errors import BadJob, UnsupportedAgent
 from cimaster.manual_trigger.jobs import labels
 from cimaster.manual_trigger.jobs.configuration import Configuration, Job
-from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, PRESUBMIT, Asked
+from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, PRESUBMIT, TriggerRequest
 
 API_VERSION, KIND = "prow.k8s.io/v1", "ProwJob"
 TRIGGERED_BY = "cimaster.io/triggered-by"
 TRIGGERED_FROM = "cimaster.io/triggered-from"
 REQUEST_ID = "cimaster.io/request-id"
 _AUTHOR = "AUTHOR"
-_AS_THEY_ARE = (
+_COPIED_FIELDS = (
     "max_concurrency",
     "error_on_eviction",
     "hidden",
@@ -28,19 +28,19 @@ _AS_THEY_ARE = (
     "pipeline_run_spec",
     "tekton_pipeline_run_spec",
 )
-_COMPLETE_REFS = ("path_alias", "clone_uri", "skip_submodules", "clone_depth", "skip_fetch_head")
+_COPIED_TO_REFS = ("path_alias", "clone_uri", "skip_submodules", "clone_depth", "skip_fetch_head")
 
 
 @dataclass(frozen=True)
-class Order:
-    """A ProwJob to make: of which job, for which request, under which name."""
+class ProwJobBuilder:
+    """Builds the ProwJob of a job for a request."""
 
     configuration: Configuration
     job: Job
-    asked: Asked
+    request: TriggerRequest
     repo_links: bool = False
 
-    def prowjob(self, name: str, now: datetime) -> dict[str, Any]:
+    def build(self, name: str, now: datetime) -> dict[str, Any]:
         """Return the object to create."""
         spec, fields = self._spec(), self.job.fields
         state = "scheduling" if self.configuration.schedules else "triggered"
@@ -53,15 +53,15 @@ class Order:
                 "annotations": self._annotations(spec),
             },
             "spec": spec,
-            # It is no subresource: without it in here Prow would never look at the object.
+            # The status is no subresource: without it Prow would ignore the object.
             "status": {"startTime": format_time(now), "state": state},
         }
 
     def _annotations(self, spec: Mapping[str, Any]) -> dict[str, str]:
         ours = {
-            TRIGGERED_BY: self.asked.user,
-            TRIGGERED_FROM: self.asked.source,
-            REQUEST_ID: self.asked.request_id,
+            TRIGGERED_BY: self.request.user,
+            TRIGGERED_FROM: self.request.source,
+            REQUEST_ID: self.request.request_id,
         }
         return {
             labels.JOB_LABEL: spec["job"],
@@ -78,9 +78,9 @@ class Order:
             "agent": "kubernetes",
             "cluster": fields.get("cluster") or "default",
             "namespace": fields.get("namespace") or self.configuration.pod_namespace,
-            "pod_spec": _pod_spec(fields["spec"], self.asked.user),
+            "pod_spec": _pod_spec(fields["spec"], self.request.user),
             "prowjob_defaults": _defaults(fields.get("prowjob_defaults") or {}),
-            **{key: copy.deepcopy(fields[key]) for key in _AS_THEY_ARE if fields.get(key)},
+            **{key: copy.deepcopy(fields[key]) for key in _COPIED_FIELDS if fields.get(key)},
         }
         decoration = fields.get("decoration_config") or {}
         if fields.get("extra_refs"):
@@ -93,39 +93,39 @@ class Order:
         return spec
 
     def _of_repository(self, fields: Mapping[str, Any], decoration: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what jobs have that belong to a repository."""
-        told: dict[str, Any] = {"context": fields.get("context") or fields["name"]}
+        """Return the fields of jobs that belong to a repository."""
+        made: dict[str, Any] = {"context": fields.get("context") or fields["name"]}
         if self.job.kind == PRESUBMIT:
-            told["rerun_command"] = fields.get("rerun_command") or f"/test {fields['name']}"
+            made["rerun_command"] = fields.get("rerun_command") or f"/test {fields['name']}"
         if fields.get("jenkins_spec"):
-            told["jenkins_spec"] = copy.deepcopy(fields["jenkins_spec"])
-        refs = dict(self.asked.refs or {})
+            made["jenkins_spec"] = copy.deepcopy(fields["jenkins_spec"])
+        refs = dict(self.request.refs or {})
         if self.repo_links:
-            refs["repo_link"] = f"{self.configuration.link_url}/{self.asked.repository}"
-        refs |= {key: fields[key] for key in _COMPLETE_REFS if fields.get(key)}
+            refs["repo_link"] = f"{self.configuration.link_url}/{self.request.repository}"
+        refs |= {key: fields[key] for key in _COPIED_TO_REFS if fields.get(key)}
         if decoration.get("sparse_checkout_files"):
             refs["sparse_checkout_files"] = copy.deepcopy(decoration["sparse_checkout_files"])
-        return {**told, "refs": _blobless(refs, decoration)}
+        return {**made, "refs": _blobless(refs, decoration)}
 
 
 def _checked(job: Job, *, decorates_all: bool) -> Mapping[str, Any]:
-    """Return the job's fields if Prow's controller can run it on Kubernetes."""
+    """Return the job's fields; raise a refusal if Prow's controller could not run it on Kubernetes."""
     fields = job.fields
     agent = fields.get("agent") or "kubernetes"
     if agent != "kubernetes":
         raise UnsupportedAgent(
-            f"job {job.name} is run by {agent}: only jobs that run on kubernetes can be started here"
+            f"job {job.name} is run by {agent}: choose a job whose agent is kubernetes, the only one supported here"
         )
     if not (fields.get("spec") or {}).get("containers"):
-        raise BadJob(f"job {job.name} has no containers: mend Prow's configuration", field="spec.containers")
+        raise BadJob(f"job {job.name} has no containers: add one in Prow's configuration", field="spec.containers")
     decoration = fields.get("decoration_config")
     if decoration is None and not fields.get("decorate", decorates_all):
         return fields
     for part in ("utility_images", "gcs_configuration"):
         if not isinstance(decoration, dict) or not decoration.get(part):
             raise BadJob(
-                f"job {job.name} is decorated and has no decoration_config.{part}, which would stop Prow's controller: "
-                "take the configuration from Deck's /config, where the defaults are filled in",
+                f"job {job.name} is decorated and has no decoration_config.{part}, without which Prow's controller "
+                "fails: take the configuration from Deck's /config, where the defaults are filled in",
                 field=f"decoration_config.{part}",
             )
     return fields
@@ -135,14 +135,14 @@ def _pod_spec(spec: Mapping[str, Any], user: str) -> dict[str, Any]:
     made: dict[str, Any] = copy.deepcopy(dict(spec))
     for key in ("containers", "initContainers"):
         for container in made.get(key) or []:
-            container.setdefault("name", "")  # required, and empty is good enough
+            container.setdefault("name", "")  # the CRD requires it; empty is allowed
     for container in made["containers"]:
         container["env"] = _with_author(container.get("env") or [], user)
     return made
 
 
 def _with_author(env: list[dict[str, Any]], user: str) -> list[dict[str, Any]]:
-    author = {"name": _AUTHOR, "value": user.replace("$", "$$")}  # where $(NAME) would be another variable's value
+    author = {"name": _AUTHOR, "value": user.replace("$", "$$")}  # Kubernetes would expand $(NAME)
     replaced = [author if entry.get("name") == _AUTHOR else entry for entry in env]
     return replaced if author in replaced else [*env, author]
 
@@ -158,7 +158,7 @@ def _blobless(refs: dict[str, Any], decoration: Mapping[str, Any]) -> dict[str, 
 
 
 def _set_slack_report(reporter: dict[str, Any]) -> None:
-    """Say whether Slack is told; an empty list of states means no, and vanishes on the way through Prow."""
+    """Say in `report` whether to tell Slack. An empty list of states means no, and Prow would drop the empty list."""
     slack = reporter.get("slack")
     if isinstance(slack, dict) and "report" not in slack:
         slack["report"] = slack.get("job_states_to_report") != []

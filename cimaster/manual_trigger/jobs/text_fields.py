@@ -1,6 +1,6 @@
-"""Which fields of a job must be text: what YAML takes for a number or a truth value, Prow would refuse there.
+"""Checks the fields of a job that Prow expects to be text, where YAML may have read a number or a boolean.
 
-An API server with a loose definition of ProwJobs would take them, and then Prow's controller reads none at all.
+An API server whose CRD checks less would accept such a ProwJob, and then Prow's controller could read none at all.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,24 +25,24 @@ _CONTAINER = ("name", "image", "workingDir")
 
 
 def without_nulls(value: Any) -> Any:
-    """Return a copy without the keys that have no value: for Go they are not there."""
+    """Return a copy without the keys whose value is null: Go treats them as missing."""
     if isinstance(value, dict):
         return {key: without_nulls(each) for key, each in value.items() if each is not None}
     return [without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def check(job: Mapping[str, Any]) -> None:
-    """Raise BadJob, with the job and the field, for the first field that is of another kind than Prow expects."""
+    """Raise BadJob, naming the job and the field, for the first field whose type is not the one that Prow expects."""
     for path, value in _texts_of(job):
         if not isinstance(value, str):
             raise BadJob(
-                f"{path} of job {job.get('name')!s} is {_kind(value)} where Prow expects text: "
+                f"{path} of job {job.get('name')!s} is {_type_of(value)} where Prow expects text: "
                 "put it in quotes in Prow's configuration",
                 field=path,
             )
 
 
-def _kind(value: Any) -> str:
+def _type_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"the number {value}" if isinstance(value, int | float) else f"a {type(value).__name__}"
@@ -54,7 +54,7 @@ def _texts_of(job: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         _mapping(job, key)
     for key in ("labels", "annotations"):
         for name, value in _mapping(job, key).items():
-            yield f"a name in {key}", name
+            yield f"a key of {key}", name
             yield f"{key}.{name}", value
     for key in ("branches", "skip_branches"):
         yield from _items(job, key, key)
@@ -87,7 +87,7 @@ def _items(
 def _list(owner: Mapping[str, Any], key: str, job: Mapping[str, Any] | None = None) -> list[Any]:
     value = owner.get(key, [])
     if not isinstance(value, list):
-        raise _no(job or owner, key, "a list")
+        raise _wrong_type(job or owner, key, "a list")
     return value
 
 
@@ -97,9 +97,9 @@ def _mapping(job: Mapping[str, Any], key: str) -> Mapping[Any, Any]:
 
 def _as_mapping(job: Mapping[str, Any], value: Any, key: str) -> Mapping[Any, Any]:
     if not isinstance(value, dict):
-        raise _no(job, key, "a mapping")
+        raise _wrong_type(job, key, "a mapping")
     return value
 
 
-def _no(job: Mapping[str, Any], key: str, expected: str) -> BadJob:
-    return BadJob(f"{key} of job {job.get('name')!s} is not {expected}: mend Prow's configuration", field=key)
+def _wrong_type(job: Mapping[str, Any], key: str, expected: str) -> BadJob:
+    return BadJob(f"{key} of job {job.get('name')!s} is not {expected}: correct Prow's configuration", field=key)

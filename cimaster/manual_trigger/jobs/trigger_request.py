@@ -1,4 +1,4 @@
-"""What somebody asks for: one job of one repository and branch, for one user."""
+"""A request to start one job of one repository and branch, for one user."""
 
 import json
 import uuid
@@ -11,12 +11,14 @@ from cimaster.common.times import format_time
 
 PRESUBMIT, POSTSUBMIT, PERIODIC = "presubmit", "postsubmit", "periodic"
 KINDS = (PRESUBMIT, POSTSUBMIT, PERIODIC)
-_NAMES = uuid.UUID("5b3c0f0e-7a53-5d0c-9f0e-2f6f0a6d8c11")  # any fixed one: names must be the same in every process
+_NAMES = uuid.UUID(
+    "5b3c0f0e-7a53-5d0c-9f0e-2f6f0a6d8c11"
+)  # arbitrary but fixed: names must be the same in every process
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request to start a job; texts that were not given are empty."""
+class TriggerRequest:
+    """A request to start a job; texts that were not given are empty."""
 
     kind: str
     job: str
@@ -39,46 +41,46 @@ class Asked:
 
     @property
     def refs(self) -> dict[str, Any] | None:
-        """What to check out, before the job's own wishes are added; None for periodic jobs, which say it themselves."""
+        """What to check out, before the job's own settings are added; None for periodic jobs."""
         if self.kind == PERIODIC:
             return None
         refs: dict[str, Any] = {"org": self.org, "repo": self.repo, "base_ref": self.base_ref}
         if self.base_sha:
             refs["base_sha"] = self.base_sha
-        if self.pull:  # author and sha must be there, and may be empty: then the tip is checked out
+        if self.pull:  # author and sha are required; empty ones check out the tip
             refs["pulls"] = [{"number": self.pull, "author": self.pull_author, "sha": self.pull_sha}]
         return refs
 
     @property
     def identity(self) -> str:
-        """What makes two requests ask for the same: the request id if there is one, else job, refs and user."""
+        """Equal for requests that ask for the same job: the request id if there is one, else job, refs and user."""
         if self.request_id:
             return f"key:{self.request_id}"
         return json.dumps([self.kind, self.job, self.refs, self.user])
 
     def asks_for(self, prowjob: dict[str, Any], user: str) -> bool:
-        """Say whether a ProwJob, started for that user, is what is asked for here."""
+        """Say whether this request asks for that ProwJob, which was started for that user."""
         spec = prowjob.get("spec") or {}
         there = spec.get("refs") or {}
-        told = {key: there[key] for key in ("org", "repo", "base_ref", "base_sha", "pulls") if there.get(key)}
+        refs = {key: there[key] for key in ("org", "repo", "base_ref", "base_sha", "pulls") if there.get(key)}
         same_job = (spec.get("type"), spec.get("job")) == (self.kind, self.job)
-        return same_job and told == (self.refs or {}) and user == self.user
+        return same_job and refs == (self.refs or {}) and user == self.user
 
 
 def name_of(identity: str) -> str:
-    """Return the name of the ProwJob for what is asked: always the same, so that a repeat meets the first one."""
+    """Return the ProwJob's name for an identity: always the same, so that a repeat finds the first one."""
     return str(uuid.uuid5(_NAMES, identity))
 
 
 def next_name(identity: str, before: Iterable[str], now: datetime) -> str:
-    """Return the name of the run after those `before`: the same in every process that decides in those ten seconds.
+    """Return the name of the run that follows the runs `before`: the same in every process within the same ten seconds.
 
-    Without the time a name would come back after Prow has cleared away the runs before, maybe while a pod of that name
-    is still there.
+    Without the time, a name would be used again after Prow has removed the earlier runs, maybe while a pod of that name
+    still exists.
     """
     return str(uuid.uuid5(_NAMES, json.dumps([identity, sorted(before), format_time(now)[:-2]])))
 
 
 def fresh_name() -> str:
-    """Return a name that nobody else will have."""
+    """Return a unique name."""
     return str(uuid.uuid4())

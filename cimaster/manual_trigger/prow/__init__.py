@@ -1,1 +1,1 @@
-"""Prow itself: its configuration and the ProwJobs of a namespace."""
+"""Access to Prow: its configuration, and the ProwJobs of a namespace."""

@@ -1,4 +1,4 @@
-"""The newest good configuration of Prow, read again every minute by a thread, and sooner when somebody needs it."""
+"""The newest good configuration of Prow: a thread reads it every minute, and a request for an unknown job sooner."""
 
 import gc
 import hashlib
@@ -13,12 +13,12 @@ from cimaster.manual_trigger.errors import ConfigurationInvalid, ConfigurationUn
 from cimaster.manual_trigger.jobs.configuration import Configuration
 from cimaster.manual_trigger.metrics import Metrics
 
-_SOONEST = 5.0  # seconds between two reads that nobody but a missing job asks for, and that it waits for one
+_PAUSE = 5.0  # seconds between two reads because of unknown jobs; a request waits as long for a running read
 _log = logging.getLogger(__name__)
 
 
 class Catalog:
-    """Reads the configuration by `fetch`. A read that fails is told in `trouble` and leaves the last good one."""
+    """Reads the configuration with `fetch`. If that fails, `trouble` says why and the last good one stays."""
 
     def __init__(self, fetch: Callable[[], bytes], metrics: Metrics, clock: Clock) -> None:
         self._fetch = fetch
@@ -27,25 +27,27 @@ class Catalog:
         self._reading = threading.Lock()
         self._newest: Configuration | None = None
         self._digest = b""
-        self._refusal: Refusal = ConfigurationUnreachable("Prow's configuration was not read yet", retry_after=2)
+        self._refusal: Refusal = ConfigurationUnreachable(
+            "Prow's configuration is not read yet: repeat the request in 2 s", retry_after=2
+        )
         self._read_at = self._tried_at = float("-inf")
         self._failing = False
 
     @property
     def current(self) -> Configuration:
-        """The newest good configuration; raises why there is none."""
+        """The newest good configuration; raises a refusal if there is none."""
         if self._newest is None:
             raise self._refusal.again()
         return self._newest
 
     @property
     def loaded(self) -> bool:
-        """Say whether there is a configuration at all."""
+        """Say whether there is a configuration."""
         return self._newest is not None
 
     @property
     def trouble(self) -> str:
-        """Why the last read failed; empty if it did not."""
+        """Why the last read failed; empty if it succeeded."""
         return str(self._refusal) if self._failing or self._newest is None else ""
 
     @property
@@ -54,17 +56,17 @@ class Catalog:
         return None if self._newest is None else self._clock.monotonic() - self._read_at
 
     def reload(self) -> Configuration:
-        """Read it now; raises why it could not be read, and then the last good one stays."""
+        """Read the configuration now; if that fails, raise a refusal and keep the last good one."""
         with self._reading:
             return self._reload()
 
     def reload_if_stale(self) -> bool:
-        """Read it again unless that was done just now; say whether there is a newer one to look into."""
+        """Read the configuration unless that was done just now; say whether it has changed."""
         before = self._newest
-        if self._reading.acquire(timeout=_SOONEST):  # whoever has it reads just now, maybe from a Deck that hangs
+        if self._reading.acquire(timeout=_PAUSE):  # another thread may be reading from a Deck that hangs
             try:
-                if self._clock.monotonic() - self._tried_at > _SOONEST:
-                    with suppress(Refusal):  # it is noted; the last good one answers
+                if self._clock.monotonic() - self._tried_at > _PAUSE:
+                    with suppress(Refusal):  # `trouble` has it; the last good configuration answers
                         self._reload()
             finally:
                 self._reading.release()
@@ -81,8 +83,8 @@ class Catalog:
 
     def _take(self, data: bytes) -> None:
         digest = hashlib.sha256(data).digest()
-        if digest != self._digest:  # reading a large one takes seconds of the processor
-            with _without_collections():
+        if digest != self._digest:  # parsing a large configuration takes seconds of CPU time
+            with _without_garbage_collection():
                 self._newest = Configuration(data)
             self._digest = digest
             _log.info("Prow's configuration is loaded", extra={"jobs": self._newest.counts})
@@ -98,8 +100,8 @@ class Catalog:
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
-    """Put off the collection of garbage: of 6 MB it made 11 s in place of 3, and stopped all requests for up to 3 s."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Postpone garbage collection: with it, 6 MB took 11 s instead of 3 and stopped all requests for up to 3 s."""
     gc.disable()
     try:
         yield

@@ -1,7 +1,7 @@
-"""The ProwJobs of a namespace.
+"""The ProwJobs of a namespace in the API server.
 
-Every call has a time-out, and none is repeated, except one that a 401 refused: what a lost answer means, only the
-caller can find out.
+Every call has a time-out, and none is repeated except after a 401: only the caller can find out what a lost answer
+means.
 """
 
 import json
@@ -26,62 +26,64 @@ class AlreadyThere(Exception):
 
 
 class AnswerLost(Exception):
-    """Nobody knows whether the ProwJob was created."""
+    """It is unknown whether the ProwJob was created; the message says why."""
 
 
 class ProwJobs:
-    """Creates, reads and watches ProwJobs, and remembers how the API server was met last."""
+    """Creates, reads and watches ProwJobs; `trouble` says why the last call failed, and is empty if it succeeded."""
 
-    def __init__(self, access: KubernetesClient, metrics: Metrics, clock: Clock) -> None:
-        self.trouble = "it was not asked yet"
+    def __init__(self, client: KubernetesClient, metrics: Metrics, clock: Clock) -> None:
+        self.trouble = "not called yet"
         self._answered_at = float("-inf")
-        self._access = access
+        self._client = client
         self._metrics = metrics
         self._clock = clock
 
     @property
     def silence(self) -> float:
-        """Seconds since the API server last did what it was asked."""
+        """Seconds since the last call that succeeded."""
         return self._clock.monotonic() - self._answered_at
 
     def create(self, namespace: str, prowjob: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a ProwJob and return it as stored. Raises AlreadyThere, AnswerLost, or a refusal: it is not there."""
+        """Create a ProwJob and return it as stored; raise AlreadyThere, AnswerLost, or a refusal if that failed."""
         try:
             body = json.dumps({**prowjob, "metadata": {**prowjob["metadata"], "namespace": namespace}}, allow_nan=False)
         except ValueError as error:
-            raise JobRejected(f"the job cannot be written as JSON: {error}") from None
+            raise JobRejected(f"the job cannot be written as JSON: {error}; correct Prow's configuration") from None
         try:
             response = self._request("POST", _url(namespace, fieldValidation="Strict"), body=body.encode())
         except _NEVER_SENT as error:
             raise self._unreachable(error) from error
         except FAILED as error:
-            raise AnswerLost(str(self._unreachable(error))) from error
+            self._unreachable(error)
+            raise AnswerLost(reason(error)) from error
         if response.status == 409:
             raise AlreadyThere
-        if response.status >= 500:  # etcd may have taken the write before the server gave up
-            raise AnswerLost(str(self._refused(response)))
+        if response.status >= 500:  # etcd may have written it before the server gave up
+            self._refused(response)
+            raise AnswerLost(f"it answered {response.status}: {_message(response)}")
         return self._read(response, 201)
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """Return a ProwJob; None if there is none of that name."""
+        """Return a ProwJob; None if none has that name."""
         response = self._ask(_url(namespace, name))
         if response.status == 404 and _details(response).get("name") == name:
-            self._met()
+            self._succeeded()
             return None
         return self._read(response, 200)
 
-    def labelled(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return the ProwJobs with these labels, as they are now."""
+    def with_labels(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the ProwJobs with these labels."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         items: list[dict[str, Any]] = self._read(self._ask(_url(namespace, labelSelector=selector)), 200)["items"]
         return items
 
     def ping(self, namespace: str) -> None:
-        """Ask for one ProwJob, to see whether the API server answers and lets us."""
+        """Read one ProwJob to check that the API server answers and grants access; raise a refusal if not."""
         self._read(self._ask(_url(namespace, limit="1")), 200)
 
     def watch(self, watches: Watches, namespace: str, name: str, seconds: float) -> Generator[dict[str, Any]]:
-        """Yield a ProwJob as it is and then at each change, for so many seconds or until it is deleted or cut."""
+        """Yield a ProwJob and then each change of it, until `seconds` have passed, it is deleted, or it breaks."""
         query = {"watch": "true", "fieldSelector": f"metadata.name={name}", "timeoutSeconds": str(max(1, int(seconds)))}
         patience = urllib3.Timeout(connect=2, read=seconds + 1)
         response = self._ask(_url(namespace, **query), preload_content=False, timeout=patience)
@@ -97,11 +99,11 @@ class ProwJobs:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._access.close()
+        self._client.close()
 
     def _request(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "manual-trigger"}
-        return self._access.request(method, path, headers, **options)
+        return self._client.request(method, path, headers, **options)
 
     def _ask(self, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:
@@ -116,10 +118,10 @@ class ProwJobs:
             read: dict[str, Any] = json.loads(response.data)
         except ValueError as error:
             raise self._unreachable(error) from None
-        self._met()
+        self._succeeded()
         return read
 
-    def _met(self) -> None:
+    def _succeeded(self) -> None:
         self.trouble = ""
         self._answered_at = self._clock.monotonic()
 
@@ -129,24 +131,26 @@ class ProwJobs:
         return refusal
 
     def _unreachable(self, error: Exception) -> Refusal:
-        sentence = f"the API server of Prow's cluster cannot be reached: {reason(error)}"
+        sentence = f"the API server of Prow's cluster cannot be reached: {reason(error)}; repeat the request in 5 s"
         return self._note(ProwUnreachable(sentence, retry_after=5))
 
     def _refused(self, response: urllib3.BaseHTTPResponse) -> Refusal:
-        """Return what an answer other than the expected one means; a rejected ProwJob is no trouble of the server."""
-        said = _said(response)
+        """Return the refusal for an unexpected answer; a rejected ProwJob is not counted as trouble of the server."""
+        message = _message(response)
         if response.status in (400, 413, 422):
-            self._met()
-            return JobRejected(f"the API server does not take this ProwJob: {said}")
-        if response.status in (401, 403):
-            sentence = (
-                "the API server does not let the manual-trigger service do this (its Role is in k8s/manual-trigger)"
+            self._succeeded()
+            return JobRejected(
+                f"the API server rejects this ProwJob; correct the job in Prow's configuration: {message}"
             )
-            return self._note(ProwForbidden(f"{sentence}: {said}"))
+        if response.status in (401, 403):
+            sentence = "the API server denies the manual-trigger service access; apply the Role in k8s/manual-trigger"
+            return self._note(ProwForbidden(f"{sentence}: {message}"))
         if response.status == 404:
-            sentence = "the cluster has no ProwJobs, or not that namespace: is Prow's CRD installed there?"
-            return self._note(ProwMissing(f"{sentence} {said}"))
-        sentence = f"the API server of Prow's cluster answered {response.status}: {said}"
+            sentence = (
+                "the cluster has no ProwJobs, or not that namespace: install Prow's CRD, or create the namespace."
+            )
+            return self._note(ProwMissing(f"{sentence} {message}"))
+        sentence = f"the API server of Prow's cluster answered {response.status}: {message}; repeat the request in 5 s"
         return self._note(ProwUnreachable(sentence, retry_after=5))
 
 
@@ -167,5 +171,5 @@ def _details(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     return _status(response).get("details") or {}
 
 
-def _said(response: urllib3.BaseHTTPResponse) -> str:
+def _message(response: urllib3.BaseHTTPResponse) -> str:
     return str(_status(response).get("message") or response.data[:200].decode("utf-8", "replace")).strip()[:1000]

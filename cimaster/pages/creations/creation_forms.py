@@ -65,7 +65,8 @@ def _create(asked: CreateForPerson) -> Committed:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
         raise CreationNotSo(
-            f"such a cluster is being created for {wanted.user} already: {progress}; wait for it, or create another one",
+            f"such a cluster is being created for {wanted.user} already: {progress}; "
+            "wait for it, or create another one",
             creation=same.id,
             parameter="force",
         )

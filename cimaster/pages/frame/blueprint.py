@@ -4,7 +4,7 @@ from flask import Blueprint, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from cimaster.common.texts import printable
-from cimaster.errors import Refusal
+from cimaster.errors import Problem, Refusal, StoreTrouble
 from cimaster.pages.frame import addresses, cookies, visitors
 from cimaster.web import problems
 from cimaster.web.components import components
@@ -58,8 +58,9 @@ def keep_assets(response: Response) -> Response:
 
 
 @pages.errorhandler(Refusal)
-def refused(refusal: Refusal) -> Response:
-    """Show a refusal as a page, or as a piece of one; its status and headers stay."""
+@pages.errorhandler(StoreTrouble)
+def refused(refusal: Problem) -> Response:
+    """Show a refusal or an outage as a page, or as a piece of one; its status and headers stay."""
     return shown(problems.refused(refusal), refusal.sentence)
 
 

@@ -6,7 +6,7 @@ from cimaster.settings import Settings
 
 
 def open_store(settings: Settings, clock: Clock | None = None) -> Store:
-    """Open the store that the settings name; StoreTrouble or BadSetting if that cannot be."""
+    """Open the store that the settings name; StoreTrouble or BadSetting if that is impossible."""
     kind, _, path = settings.store.partition(":")
     if kind == "sqlite":
         from cimaster.repository.stores.sqlite import SQLiteStore
@@ -19,7 +19,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
 
 
 def check_access(settings: Settings) -> None:
-    """Raise BadSetting, with a sentence, where the store is in a Kubernetes cluster and no access is configured."""
+    """Raise BadSetting if the store is in a Kubernetes cluster and no access is configured."""
     if settings.store == "kubernetes":
         from cimaster.common.kubernetes_client import KubernetesClient
 

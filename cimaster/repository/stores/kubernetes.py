@@ -1,7 +1,7 @@
 """The pool in a ConfigMap, read and written by plain HTTP calls.
 
-The generated methods would cost 3 to 4 ms a call for models that nobody looks at, so bodies go as bytes, in the API
-server's own encoding. Every call has a time-out, and none is repeated, except one that a 401 refused: a repeated PUT
+The generated methods would take 3 to 4 ms a call for models that are not used, so bodies are sent as bytes, in the API
+server's own encoding. Every call has a time-out, and none is repeated unless it was refused with 401: a repeated PUT
 would answer 409 to its own success.
 """
 
@@ -36,14 +36,14 @@ class KubernetesStore:
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._path = f"{self._collection}/{name}"
         self._name = name
-        self._news: Generator[Change] = _nothing()
+        self._changes: Generator[Change] = _no_changes()
         self._watches = Watches(self.where, self._clock)
         self._watching: urllib3.BaseHTTPResponse | None = None
         self._stopped = threading.Event()
 
     @property
     def watches_cut(self) -> int:
-        """How many watches ended at once."""
+        """How many watches ended as soon as they had begun."""
         return self._watches.cut
 
     def _request(self, method: str, path: str, accept: str, **options: Any) -> urllib3.BaseHTTPResponse:
@@ -51,7 +51,7 @@ class KubernetesStore:
         return self._access.request(method, path, headers, **options)
 
     def read(self, not_older_than: str = "") -> StoredObject:
-        """Read the ConfigMap; without a version this is a quorum read, with one the server's cache will do."""
+        """Read the ConfigMap: a quorum read, or one from the server's cache if a version is given."""
         path = f"{self._path}?resourceVersion={not_older_than}" if not_older_than else self._path
         sent = self._clock()
         try:
@@ -68,7 +68,7 @@ class KubernetesStore:
             raise StoreTrouble(f"{self.where}: the API server's answer cannot be read: {error}") from error
 
     def replace(self, changed: StoredObject) -> str:
-        """Put the whole ConfigMap at the version that it carries; only metadata comes back."""
+        """Send the whole ConfigMap with the version that it is based on; the answer has only metadata."""
         if not changed.version:
             raise ValueError("a replace without resourceVersion would overwrite whatever is there")
         body = k8s_protobuf.replaced(changed.source, changed.data, changed.annotations, changed.version)
@@ -83,20 +83,21 @@ class KubernetesStore:
         if response.status == 409:
             raise Conflict(self.where)
         if response.status >= 500:  # etcd may have taken the write before the server gave up
-            raise AnswerLost(f"{self.where}: {_said(response)}")
+            raise AnswerLost(f"{self.where}: {_message_of(response)}")
         if response.status != 200:
             raise self._trouble(response)
         return str(json.loads(response.data)["metadata"]["resourceVersion"])
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        """Return the next event of a watch on the metadata; every connection begins with the present state.
+        """Return the next event of a watch on the metadata; every connection starts with the present state.
 
-        Watches that end at once are repeated with growing pauses. Where one told nothing, a read finds the state.
+        Watches that end as soon as they have begun are repeated with growing pauses. If one reported nothing, the
+        object is read.
         """
-        change = next(self._news, None)
+        change = next(self._changes, None)
         if change is None and not self._stopped.wait(self._watches.rest()):
-            self._news = self._watch(timeout)
-            change = next(self._news, None) or self._present()
+            self._changes = self._watch(timeout)
+            change = next(self._changes, None) or self._present()
         return change
 
     def _present(self) -> Change | None:
@@ -126,12 +127,15 @@ class KubernetesStore:
             response.close()
 
     def _note_clock(self, sent: datetime, response: urllib3.BaseHTTPResponse) -> None:
-        """Learn by how much our clock is off, at least: the server named its time between our sending and receiving."""
+        """Estimate the least clock difference: the server dated its answer between our sending and receiving."""
         received = self._clock()
-        with suppress(ValueError, TypeError):  # no date, or what something between us made of it
+        with suppress(ValueError, TypeError):  # no date, or one that a proxy has damaged
             date = parsedate_to_datetime(response.headers.get("Date", ""))
-            date = date.replace(tzinfo=date.tzinfo or UTC)  # it has whole seconds
-            least, most = (sent - date).total_seconds() - 1.0, (received - date).total_seconds()
+            date = date.replace(tzinfo=date.tzinfo or UTC)
+            least, most = (
+                (sent - date).total_seconds() - 1.0,
+                (received - date).total_seconds(),
+            )  # dates have whole seconds
             self.clock_skew = max(least, min(0.0, most))
 
     def _unreachable(self, error: Exception) -> StoreTrouble:
@@ -139,30 +143,30 @@ class KubernetesStore:
 
     def _trouble(self, response: urllib3.BaseHTTPResponse) -> StoreTrouble:
         if response.status == 404:
-            return StoreMissing(f"{self.where} does not exist: kubectl apply -k k8s/ makes an empty one")
+            return StoreMissing(f"{self.where} does not exist: kubectl apply -k k8s/ creates an empty one")
         kind = StoreRefused if response.status in (400, 413, 422) else StoreTrouble
-        return kind(f"{self.where}: {_said(response)}", status=response.status)
+        return kind(f"{self.where}: {_message_of(response)}")
 
     def stop_waiting(self) -> None:
         """Cut the watch."""
         self._stopped.set()
         watching = self._watching
         if isinstance(watching, urllib3.HTTPResponse):
-            with suppress(ValueError, RuntimeError):  # it may have ended by itself just now
+            with suppress(ValueError, RuntimeError):  # it may have ended just now
                 watching.shutdown()
 
     def close(self) -> None:
         """End the watch and close idle connections."""
-        with suppress(ValueError):  # its thread did not end in time and still reads from it
-            self._news.close()
+        with suppress(ValueError):  # the watcher did not end in time and still reads from it
+            self._changes.close()
         self._access.close()
 
 
-def _nothing() -> Generator[Change]:
+def _no_changes() -> Generator[Change]:
     yield from ()
 
 
-def _said(response: urllib3.BaseHTTPResponse) -> str:
+def _message_of(response: urllib3.BaseHTTPResponse) -> str:
     try:
         in_json = response.headers.get("Content-Type", "").startswith("application/json")
         message = json.loads(response.data)["message"] if in_json else k8s_protobuf.message_of(response.data)

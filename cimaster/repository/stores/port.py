@@ -1,4 +1,4 @@
-"""What the repository asks of a store: read the object, replace it if nobody else did, wait until it changed."""
+"""The interface of a store: read one object, replace it unless it has changed, wait until it changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ COMMIT_ANNOTATION = "cimaster/commit"  # counts the writes of all replicas; orde
 
 
 def commit_number(text: str) -> int | None:
-    """Read the number of a commit as annotations hold it; None if it is none."""
+    """Read the number of a commit from an annotation; None if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 class Conflict(Exception):
-    """The object is at another version than the one that a write carried, or an intermediary repeated that write."""
+    """The object has another version than the one that a write was based on, or a proxy repeated that write."""
 
 
 class AnswerLost(Exception):
-    """A write was sent and no answer came, or none that tells: it was applied, was not, or still may be."""
+    """A write was sent and no conclusive answer came: it was applied, was not, or still may be."""
 
 
 class Change(NamedTuple):
-    """News of the object: its version (empty where it was deleted), and its annotations where the store tells them."""
+    """A new version of the object (empty if it was deleted), and its annotations if the store reports them."""
 
     version: str
     annotations: Mapping[str, str]
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 class StoredObject:
     """The object as it was read: a ConfigMap in its JSON form.
 
-    `source` is for stores that keep more of it than that form has: the object as it came, in the store's encoding.
+    `source` is the object in the store's own encoding, for stores that must preserve more than the JSON form has.
     """
 
     body: Mapping[str, Any]
@@ -44,7 +44,7 @@ class StoredObject:
 
     @property
     def uid(self) -> str:
-        """What tells the object from another one of the same name, made after it was deleted."""
+        """Distinguishes the object from another one of the same name that was created after this was deleted."""
         return str(self._metadata.get("uid", ""))
 
     @property
@@ -84,31 +84,31 @@ class Store(Protocol):
 
     @property
     def watches_cut(self) -> int:
-        """How many times the connection that brings news ended at once; 0 where there is none."""
+        """How many watches ended as soon as they had begun; 0 for a store without watches."""
         ...
 
     def read(self, not_older_than: str = "") -> StoredObject:
         """Return the newest object; StoreMissing if there is none.
 
-        Where `not_older_than` is a version that the store told in its news, that or any newer state will do.
+        With `not_older_than`, a version that the store has reported, that or any newer one will do.
         """
         ...
 
     def replace(self, changed: StoredObject) -> str:
         """Write the object if it is still at the version that `changed` carries, and return the new version.
 
-        Raises Conflict if it is not, AnswerLost if nobody can tell.
+        Raises Conflict if it is not, AnswerLost if the outcome is unknown.
         """
         ...
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        """Wait up to `timeout` seconds for news and return it; None if there was none. For one thread only."""
+        """Wait up to `timeout` seconds for a change and return it; None if there was none. For one thread only."""
         ...
 
     def stop_waiting(self) -> None:
-        """End a `wait_for_change` of another thread at once; a later one need not wait."""
+        """End a `wait_for_change` of another thread immediately; a later one need not wait."""
         ...
 
     def close(self) -> None:
-        """Let go of connections, when no thread uses the store any more."""
+        """Close the connections; no thread may use the store any more."""
         ...

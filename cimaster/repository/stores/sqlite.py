@@ -1,6 +1,6 @@
-"""The pool in one SQLite file, for a laptop or a single machine: the same object, with the same rules of versions.
+"""The pool in one SQLite file, for a laptop or a single machine: the same object, with the same rules for versions.
 
-Several processes may use the file at once. A write that was answered is on the disk (synchronous FULL).
+Several processes may use the file at the same time. A write that was answered is on the disk (synchronous FULL).
 """
 
 import json
@@ -35,12 +35,12 @@ class SQLiteStore:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make the file and an empty object where there is none, which a ConfigMap gets from its manifest.
+        """Create the file with an empty object if there is none, as its manifest does for a ConfigMap.
 
-        Only this user may read what is made here; SQLite gives its -wal and -shm files the rights of the file.
+        Only this user may read it; SQLite gives its -wal and -shm files the same permissions.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(OSError):  # it exists; where it cannot be made, SQLite says why
+        with suppress(OSError):  # it exists; if it cannot be created, SQLite says why
             self.path.touch(mode=0o600, exist_ok=False)
         empty = {
             "apiVersion": "v1",
@@ -51,7 +51,7 @@ class SQLiteStore:
             connection = sqlite3.connect(self.path, timeout=5, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
-                # What a killed process wrote and did not sync must not be answered from before it is on the disk.
+                # A killed process may have written without sync: no answer may rest on that before it is on the disk.
                 connection.execute("PRAGMA wal_checkpoint")
                 connection.execute(_SCHEMA)
                 connection.execute("INSERT OR IGNORE INTO objects VALUES (?, 1, ?)", (self._name, json.dumps(empty)))
@@ -111,7 +111,7 @@ class SQLiteStore:
         return str(new)
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        """Look every 50 ms whether another connection wrote, here or in another process."""
+        """Check every 50 ms whether another connection wrote, here or in another process."""
         until = time.monotonic() + timeout
         while True:
             change = self._look()
