@@ -28,7 +28,7 @@ def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add) -
 def test_the_running_job_finishes_and_nobody_gets_the_cluster_afterwards(client: FlaskClient, add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
-    assert "e2e #124 still has it and finishes in peace" in disable(client).text
+    assert "e2e #124 keeps it until it finishes" in disable(client).text
     assert record(client)["state"] == "occupied"
     assert "it is now disabled by root" in client.get("/finishtest?cluster=cluster-01&job=e2e&build=124").text
     assert record(client)["state"] == "disabled"

@@ -116,7 +116,7 @@ def test_who_does_not_wait_overtakes_nobody(app, client, lent, briefly) -> None:
     give_back(client, "1", "first")
     answer = client.get("/getvacant?build=9&job=hasty")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
-    assert "1 kept for those who wait" in answer.text
+    assert "1 reserved for waiting callers" in answer.text
     assert ask(app, "2").text == "cluster-01"
 
 

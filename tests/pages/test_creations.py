@@ -105,7 +105,7 @@ def test_one_that_runs_is_shown_with_its_job_its_links_and_when_it_is_given_up(a
 def test_one_that_waits_says_why_and_when_it_is_tried_again(answers, alice: FlaskClient) -> None:
     answers += [DOWN] * 20
     create(alice)
-    until(lambda: "waits to begin: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
+    until(lambda: "waiting to start: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
     assert "data-soon" in alice.get("/").text
 
 
@@ -141,7 +141,7 @@ def test_one_that_was_given_up_says_that_its_job_still_runs(asked, alice: FlaskC
     clock.forward(hours=2, minutes=1)
     until(lambda: creations(alice)[0]["state"] == "failed")
     page = panel(alice.get("/"))
-    assert "failed its job still runs no cluster came of it in 2 h" in page
+    assert "failed its job still runs no cluster was ready within 2 h" in page
     assert "Retry tess-ci for john its job still runs" in page
 
 

@@ -199,7 +199,7 @@ def test_cancel_takes_somebody_out_of_the_queue_and_says_so(waits, alice: FlaskC
     answer = alice.post("/ui/cancel", data={"request_id": identity, "back": "/?state=occupied"})
     assert answer.location == "/?state=occupied"
     page = follow(alice, answer)
-    assert f"request {identity} does not wait any more" in text(page)
+    assert f"request {identity} is no longer waiting" in text(page)
     assert "1 waits" in panel(page)
     assert waiting(alice) == ["2"]
 
@@ -229,7 +229,7 @@ def test_who_was_served_meanwhile_keeps_the_cluster(waits, served, alice: FlaskC
     assert served(identity) == "cluster-01"
     answer = alice.post("/ui/cancel", data={"request_id": identity}, headers=CLICK)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
-    assert "does not wait any more" in text(answer)
+    assert "is no longer waiting" in text(answer)
     assert "cluster-01 occupied e2e #12" in text(alice.get("/"))
     assert alice.get(f"/ui/cancel?request_id={identity}").status_code == 409
     assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))

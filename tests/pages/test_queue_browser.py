@@ -109,7 +109,7 @@ def test_somebody_is_taken_out_of_the_queue(visit, waits: Waits, script: bool) -
     alice.go()
     row(alice, "by john").get_by_role("button", name="Cancel e2e #12 by john").click()
     alice.fill()
-    expect(alice.page.get_by_text(f"request {identity} does not wait any more")).to_be_visible()
+    expect(alice.page.get_by_text(f"request {identity} is no longer waiting")).to_be_visible()
     expect(row(alice, "by john")).to_have_count(0)
     expect(row(alice, "by alice")).to_be_visible()
     assert alice.page.url == f"{alice.url}/"
