@@ -1,4 +1,4 @@
-"""Refusals: each class is one reason to say no, with a stable code for programs and a sentence for people."""
+"""Refusals: each class is one reason to refuse a request, with a stable code for programs and a sentence for people."""
 
 from cimaster.common.errors import BadBody as BadBody
 from cimaster.common.errors import BadParameter as BadParameter

@@ -4,7 +4,7 @@ from cimaster.common.errors import Refusal
 
 
 class NotAuthorized(Refusal):
-    """The caller may not do this."""
+    """The caller has no right to do this: the holder or an admin can."""
 
     code = "not_authorized"
     status = 403
@@ -18,14 +18,14 @@ class CrossOrigin(Refusal):
 
 
 class UnknownHost(Refusal):
-    """A browser reached the service under a name that it does not know to be its own."""
+    """A browser reached the service under a name that is not in its settings."""
 
     code = "unknown_host"
     status = 421
 
 
 class UsePost(Refusal):
-    """A browser's GET (a link, a preview, a prefetch) asked for a change."""
+    """A browser's GET (a link, a preview, a prefetch) asked for a change: send it by POST."""
 
     code = "use_post"
     status = 405

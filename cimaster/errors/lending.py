@@ -1,4 +1,4 @@
-"""What the state of the pool forbids."""
+"""Refusals because of the state of the pool."""
 
 from cimaster.common.errors import Refusal
 
@@ -11,42 +11,42 @@ class UnknownCluster(Refusal):
 
 
 class NoVacantCluster(Refusal):
-    """Clusters of that kind exist, and none is vacant."""
+    """Clusters of that kind exist, but none is vacant: try again later, or wait."""
 
     code = "no_vacant_cluster"
     status = 404
 
 
 class NoSuchClusterKind(Refusal):
-    """No cluster of that purpose, image, region or label exists at all."""
+    """The pool has no cluster of that purpose, image, region or label, in any state."""
 
     code = "no_such_cluster_kind"
     status = 404
 
 
 class Queued(Refusal):
-    """The caller has a place in the queue, and is to ask again in the same words to keep it."""
+    """The caller has a place in the queue, and must repeat the same request to keep it."""
 
     code = "queued"
     status = 429
 
 
 class QueueFull(Refusal):
-    """So many wait that nobody else may."""
+    """The queue has no room for another request of this caller."""
 
     code = "queue_full"
     status = 429
 
 
 class ClusterNotVacant(Refusal):
-    """The named cluster is with somebody else, or its state forbids lending it."""
+    """The named cluster is in use, or its state does not allow lending it."""
 
     code = "cluster_not_vacant"
     status = 409
 
 
 class ClusterBroken(Refusal):
-    """The record of the cluster is malformed; an admin has to mend or delete it."""
+    """The record of the cluster is malformed; an admin has to correct or delete it."""
 
     code = "cluster_broken"
     status = 409
@@ -60,21 +60,21 @@ class ClusterInUse(Refusal):
 
 
 class ClusterExists(Refusal):
-    """A cluster of that name is there already, with other facts."""
+    """A cluster of that name exists already, with other facts."""
 
     code = "cluster_exists"
     status = 409
 
 
 class HeldByOther(Refusal):
-    """Somebody else holds the cluster."""
+    """Another person holds the cluster."""
 
     code = "held_by_other"
     status = 409
 
 
 class NotCurrent(Refusal):
-    """What the caller names is neither the cluster's current lease nor one that it remembers."""
+    """The caller names neither the cluster's current lease nor one that the cluster remembers."""
 
     code = "not_current"
     status = 409
@@ -88,14 +88,14 @@ class LeaseOver(Refusal):
 
 
 class RequestOver(Refusal):
-    """The take with this request_id was granted, and has ended since."""
+    """The take with this request_id was granted and has ended: use a new request_id."""
 
     code = "request_over"
     status = 410
 
 
 class HoldTooLong(Refusal):
-    """A hold may not last that long, extensions included."""
+    """The hold would last longer than is allowed, extensions included."""
 
     code = "hold_too_long"
     status = 422

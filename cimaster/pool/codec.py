@@ -100,7 +100,7 @@ _Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...])
 def _or_set_aside(
     key: str, data: Mapping[str, str], other_keys: dict[str, str], read: Callable[[str], _Records]
 ) -> _Records:
-    """Read what people asked for; where it cannot be read, keep its text under another key for an admin to correct."""
+    """Read a key that must not be lost; if it cannot be read, keep its text under another key for an admin."""
     try:
         return read(data.get(key, "[]"))
     except ValueError as error:
@@ -113,7 +113,7 @@ _Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], tuple[Ti
 
 
 def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept) -> _Kept:
-    """Read what may be lost; where it cannot be read, it begins empty."""
+    """Read a key that may be lost; if it cannot be read, it begins empty."""
     try:
         return read(data.get(key, "[]"))
     except ValueError as error:

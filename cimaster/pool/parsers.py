@@ -1,6 +1,6 @@
-"""The forms that parameters take: each function reads a text, or raises ValueError with what was expected.
+"""Parsers of parameters: each function reads a text, or raises ValueError with what was expected.
 
-What is only compared with the data, or only shown, is any text; what is written into the data has a form.
+A value that is only compared with the data or only shown may be any text; one that is written into the data may not.
 """
 
 import re
@@ -23,7 +23,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
 _LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
 _LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME, _LONGEST_PERSON = 500, 253, 254, 63
 _A_BRANCH = "the name of a branch, such as master or release-1.32"
-_FOREVER = timedelta(days=36500)  # longer than anybody may hold anything, and short enough to add to a date
+_FOREVER = timedelta(days=36500)  # longer than any hold may last, and short enough to add to a date
 
 
 def _lasting(least: timedelta, most: timedelta, expected: str) -> Callable[[str], timedelta]:
@@ -60,14 +60,14 @@ _branch = parsers.matching(
 
 
 def new_cluster(text: str) -> str:
-    """Read the name of a cluster to add; `any` is how a hold asks for whichever is vacant."""
+    """Read the name of a cluster to add; `any` is reserved for holds of any vacant cluster."""
     if text == "any":
-        raise ValueError("another name than 'any', which means whichever is vacant")
+        raise ValueError("another name than 'any', which means any vacant cluster")
     return _cluster(text)
 
 
 def compared(text: str) -> str:
-    """Read what is only compared with the data: whatever they may hold can be said."""
+    """Read a text that is only compared with the data: any text that the data may hold."""
     return printable(text)
 
 
@@ -80,7 +80,7 @@ def person(text: str) -> str:
 
 
 def triggered_by(text: str) -> str:
-    """Read who triggered a job: that is information, and whatever it is no reason to refuse."""
+    """Read the name of the person or bot that triggered a job: it is only shown, so any text will do."""
     return printable(text)[:_LONGEST_NAME].rstrip()
 
 

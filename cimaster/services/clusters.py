@@ -61,11 +61,11 @@ class Clusters:
 
     def mark_disconnected(self, ticket: str, left: timedelta) -> None:
         """Note that the connection of a waiting caller broke, which would have lasted for what is `left`."""
-        self.repository.update(partial(decide.mark_disconnected, identity=ticket, left=left))
+        self.repository.update(partial(decide.mark_disconnected, ticket_id=ticket, left=left))
 
     def leave_queue(self, ticket: str, owner: str = "") -> Committed:
         """Give up a place in the queue, and a cluster that it was just given; `owner` is the caller."""
-        return self.repository.update(partial(decide.leave, identity=ticket, owner=owner))
+        return self.repository.update(partial(decide.leave, request_id=ticket, owner=owner))
 
     def cancel_wait(self, ticket: str, by: str, request: Request | None = None) -> Committed:
         """Take a caller out of the queue for a person."""

@@ -96,7 +96,7 @@ def test_adding_it_again_with_other_facts_is_refused(client: FlaskClient, other:
     add_one(client)
     answer = add_one(client, **other)
     assert refusal(answer) == (409, "cluster_exists")
-    assert "/updatecluster changes it" in answer.text
+    assert "change it with /updatecluster" in answer.text
 
 
 def test_tnet_ci_needs_an_osimage(client: FlaskClient) -> None:

@@ -281,7 +281,7 @@ def test_a_cluster_of_another_purpose_is_not_that_of_the_creation(client: FlaskC
     sent = {"cluster": "new-1", "region": "us", "name": "root", "creation": JOB_NAME, "purpose": "perf"}
     answer = client.get("/addcluster", query_string=sent)
     assert refusal(answer) == (409, "creation_not_so")
-    assert "leave purpose out" in answer.text
+    assert "leave out purpose or creation" in answer.text
 
 
 def test_an_unknown_creation_is_refused_and_the_cluster_not_added(client: FlaskClient) -> None:
@@ -319,7 +319,7 @@ def test_the_list_is_one_line_for_each(client: FlaskClient) -> None:
     head, line = client.get("/creations").text.splitlines()
     assert head.split() == ["ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"]
     assert "running" in line
-    assert "given up in" in line
+    assert "times out in" in line
     assert client.get("/creations?state=failed").text == "no creations match\n"
 
 

@@ -34,7 +34,7 @@ def test_a_disabled_cluster_is_not_lent_and_says_why(client: FlaskClient, add: A
 def test_a_disabled_cluster_is_not_lent_after_its_running_job_finishes(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
-    assert "e2e #124 still has it and finishes in peace" in disable(client).text
+    assert "e2e #124 keeps it until it finishes" in disable(client).text
     assert record(client)["state"] == "occupied"
     assert "it is now disabled by root" in client.get("/finishtest?cluster=cluster-01&job=e2e&build=124").text
     assert record(client)["state"] == "disabled"

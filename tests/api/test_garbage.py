@@ -1,22 +1,27 @@
 """Whatever is sent, the answer names what is wrong with it and never is a failure of the service."""
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from cimaster.app import create_app
 from cimaster.common.parameters import Parameter
+from cimaster.pool import Answer, Pool
 from cimaster.pool import parsers as form
 from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.settings import Settings
+from cimaster.web.components import components_of
 from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint
-from tests.conftest import Add
+from tests.conftest import ADMIN
 
 # The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -77,16 +82,34 @@ EACH_OF_A_VERB = [
 ]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> SQLiteStore:
-    """SQLite only: what is refused here never reaches a store."""
-    return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One application for a thousand tests, over SQLite: what is refused here never reaches a store."""
+    folder = tmp_path_factory.mktemp("garbage")
+    (folder / "users").write_text(ADMIN)
+    store = SQLiteStore(str(folder / "pool.db"), "clusters")
+    app = create_app(Settings(admin_dir=str(folder), store="sqlite:unused.db"), store)
+    lifecycle = components_of(app).lifecycle
+    lifecycle.start()
+    yield app
+    lifecycle.stop()
+
+
+@pytest.fixture(scope="module")
+def one_cluster(app: Flask) -> Pool:
+    """A pool with one cluster."""
+    facts = {"cluster": "cluster-01", "region": "us-west", "name": ADMIN}
+    assert app.test_client().post("/addcluster", data=facts).status_code == 200
+    return components_of(app).clusters.view().pool
 
 
 @pytest.fixture(autouse=True)
-def pool(add: Add) -> None:
-    """A pool with one cluster."""
-    add("cluster-01")
+def pool(app: Flask, one_cluster: Pool) -> Iterator[None]:
+    """The pool is for each test what it was for the first one."""
+    yield
+    clusters = components_of(app).clusters
+    if clusters.view().pool.clusters != one_cluster.clusters or clusters.view().pool.queue:
+        clusters.repository.update(lambda _pool, _now: (one_cluster, Answer("")))
 
 
 def needed(endpoint: Endpoint[Any], but: Parameter | None = None) -> dict[str, str]:

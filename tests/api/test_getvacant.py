@@ -213,7 +213,7 @@ def test_none_vacant_and_no_end_known(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     answer = take(client, 2)
-    assert "1 occupied; nobody said until when" in answer.text
+    assert "1 occupied; no end time is known" in answer.text
     assert int(answer.headers["Retry-After"]) > 0
 
 

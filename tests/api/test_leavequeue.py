@@ -23,7 +23,7 @@ def test_leaving_is_answered_immediately_and_the_next_ticket_is_served(
     with ThreadPoolExecutor(2) as threads:
         asked, after = (waits(app, client, threads, build) for build in ("2", "3"))
         answer = client.get("/leavequeue?request_id=2")
-        assert (answer.status_code, answer.text) == (200, "request 2 does not wait any more\n")
+        assert (answer.status_code, answer.text) == (200, "request 2 is no longer waiting\n")
         gone = asked.result()
         assert (gone.status_code, gone.headers["CIMaster-Code"]) == (410, "request_over")
         assert in_line(client) == ["3"]
@@ -53,7 +53,7 @@ def test_a_cluster_that_was_served_long_ago_stays_with_its_job(
 def test_leaving_twice_or_without_a_place_is_no_mistake(client: FlaskClient, lent: None) -> None:
     for _ in range(2):
         answer = client.get("/leavequeue?request_id=7")
-        assert (answer.status_code, answer.text) == (200, "request 7 does not wait\n")
+        assert (answer.status_code, answer.text) == (200, "request 7 is not waiting\n")
 
 
 def test_an_idempotency_key_that_a_library_sends_by_itself_changes_nothing(

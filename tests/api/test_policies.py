@@ -72,14 +72,14 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
 def test_a_minimum_is_kept_vacant_and_each_cluster_built_once(replicas: list[Flask], built: Path) -> None:
     client = replicas[0].test_client()
     answer = set_policy(client, min_vacant=3, max_total=6, max_creating=2, cooldown="1s")
-    terms = "3 vacant are kept, of 6 clusters at most, 2 created at once, 1s between rounds"
+    terms = "keeps 3 vacant, at most 6 clusters in total, 2 created at a time, 1s between rounds"
     assert (answer.status_code, answer.text) == (200, f"policy tess-ci: {terms}\n")
     until(lambda: vacant(client) == 3)
     for build in range(3):
         assert client.get(f"/getvacant?job=a&build={build}").status_code == 200
     until(lambda: vacant(client) == 3)
     assert client.get("/getvacant?job=a&build=9").status_code == 200
-    until(lambda: "it may have 6 clusters, and has or expects 6" in says(client))
+    until(lambda: "(limit of 6 clusters reached)" in says(client))
     keys = built.read_text().split()
     assert len(keys) == len(set(keys)) == 6
 
@@ -88,11 +88,11 @@ def test_everybody_sees_how_a_policy_stands(client: FlaskClient) -> None:
     assert says(client) == "no policy keeps clusters vacant: /setpolicy sets one\n"
     set_policy(client, min_vacant=1, max_total=1)
     set_policy(client, purpose="perf", min_vacant=0, max_total=1)
-    until(lambda: "tess-ci: 1 vacant, wants 1\n" in says(client))
-    assert "perf: 0 vacant, wants 0\n  0 vacant are kept, of 1 clusters at most" in says(client)
+    until(lambda: "tess-ci: 1 of 1 vacant\n" in says(client))
+    assert "perf: 0 vacant\n  keeps 0 vacant, at most 1 clusters in total" in says(client)
     assert client.get("/policies?purpose=none").text == "no policy is for none: /setpolicy sets one\n"
     (policy,) = client.get("/policies?purpose=perf", headers=JSON).get_json()["policies"]
-    assert (policy["minVacant"], policy["maxTotal"], policy["says"]) == (0, 1, "perf: 0 vacant, wants 0")
+    assert (policy["minVacant"], policy["maxTotal"], policy["says"]) == (0, 1, "perf: 0 vacant")
 
 
 def test_a_failed_program_is_retried_after_a_pause_with_its_reason_shown(client: FlaskClient, app: Flask) -> None:
@@ -175,7 +175,7 @@ class TestSwitchedOff:
     def test_nothing_is_created(self, client: FlaskClient, app: Flask) -> None:
         set_policy(client, min_vacant=1, max_total=1)
         why = "nothing acts on it: an operator sets CIMASTER_MANAGE_CLUSTER=on"
-        assert says(client).splitlines()[0] == f"tess-ci: 0 vacant, wants 1 ({why})"
+        assert says(client).splitlines()[0] == f"tess-ci: 0 of 1 vacant ({why})"
         assert components_of(app).provisioning.top_up() == ()
         assert client.get("/creations", headers=JSON).get_json()["creations"] == []
 

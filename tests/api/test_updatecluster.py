@@ -61,7 +61,7 @@ def test_the_history_says_what_was_changed(client: FlaskClient, add: Add) -> Non
 def test_an_update_that_changes_nothing_is_a_success_that_says_so(client: FlaskClient, add: Add) -> None:
     add("cluster-01", region="us-west")
     answer = update(client, region="us-west")
-    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 was like that already\n")
+    assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is unchanged\n")
 
 
 def test_an_update_without_facts_says_what_could_be_given(client: FlaskClient, add: Add) -> None:

@@ -125,7 +125,7 @@ def test_a_take_without_wait_cannot_jump_the_queue(app: Flask, client: FlaskClie
     give_back(client, "1", "first")
     answer = client.get("/getvacant?build=9&job=hasty")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "no_vacant_cluster")
-    assert "1 kept for those who wait" in answer.text
+    assert "1 reserved for waiting callers" in answer.text
     assert ask(app, "2").text == "cluster-01"
 
 

@@ -107,7 +107,7 @@ def test_a_running_creation_is_shown_with_its_job_links_and_deadline(
 def test_one_that_waits_says_why_and_when_it_is_tried_again(answers: list[Answer], alice: FlaskClient) -> None:
     answers += [DOWN] * 20
     create(alice)
-    until(lambda: "waits to begin: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
+    until(lambda: "waiting to start: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
     assert "data-soon" in alice.get("/").text
 
 
@@ -151,7 +151,7 @@ def test_one_that_was_given_up_says_that_its_job_still_runs(
     clock.forward(hours=2, minutes=1)
     until(lambda: creations(alice)[0]["state"] == "failed")
     page = panel(alice.get("/"))
-    assert "failed its job still runs no cluster came of it in 2 h" in page
+    assert "failed its job still runs no cluster was ready within 2 h" in page
     assert "Retry tess-ci for john its job still runs" in page
 
 

@@ -48,7 +48,7 @@ def test_an_admin_adds_a_cluster(root: FlaskClient) -> None:
         ({"region": "r", "purpose": "tnet-ci"}, 400, "osimage is required"),
         ({"region": "r", "labels": "gpu"}, 400, "key=value"),
         ({"region": "r", "labels": "a=1 a=2"}, 400, "one key two values"),
-        ({"region": "other", "cluster": "there"}, 409, "cluster there is there already, with region us-west"),
+        ({"region": "other", "cluster": "there"}, 409, "cluster there exists already, with region us-west"),
     ],
 )
 def test_a_refused_cluster_can_be_corrected(
@@ -146,7 +146,7 @@ def test_a_cluster_in_use_is_drained(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     root.get("/getvacant?build=1&job=e2e")
     page = follow(root, send(root, "disable", reason="new switch"))
-    assert "e2e #1 still has it and finishes in peace" in text(page)
+    assert "e2e #1 keeps it until it finishes" in text(page)
     assert "then disabled: new switch" in text(root.get("/"))
 
 

@@ -78,8 +78,8 @@ def test_an_admin_adds_a_policy(root: FlaskClient) -> None:
         root, "addpolicy", hours="Mon-Fri 00:00-24:00, Sat-Sun 00:00-24:00", branch="release-1.32", min_vacant="0"
     )
     page = follow(root, answer)
-    assert "policy tess-ci: 0 vacant are kept, of 5 clusters at most" in text(page)
-    assert "tess-ci 0 vacant, wants 0 vacant 0 at most 5 at once 1 cooldown 5m" in text(page)
+    assert "policy tess-ci: keeps 0 vacant, at most 5 clusters in total" in text(page)
+    assert "tess-ci 0 vacant vacant 0 at most 5 at once 1 cooldown 5m" in text(page)
     assert "Mon-Fri 00:00-24:00, Sat-Sun 00:00-24:00 UTC usual-job release-1.32" in text(page)
     assert policies(root)[0]["branch"] == "release-1.32"
 
@@ -88,7 +88,7 @@ def test_how_a_policy_stands_is_on_the_first_page_too(root: FlaskClient, alice: 
     send(root, "addpolicy")
     until(lambda: "next try in" in panel(alice.get("/")))
     page = alice.get("/")
-    assert "tess-ci: 0 vacant, wants 2, next try in" in panel(page)
+    assert "tess-ci: 0 of 2 vacant · next try in" in panel(page)
     assert "(the last one failed:" in panel(page)
     assert "no &lt;quota&gt; left" in page.text
     assert "tess-ci policy failed" in panel(page)
@@ -100,7 +100,7 @@ def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) 
     days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     other = days[(clock().weekday() + 3) % 7]
     send(root, "addpolicy", hours=f"{other} 10:00-11:00")
-    told = f"tess-ci: 0 vacant, wants 2, asks for no more: it works {other} 10:00-11:00 UTC"
+    told = f"tess-ci: 0 of 2 vacant (only active {other} 10:00-11:00 UTC)"
     assert told in panel(root.get("/"))
     assert "No cluster is being created at the moment." in panel(root.get("/"))
 
@@ -146,7 +146,7 @@ def test_terms_are_changed_and_taken_away(root: FlaskClient) -> None:
     assert 'type="hidden" name="was_job" value="special"' in form
     answer = edit(root, was_hours="Mon 10:00-11:00", was_job="special", min_vacant="0", max_total="7")
     page = follow(root, answer)
-    assert "policy tess-ci: 0 vacant are kept, of 7 clusters at most" in text(page)
+    assert "policy tess-ci: keeps 0 vacant, at most 7 clusters in total" in text(page)
     assert "always usual-job master" in text(page)
     assert {"hours", "job"} & set(policies(root)[0]) == set()
 
@@ -223,7 +223,7 @@ def test_nothing_new_is_304_until_the_policy_stands_differently(add: Add, root: 
     assert (again.status_code, again.data) == (304, b"")
     add("cluster-01")
     changed = root.get(FRAGMENT, headers={**HTMX, "HX-PTag": tag})
-    assert (changed.status_code, "1 vacant, wants 0" in text(changed)) == (200, True)
+    assert (changed.status_code, "1 vacant" in text(changed)) == (200, True)
 
 
 class TestSwitchedOff:
@@ -239,7 +239,7 @@ class TestSwitchedOff:
         told = "nothing acts on them: an operator sets CIMASTER_MANAGE_CLUSTER=on"
         assert told in text(root.get("/ui/admin"))
         page = panel(root.get("/"))
-        assert "tess-ci: 0 vacant, wants 2 Edit" in page
+        assert "tess-ci: 0 of 2 vacant Edit" in page
         assert "Nothing acts on this policy: an operator sets CIMASTER_MANAGE_CLUSTER=on" in page
 
 

@@ -209,7 +209,7 @@ def test_cancel_removes_a_ticket_and_says_so(waits: Waits, alice: FlaskClient) -
     answer = alice.post("/ui/cancel", data={"request_id": identity, "back": "/?state=occupied"})
     assert answer.location == "/?state=occupied"
     page = follow(alice, answer)
-    assert f"request {identity} does not wait any more" in text(page)
+    assert f"request {identity} is no longer waiting" in text(page)
     assert "1 waits" in panel(page)
     assert waiting(alice) == ["2"]
 
@@ -245,7 +245,7 @@ def test_a_ticket_served_in_the_meantime_keeps_its_cluster(
     assert served(identity) == "cluster-01"
     answer = alice.post("/ui/cancel", data={"request_id": identity}, headers=CLICK)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
-    assert "does not wait any more" in text(answer)
+    assert "is no longer waiting" in text(answer)
     assert "cluster-01 occupied e2e #12" in text(alice.get("/"))
     assert alice.get(f"/ui/cancel?request_id={identity}").status_code == 409
     assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))

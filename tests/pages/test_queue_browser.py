@@ -108,7 +108,7 @@ def test_a_ticket_is_cancelled(visit: Visit, waits: Waits, script: bool) -> None
     alice.go()
     row(alice, "by john").get_by_role("button", name="Cancel e2e #12 by john").click()
     alice.fill()
-    expect(alice.page.get_by_text(f"request {identity} does not wait any more")).to_be_visible()
+    expect(alice.page.get_by_text(f"request {identity} is no longer waiting")).to_be_visible()
     expect(row(alice, "by john")).to_have_count(0)
     expect(row(alice, "by alice")).to_be_visible()
     assert alice.page.url == f"{alice.url}/"

@@ -1,4 +1,4 @@
-"""Pools that keep themselves filled: never beyond the limits, and every decision is explained."""
+"""Automatic top-up: never beyond the limits, and every decision is explained."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ def after(**duration: float) -> datetime:
 
 @pytest.fixture
 def pool() -> Pool:
-    """A pool with one vacant cluster and a policy that wants three."""
+    """A pool with one vacant cluster and a policy that keeps three vacant."""
     made, _ = add(Pool(), NOW, "a", "root", ClusterFacts("us"))
     made, _ = automatic_top_up.set_policy(made, NOW, "tess-ci", "root", TERMS)
     return made
@@ -33,13 +33,13 @@ _drawn = iter(range(10_000))
 
 
 def top_up(pool: Pool, now: datetime = NOW) -> Pool:
-    """Do what the policies want."""
+    """Request what the policies want."""
     topped, _ = automatic_top_up.top_up(pool, now, [f"c-{next(_drawn)}" for _ in range(9)], "e2e", "master")
     return topped
 
 
 def fail(pool: Pool, now: datetime) -> Pool:
-    """Let all that is on its way fail."""
+    """Make all open creations fail."""
     for creation in pool.creations:
         if creation.is_open:
             pool, _ = creation_attempts.claim(pool, now, creation.id, "one", timedelta(minutes=1), False)
@@ -48,7 +48,7 @@ def fail(pool: Pool, now: datetime) -> Pool:
 
 
 def build(pool: Pool, now: datetime) -> Pool:
-    """Let all that is on its way become clusters."""
+    """Add the clusters of all open creations."""
     for creation in pool.creations:
         if creation.is_open:
             pool, _ = add(pool, now, f"made-{creation.id}", "root", ClusterFacts("us"), creation.id)
@@ -61,7 +61,7 @@ def on_their_way(pool: Pool) -> int:
 
 
 def says(pool: Pool, now: datetime = NOW) -> str:
-    """Return how the policy stands, in words."""
+    """Return the description of the policy."""
     return automatic_top_up.explain(pool, automatic_top_up.find(pool, "tess-ci"), now)
 
 
@@ -76,7 +76,7 @@ def test_missing_clusters_are_requested_up_to_the_limit(pool: Pool) -> None:
 def test_what_is_on_its_way_counts_as_vacant(pool: Pool) -> None:
     topped = top_up(pool)
     assert top_up(topped) is topped
-    assert says(topped) == "tess-ci: 1 vacant, wants 3, 2 being created"
+    assert says(topped) == "tess-ci: 1 of 3 vacant · 2 being created"
 
 
 def test_creations_requested_by_people_count_too(pool: Pool) -> None:
@@ -98,7 +98,7 @@ def test_no_more_clusters_than_allowed_whatever_is_missing(pool: Pool) -> None:
         for name in [cluster.name for cluster in pool.vacant]:
             pool, _ = take(pool, now, Criteria("e2e", name), f"lease-{name}")
     assert len(pool.clusters) == 5
-    assert "it may have 5 clusters, and has or expects 5" in says(pool, now)
+    assert "(limit of 5 clusters reached)" in says(pool, now)
 
 
 def test_a_failed_creation_with_a_running_job_counts_towards_the_limit(pool: Pool) -> None:
@@ -129,7 +129,7 @@ def test_rounds_are_apart(pool: Pool) -> None:
     pool = build(top_up(pool), after(minutes=1))
     pool, _ = take(pool, after(minutes=1), Criteria("e2e", "1"), "lease-1")
     assert top_up(pool, after(minutes=9)) is pool
-    assert says(pool, after(minutes=6)) == "tess-ci: 2 vacant, wants 3, next try in 4 min"
+    assert says(pool, after(minutes=6)) == "tess-ci: 2 of 3 vacant · next try in 4 min"
     assert on_their_way(top_up(pool, after(minutes=10))) == 1
 
 
@@ -193,7 +193,7 @@ def test_a_policy_has_to_name_a_job_where_there_is_no_usual_one(pool: Pool) -> N
 def test_a_policy_works_in_its_hours(pool: Pool) -> None:
     pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(hours="Mon-Fri 07:00-12:00"))
     assert top_up(pool) is pool
-    assert "asks for no more: it works Mon-Fri 07:00-12:00 UTC" in says(pool)
+    assert "vacant (only active Mon-Fri 07:00-12:00 UTC)" in says(pool)
     assert on_their_way(top_up(pool, NOW - timedelta(minutes=1))) == 2
     assert top_up(pool, after(days=1, hours=-2)) is pool  # a Saturday
     pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(hours=""))
@@ -205,7 +205,7 @@ def test_a_policy_works_by_the_clocks_of_its_place_and_through_its_nights(pool: 
         pool, NOW, "tess-ci", "root", PolicyTerms(hours="Fri 22:00-06:00 Europe/Berlin")
     )
     assert answer.text.endswith(", Fri 22:00-06:00 Europe/Berlin")
-    assert "asks for no more: it works Fri 22:00-06:00 Europe/Berlin" in says(pool)
+    assert "vacant (only active Fri 22:00-06:00 Europe/Berlin)" in says(pool)
     for hour, works in ((20, False), (21, True), (28, True), (29, False)):  # NOW is at noon of a Friday, in winter
         assert (top_up(pool, NOW.replace(hour=0) + timedelta(hours=hour)) is not pool) is works, hour
 
@@ -247,7 +247,7 @@ def test_terms_that_are_not_given_stay(pool: Pool) -> None:
     policy = automatic_top_up.find(pool, "tess-ci")
     assert (policy.min_vacant, policy.max_total, policy.max_creating, policy.get_text("by")) == (1, 5, 2, "eve")
     assert answer.text == (
-        "policy tess-ci: 1 vacant are kept, of 5 clusters at most, 2 created at once, 10m between rounds"
+        "policy tess-ci: keeps 1 vacant, at most 5 clusters in total, 2 created at a time, 10m between rounds"
     )
     assert len(pool.policies) == 1
 

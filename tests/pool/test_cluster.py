@@ -14,7 +14,7 @@ LEASE = {"leaseId": "l", "leaseJob": "e2e", "leaseBuild": "1", "acquiredAt": "20
 
 
 def cluster(**fields: Any) -> Cluster:
-    """Read a record that is whole but for what a test says."""
+    """Read a valid record, changed by what a test gives."""
     record = {"name": "cluster-01", "status": "finished", "lastJob": "e2e", "lastBuild": "1", **fields}
     return Cluster(json.dumps(record), record)
 

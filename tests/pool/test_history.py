@@ -1,4 +1,4 @@
-"""Short history: the newest entries of each cluster, in as many bytes as there are."""
+"""History stays short: the newest entries of each cluster, within the bytes that are left."""
 
 import json
 from datetime import UTC, datetime

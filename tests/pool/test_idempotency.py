@@ -1,4 +1,4 @@
-"""Safe to repeat: a request with an id is carried out once, whatever happened since."""
+"""Idempotency: a request with an id is carried out once, whatever happened since."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Editing JSON in place: whatever is not named keeps its very bytes, however oddly it was written."""
+"""Editing JSON in place: members that are not edited keep their bytes, however oddly they were written."""
 
 import json
 import re

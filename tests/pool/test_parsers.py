@@ -1,4 +1,4 @@
-"""The forms of parameters: what each reads, and that a refusal says what was expected."""
+"""Parsers of parameters: what each reads, and that a refusal says what was expected."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Clusters that are asked for: once for each wish, carried out by one, and never forgotten."""
+"""Creations: one for each request, carried out by one replica, and never forgotten."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from cimaster.pool.records.creation import (
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-WISH = CreationRequest("tess-ci", "john", "master", "e2e")
+REQUEST = CreationRequest("tess-ci", "john", "master", "e2e")
 JOB_NAME = "609e2b4e-326e-435d-af60-903000c646f7"
 LINKS = TriggeredJob(JOB_NAME, "https://prow/job", "", "ProwJob created successfully")
 CLAIM = timedelta(seconds=90)
@@ -41,8 +41,8 @@ def after(**duration: float) -> datetime:
 
 @pytest.fixture
 def asked() -> Pool:
-    """A pool in which john asked for a cluster."""
-    pool, _ = provisioning.create(Pool(), NOW, WISH, "c-1")
+    """A pool in which john requested a cluster."""
+    pool, _ = provisioning.create(Pool(), NOW, REQUEST, "c-1")
     return pool
 
 
@@ -55,7 +55,7 @@ def running(asked: Pool) -> Pool:
 
 
 def the(pool: Pool, identity: str = "c-1") -> Creation:
-    """Return a creation that is there."""
+    """Return a creation."""
     found = provisioning.find_by_id(pool, identity)
     assert found
     return found
@@ -92,14 +92,14 @@ def test_asking_for_something_else_is_another_creation(asked: Pool, other: Creat
 
 
 def test_force_requests_another_creation(asked: Pool) -> None:
-    pool, answer = provisioning.create(asked, NOW, WISH, "c-2", force=True)
+    pool, answer = provisioning.create(asked, NOW, REQUEST, "c-2", force=True)
     assert (answer.text, the(pool, "c-2").fields["force"]) == ("c-2", True)
 
 
 def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(REFUSED, "unknown job"))
-    assert provisioning.create(pool, NOW, WISH, "c-2")[1].text == "c-2"
+    assert provisioning.create(pool, NOW, REQUEST, "c-2")[1].text == "c-2"
 
 
 def flooded(pool: Pool, owner: str, policy: bool = False) -> Pool:
@@ -170,9 +170,9 @@ def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> N
     late, _ = creation_attempts.record_failure(
         taken, after(seconds=92), "c-1", "one", FailedAttempt(UNREACHABLE, "late")
     )
-    assert late is taken  # who lost the claim has no say
+    assert late is taken  # a replica that lost its claim changes nothing
     told, _ = creation_attempts.record_trigger(taken, after(seconds=92), "c-1", the(taken).idempotency_key, LINKS)
-    assert the(told).state == RUNNING  # that the job started is true whichever replica reports it
+    assert the(told).state == RUNNING  # but any replica may report that the job was started
 
 
 def test_a_claim_can_be_given_back(asked: Pool) -> None:
@@ -254,7 +254,7 @@ def test_a_creation_is_given_up_after_its_time_with_the_last_reason(asked: Pool)
     assert the(expire(pool, after(minutes=119))).is_open
     over = the(expire(pool, after(hours=2)))
     assert (over.state, over.failure) == (FAILED, DEADLINE)
-    assert over.reason == "no cluster came of it in 2 h (no route)"
+    assert over.reason == "no cluster was ready within 2 h (no route)"
 
 
 def test_a_failed_one_counts_until_its_job_has_ended(running: Pool) -> None:
@@ -299,12 +299,12 @@ def test_a_cluster_has_the_purpose_that_its_creation_was_for() -> None:
 
 
 def test_without_a_reference_the_oldest_of_that_purpose_and_user_is_ready(asked: Pool) -> None:
-    pool, _ = provisioning.create(asked, NOW, WISH, "c-2", force=True)
+    pool, _ = provisioning.create(asked, NOW, REQUEST, "c-2", force=True)
     pool, _ = provisioning.create(pool, NOW, CreationRequest("perf", "john", "", ""), "c-3")
     pool, _ = add(pool, NOW, "a", "John", ClusterFacts("us"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, REQUESTED]
     pool, _ = add(pool, NOW, "b", "root", ClusterFacts("us"))
-    assert the(pool, "c-2").state == REQUESTED  # root asked for nothing
+    assert the(pool, "c-2").state == REQUESTED  # root requested nothing
     pool, _ = add(pool, NOW, "c", "john", ClusterFacts("us", "perf"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, READY]
 
@@ -316,7 +316,7 @@ def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
 
 def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(asked: Pool) -> None:
     with pytest.raises(UnknownCreation):
-        add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # no job was started yet
+        add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # no job has been requested yet
     pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
     with pytest.raises(UnknownCreation):
         add(pool, NOW, "new", "root", ClusterFacts("us"), "c-9")
@@ -367,7 +367,7 @@ def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Poo
     for pool in (claimed, running):
         with pytest.raises(CreationNotSo) as refusal:
             provisioning.dismiss(pool, NOW, "c-1", "eve")
-        assert "given up in 2 h" in refusal.value.sentence
+        assert "times out in 2 h" in refusal.value.sentence
 
 
 def test_what_is_closed_is_forgotten_after_a_week(asked: Pool) -> None:
@@ -421,7 +421,7 @@ def test_a_replica_with_a_wrong_clock_takes_over_no_claim(asked: Pool) -> None:
 
 
 def maybe_begun(pool: Pool) -> Pool:
-    """Let the answer to the first try be lost."""
+    """Lose the answer to the first attempt."""
     pool, _ = creation_attempts.claim(pool, NOW, "c-1", "one", CLAIM, False)
     return creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "lost", unknown=True))[
         0
@@ -456,7 +456,7 @@ JOBS = {"c-1": JOB_NAME, "c-2": OTHER_JOB}
 def test_a_late_job_report_keeps_its_cluster_and_lowers_no_count(order: list[str]) -> None:
     pool = Pool()
     for identity in JOBS:
-        pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
+        pool, _ = provisioning.create(pool, NOW, REQUEST, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
     for event in order:
         identity, what = event.split()
@@ -480,7 +480,7 @@ def test_a_late_job_report_keeps_its_cluster_and_lowers_no_count(order: list[str
 def test_a_creation_whose_job_was_mistaken_is_started_again() -> None:
     pool = Pool()
     for identity in JOBS:
-        pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
+        pool, _ = provisioning.create(pool, NOW, REQUEST, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
     pool, _ = add(pool, NOW, "of-c-2", "root", ClusterFacts("us"), OTHER_JOB)
     assert the(pool, "c-1").state == READY
@@ -495,7 +495,7 @@ def test_a_creation_whose_job_was_mistaken_is_started_again() -> None:
 def test_a_creation_that_named_its_cluster_keeps_it() -> None:
     pool = Pool()
     for identity in JOBS:
-        pool, _ = provisioning.create(pool, NOW, WISH, identity, force=True)
+        pool, _ = provisioning.create(pool, NOW, REQUEST, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
     pool, _ = add(pool, NOW, "first", "root", ClusterFacts("us"), "c-1")
     pool, _ = add(pool, NOW, "second", "root", ClusterFacts("us"), JOB_NAME)
@@ -522,7 +522,7 @@ def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> N
 
 
 def test_an_import_forgets_nothing_that_is_on_its_way(asked: Pool, running: Pool) -> None:
-    other, _ = provisioning.create(Pool(), NOW, WISH, "c-2")
+    other, _ = provisioning.create(Pool(), NOW, REQUEST, "c-2")
     assert [c.id for c in creation_retention.merge_imported(running.creations, other.creations)] == ["c-2", "c-1"]
     done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
     assert [c.id for c in creation_retention.merge_imported(done.creations, other.creations)] == ["c-2"]
@@ -540,7 +540,7 @@ def test_of_many_that_are_closed_the_newest_are_kept() -> None:
 
 
 def test_another_time_for_creations_can_be_set() -> None:
-    pool, _ = provisioning.create(Pool(rules=Rules(creation=timedelta(minutes=5))), NOW, WISH, "c-1")
+    pool, _ = provisioning.create(Pool(rules=Rules(creation=timedelta(minutes=5))), NOW, REQUEST, "c-1")
     assert the(pool).deadline == after(minutes=5)
 
 

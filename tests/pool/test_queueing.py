@@ -1,4 +1,4 @@
-"""The queue serves its tickets in order: none is overtaken, none is forgotten, and none blocks the others for long."""
+"""Callers that wait are served in turn: none is overtaken or forgotten, and none blocks the others for long."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -87,21 +87,21 @@ def wait(
     owner: str = "",
     **criteria: Any,
 ) -> tuple[Pool, Answer]:
-    """Let a caller wait, under a request id that is its name."""
+    """Take a cluster or wait, under a request id that is the caller's name."""
     asked = Criteria(job, who, who, **criteria)
     terms = WaitTerms(wait, priority, connected, owner=owner)
     return take_or_wait(pool, now, asked, f"lease-{who}", terms, Request(who, "h", "getvacant", owner))
 
 
 def poll(pool: Pool, who: str, now: datetime = NOW, interval: float = 10) -> tuple[Pool, Answer]:
-    """Ask as a script that asks again and again."""
+    """Take a cluster as a legacy script that polls."""
     return take_or_wait(
         pool, now, Criteria("old", who), f"lease-{who}", WaitTerms(reserved_for=timedelta(seconds=interval))
     )
 
 
 def line(pool: Pool, now: datetime = NOW) -> list[str]:
-    """Return who waits, in order."""
+    """Return the builds that wait, in order."""
     return [ticket.criteria.build for ticket in queue_order.in_serving_order(pool, now)]
 
 
@@ -117,7 +117,7 @@ def test_a_refused_take_gets_a_ticket_and_the_next_cluster() -> None:
 
 def test_a_take_without_a_place_does_not_overtake() -> None:
     pool = free(wait(occupied("a"), "ann")[0], "a")
-    with pytest.raises(NoVacantCluster, match=r"1 kept for those who wait.*; 1 wait in the queue"):
+    with pytest.raises(NoVacantCluster, match=r"1 reserved for waiting callers.*; 1 waiting in the queue"):
         take(pool, NOW, Criteria("e2e", "eve"), "l")
     with pytest.raises(NoVacantCluster):
         take(pool, NOW, Criteria("e2e", "eve", cluster="a"), "l")
@@ -289,7 +289,7 @@ def test_a_request_id_that_waits_is_for_one_request() -> None:
 
 
 class TestScriptsThatPoll:
-    """A legacy script repeats its request, and knows no parameter for waiting."""
+    """A legacy script polls, and sends nothing about waiting."""
 
     def test_it_is_refused_as_before_and_has_a_place(self) -> None:
         pool, told = poll(occupied("a"), "1")
@@ -334,12 +334,12 @@ class TestScriptsThatPoll:
 
 
 class TestLeaving:
-    """A caller that gives up says so, and the next ticket is served immediately."""
+    """A caller that gives up leaves the queue, and the next one is served immediately."""
 
     def test_the_place_is_free_and_the_request_over(self) -> None:
         pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
         pool, told = leave(pool, NOW, "ann")
-        assert "does not wait any more" in told.text
+        assert "is no longer waiting" in told.text
         assert wait(free(pool, "a"), "bob")[1].text == "a"
         with pytest.raises(RequestOver, match="taken out of the queue"):
             wait(pool, "ann")
@@ -364,14 +364,14 @@ class TestLeaving:
         with pytest.raises(RequestOver, match="the request was taken out of the queue by bob"):
             wait(cancelled, "ann")
         served, _ = wait(free(pool, "a"), "ann")
-        with pytest.raises(NotCurrent, match="does not wait any more"):
+        with pytest.raises(NotCurrent, match="is no longer waiting"):
             cancel(served, NOW, "ann", "bob")
 
     def test_leaving_without_a_ticket_is_allowed(self) -> None:
         pool = occupied("a")
-        left, told = leave(pool, NOW, "unknown")
-        assert told.text == "request unknown does not wait"
-        assert leave(left, NOW, "unknown")[0] is left
+        left, told = leave(pool, NOW, "nobody")
+        assert told.text == "request nobody is not waiting"
+        assert leave(left, NOW, "nobody")[0] is left
 
     def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
         pool, _ = leave(pool_of("a"), NOW, "ann")
@@ -409,7 +409,7 @@ def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
     pool = flooded(occupied("a"), "office", job)
     own = len(pool.queue)
     assert own > 40
-    with pytest.raises(QueueFull, match=f"full for this caller: {own} of the {own} requests") as refusal:
+    with pytest.raises(QueueFull, match=f"full for this caller: {own} of the {own} waiting requests") as refusal:
         wait(pool, "office-one-more", job=job, owner="office")
     assert "/leavequeue" in refusal.value.sentence
     assert refusal.value.retry_after
@@ -559,7 +559,7 @@ def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(
 
 
 def _check_turn(before: Pool, now: datetime, cluster: str, own: str, step: str, priority: str) -> None:
-    """A connected ticket that ranks before the one served and matches its cluster can have another one immediately."""
+    """A present caller that ranks before the served one and could use its cluster can have another vacant one."""
     known = queue_order.find(before, own)
     level = known.rank(now) if known else PRIORITIES.index(priority if step == "wait" else "normal")
     order = [ticket.id for ticket in before.queue]

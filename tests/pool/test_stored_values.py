@@ -114,7 +114,7 @@ def of_cluster(name: str) -> Iterator[Decision]:
 
 
 def of_creation(identity: str, key: str) -> Iterator[Decision]:
-    """Yield all that becomes of a creation."""
+    """Yield every change of a creation."""
     said = TriggeredJob("j-1", "http://x", "http://x", "m")
     yield lambda p, now: add(p, now, "new", "al", ClusterFacts("us"), identity)
     yield lambda p, now: provisioning.retry(p, now, identity, "bob")
@@ -131,7 +131,7 @@ def of_creation(identity: str, key: str) -> Iterator[Decision]:
 
 
 def read_again(pool: Pool, now: datetime) -> Pool:
-    """Return a pool as it is after it was written; whatever was written is JSON, as strict readers take it."""
+    """Return the pool after it was written; check that strict readers accept what was written as JSON."""
     stored, data = codec.encode(pool, now)
     for text in data.values():
         text.encode()

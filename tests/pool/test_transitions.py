@@ -1,4 +1,4 @@
-"""How records change: by time, by what people left behind, and always so that they come to rest."""
+"""How records change: when time passes, after edits by hand, and always into a stable state."""
 
 import dataclasses
 import json

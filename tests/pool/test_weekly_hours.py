@@ -1,4 +1,4 @@
-"""Hours of the week: days, nights, and the clocks of a place, also on the days on which they are changed."""
+"""Hours of the week: days, nights, and local clocks, also on the days on which summer time begins and ends."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +77,7 @@ def test_a_span_without_a_length_is_refused() -> None:
 
 
 def hours_of_a_week(text: str, monday: datetime = MONDAY) -> list[int]:
-    """Return which hours of the week after a midnight lie in the hours that a text tells."""
+    """Return which hours of the week after a midnight lie in the hours of a text."""
     read = weekly_hours.parse(text)
     return [hour for hour in range(7 * 24) if read.contains(monday + timedelta(hours=hour))]
 

@@ -84,7 +84,7 @@ def test_a_job_that_is_ended_while_it_waits_leaves_the_queue(start: Start) -> No
         os.killpg(job.pid, signal.SIGTERM)
         printed, _ = job.communicate(timeout=60)
     assert job.returncode == -signal.SIGTERM
-    assert "does not wait any more" in printed
+    assert "is no longer waiting" in printed
     assert tickets(replica) == {}
 
 

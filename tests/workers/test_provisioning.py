@@ -252,4 +252,4 @@ def test_a_cluster_that_the_pool_will_not_have_fails_its_creation(app: Flask, ad
     )
     create(app)
     until(lambda: listed(app.test_client())["state"] == "failed")
-    assert "taken is there already" in listed(app.test_client())["reason"]
+    assert "taken exists already" in listed(app.test_client())["reason"]

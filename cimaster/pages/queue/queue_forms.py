@@ -19,7 +19,7 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     identity = values.get("request_id", "")
     row = queue_panel.find(latest(), identity)
     if row is None and not told:
-        raise NotCurrent(f"request {identity} does not wait any more", request_id=identity)
+        raise NotCurrent(f"request {identity} is no longer waiting", request_id=identity)
     return {"row": row}
 
 

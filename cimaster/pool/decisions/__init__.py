@@ -1,1 +1,1 @@
-"""What the service decides, as pure functions of the pool and the time."""
+"""The decisions of the service, as pure functions of the pool and the time."""

@@ -1,4 +1,4 @@
-"""Which clusters a list shows."""
+"""Choose the clusters that a list shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from cimaster.pool.records.pool import Pool
 
 @dataclass(frozen=True)
 class Filter:
-    """What a reader asks to see; empty means all. `q` looks into names, people, jobs, notes and reasons."""
+    """What a reader wants to see; empty means all. `q` searches names, people, jobs, notes and reasons."""
 
     state: str = ""
     purpose: str = ""
@@ -49,7 +49,7 @@ class Filter:
 
 
 def people(cluster: Cluster) -> set[str]:
-    """Return who has the cluster at the moment, folded for comparing: the holder, the one who triggered the job."""
+    """Return the people who have the cluster now, folded for comparing: the holder, and the one behind the job."""
     names = {cluster.hold.by if cluster.hold else "", cluster.lease.by if cluster.lease else ""}
     return {folded(name) for name in names if name}
 

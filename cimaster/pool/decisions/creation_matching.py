@@ -14,10 +14,10 @@ _JOB_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def creation_of_cluster(pool: Pool, reference: str, purpose: str | None) -> Creation:
-    """Return the creation that a cluster came of, which names the creation or its job; UnknownCreation if none does.
+    """Return the creation that a cluster came of, by the id or the job that its adder names; else UnknownCreation.
 
-    The name of a job may never have been heard, where the answer that told it was lost: then the oldest creation is
-    meant whose job would be that one.
+    If the answer that told the job's name was lost, no creation has that job yet: then it is the oldest creation that
+    still lacks a job.
     """
     try:
         named = find(pool, reference)
@@ -34,30 +34,36 @@ def creation_of_cluster(pool: Pool, reference: str, purpose: str | None) -> Crea
 
 
 def oldest_without_job(pool: Pool, purpose: str | None) -> Creation | None:
-    """Return the oldest creation that may have a job of which nobody has heard yet."""
-    asked = (c for c in pool.creations if c.may_bring_cluster and (c.maybe_begun or c.claimed_by))
-    return next((c for c in asked if not c.job_name and purpose in (None, c.purpose)), None)
+    """Return the oldest creation that may have a job whose name is not known yet."""
+    for creation in pool.creations:
+        may_have_job = creation.may_bring_cluster and (creation.maybe_begun or creation.claimed_by)
+        if may_have_job and not creation.job_name and purpose in (None, creation.purpose):
+            return creation
+    return None
 
 
 def oldest_for_adder(pool: Pool, purpose: str, by: str) -> Creation | None:
-    """Return the oldest creation on its way that somebody asked for who adds a cluster of that purpose.
+    """Return the oldest open creation of that purpose whose user is the one that adds the cluster.
 
-    What a program of ours builds is added by nobody else.
+    Creations that a replica builds itself do not count: the replica names them when it adds their clusters.
     """
-    wanted, ours = (purpose, folded(by)), (c for c in pool.creations if c.is_open and not c.built_here)
-    return next((c for c in ours if (c.purpose, folded(c.user)) == wanted), None)
+    for creation in pool.creations:
+        fits = (creation.purpose, folded(creation.user)) == (purpose, folded(by))
+        if fits and creation.is_open and not creation.built_here:
+            return creation
+    return None
 
 
 def mark_ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
-    """Return the pool with a creation as ready; CreationNotSo if it is, with another cluster."""
-    if creation.state == READY and creation.cluster != cluster:
+    """Return the pool with a creation marked as ready; CreationNotSo if it is ready with another cluster."""
+    if creation.state == READY and creation.cluster == cluster:
+        return pool
+    if creation.state == READY:
         raise CreationNotSo(
             f"creation {creation.id} is ready already, with cluster {creation.cluster}: leave creation out to "
             "add another cluster",
             creation=creation.id,
         )
-    if creation.state == READY:
-        return pool
     done = creation.edited(
         **dict.fromkeys((*ATTEMPT_FIELDS, "failure", "reason", "failedAt", "dismissedBy", "maybeBegun")),
         state=READY,

@@ -1,35 +1,37 @@
-"""Which creations are kept: of those that are closed, and of those of an imported pool."""
+"""Choose the creations to keep: of the closed ones, and when a pool is imported."""
 
 from datetime import datetime, timedelta
 
 from cimaster.pool.records.creation import ATTEMPT_FIELDS, REFUSED, Creation
 
-BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of those that are closed, and how long they are kept
+BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of closed creations, and how long they are kept
 
 
 def fail_unstarted(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
-    """Return creations of another pool: nobody carries on what had not begun there until somebody says so."""
-    why = "the pool was imported before anybody knew what became of it: retry it if it is still wanted"
-    free = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
-    return tuple(c.failed(now, REFUSED, why) if c.is_open and not c.job_name else c for c in free)
+    """Return creations of an imported pool; those without a job are marked as failed, for a person to retry."""
+    reason = "the pool was imported before its outcome was known: retry it if the cluster is still needed"
+    unclaimed = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
+    return tuple(c.failed(now, REFUSED, reason) if c.is_open and not c.job_name else c for c in unclaimed)
 
 
 def merge_imported(own: tuple[Creation, ...], imported: tuple[Creation, ...]) -> tuple[Creation, ...]:
-    """Return the creations of a pool that another is imported into: what is on its way here is not forgotten."""
-    there = {creation.id for creation in imported}
-    return (*imported, *(c for c in own if c.id not in there and (c.may_bring_cluster or not imported)))
+    """Return the creations after an import: those of this pool that may still bring a cluster are kept."""
+    imported_ids = {creation.id for creation in imported}
+    kept = (c for c in own if c.id not in imported_ids and (c.may_bring_cluster or not imported))
+    return (*imported, *kept)
 
 
 def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
-    """Return the creations that are kept: all that count, and the newest of the others, for a week."""
-    room, gone = BUDGET, set[str]()
+    """Return the creations to keep: all that may bring a cluster, and for a week the newest of the others."""
+    room, dropped = BUDGET, set[str]()
     for creation in reversed(creations):
-        if not creation.may_bring_cluster and not creation.fault:
-            room -= len(creation.text)
-            unseen = not creation.is_shown and not creation.by_policy
-            if room < 0 or unseen or _age(creation, now) > KEPT_FOR:
-                gone.add(creation.id)
-    return tuple(creation for creation in creations if creation.id not in gone) if gone else creations
+        if creation.may_bring_cluster or creation.fault:
+            continue
+        room -= len(creation.text)
+        dismissed = not creation.is_shown and not creation.by_policy
+        if room < 0 or dismissed or _age(creation, now) > KEPT_FOR:
+            dropped.add(creation.id)
+    return tuple(creation for creation in creations if creation.id not in dropped) if dropped else creations
 
 
 def _age(creation: Creation, now: datetime) -> timedelta:

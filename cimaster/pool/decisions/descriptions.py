@@ -1,4 +1,4 @@
-"""How states are told to people: the same words in refusals, lists and pages."""
+"""Describe clusters and creations to people: refusals, lists and pages use the same words."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from cimaster.pool.records.record import Record
 
 
 def occupant(cluster: Cluster) -> str:
-    """Say who has the cluster: a job, a person, or nobody (empty)."""
+    """Name the job or the person that has the cluster; empty if it is free."""
     if cluster.lease:
         return job_label(cluster.lease.job, cluster.lease.build)
     return (cluster.hold.by or "an unknown user") if cluster.hold else ""
@@ -21,85 +21,87 @@ def job_label(job: str, build: str) -> str:
 
 
 def until(moment: datetime | None) -> str:
-    """Say until when, or nothing."""
+    """Return ` until` and the time; empty if there is none."""
     return f" until {format_time(moment)}" if moment else ""
 
 
 def situation(cluster: Cluster) -> str:
-    """Say in a few words what a cluster is doing, who has it and until when, and what of that cannot be read."""
-    return _situation(cluster) + "".join(f"; {told}" for told in unreadable_fields(cluster))
-
-
-def unreadable_fields(record: Record) -> list[str]:
-    """Say which times and durations of a record cannot be read."""
-    return [f"{name} cannot be read and counts as not given" for name in record.unreadable]
+    """Say in a few words what a cluster is doing, for whom and until when, and which of its times cannot be read."""
+    return "; ".join((_situation(cluster), *unreadable_fields(cluster)))
 
 
 def _situation(cluster: Cluster) -> str:
     if cluster.state == BROKEN:
         return f"broken: {cluster.fault}"
     if cluster.lease:
-        by = f" for {cluster.lease.by}" if cluster.lease.by else ""
-        return f"occupied by {occupant(cluster)}{by}{until(cluster.lease.expires)}"
+        triggered_by = f" for {cluster.lease.by}" if cluster.lease.by else ""
+        return f"occupied by {occupant(cluster)}{triggered_by}{until(cluster.lease.expires)}"
     if cluster.state == DISABLED:
+        disabled_by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
         reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
-        by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
-        return f"disabled{by}{reason}"
+        return f"disabled{disabled_by}{reason}"
     if cluster.hold:
-        desc = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
-        return f"held by {occupant(cluster)}{until(cluster.hold.expires)}{desc}"
+        reason = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
+        return f"held by {occupant(cluster)}{until(cluster.hold.expires)}{reason}"
     return cluster.state
 
 
-def creation(asked: Creation, now: datetime) -> str:
-    """Say in a few words how far a creation is."""
-    if asked.fault:
-        return f"{BROKEN}: {asked.fault}"
-    later = asked.next_try(now)
-    again = f"; next try in {roughly(later - now)}" if later else ""
-    left = f", given up in {roughly(asked.gives_up_at - now)}" if asked.gives_up_at else ""
-    return "; ".join((f"{progress(asked)}{again}{left}", *unreadable_fields(asked)))
+def unreadable_fields(record: Record) -> list[str]:
+    """Say of each time and duration of a record that cannot be read that it is ignored."""
+    return [f"{name} cannot be read and is ignored" for name in record.unreadable]
 
 
-def progress(asked: Creation) -> str:
+def creation(shown: Creation, now: datetime) -> str:
+    """Say in a few words how far a creation is, when it is tried again and when it times out."""
+    if shown.fault:
+        return f"{BROKEN}: {shown.fault}"
+    next_try = shown.next_try(now)
+    retry = f"; next try in {roughly(next_try - now)}" if next_try else ""
+    timeout = f", times out in {roughly(shown.gives_up_at - now)}" if shown.gives_up_at else ""
+    return "; ".join((f"{progress(shown)}{retry}{timeout}", *unreadable_fields(shown)))
+
+
+def progress(shown: Creation) -> str:
     """Say how far a creation is, without the times."""
-    if asked.fault:
-        return f"the record is broken: {asked.fault}"
-    if asked.state == READY:
-        return f"cluster {asked.cluster} is there"
-    if asked.state == FAILED:
-        runs = "; its job still runs" if asked.job_runs else ""
-        return f"failed: {asked.reason}{runs}"
-    if asked.state == RUNNING:
-        return f"job {asked.job_name} builds it" if asked.job_name else "being built"
-    return f"waits to begin: {asked.reason}" if asked.reason else "waits to begin"
+    if shown.fault:
+        return f"the record is broken: {shown.fault}"
+    if shown.state == READY:
+        return f"cluster {shown.cluster} is ready"
+    if shown.state == FAILED:
+        job = "; its job still runs" if shown.job_runs else ""
+        return f"failed: {shown.reason}{job}"
+    if shown.state == RUNNING:
+        return f"job {shown.job_name} is building it" if shown.job_name else "being built"
+    return f"waiting to start: {shown.reason}" if shown.reason else "waiting to start"
 
 
 def expected_end(cluster: Cluster) -> datetime | None:
-    """Return when the cluster comes free by itself, as far as anybody knows."""
+    """Return when the cluster's lease or hold ends by itself; None if no end is known."""
     if cluster.lease:
         return cluster.lease.expires
     return cluster.hold.expires if cluster.hold and not cluster.disabled else None
 
 
+def free_at(cluster: Cluster) -> datetime | None:
+    """Return when a cluster becomes vacant by itself; None if that is not known, or takes more than time."""
+    if cluster.disabled or (cluster.lease and cluster.hold):
+        return None
+    return expected_end(cluster)
+
+
 def overdue(cluster: Cluster, now: datetime, after: timedelta) -> bool:
-    """Say whether a job has had the cluster for suspiciously long, without an end that it agreed to."""
+    """Say whether a job has had the cluster for longer than `after`, with a lease that has no end."""
     lease = cluster.lease
     return bool(lease and lease.acquired and not lease.expires and now - lease.acquired > after)
 
 
 def shortage(matching: list[Cluster]) -> str:
-    """Say why none of the matching clusters is vacant, and which comes free next."""
+    """Say why none of the matching clusters can be lent, and which becomes vacant next: `2 occupied; next: …`."""
     states = [cluster.state for cluster in matching]
-    words = {VACANT: "kept for those who wait", OCCUPIED: OCCUPIED, HELD: HELD, DISABLED: DISABLED}
-    counted = ", ".join(f"{states.count(state)} {told}" for state, told in words.items() if state in states)
-    coming = sorted((end, cluster.name) for cluster in matching if (end := free_at(cluster)))
-    when = f"; next: {coming[0][1]} at {format_time(coming[0][0])}" if coming else "; nobody said until when"
-    return counted + when
-
-
-def free_at(cluster: Cluster) -> datetime | None:
-    """Return when a cluster becomes vacant by itself; None if nobody knows or more than time is in the way."""
-    if cluster.disabled or (cluster.lease and cluster.hold):
-        return None
-    return expected_end(cluster)
+    labels = {VACANT: "reserved for waiting callers", OCCUPIED: OCCUPIED, HELD: HELD, DISABLED: DISABLED}
+    counts = ", ".join(f"{states.count(state)} {label}" for state, label in labels.items() if state in states)
+    upcoming = sorted((end, cluster.name) for cluster in matching if (end := free_at(cluster)))
+    if not upcoming:
+        return f"{counts}; no end time is known"
+    end, name = upcoming[0]
+    return f"{counts}; next: {name} at {format_time(end)}"

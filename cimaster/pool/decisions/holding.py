@@ -12,7 +12,7 @@ from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.pool import Answer, Pool
 
-ROUNDED = timedelta(seconds=1)  # by which a hold is longer than was asked: its beginning is written in whole seconds
+ROUNDED = timedelta(seconds=1)  # by which a hold may be longer than requested: its start is written in whole seconds
 
 
 def same_person(one: str, other: str) -> bool:
@@ -31,9 +31,9 @@ def hold(
     force: bool = False,
     reason: str = "",
 ) -> tuple[Pool, Answer]:
-    """Hold a cluster for a person; the end of that person's own hold is moved where `duration` says so.
+    """Hold a cluster for a person; `duration` moves the end of a hold that this person has already.
 
-    With `force`, which is for admins, another person's hold is taken over: it ends in the same step.
+    With `force`, which is for admins, another person's hold ends in the same step.
     """
     cluster = pool.find(name)
     if duration and duration > pool.rules.max_hold:
@@ -42,10 +42,14 @@ def hold(
     if before and same_person(before.by, by):
         return _hold_again(pool, now, cluster, desc, duration)
     if before and not force:
-        whose = f"held by {holder_of(cluster)}{descriptions.until(before.expires)}"
-        raise HeldByOther(f"{name} is already {whose}", cluster=name, holder=before.by)
+        until = descriptions.until(before.expires)
+        raise HeldByOther(
+            f"{name} is already held by {holder_of(cluster)}{until}: hold another one, or ask the holder to release it",
+            cluster=name,
+            holder=before.by,
+        )
     if expect and cluster.state != expect:
-        raise _not_any_more(cluster, expect)
+        raise _no_longer(cluster, expect)
     held = with_hold(cluster, by, desc, duration or pool.rules.hold, now)
     event, holder = ("taken over", before.by) if before else ("held", "")
     pool = pool.changed(cluster, held, event, now, by, holder=holder, reason=reason or desc)
@@ -53,11 +57,11 @@ def hold(
 
 
 def holder_of(cluster: Cluster) -> str:
-    """Return who holds the cluster, in words."""
+    """Return the holder of the cluster; `an unknown user` if none is stored."""
     return (cluster.hold.by if cluster.hold else "") or "an unknown user"
 
 
-def _not_any_more(cluster: Cluster, expected: str) -> ClusterNotVacant:
+def _no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
     return ClusterNotVacant(
         f"{cluster.name} is not {expected} any more: {descriptions.situation(cluster)}",
         cluster=cluster.name,
@@ -76,10 +80,10 @@ def take_over(
     desc: str = "",
     duration: timedelta | None = None,
 ) -> tuple[Pool, Answer]:
-    """Hold a cluster for an admin in place of `holder`, and refuse where another person holds it by now."""
+    """Hold a cluster for an admin in place of `holder`; refuse if another person holds it by now."""
     cluster = pool.find(name)
     if not cluster.hold or not same_person(cluster.hold.by, holder):
-        raise _not_any_more(cluster, f"held by {holder or 'an unknown user'}")
+        raise _no_longer(cluster, f"held by {holder or 'an unknown user'}")
     return hold(pool, now, name, by, desc, duration, force=True, reason=reason)
 
 
@@ -100,9 +104,12 @@ def _held(cluster: Cluster) -> str:
 
 def _too_long(pool: Pool, since: datetime | None = None) -> HoldTooLong:
     most = format_duration(pool.rules.max_hold)
-    begun = f"; this one began at {format_time(since)}" if since else ""
-    sentence = f"a hold lasts at most {most}, extensions included{begun}"
-    return HoldTooLong(sentence, parameter="duration", max=most)
+    start = f"; this one began at {format_time(since)}" if since else ""
+    return HoldTooLong(
+        f"a hold lasts at most {most}, extensions included{start}: choose an earlier end",
+        parameter="duration",
+        max=most,
+    )
 
 
 def _hold_again(
@@ -126,7 +133,7 @@ def _hold_again(
 
 
 def _moved(cluster: Cluster, again: Cluster) -> str:
-    """Name the move of a hold's end; a hold without an end yet has a length instead."""
+    """Name the event of moving a hold's end; a hold whose time has not begun has a length instead of an end."""
     before, after = cluster.hold, again.hold
     assert before is not None
     assert after is not None
@@ -137,17 +144,21 @@ def _moved(cluster: Cluster, again: Cluster) -> str:
 
 
 def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | timedelta) -> tuple[Pool, Answer]:
-    """Move the end of a person's own hold to `until`; one that ends later already stays as it is.
+    """Move the end of a person's own hold to `until`; a hold that already ends later stays as it is.
 
-    A hold whose time has not begun has a length in place of an end; `until` is then the length. A repeat of the same
-    request therefore adds nothing, and two extensions from one and the same end add up to the longer one.
+    A hold whose time has not begun has a length instead of an end; `until` is then the length. A repeat of the same
+    request therefore adds nothing, and of two extensions from the same end the longer one counts.
     """
     cluster = pool.find(name)
     held = cluster.hold
     if held is None:
-        raise _not_any_more(cluster, "held")
+        raise _no_longer(cluster, "held")
     if not same_person(held.by, by):
-        raise HeldByOther(f"{name} is held by {holder_of(cluster)}", cluster=name, holder=held.by)
+        raise HeldByOther(
+            f"{name} is held by {holder_of(cluster)}: ask the holder to extend it, or hold another cluster",
+            cluster=name,
+            holder=held.by,
+        )
     if held.expires is None and cluster.lease is None:
         return pool, Answer(f"the hold of {name} has no end", cluster)
     since = held.since if held.expires and held.since else now
@@ -165,34 +176,34 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
 
 
 def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reason: str = "") -> tuple[Pool, Answer]:
-    """End a hold: the holder's own, or anybody's where an admin asks."""
+    """End a hold: the holder may end it, and so may an admin."""
     cluster = pool.find(name)
     if not cluster.hold:
         return pool, Answer(f"cluster {name} was not held", cluster)
-    other = _whose(cluster, by, is_admin, "release it")
+    other = _other_holder(cluster, by, is_admin, "release it")
     released = without_hold(cluster, now)
     pool = pool.changed(cluster, released, "released", now, by, holder=other, reason=reason)
-    now_is = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
-    return pool, Answer(f"cluster {name} is released{now_is}", released)
+    note = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
+    return pool, Answer(f"cluster {name} is released{note}", released)
 
 
 def hand_over(
     pool: Pool, now: datetime, name: str, by: str, is_admin: bool, to: str, reason: str = ""
 ) -> tuple[Pool, Answer]:
-    """Make a hold another person's in one step: the holder's own, or anybody's where an admin asks; its end stays."""
+    """Give a hold to another person in one step, with the same end: the holder may do that, and so may an admin."""
     cluster = pool.find(name)
     if not cluster.hold:
-        raise _not_any_more(cluster, "held")
+        raise _no_longer(cluster, "held")
     if same_person(cluster.hold.by, to):
         return pool, Answer(f"{to} holds it already: {_held(cluster)}", cluster)
-    other = _whose(cluster, by, is_admin, "hand it over")
+    other = _other_holder(cluster, by, is_admin, "hand it over")
     handed = cluster.edited(holdBy=to)
     pool = pool.changed(cluster, handed, "handed over", now, by, holder=other, newHolder=to, reason=reason)
     return pool, Answer(_held(handed), handed)
 
 
-def _whose(cluster: Cluster, by: str, is_admin: bool, what: str) -> str:
-    """Return whose hold it is where it is another person's; NotAuthorized unless `by` may decide about it."""
+def _other_holder(cluster: Cluster, by: str, is_admin: bool, what: str) -> str:
+    """Return the holder, or nothing if that is `by`; NotAuthorized if `by` is neither the holder nor an admin."""
     holder = cluster.hold.by if cluster.hold else ""
     if same_person(holder, by):
         return ""

@@ -1,4 +1,4 @@
-"""Safe to repeat: a request that carries an id is carried out once, and gets the same answer again."""
+"""Idempotency: a request that carries an id is carried out once, and a repeat gets the same answer."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,12 +14,12 @@ from cimaster.pool.records.remembered_request import RememberedRequest, request_
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
-BUDGET = 32_000  # bytes of the stored object; callers that used more than their part of it lose their own oldest
+BUDGET = 32_000  # bytes of the stored object; a caller that used more than its share loses its own oldest requests
 
 
 @dataclass(frozen=True)
 class Request:
-    """A caller's request_id, a hash of the verb and all parameters that it came with, and whose request it is."""
+    """A caller's request_id, a hash of the verb and all its parameters, and the owner of the request."""
 
     id: str
     hash: str
@@ -28,14 +28,14 @@ class Request:
 
     @property
     def key(self) -> str:
-        """What it is remembered by."""
+        """The key by which it is remembered."""
         return request_key(self.id)
 
 
 def once(
     pool: Pool, now: datetime, request: Request | None, decide: Callable[[], tuple[Pool, Answer]]
 ) -> tuple[Pool, Answer]:
-    """Carry out `decide`, unless this request was carried out before: then the answer is what it was then."""
+    """Carry out `decide`, unless this request was carried out before: then return the answer of that time."""
     if request is None:
         return decide()
     if live_take(pool, request.id):
@@ -45,9 +45,17 @@ def once(
         cluster = pool.clusters[pool.positions[earlier.cluster]] if earlier.cluster in pool.positions else None
         return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
     pool, answer = decide()
-    name = answer.cluster.name if answer.cluster else ""
-    said = (request.key, request.hash, request.verb, format_time(now), name, answer.text, answer.lease, request.owner)
-    return pool.remember(RememberedRequest(*said)), answer
+    carried_out = RememberedRequest(
+        request.key,
+        request.hash,
+        request.verb,
+        format_time(now),
+        cluster=answer.cluster.name if answer.cluster else "",
+        say=answer.text,
+        lease=answer.lease,
+        owner=request.owner,
+    )
+    return pool.remember(carried_out), answer
 
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
@@ -59,18 +67,19 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
         return live
     earlier = _earlier(pool, request)
     if earlier and not earlier.cluster:
-        raise _waited(earlier, request)
+        raise _no_longer_waiting(earlier, request)
     if earlier or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
         raise RequestOver(
-            f"the take with request_id {request.id} was granted and has ended; take with a new request_id",
+            f"the take with request_id {request.id} was granted and has ended: "
+            "use a new request_id to take another cluster",
             request_id=request.id,
         )
     return None
 
 
-def _waited(earlier: RememberedRequest, request: Request) -> Refusal:
-    """Return what the caller is told of a request that waited and does not any more."""
-    sentence = f"{earlier.say}; wait with a new request_id"
+def _no_longer_waiting(earlier: RememberedRequest, request: Request) -> Refusal:
+    """Return the refusal for a request that waited before and is out of the queue now."""
+    sentence = f"{earlier.say}: use a new request_id to wait again"
     if earlier.say.startswith(WAIT_OVER):
         return NoVacantCluster(sentence, request_id=request.id)
     return RequestOver(sentence, request_id=request.id)
@@ -91,24 +100,29 @@ def _earlier(pool: Pool, request: Request) -> RememberedRequest | None:
 def id_reused(identity: str) -> RequestIdReused:
     """Return the refusal of a request whose id was used for another one."""
     return RequestIdReused(
-        f"request_id {identity} was used before for another request; use a new one (a uuid) for each request",
+        f"request_id {identity} was used before for another request: use a new one (a uuid) for each request",
         request_id=identity,
     )
 
 
 def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[str, RememberedRequest]:
-    """Return the requests of the last hour, of each caller the newest where they do not all fit.
+    """Return the requests of the last hour; where they do not all fit, only the newest of each caller.
 
-    One without a readable time is kept as long as there is room for it.
+    A request without a readable time is kept as long as there is room for it.
     """
-    lately = [r for r in requests.values() if (at := stored_time(r.at)) is None or now - at <= KEPT_FOR]
+    recent = [request for request in requests.values() if _is_recent(request, now)]
     used = Counter[str]()
-    for request in lately:
+    for request in recent:
         used[request.owner] += request.size
     room = dict.fromkeys(used, fair_shares.fair_level(used.values(), BUDGET))
     kept: list[RememberedRequest] = []
-    for request in reversed(lately):
+    for request in reversed(recent):
         room[request.owner] -= request.size
         if room[request.owner] >= 0:
             kept.append(request)
     return {request.key: request for request in reversed(kept)}
+
+
+def _is_recent(request: RememberedRequest, now: datetime) -> bool:
+    at = stored_time(request.at)
+    return at is None or now - at <= KEPT_FOR

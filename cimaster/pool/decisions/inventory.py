@@ -1,4 +1,4 @@
-"""Keep the inventory: add, update, delete, disable and enable clusters."""
+"""Change the inventory: add, update, delete, disable and enable clusters."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from cimaster.pool.decisions.transitions import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.records.pool import Answer, Pool
 
-RECORDS_LIMIT = 900_000  # bytes: what is left of the API server's 1 MiB is for leases, history and other keys
-RESERVE = 500  # bytes for each record, for what lending writes into it
+RECORDS_LIMIT = 900_000  # bytes: the rest of the API server's 1 MiB is for leases, history and other keys
+RESERVE = 500  # bytes of each record for what lending writes into it
 
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """What an admin says of a cluster. None leaves a fact as it is (or as it is by default, in a new record)."""
+    """The facts about a cluster that an admin gives; None leaves a fact as it is, or at its default in a new record."""
 
     region: str | None = None
     purpose: str | None = None
@@ -27,7 +27,7 @@ class ClusterFacts:
     note: str | None = None
 
     def edits(self) -> dict[str, object]:
-        """Return the fields to write; an empty text or no labels at all take the field away."""
+        """Return the fields to write; an empty text or an empty set of labels removes the field."""
         given = {
             "region": self.region,
             "purpose": self.purpose,
@@ -39,12 +39,12 @@ class ClusterFacts:
 
 
 def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, creation: str = "") -> tuple[Pool, Answer]:
-    """Add a cluster, and with it make the creation ready that it came of: the named one, or the oldest that fits."""
+    """Add a cluster, and mark the creation that it came of as ready: the named one, or the oldest that fits."""
     origin = creation_matching.creation_of_cluster(pool, creation, facts.purpose) if creation else None
     if origin and facts.purpose not in (None, origin.purpose):
         raise CreationNotSo(
-            f"creation {origin.id} is for {origin.purpose}, and the cluster for {facts.purpose}: leave purpose out, or "
-            "creation",
+            f"creation {origin.id} is for purpose {origin.purpose}, but the cluster is for {facts.purpose}: "
+            "leave out purpose or creation",
             creation=origin.id,
         )
     purpose = facts.purpose or (origin.purpose if origin else DEFAULT_PURPOSE)
@@ -55,14 +55,15 @@ def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, crea
 
 
 def _added(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:
-    """Add a vacant cluster at the end of the list; the same cluster with the same facts again is a success."""
-    said = f"cluster {name} is added successfully"
+    """Add a vacant cluster at the end of the list; a repeat with the same facts is a success."""
+    sentence = f"cluster {name} is added successfully"
     if pool.records_named(name):
-        return pool, _added_before(pool.find(name), facts, said)
+        return pool, _added_before(pool.find(name), facts, sentence)
     purpose = facts.purpose or DEFAULT_PURPOSE
     if purpose == IMAGE_PURPOSE and not facts.osimage:
         raise MissingParameter(
-            f"osimage is required for purpose {IMAGE_PURPOSE}: jobs ask for it by name", parameter="osimage"
+            f"osimage is required for purpose {IMAGE_PURPOSE}: give the name by which jobs ask for it",
+            parameter="osimage",
         )
     cluster = Cluster.new(
         {
@@ -85,10 +86,10 @@ def _added(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -
         cluster.gap = pool.clusters[-1].gap if len(pool.clusters) > 1 else ", "
     grown = pool.changed(None, cluster, "added", now, by)
     _check_room(grown)
-    return grown, Answer(said, cluster)
+    return grown, Answer(sentence, cluster)
 
 
-def _added_before(cluster: Cluster, facts: ClusterFacts, said: str) -> Answer:
+def _added_before(cluster: Cluster, facts: ClusterFacts, sentence: str) -> Answer:
     wanted = {
         "region": facts.region or "",
         "purpose": facts.purpose or DEFAULT_PURPOSE,
@@ -96,28 +97,27 @@ def _added_before(cluster: Cluster, facts: ClusterFacts, said: str) -> Answer:
         "labels": dict(facts.labels or {}),
         "note": facts.note or "",
     }
-    other = [
-        f"{key} {getattr(cluster, key) or 'none'}" for key, value in wanted.items() if getattr(cluster, key) != value
-    ]
-    if other:
+    stored = {key: getattr(cluster, key) for key in wanted}
+    different = [f"{key} {stored[key] or 'none'}" for key in wanted if stored[key] != wanted[key]]
+    if different:
         raise ClusterExists(
-            f"cluster {cluster.name} is there already, with {', '.join(other)}; /updatecluster changes it",
+            f"cluster {cluster.name} exists already, with {', '.join(different)}: change it with /updatecluster",
             cluster=cluster.name,
         )
-    return Answer(said, cluster, repeated=True)
+    return Answer(sentence, cluster, repeated=True)
 
 
 def update(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:
-    """Change what is known of a cluster; its lease, hold and history stay."""
+    """Change the facts about a cluster; its lease, hold and history stay."""
     cluster = pool.find(name)
     edits = facts.edits()
-    if not edits and not any(value is not None for value in vars(facts).values()):
+    if not edits:
         raise MissingParameter("nothing to change: give region, purpose, osimage, label or note", parameter="region")
     updated = cluster.edited(**edits)
     if updated.purpose == IMAGE_PURPOSE and not updated.osimage:
-        raise BadParameter(f"a cluster of purpose {IMAGE_PURPOSE} needs an osimage", parameter="osimage")
+        raise BadParameter(f"a cluster of purpose {IMAGE_PURPOSE} needs an osimage: name one", parameter="osimage")
     if updated.fields == cluster.fields:
-        return pool, Answer(f"cluster {name} was like that already", cluster)
+        return pool, Answer(f"cluster {name} is unchanged", cluster)
     what = ", ".join(f"{key} {_brief(value)}" for key, value in edits.items() if cluster.fields.get(key) != value)
     changed = pool.changed(cluster, updated, "updated", now, by, reason=what)
     if updated.size > cluster.size:
@@ -135,8 +135,8 @@ def _check_room(pool: Pool) -> None:
     size = sum(cluster.size + RESERVE for cluster in pool.clusters)
     if size > RECORDS_LIMIT:
         raise PoolFull(
-            f"the records of the pool would take {size // 1000} kB of {RECORDS_LIMIT // 1000} kB: delete clusters, or "
-            "shorten notes and labels",
+            f"the records of the pool would take {size // 1000} kB, more than the limit of {RECORDS_LIMIT // 1000} kB: "
+            "delete clusters, or shorten notes and labels",
             size=size,
             limit=RECORDS_LIMIT,
         )
@@ -145,31 +145,34 @@ def _check_room(pool: Pool) -> None:
 def delete(
     pool: Pool, now: datetime, reference: str, by: str, force: bool = False, reason: str = ""
 ) -> tuple[Pool, Answer]:
-    """Take a cluster out of the pool. One that is in use needs `force` and a reason."""
+    """Delete a cluster; one that is occupied or held needs `force` and a reason."""
     cluster = pool.find_any(reference)
     if cluster.state in (OCCUPIED, HELD) or cluster.hold:
         if not force:
             raise ClusterInUse(
-                f"{cluster.name} is {descriptions.situation(cluster)}: to delete it send force=true and a reason",
+                f"{cluster.name} is {descriptions.situation(cluster)}: send force=true and a reason to delete it",
                 cluster=cluster.name,
                 state=cluster.state,
                 holder=descriptions.occupant(cluster),
             )
         if not reason:
-            raise MissingParameter("reason is required with force: whose work ends is told why", parameter="reason")
+            raise MissingParameter(
+                "reason is required with force: say why, for the job or the person that has the cluster",
+                parameter="reason",
+            )
     pool = remember_ended_request(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
     what = f"broken record {reference}" if cluster.state == BROKEN else f"cluster {cluster.name}"
     return pool, Answer(f"{what} is deleted")
 
 
 def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
-    """Take a cluster out of lending; a job that has it finishes in peace."""
+    """Take a cluster out of lending; a job that has it keeps it until it finishes."""
     cluster = pool.find(name)
     disabled = cluster.edited(disabled=True, disabledBy=by, disabledReason=reason or None)
     if cluster.disabled and reason in ("", cluster.disabled_reason):
         return pool, Answer(f"cluster {name} was disabled already", cluster)
     pool = pool.changed(cluster, disabled, "disabled", now, by, reason=reason)
-    drains = f"; {descriptions.occupant(disabled)} still has it and finishes in peace" if disabled.lease else ""
+    drains = f"; {descriptions.occupant(disabled)} keeps it until it finishes" if disabled.lease else ""
     return pool, Answer(f"cluster {name} is disabled{drains}", disabled)
 
 
@@ -182,6 +185,5 @@ def enable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> t
     if cluster.lease is None:
         edits["vacantSince"] = format_time(now)
     enabled = cluster.edited(**edits)
-    return pool.changed(cluster, enabled, "enabled", now, by, reason=reason), Answer(
-        f"cluster {name} is enabled", enabled
-    )
+    pool = pool.changed(cluster, enabled, "enabled", now, by, reason=reason)
+    return pool, Answer(f"cluster {name} is enabled", enabled)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Never
 
 from cimaster.common.texts import same
 from cimaster.common.times import format_duration, format_end, format_time
@@ -17,8 +16,9 @@ from cimaster.pool.records.lease import HOLD_FIELDS, Lease
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.ticket import Ticket
 
-_ASK_AGAIN = timedelta(seconds=15), timedelta(seconds=60)
-_REPEATED_WITHIN = timedelta(seconds=30)  # of its answer a finish by job and build comes again: curl --retry does that
+_DEFAULT_RETRY, _LONGEST_RETRY = timedelta(seconds=15), timedelta(seconds=60)
+_REPEATED_WITHIN = timedelta(seconds=30)  # in which `curl --retry` repeats a finish whose answer it missed
+_LEASE_ENDINGS = {"expired": "its time ran out", "taken": "the cluster was taken away", "undone": "the take was undone"}
 
 
 def take(
@@ -29,19 +29,19 @@ def take(
     request: Request | None = None,
     ticket: Ticket | None = None,
 ) -> tuple[Pool, Answer]:
-    """Lend the longest vacant cluster that matches and is kept for nobody else who waits.
+    """Lend the longest vacant cluster that matches and is not reserved for another ticket.
 
-    The same request gets the same one while it has it. `ticket` is the caller's own, if it waits.
+    A repeated request gets the same cluster while it has it. `ticket` is the caller's own, if it waits.
     """
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
         return pool, Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
     cluster = choose(pool, criteria, now, ticket.id if ticket else "")
-    waited = (now - ticket.since).total_seconds() if ticket else 0.0
     lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(criteria, lease_id, request, now))
-    waits = {"waited": format_duration(timedelta(seconds=waited))} if waited >= 1 else {}
-    pool = pool.changed(cluster, lent, "taken", now, criteria.by, job=criteria.job, build=criteria.build, **waits)
-    return pool, Answer(lent.name, lent, lease_id, waited=waited)
+    waited = now - ticket.since if ticket else timedelta()
+    facts = {"waited": format_duration(waited)} if waited >= timedelta(seconds=1) else {}
+    pool = pool.changed(cluster, lent, "taken", now, criteria.by, job=criteria.job, build=criteria.build, **facts)
+    return pool, Answer(lent.name, lent, lease_id, waited=waited.total_seconds())
 
 
 def _lease_fields(criteria: Criteria, lease_id: str, request: Request | None, now: datetime) -> dict[str, str | None]:
@@ -63,30 +63,31 @@ def _lease_fields(criteria: Criteria, lease_id: str, request: Request | None, no
     }
 
 
-def choose(pool: Pool, criteria: Criteria, now: datetime, ticket: str = "") -> Cluster:
-    """Return the vacant cluster that has waited longest, of those that match and are kept for nobody else."""
+def choose(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str = "") -> Cluster:
+    """Return the longest vacant cluster that matches and is not reserved for a ticket other than `ticket_id`."""
     if criteria.cluster:
         named = pool.find(criteria.cluster)
         if criteria.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
-    kept = queue_order.reservations(pool, now, (ticket,)) if pool.queue else {}
-    free = (c for c in pool.vacant if criteria.matches(c) and (c.name not in kept or kept[c.name].id == ticket))
-    return next(free, None) or _none(
-        pool, criteria, now, sum(other.id != ticket and not other.fault for other in pool.queue)
-    )
+    reserved = queue_order.reservations(pool, now, (ticket_id,)) if pool.queue else {}
+    for cluster in pool.vacant:
+        is_free = cluster.name not in reserved or reserved[cluster.name].id == ticket_id
+        if is_free and criteria.matches(cluster):
+            return cluster
+    raise _none_vacant(pool, criteria, now, ticket_id)
 
 
-def _none(pool: Pool, criteria: Criteria, now: datetime, waiting: int) -> Never:
-    """Say why there is none."""
+def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) -> NoSuchClusterKind | NoVacantCluster:
     matching = [cluster for cluster in pool.clusters if criteria.matches(cluster)]
     if not matching:
-        raise NoSuchClusterKind(
-            f"there is no {criteria.describe()} in this pool, whatever its state; /clusters lists what is there"
+        return NoSuchClusterKind(
+            f"there is no {criteria.describe()} in this pool, in any state: ask for another kind; /clusters lists all"
         )
-    others = f"; {waiting} wait in the queue" if waiting else ""
-    raise NoVacantCluster(
-        f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{others}",
-        retry_after=_ask_again(matching, now),
+    others = sum(ticket.id != ticket_id and not ticket.fault for ticket in pool.queue)
+    queue = f"; {others} waiting in the queue" if others else ""
+    return NoVacantCluster(
+        f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{queue}",
+        retry_after=_retry_after(matching, now),
         counts=_counts(matching),
     )
 
@@ -105,16 +106,16 @@ def _counts(clusters: list[Cluster]) -> dict[str, int]:
     return {state: states.count(state) for state in sorted(set(states))}
 
 
-def _ask_again(matching: list[Cluster], now: datetime) -> int:
-    """Return seconds: when the next one comes free, but soon enough to notice one that is given back early."""
-    shortest, longest = _ASK_AGAIN
-    coming = [end - now for cluster in matching if (end := descriptions.free_at(cluster))]
-    return int(min(max(min(coming, default=shortest), timedelta(seconds=1)), longest).total_seconds())
+def _retry_after(matching: list[Cluster], now: datetime) -> int:
+    """Return seconds until the next cluster becomes vacant, but few enough to notice one that is given back early."""
+    until_free = [end - now for cluster in matching if (end := descriptions.free_at(cluster))]
+    soonest = max(min(until_free, default=_DEFAULT_RETRY), timedelta(seconds=1))
+    return int(min(soonest, _LONGEST_RETRY).total_seconds())
 
 
 @dataclass(frozen=True)
 class FinishRequest:
-    """What a job says to give a cluster back: its lease, or its job and build, or (as of old) only the name."""
+    """How a job names the lease to end: by its id, by job and build, or (unfenced) only by the cluster's name."""
 
     cluster: str
     lease: str = ""
@@ -123,15 +124,15 @@ class FinishRequest:
 
     @property
     def fenced(self) -> bool:
-        """Whether it says which lease it means."""
+        """Whether it says which lease it means, so that it can end no other."""
         return bool(self.lease or self.job or self.build)
 
     @property
-    def by(self) -> str:
-        """Which of job and build it says, for an EndedLease; empty where it says a lease."""
+    def given(self) -> str:
+        """Which of job and build are given, as an EndedLease remembers it; empty where a lease id is given."""
         return "" if self.lease else " ".join(name for name in ("job", "build") if getattr(self, name))
 
-    def names(self, lease_id: str, job: str, build: str) -> bool:
+    def matches(self, lease_id: str, job: str, build: str) -> bool:
         """Say whether it means that lease."""
         if self.lease:
             return lease_id == self.lease
@@ -139,28 +140,30 @@ class FinishRequest:
 
 
 def finish(
-    pool: Pool, now: datetime, said: FinishRequest, bound_to: Sequence[Lease | None] = ()
+    pool: Pool, now: datetime, wanted: FinishRequest, bound_to: Sequence[Lease | None] = ()
 ) -> tuple[Pool, Answer]:
-    """End the lease that the caller means; a late or repeated finish never ends somebody else's.
+    """End the lease that the caller means; a late or repeated finish never ends the lease of another job.
 
-    `bound_to` has the lease (or None) that an unfenced finish saw when it was first decided: no other is its business.
+    `bound_to` has the lease (or None) that an unfenced finish saw when it was first decided: it may end no other.
     """
-    cluster = pool.find(said.cluster)
+    cluster = pool.find(wanted.cluster)
     current = cluster.lease
-    meant = current is not None and said.names(current.id, current.job, current.build)
-    if said.fenced:
-        meant = meant and not _repeats(cluster, said, now)
-        _check_remembered(cluster, said, meant)
-    if current is None or not meant or not all(_same(current, lease) for lease in bound_to):
+    means_current = current is not None and wanted.matches(current.id, current.job, current.build)
+    if wanted.fenced:
+        means_current = means_current and not _repeats_recent_finish(cluster, wanted, now)
+        _check_remembered(cluster, wanted, means_current)
+    if current is None or not means_current or not all(_same(current, lease) for lease in bound_to):
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
-    pool = end_lease(pool, cluster, "finished", "finished", now, said.by)
-    return pool, Answer(_finished(pool.find(cluster.name)), pool.find(cluster.name), current.id)
+    pool = end_lease(pool, cluster, "finished", "finished", now, wanted.given)
+    finished = pool.find(cluster.name)
+    note = "" if finished.state == VACANT else f"; it is now {descriptions.situation(finished)}"
+    return pool, Answer(f"cluster {cluster.name} is finished{note}", finished, current.id)
 
 
 def lease_of_unfenced_finish(cluster: Cluster) -> Lease | None:
-    """Return the lease that a finish means which says only the name: the current one, or the last one that ended.
+    """Return the lease that an unfenced finish means: the current one, or else the last one that ended.
 
-    The last one too, because what ended it may be undecided still, and then it is the current one again.
+    The last one counts because the write that ended it may still fail, and then it is the current one again.
     """
     if cluster.lease or not cluster.ended_leases:
         return cluster.lease
@@ -174,48 +177,43 @@ def _same(one: Lease, other: Lease | None) -> bool:
     return other.acquired is None or one.acquired == other.acquired
 
 
-def _finished(cluster: Cluster) -> str:
-    rest = "" if cluster.state == VACANT else f"; it is now {descriptions.situation(cluster)}"
-    return f"cluster {cluster.name} is finished{rest}"
+def _repeats_recent_finish(cluster: Cluster, wanted: FinishRequest, now: datetime) -> bool:
+    """Say whether a finish by job and build repeats an equal one that was answered a moment ago.
 
-
-def _repeats(cluster: Cluster, said: FinishRequest, now: datetime) -> bool:
-    """Say whether a finish by job and build repeats one in the same words that was just answered.
-
-    The finish of a job that is run again comes later. A lease that ended otherwise was finished by no such request.
+    The finish of a job that is run again comes later than that.
     """
-    return bool(said.by) and any(
+    if not wanted.given:
+        return False
+    return any(
         lease.how == "finished"
-        and lease.by == said.by
+        and lease.by == wanted.given
         and lease.at is not None
         and abs(now - lease.at) <= _REPEATED_WITHIN
         for lease in cluster.ended_leases
-        if said.names(lease.id, lease.job, lease.build)
+        if wanted.matches(lease.id, lease.job, lease.build)
     )
 
 
-def _check_remembered(cluster: Cluster, said: FinishRequest, meant: bool) -> None:
-    """Refuse what is not this caller's to finish; return where it is, or where it was finished already."""
-    ended = [lease for lease in cluster.ended_leases if said.names(lease.id, lease.job, lease.build)]
-    if meant or any(lease.how == "finished" for lease in ended):
+def _check_remembered(cluster: Cluster, wanted: FinishRequest, means_current: bool) -> None:
+    """Refuse a finish that means neither the current lease nor one that was finished before."""
+    ended = [lease for lease in cluster.ended_leases if wanted.matches(lease.id, lease.job, lease.build)]
+    if means_current or any(lease.how == "finished" for lease in ended):
         return
+    situation = descriptions.situation(cluster)
     if ended:
-        how = _LEASE_ENDINGS[ended[0].how]
         raise LeaseOver(
-            f"that lease of {cluster.name} is over ({how}); now: {descriptions.situation(cluster)}",
+            f"that lease of {cluster.name} is over ({_LEASE_ENDINGS[ended[0].how]}): take another cluster; "
+            f"now: {situation}",
             cluster=cluster.name,
         )
-    old_style = cluster.lease is None and not said.lease and not cluster.ended_leases
-    if old_style and said.names("", cluster.last_job, cluster.last_build):
+    is_old_style = cluster.lease is None and not wanted.lease and not cluster.ended_leases
+    if is_old_style and wanted.matches("", cluster.last_job, cluster.last_build):
         return
     raise NotCurrent(
-        f"that is neither the current lease of {cluster.name} nor one of its last; "
-        f"now: {descriptions.situation(cluster)}",
+        f"that is neither the current lease of {cluster.name} nor a recent one: check lease, job and build; "
+        f"now: {situation}",
         cluster=cluster.name,
     )
-
-
-_LEASE_ENDINGS = {"expired": "its time ran out", "taken": "the cluster was taken away", "undone": "the take was undone"}
 
 
 def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | None) -> tuple[Pool, Answer]:
@@ -223,8 +221,8 @@ def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | 
     cluster = pool.find(name)
     lease = cluster.lease
     if lease is None or not lease.id or lease.id != lease_id:
-        _check_remembered(cluster, FinishRequest(name, lease_id), meant=False)
-        raise LeaseOver(f"that lease of {name} was finished; take another cluster", cluster=name)
+        _check_remembered(cluster, FinishRequest(name, lease_id), means_current=False)
+        raise LeaseOver(f"that lease of {name} was finished: take another cluster", cluster=name)
     lasts = ttl or lease.ttl
     if lasts is None:
         return pool, Answer(f"the lease of {name} has no end; send ttl to give it one", cluster, lease.id)
@@ -235,8 +233,9 @@ def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | 
 
 
 def undo(pool: Pool, now: datetime, lease_id: str) -> tuple[Pool, Answer]:
-    """Give back a cluster whose taker was told that the outcome is unknown, and so does not know its name."""
+    """Give back a cluster whose caller was told that the outcome is unknown, and so does not know its name."""
     cluster = next((c for c in pool.clusters if c.lease and c.lease.id == lease_id), None)
     if cluster is None:
         return pool, Answer("nothing to undo")
-    return end_lease(pool, cluster, "undone", "take undone", now, reason="its caller never learnt the name"), Answer("")
+    pool = end_lease(pool, cluster, "undone", "take undone", now, reason="its caller never learned the name")
+    return pool, Answer("")

@@ -1,4 +1,4 @@
-"""Ask for clusters that are not there yet, and keep account of what becomes of that."""
+"""Request, retry and dismiss creations: the clusters that do not exist yet."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MOST_OPEN, RE
 from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.pool import Answer, Pool
 
-_FOR_POLICIES = 10  # of those; people share the others
+_FOR_POLICIES = 10  # of the open creations that there may be; people share the others
 _OUTCOME = (
     "failure",
     "reason",
@@ -30,7 +30,7 @@ _OUTCOME = (
 
 @dataclass(frozen=True)
 class CreationRequest:
-    """A cluster that a person wants, or the pool's own `policy`; `owner` is the caller that it is charged to."""
+    """A cluster that a person wants, or (with `policy`) automatic top-up; it counts for the share of `owner`."""
 
     purpose: str
     user: str
@@ -41,18 +41,18 @@ class CreationRequest:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """What makes two wishes the same."""
+        """The values in which two requests for the same thing agree."""
         return self.purpose, folded(self.user), self.branch, self.job
 
 
 def find(pool: Pool, reference: str) -> Creation:
     """Return a creation by its id, or by the name of the job that builds it."""
-    said = printable(reference)
+    wanted = printable(reference)
     for creation in pool.creations:
-        if said and said in (printable(creation.id), printable(creation.job_name)):
+        if wanted and wanted in (printable(creation.id), printable(creation.job_name)):
             return creation
     raise UnknownCreation(
-        f"creation {brief(reference)} is not known: /creations lists them (/addcluster needs none: leave creation out)",
+        f"creation {brief(reference)} is not known: /creations lists them (for /addcluster you can leave creation out)",
         creation=reference,
     )
 
@@ -60,9 +60,9 @@ def find(pool: Pool, reference: str) -> Creation:
 def create(
     pool: Pool, now: datetime, wanted: CreationRequest, identity: str, force: bool = False
 ) -> tuple[Pool, Answer]:
-    """Ask for a cluster; the answer's text is the creation's id.
+    """Request a cluster; the answer's text is the creation's id.
 
-    Who asks again while the same is on its way gets that one, unless with `force`.
+    Without `force`, a caller that requests the same again while it is being created gets the same creation.
     """
     same = next((c for c in pool.creations if c.is_open and c.terms == wanted.terms), None)
     if same and not force:
@@ -84,7 +84,7 @@ def create(
 
 
 def _check_room(pool: Pool, owner: str, policy: bool) -> None:
-    """Refuse a creation beyond its owner's share, half of what others leave; policies have places of their own."""
+    """Refuse a creation beyond its owner's share, half of what the others leave; policies have reserved places."""
     being_created = [creation for creation in pool.creations if creation.is_open]
     people = [creation for creation in being_created if not creation.by_policy]
     own = sum(creation.owner == owner for creation in people)
@@ -92,26 +92,26 @@ def _check_room(pool: Pool, owner: str, policy: bool) -> None:
     room = MOST_OPEN - len(being_created) if policy else fair_shares.share_limit(places, len(people) - own) - own
     if room > 0:
         return
-    said, remedy = f"{len(being_created)} clusters are being created", "wait until some are ready"
+    problem, remedy = f"{len(being_created)} clusters are being created", "wait until some are ready"
     if own and not policy:
-        said += f", {own} of them for this caller, which is its share"
+        problem += f", {own} of them for this caller, which is its share"
         remedy = f"dismiss those that are not needed, or {remedy}"
-    raise TooManyCreations(f"{said}: {remedy}", retry_after=60, limit=MOST_OPEN)
+    raise TooManyCreations(f"{problem}: {remedy}", retry_after=60, limit=MOST_OPEN)
 
 
 def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") -> tuple[Pool, Answer]:
-    """Ask once more for a creation that failed; where a job was started for it, that is a new job."""
+    """Request a failed creation again; if a job was started for it, that starts a new job."""
     creation = find(pool, identity)
     if creation.state != FAILED:
         raise CreationNotSo(
-            f"creation {creation.id} is {creation.state}: only one that failed can be tried again",
+            f"creation {creation.id} is {creation.state}: only a failed creation can be retried",
             creation=creation.id,
             state=creation.state,
         )
     if creation.job_runs:
         raise CreationNotSo(
-            f"the job of creation {creation.id} still runs and may add its cluster: wait until it has ended, or ask "
-            "for another one with /createcluster",
+            f"the job of creation {creation.id} still runs and may add its cluster: wait until it has ended, or "
+            "request another cluster with /createcluster",
             creation=creation.id,
             job_name=creation.job_name,
         )
@@ -130,23 +130,22 @@ def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") ->
 
 
 def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
-    """Take a creation off the lists: one that is closed, or that nobody has begun with."""
+    """Remove a creation from the lists; it must be closed or not started."""
     creation = find(pool, identity)
     if creation.in_progress(now):
-        until = f" or is given up in {roughly(creation.deadline - now)}" if creation.deadline else ""
+        timeout = f", or when it times out in {roughly(creation.deadline - now)}" if creation.deadline else ""
         raise CreationNotSo(
-            f"creation {creation.id} is being carried out: it can be dismissed when it has ended{until}",
+            f"creation {creation.id} is being carried out: dismiss it when it has ended{timeout}",
             creation=creation.id,
             state=creation.state,
         )
-    said = Answer(f"creation {creation.id} is dismissed")
+    answer = Answer(f"creation {creation.id} is dismissed")
     if creation.is_open:
-        creation = creation.failed(now, REFUSED, f"{by} dismissed it before it had begun")
-    if (
-        creation.may_bring_cluster or creation.by_policy
-    ):  # a cluster may come of it; or its policy waits because it failed
-        return replace(pool, creation.edited(dismissedBy=by)), said
-    return pool.with_creations(tuple(c for c in pool.creations if c.id != creation.id)), said
+        creation = creation.failed(now, REFUSED, f"{by} dismissed it before it started")
+    is_needed = creation.may_bring_cluster or creation.by_policy  # a policy pauses because of its failed creations
+    if is_needed:
+        return replace(pool, creation.edited(dismissedBy=by)), answer
+    return pool.with_creations(tuple(c for c in pool.creations if c.id != creation.id)), answer
 
 
 def find_by_id(pool: Pool, identity: str) -> Creation | None:

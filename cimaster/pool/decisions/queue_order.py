@@ -1,4 +1,4 @@
-"""Who waits for a cluster, in which order, and which vacant cluster is kept for whom."""
+"""The order of the queue, and the vacant clusters that are reserved for its tickets."""
 
 import dataclasses
 from collections.abc import Collection
@@ -19,42 +19,45 @@ def find(pool: Pool, identity: str) -> Ticket | None:
 
 
 def in_serving_order(pool: Pool, now: datetime) -> list[Ticket]:
-    """Return the tickets in the order in which they are served: by level, then by arrival."""
+    """Return the tickets in the order in which they are served: by rank, then by arrival."""
     return sorted(pool.queue, key=lambda ticket: -ticket.rank(now))
 
 
 def position(pool: Pool, now: datetime, identity: str) -> int:
-    """Return how far a ticket is: 1 is served next."""
+    """Return the position of a ticket; 1 is served next."""
     return [ticket.id for ticket in in_serving_order(pool, now)].index(identity) + 1
 
 
-def reservations(pool: Pool, now: datetime, there: Collection[str] = ()) -> dict[str, Ticket]:
-    """Return for whom each vacant cluster is kept, by the cluster's name.
+def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> dict[str, Ticket]:
+    """Return the ticket for which each vacant cluster is reserved, by the cluster's name.
 
-    Each ticket whose caller is there gets the longest vacant one that it matches, in their order. Those are `there`
-    that we know of by ourselves, whatever the time.
+    In the order of the queue, each ticket whose caller is present gets the longest vacant cluster that it matches.
+    The callers of the tickets in `present` are present, whatever their tickets say.
     """
-    kept: dict[str, Ticket] = {}
-    for ticket in in_serving_order(pool, now) if pool.vacant else ():
-        if ticket.id in there or ticket.is_present(now):
-            criteria = ticket.criteria
-            cluster = next((c for c in pool.vacant if c.name not in kept and criteria.matches(c)), None)
-            if cluster:
-                kept[cluster.name] = ticket
-        if len(kept) == len(pool.vacant):
+    reserved: dict[str, Ticket] = {}
+    if not pool.vacant:
+        return reserved
+    for ticket in in_serving_order(pool, now):
+        if ticket.id not in present and not ticket.is_present(now):
+            continue
+        criteria = ticket.criteria
+        cluster = next((c for c in pool.vacant if c.name not in reserved and criteria.matches(c)), None)
+        if cluster:
+            reserved[cluster.name] = ticket
+        if len(reserved) == len(pool.vacant):
             break
-    return kept
+    return reserved
 
 
 def put(pool: Pool, ticket: Ticket) -> Pool:
-    """Return the pool with a ticket in its place, or at the end if it is new."""
+    """Return the pool with a ticket in its place; a new one comes last."""
     if find(pool, ticket.id):
         return _with(pool, tuple(ticket if known.id == ticket.id else known for known in pool.queue))
     return _with(pool, (*pool.queue, ticket))
 
 
 def has_room(pool: Pool, ticket: Ticket) -> bool:
-    """Say whether a new ticket may be written: its owner has a share of the queue, half of what others leave."""
+    """Say whether a new ticket fits into its owner's share of the queue, which is half of what the others leave."""
     own = sum(known.charged_bytes for known in of_owner(pool, ticket.owner))
     others = sum(known.charged_bytes for known in pool.queue) - own
     return own + ticket.charged_bytes <= fair_shares.share_limit(BUDGET, others)

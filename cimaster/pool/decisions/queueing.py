@@ -1,4 +1,4 @@
-"""Wait for a cluster: take one, or keep a place in the queue; and give that place up."""
+"""Wait for a cluster: take one or keep a place in the queue, and give that place up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,14 +24,17 @@ from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.remembered_request import RememberedRequest, request_key
 from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, poll_ticket_id, reservation_for
 
-_WORTH_A_WRITE = timedelta(seconds=2)  # by which somebody is there for longer than the queue knows
-_ASK_AGAIN = 10  # seconds, where the queue is full
-_JUST = timedelta(minutes=1)  # for which a cluster counts as just served
+_WORTH_A_WRITE = timedelta(seconds=2)  # by which a connection outlasts what the ticket says, before that is written
+_FULL_RETRY = 10  # seconds after which to try again while the queue is full
+_JUST_SERVED = timedelta(minutes=1)  # in which a cluster that was just lent can be given back by leaving the queue
 
 
 @dataclass(frozen=True)
 class WaitTerms:
-    """How a caller waits: for at most `wait` (None: by asking again and again), connected for `connected` from now."""
+    """How a caller waits: for at most `wait`, and connected for `connected_for` from now on.
+
+    Without `wait` it is a legacy script that polls. Between two requests a cluster stays reserved for `reserved_for`.
+    """
 
     wait: timedelta | None = None
     priority: str = NORMAL
@@ -43,129 +46,140 @@ class WaitTerms:
 def take_or_wait(
     pool: Pool, now: datetime, criteria: Criteria, lease_id: str, terms: WaitTerms, request: Request | None = None
 ) -> tuple[Pool, Answer]:
-    """Lend a cluster to somebody whose turn it is; if it is not, keep their place in the queue.
+    """Lend a cluster to a caller whose turn it is, or keep its place in the queue.
 
-    The answer then is the refusal to tell them: Queued, or for those who only ask again and again why none is vacant.
+    The answer of a caller that must wait carries a refusal: Queued, or for a legacy script that polls the reason why
+    no cluster is vacant.
     """
-    identity = request.id if terms.wait and request else poll_ticket_id(criteria)
+    ticket_id = request.id if terms.wait and request else poll_ticket_id(criteria)
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
-        return queue_order.remove(pool, identity), Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
-    waiting, ticket = _in_line(pool, now, criteria, identity, terms, request)
+        return queue_order.remove(pool, ticket_id), Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
+    waiting, ticket = _with_ticket(pool, now, criteria, ticket_id, terms, request)
     try:
         lent, answer = take(waiting, now, criteria, lease_id, request, ticket)
-    except (NoVacantCluster, ClusterNotVacant) as none:
-        return _left_waiting(pool, waiting, ticket, none, now)
-    except (NoSuchClusterKind, UnknownCluster) as gone:
-        if queue_order.find(pool, identity) is None:
+    except (NoVacantCluster, ClusterNotVacant) as none_vacant:
+        return _keep_waiting(pool, waiting, ticket, none_vacant, now)
+    except (NoSuchClusterKind, UnknownCluster) as no_such_cluster:
+        if queue_order.find(pool, ticket_id) is None:
             raise
-        return queue_order.remove(pool, identity), Answer("", refusal=gone)
-    return queue_order.remove(lent, identity), answer
+        return queue_order.remove(pool, ticket_id), Answer("", refusal=no_such_cluster)
+    return queue_order.remove(lent, ticket_id), answer
 
 
-def _in_line(
-    pool: Pool, now: datetime, criteria: Criteria, identity: str, terms: WaitTerms, request: Request | None
+def _with_ticket(
+    pool: Pool, now: datetime, criteria: Criteria, ticket_id: str, terms: WaitTerms, request: Request | None
 ) -> tuple[Pool, Ticket]:
-    """Return the pool in which the queue knows that somebody is there; the same pool if it knows that well enough."""
-    known = queue_order.find(pool, identity)
-    asked_hash = request.hash if terms.wait and request else ""
-    if known and known.hash != asked_hash:
-        raise id_reused(identity)
-    here = now + terms.connected_for
-    if known and known.connected_until >= here - _WORTH_A_WRITE:
+    """Return the pool with the caller's ticket, connected from now on; the same pool if that is hardly news."""
+    known = queue_order.find(pool, ticket_id)
+    request_hash = request.hash if terms.wait and request else ""
+    if known and known.hash != request_hash:
+        raise id_reused(ticket_id)
+    connected_until = now + terms.connected_for
+    if known and known.connected_until >= connected_until - _WORTH_A_WRITE:
         return pool, known
-    keeps = reservation_for(here - known.connected_until) if known and known.is_legacy_poll else terms.reserved_for
-    ticket = known or Ticket.new(identity, asked_hash, criteria, now, terms.wait, terms.priority, terms.owner)
-    ticket = ticket.connected(here, keeps)
+    reserved_for = terms.reserved_for
+    if known and known.is_legacy_poll:
+        reserved_for = reservation_for(connected_until - known.connected_until)
+    ticket = known or Ticket.new(ticket_id, request_hash, criteria, now, terms.wait, terms.priority, terms.owner)
+    ticket = ticket.connected(connected_until, reserved_for)
     return queue_order.put(pool, ticket), ticket
 
 
-def _left_waiting(
-    pool: Pool, waiting: Pool, ticket: Ticket, none: NoVacantCluster | ClusterNotVacant, now: datetime
+def _keep_waiting(
+    pool: Pool, waiting: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant, now: datetime
 ) -> tuple[Pool, Answer]:
+    """Keep the caller's place, unless its wait is over or the queue has no room for it."""
     if ticket.wait_is_over(now):
-        return _wait_over(pool, ticket, none, now)
-    room = queue_order.find(pool, ticket.id) is not None or queue_order.has_room(pool, ticket)
+        return _end_wait(pool, ticket, refusal, now)
+    has_place = queue_order.find(pool, ticket.id) is not None or queue_order.has_room(pool, ticket)
     if ticket.until is None:
-        none.facts |= {"place": queue_order.position(waiting, now, ticket.id)} if room else {}
-        return waiting if room else pool, Answer("", refusal=none)
-    if not room:
-        raise _full(pool, ticket.owner)
+        if not has_place:
+            return pool, Answer("", refusal=refusal)
+        refusal.facts["place"] = queue_order.position(waiting, now, ticket.id)
+        return waiting, Answer("", refusal=refusal)
+    if not has_place:
+        raise _queue_full(pool, ticket.owner)
     place, until = queue_order.position(waiting, now, ticket.id), format_end(ticket.until)
-    told = f"number {place} of {len(waiting.queue)} in the queue until {until}: ask again the same way"
-    return waiting, Answer("", refusal=Queued(told, retry_after=1, place=place, until=until))
+    sentence = (
+        f"number {place} of {len(waiting.queue)} in the queue until {until}: repeat the same request to keep waiting"
+    )
+    return waiting, Answer("", refusal=Queued(sentence, retry_after=1, place=place, until=until))
 
 
-def _full(pool: Pool, owner: str) -> QueueFull:
-    own, all_ = len(queue_order.of_owner(pool, owner)), len(pool.queue)
+def _queue_full(pool: Pool, owner: str) -> QueueFull:
+    own, waiting = len(queue_order.of_owner(pool, owner)), len(pool.queue)
     if not own:
-        return QueueFull(f"the queue is full: {all_} requests wait; ask again later", retry_after=_ASK_AGAIN)
+        return QueueFull(f"the queue is full: {waiting} requests are waiting; try again later", retry_after=_FULL_RETRY)
     return QueueFull(
-        f"the queue is full for this caller: {own} of the {all_} requests that wait are its own; give some of them up "
-        "with /leavequeue, or ask again later",
-        retry_after=_ASK_AGAIN,
-        waiting=all_,
+        f"the queue is full for this caller: {own} of the {waiting} waiting requests are its own; remove some of them "
+        "with /leavequeue, or try again later",
+        retry_after=_FULL_RETRY,
+        waiting=waiting,
         own=own,
     )
 
 
-def _wait_over(
-    pool: Pool, ticket: Ticket, none: NoVacantCluster | ClusterNotVacant, now: datetime
+def _end_wait(
+    pool: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant, now: datetime
 ) -> tuple[Pool, Answer]:
-    """Say that nothing came free in time, for good: a repeat must not begin to wait anew."""
-    said = f"{WAIT_OVER} at {format_time(now)}"
-    pool = queue_order.remove(pool, ticket.id).remember(_over(ticket.id, ticket.hash, ticket.owner, now, said))
-    return pool, Answer("", refusal=NoVacantCluster(none.sentence, retry_after=none.retry_after, **none.facts))
+    """Remove a ticket whose wait is over, and remember that, so that a repeat of its request does not wait anew."""
+    pool = queue_order.remove(pool, ticket.id)
+    pool = pool.remember(_ended(ticket.id, ticket.hash, ticket.owner, now, f"{WAIT_OVER} at {format_time(now)}"))
+    return pool, Answer("", refusal=NoVacantCluster(refusal.sentence, retry_after=refusal.retry_after, **refusal.facts))
 
 
-def _over(identity: str, asked_hash: str, owner: str, now: datetime, said: str) -> RememberedRequest:
-    return RememberedRequest(request_key(identity), asked_hash, "getvacant", format_time(now), say=said, owner=owner)
+def _ended(request_id: str, request_hash: str, owner: str, now: datetime, sentence: str) -> RememberedRequest:
+    key = request_key(request_id)
+    return RememberedRequest(key, request_hash, "getvacant", format_time(now), say=sentence, owner=owner)
 
 
-def mark_disconnected(pool: Pool, now: datetime, identity: str, left: timedelta) -> tuple[Pool, Answer]:
-    """Write that a caller's connection broke, which would have lasted for as long as is `left`; they may come back.
+def mark_disconnected(pool: Pool, now: datetime, ticket_id: str, left: timedelta) -> tuple[Pool, Answer]:
+    """Write that a caller's connection broke which would have lasted for `left` more; the caller may come back.
 
-    A connection of the same request that was begun later lasts longer: then they are there still.
+    A ticket that is connected for longer than that has a newer connection, and stays as it is.
     """
-    known = queue_order.find(pool, identity)
-    if known is None or not now < known.connected_until <= now + left + _WORTH_A_WRITE:
+    ticket = queue_order.find(pool, ticket_id)
+    if ticket is None or not now < ticket.connected_until <= now + left + _WORTH_A_WRITE:
         return pool, Answer("")
-    return queue_order.put(pool, known.connected(now, known.reserved_for)), Answer("")
+    return queue_order.put(pool, ticket.connected(now, ticket.reserved_for)), Answer("")
 
 
-def cancel(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
-    """Take somebody who waits out of the queue; NotCurrent if they do not: a cluster that they got stays theirs."""
-    if queue_order.find(pool, identity) is None:
-        raise NotCurrent(f"request {identity} does not wait any more", request_id=identity)
-    return leave(pool, now, identity, by)
+def cancel(pool: Pool, now: datetime, request_id: str, by: str) -> tuple[Pool, Answer]:
+    """Remove a waiting request from the queue; NotCurrent if it is not waiting: a cluster that it got stays with it."""
+    if queue_order.find(pool, request_id) is None:
+        raise NotCurrent(f"request {request_id} is no longer waiting: reload to see the queue", request_id=request_id)
+    return leave(pool, now, request_id, by)
 
 
-def leave(pool: Pool, now: datetime, identity: str, by: str = "", owner: str = "") -> tuple[Pool, Answer]:
-    """Give a place in the queue up; a cluster that its request was just given goes back.
+def leave(pool: Pool, now: datetime, request_id: str, by: str = "", owner: str = "") -> tuple[Pool, Answer]:
+    """Remove a request from the queue; a cluster that it was just given goes back.
 
-    A request of which nothing is known may come yet, and is over then; `owner` is the caller that says so.
+    A request that is not known may still arrive, and is over then; `owner` is the caller that leaves.
     """
-    ticket, served = queue_order.find(pool, identity), live_take(pool, identity)
+    served = live_take(pool, request_id)
     if served and served.lease:
-        return _given_back(pool, now, identity, served, served.lease)
+        return _give_back(pool, now, request_id, served, served.lease)
+    ticket = queue_order.find(pool, request_id)
     if ticket and ticket.is_legacy_poll:
-        return queue_order.remove(pool, identity), Answer(f"request {identity} does not wait any more")
-    if ticket is None and request_key(identity) in pool.requests:
-        return pool, Answer(f"request {identity} does not wait")
-    said = f"the request was taken out of the queue{by and f' by {by}'}"
-    asked_hash, owner = (ticket.hash, ticket.owner) if ticket else ("", owner)
-    pool = queue_order.remove(pool, identity).remember(_over(identity, asked_hash, owner, now, said))
-    return pool, Answer(f"request {identity} does not wait{' any more' if ticket else ''}")
+        return queue_order.remove(pool, request_id), Answer(f"request {request_id} is no longer waiting")
+    if ticket is None and request_key(request_id) in pool.requests:
+        return pool, Answer(f"request {request_id} is not waiting")
+    request_hash, owner = (ticket.hash, ticket.owner) if ticket else ("", owner)
+    sentence = f"the request was taken out of the queue{by and f' by {by}'}"
+    pool = queue_order.remove(pool, request_id)
+    pool = pool.remember(_ended(request_id, request_hash, owner, now, sentence))
+    return pool, Answer(f"request {request_id} is {'no longer' if ticket else 'not'} waiting")
 
 
-def _given_back(pool: Pool, now: datetime, identity: str, served: Cluster, lease: Lease) -> tuple[Pool, Answer]:
-    had = now - (lease.acquired or now)
-    if had > _JUST:
+def _give_back(pool: Pool, now: datetime, request_id: str, served: Cluster, lease: Lease) -> tuple[Pool, Answer]:
+    had_for = now - (lease.acquired or now)
+    if had_for > _JUST_SERVED:
         raise NotCurrent(
-            f"request {identity} has had {served.name} for {roughly(had)}: give it back with finishtest",
+            f"request {request_id} has had {served.name} for {roughly(had_for)}: give it back with finishtest",
             cluster=served.name,
-            request_id=identity,
+            request_id=request_id,
         )
     pool = end_lease(pool, served, "finished", "finished", now, reason="its caller left the queue")
-    given_back = pool.find(served.name)
-    return pool, Answer(f"request {identity} had just been given {served.name}, which is given back", given_back)
+    sentence = f"request {request_id} had just been given {served.name}, which is given back"
+    return pool, Answer(sentence, pool.find(served.name))

@@ -1,4 +1,4 @@
-"""How a record changes when a lease or a hold begins, ends, or is met without its times."""
+"""How a record changes when a lease or a hold begins or ends, or lacks its times."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -32,21 +32,21 @@ def _without(cluster: Cluster, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _hold_start(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
-    """A hold's time runs from when the cluster is really the holder's: not while a job still has it.
+    """Return the times of a hold that begins: they run only from when no job has the cluster any more.
 
-    An end that stands there is kept, and so is what cannot be read.
+    An end that is given already is kept, and so is a value that cannot be read.
     """
-    begun = {} if cluster.unreadable_among("heldAt") else {"heldAt": format_time(now)}
+    start = {} if cluster.unreadable_among("heldAt") else {"heldAt": format_time(now)}
     if not cluster.hold_has_no_end:
-        return {} if cluster.has("heldAt") else begun
+        return {} if cluster.has("heldAt") else start
     lasts = (cluster.hold and cluster.hold.lasts) or default_hold
     if cluster.lease:
-        return {**begun, "holdFor": format_duration(lasts)}
-    return {**begun, "holdExpires": format_end(now + lasts), "holdFor": None}
+        return {**start, "holdFor": format_duration(lasts)}
+    return {**start, "holdExpires": format_end(now + lasts), "holdFor": None}
 
 
 def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
-    """Return the record held by a person; behind a job, the time runs from when that job gives the cluster back."""
+    """Return the record held by a person; while a job has the cluster, the time runs only from when it finishes."""
     held = cluster.edited(
         hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
     )
@@ -62,7 +62,7 @@ def without_hold(cluster: Cluster, now: datetime) -> Cluster:
 
 
 def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timedelta, by: str = "") -> Cluster:
-    """Return the record finished: its lease remembered, vacant since now, and a hold that waited begun."""
+    """Return the record finished: its lease is remembered, and a hold that waited for the job begins."""
     lease = cluster.lease
     if lease is None:
         return cluster

@@ -1,1 +1,1 @@
-"""What is stored: the records of the pool, and how they are read and written."""
+"""The records of the pool as they are stored, and how they are read and written."""

@@ -1,4 +1,4 @@
-"""One cluster: a record of the stored array, what it means, and how it changes without losing what we do not know."""
+"""One cluster: a record of the stored array, its meaning, and edits that keep all fields that are not ours."""
 
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from cimaster.pool.records.record import Fields, Record
 VACANT, OCCUPIED, HELD, DISABLED = "vacant", "occupied", "held", "disabled"
 STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
 DEFAULT_PURPOSE = "tess-ci"
-IMAGE_PURPOSE = "tnet-ci"  # of this purpose the image must be asked for by name
+IMAGE_PURPOSE = "tnet-ci"  # jobs must name the image of clusters of this purpose
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -23,23 +23,23 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 class Cluster(Record):
     """An immutable record of a cluster.
 
-    `name_as_written` is the name also where the record is broken; None if there is none.
-    `region`, `purpose` (with its default) and `osimage` are what jobs may ask for; `vacant_since` is None for
-    data of the first service.
+    `name_as_written` is the name even if the record is broken; None if there is none.
+    `region`, `purpose` (with its default) and `osimage` are the criteria of jobs; `vacant_since` is None in data of
+    the first service.
     """
 
     def __init__(
-        self, text: str | json_edit.ObjectText, fields: Any, gap: str = "", twin: bool = False, fault: str = ""
+        self, text: str | json_edit.ObjectText, fields: Any, gap: str = "", is_duplicate: bool = False, fault: str = ""
     ) -> None:
         super().__init__(fields if isinstance(fields, dict) else {}, text)
         self.gap = gap
-        self.is_duplicate = twin
+        self.is_duplicate = is_duplicate
         self._own_fault = fault or faults.of_cluster(fields)
-        self.fault = self._own_fault or ("another record has the same name" if twin else "")
+        self.fault = self._own_fault or ("another record has the same name" if is_duplicate else "")
         self.name_as_written: str | None = self.get_text("name") or None
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
-        # plain attributes, because every take looks at them in every record; as callers can say them
+        # plain attributes, because every take looks at them in every record; printable, as callers send them
         self.region = printable(self.get_text("region"))
         self.purpose = printable(self.get_text("purpose")) or DEFAULT_PURPOSE
         self.osimage = printable(self.get_text("osimage"))
@@ -51,16 +51,18 @@ class Cluster(Record):
         """Make a record that was not in the data before."""
         return cls(dump(checked(fields)), fields)
 
-    def as_duplicate(self, twin: bool) -> "Cluster":
-        """Return the record as one of two with the same name (both broken), or as one with a name of its own."""
-        return self if twin == self.is_duplicate else Cluster(self.text, self.fields, self.gap, twin, self._own_fault)
+    def as_duplicate(self, is_duplicate: bool) -> "Cluster":
+        """Return the record as one of two with the same name (both are broken), or as one with a unique name."""
+        if is_duplicate == self.is_duplicate:
+            return self
+        return Cluster(self.text, self.fields, self.gap, is_duplicate, self._own_fault)
 
     def with_gap(self, gap: str) -> "Cluster":
-        """Return the record as it stands after another gap."""
+        """Return the record after another gap, the text between it and the record before."""
         return Cluster(self.text, self.fields, gap, self.is_duplicate, self._own_fault)
 
     def as_broken(self, fault: str) -> "Cluster":
-        """Return the record as one with which nothing can be done."""
+        """Return the record as broken, with this fault."""
         return Cluster(self.text, self.fields, self.gap, self.is_duplicate, fault)
 
     @property
@@ -71,11 +73,11 @@ class Cluster(Record):
         return self._size
 
     def described(self, **more: Any) -> str:
-        """Return JSON of the record as stored, with the state that it adds up to and `more` members."""
-        told = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
+        """Return JSON of the record as stored, with its state and `more` members."""
+        added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
         if self.fields:
-            return str(self._taken_apart().edited(told))
-        return dump({"record": self.text, **told})
+            return str(self._taken_apart().edited(added))
+        return dump({"record": self.text, **added})
 
     def _state(self) -> str:
         if self.fault:
@@ -93,12 +95,12 @@ class Cluster(Record):
 
     @property
     def note(self) -> str:
-        """What admins want people to know of it."""
+        """The note of the admins."""
         return self.get_text("note")
 
     @property
     def held(self) -> bool:
-        """Whether a hold lies on the cluster, whatever its status."""
+        """Whether the cluster has a hold, whatever its status."""
         return self.get_flag("hold")
 
     @property
@@ -108,7 +110,7 @@ class Cluster(Record):
 
     @property
     def disabled_by(self) -> str:
-        """Who disabled it."""
+        """The admin that disabled it."""
         return self.get_text("disabledBy") if self.disabled else ""
 
     @property
@@ -128,7 +130,7 @@ class Cluster(Record):
 
     @property
     def last_trigger_name(self) -> str:
-        """Who triggered the job that has it or had it last."""
+        """The person or bot that triggered the job that has it or had it last."""
         return self.get_text("lastTriggerName")
 
     @cached_property
@@ -139,9 +141,9 @@ class Cluster(Record):
 
     @property
     def lease_is_current(self) -> bool:
-        """Whether the lease fields are the current job's: those of our own leases name the job and build.
+        """Whether the lease fields belong to the current job and build, which our own leases name.
 
-        An end that was written by hand names neither, and counts as long as nothing else says whose it is.
+        An end that was written by hand names neither, and counts for the current job.
         """
         job, build = self.fields.get("leaseJob"), self.fields.get("leaseBuild")
         return (job is None or job == self.last_job) and (build is None or build == self.last_build)
@@ -151,12 +153,12 @@ class Cluster(Record):
         """The lease of an occupied cluster; None if no job has it."""
         if self.fault or self.fields["status"] != "testing":
             return None
-        who = (self.last_job, self.last_build, self.last_trigger_name)
+        current = (self.last_job, self.last_build, self.last_trigger_name)
         if not self.lease_is_current:
-            return Lease("", *who)
+            return Lease("", *current)
         return Lease(
             self.get_id("leaseId"),
-            *who,
+            *current,
             self.get_id("requestId"),
             self.get_text("requestHash"),
             self.get_time("acquiredAt"),
@@ -167,7 +169,7 @@ class Cluster(Record):
 
     @cached_property
     def hold(self) -> Hold | None:
-        """The hold that lies on the cluster; None if there is none."""
+        """The hold of the cluster; None if it is not held."""
         if self.fault or not self.held:
             return None
         ends = self.get_time("holdExpires")
@@ -189,7 +191,7 @@ class Cluster(Record):
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The times and durations of its lease and its hold that stand there and cannot be read: they are no ends."""
+        """The times and durations of its lease and its hold that are given and cannot be read: they are ignored."""
         lease, hold = self.lease, self.hold
         read: dict[str, object] = {}
         if lease and self.lease_is_current:
@@ -200,16 +202,16 @@ class Cluster(Record):
 
     @cached_property
     def due(self) -> datetime | None:
-        """When time itself must change the record: a lease or hold ends then; the beginning of time if it is untidy."""
+        """When the record next changes by itself, because a lease or hold ends; EARLIEST if it must be normalized."""
         if self.fault:
             return None
-        if self._untidy():
+        if self._needs_normalizing():
             return EARLIEST
         ends = [end for end in (self.lease and self.lease.expires, self.hold and self.hold.expires) if end]
         return min(ends, default=None)
 
-    def _untidy(self) -> bool:
-        """Old-style leases and holds have no times yet; edits by hand may leave our fields behind."""
+    def _needs_normalizing(self) -> bool:
+        """Say whether an old-style lease or hold lacks its times, or an edit by hand left our fields behind."""
         if self.lease is None and not self.fields.keys().isdisjoint(LEASE_FIELDS):
             return True
         if self.hold is None and not self.fields.keys().isdisjoint(HOLD_FIELDS):
@@ -228,5 +230,5 @@ class Cluster(Record):
 
     @property
     def hold_has_no_end(self) -> bool:
-        """Whether an end of the hold is still to be written: nothing stands there, not even what cannot be read."""
+        """Whether the hold still needs an end: none is given, not even one that cannot be read."""
         return not self.has("holdExpires") and not self.unreadable_among("holdFor")

@@ -1,4 +1,4 @@
-"""One cluster that was asked for and is not there yet: who wants it, how far it is, what became of it."""
+"""One requested cluster that does not exist yet: its user, its progress and its outcome."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ from cimaster.pool.records.record import BROKEN, Record, expiry_fault
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
-MOST_OPEN = 50  # creations at once, for all purposes
+MOST_OPEN = 50  # open creations, for all purposes together
 RETRY_LIMIT = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
 LATE_JOB_LIMIT = timedelta(
     hours=12
 )  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
 REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
-"""What may have made a creation fail, in its field `failure`."""
+"""The kinds of failure, in the field `failure`."""
 _log = logging.getLogger(__name__)
 ATTEMPT_FIELDS = ("claimBy", "claimUntil", "nextTry")
 
@@ -44,7 +44,7 @@ class Creation(Record):
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Creation":
-        """Read a stored record. A broken one is kept as it is, and means nothing until it is mended or dismissed."""
+        """Read a stored record. A broken one is kept as it is, and is ignored until it is corrected or dismissed."""
         fault = faults.of_creation(value, CREATION_STATES)
         return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
 
@@ -58,7 +58,7 @@ class Creation(Record):
         return Creation(*self._edited({key: value or None for key, value in edits.items()}))
 
     def described(self) -> dict[str, Any]:
-        """Return what is told of it."""
+        """Return the fields that callers may see."""
         if self.fault:
             return {"id": self.id, "state": self.state, "fault": self.fault, "record": self.text}
         hidden = ("claimBy", "claimUntil", "jobGuessed", "owner")
@@ -101,32 +101,32 @@ class Creation(Record):
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """What was asked for, to compare with what somebody else asks for."""
+        """The requested values, to compare with another request."""
         return self.purpose, folded(self.user), self.branch, self.job
 
     @property
     def idempotency_key(self) -> str:
-        """What makes it harmless to ask for this twice: it changes only with a new job."""
+        """The key that makes it harmless to start its job twice; it changes only when a new job is wanted."""
         return f"{self.id}-{self.get_number('round')}"
 
     @property
     def is_open(self) -> bool:
-        """Whether a cluster may still come of it without anybody's doing."""
+        """Whether it is not closed yet: a cluster may still come of it by itself."""
         return self.state in (REQUESTED, RUNNING)
 
     @property
     def job_runs(self) -> bool:
-        """Whether a job was started for it that has not ended, as far as anybody knows."""
+        """Whether a job was started for it that is not known to have ended."""
         return bool(self.job_name) and not self.get_text("jobEnded") and self.state != READY
 
     @property
     def built_here(self) -> bool:
-        """Whether a replica of ours builds it itself."""
+        """Whether a replica builds it itself, without a job."""
         return self.state == RUNNING and not self.job_name
 
     @property
     def gives_up_at(self) -> datetime | None:
-        """When it is given up if nothing changes: sooner where nobody could be asked to begin."""
+        """When it times out if nothing changes: sooner if the provisioner could not be reached at all."""
         began = self.get_time("retriedAt") or self.get_time("requestedAt")
         if self.state == REQUESTED and self.get_number("tries") and not self.maybe_begun and began and self.deadline:
             return min(self.deadline, began + RETRY_LIMIT)
@@ -134,80 +134,80 @@ class Creation(Record):
 
     @property
     def may_bring_cluster(self) -> bool:
-        """Whether a cluster may come of it: it counts as one of the pool's then."""
+        """Whether a cluster may come of it; it then counts for the size of the pool."""
         return self.is_open or self.job_runs or (self.maybe_begun and self.state != READY)
 
     @property
     def maybe_begun(self) -> bool:
-        """Whether it may have been begun, and the answer that would tell of it was lost."""
+        """Whether a job may have been started whose answer was lost."""
         return self.get_flag("maybeBegun")
 
     @property
     def job_is_guessed(self) -> bool:
-        """Whether its job is only taken for it: a cluster came of a job of which nobody had heard yet whose it is."""
+        """Whether its job is a guess: a cluster was added for a job that no creation was known to have."""
         return self.get_flag("jobGuessed")
 
     def reopened(self) -> "Creation":
-        """Return the record as one whose job was somebody else's: it is asked for again, and its own one answers."""
+        """Return the record without the job that was guessed: it is requested again under the same key."""
         guess = ("jobGuessed", "jobName", "cluster", "readyAt")
         return self.edited(**dict.fromkeys(guess), state=REQUESTED, maybeBegun=True)
 
     @property
     def by_policy(self) -> bool:
-        """Whether a policy asked for it, and no person."""
+        """Whether automatic top-up requested it, not a person."""
         return self.get_flag("policy")
 
     @property
     def is_shown(self) -> bool:
-        """Whether people want to see it still."""
+        """Whether it is listed; dismissed ones are not."""
         return not self.get_text("dismissedBy")
 
     @property
     def deadline(self) -> datetime | None:
-        """When it is given up; None once it is closed."""
+        """When it times out; None once it is closed."""
         return self.get_time("deadline") if self.is_open else None
 
     @cached_property
     def due(self) -> datetime | None:
-        """When time changes it by itself: it is given up, or nothing is expected of it any more."""
+        """When it changes by itself: it times out, or its job is no longer expected to bring a cluster."""
         end = self.get_time("deadline")
         if self.is_open or end is None:
             return self.deadline
         return end + LATE_JOB_LIMIT if self.may_bring_cluster else None
 
     def is_claimed(self, now: datetime) -> bool:
-        """Whether somebody is carrying it out at this time."""
+        """Whether a replica has a claim on it now."""
         until = self.get_time("claimUntil")
         return until is not None and now < until
 
     def in_progress(self, now: datetime) -> bool:
-        """Whether it is being carried out: nobody may take it off the lists then."""
+        """Whether it is being carried out; it cannot be dismissed then."""
         return self.state == RUNNING or (self.is_open and self.is_claimed(now))
 
     def next_try(self, now: datetime) -> datetime | None:
-        """When it is tried again, where it waits for that."""
+        """When it is tried again; None if it does not wait for that."""
         moment = self.get_time("nextTry") if self.state == REQUESTED else None
         return moment if moment and moment > now else None
 
     def is_claimable(self, now: datetime) -> bool:
-        """Whether it waits for somebody who carries it out."""
+        """Whether a replica may claim it now."""
         later = self.get_time("nextTry")
         return self.is_open and not self.job_name and not self.is_claimed(now) and (later is None or later <= now)
 
     def failed(self, now: datetime, kind: str, reason: str) -> "Creation":
-        """Return the record as one that failed."""
+        """Return the record as failed."""
         return self.edited(
             **dict.fromkeys(ATTEMPT_FIELDS), state=FAILED, failure=kind, reason=reason[:500], failedAt=format_time(now)
         )
 
     def timed_out(self, now: datetime) -> "Creation":
-        """Return the record as one whose time is over."""
+        """Return the record as failed because its time is over."""
         began = self.get_time("retriedAt") or self.get_time("requestedAt") or now
         trouble = f" ({self.reason})" if self.reason else ""
-        return self.failed(now, DEADLINE, f"no cluster came of it in {roughly(now - began)}{trouble}")
+        return self.failed(now, DEADLINE, f"no cluster was ready within {roughly(now - began)}{trouble}")
 
     def expired(self, now: datetime) -> "Creation":
-        """Return the record with what time has changed by now."""
+        """Return the record as it is at this time: timed out, or with its job counted as ended."""
         if self.due is None or self.due > now:
             return self
         try:

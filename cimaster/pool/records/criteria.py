@@ -1,4 +1,4 @@
-"""What a job asks for, when it takes a cluster or waits for one."""
+"""The criteria by which a job takes a cluster or waits for one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, Cluster
 
 
 def has_labels(cluster: Cluster, wanted: Mapping[str, str]) -> bool:
-    """Say whether a cluster has all labels that are wanted; where a label's key ends is only known to the data."""
+    """Say whether a cluster has all wanted labels; those of hand-edited data may have an `=` in their keys."""
     if wanted.items() <= cluster.labels.items():
         return True
-    there = {printable(f"{key}={value}") for key, value in cluster.labels.items()}
-    return all(f"{key}={value}" in there for key, value in wanted.items())
+    written = {printable(f"{key}={value}") for key, value in cluster.labels.items()}
+    return all(f"{key}={value}" in written for key, value in wanted.items())
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a job asks for. Empty means that the job does not care; `cluster` names one cluster and no other."""
+    """What a job asks for; empty means any. `cluster` names the only cluster that will do."""
 
     job: str
     build: str
@@ -31,7 +31,7 @@ class Criteria:
     ttl: timedelta | None = None
 
     def matches(self, cluster: Cluster) -> bool:
-        """Say whether a cluster is of the kind asked for, whatever its state."""
+        """Say whether a cluster meets the criteria, whatever its state."""
         purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
         return (
             cluster.state != BROKEN
@@ -43,8 +43,8 @@ class Criteria:
         )
 
     def describe(self) -> str:
-        """Name the kind asked for in a refusal."""
+        """Name the wanted kind of cluster, for refusals: `tess-ci cluster with region us-west`."""
         given = {"image": self.osimage, "region": self.region, **{f"label {k}": v for k, v in self.labels.items()}}
         kind = brief(self.cluster) or f"{brief(self.purpose or DEFAULT_PURPOSE)} cluster"
-        said = [f"{brief(name)} {brief(value)}" for name, value in given.items() if value]
-        return f"{kind} with {', '.join(said)}" if said else kind
+        details = [f"{brief(name)} {brief(value)}" for name, value in given.items() if value]
+        return f"{kind} with {', '.join(details)}" if details else kind

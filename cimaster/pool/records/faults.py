@@ -1,4 +1,4 @@
-"""What a stored record must be for the service to use it; each function says what is wrong with one, or nothing."""
+"""Checks of stored records; each function says what is wrong with a record, and returns nothing if it can be used."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ def of_cluster(fields: object) -> str:
 
 
 def of_object(value: object) -> str:
-    """Say what is wrong with what is to be an object."""
+    """Say what is wrong with a value that should be an object."""
     if isinstance(value, TooDeep):
         return "the record is nested too deeply"
     return "" if isinstance(value, dict) else "the record is not an object"

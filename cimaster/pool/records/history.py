@@ -1,4 +1,4 @@
-"""What happened to each cluster: short entries that are stored with the change that they tell of."""
+"""The history of each cluster: short entries that are stored in the same write as the change they describe."""
 
 from collections import Counter
 from datetime import datetime
@@ -12,7 +12,7 @@ from cimaster.pool.records.record import BROKEN, Record
 
 
 class Entry(Record):
-    """One change of one cluster: commit, time, event, state before and after, who, job, build, reason."""
+    """One change of one cluster: commit, time, event, state before and after, person, job, build, reason."""
 
     def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
         super().__init__(fields, dump(fields) if text is None else text, fault)
@@ -60,7 +60,7 @@ class Entry(Record):
 
     @property
     def holder(self) -> str:
-        """The person who held the cluster before, where another person or time ended the hold."""
+        """The holder before this change, if another person or the end of its time ended the hold."""
         return self.get_text("holder")
 
     @property
@@ -69,12 +69,12 @@ class Entry(Record):
         return self.get_time("at")
 
     def described(self) -> str:
-        """Return JSON of the entry as stored; of a broken one, an object that says so."""
+        """Return JSON of the entry as stored; of a broken one, an object with its text and fault."""
         return dump({**self.fields, "record": self.text}) if self.fault else self.text
 
 
 AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone")
-"""The events that nobody asked for: no log line of a request tells of them."""
+"""The events that no request caused, so that no log line of a request mentions them."""
 
 History = tuple[Entry, ...]
 MOST_PER_CLUSTER, FEWEST_PER_CLUSTER = 20, 8
@@ -82,7 +82,7 @@ SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of 
 
 
 def parse(text: str, known: History = ()) -> History:
-    """Read stored history, oldest first; ValueError if it is not an array. `known` was read before."""
+    """Read the stored history, oldest first; ValueError if the text is no array. `known` was read before."""
     return tuple(json_edit.parse_lines(text, {entry.text: entry for entry in known}, Entry.parse))
 
 

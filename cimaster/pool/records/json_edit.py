@@ -1,4 +1,4 @@
-"""Edit JSON text in place, so that whatever we do not know or did not mean to change keeps its very bytes."""
+"""Edit JSON text in place, so that all members that are not changed keep their bytes."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _SPACE = re.compile(rf"[{_BLANKS}]*")
 class Item(NamedTuple):
     """One element of an array: the text between it and the one before, its own text, its value.
 
-    Of an element that was known before the value is left out.
+    The value of an element that was known before is left out.
     """
 
     gap: str
@@ -23,7 +23,7 @@ class Item(NamedTuple):
 
 
 class Array(NamedTuple):
-    """An array taken apart: `head`, the items, `tail`; joined again they are the same text."""
+    """An array taken apart into `head`, items and `tail`, which together are the same text again."""
 
     head: str
     items: tuple[Item, ...]
@@ -31,14 +31,14 @@ class Array(NamedTuple):
 
 
 class NotAnArray(ValueError):
-    """The text is JSON, and not an array; the message says what it is."""
+    """The text is JSON, but not an array; the message says what it is."""
 
 
 def parse_array(text: str, known: Sequence[str] = ()) -> Array:
-    """Take an array apart; ValueError (a JSONDecodeError with line and column, where it has one) if it is none.
+    """Take an array apart; ValueError if it is none (a JSONDecodeError with line and column if it is not JSON).
 
-    `known` are texts of objects that the array held before, in their order: where they stand again they are not parsed
-    again, which is most of the work.
+    `known` are the texts of objects that the array held before, in their order: those that are unchanged are not
+    parsed again, which saves most of the work.
     """
     start = _skip(text, 0)
     if text[start : start + 1] != "[":
@@ -70,9 +70,9 @@ def parse_array(text: str, known: Sequence[str] = ()) -> Array:
 
 
 def _standing_at(text: str, at: int, known: Sequence[str], place: int) -> int | None:
-    """Return which known text stands there: the one expected, or a neighbour where one came or went.
+    """Return which known text is at this place: the expected one, or its neighbour if a record came or went.
 
-    What begins as a known object is that object: no object is the beginning of another.
+    A text that begins with a known object is that object, because no object is the beginning of another.
     """
     if place < len(known) and text.startswith(known[place], at):
         return place
@@ -98,7 +98,7 @@ def parse_lines(text: str, known: Mapping[str, _Kept], make: Callable[[str, Any]
 
 
 def dump_lines(texts: Sequence[str]) -> str:
-    """Write an array of which each element is a text on a line of its own, for people who look at the object."""
+    """Write an array with each element on a line of its own, so that people can read the stored object."""
     return "[\n" + ",\n".join(texts) + "\n]" if texts else "[]"
 
 

@@ -1,4 +1,4 @@
-"""Values as they stand in JSON texts: read whatever is valid JSON, and write nothing that could not be read again."""
+"""Read and write JSON values: any valid JSON can be read, and nothing is written that could not be read again."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-MOST_NESTED = 100  # levels; what is nested more deeply than that is not read, since Python's parser is recursive
+MOST_NESTED = 100  # levels; deeper values are not read, because Python's parser is recursive
 _LONGEST_WHOLE = 1000  # digits; Python refuses to read whole numbers of more than 4,300
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -99,7 +99,7 @@ def _deepest(text: str) -> int:
 
 
 def raw_decode(text: str, at: int) -> tuple[Any, int]:
-    """Read the value that stands there, and say where it ends."""
+    """Read the value at this place, and return where it ends."""
     try:
         value, end = DECODER.raw_decode(text, at)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""What a record says of the job that has the cluster, of the person who holds it, and of the jobs before."""
+"""What a record says about the job that has the cluster, the person who holds it, and the leases before."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ HOLD_FIELDS = ("holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor")
 
 @dataclass(frozen=True)
 class Lease:
-    """Who has an occupied cluster. An old-style lease (status `testing` and no `leaseId`) has the empty id."""
+    """The lease of the job that has a cluster. An old-style lease (status `testing`, no `leaseId`) has the empty id."""
 
     id: str
     job: str
@@ -39,7 +39,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Hold:
-    """Who holds a cluster, and why. `expires` is None while the hold waits for a job to finish."""
+    """The hold of a person, and its reason. `expires` is None while the hold waits for a job to finish."""
 
     by: str
     desc: str
@@ -50,9 +50,9 @@ class Hold:
 
 @dataclass(frozen=True)
 class EndedLease:
-    """A lease that is over, remembered for callers that ask late; `how` is finished, expired or undone.
+    """A lease that is over, remembered for callers that come late; `how` is finished, expired or undone.
 
-    `by` is what the finish said of it: `job`, `build` or `job build`; empty if it said its id or nothing.
+    `by` is how the finish named it: `job`, `build` or `job build`; empty if it gave the lease id or nothing.
     """
 
     id: str

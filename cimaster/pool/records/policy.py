@@ -1,4 +1,4 @@
-"""What keeps the clusters of one purpose filled: how many are wanted, how many there may be, and when."""
+"""The policy of automatic top-up for one purpose: how many vacant clusters to keep, how many at most, and when."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ DEFAULT_COOLDOWN = timedelta(minutes=5)
 
 
 class Policy(Record):
-    """The record of a policy; fields that are not ours are kept. One with a `fault` does nothing until it is mended."""
+    """The record of a policy; fields that are not ours are kept. One with a `fault` is ignored until corrected."""
 
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
         super().__init__(fields, text)
@@ -25,7 +25,7 @@ class Policy(Record):
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Policy":
-        """Read a stored record. A broken one is kept as it is, and does nothing until it is mended or removed."""
+        """Read a stored record. A broken one is kept as it is, and is ignored until it is corrected or removed."""
         fault = faults.of_object(value)
         return cls(value if isinstance(value, dict) else {}, text, fault)
 
@@ -34,7 +34,7 @@ class Policy(Record):
         return Policy(*self._edited(edits))
 
     def described(self) -> dict[str, Any]:
-        """Return what is told of it."""
+        """Return the fields that callers may see."""
         if self.get_text("purpose") == self.purpose:
             return {**self.fields, **({"fault": self.fault} if self.fault else {})}
         return {"purpose": self.purpose, "fault": self.fault, "record": self.text}
@@ -46,12 +46,12 @@ class Policy(Record):
 
     @property
     def hours(self) -> str:
-        """When it works, as it was written; nothing means always."""
+        """The hours in which it is active, as they were written; empty means always."""
         return self.get_text("hours")
 
     @property
     def hours_with_zone(self) -> str:
-        """When it works, with the time zone; nothing means always."""
+        """The hours in which it is active, with their time zone; empty means always."""
         return weekly_hours.with_zone(self.hours) if self.hours else ""
 
     def _fault_of_hours(self) -> str:
@@ -68,7 +68,7 @@ class Policy(Record):
         return weekly_hours.parse(self.hours) if self.hours else None
 
     def is_active(self, now: datetime) -> bool:
-        """Whether it works at this time of the week; one with a fault never does."""
+        """Whether it is active at this time of the week; one with a fault never is."""
         return not self.fault and (self._hours is None or self._hours.contains(now))
 
 

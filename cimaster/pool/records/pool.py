@@ -25,7 +25,7 @@ _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
 
 @dataclass(frozen=True)
 class Rules:
-    """How long things last where nobody says; settings of the service that decisions need."""
+    """The settings that decisions need: how long things last by default, and at most."""
 
     hold: timedelta = timedelta(hours=6)
     max_hold: timedelta = timedelta(hours=72)
@@ -35,9 +35,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a change tells its caller; `repeated` where the same request was carried out before.
+    """What a change tells its caller; `repeated` if the same request was carried out before.
 
-    `refusal` where the caller is told no, and the change is written all the same. `waited` is in seconds.
+    With `refusal` the caller is refused, but the change is written all the same. `waited` is in seconds.
     """
 
     text: str
@@ -65,47 +65,51 @@ class Pool:
     tail: str = "]"
     positions: Mapping[str, int] = field(default_factory=dict)
     vacant: tuple[Cluster, ...] = ()  # those that may be lent, longest vacant first
-    due: datetime | None = None  # nothing is due before; a change may leave it earlier than need be
+    due: datetime | None = None  # when time next changes something; it may be earlier than that, but never later
 
     @property
     def next_commit(self) -> int:
-        """The number that the change being decided gets."""
+        """The commit number of the change that is being decided."""
         return self.commit + 1
 
     def counts(self) -> dict[str, int]:
-        """Return how many clusters are in each state, states without any included."""
+        """Return how many clusters are in each state, including states without any."""
         seen = Counter(cluster.state for cluster in self.clusters)
         return {state: seen[state] for state in STATES}
 
     def purposes(self) -> list[str]:
-        """Return the purposes of clusters, creations and policies, the default one included."""
+        """Return the purposes of clusters, creations and policies, including the default one."""
         of_clusters = {cluster.purpose for cluster in self.clusters if not cluster.fault}
         of_creations = {creation.purpose for creation in self.creations if not creation.fault}
         of_policies = {policy.purpose for policy in self.policies if not policy.fault}
         return sorted({DEFAULT_PURPOSE} | of_clusters | of_creations | of_policies)
 
     def reference(self, cluster: Cluster) -> str:
-        """Return how to name a cluster: by name, or a broken record by its position and digest."""
+        """Return the name of a cluster; of a broken record its position and digest, such as `#3.1a2b3c4d`."""
         return f"#{self.clusters.index(cluster)}.{cluster.digest}" if cluster.state == BROKEN else cluster.name
 
     def find(self, name: str) -> Cluster:
-        """Return a cluster by name; UnknownCluster or ClusterBroken if there is none that can be used."""
+        """Return a cluster by name; UnknownCluster or ClusterBroken if there is no usable one."""
         if name in self.positions:
             return self.clusters[self.positions[name]]
-        alike = self.records_named(name)
-        if not alike:
+        records = self.records_named(name)
+        if not records:
             near = difflib.get_close_matches(name, self.positions, n=1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             raise UnknownCluster(f"cluster {brief(name)} is not known{meant}; /clusters lists them", cluster=name)
-        if alike[0].state == BROKEN:
-            told = f"is broken ({alike[0].fault}): an admin can delete it as {self.reference(alike[0])}"
-            raise ClusterBroken(f"the record of cluster {brief(name)} {told}", cluster=name)
-        return alike[0]
+        found = records[0]
+        if found.state == BROKEN:
+            raise ClusterBroken(
+                f"the record of cluster {brief(name)} is broken ({found.fault}): "
+                f"an admin can delete it as {self.reference(found)}",
+                cluster=name,
+            )
+        return found
 
     def records_named(self, name: str) -> list[Cluster]:
-        """Return the records whose name looks like that, broken ones too: names in the data may have blanks around."""
-        said = printable(name)
-        return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == said]
+        """Return the records with that name, broken ones included; names in the data may have blanks around them."""
+        wanted = printable(name)
+        return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == wanted]
 
     def find_any(self, reference: str) -> Cluster:
         """Return a cluster by name, or a broken record by position and digest, such as `#3.1a2b3c4d`."""
@@ -115,10 +119,15 @@ class Pool:
         position, digest = int(match[1]), match[2]
         broken = self.clusters[position] if position < len(self.clusters) else None
         if broken is None or broken.state != BROKEN or digest not in (None, broken.digest):
-            raise UnknownCluster(f"there is no such broken record at position {position}", cluster=reference)
+            raise UnknownCluster(
+                f"there is no such broken record at position {position}: /clusters lists the broken records",
+                cluster=reference,
+            )
         if digest is None:
-            why = f"{reference} is a position, where another record may stand by then"
-            raise ClusterBroken(f"{why}: say {self.reference(broken)}", cluster=reference)
+            raise ClusterBroken(
+                f"{reference} is only a position, which may change: name the record as {self.reference(broken)}",
+                cluster=reference,
+            )
         return broken
 
     def changed(
@@ -151,14 +160,14 @@ class Pool:
         return self.with_clusters(tuple(cluster for cluster in self.clusters if cluster is not old), history)
 
     def _vacant_with(self, old: Cluster, new: Cluster) -> tuple[Cluster, ...]:
-        """Return the vacant clusters after a change; the order of the list decides between equals."""
+        """Return the vacant clusters after a change; among equals the order of the list decides."""
         vacant = [cluster for cluster in self.vacant if cluster is not old]
         if new.state == VACANT:
             bisect.insort(vacant, new, key=lambda cluster: (_idle_since(cluster), self.positions[cluster.name]))
         return tuple(vacant)
 
     def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
-        """Return the pool with other records; two with one name are both broken."""
+        """Return the pool with other clusters; two with the same name are both broken."""
         clusters = _mark_duplicates(clusters)
         return dataclasses.replace(
             self,
@@ -174,7 +183,7 @@ class Pool:
         return dataclasses.replace(self, creations=creations, due=earliest_end(self.clusters, creations, self.queue))
 
     def entries_of(self, commit: int) -> list[Entry]:
-        """Return the history that one commit wrote."""
+        """Return the history entries that one commit wrote."""
         return list(itertools.takewhile(lambda entry: entry.fields.get("commit") == commit, reversed(self.history)))
 
     def remember(self, request: RememberedRequest) -> "Pool":
@@ -186,13 +195,13 @@ class Pool:
 def earliest_end(
     clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: tuple[Ticket, ...]
 ) -> datetime | None:
-    """Return when time next changes something by itself."""
+    """Return when the first of them next changes by itself."""
     ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.dropped_at for ticket in queue))
     return min((end for end in ends if end), default=None)
 
 
 def _mark_duplicates(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
-    """Return the records, those with a name that another one has too as broken."""
+    """Return the clusters, those that share a name as broken."""
     names = [printable(cluster.name_as_written or "") for cluster in clusters]
     if len(set(names)) == len(names) and not any(cluster.is_duplicate for cluster in clusters):
         return clusters

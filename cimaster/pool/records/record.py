@@ -1,6 +1,6 @@
-"""Records as they are stored: what can be read of them, whatever was written there, and how they change.
+"""Records as they are stored: how their fields are read, whatever is written there, and how they change.
 
-Each kind of value is read in one place. What cannot be read counts as not given, and stays where it is.
+Each type of value is read in one place. A value that cannot be read is ignored, and kept.
 """
 
 import hashlib
@@ -14,44 +14,44 @@ from cimaster.pool.records import json_edit
 from cimaster.pool.records.field_types import DURATIONS, LARGEST_NUMBER, checked, is_id
 from cimaster.pool.records.json_values import dump
 
-BROKEN = "broken"  # the state of a record that an admin has to mend or delete
+BROKEN = "broken"  # the state of a record that an admin has to correct or delete
 
 
 class Fields:
-    """The members of an object, each read as what it is meant to be; none of these methods raises."""
+    """The members of an object, each read as the type that it should have; none of these methods raises."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
 
     def get_text(self, key: str) -> str:
-        """Return a text; empty where there is none."""
+        """Return a text; empty if there is none."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
     def get_id(self, key: str) -> str:
-        """Return an id; empty where there is none that we, or a caller of ours, could have made."""
+        """Return an id; empty if there is none that CIMaster or one of its callers could have made."""
         value = self.fields.get(key)
         return value if is_id(value) else ""
 
     def get_time(self, key: str) -> datetime | None:
-        """Return a time; None where there is none of about this century."""
+        """Return a time; None if there is none of about this century."""
         return stored_time(self.fields.get(key))
 
     def get_duration(self, key: str) -> timedelta | None:
-        """Return a duration; None where there is none of less than a century."""
+        """Return a duration; None if there is none of less than a century."""
         return stored_duration(self.fields.get(key))
 
     def get_number(self, key: str) -> int:
-        """Return a number from 0 to a billion; 0 where there is none."""
+        """Return a number from 0 to a billion; 0 if there is none."""
         value = self.fields.get(key)
         return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else 0
 
     def get_flag(self, key: str) -> bool:
-        """Say whether that is true."""
+        """Say whether the field is true."""
         return self.fields.get(key) is True
 
     def has(self, key: str) -> bool:
-        """Say whether anything stands there, readable or not."""
+        """Say whether a value is given, readable or not."""
         return self.fields.get(key) not in (None, "")
 
     def unreadable_among(self, *keys: str) -> tuple[str, ...]:
@@ -63,18 +63,18 @@ class Fields:
 
 
 def digest_of(text: str) -> str:
-    """Return eight hex digits that tell a text from any other."""
+    """Return eight hex digits that identify a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 class Record(Fields):
-    """An immutable record. `fields` is what can be read of it; `text` its JSON, byte for byte as stored unless changed.
+    """An immutable record: `fields` are its readable members, `text` is its JSON, with the stored bytes unless edited.
 
-    `fault` says why nothing can be done with the record; empty where it is whole.
+    `fault` says why the record cannot be used; empty if it can.
     """
 
     TIMES: ClassVar[tuple[str, ...]] = ()
-    """The times and durations of which people are told where they cannot be read."""
+    """The times and durations that are reported if they cannot be read."""
 
     def __init__(
         self, fields: Mapping[str, Any], text: str | json_edit.ObjectText | None = None, fault: str = ""
@@ -88,7 +88,7 @@ class Record(Fields):
             self._object = text
 
     def as_broken(self, fault: str) -> Self:
-        """Return the record as one with which nothing can be done."""
+        """Return the record as broken, with this fault."""
         return type(self)({}, self.text, fault)
 
     @cached_property
@@ -98,12 +98,12 @@ class Record(Fields):
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The times and durations that stand there and cannot be read: they count as not given, so they are no ends."""
+        """The times and durations that are given and cannot be read: they are ignored."""
         return self.unreadable_among(*self.TIMES)
 
     @cached_property
     def digest(self) -> str:
-        """Eight hex digits that tell this very content from any other, to name a broken record safely."""
+        """Eight hex digits that identify this content, to name a broken record safely."""
         return digest_of(self.text)
 
     def _edited(self, edits: Mapping[str, Any]) -> tuple[dict[str, Any], json_edit.ObjectText]:
@@ -121,5 +121,5 @@ class Record(Fields):
 
 
 def expiry_fault(error: Exception) -> str:
-    """Return the fault of a record of which nobody can work out what time changes."""
-    return f"what time changes of it cannot be worked out ({type(error).__name__})"
+    """Return the fault of a record whose expiry failed with this error."""
+    return f"its expiry failed ({type(error).__name__})"

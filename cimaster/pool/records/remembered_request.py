@@ -12,7 +12,7 @@ from cimaster.pool.records.record import BROKEN, Fields, digest_of
 
 
 def request_key(identity: str) -> str:
-    """Return what a request is remembered by: a short hash of its id, which may be long."""
+    """Return the key of a remembered request: a short hash of its id, which may be long."""
     return hashlib.blake2s(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -52,7 +52,7 @@ class RememberedRequest:
 
     @cached_property
     def text(self) -> str:
-        """The request's JSON, byte for byte as stored where it was read."""
+        """The request's JSON; byte for byte as stored if it was read from there."""
         if self.stored:
             return self.stored
         given = {name: getattr(self, name) for name in self.NAMES}

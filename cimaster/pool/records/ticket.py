@@ -1,4 +1,4 @@
-"""A place in the queue: who waits for which kind of cluster, since when, and whether they are still there."""
+"""A place in the queue: the caller that waits, for which kind of cluster, since when, and whether it is connected."""
 
 import dataclasses
 import hashlib
@@ -18,13 +18,13 @@ from cimaster.pool.records.record import BROKEN, Fields, Record
 PRIORITIES = ("low", "normal", "high")
 NORMAL = "normal"
 RISES_EVERY = timedelta(minutes=10)  # of waiting lift a ticket by one level
-BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is kept for somebody who asks again and again
-FORGOTTEN_AFTER = timedelta(seconds=90)  # of silence
-_LONGEST_INTERVAL = timedelta(seconds=60)  # of a script for which a cluster is kept all the time
-_SLACK = 1.25  # by which the next pause between two requests of a script may be longer than the last
-_LONGEST_STAY = timedelta(days=1)  # ahead of now; a later time was written by hand, and reserves nothing
-LONG_AGO = datetime.fromtimestamp(0, UTC)  # where nothing readable is written
-_LEAST_CHARGE = 300  # bytes
+BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is reserved between two requests of a waiting caller
+FORGOTTEN_AFTER = timedelta(seconds=90)  # without a connection
+_LONGEST_INTERVAL = timedelta(seconds=60)  # between two polls of a script for which a cluster stays reserved
+_SLACK = 1.25  # factor by which the next pause between two polls may be longer than the last
+_LONGEST_CONNECTION = timedelta(days=1)  # from now on; a later time was written by hand, and reserves nothing
+LONG_AGO = datetime.fromtimestamp(0, UTC)  # stands for a time that cannot be read
+_SMALLEST_CHARGE = 300  # bytes
 NEVER = datetime.max.replace(tzinfo=UTC)
 _POLLS = "poll-"
 
@@ -32,9 +32,9 @@ _POLLS = "poll-"
 class Ticket(Record):
     """The record of a place in the queue; fields that are not ours are kept.
 
-    `here` is until when its caller is connected, or was; `keeps` is for how long after that a cluster is kept for it.
-    `until` is the end of the wait, None for a script that just asks again and again. `gone_at` is when nobody expects
-    its caller any more.
+    Its caller is or was connected until `connected_until`; for `reserved_for` after that a cluster stays reserved.
+    `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket leaves the queue,
+    because its caller did not come back.
     """
 
     TIMES = ("since", "until", "here", "keeps")
@@ -55,7 +55,7 @@ class Ticket(Record):
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Ticket":
-        """Read a stored record. A broken one is kept as it is, and waits for nothing until it is mended or removed."""
+        """Read a stored record. A broken one is kept as it is, and is ignored until it is corrected or removed."""
         fault = faults.of_ticket(value)
         return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
 
@@ -63,20 +63,20 @@ class Ticket(Record):
     def new(
         cls,
         identity: str,
-        asked_hash: str,
+        request_hash: str,
         criteria: Criteria,
         now: datetime,
         wait: timedelta | None,
         priority: str,
         owner: str = "",
     ) -> "Ticket":
-        """Make the ticket of a caller that begins to wait, for at most `wait`; it is charged to the owner."""
+        """Make the ticket of a caller that begins to wait, for at most `wait`; it counts for the owner's share."""
         kind = dataclasses.asdict(criteria) | {"ttl": format_duration(criteria.ttl) if criteria.ttl else ""}
         return cls(
             checked(
                 {
                     "id": identity,
-                    **({"hash": asked_hash} if asked_hash else {}),
+                    **({"hash": request_hash} if request_hash else {}),
                     **({"owner": owner} if owner else {}),
                     **({"priority": priority} if priority != NORMAL else {}),
                     "since": format_time(now),
@@ -86,38 +86,38 @@ class Ticket(Record):
             )
         )
 
-    def connected(self, here: datetime, keeps: timedelta) -> "Ticket":
-        """Return the ticket of a caller who is there until `here`."""
-        kept = format_duration(keeps) if keeps != BETWEEN_POLLS else None
-        return Ticket(*self._edited({"here": format_end(here), "keeps": kept}))
+    def connected(self, until: datetime, reserved_for: timedelta) -> "Ticket":
+        """Return the ticket of a caller that is connected until then."""
+        keeps = format_duration(reserved_for) if reserved_for != BETWEEN_POLLS else None
+        return Ticket(*self._edited({"here": format_end(until), "keeps": keeps}))
 
     def described(self, place: int, now: datetime) -> dict[str, Any]:
-        """Return what is told of it, where it is at that place in the queue."""
+        """Return what callers may see of it, at that place in the queue."""
         if self.fault:
             return {"id": self.id, "fault": self.fault, "record": self.text}
-        told = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
-        return {"place": place, **told, "priority": self.priority, "there": self.is_present(now)}
+        shown = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
+        return {"place": place, **shown, "priority": self.priority, "there": self.is_present(now)}
 
     @cached_property
     def criteria(self) -> Criteria:
-        """What it waits for; what was written by hand and is no text means nothing."""
+        """What it waits for; values that are no text were written by hand, and are ignored."""
         stored = self.fields.get("ask")
-        said = Fields(stored if isinstance(stored, dict) else {})
+        fields = Fields(stored if isinstance(stored, dict) else {})
         texts = {
-            name: said.get_text(name) for name in ("job", "build", "by", "purpose", "osimage", "region", "cluster")
+            name: fields.get_text(name) for name in ("job", "build", "by", "purpose", "osimage", "region", "cluster")
         }
-        labels = said.fields.get("labels")
+        labels = fields.fields.get("labels")
         pairs = {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
-        return Criteria(**texts, labels=pairs, ttl=said.get_duration("ttl"))
+        return Criteria(**texts, labels=pairs, ttl=fields.get_duration("ttl"))
 
     @cached_property
     def charged_bytes(self) -> int:
-        """Bytes that count for it of what the queue may take of the stored object: never less than a usual ticket."""
-        return max(len(self.text.encode("utf-8", "surrogatepass")), _LEAST_CHARGE)
+        """Bytes that count for its owner's share of the queue: never less than those of a usual ticket."""
+        return max(len(self.text.encode("utf-8", "surrogatepass")), _SMALLEST_CHARGE)
 
     @property
     def is_legacy_poll(self) -> bool:
-        """Whether it is of a script that said nothing of waiting, and asks again and again."""
+        """Whether it belongs to a legacy script that polls, without a word about waiting."""
         return self.until is None
 
     def rank(self, now: datetime) -> int:
@@ -125,8 +125,8 @@ class Ticket(Record):
         return (now - self._begins_at) // RISES_EVERY
 
     def is_present(self, now: datetime) -> bool:
-        """Whether its caller is connected, or expected back so soon that a cluster is kept."""
-        return now <= self.reserved_until and self.connected_until <= now + _LONGEST_STAY
+        """Whether its caller is connected, or was so recently that a cluster stays reserved for it."""
+        return now <= self.reserved_until and self.connected_until <= now + _LONGEST_CONNECTION
 
     def wait_is_over(self, now: datetime) -> bool:
         """Whether its wait is over."""
@@ -134,14 +134,14 @@ class Ticket(Record):
 
 
 def reservation_for(interval: timedelta) -> timedelta:
-    """Return for how long a cluster is kept for a script that asks again at this interval."""
+    """Return for how long a cluster stays reserved for a script that polls at this interval."""
     return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_INTERVAL + BETWEEN_POLLS)
 
 
 def poll_ticket_id(criteria: Criteria) -> str:
-    """Return the id of a ticket of whoever asks again and again in these words."""
-    words = dataclasses.asdict(criteria) | {"ttl": str(criteria.ttl), "labels": sorted(criteria.labels.items())}
-    return _POLLS + hashlib.sha256(dump(words).encode()).hexdigest()[:16]
+    """Return the id of the ticket of legacy scripts that poll with these criteria."""
+    values = dataclasses.asdict(criteria) | {"ttl": str(criteria.ttl), "labels": sorted(criteria.labels.items())}
+    return _POLLS + hashlib.sha256(dump(values).encode()).hexdigest()[:16]
 
 
 def parse_queue(text: str, known: Iterable[Ticket] = ()) -> tuple[Ticket, ...]:

@@ -1,4 +1,4 @@
-"""Hours of the week in the local time of a place: `Mon-Fri 22:00-06:00, Sat 08:00-12:00 Europe/Berlin`."""
+"""Hours of the week in the local time of a time zone: `Mon-Fri 22:00-06:00, Sat 08:00-12:00 Europe/Berlin`."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _DAY_ENDS = 24 * 60
 class DailySpan:
     """A part of the week: on these days (0 is Monday) from one minute of the day to another.
 
-    One that ends no later than it begins goes on until that minute of the next day.
+    A span that ends no later than it begins goes on until that minute of the next day.
     """
 
     days: frozenset[int]
@@ -26,7 +26,7 @@ class DailySpan:
     ends: int
 
     def contains(self, day: int, minute: int) -> bool:
-        """Say whether a minute of a day lies in it; the early hours of a night belong to the day before."""
+        """Say whether a minute of a day lies in the span; the early hours of a night belong to the day before."""
         if self.begins < self.ends:
             return day in self.days and self.begins <= minute < self.ends
         return (day in self.days and minute >= self.begins) or ((day - 1) % 7 in self.days and minute < self.ends)
@@ -40,13 +40,13 @@ class WeeklyHours:
     zone: ZoneInfo
 
     def contains(self, moment: datetime) -> bool:
-        """Say whether a moment lies in one of them."""
+        """Say whether a moment lies in one of the spans."""
         local = moment.astimezone(self.zone)
         return any(span.contains(local.weekday(), local.hour * 60 + local.minute) for span in self.spans)
 
 
 def parse(text: str) -> WeeklyHours:
-    """Read hours, in UTC where no zone ends them; ValueError says what is expected instead."""
+    """Read hours, in UTC if they name no time zone; ValueError says what is expected instead."""
     zoned = _ZONED.fullmatch(text.strip())
     spans, zone = zoned.groups() if zoned else (text, "UTC")
     return WeeklyHours(tuple(_span(part.strip()) for part in spans.split(",")), _zone(zone))
@@ -77,5 +77,5 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def with_zone(text: str) -> str:
-    """Return hours as people are told them: with their zone, also where it is left out."""
+    """Return hours with their time zone, also if it is left out."""
     return text if _ZONED.fullmatch(text.strip()) else f"{text} UTC"
