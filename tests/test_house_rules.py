@@ -3,6 +3,7 @@
 import ast
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -39,11 +40,16 @@ def place(path: Path, line: int) -> str:
 
 def comments(words: str) -> list[str]:
     """Return the places of comments that contain these words, in the program and its tests."""
+    return [where for where, comment in _comments() if words in comment]
+
+
+@cache
+def _comments() -> list[tuple[str, str]]:
     found = []
     for path in [*PROGRAM, *TESTS]:
         with tokenize.open(path) as text:
-            tokens = list(tokenize.generate_tokens(text.readline))
-        found += [place(path, t.start[0]) for t in tokens if t.type == tokenize.COMMENT and words in t.string]
+            tokens = [token for token in tokenize.generate_tokens(text.readline) if token.type == tokenize.COMMENT]
+        found += [(place(path, token.start[0]), token.string) for token in tokens]
     return found
 
 

@@ -190,6 +190,7 @@ def test_the_same_request_id_is_carried_out_once(client: FlaskClient, trigger: S
     assert refusal(create(client, request_id="r-1")) == (422, "request_id_reused")
 
 
+@pytest.mark.slow
 def test_after_a_lost_answer_the_trigger_is_called_again_with_the_same_key(
     client: FlaskClient, script: Script, trigger: ScriptedTrigger
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_refusal_of_the_trigger_is_reported_immediately_with_its_reason(client
     assert (creation["failure"], creation["id"] in answer.text) == ("refused", True)
 
 
+@pytest.mark.slow
 def test_a_trigger_that_cannot_be_reached_leaves_a_creation_that_goes_on(
     app: Flask, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,6 +292,7 @@ def test_an_unknown_creation_is_refused_and_the_cluster_not_added(client: FlaskC
     assert client.get("/clusters/new-1").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_badly_fails_its_creation(
     client: FlaskClient, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
+@pytest.mark.slow
 def test_a_minimum_is_kept_vacant_and_each_cluster_built_once(replicas: list[Flask], built: Path) -> None:
     client = replicas[0].test_client()
     answer = set_policy(client, min_vacant=3, max_total=6, max_creating=2, cooldown="1s")

@@ -69,6 +69,7 @@ def test_one_address_does_not_close_the_queue(client: FlaskClient, add: Add) -> 
     assert "owner" not in client.get("/queue", headers={"Accept": "application/json"}).get_json()["tickets"][0]
 
 
+@pytest.mark.slow
 def test_one_address_does_not_use_up_the_creations_whatever_users_it_names(client: FlaskClient) -> None:
     answers = [code(send(client, "/createcluster", FLOOD, user=f"user-{n}", job="e2e")) for n in range(22)]
     assert answers == [(200, None)] * 20 + [(429, "too_many_creations")] * 2

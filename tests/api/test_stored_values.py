@@ -88,6 +88,7 @@ def well(client: FlaskClient, path: str, method: str = "GET", **headers: str) ->
     return answer.text
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(OBJECTS)
 def test_no_stored_value_makes_any_part_of_the_service_fail(

@@ -104,6 +104,7 @@ def test_a_cluster_for_something_else_is_a_failure() -> None:
         run("""echo '{"cluster": "new", "region": "us", "purpose": "other"}'""")
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="was stopped after"):
         run(f"sleep 600 & echo $! > {tmp_path}/child; wait", timeout=timedelta(seconds=1))
@@ -130,6 +131,7 @@ def test_a_stopping_service_ends_the_program_without_a_failure(tmp_path: Path) -
     check_gone(tmp_path / "child")
 
 
+@pytest.mark.slow
 def test_a_child_that_will_not_end_is_killed_with_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_GRACE_PERIOD", 0.5)
     stubborn = f"""sh -c 'trap "" TERM; echo $$ > {tmp_path}/child; sleep 600; sleep 600' &"""

@@ -260,6 +260,7 @@ class TestDisk:
         (disk / "filler").unlink()
         assert take_until(client, 404).headers["CIMaster-Code"] == "no_vacant_cluster"
 
+    @pytest.mark.slow
     def test_a_start_on_a_read_only_file_says_so_and_mends_itself(self, settings: Settings, disk: Path) -> None:
         SQLiteStore(str(disk / "pool.db"), "clusters").close()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

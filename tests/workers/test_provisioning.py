@@ -93,6 +93,7 @@ def listed(client: FlaskClient) -> dict[str, Any]:
     return creation
 
 
+@pytest.mark.slow
 def test_what_a_lost_replica_had_claimed_is_taken_over_under_the_same_key(
     app: Flask, second: Flask, third: Third, clock: MovableClock
 ) -> None:
@@ -123,6 +124,7 @@ def test_with_a_wrong_clock_nothing_is_taken_over(
     third.may_begin.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_what_came_of_it_is_written_when_the_store_is_back(app: Flask, third: Third, store: SQLiteStore) -> None:
     create(app)
@@ -150,6 +152,7 @@ def test_a_stop_lets_another_replica_try(settings: Settings, another_store: Stor
     until(lambda: service.view_now().pool.creations[0].is_claimable(service.clock()))
 
 
+@pytest.mark.slow
 def test_every_job_is_looked_at_however_many_there_are(
     app: Flask, third: Third, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +171,7 @@ def test_every_job_is_looked_at_however_many_there_are(
     until(lambda: seen == made)
 
 
+@pytest.mark.slow
 def test_a_replica_that_drains_begins_nothing(app: Flask, third: Third, settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(DrainFile(settings.port).remove)
