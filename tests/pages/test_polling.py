@@ -130,4 +130,4 @@ def test_a_cluster_that_is_deleted_meanwhile_is_told_to_its_open_page(add, root:
     root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root"})
     answer = poll(root, url, tag)
     assert answer.status_code == 200
-    assert "cluster-01 is not in the pool any more" in text(answer)
+    assert "cluster-01 is no longer in the pool" in text(answer)
