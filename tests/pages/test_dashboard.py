@@ -173,9 +173,9 @@ def test_time_left_is_right_without_script(add, alice: FlaskClient, clock) -> No
     clock.forward(minutes=45, seconds=20)
     page = alice.get("/")
     assert "45 min ago" in text(page)
-    assert "left-soon" in page.text
+    assert "time-left-soon" in page.text
     clock.forward(minutes=8)
-    assert "left-late" in alice.get("/").text
+    assert "time-left-late" in alice.get("/").text
 
 
 def test_a_job_that_lasts_suspiciously_long_is_flagged(add, client: FlaskClient, service, clock) -> None:
@@ -194,7 +194,7 @@ def test_without_a_store_that_was_ever_read_the_page_is_503_and_says_why(setting
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "not valid JSON" in text(answer)
-    assert fresh.get("/ui/fragments/usable").status_code == 503
+    assert fresh.get("/ui/fragments/ready").status_code == 503
 
 
 def test_while_the_store_is_in_trouble_the_last_state_stays_and_a_strip_says_so(
