@@ -358,7 +358,7 @@ def test_an_unknown_visitor_gives_a_name_with_the_request(client: FlaskClient) -
 
 
 class TestWithoutAProvisioner:
-    """Where nothing is set up that creates clusters."""
+    """Where no provisioner is configured."""
 
     @pytest.fixture
     def provisioner(self) -> None:
@@ -368,11 +368,11 @@ class TestWithoutAProvisioner:
     def test_the_button_is_greyed_with_the_reason(self, alice: FlaskClient) -> None:
         page = alice.get("/")
         assert 'href="/ui/create"' not in page.text
-        assert "Create a cluster nothing is set up that creates clusters" in text(page)
+        assert "Create a cluster no provisioner is configured" in text(page)
         assert "an operator must set CIMASTER_PROW_URL or CIMASTER_PROVISIONER" in text(page)
 
     def test_the_form_says_so(self, alice: FlaskClient) -> None:
         assert alice.get("/ui/create").status_code == 501
         answer = create(alice)
         assert answer.status_code == 501
-        assert "nothing is set up that creates clusters" in text(answer)
+        assert "no provisioner is configured" in text(answer)

@@ -244,7 +244,7 @@ class TestSwitchedOff:
 
 
 class TestWithoutAProvisioner:
-    """Where nothing is set up that creates clusters."""
+    """Where no provisioner is configured."""
 
     @pytest.fixture
     def provisioner(self) -> None:
@@ -253,5 +253,5 @@ class TestWithoutAProvisioner:
 
     def test_the_pages_say_that_nothing_acts_on_policies(self, root: FlaskClient) -> None:
         root.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, "min_vacant": "1", "max_total": "2"})
-        told = "Automatic top-up is off: nothing is set up that creates clusters: an operator must set CIM"
+        told = "Automatic top-up is off: no provisioner is configured: an operator must set CIM"
         assert told in text(root.get("/ui/admin"))

@@ -18,7 +18,7 @@ from cimaster.pool.records.pool import Pool
 
 @dataclass(frozen=True)
 class Use:
-    """Who uses a cluster, why, and for how long; `no_end_text` stands where a lease or hold has no end."""
+    """The user of a cluster, the reason, and for how long; `no_end_text` stands where a lease or hold has no end."""
 
     by: str = ""
     on_behalf_of: str = ""
