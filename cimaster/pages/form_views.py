@@ -27,7 +27,7 @@ from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ClusterParameters, NamedParameters
 
 FORMS: tuple[Form[Any], ...] = (*cluster_forms.FORMS, *creation_forms.FORMS, *policy_forms.FORMS, *queue_forms.FORMS)
-BLOCKED = "to do more you must give your name again"
+BLOCKED = "for the next change you must give your name again"
 BLOCKED_HOLD = "the hold is made; to release it you must give your name again"
 _FIELDS = {"label": "labels"}  # what a form calls a parameter, where that is not its name
 
@@ -58,7 +58,7 @@ def _show(form: Form[Any]) -> Response:
     if not expected or not isinstance(row, cluster_rows.Row) or row.state == expected:
         return Response(_draw(form, context))
     stale = ClusterNotVacant(
-        f"{row.name} is not {expected} any more: {descriptions.situation(row.cluster)}",
+        f"{row.name} is no longer {expected}: {descriptions.situation(row.cluster)}",
         cluster=row.name,
         state=row.state,
         holder=descriptions.occupant(row.cluster),

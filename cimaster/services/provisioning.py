@@ -56,12 +56,12 @@ class Provisioning:
         """Why no cluster can be created here; empty where one can."""
         if self.provisioner is not None:
             return ""
-        return "nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
+        return "nothing is set up that creates clusters: an operator must set CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
 
     @property
     def why_idle(self) -> str:
         """Why nothing acts on policies here; empty where something does."""
-        return self.why_none or ("" if self.manages else "an operator sets CIMASTER_MANAGE_CLUSTER=on")
+        return self.why_none or ("" if self.manages else "an operator must set CIMASTER_MANAGE_CLUSTER=on")
 
     @property
     def needs_job(self) -> bool:

@@ -187,7 +187,7 @@ def test_a_click_that_gets_no_answer_says_so(visit: Visit, cluster: str, fails: 
     alice.go()
     alice.page.route("**/ui/hold*", fails)
     alice.press(cluster, "Hold")
-    expect(alice.page.locator("#alerts")).to_contain_text("The service did not answer: try again in a moment.")
+    expect(alice.page.locator("#alerts")).to_contain_text("The service did not answer. Try again in a moment.")
     assert not alice.page.locator("#dialog").is_visible()
     alice.page.unroute_all()
     alice.press(cluster, "Hold")
@@ -197,7 +197,8 @@ def test_a_click_that_gets_no_answer_says_so(visit: Visit, cluster: str, fails: 
         alice.fill(desc="a run")
         expect(alice.page.locator("#form-alert")).to_have_count(1)
         expect(alice.page.locator("#form #form-alert")).to_have_text(
-            "The service did not answer: whether that was done is not known. See how things are, then try again."
+            "The service did not answer, so the change may or may not have been made. "
+            "Check the current state, then try again."
         )
     assert alice.page.locator("#form-desc").input_value() == "a run"
     check(alice.page, "an unanswered form")
@@ -226,7 +227,7 @@ def test_everything_is_done_by_keyboard_and_the_focus_stays(visit: Visit, cluste
     alice.go(f"/?q={cluster}")
     press = alice.page.keyboard.press
     press("Tab")
-    expect(alice.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(alice.page.get_by_role("link", name="Skip to content")).to_be_focused()
     press("Enter")
     hold = alice.row(cluster).get_by_role("button", name=f"Hold {cluster}")
     for _ in range(30):

@@ -134,7 +134,7 @@ def test_a_filter_that_cannot_be_read_is_400_and_says_what_is_expected(client: F
 
 def test_an_empty_pool_says_what_to_do_next(client: FlaskClient, alice: FlaskClient, root: FlaskClient) -> None:
     assert "The pool is empty" in text(client.get("/"))
-    assert "An admin adds clusters on the page Inventory" in text(alice.get("/"))
+    assert "An admin can add clusters on the Inventory page" in text(alice.get("/"))
     assert "Add the first cluster" in text(root.get("/"))
 
 

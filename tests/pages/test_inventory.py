@@ -121,7 +121,7 @@ def test_edit_without_a_change_changes_nothing(add: Add, root: FlaskClient, repo
     before = repository.fresh().version
     fields = dict.fromkeys(("osimage", "note", "labels", "was_osimage", "was_note", "was_labels"), "")
     fields |= {"region": "us-west", "was_region": "us-west", "purpose": "tess-ci", "was_purpose": "tess-ci"}
-    assert "cluster cluster-01 stays as it is" in text(follow(root, send(root, "edit", **fields)))
+    assert "cluster cluster-01 is unchanged" in text(follow(root, send(root, "edit", **fields)))
     assert repository.fresh().version == before
 
 
@@ -178,7 +178,7 @@ def test_delete_takes_the_cluster_out(add: Add, root: FlaskClient) -> None:
 def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
-    assert "although it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
+    assert "even though it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
     refused = send(root, "delete", typed="cluster-01")
     assert refused.status_code == 409
     assert "held by alice until" in text(refused)

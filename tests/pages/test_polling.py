@@ -142,4 +142,4 @@ def test_an_open_page_shows_that_its_cluster_was_deleted(add: Add, root: FlaskCl
     root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root"})
     answer = poll(root, url, tag)
     assert answer.status_code == 200
-    assert "cluster-01 is not in the pool any more" in text(answer)
+    assert "cluster-01 is no longer in the pool" in text(answer)

@@ -97,19 +97,19 @@ def held(cluster: Cluster, name: str, now: datetime) -> str:
             f"You hold {cluster.name} until {template_filters.clock(hold.expires, now)} ({roughly(hold.expires - now)})"
         )
     lasts = f", for {roughly(hold.lasts)}" if hold.lasts else ""
-    return f"You hold {cluster.name} from when {descriptions.occupant(cluster)} finishes{lasts}"
+    return f"You get {cluster.name} when {descriptions.occupant(cluster)} finishes{lasts}"
 
 
 def _end(text: str) -> datetime | timedelta:
     end = parse_time(text) or parse_duration(text)
     if end is None:
-        raise ValueError("one of the ends that the form offers")
+        raise ValueError("one of the ends in the form")
     return end
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtendHold(ClusterParameters):
-    """Extend a hold to one of the ends that the form offers."""
+    """Extend a hold to one of the ends in the form."""
 
     until: datetime | timedelta = ParameterType(_end, "by how much to extend").required()
 
@@ -173,7 +173,7 @@ def _edit(asked: UpdateCluster) -> Committed:
     names = changed(*FACTS)
     if not names:
         cluster = latest().pool.find(asked.cluster)
-        return Committed(Answer(f"cluster {asked.cluster} stays as it is", cluster), 0)
+        return Committed(Answer(f"cluster {asked.cluster} is unchanged", cluster), 0)
     facts = ClusterFacts(
         region=asked.region or "" if "region" in names else None,
         purpose=asked.purpose or "" if "purpose" in names else None,
@@ -206,12 +206,12 @@ _HAND_OVER = endpoints.RELEASECLUSTER.requiring("to")
 _DISABLE = endpoints.DISABLECLUSTER.requiring("reason")
 FORMS = (
     Form("hold", _HOLD, _hold, "Hold", "Hold", "Holding…", "cluster", _tells, holds=True),
-    Form("extend", _EXTEND, _extend, "Extend the hold of", "Extend", "Extending…", "cluster", _tells, holds=True),
+    Form("extend", _EXTEND, _extend, "Extend hold of", "Extend", "Extending…", "cluster", _tells, holds=True),
     Form(
         "changeend",
         _DURATION,
         _change_end,
-        "Change the end of",
+        "Change end of hold of",
         "Change end",
         "Changing…",
         "cluster",

@@ -49,7 +49,7 @@ def cluster_by_path(name: str) -> tuple[str, int]:
     context = panel(latest(), name)
     known = context["row"] or context["moments"]
     if not known:
-        raise UnknownCluster(f"cluster {name} is not known; the dashboard lists all that are", cluster=name)
+        raise UnknownCluster(f"cluster {name} is not known; the dashboard lists all clusters", cluster=name)
     return render_template("cluster.html", **context), 200 if context["row"] else 404
 
 

@@ -56,7 +56,7 @@ def described(cluster: Cluster, named: str, visitor: Visitor, now: datetime, ove
         element_id(named),
         named,
         cluster,
-        cluster.name or cluster.name_as_written or "a record without a name",
+        cluster.name or cluster.name_as_written or "unnamed record",
         flags=_flags(cluster, now, overdue_after),
         mine=visitor.holds(cluster),
         actions=tuple(action_buttons.of(cluster, visitor)),

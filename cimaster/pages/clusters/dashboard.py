@@ -25,9 +25,9 @@ from cimaster.web.components import components
 CARDS = {
     VACANT: "ready to lend",
     OCCUPIED: "in use by jobs",
-    HELD: "kept by people",
-    DISABLED: "out of lending",
-    BROKEN: "records to mend",
+    HELD: "in use by people",
+    DISABLED: "not lent",
+    BROKEN: "records to fix",
 }
 _FILTERS = ("state", "purpose", "region", "label", "holder", "q")
 

@@ -70,7 +70,7 @@ def _create(asked: CreateForPerson) -> Committed:
             creation=same.id,
             parameter="force",
         )
-    return replace(done, answer=Answer(f"a cluster for {wanted.purpose} is requested"))
+    return replace(done, answer=Answer(f"Requested a cluster for {wanted.purpose}"))
 
 
 def _retry(asked: ChangeCreation) -> Committed:
@@ -83,13 +83,13 @@ def _dismiss(asked: ChangeCreation) -> Committed:
 
 _CREATE, _CHANGE = endpoints.CREATECLUSTER.taking(CreateForPerson), endpoints.CHANGE_CREATION
 FORMS = (
-    Form("create", _CREATE, _create, "Create a cluster", "Create cluster", "Asking…", tells=_tells_new),
-    Form("retry", _CHANGE.requiring("retry"), _retry, "Try again:", "Retry", "Retrying…", "retry", _tells("retry")),
+    Form("create", _CREATE, _create, "Create a cluster", "Create cluster", "Requesting…", tells=_tells_new),
+    Form("retry", _CHANGE.requiring("retry"), _retry, "Retry:", "Retry", "Retrying…", "retry", _tells("retry")),
     Form(
         "dismiss",
         _CHANGE.requiring("dismiss"),
         _dismiss,
-        "Take off the list:",
+        "Dismiss:",
         "Dismiss",
         "Dismissing…",
         "dismiss",

@@ -102,9 +102,9 @@ def _is_news(creation: Creation, now: datetime) -> bool:
 
 
 def _counted(shown: list[Creation]) -> str:
-    states = ["on the way" if creation.is_open else creation.state for creation in shown]
-    return ", ".join(
-        f"{states.count(state)} {state}" for state in ("on the way", FAILED, BROKEN, READY) if state in states
+    states = ["being created" if creation.is_open else creation.state for creation in shown]
+    return " · ".join(
+        f"{states.count(state)} {state}" for state in ("being created", FAILED, BROKEN, READY) if state in states
     )
 
 

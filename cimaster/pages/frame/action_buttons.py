@@ -8,8 +8,8 @@ from cimaster.pool.records.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cl
 from cimaster.pool.records.creation import FAILED, Creation
 
 NEEDS_ADMIN = "only admins can do this"
-BUSY = "it is being carried out, and can be dismissed when it has ended"
-STILL_RUNS = "its job still runs and may add its cluster"
+BUSY = "this creation is in progress; dismiss it when that has finished"
+STILL_RUNS = "its job is still running and may add the cluster"
 
 
 @dataclass(frozen=True)

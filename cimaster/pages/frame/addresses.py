@@ -76,6 +76,6 @@ def is_lasting() -> bool:
 @functools.cache
 def build() -> str:
     """Return what tells this version of the pages from any other, so that open ones are drawn anew after an update."""
-    files = [*(_ROOT / "pages").glob("*.py"), *(_ROOT / "templates").rglob("*.html"), *(_ROOT / "static").glob("*.*")]
+    files = [*(_ROOT / "pages").rglob("*.py"), *(_ROOT / "templates").rglob("*.html"), *(_ROOT / "static").glob("*.*")]
     parts = (hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]

@@ -83,4 +83,4 @@ def shown(refusal: Response, sentence: str, **about: str) -> Response:
 @pages.get("/ui/<path:_page>")
 def missing(_page: str) -> Response:
     """Refuse an address that is no page's, as a page."""
-    raise NotFound("there is no such page; the clusters are on the first one")
+    raise NotFound("this page does not exist; the dashboard shows the clusters")

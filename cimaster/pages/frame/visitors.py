@@ -64,7 +64,8 @@ def warnings() -> list[tuple[str, str]]:
     repository = components().clusters.repository
     found = [("The store cannot be used.", str(repository.trouble))] if repository.trouble else []
     if not repository.clock_is_right:
-        found.append(("The clocks differ.", "ours is more than 10 s off the store's: nothing ends by itself here"))
+        sentence = "this replica's clock is more than 10 s off the store's, so it ends no lease or hold"
+        found.append(("The clocks differ.", sentence))
     return found
 
 

@@ -8,7 +8,7 @@ from cimaster.pages.frame.blueprint import by_htmx, go_to, pages
 from cimaster.pool import parsers
 from cimaster.web import problems
 
-BLOCKED = "your browser blocks cookies, so your name cannot be kept: give it in each form instead"
+BLOCKED = "your browser blocks cookies, so it cannot keep your name: enter it in each form instead"
 
 
 def _drawn(error: str = "") -> str:
@@ -33,9 +33,9 @@ def name_oneself() -> Response:
     try:
         name = None if forget else parsers.person(request.form.get("name", ""))
     except ValueError as expected:
-        return _refused(BadParameter(f"that is no name that can be used: expected {expected}", parameter="name"))
+        return _refused(BadParameter(f"this name cannot be used: expected {expected}", parameter="name"))
     cookies.remember(name=name)
-    cookies.tell(cookies.Message(f"You are {name} from now on" if name else "Your name is forgotten"))
+    cookies.tell(cookies.Message(f"Your name is now {name}" if name else "Your name was removed from this browser"))
     return go_to(addresses.back())
 
 

@@ -36,7 +36,7 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     purpose = values.get("purpose", "")
     found = next((line for line in policy_panel.lines(latest(), visitor()) if line.name == purpose), None)
     if found is None and not told:
-        raise UnknownPolicy(f"there is no policy for purpose {purpose} any more", purpose=purpose)
+        raise UnknownPolicy(f"the policy for purpose {purpose} no longer exists", purpose=purpose)
     return {"row": found, "facts": found.fields if found else {}, **_usual()}
 
 
@@ -61,7 +61,7 @@ def _edit(asked: SetPolicy) -> Committed:
     """Write only what was changed in the form: someone else may have changed the rest in the meantime."""
     names = changed(*_TERMS)
     if not names:
-        return Committed(Answer(f"policy {asked.purpose} stays as it is"), 0)
+        return Committed(Answer(f"policy {asked.purpose} is unchanged"), 0)
     return components().provisioning.set_policy(asked.purpose, asked.name, _terms(asked, names), new=False)
 
 
@@ -71,13 +71,13 @@ def _remove(asked: RemovePolicy) -> Committed:
 
 _SET = endpoints.SETPOLICY.requiring("min_vacant", "max_total", "max_creating", "cooldown")
 FORMS = (
-    Form("addpolicy", _SET, _add, "Keep a pool filled", "Add policy", "Adding…", "", _tells_new, for_admins=True),
-    Form("editpolicy", _SET, _edit, "Edit the policy of", "Save", "Saving…", "purpose", _tells, for_admins=True),
+    Form("addpolicy", _SET, _add, "Add a policy", "Add policy", "Adding…", "", _tells_new, for_admins=True),
+    Form("editpolicy", _SET, _edit, "Edit policy for", "Save", "Saving…", "purpose", _tells, for_admins=True),
     Form(
         "removepolicy",
         endpoints.REMOVEPOLICY,
         _remove,
-        "Remove the policy of",
+        "Remove policy for",
         "Remove",
         "Removing…",
         "purpose",

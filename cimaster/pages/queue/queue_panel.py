@@ -50,11 +50,6 @@ class First:
     since: datetime
     is_long: bool
 
-    @property
-    def words(self) -> str:
-        """Who that is."""
-        return "the first" if self.place == 1 else f"number {self.place}"
-
 
 @dataclass(frozen=True)
 class Panel:
