@@ -11,11 +11,11 @@ from cimaster.errors import ClusterNotVacant, Problem, Refusal, StoreTrouble
 from cimaster.pages.clusters import cluster_forms, cluster_page, cluster_rows
 from cimaster.pages.creations import creation_forms, creation_panel
 from cimaster.pages.frame import addresses, cookies, forms
-from cimaster.pages.frame.blueprint import by_htmx, go_to, pages, shown
+from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to, shown
 from cimaster.pages.frame.cookies import Message
 from cimaster.pages.frame.forms import Form
-from cimaster.pages.frame.fragments import event
-from cimaster.pages.frame.visitors import element_id, latest, visitor
+from cimaster.pages.frame.fragments import trigger_header
+from cimaster.pages.frame.visitors import current_visitor, element_id, latest
 from cimaster.pages.inventory import inventory_page
 from cimaster.pages.policies import policy_forms, policy_panel
 from cimaster.pages.queue import queue_forms, queue_panel
@@ -40,7 +40,7 @@ def _context(form: Form[Any], values: Mapping[str, str], refusal: Problem | None
         **told,
         "form": form,
         "values": {**told["facts"], **values},
-        "back": addresses.back(),
+        "back": addresses.return_address(),
         "refusal": refusal,
         "refused_field": _FIELDS.get(str(refused), refused),
     }
@@ -48,7 +48,7 @@ def _context(form: Form[Any], values: Mapping[str, str], refusal: Problem | None
 
 def _draw(form: Form[Any], context: dict[str, Any]) -> str:
     cookies.probe()
-    return render_template(form.template if by_htmx() else "form_page.html", **context)
+    return render_template(form.template if is_htmx_request() else "form_page.html", **context)
 
 
 def _show(form: Form[Any]) -> Response:
@@ -73,9 +73,9 @@ def _send(form: Form[Any]) -> Response:
         g.endpoint, g.parameters = form.endpoint, given
         done = form.carry_out(given)
     except (Refusal, StoreTrouble) as refusal:
-        if by_htmx() and request.headers.get("HX-Target") != "div#dialog-content":
+        if is_htmx_request() and request.headers.get("HX-Target") != "div#dialog-content":
             answer = shown(problems.refused(refusal), refusal.sentence, **_shows(refusal))
-            answer.headers["HX-Trigger"] = event("pool-acted", "pool-changed")
+            answer.headers["HX-Trigger"] = trigger_header("pool-acted", "pool-changed")
             return answer
         return _refused(form, refusal, MultiDict(request.form))
     return _done(form, done, given)
@@ -93,24 +93,26 @@ def _refused(form: Form[Any], refusal: Problem, values: Mapping[str, str]) -> Re
     answer.set_data(_draw(form, _context(form, values, refusal)))
     answer.mimetype = "text/html"
     if request.method == "POST":
-        answer.headers["HX-Trigger"] = event("pool-acted", "pool-changed")  # behind the form, show how things are
+        answer.headers["HX-Trigger"] = trigger_header(
+            "pool-acted", "pool-changed"
+        )  # behind the form, show how things are
     return answer
 
 
 def _done(form: Form[Any], done: Committed, given: NamedParameters) -> Response:
     """Go back to where the form was opened, or send the piece of that page that changed."""
     newly_named, blocked = not cookies.name(), cookies.blocked()
-    target = addresses.back()
+    target = addresses.return_address()
     leaves = form.verb == "delete" and target == addresses.cluster_url(_cluster(given))
     target = url_for("pages.dashboard") if leaves else target
     message = _message(form, done, given, blocked)
     cookies.remember(seen=max(done.commit, cookies.seen()), **({"name": given.name} if newly_named else {}))
-    if by_htmx() and (blocked or not newly_named) and not leaves:
+    if is_htmx_request() and (blocked or not newly_named) and not leaves:
         return _changed(form, done, given, target, message)
     if blocked:
-        return Response(render_template("told.html", message=message, target=target))
-    cookies.tell(message)
-    return go_to(target)
+        return Response(render_template("form_done.html", message=message, target=target))
+    cookies.leave_message(message)
+    return redirect_to(target)
 
 
 def _cluster(given: NamedParameters) -> str:
@@ -135,30 +137,30 @@ def _changed(form: Form[Any], done: Committed, given: NamedParameters, target: s
         context["gone"] = element_id(_cluster(given))
     elif not context.get("piece") and done.answer.cluster:
         now = components().clusters.clock()
-        context["row"] = cluster_rows.drawn(snapshot.pool, done.answer.cluster, visitor(), now)
+        context["row"] = cluster_rows.rendered(snapshot.pool, done.answer.cluster, current_visitor(), now)
         context["row_id"] = element_id(done.answer.cluster.name)
-    answer = Response(render_template("changed.html", **context))
-    answer.headers["HX-Trigger"] = event("pool-acted", "pool-changed")
+    answer = Response(render_template("form_done_fragment.html", **context))
+    answer.headers["HX-Trigger"] = trigger_header("pool-acted", "pool-changed")
     return answer
 
 
 def _piece(form: Form[Any], snapshot: Snapshot, given: NamedParameters, target: str) -> dict[str, Any]:
     """Return which piece of the page to draw anew, where that is more than a row."""
-    page = addresses.page(target)
+    page = addresses.without_prefix(target)
     in_inventory = page.startswith("/ui/admin")
     if in_inventory and form in policy_forms.FORMS:
-        return {"piece": "fragments/policies.html", "into": "policies", "filled": policy_panel.panel(snapshot)}
+        return {"piece": "fragments/policies.html", "into": "policies", **policy_panel.context(snapshot)}
     if in_inventory:
-        return {"piece": "fragments/inventory.html", "into": "inventory", **inventory_page.inventory(snapshot)}
+        return {"piece": "fragments/inventory.html", "into": "inventory", **inventory_page.context(snapshot)}
     if page.startswith("/ui/cluster"):
-        return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.panel(snapshot, _cluster(given))}
+        return {"piece": "fragments/cluster.html", "into": "cluster", **cluster_page.context(snapshot, _cluster(given))}
     if form in cluster_forms.FORMS:
         return {}
     if form in queue_forms.FORMS:
-        waiting = queue_panel.panel(snapshot, everything=page.startswith("/ui/queue"))
-        return {"piece": "fragments/queue.html", "into": "queue", "waiting": waiting}
-    coming = creation_panel.panel(snapshot, everything=page.startswith("/ui/creations"))
-    return {"piece": "fragments/creations.html", "into": "creations", "coming": coming}
+        queue = queue_panel.context(snapshot, everything=page.startswith("/ui/queue"))
+        return {"piece": "fragments/queue.html", "into": "queue", **queue}
+    creations = creation_panel.context(snapshot, everything=page.startswith("/ui/creations"))
+    return {"piece": "fragments/creations.html", "into": "creations", **creations}
 
 
 for _form in FORMS:

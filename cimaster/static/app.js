@@ -34,7 +34,7 @@ function updateTimes() {
   }
   for (const element of document.querySelectorAll('time[data-left]')) {
     const left = Date.parse(element.dateTime) - now;
-    const nearness = left < 600000 ? 'left left-late' : left < 1800000 ? 'left left-soon' : 'left left-far';
+    const nearness = left < 600000 ? 'time-left time-left-late' : left < 1800000 ? 'time-left time-left-soon' : 'time-left time-left-far';
     setText(element, left > 0 ? roughly(left) : 'ending');
     if (element.className !== nearness) element.className = nearness;
   }
@@ -53,10 +53,10 @@ const isPoll = ctx => ctx.sourceElement.hasAttribute('data-live');
 
 function showStale() {
   const silent = performance.now() - page.lastUpdate;
-  const strip = document.getElementById('stale');
+  const banner = document.getElementById('stale');
   if (!document.querySelector('[data-live]') || document.hidden) return;
-  strip.hidden = silent < STALE;
-  if (!strip.hidden) setText(document.getElementById('stale-age'), roughly(silent));
+  banner.hidden = silent < STALE;
+  if (!banner.hidden) setText(document.getElementById('stale-age'), roughly(silent));
 }
 
 document.addEventListener('htmx:config:request', event => {

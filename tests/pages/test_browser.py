@@ -261,11 +261,11 @@ def test_a_strip_tells_of_the_store_and_goes_away(visit: Visit, cluster: str, re
     away = file.with_name("away.db")
     file.rename(away)
     try:
-        expect(alice.page.locator("#strip")).to_contain_text("The store cannot be used.")
+        expect(alice.page.locator("#warnings")).to_contain_text("The store cannot be used.")
         alice.sees(cluster, state="vacant")
     finally:
         away.rename(file)
-    expect(alice.page.locator("#strip .strip")).to_have_count(0)
+    expect(alice.page.locator("#warnings .strip")).to_have_count(0)
 
 
 def test_a_strip_tells_when_updates_stop_and_goes_away(visit: Visit, cluster: str) -> None:
@@ -287,7 +287,7 @@ def test_time_counts_down_between_updates(visit: Visit, cluster: str, curl: Curl
     alice.go()
     alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
     alice.page.clock.fast_forward(11 * 60_000)
-    expect(alice.row(cluster).locator("time[data-left]")).to_have_class("left left-soon")
+    expect(alice.row(cluster).locator("time[data-left]")).to_have_class("time-left time-left-soon")
 
 
 @pytest.fixture

@@ -277,7 +277,8 @@ def test_anothers_hold_cannot_be_released_and_the_button_says_why(add: Add, alic
     hold(person("bob"), "cluster-01")
     row = alice.get("/").text
     assert re.search(
-        r'aria-disabled="true" aria-describedby="(.*?)" popovertarget="\1">.*<span id="\1" class="why-not" popover>'
+        r'aria-disabled="true" aria-describedby="(.*?)" popovertarget="\1">.*'
+        r'<span id="\1" class="disabled-reason" popover>'
         r"held by bob: the holder or an admin can release it</span>",
         row,
     )

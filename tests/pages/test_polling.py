@@ -81,7 +81,7 @@ def test_trouble_of_the_store_reaches_a_page_that_only_polls(
     assert answer.status_code == 200
     assert "pool-changed" in answer.headers["HX-Trigger"]
     assert "cluster-01" in text(answer)
-    assert "not valid JSON" in text(alice.get("/ui/fragments/strip"))
+    assert "not valid JSON" in text(alice.get("/ui/fragments/warnings"))
 
 
 def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(

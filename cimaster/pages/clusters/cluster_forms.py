@@ -14,7 +14,7 @@ from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pages.clusters import cluster_page, cluster_rows
 from cimaster.pages.frame import template_filters
 from cimaster.pages.frame.forms import Form, changed
-from cimaster.pages.frame.visitors import latest, visitor
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool import Answer, ClusterFacts, Rules
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.holding import ROUNDED, holder_of, same_person
@@ -69,7 +69,7 @@ def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     if cluster is None and not told:
         snapshot.pool.find_any(name)  # says what is wrong with the name
     rules, now = snapshot.pool.rules, components().clusters.clock()
-    row = cluster_rows.row(snapshot.pool, cluster, visitor(), now) if cluster else None
+    row = cluster_rows.row(snapshot.pool, cluster, current_visitor(), now) if cluster else None
     return {
         "extensions": _extensions(cluster, rules, now) if cluster else [],
         "row": row,
@@ -93,9 +93,8 @@ def held(cluster: Cluster, name: str, now: datetime) -> str:
     if hold is None or not same_person(hold.by, name):
         return ""
     if hold.expires:
-        return (
-            f"You hold {cluster.name} until {template_filters.clock(hold.expires, now)} ({roughly(hold.expires - now)})"
-        )
+        end, left = template_filters.clock_time(hold.expires, now), roughly(hold.expires - now)
+        return f"You hold {cluster.name} until {end} ({left})"
     lasts = f", for {roughly(hold.lasts)}" if hold.lasts else ""
     return f"You get {cluster.name} when {descriptions.occupant(cluster)} finishes{lasts}"
 

@@ -24,14 +24,14 @@ class Row:
     reference: str
     cluster: Cluster
     name: str
-    who: str = ""
-    for_whom: str = ""
-    why: str = ""
+    used_by: str = ""
+    on_behalf_of: str = ""
+    reason: str = ""
     since: datetime | None = None
     ends: datetime | None = None
-    no_end: str = ""
+    no_end_text: str = ""
     flags: tuple[tuple[str, str], ...] = ()
-    mine: bool = False
+    is_mine: bool = False
     actions: tuple[Action, ...] = ()
 
     @property
@@ -58,32 +58,32 @@ def described(cluster: Cluster, named: str, visitor: Visitor, now: datetime, ove
         cluster,
         cluster.name or cluster.name_as_written or "unnamed record",
         flags=_flags(cluster, now, overdue_after),
-        mine=visitor.holds(cluster),
-        actions=tuple(action_buttons.of(cluster, visitor)),
+        is_mine=visitor.holds(cluster),
+        actions=tuple(action_buttons.for_row(cluster, visitor)),
     )
     return Row(**{**vars(common), **_situation(cluster)})
 
 
 def _situation(cluster: Cluster) -> dict[str, object]:
     if cluster.state == BROKEN:
-        return {"why": cluster.fault}
+        return {"reason": cluster.fault}
     if lease := cluster.lease:
         return {
-            "who": descriptions.occupant(cluster),
-            "for_whom": lease.by,
+            "used_by": descriptions.occupant(cluster),
+            "on_behalf_of": lease.by,
             "since": lease.acquired,
             "ends": lease.expires,
-            "no_end": "" if lease.expires else "no end set",
+            "no_end_text": "" if lease.expires else "no end set",
         }
     if cluster.state == DISABLED:
-        return {"who": cluster.disabled_by, "why": cluster.disabled_reason}
+        return {"used_by": cluster.disabled_by, "reason": cluster.disabled_reason}
     if hold := cluster.hold:
         return {
-            "who": descriptions.occupant(cluster),
-            "why": hold.desc,
+            "used_by": descriptions.occupant(cluster),
+            "reason": hold.desc,
             "since": hold.since,
             "ends": hold.expires,
-            "no_end": "" if hold.expires else "no end set",
+            "no_end_text": "" if hold.expires else "no end set",
         }
     return {"since": cluster.vacant_since}
 
@@ -106,14 +106,14 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
     return tuple(flags)
 
 
-def drawn(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
+def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
     """Return the table row as HTML; drawn once for all to whom it looks the same, anew every 15 s."""
     sees = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
-    return _drawn(cluster, pool.reference(cluster), sees, about_now, pool.rules.overdue_after)
+    return _rendered(cluster, pool.reference(cluster), sees, about_now, pool.rules.overdue_after)
 
 
 @functools.lru_cache(4096)
-def _drawn(cluster: Cluster, named: str, sees: Visitor, now: datetime, overdue_after: timedelta) -> Markup:
+def _rendered(cluster: Cluster, named: str, sees: Visitor, now: datetime, overdue_after: timedelta) -> Markup:
     row = described(cluster, named, sees, now, overdue_after)
     return Markup(render_template("fragments/row.html", row=row, visitor=sees, now=now))  # noqa: S704 the template escapes

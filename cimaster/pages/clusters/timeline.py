@@ -14,7 +14,7 @@ _ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _
 
 
 @dataclass(frozen=True)
-class Moment:
+class Change:
     """One change; `lasted` is until the next one, and None for the newest."""
 
     at: datetime | None
@@ -28,26 +28,26 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PreviousUse:
     """A use of the cluster that is over."""
 
-    who: str
-    for_whom: str
-    why: str
+    used_by: str
+    on_behalf_of: str
+    reason: str
     ended: datetime | None
     lasted: timedelta | None
 
 
-def moments(entries: Sequence[Entry]) -> list[Moment]:
+def changes(entries: Sequence[Entry]) -> list[Change]:
     """Return the changes of one cluster, newest first, with how long what they led to lasted."""
     told, newer = [], None
     for entry in entries:
-        told.append(_moment(entry, newer))
+        told.append(_change(entry, newer))
         newer = entry.at
     return told
 
 
-def _moment(entry: Entry, newer: datetime | None) -> Moment:
+def _change(entry: Entry, newer: datetime | None) -> Change:
     job = descriptions.job_label(entry.job, entry.build) if entry.job else ""
     other = f"{entry.holder}'s hold" if entry.holder else ""
     waited = parse_duration(entry.get_text("waited"))
@@ -55,19 +55,10 @@ def _moment(entry: Entry, newer: datetime | None) -> Moment:
     after = f"after waiting {roughly(waited)}" if waited else ""
     reason = ": ".join(part for part in (other, to, entry.reason, after) if part)
     lasted = newer - entry.at if newer and entry.at else None
-    return Moment(
-        entry.at,
-        entry.event,
-        entry.get_text("from"),
-        entry.get_text("to"),
-        entry.by,
-        job,
-        reason,
-        lasted,
-    )
+    return Change(entry.at, entry.event, entry.get_text("from"), entry.get_text("to"), entry.by, job, reason, lasted)
 
 
-def last_use(entries: Iterable[Entry]) -> Earlier | None:
+def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
     """Return who had the cluster before its present user; entries are newest first."""
     remaining = iter(entries)
     end = next((entry for entry in remaining if entry.event in _ENDS), None)
@@ -78,5 +69,5 @@ def last_use(entries: Iterable[Entry]) -> Earlier | None:
     lasted = end.at - begin.at if begin and begin.at and end.at else None
     why = begin.reason if begin else ""
     if job:
-        return Earlier(descriptions.job_label(job, end.build), end.by, why, end.at, lasted)
-    return Earlier(end.holder or end.by or "an unknown user", "", why, end.at, lasted)
+        return PreviousUse(descriptions.job_label(job, end.build), end.by, why, end.at, lasted)
+    return PreviousUse(end.holder or end.by or "an unknown user", "", why, end.at, lasted)

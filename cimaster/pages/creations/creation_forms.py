@@ -7,7 +7,7 @@ from typing import Any
 from cimaster.errors import CreationNotSo, NoProvisioner, UnknownCreation
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.forms import Form, Tells
-from cimaster.pages.frame.visitors import latest, visitor
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool import Answer
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.provisioning import find
@@ -39,7 +39,7 @@ def _tells(parameter: str) -> Tells:
             if not told:
                 raise
             return {}
-        return {"row": creation_panel.row(pool, creation, visitor(), components().clusters.clock())}
+        return {"row": creation_panel.row(pool, creation, current_visitor(), components().clusters.clock())}
 
     return tells
 

@@ -21,35 +21,35 @@ def cluster_url(name: str) -> str:
     return url_for("pages.cluster_by_path", name=name)
 
 
-def here() -> str:
+def current_page() -> str:
     """Return the page that the visitor sees, also where htmx asks for a piece of it."""
     if request.headers.get("HX-Request") == "true":
-        return inside(request.headers.get("HX-Current-URL", ""))
-    return inside(request.full_path.rstrip("?"))
+        return own_page(request.headers.get("HX-Current-URL", ""))
+    return own_page(request.full_path.rstrip("?"))
 
 
-def back() -> str:
+def return_address() -> str:
     """Return the page to go back to from a form: the one that it names, else the one that it was sent from."""
     named = request.values.get("back")
     if named:
-        return inside(named)
-    return inside(request.headers.get("HX-Current-URL") or request.referrer or "")
+        return own_page(named)
+    return own_page(request.headers.get("HX-Current-URL") or request.referrer or "")
 
 
-def inside(url: str) -> str:
+def own_page(url: str) -> str:
     """Return the address of one of our pages as links have it, without the host; the first page for anything else."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return url_for("pages.dashboard")
     ours = not parts.netloc or public_url.is_ours(url)
-    path = page(parts.path)
+    path = without_prefix(parts.path)
     if not ours or not (path == "/" or path.startswith("/ui/")) or "\\" in url:
         return url_for("pages.dashboard")
     return iri_to_uri(request.script_root + path + (f"?{parts.query}" if parts.query else ""))
 
 
-def page(address: str) -> str:
+def without_prefix(address: str) -> str:
     """Return an address of ours without what the public URL has before it."""
     return address.removeprefix(request.script_root) or "/"
 
@@ -74,7 +74,7 @@ def is_lasting() -> bool:
 
 
 @functools.cache
-def build() -> str:
+def version() -> str:
     """Return what tells this version of the pages from any other, so that open ones are drawn anew after an update."""
     files = [*(_ROOT / "pages").rglob("*.py"), *(_ROOT / "templates").rglob("*.html"), *(_ROOT / "static").glob("*.*")]
     parts = (hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))

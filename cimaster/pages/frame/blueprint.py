@@ -13,31 +13,31 @@ pages = Blueprint("pages", __name__)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
-def by_htmx() -> bool:
+def is_htmx_request() -> bool:
     """Say whether htmx asks, for a piece of a page, or the browser itself, for a whole one."""
     return request.headers.get("HX-Request") == "true"
 
 
-def go_to(target: str) -> Response:
+def redirect_to(target: str) -> Response:
     """Send the visitor to another page."""
-    if by_htmx():
+    if is_htmx_request():
         return Response(status=204, headers={"HX-Redirect": target})
     return Response(status=303, headers={"Location": target})
 
 
 @pages.app_context_processor
-def everywhere() -> dict[str, object]:
+def template_globals() -> dict[str, object]:
     """Return what every template may use."""
     return {
-        "visitor": visitors.visitor(),
+        "visitor": visitors.current_visitor(),
         "now": components().clusters.clock(),
-        "by_htmx": by_htmx(),
-        "here": addresses.here(),
+        "is_htmx_request": is_htmx_request(),
+        "here": addresses.current_page(),
         "asset": addresses.asset,
         "cluster_url": addresses.cluster_url,
-        "told": cookies.told,
+        "take_message": cookies.take_message,
         "warnings": visitors.warnings,
-        "confirmed": visitors.confirmed,
+        "last_confirmed": visitors.last_confirmed,
     }
 
 
@@ -46,7 +46,7 @@ def finish(response: Response) -> Response:
     """Keep pages out of caches, and write the cookies that the request gave rise to."""
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(("HX-Request", "Cookie"))
-    return cookies.written(response)
+    return cookies.write_to(response)
 
 
 @pages.after_app_request
@@ -74,7 +74,7 @@ def http_refused(error: HTTPException) -> Response:
 def shown(refusal: Response, sentence: str, **about: str) -> Response:
     """Return a refusal with a body for people; `about` says which record it is true of."""
     g.refused = sentence = printable(sentence)
-    template = "fragments/alert.html" if by_htmx() else "error.html"
+    template = "fragments/alert.html" if is_htmx_request() else "error.html"
     refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
     refusal.mimetype = "text/html"
     return refusal

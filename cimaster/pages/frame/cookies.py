@@ -10,7 +10,7 @@ from flask import Response, g, request
 from cimaster.pool import parsers
 from cimaster.web import public_url
 
-NAME, SEEN, TOLD = "cimaster_name", "cimaster_seen", "cimaster_told"
+NAME, SEEN, MESSAGE = "cimaster_name", "cimaster_seen", "cimaster_message"
 _YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
 
 
@@ -54,18 +54,18 @@ class Message:
     rev: str = ""
 
 
-def tell(message: Message) -> None:
+def leave_message(message: Message) -> None:
     """Leave a message for the next page."""
-    remember(told=json.dumps(asdict(message)))
+    remember(message=json.dumps(asdict(message)))
 
 
-def told() -> Message | None:
+def take_message() -> Message | None:
     """Return the message that the last form left for this page; it is told once."""
-    if "told" in g or request.blueprint != "pages":
+    if "message" in g or request.blueprint != "pages":
         return None
-    g.told = None
+    g.message = None
     try:
-        return Message(**json.loads(unquote(request.cookies.get(TOLD, ""))))
+        return Message(**json.loads(unquote(request.cookies.get(MESSAGE, ""))))
     except (ValueError, TypeError):
         return None
 
@@ -76,11 +76,11 @@ def remember(**values: object) -> None:
         setattr(g, key, value)
 
 
-def written(response: Response) -> Response:
+def write_to(response: Response) -> Response:
     """Write the cookies that were to be remembered into an answer, for our addresses and no others of the host."""
     where: Any = {"path": request.script_root or "/", "httponly": True, "samesite": "Lax"}
     where["secure"] = public_url.is_secure()
-    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (TOLD, "told", _MINUTE)):
+    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (MESSAGE, "message", _MINUTE)):
         if key not in g:
             continue
         value = g.get(key)

@@ -25,7 +25,7 @@ def utc(moment: datetime) -> str:
 
 
 @pages.app_template_filter()
-def clock(moment: datetime, now: datetime) -> str:
+def clock_time(moment: datetime, now: datetime) -> str:
     """Write a moment by the clock, with its date where that is not today's."""
     return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%a %d %b, %H:%M} UTC"
 
@@ -37,31 +37,31 @@ def ago(moment: datetime, now: datetime) -> str:
 
 
 @pages.app_template_filter()
-def left(moment: datetime, now: datetime) -> str:
+def remaining(moment: datetime, now: datetime) -> str:
     """Write how long it is until something ends."""
     return roughly(moment - now) if moment > now else "ending"
 
 
 @pages.app_template_filter()
-def nearness(moment: datetime, now: datetime) -> str:
+def urgency(moment: datetime, now: datetime) -> str:
     """Say how near an end is: late below 10 minutes, soon below 30."""
     return "late" if moment - now < LATE else "soon" if moment - now < SOON else "far"
 
 
 @pages.app_template_filter()
-def lasting(duration: timedelta) -> str:
+def duration(duration: timedelta) -> str:
     """Write a duration for people."""
     return roughly(duration)
 
 
 @pages.app_template_filter()
-def parameter(duration: timedelta) -> str:
+def duration_parameter(duration: timedelta) -> str:
     """Write a duration as a form sends it."""
     return format_duration(duration)
 
 
 @pages.app_template_filter()
-def told(sentence: str) -> Markup:
+def readable_times(sentence: str) -> Markup:
     """Write a sentence of the service with its times as people read them."""
     return Markup(_STAMP.sub(_readable, str(escape(sentence))))  # noqa: S704 escaped first
 

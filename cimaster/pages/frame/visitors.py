@@ -28,12 +28,12 @@ class Visitor:
         """Say whether the cluster is this person's at the moment."""
         return bool(self.name and cluster.hold and same_person(cluster.hold.by, self.name))
 
-    def waits(self, ticket: Ticket) -> bool:
+    def owns_ticket(self, ticket: Ticket) -> bool:
         """Say whether it is this person's job that waits."""
         return bool(self.name) and same_person(ticket.criteria.by, self.name)
 
 
-def visitor() -> Visitor:
+def current_visitor() -> Visitor:
     """Return who asks."""
     name = cookies.name()
     return Visitor(name, bool(name) and name in components().admins, bool(name))
@@ -69,18 +69,18 @@ def warnings() -> list[tuple[str, str]]:
     return found
 
 
-def confirmed() -> datetime | None:
+def last_confirmed() -> datetime | None:
     """Return when the store last said that what we show is its newest state; None if there is nothing to show."""
     repository = components().clusters.repository
     return components().clusters.clock() - timedelta(seconds=repository.age) if repository.newest else None
 
 
-def tag(snapshot: Snapshot, *shown: object) -> str:
+def fragment_tag(snapshot: Snapshot, *shown: object) -> str:
     """Return the name of what a fragment shows: `<commit>.<hash>`, the same on all replicas.
 
     The hash is of what is `shown`, whatever the commit; the commit tells other replicas how far to read.
     """
-    facts = (addresses.build(), warnings(), visitor(), *shown)
+    facts = (addresses.version(), warnings(), current_visitor(), *shown)
     digest = hashlib.blake2s(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"{snapshot.commit}.{digest}"
 

@@ -4,7 +4,7 @@ from flask import Response, render_template, request
 
 from cimaster.errors import BadParameter
 from cimaster.pages.frame import addresses, cookies
-from cimaster.pages.frame.blueprint import by_htmx, go_to, pages
+from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to
 from cimaster.pool import parsers
 from cimaster.web import problems
 
@@ -14,8 +14,8 @@ BLOCKED = "your browser blocks cookies, so it cannot keep your name: enter it in
 def _drawn(error: str = "") -> str:
     cookies.probe()
     name = request.form.get("name", cookies.name())
-    context = {"error": error, "entered": name, "back": addresses.back()}
-    return render_template("forms/whoami.html" if by_htmx() else "whoami_page.html", **context)
+    context = {"error": error, "entered": name, "back": addresses.return_address()}
+    return render_template("forms/whoami.html" if is_htmx_request() else "whoami_page.html", **context)
 
 
 @pages.get("/ui/whoami")
@@ -25,7 +25,7 @@ def whoami() -> str:
 
 
 @pages.post("/ui/whoami")
-def name_oneself() -> Response:
+def save_name() -> Response:
     """Keep the name that was given, or forget it."""
     forget = "forget" in request.form
     if cookies.blocked():
@@ -35,8 +35,10 @@ def name_oneself() -> Response:
     except ValueError as expected:
         return _refused(BadParameter(f"this name cannot be used: expected {expected}", parameter="name"))
     cookies.remember(name=name)
-    cookies.tell(cookies.Message(f"Your name is now {name}" if name else "Your name was removed from this browser"))
-    return go_to(addresses.back())
+    cookies.leave_message(
+        cookies.Message(f"Your name is now {name}" if name else "Your name was removed from this browser")
+    )
+    return redirect_to(addresses.return_address())
 
 
 def _refused(refusal: BadParameter) -> Response:

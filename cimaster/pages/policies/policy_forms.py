@@ -6,7 +6,7 @@ from typing import Any
 from cimaster.common.times import format_duration
 from cimaster.errors import UnknownPolicy
 from cimaster.pages.frame.forms import Form, changed
-from cimaster.pages.frame.visitors import latest, visitor
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pages.policies import policy_panel
 from cimaster.pool import Answer
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
@@ -34,7 +34,7 @@ def _usual() -> dict[str, Any]:
 def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
     """Tell of the policy as it is now."""
     purpose = values.get("purpose", "")
-    found = next((line for line in policy_panel.lines(latest(), visitor()) if line.name == purpose), None)
+    found = next((line for line in policy_panel.lines(latest(), current_visitor()) if line.name == purpose), None)
     if found is None and not told:
         raise UnknownPolicy(f"the policy for purpose {purpose} no longer exists", purpose=purpose)
     return {"row": found, "facts": found.fields if found else {}, **_usual()}
