@@ -1,4 +1,4 @@
-"""What a visitor can do to a cluster, a creation or a ticket: the buttons, main one first; why some are greyed."""
+"""The buttons of a row for a visitor, the main one first; a disabled button says why."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Action:
 
 
 def for_row(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of a row: hold, extend, release, enable, by state and rights."""
+    """Return the buttons of a row on the dashboard, by the cluster's state and the visitor's rights."""
     if cluster.state == BROKEN:
         return [_admin_action("delete", "Delete", visitor, icon="bin")]
     actions = _hold_actions(cluster, visitor)
@@ -50,7 +50,7 @@ def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
 
 
 def _actions_on_others_hold(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of another person's hold. A visitor without a name may be the holder: the form asks."""
+    """Return the buttons for another person's hold. A visitor without a name may be its holder, so the form asks."""
     if visitor.is_admin:
         return [Action("release", "Release", icon="unlock"), Action("takeover", "Take over…", icon="person")]
     may_be_own = not visitor.is_named
@@ -59,7 +59,7 @@ def _actions_on_others_hold(cluster: Cluster, visitor: Visitor) -> list[Action]:
 
 
 def _more_hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of a hold that its row has no room for."""
+    """Return the buttons for a hold that do not fit into its row."""
     hand_over = Action("handover", "Hand over…", icon="out")
     if visitor.holds(cluster):
         return [Action("changeend", "Change end…", icon="pen"), hand_over]
@@ -67,7 +67,7 @@ def _more_hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
 
 
 def for_inventory(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of the inventory: edit, disable or enable, delete."""
+    """Return the buttons of a row of the inventory."""
     delete = _admin_action("delete", "Delete", visitor, icon="bin")
     if cluster.state == BROKEN:
         return [delete]
@@ -79,14 +79,14 @@ def for_inventory(cluster: Cluster, visitor: Visitor) -> list[Action]:
 
 
 def for_cluster_page(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return every button, for a cluster's own page."""
+    """Return all buttons, for the page of the cluster."""
     actions = for_row(cluster, visitor) + _more_hold_actions(cluster, visitor)
     named = {action.verb for action in actions}
     return actions + [action for action in for_inventory(cluster, visitor) if action.verb not in named]
 
 
 def for_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str) -> list[Action]:
-    """Return the buttons of a creation: retry, dismiss. Who has given no name is asked for it first."""
+    """Return the buttons of a creation. A visitor without a name gets a form that asks for it."""
     opens_form = not visitor.name
     dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", opens_form, disabled_reason=BUSY if busy else "")
     if creation.state != FAILED:
@@ -96,12 +96,12 @@ def for_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str
 
 
 def for_ticket(mine: bool) -> list[Action]:
-    """Return the buttons of somebody's place in the queue: cancel, the main one where it is the visitor's own."""
+    """Return the buttons of a ticket."""
     return [Action("cancel", "Cancel", icon="cross", is_main=mine)]
 
 
 def for_policy(visitor: Visitor) -> list[Action]:
-    """Return the buttons of a policy: edit, remove."""
+    """Return the buttons of a policy."""
     edit = _admin_action("editpolicy", "Edit", visitor, icon="pen")
     return [edit, _admin_action("removepolicy", "Remove", visitor, icon="bin")]
 

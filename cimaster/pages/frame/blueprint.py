@@ -1,4 +1,4 @@
-"""The blueprint of the pages, and what holds for each of their answers: headers, cookies, how errors look."""
+"""The blueprint of the pages, and what all their responses share: headers, cookies, error pages."""
 
 from flask import Blueprint, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -14,7 +14,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 
 def is_htmx_request() -> bool:
-    """Say whether htmx asks, for a piece of a page, or the browser itself, for a whole one."""
+    """Whether htmx asks for a part of a page, and not the browser for a whole one."""
     return request.headers.get("HX-Request") == "true"
 
 
@@ -27,7 +27,7 @@ def redirect_to(target: str) -> Response:
 
 @pages.app_context_processor
 def template_globals() -> dict[str, object]:
-    """Return what every template may use."""
+    """Return the variables and functions that all templates can use."""
     return {
         "visitor": visitors.current_visitor(),
         "now": components().clusters.clock(),
@@ -43,7 +43,7 @@ def template_globals() -> dict[str, object]:
 
 @pages.after_request
 def finish(response: Response) -> Response:
-    """Keep pages out of caches, and write the cookies that the request gave rise to."""
+    """Keep pages out of caches, and write the cookies."""
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(("HX-Request", "Cookie"))
     return cookies.write_to(response)
@@ -51,7 +51,7 @@ def finish(response: Response) -> Response:
 
 @pages.after_app_request
 def keep_assets(response: Response) -> Response:
-    """Let browsers keep the files whose address changes with their content."""
+    """Let browsers cache the files whose address changes with their content."""
     if request.endpoint == "static" and response.status_code == 200 and addresses.is_lasting():
         response.headers["Cache-Control"] = _FOREVER
     return response
@@ -60,19 +60,19 @@ def keep_assets(response: Response) -> Response:
 @pages.errorhandler(Refusal)
 @pages.errorhandler(StoreTrouble)
 def refused(refusal: Problem) -> Response:
-    """Show a refusal or an outage as a page, or as a piece of one; its status and headers stay."""
+    """Show a refusal or an outage as a page, or as an alert for htmx, with its status and headers."""
     return shown(problems.refused(refusal), refusal.sentence)
 
 
 @pages.errorhandler(HTTPException)
 def http_refused(error: HTTPException) -> Response:
-    """Show the framework's own errors (no such page, wrong method) in the same way."""
+    """Show Flask's own errors (unknown page, wrong method) in the same way."""
     response = problems.http_refused(error)
     return shown(response, response.get_data(as_text=True).strip())
 
 
 def shown(refusal: Response, sentence: str, **about: str) -> Response:
-    """Return a refusal with a body for people; `about` says which record it is true of."""
+    """Return a refusal as HTML. `about` names the element and the record that it is about."""
     g.refused = sentence = printable(sentence)
     template = "fragments/alert.html" if is_htmx_request() else "error.html"
     refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
@@ -82,5 +82,5 @@ def shown(refusal: Response, sentence: str, **about: str) -> Response:
 
 @pages.get("/ui/<path:_page>")
 def missing(_page: str) -> Response:
-    """Refuse an address that is no page's, as a page."""
+    """Answer an unknown address with an error page."""
     raise NotFound("this page does not exist; the dashboard shows the clusters")

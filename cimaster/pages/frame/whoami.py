@@ -1,4 +1,4 @@
-"""Who are you? Asked once, kept in a cookie, believed: with open authentication names are what people say."""
+"""The form that asks for the visitor's name. A cookie keeps it; with open authentication it is not verified."""
 
 from flask import Response, render_template, request
 
@@ -11,7 +11,7 @@ from cimaster.web import problems
 BLOCKED = "your browser blocks cookies, so it cannot keep your name: enter it in each form instead"
 
 
-def _drawn(error: str = "") -> str:
+def _render(error: str = "") -> str:
     cookies.probe()
     name = request.form.get("name", cookies.name())
     context = {"error": error, "entered": name, "back": addresses.return_address()}
@@ -20,13 +20,13 @@ def _drawn(error: str = "") -> str:
 
 @pages.get("/ui/whoami")
 def whoami() -> str:
-    """Ask for a name."""
-    return _drawn()
+    """Show the form."""
+    return _render()
 
 
 @pages.post("/ui/whoami")
 def save_name() -> Response:
-    """Keep the name that was given, or forget it."""
+    """Save the name, or delete it."""
     forget = "forget" in request.form
     if cookies.blocked():
         return _refused(BadParameter(BLOCKED, parameter="name"))
@@ -43,6 +43,6 @@ def save_name() -> Response:
 
 def _refused(refusal: BadParameter) -> Response:
     answer = problems.refused(refusal)
-    answer.set_data(_drawn(refusal.sentence))
+    answer.set_data(_render(refusal.sentence))
     answer.mimetype = "text/html"
     return answer
