@@ -2,6 +2,7 @@
 
 from cimaster.pages.clusters import cluster_page as cluster_page
 from cimaster.pages.clusters import dashboard as dashboard
+from cimaster.pages.clusters import hold_end_forms as hold_end_forms
 from cimaster.pages.clusters import hold_forms as hold_forms
 from cimaster.pages.creations import creation_forms as creation_forms
 from cimaster.pages.creations import creation_panel as creation_panel

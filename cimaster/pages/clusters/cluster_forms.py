@@ -1,13 +1,17 @@
-"""What all forms about a cluster share: what they show of it, and which element of the page they change."""
+"""What all forms about a cluster share: what they show, which element of the page they change, and their message."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from cimaster.common.times import format_duration
+from cimaster.common.times import format_duration, roughly
 from cimaster.pages.clusters import cluster_page, cluster_rows
+from cimaster.pages.frame import template_filters
 from cimaster.pages.frame.forms import PageUpdate, Result
 from cimaster.pages.frame.visitors import current_visitor, element_id, latest
+from cimaster.pool.decisions import descriptions
+from cimaster.pool.decisions.holding import same_person
+from cimaster.repository.configmap_repository import Committed
 from cimaster.web.components import components
 
 _CHOICES = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 240, 360))
@@ -54,3 +58,16 @@ def update(result: Result) -> PageUpdate | None:
         return None
     row = cluster_rows.row(result.snapshot.pool, cluster, current_visitor(), components().clusters.clock())
     return PageUpdate(element_id(cluster.name), "fragments/row.html", {"row": row})
+
+
+def hold_message(committed: Committed, name: str) -> str:
+    """Tell the visitor until when they hold the cluster."""
+    cluster, now = committed.answer.cluster, components().clusters.clock()
+    hold = cluster.hold if cluster else None
+    if cluster is None or hold is None or not same_person(hold.by, name):
+        return committed.answer.text
+    if hold.expires:
+        end, left = template_filters.clock_time(hold.expires, now), roughly(hold.expires - now)
+        return f"You hold {cluster.name} until {end} ({left})"
+    lasts = f", for {roughly(hold.lasts)}" if hold.lasts else ""
+    return f"You get {cluster.name} when {descriptions.occupant(cluster)} finishes{lasts}"
