@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench chaos soak lint format docs kube lock clean
+.PHONY: help run test quick bench chaos soak screenshots lint format docs kube lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
 	@umask 077 && mkdir -p $(STATE)/admin
@@ -35,6 +35,9 @@ chaos: $(VENV)/dev.stamp kube ## break everything for minutes and judge every an
 
 soak: $(VENV)/dev.stamp ## memory over 200,000 requests, size of the object after a day of work (8 min)
 	$(BIN)/python -m tests.bench.soak
+
+screenshots: $(VENV)/dev.stamp ## take the pictures in docs/images (needs chromium)
+	$(BIN)/python -m tests.screenshots
 
 lint: $(VENV)/dev.stamp ## style, types, layers
 	$(BIN)/ruff check .

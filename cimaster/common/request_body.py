@@ -34,7 +34,7 @@ def sent(example: str, parameters: Sequence[Parameter]) -> "MultiDict[str, str]"
 
 
 def _check_utf8(encoded: bytes) -> None:
-    """Refuse escapes that are not UTF-8: Flask would keep them as they are written, as a value that nobody meant."""
+    """Refuse escapes that are not UTF-8: Flask would keep them undecoded, as a value that the caller did not mean."""
     for pair in encoded.split(b"&") if b"%" in encoded or not encoded.isascii() else ():
         try:
             unquote_to_bytes(pair).decode()

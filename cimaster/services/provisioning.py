@@ -1,4 +1,4 @@
-"""Clusters that are asked for: the verbs of people and policies, and what the provisioning worker records for them."""
+"""Have clusters created: the verbs of people, and automatic top-up by policies."""
 
 import threading
 import uuid
@@ -28,12 +28,12 @@ from cimaster.services.decisions import idempotent
 from cimaster.settings import Settings
 
 WAIT = 25.0  # seconds for which a request waits until its creation has begun
-_LOOK = 0.1  # seconds between two looks; under load there are more news than that
+_CHECK = 0.1  # seconds between two checks; under load the pool changes more often than that
 BRANCH = "master"
 
 
 class Provisioning:
-    """What becomes of clusters that are not there yet. Every method raises a Refusal where it says no."""
+    """Requests creations and follows them. Every method raises the decision's Refusal, or StoreTrouble."""
 
     def __init__(
         self,
@@ -56,26 +56,26 @@ class Provisioning:
         """Why no cluster can be created here; empty where one can."""
         if self.provisioner is not None:
             return ""
-        return "nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
+        return "no provisioner is configured: an operator must set CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
 
     @property
     def why_idle(self) -> str:
-        """Why nothing acts on policies here; empty where something does."""
-        return self.why_none or ("" if self.manages else "an operator sets CIMASTER_MANAGE_CLUSTER=on")
+        """Why policies are not acted on here; empty where they are."""
+        return self.why_none or ("" if self.manages else "an operator must set CIMASTER_MANAGE_CLUSTER=on")
 
     @property
     def needs_job(self) -> bool:
-        """Whether whoever wants a cluster has to name the job that creates it."""
+        """Whether a caller must name the job that creates the cluster."""
         return not self.default_job and self.provisioner is not None and not self.provisioner.kind.builds
 
     def creation_request(self, purpose: str, user: str, branch: str, job: str, owner: str = "") -> CreationRequest:
-        """Return what a caller asks for, with what is usual for what it left out; it is charged to the owner."""
+        """Return a request with defaults for what the caller left out; limits count it for the owner."""
         if not job and self.needs_job:
             raise MissingParameter(automatic_top_up.JOB_NEEDED, parameter="job")
         return CreationRequest(purpose, user, branch or BRANCH, job or self.default_job, owner=owner)
 
     def create(self, wanted: CreationRequest, force: bool = False, request: Request | None = None) -> Committed:
-        """Ask for a cluster; the answer's text is the creation's id."""
+        """Request a creation; the answer's text is its id."""
         if self.why_none:
             raise NoProvisioner(self.why_none)
         identity = f"c-{uuid.uuid4().hex[:12]}"
@@ -85,11 +85,11 @@ class Provisioning:
         self.on_new_work()
         return done
 
-    def begun(self, identity: str, commit: int) -> Creation:
-        """Return the creation when its cluster is being created, or as it is after 25 seconds.
+    def wait_until_begun(self, identity: str, commit: int) -> Creation:
+        """Return the creation once its cluster is being created, or as it is after 25 seconds.
 
-        Raises why it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
-        the others to jobs; who comes after that is answered at once.
+        Raises a Refusal that says why if it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
+        the others to jobs; further callers are answered immediately.
         """
         ends = self.clock.monotonic() + WAIT
         waits = self._waiters.acquire(blocking=False)
@@ -99,7 +99,7 @@ class Provisioning:
                 left = ends - self.clock.monotonic()
                 if creation.state != REQUESTED or left <= 0 or not waits:
                     break
-                self.clock.rest(min(left, _LOOK))
+                self.clock.rest(min(left, _CHECK))
         finally:
             if waits:
                 self._waiters.release()
@@ -122,7 +122,7 @@ class Provisioning:
         return kind(sentence, creation=creation.id, job_name=creation.job_name)
 
     def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
-        """Ask once more for a creation that failed; it is charged to the owner from now on."""
+        """Try a failed creation again; limits count it for the owner from now on."""
         done = self._repository.update(idempotent(provisioning.retry, request, identity, by, owner))
         self.on_new_work()
         return done
@@ -143,13 +143,13 @@ class Provisioning:
         return self._repository.update(idempotent(automatic_top_up.remove_policy, request, purpose))
 
     def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
-        """Return the policies, and how each stands now."""
+        """Return the policies, each with its current state in words."""
         pool, now, idle = snapshot.pool, self._repository.now(), self.why_idle
         off = f" (nothing acts on it: {idle})" if idle else ""
         return [(p, automatic_top_up.explain(pool, p, now, acts=not idle) + off) for p in pool.policies]
 
     def top_up(self) -> Sequence[str]:
-        """Ask for what the policies want now; return the new creations."""
+        """Request what the policies want now; return the ids of the new creations."""
         pool, now = self._repository.snapshot().pool, self._repository.now()
         if not self.manages or self.provisioner is None or not self._repository.clock_is_right:
             return ()

@@ -1,13 +1,13 @@
-// What htmx does not do by itself: counting times down, saying when updates stop, and the dialog.
-// Everything works without this file too. It keeps no state in elements that are polled: a swap would undo it.
+// What htmx does not do by itself: countdowns, a warning when updates stop, and the dialog.
+// All pages work without this file too. It keeps no state in polled elements, because a swap would reset it.
 'use strict';
 
 const page = {
-  offset: Date.parse(document.documentElement.dataset.now) - Date.now(),  // our clock may be wrong; the server's counts
-  updated: performance.now(),
-  changed: -Infinity,  // when the answer to the last click came
-  answered: -Infinity, // when the service last answered
-  failed: -Infinity,   // when a click last got no answer
+  offset: Date.parse(document.documentElement.dataset.now) - Date.now(),  // to the server's clock: the browser's may be wrong
+  lastUpdate: performance.now(),
+  lastChange: -Infinity,   // when the last POST was answered
+  lastAnswer: -Infinity,   // when the service last answered
+  lastFailure: -Infinity,  // when a click or a form last got no answer
 };
 const STALE = 8000;
 
@@ -22,46 +22,46 @@ function roughly(milliseconds) {
   return minutes ? `${minutes} min` : `${seconds} s`;
 }
 
-function say(element, text) {
+function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function tell() {
+function updateTimes() {
   const now = Date.now() + page.offset;
   for (const element of document.querySelectorAll('time[data-since]')) {
     const gone = now - Date.parse(element.dateTime);
-    say(element, gone < 60000 ? 'just now' : `${roughly(gone)} ago`);
+    setText(element, gone < 60000 ? 'just now' : `${roughly(gone)} ago`);
   }
   for (const element of document.querySelectorAll('time[data-left]')) {
     const left = Date.parse(element.dateTime) - now;
-    const nearness = left < 600000 ? 'left left-late' : left < 1800000 ? 'left left-soon' : 'left left-far';
-    say(element, left > 0 ? roughly(left) : 'ending');
+    const nearness = left < 600000 ? 'time-left time-left-late' : left < 1800000 ? 'time-left time-left-soon' : 'time-left time-left-far';
+    setText(element, left > 0 ? roughly(left) : 'ending');
     if (element.className !== nearness) element.className = nearness;
   }
   for (const element of document.querySelectorAll('time[data-soon]')) {
     const left = Date.parse(element.dateTime) - now;
-    say(element, left > 0 ? roughly(left) : 'a moment');
+    setText(element, left > 0 ? roughly(left) : 'a moment');
   }
   for (const element of document.querySelectorAll('time[data-lasting]')) {
-    say(element, roughly(now - Date.parse(element.dateTime)));
+    setText(element, roughly(now - Date.parse(element.dateTime)));
   }
 }
 
 // --- updates -------------------------------------------------------------------------------------------------------
 
-const polled = ctx => ctx.sourceElement.hasAttribute('data-live');
+const isPoll = ctx => ctx.sourceElement.hasAttribute('data-live');
 
-function watch() {
-  const silent = performance.now() - page.updated;
-  const strip = document.getElementById('stale');
+function showStale() {
+  const silent = performance.now() - page.lastUpdate;
+  const banner = document.getElementById('stale');
   if (!document.querySelector('[data-live]') || document.hidden) return;
-  strip.hidden = silent < STALE;
-  if (!strip.hidden) say(document.getElementById('stale-age'), roughly(silent));
+  banner.hidden = silent < STALE;
+  if (!banner.hidden) setText(document.getElementById('stale-age'), roughly(silent));
 }
 
 document.addEventListener('htmx:config:request', event => {
   const ctx = event.detail.ctx;
-  if (polled(ctx) && document.hidden && ctx.sourceEvent?.type === 'every') event.preventDefault();
+  if (isPoll(ctx) && document.hidden && ctx.sourceEvent?.type === 'every') event.preventDefault();
   if (ctx.sourceElement.id === 'filter') {
     for (const [name, text] of [...ctx.request.body]) if (!text) ctx.request.body.delete(name);
   }
@@ -69,30 +69,30 @@ document.addEventListener('htmx:config:request', event => {
 
 document.addEventListener('htmx:before:request', event => {
   const ctx = event.detail.ctx;
-  ctx.begun = performance.now();
+  ctx.startedAt = performance.now();
 });
 
-// A poll that was asked before a click was answered may show the time before it.
+// The answer to a poll that started before the last click was answered may show the state before that click.
 document.addEventListener('htmx:before:response', event => {
   const ctx = event.detail.ctx;
   const date = Date.parse(ctx.response.headers.get('Date'));
   if (date && Math.abs(date - Date.now() - page.offset) > 2000) page.offset = date - Date.now();
-  if (ctx.request.method === 'GET' && ctx.begun < page.changed) event.preventDefault();
+  if (ctx.request.method === 'GET' && ctx.startedAt < page.lastChange) event.preventDefault();
 });
 
 document.addEventListener('htmx:after:request', event => {
   const {ctx} = event.detail;
-  if (ctx.request.method === 'POST') page.changed = performance.now();
-  if (ctx.response.headers.has('CIMaster-Code') || ctx.response.status < 400) page.answered = performance.now();
-  if (polled(ctx) && ctx.response.status < 400) {
-    page.updated = performance.now();
-    watch();
+  if (ctx.request.method === 'POST') page.lastChange = performance.now();
+  if (ctx.response.headers.has('CIMaster-Code') || ctx.response.status < 400) page.lastAnswer = performance.now();
+  if (isPoll(ctx) && ctx.response.status < 400) {
+    page.lastUpdate = performance.now();
+    showStale();
   }
 });
 
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
-  page.updated = performance.now();
+  page.lastUpdate = performance.now();
   for (const element of document.querySelectorAll('[data-live]')) htmx.trigger(element, 'every');
 });
 
@@ -101,7 +101,7 @@ document.addEventListener('visibilitychange', () => {
 const dialog = document.getElementById('dialog');
 
 document.addEventListener('htmx:after:swap', event => {
-  tell();
+  updateTimes();
   const {ctx} = event.detail;
   if (ctx.target?.id === 'dialog-content' && !dialog.open && ctx.request.method === 'GET') {
     dialog.showModal();
@@ -125,38 +125,38 @@ dialog.addEventListener('click', event => {
   }
 });
 
-// --- clicks without an answer --------------------------------------------------------------------------------------
+// --- requests without an answer --------------------------------------------------------------------------------------
 
-// The network failed, or a proxy spoke for a service that restarts: its page must not stand where ours belongs.
-function unanswered(ctx) {
-  const asked = ctx.sourceElement.closest('form, a');
-  if (!asked || polled(ctx)) return;
-  page.failed = performance.now();
-  const told = document.getElementById('unanswered').content.cloneNode(true);
-  told.querySelector(`[data-after=${ctx.request.method === 'POST' ? 'get' : 'post'}]`).remove();
+// The network failed, or a proxy answered for a service that is restarting: a proxy's error page must not be swapped in.
+function showUnanswered(ctx) {
+  const origin = ctx.sourceElement.closest('form, a');
+  if (!origin || isPoll(ctx)) return;
+  page.lastFailure = performance.now();
+  const message = document.getElementById('unanswered').content.cloneNode(true);
+  message.querySelector(`[data-after=${ctx.request.method === 'POST' ? 'get' : 'post'}]`).remove();
   document.getElementById('form-alert')?.remove();
-  if (dialog.contains(asked)) {
-    told.querySelector('[data-dismiss]').remove();
-    document.getElementById('form-title').after(told);
+  if (dialog.contains(origin)) {
+    message.querySelector('[data-dismiss]').remove();
+    document.getElementById('form-title').after(message);
   } else {
-    document.getElementById('alerts').replaceChildren(told);
+    document.getElementById('alerts').replaceChildren(message);
   }
 }
 
 document.addEventListener('htmx:error', event => {
   const {ctx} = event.detail;
-  if (ctx && !ctx.response) unanswered(ctx);
+  if (ctx && !ctx.response) showUnanswered(ctx);
 });
 
 document.addEventListener('htmx:before:response', event => {
   const {ctx} = event.detail;
   if (ctx.response.status < 500 || ctx.response.headers.has('CIMaster-Code')) return;
   event.preventDefault();
-  unanswered(ctx);
+  showUnanswered(ctx);
 });
 
-tell();
+updateTimes();
 setInterval(() => {
-  tell();
-  watch();
+  updateTimes();
+  showStale();
 }, 1000);

@@ -1,63 +1,63 @@
-// Where the focused button goes with a swap, the focus goes to the name in that row, or in a neighbour's: never to a
-// button that acts. (The id of a button names its row and its verb, so that a swap makes no button into another one.)
-// And what is pressed twice in a hurry acts once.
+// When a swap removes the focused button, the focus moves to the name in its row or in a neighbouring row, never to
+// another button. (A button's id contains its row and its action, so a swap never turns one button into another.)
+// A second activation within a second is ignored.
 'use strict';
 
-const AGAIN = 1000, NEAR = 8;  // milliseconds; pixels within which a second click is the same one
-const worked = {
-  on: [],             // the ids of the row that is worked on and of its neighbours, should it go
-  acted: -Infinity,   // when something was last done, or answered
-  place: [0, 0],      // of the last click
+const REPEAT_MS = 1000, REPEAT_PX = 8;  // a second click this soon and this near is a repeat of the first
+const lastAction = {
+  rows: [],           // the ids of the row of the last action and of its neighbours, in case it is removed
+  at: -Infinity,      // when a form was last sent or answered
+  place: [0, 0],      // where the last click was
 };
 const ROW = 'tr[id], li[id], #cluster';
 
-function remember(element) {
+function rememberRow(element) {
   const row = element?.closest(ROW);
   if (!row) return false;
-  worked.on = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
+  lastAction.rows = [row, row.nextElementSibling, row.previousElementSibling].map(near => near?.id);
   return true;
 }
 
 function refocus() {
   if (dialog.open || (document.activeElement && document.activeElement !== document.body)) return;
-  const row = worked.on.map(id => id && document.getElementById(id)).find(row => row);
+  const row = lastAction.rows.map(id => id && document.getElementById(id)).find(row => row);
   const name = row?.querySelector('[data-name]') ?? document.querySelector('h1[data-name]');
   (name ?? document.getElementById('main')).focus();
 }
 
 document.addEventListener('htmx:before:request', event => {
   const {ctx} = event.detail;
-  if (!polled(ctx)) remember(ctx.sourceElement);
+  if (!isPoll(ctx)) rememberRow(ctx.sourceElement);
 });
 
 document.addEventListener('htmx:before:response', event => {
   const {ctx} = event.detail;
-  const near = document.activeElement !== document.body && remember(document.activeElement);
-  ctx.refocuses = near || !polled(ctx);
+  const near = document.activeElement !== document.body && rememberRow(document.activeElement);
+  ctx.refocuses = near || !isPoll(ctx);
 });
 
 document.addEventListener('htmx:after:request', event => {
-  if (event.detail.ctx.request.method === 'POST') worked.acted = performance.now();
+  if (event.detail.ctx.request.method === 'POST') lastAction.at = performance.now();
 });
 
 document.addEventListener('htmx:finally:request', event => {
   const {ctx} = event.detail;
-  if (ctx.refocuses ?? !polled(ctx)) refocus();
+  if (ctx.refocuses ?? !isPoll(ctx)) refocus();
 });
 
 dialog.addEventListener('close', () => setTimeout(refocus));
 
-// By keyboard a second press meets whatever has the focus by then, by mouse whatever has moved to that place.
+// A second press by keyboard hits whatever has the focus by then; a second click hits whatever has moved under it.
 document.addEventListener('click', event => {
-  const [x, y] = worked.place, byKeyboard = event.detail === 0;
+  const [x, y] = lastAction.place, byKeyboard = event.detail === 0;
   const control = event.target.closest('a, button');
-  worked.place = [event.clientX, event.clientY];
+  lastAction.place = [event.clientX, event.clientY];
   if (!control?.closest(ROW)) return;
-  const same = byKeyboard || Math.hypot(event.clientX - x, event.clientY - y) < NEAR;
-  if (same && performance.now() - worked.acted < AGAIN) {
+  const same = byKeyboard || Math.hypot(event.clientX - x, event.clientY - y) < REPEAT_PX;
+  if (same && performance.now() - lastAction.at < REPEAT_MS) {
     event.preventDefault();
     event.stopImmediatePropagation();
   } else if (control.form?.method === 'post') {
-    worked.acted = performance.now();
+    lastAction.at = performance.now();
   }
 }, true);

@@ -1,37 +1,37 @@
-// Messages end: a word of success after some seconds, "did not answer" once the service answers again, and each message
-// about a cluster as soon as the page shows another state of it.
+// Removes messages that are no longer needed: a success message after some seconds, "did not answer" once the service
+// answers again, and a message about a cluster as soon as the page shows a newer state of that cluster.
 'use strict';
 
-const LASTS = 8;             // seconds for which a message is not pointed at and has no focus
+const SECONDS_SHOWN = 8;       // not counted while a message has the pointer or the focus
 const ages = new WeakMap();
-const agreed = new WeakSet();  // messages that the page has shown to be true
+const confirmed = new WeakSet();  // messages whose state the page has shown already
 
-function age() {
+function removeExpired() {
   if (document.hidden) return;
   for (const message of document.querySelectorAll('.toast, [data-unanswered]')) {
     if (message.matches(':hover, :focus-within')) continue;
     ages.set(message, (ages.get(message) ?? 0) + 1);
-    const over = message.matches('.toast') || page.answered > page.failed;
-    if (ages.get(message) >= LASTS && over) message.remove();
+    const over = message.matches('.toast') || page.lastAnswer > page.lastFailure;
+    if (ages.get(message) >= SECONDS_SHOWN && over) message.remove();
   }
 }
 
-// A refusal may come before the row that shows why; what comes after the row agreed with it is news.
-function contradict() {
+// A refusal may arrive before the row that shows its cause, so it goes only after a row that matched it has changed.
+function removeOutdated() {
   for (const message of document.querySelectorAll('[data-about]')) {
     const shown = document.querySelector(`[data-shows="${CSS.escape(message.dataset.about)}"]`);
     if (!shown) continue;
-    if (shown.dataset.rev === message.dataset.rev) agreed.add(message);
-    else if (agreed.has(message) || message.matches('.toast')) message.remove();
+    if (shown.dataset.rev === message.dataset.rev) confirmed.add(message);
+    else if (confirmed.has(message) || message.matches('.toast')) message.remove();
   }
 }
 
-document.addEventListener('htmx:finally:request', contradict);
+document.addEventListener('htmx:finally:request', removeOutdated);
 document.addEventListener('click', event => {
   if (!event.target.closest('[data-dismiss]')) return;
   event.target.closest('.toast, .alert').remove();
   refocus();
 });
 
-contradict();
-setInterval(age, 1000);
+removeOutdated();
+setInterval(removeExpired, 1000);

@@ -282,7 +282,7 @@ def test_broken_records_are_never_lent_and_deleted_by_position_and_digest(
     position = RECORDS.index('{"name": "twin", "status": "testing", "purpose": "old"}')
     alone = client.get("/deletecluster", query_string={"cluster": f"#{position}", "name": "root"})
     assert (alone.status_code, alone.headers["CIMaster-Code"]) == (409, "cluster_broken")
-    assert f"say {named(position)}" in alone.text
+    assert f"name the record as {named(position)}" in alone.text
     sent = {"cluster": named(position), "name": "root"}
     assert client.get("/deletecluster", query_string=sent).status_code == 200
     assert client.get("/deletecluster", query_string=sent).status_code == 404  # and no other that stands there now

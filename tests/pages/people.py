@@ -47,7 +47,7 @@ class Person:
 
     def rests(self) -> None:
         """Wait until a press counts as one of its own, and not as the last one's second."""
-        until(lambda: self.page.evaluate("performance.now() - worked.acted > AGAIN"))
+        until(lambda: self.page.evaluate("performance.now() - lastAction.at > REPEAT_MS"))
 
     def fill(self, **fields: str) -> None:
         """Fill the form that is open, in the dialog or on its page, and send it."""

@@ -26,7 +26,7 @@ def test_it_shows_the_previous_users_and_how_long_they_had_it(
     clock.forward(minutes=10)
     hold(alice, "cluster-01", desc="my turn")
     page = text(alice.get("/ui/clusters/cluster-01"))
-    assert "Before that e2e #124 for john, had it for 2 h 5 min, until 10 min ago" in page
+    assert "Previous use e2e #124 for john, for 2 h 5 min, ended 10 min ago" in page
     history = page.partition("History")[2]
     events = [history.index(event) for event in ("held alice", "finished e2e #124", "taken e2e #124", "added")]
     assert events == sorted(events)
@@ -41,7 +41,7 @@ def test_a_hold_ended_by_another_person_was_the_holders(
     clock.forward(minutes=30)
     root.post("/ui/release", data={"cluster": "cluster-01", "reason": "urgent"})
     page = text(alice.get("/ui/clusters/cluster-01"))
-    assert "Before that alice: looking, had it for 30 min" in page
+    assert "Previous use alice: looking, for 30 min" in page
     assert "released root" in page
     assert "alice's hold: urgent" in page
 
@@ -75,7 +75,7 @@ def test_a_deleted_cluster_keeps_its_history_for_a_while(add: Add, root: FlaskCl
     root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root", "reason": "gone for good"})
     answer = root.get("/ui/clusters/cluster-01")
     assert answer.status_code == 404
-    assert "cluster-01 is not in the pool any more" in text(answer)
+    assert "cluster-01 is no longer in the pool" in text(answer)
     assert "deleted root" in text(answer)
 
 

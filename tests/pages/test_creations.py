@@ -99,7 +99,7 @@ def test_a_running_creation_is_shown_with_its_job_links_and_deadline(
     page = alice.get("/")
     assert "tess-ci for john running job job-c-" in panel(page)
     assert re.search(r"build-it release-1.32 just now (2 h|1 h 59 min) Dismiss", panel(page))
-    assert "Dismiss tess-ci for john it is being carried out" in panel(page)
+    assert "Dismiss tess-ci for john this creation is in progress" in panel(page)
     assert re.search(r'<a href="https://prow/log" target="_blank" rel="noopener">', page.text)
     assert 'href="https://prow/prowjob?prowjob=job-c-' in page.text
 
@@ -129,8 +129,8 @@ def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(
 ) -> None:
     add_for(client, asked("running"))
     page = alice.get("/")
-    assert "tess-ci for john ready cluster cluster-31 is there" in panel(page)
-    assert '<a href="/ui/clusters/cluster-31">cluster-31</a> is there' in page.text
+    assert "tess-ci for john ready cluster cluster-31 was added" in panel(page)
+    assert '<a href="/ui/clusters/cluster-31">cluster-31</a> was added' in page.text
     clock.forward(minutes=31)
     assert "is there" not in panel(alice.get("/"))
 
@@ -140,7 +140,7 @@ def test_the_cluster_of_one_that_is_ready_is_no_link_once_it_is_gone(
 ) -> None:
     add_for(client, asked("running"))
     client.post("/deletecluster", data={"cluster": "cluster-31", "name": ADMIN})
-    assert "cluster cluster-31 is there" in panel(alice.get("/"))
+    assert "cluster cluster-31 was added" in panel(alice.get("/"))
     assert 'href="/ui/clusters/cluster-31"' not in alice.get("/").text
 
 
@@ -151,8 +151,8 @@ def test_one_that_was_given_up_says_that_its_job_still_runs(
     clock.forward(hours=2, minutes=1)
     until(lambda: creations(alice)[0]["state"] == "failed")
     page = panel(alice.get("/"))
-    assert "failed its job still runs no cluster was ready within 2 h" in page
-    assert "Retry tess-ci for john its job still runs" in page
+    assert "failed its job is still running no cluster was ready within 2 h" in page
+    assert "Retry tess-ci for john its job is still running" in page
 
 
 def test_what_stands_in_the_data_is_text_whatever_it_contains(
@@ -173,7 +173,7 @@ def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten: Write
     mine = {"id": "c-mine", "state": "failed", "purpose": "mine", "user": "alice", "reason": "mine too"}
     rewritten("creations.json", lambda _: json.dumps([mine, *by_policy], indent=1))
     page = panel(alice.get("/"))
-    assert "Being created 10 failed" in page
+    assert "New clusters 10 failed" in page
     assert page.index("no 8") < page.index("mine too") < page.index("no 7")
     assert "Show 5 more" in page
 
@@ -189,7 +189,7 @@ def test_a_link_that_is_none_is_not_shown(asked: Callable[..., str], alice: Flas
 def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked: Callable[..., str], alice: FlaskClient) -> None:
     made = [asked("running", user=f"user-{number}") for number in range(7)]
     assert panel(alice.get("/")).count("running") == 5
-    assert "Being created 7 on the way" in panel(alice.get("/"))
+    assert "New clusters 7 being created" in panel(alice.get("/"))
     assert "Show 2 more" in panel(alice.get("/"))
     page = alice.get("/ui/creations").text
     assert [identity in page for identity in made] == [True] * 7
@@ -205,7 +205,7 @@ def test_retry_starts_the_creation_again_and_says_so(
     assert f"creation {identity} is requested again" in text(page)
     until(lambda: "running job job-" in panel(alice.get("/")))
     assert creations(alice)[0]["retriedBy"] == "alice"
-    assert ", again by alice" in panel(alice.get("/"))
+    assert ", retried by alice" in panel(alice.get("/"))
 
 
 @pytest.mark.parametrize("verb", ["retry", "dismiss"])
@@ -238,7 +238,7 @@ def test_a_visitor_without_a_name_is_asked_for_it_first(
     identity = asked("failed")
     assert 'action="/ui/retry" hx-get="/ui/retry"' in client.get("/").text
     form = client.get(f"/ui/retry?retry={identity}")
-    assert "Try again: tess-ci for john" in text(form)
+    assert "Retry: tess-ci for john" in text(form)
     assert 'name="name"' in form.text
     refused = client.post("/ui/retry", data={"retry": identity})
     assert (refused.status_code, "name is required" in text(refused)) == (400, True)
@@ -303,7 +303,7 @@ def test_a_creation_starts_immediately_and_the_panel_shows_the_rest(
     answer = create(alice, purpose="gpu-ci", branch="release-1.32", back="/?state=vacant")
     assert answer.location == "/?state=vacant"
     page = follow(alice, answer)
-    assert "a cluster for gpu-ci is requested" in text(page)
+    assert "Requested a cluster for gpu-ci" in text(page)
     assert "gpu-ci for alice" in panel(page)
     until(lambda: "running" in panel(alice.get("/")))
     body = trigger.requests[0][1]
@@ -322,7 +322,7 @@ def test_asking_twice_is_noticed_and_can_be_meant(alice: FlaskClient) -> None:
     again = create(alice, branch="b1", purpose="tess-ci")
     assert again.status_code == 409
     assert "such a cluster is being created for alice already" in text(again)
-    assert "Create another one all the same" in text(again)
+    assert "Create another one anyway" in text(again)
     assert 'value="b1"' in again.text
     assert len(creations(alice)) == 1
     follow(alice, create(alice, branch="b1", force="true"))
@@ -358,7 +358,7 @@ def test_an_unknown_visitor_gives_a_name_with_the_request(client: FlaskClient) -
 
 
 class TestWithoutAProvisioner:
-    """Where nothing is set up that creates clusters."""
+    """Where no provisioner is configured."""
 
     @pytest.fixture
     def provisioner(self) -> None:
@@ -368,11 +368,11 @@ class TestWithoutAProvisioner:
     def test_the_button_is_greyed_with_the_reason(self, alice: FlaskClient) -> None:
         page = alice.get("/")
         assert 'href="/ui/create"' not in page.text
-        assert "Create a cluster nothing is set up that creates clusters" in text(page)
-        assert "an operator sets CIMASTER_PROW_URL or CIMASTER_PROVISIONER" in text(page)
+        assert "Create a cluster no provisioner is configured" in text(page)
+        assert "an operator must set CIMASTER_PROW_URL or CIMASTER_PROVISIONER" in text(page)
 
     def test_the_form_says_so(self, alice: FlaskClient) -> None:
         assert alice.get("/ui/create").status_code == 501
         answer = create(alice)
         assert answer.status_code == 501
-        assert "nothing is set up that creates clusters" in text(answer)
+        assert "no provisioner is configured" in text(answer)

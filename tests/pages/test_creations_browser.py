@@ -107,7 +107,7 @@ def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, s
     alice.go()
     alice.page.locator("#create-link").click()
     alice.fill(purpose="gpu-ci", branch="release-1.32")
-    expect(alice.page.get_by_text("a cluster for gpu-ci is requested")).to_be_visible()
+    expect(alice.page.get_by_text("Requested a cluster for gpu-ci")).to_be_visible()
     if not script:
         until(lambda: "running" in reloaded(alice, user))
     expect(row(alice, user)).to_contain_text("running")
@@ -116,7 +116,7 @@ def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, s
     alice.page.locator("#create-link").click()
     alice.fill(purpose="gpu-ci", branch="release-1.32")
     expect(alice.page.get_by_role("alert").get_by_text("is being created for")).to_be_visible()
-    alice.page.get_by_role("button", name="Create another one all the same").click()
+    alice.page.get_by_role("button", name="Create another one anyway").click()
     expect(row(alice, user)).to_have_count(2)
 
 
@@ -128,7 +128,7 @@ def test_one_that_failed_is_tried_again_and_dismissed(visit: Visit, replica: Rep
     row(alice, "failed").get_by_role("button", name="Retry tess-ci for john").click()
     expect(alice.page.get_by_text("is requested again")).to_be_visible()
     until(lambda: script or "failed" in reloaded(alice, "john"))
-    expect(row(alice, "again by alice")).to_contain_text("failed")
+    expect(row(alice, "retried by alice")).to_contain_text("failed")
     row(alice, "failed").get_by_role("button", name="Dismiss tess-ci for john").click()
     expect(alice.page.get_by_text("is dismissed")).to_be_visible()
     expect(row(alice, "john")).to_have_count(0)
@@ -142,7 +142,7 @@ def test_a_new_visitor_is_asked_for_a_name(visit: Visit, replica: Replica, scrip
     dora.go()
     row(dora, "failed").get_by_role("button", name="Retry tess-ci for john").click()
     dora.fill(name="dora")
-    expect(row(dora, "again by dora")).to_be_visible()
+    expect(row(dora, "retried by dora")).to_be_visible()
     expect(dora.page.get_by_text("dora unverified")).to_be_visible()
 
 
@@ -165,7 +165,7 @@ def test_policies_are_kept(visit: Visit, script: bool) -> None:
     expect(policy).to_contain_text("0 of 3 vacant")
     root.go()
     expect(root.page.locator("#creations li").filter(has_text=purpose)).to_contain_text("0 of 3 vacant")
-    expect(root.page.get_by_text("Nothing acts on this policy")).to_be_visible()
+    expect(root.page.get_by_text("Automatic top-up is off")).to_be_visible()
     root.page.get_by_role("button", name=f"Edit {purpose}").click()
     root.fill(min_vacant="1")
     expect(root.page.locator("#creations li").filter(has_text=purpose)).to_contain_text("0 of 1 vacant")
@@ -178,7 +178,7 @@ def test_policies_are_kept(visit: Visit, script: bool) -> None:
 def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica) -> None:
     alice = visit("alice")
     alice.go()
-    expect(alice.page.get_by_text("Being created")).to_have_count(0)
+    expect(alice.page.get_by_role("heading", name="New clusters")).to_have_count(0)
     identity, cluster = asked(replica, "build"), f"built-{next(_numbers)}"
     expect(row(alice, "john")).to_contain_text("running")
     expect(row(alice, "john").get_by_role("link", name="log")).to_have_attribute("rel", "noopener")
@@ -225,7 +225,7 @@ def test_keyboard_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: V
     alice.rests()
     row(alice, "for first").get_by_role("button", name="Retry").focus()
     alice.page.keyboard.press("Enter")
-    expect(row(alice, "again by alice")).to_contain_text("failed")
+    expect(row(alice, "retried by alice")).to_contain_text("failed")
     alice.page.wait_for_function("document.activeElement.closest('tr')?.innerText.includes('for first')")
 
 

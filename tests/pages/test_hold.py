@@ -103,7 +103,7 @@ def test_a_stale_hold_button_is_409_with_the_holder(add: Add, alice: FlaskClient
     hold(person("bob"), "cluster-01")
     opened = alice.get("/ui/hold?cluster=cluster-01&expect=vacant")
     assert opened.status_code == 409
-    assert "cluster-01 is not vacant any more: held by bob until" in text(opened)
+    assert "cluster-01 is no longer vacant: held by bob until" in text(opened)
     sent = alice.post("/ui/hold", data={"cluster": "cluster-01", "duration": "6h", "expect": "vacant"}, headers=DIALOG)
     assert sent.status_code == 409
     assert "cluster-01 is already held by bob until" in text(sent)
@@ -119,7 +119,7 @@ def test_a_cluster_just_taken_can_be_held_from_the_end_of_its_job(add: Add, alic
     assert "is not vacant any more: occupied by e2e #124" in text(stale)
     assert "expect=occupied" in stale.text
     page = follow(alice, hold(alice, "cluster-01", expect="occupied"))
-    assert "You hold cluster-01 from when e2e #124 finishes, for 6 h" in text(page)
+    assert "You get cluster-01 when e2e #124 finishes, for 6 h" in text(page)
     assert "then held by alice" in text(page)
 
 
@@ -191,7 +191,7 @@ def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add: Add, alice: Fl
     hold(alice, "cluster-01", duration="2h")
     offered = offers(alice)
     assert offered == {"30m": "150m", "1h": "3h", "4h": "6h"}
-    assert "3 h in all, from when the job finishes" in text(alice.get("/ui/extend?cluster=cluster-01"))
+    assert "3 h in total, starting when the job finishes" in text(alice.get("/ui/extend?cluster=cluster-01"))
     assert "for 3 h" in text(follow(alice, extend(alice, offered["1h"])))
     assert state(alice)["holdFor"] == "3h"
     alice.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
@@ -277,7 +277,8 @@ def test_anothers_hold_cannot_be_released_and_the_button_says_why(add: Add, alic
     hold(person("bob"), "cluster-01")
     row = alice.get("/").text
     assert re.search(
-        r'aria-disabled="true" aria-describedby="(.*?)" popovertarget="\1">.*<span id="\1" class="why-not" popover>'
+        r'aria-disabled="true" aria-describedby="(.*?)" popovertarget="\1">.*'
+        r'<span id="\1" class="disabled-reason" popover>'
         r"held by bob: the holder or an admin can release it</span>",
         row,
     )
@@ -391,7 +392,7 @@ def test_an_admin_takes_a_hold_over(add: Add, alice: FlaskClient, root: FlaskCli
     told = text(alice.get("/ui/clusters/cluster-01"))
     assert "taken over" in told
     assert "alice's hold: she has left" in told
-    assert "Before that alice" in told
+    assert "Previous use alice" in told
 
 
 def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(

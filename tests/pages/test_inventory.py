@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cimaster.pages.clusters.cluster_forms import FORMS
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
@@ -91,12 +90,12 @@ def test_no_page_tells_where_the_admins_are_named(
     hold(person("bob"), "cluster-01")
     (Path(settings.admin_dir) / "users").write_text(names)
     until(lambda: ("bob" in components_of(app).admins) == bool(names))
-    forms = [form for form in FORMS if form.for_admins]
+    forms = [f"/ui/admin/{verb}" for verb in (*VERBS, "takeover")]
     for browser in (client, person("charlie")):
         pages = [browser.get(path) for path in ("/", "/ui/admin", "/ui/clusters/cluster-01")]
-        shown = [browser.get(form.path, query_string={"cluster": "cluster-01"}) for form in forms]
+        shown = [browser.get(form, query_string={"cluster": "cluster-01"}) for form in forms]
         sent = {"cluster": "cluster-01", "name": "charlie", "region": "r", "reason": "why", "typed": "cluster-01"}
-        refused = [browser.post(form.path, data=sent) for form in forms]
+        refused = [browser.post(form, data=sent) for form in forms]
         assert {answer.status_code for answer in refused} == {403}
         for page in (*pages, *shown, *refused):
             assert settings.admin_dir not in page.text
@@ -121,7 +120,7 @@ def test_edit_without_a_change_changes_nothing(add: Add, root: FlaskClient, repo
     before = repository.fresh().version
     fields = dict.fromkeys(("osimage", "note", "labels", "was_osimage", "was_note", "was_labels"), "")
     fields |= {"region": "us-west", "was_region": "us-west", "purpose": "tess-ci", "was_purpose": "tess-ci"}
-    assert "cluster cluster-01 stays as it is" in text(follow(root, send(root, "edit", **fields)))
+    assert "cluster cluster-01 is unchanged" in text(follow(root, send(root, "edit", **fields)))
     assert repository.fresh().version == before
 
 
@@ -178,7 +177,7 @@ def test_delete_takes_the_cluster_out(add: Add, root: FlaskClient) -> None:
 def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
-    assert "although it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
+    assert "even though it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
     refused = send(root, "delete", typed="cluster-01")
     assert refused.status_code == 409
     assert "held by alice until" in text(refused)

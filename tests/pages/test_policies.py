@@ -68,7 +68,7 @@ def policies(client: FlaskClient) -> list[dict[str, object]]:
 
 
 def test_without_policies_the_inventory_says_what_one_is_for(root: FlaskClient) -> None:
-    assert "No pool keeps itself filled. A policy has clusters created when too few" in text(root.get("/ui/admin"))
+    assert "No policies yet. A policy creates clusters when too few" in text(root.get("/ui/admin"))
     assert "Being created" not in text(root.get("/"))
 
 
@@ -79,7 +79,7 @@ def test_an_admin_adds_a_policy(root: FlaskClient) -> None:
     )
     page = follow(root, answer)
     assert "policy tess-ci: keeps 0 vacant, at most 5 clusters in total" in text(page)
-    assert "tess-ci 0 vacant vacant 0 at most 5 at once 1 cooldown 5m" in text(page)
+    assert "tess-ci 0 vacant vacant 0 maximum 5 creating at once 1 cooldown 5m" in text(page)
     assert "Mon-Fri 00:00-24:00, Sat-Sun 00:00-24:00 UTC usual-job release-1.32" in text(page)
     assert policies(root)[0]["branch"] == "release-1.32"
 
@@ -102,7 +102,7 @@ def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) 
     send(root, "addpolicy", hours=f"{other} 10:00-11:00")
     told = f"tess-ci: 0 of 2 vacant (only active {other} 10:00-11:00 UTC)"
     assert told in panel(root.get("/"))
-    assert "No cluster is being created at the moment." in panel(root.get("/"))
+    assert "No clusters are being created." in panel(root.get("/"))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_edit_that_changes_nothing_writes_nothing(root: FlaskClient, reposito
     send(root, "addpolicy", min_vacant="0")
     before = repository.fresh().version
     page = follow(root, edit(root, was_min_vacant="0", min_vacant="0"))
-    assert "policy tess-ci stays as it is" in text(page)
+    assert "policy tess-ci is unchanged" in text(page)
     assert repository.fresh().version == before
 
 
@@ -178,7 +178,7 @@ def test_a_policy_that_was_removed_meanwhile_does_not_come_back(root: FlaskClien
 
 def test_remove_asks_for_confirmation_and_removes_the_policy(root: FlaskClient) -> None:
     send(root, "addpolicy")
-    assert "No more clusters are asked for" in text(root.get("/ui/admin/removepolicy?purpose=tess-ci"))
+    assert "No more clusters will be created automatically" in text(root.get("/ui/admin/removepolicy?purpose=tess-ci"))
     page = follow(root, send(root, "removepolicy"))
     assert "policy tess-ci is removed" in text(page)
     assert policies(root) == []
@@ -236,15 +236,15 @@ class TestSwitchedOff:
 
     def test_the_pages_say_that_nothing_acts_on_policies(self, root: FlaskClient) -> None:
         send(root, "addpolicy")
-        told = "nothing acts on them: an operator sets CIMASTER_MANAGE_CLUSTER=on"
+        told = "Automatic top-up is off: an operator must set CIMASTER_MANAGE_CLUSTER=on"
         assert told in text(root.get("/ui/admin"))
         page = panel(root.get("/"))
         assert "tess-ci: 0 of 2 vacant Edit" in page
-        assert "Nothing acts on this policy: an operator sets CIMASTER_MANAGE_CLUSTER=on" in page
+        assert "Automatic top-up is off: an operator must set CIMASTER_MANAGE_CLUSTER=on" in page
 
 
 class TestWithoutAProvisioner:
-    """Where nothing is set up that creates clusters."""
+    """Where no provisioner is configured."""
 
     @pytest.fixture
     def provisioner(self) -> None:
@@ -253,5 +253,5 @@ class TestWithoutAProvisioner:
 
     def test_the_pages_say_that_nothing_acts_on_policies(self, root: FlaskClient) -> None:
         root.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, "min_vacant": "1", "max_total": "2"})
-        told = "nothing acts on them: nothing is set up that creates clusters: an operator sets CIMASTER_PROW_URL"
+        told = "Automatic top-up is off: no provisioner is configured: an operator must set CIM"
         assert told in text(root.get("/ui/admin"))

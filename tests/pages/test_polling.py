@@ -81,7 +81,7 @@ def test_trouble_of_the_store_reaches_a_page_that_only_polls(
     assert answer.status_code == 200
     assert "pool-changed" in answer.headers["HX-Trigger"]
     assert "cluster-01" in text(answer)
-    assert "not valid JSON" in text(alice.get("/ui/fragments/strip"))
+    assert "not valid JSON" in text(alice.get("/ui/fragments/warnings"))
 
 
 def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(
@@ -142,4 +142,4 @@ def test_an_open_page_shows_that_its_cluster_was_deleted(add: Add, root: FlaskCl
     root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root"})
     answer = poll(root, url, tag)
     assert answer.status_code == 200
-    assert "cluster-01 is not in the pool any more" in text(answer)
+    assert "cluster-01 is no longer in the pool" in text(answer)

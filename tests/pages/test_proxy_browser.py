@@ -119,7 +119,7 @@ def test_a_person_holds_and_releases_behind_the_proxy(visitor: Person, proxy: Pr
     visitor.press("cluster-01", "Hold")
     visitor.fill(name="alice", desc="behind a proxy")
     visitor.sees("cluster-01", "alice", state="held")
-    expect(page.locator(".who-name")).to_contain_text("alice")
+    expect(page.locator(".visitor-name")).to_contain_text("alice")
     assert page.url == f"{proxy.url}/"
     page.get_by_role("link", name="cluster-01", exact=True).click()
     expect(page).to_have_url(f"{proxy.url}/ui/clusters/cluster-01")

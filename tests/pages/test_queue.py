@@ -81,7 +81,7 @@ def test_with_an_empty_queue_there_is_no_panel(client: FlaskClient) -> None:
     page = client.get("/")
     assert f'<div id="queue" hx-get="{PANEL}"' in page.text
     assert panel(page) == ""
-    assert "Nobody waits for a cluster at the moment" in text(client.get("/ui/queue"))
+    assert "No jobs are waiting" in text(client.get("/ui/queue"))
 
 
 def test_it_shows_each_waiter_with_criteria_start_and_end(
@@ -90,19 +90,20 @@ def test_it_shows_each_waiter_with_criteria_start_and_end(
     waits("e2e", "12", "john", wait=30, region="us-west")
     clock.forward(minutes=14)
     page = client.get("/")
-    assert "Waiting 1 waits, for 14 min" in panel(page)
-    assert "number 1 e2e #12 by john tess-ci cluster with region us-west since 14 min ago gives up in" in panel(page)
-    assert re.search(r"gives up in 1[56] min Cancel e2e #12 by john", panel(page))
+    assert "Queue 1 job waiting · for 14 min" in panel(page)
+    row = "place 1 e2e #12 by john tess-ci cluster with region us-west since 14 min ago leaves the queue in"
+    assert row in panel(page)
+    assert re.search(r"leaves the queue in 1[56] min Cancel e2e #12 by john", panel(page))
     assert re.search(r'title="20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC" data-since>14 min ago', page.text)
     assert "priority" not in panel(page)
-    assert "not there" not in panel(page)
+    assert "not connected" not in panel(page)
 
 
 def test_they_stand_in_the_order_in_which_they_are_served(waits: Waits, client: FlaskClient) -> None:
     for build, priority in (("1", "low"), ("2", "normal"), ("3", "high")):
         waits(build=build, priority=priority)
     page = panel(client.get("/"))
-    assert re.findall(r"number (\d) e2e #(\d)", page) == [("1", "3"), ("2", "2"), ("3", "1")]
+    assert re.findall(r"place (\d) e2e #(\d)", page) == [("1", "3"), ("2", "2"), ("3", "1")]
     assert re.findall(r"(\w+) priority", page) == ["high", "low"]
 
 
@@ -112,22 +113,22 @@ def test_the_place_counts_tickets_that_are_served_before(
     waits(build="1", priority="low")
     clock.forward(minutes=5)
     waits(build="2")
-    assert "2 wait, number 2 for 5 min" in panel(client.get("/"))
+    assert "2 jobs waiting · longest 5 min" in panel(client.get("/"))
 
 
 def test_a_legacy_script_that_polls_is_marked(client: FlaskClient, clock: MovableClock) -> None:
     client.get(POLL)
     client.get(POLL)
-    assert "poller #7 by erin tess-ci cluster since just now asks again and again Cancel" in panel(client.get("/"))
+    assert "poller #7 by erin tess-ci cluster since just now when it stops polling Cancel" in panel(client.get("/"))
 
 
 def test_a_disconnected_waiter_is_shown_as_disconnected(waits: Waits, client: FlaskClient, clock: MovableClock) -> None:
     waits(connected=0.5)
-    assert "not there" not in panel(client.get("/"))
+    assert "not connected" not in panel(client.get("/"))
     tag = client.get(PANEL).headers["HX-PTag"]
     clock.forward(seconds=60)
     changed = client.get(PANEL, headers={**HTMX, "HX-PTag": tag})
-    assert "not there at the moment" in panel(changed)
+    assert "not connected" in panel(changed)
 
 
 def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(
@@ -139,16 +140,16 @@ def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(
     assert "too small" not in panel(client.get("/"))
     clock.forward(minutes=12)
     page = client.get(PANEL, headers={**HTMX, "HX-PTag": tag})
-    assert "The first has waited for 41 min: the pool is too small, or clusters are stuck" in panel(page)
-    assert '<a href="/?state=occupied">Show the occupied ones</a>' in page.text
+    assert "The job in place 1 has waited 41 min: the pool is too small, or clusters are stuck" in panel(page)
+    assert '<a href="/?state=occupied">Show occupied clusters</a>' in page.text
 
 
 def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits: Waits, client: FlaskClient) -> None:
     identities = [waits(build=str(build)) for build in range(1, 8)]
     page = client.get("/")
-    assert "7 wait, the first for" in panel(page)
-    assert re.findall(r"number \d e2e #(\d)", panel(page)) == list("12345")
-    assert '<a href="/ui/queue">and 2 more' in page.text
+    assert "7 jobs waiting · longest" in panel(page)
+    assert re.findall(r"place \d e2e #(\d)", panel(page)) == list("12345")
+    assert '<a href="/ui/queue">Show 2 more' in page.text
     everything = client.get("/ui/queue").text
     assert [f"<code>{identity}</code>" in everything for identity in identities] == [True] * 7
     assert f'hx-get="{PANEL}?all=1"' in everything
@@ -176,7 +177,7 @@ def test_what_stands_in_the_data_is_text_whatever_it_contains(
     rewritten("queue.json", harmed)
     for page in (alice.get("/"), alice.get("/ui/queue")):
         assert page.status_code == 200
-        assert "1 waits" in text(page)
+        assert "1 job waiting" in text(page)
         assert "1970" not in page.text  # since when is not known
         assert "has waited" not in text(page)
         assert "&lt;script&gt;" in page.text
@@ -187,9 +188,9 @@ def test_cancel_asks_for_confirmation_and_says_what_is_lost(waits: Waits, alice:
     identity = waits()
     assert 'action="/ui/cancel" hx-get="/ui/cancel"' in alice.get("/").text
     form = alice.get(f"/ui/cancel?request_id={identity}")
-    assert "Cancel the wait of e2e #12 by john Number 1 in the queue, for tess-ci cluster" in text(form)
-    assert "it gets no cluster" in text(form)
-    assert "Cancel the wait Cancelling… Keep waiting" in text(form)
+    assert "Remove from the queue: e2e #12 by john Place 1 in the queue, for tess-ci cluster" in text(form)
+    assert "gets no cluster" in text(form)
+    assert "Remove from queue Removing… Keep waiting" in text(form)
     assert len(re.findall(r"<(input|select|textarea)(?![^>]*hidden)", form.text)) == 0
     assert waiting(alice) == ["12"]
 
@@ -198,7 +199,7 @@ def test_of_a_script_it_tells_that_it_may_come_back(alice: FlaskClient) -> None:
     alice.get(POLL)
     alice.get(POLL)
     (identity,) = (ticket["id"] for ticket in alice.get("/queue", headers=JSON).get_json()["tickets"])
-    assert "it may get a new place, at the end" in text(alice.get(f"/ui/cancel?request_id={identity}"))
+    assert "it may join the queue again, at the end" in text(alice.get(f"/ui/cancel?request_id={identity}"))
     follow(alice, alice.post("/ui/cancel", data={"request_id": identity}))
     assert waiting(alice) == []
 
@@ -210,7 +211,7 @@ def test_cancel_removes_a_ticket_and_says_so(waits: Waits, alice: FlaskClient) -
     assert answer.location == "/?state=occupied"
     page = follow(alice, answer)
     assert f"request {identity} is no longer waiting" in text(page)
-    assert "1 waits" in panel(page)
+    assert "1 job waiting" in panel(page)
     assert waiting(alice) == ["2"]
 
 

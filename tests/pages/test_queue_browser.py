@@ -135,21 +135,21 @@ def test_a_new_visitor_is_asked_for_a_name(visit: Visit, waits: Waits, script: b
     row(dora, "e2e #12").get_by_role("button", name="Cancel").click()
     dora.fill(name="dora")
     expect(dora.page.get_by_text("dora unverified")).to_be_visible()
-    expect(dora.page.get_by_text("Nobody waits for a cluster")).to_be_visible()
+    expect(dora.page.get_by_text("No jobs are waiting")).to_be_visible()
     assert dora.page.url == f"{dora.url}/ui/queue"
 
 
 def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica, waits: Waits) -> None:
     alice = visit("alice")
     alice.go()
-    expect(alice.page.get_by_role("heading", name="Waiting")).to_have_count(0)
+    expect(alice.page.get_by_role("heading", name="Queue")).to_have_count(0)
     first = waits("e2e", "12")
     expect(row(alice, "e2e #12")).to_be_visible()
     urgent = waits("urgent", "1", priority="high")
     expect(alice.page.locator("#queue tr.row").first).to_contain_text("urgent #1")
     replica.http.post(f"{replica.url}/leavequeue", {"request_id": urgent})
     replica.http.post(f"{replica.url}/leavequeue", {"request_id": first})
-    expect(alice.page.get_by_role("heading", name="Waiting")).to_have_count(0)
+    expect(alice.page.get_by_role("heading", name="Queue")).to_have_count(0)
 
 
 def test_a_long_wait_leads_to_the_occupied_clusters(visit: Visit, waits: Waits, long_ago: Callable[[], None]) -> None:
@@ -157,8 +157,8 @@ def test_a_long_wait_leads_to_the_occupied_clusters(visit: Visit, waits: Waits, 
     alice = visit("alice")
     alice.go()
     long_ago()
-    expect(alice.page.get_by_text("The first has waited for 41 min")).to_be_visible()
-    alice.page.get_by_role("link", name="Show the occupied ones").click()
+    expect(alice.page.get_by_text("The job in place 1 has waited 41 min")).to_be_visible()
+    alice.page.get_by_role("link", name="Show occupied clusters").click()
     alice.sees("cluster-01", state="occupied")
     expect(alice.page.locator("#filter-state")).to_have_value("occupied")
 
@@ -170,7 +170,7 @@ def test_the_time_of_waiting_goes_on_between_polls(visit: Visit, waits: Waits) -
     alice.go()
     alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
     alice.page.clock.fast_forward(14 * 60_000)
-    expect(alice.page.get_by_text("1 waits, for 14 min")).to_be_visible()
+    expect(alice.page.get_by_text("1 job waiting · for 14 min")).to_be_visible()
     expect(row(alice, "14 min ago")).to_be_visible()
     expect(row(alice, "e2e #12").locator("time[data-soon]")).to_have_text("15 min")
 

@@ -18,7 +18,7 @@ def test_the_name_is_kept_for_a_year_out_of_reach_of_scripts(client: FlaskClient
     assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=31536000"} <= set(cookie.split("; "))
     page = text(follow(client, answer))
     assert "You are alice unverified" in page
-    assert "You are alice from now on" in page
+    assert "Your name is now alice" in page
 
 
 def test_an_admin_is_shown_as_one(person: SignIn) -> None:
@@ -73,4 +73,4 @@ def test_where_cookies_are_blocked_the_form_says_that_the_name_is_not_kept(app: 
     assert 'name="probed"' in dora.get("/ui/whoami").text
     answer = dora.post("/ui/whoami", data={"name": "dora", "probed": "true"})
     assert answer.status_code == 400
-    assert "your browser blocks cookies, so your name cannot be kept" in text(answer)
+    assert "your browser blocks cookies, so it cannot keep your name" in text(answer)

@@ -369,9 +369,9 @@ class TestLeaving:
 
     def test_leaving_without_a_ticket_is_allowed(self) -> None:
         pool = occupied("a")
-        left, told = leave(pool, NOW, "nobody")
-        assert told.text == "request nobody is not waiting"
-        assert leave(left, NOW, "nobody")[0] is left
+        left, told = leave(pool, NOW, "unknown")
+        assert told.text == "request unknown is not waiting"
+        assert leave(left, NOW, "unknown")[0] is left
 
     def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
         pool, _ = leave(pool_of("a"), NOW, "ann")

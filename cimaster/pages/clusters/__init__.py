@@ -1,1 +1,1 @@
-"""The pages about clusters: the dashboard, one cluster, and the forms that change one."""
+"""The pages about clusters: the dashboard, the page of one cluster, and the forms about holds."""

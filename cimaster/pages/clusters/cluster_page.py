@@ -1,4 +1,4 @@
-"""The page of one cluster: all that is known of it, what can be done, and its history."""
+"""The page of one cluster: its facts, all actions, and its history."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from cimaster.errors import ClusterBroken, UnknownCluster
 from cimaster.pages.clusters import cluster_rows, timeline
 from cimaster.pages.frame import action_buttons
 from cimaster.pages.frame.blueprint import pages
-from cimaster.pages.frame.fragments import served, tagged
-from cimaster.pages.frame.visitors import latest, visitor
+from cimaster.pages.frame.fragments import clusters_tag, poll_response
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool.records.cluster import Cluster
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
-_MOST = 50  # changes to show; the pool remembers fewer of each
+_MOST_CHANGES = 50  # on the page; the pool keeps fewer per cluster
 
 
 def find(snapshot: Snapshot, name: str) -> Cluster | None:
-    """Return a cluster, broken ones by name or as lists call them; None if it is not in the pool."""
+    """Return a cluster by its name, or a broken record by its name or position; None if it is not in the pool."""
     pool = snapshot.pool
     try:
         return pool.find_any(name)
@@ -29,38 +29,39 @@ def find(snapshot: Snapshot, name: str) -> Cluster | None:
         return next((cluster for cluster in pool.records_named(name) if cluster.fault), None)
 
 
-def panel(snapshot: Snapshot, name: str) -> dict[str, Any]:
-    """Return what the page of a cluster shows; the cluster may be gone, and its history still be there."""
-    cluster, who, now, said = find(snapshot, name), visitor(), components().clusters.clock(), printable(name)
-    entries = [entry for entry in reversed(snapshot.pool.history) if printable(entry.cluster) == said][:_MOST]
+def context(snapshot: Snapshot, name: str) -> dict[str, Any]:
+    """Build the context of fragments/cluster.html. A deleted cluster has no row, but may still have a history."""
+    cluster, visitor, now = find(snapshot, name), current_visitor(), components().clusters.clock()
+    shown_name = printable(name)
+    entries = [entry for entry in reversed(snapshot.pool.history) if printable(entry.cluster) == shown_name]
+    entries = entries[:_MOST_CHANGES]
     return {
         "name": name,
-        "tag": tagged(snapshot, name),
-        "row": cluster_rows.row(snapshot.pool, cluster, who, now) if cluster else None,
-        "buttons": action_buttons.all_of(cluster, who) if cluster else [],
-        "moments": timeline.moments(entries),
-        "earlier": timeline.last_use(entries),
+        "tag": clusters_tag(snapshot, name),
+        "row": cluster_rows.row(snapshot.pool, cluster, visitor, now) if cluster else None,
+        "buttons": action_buttons.for_cluster_page(cluster, visitor) if cluster else [],
+        "changes": timeline.changes(entries),
+        "previous_use": timeline.previous_use(entries),
     }
 
 
 @pages.get("/ui/clusters/<path:name>", merge_slashes=False)
 def cluster_by_path(name: str) -> tuple[str, int]:
     """Show one cluster."""
-    context = panel(latest(), name)
-    known = context["row"] or context["moments"]
-    if not known:
-        raise UnknownCluster(f"cluster {name} is not known; the dashboard lists all that are", cluster=name)
-    return render_template("cluster.html", **context), 200 if context["row"] else 404
+    shown = context(latest(), name)
+    if not shown["row"] and not shown["changes"]:
+        raise UnknownCluster(f"cluster {name} is not known; the dashboard lists all clusters", cluster=name)
+    return render_template("cluster.html", **shown), 200 if shown["row"] else 404
 
 
 @pages.get("/ui/cluster")
 def cluster() -> tuple[str, int]:
-    """Show one cluster whose name no path can carry."""
+    """Show one cluster whose name does not survive in a path."""
     return cluster_by_path(request.args.get("name", ""))
 
 
 @pages.get("/ui/fragments/cluster")
 def cluster_fragment() -> Response:
-    """Keep the page of a cluster up to date."""
+    """Answer a poll of the page."""
     snapshot, name = latest(), request.args.get("name", "")
-    return served("fragments/cluster.html", tagged(snapshot, name), lambda: panel(snapshot, name))
+    return poll_response("fragments/cluster.html", clusters_tag(snapshot, name), lambda: context(snapshot, name))

@@ -1,4 +1,4 @@
-"""One cluster as pages tell of it: who has it, why, since when, how long still, and what can be done."""
+"""A cluster as pages show it: its user, the reason, the times, and the buttons for the visitor."""
 
 import functools
 from dataclasses import dataclass
@@ -17,82 +17,78 @@ from cimaster.pool.records.pool import Pool
 
 
 @dataclass(frozen=True)
+class Use:
+    """The user of a cluster, the reason, and for how long; `no_end_text` stands where a lease or hold has no end."""
+
+    by: str = ""
+    on_behalf_of: str = ""
+    reason: str = ""
+    since: datetime | None = None
+    ends: datetime | None = None
+    no_end_text: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
-    """What a table row, an inventory row and the top of a cluster's page have in common."""
+    """What the dashboard, the inventory and the page of a cluster show of it."""
 
     id: str
     reference: str
     cluster: Cluster
     name: str
-    who: str = ""
-    for_whom: str = ""
-    why: str = ""
-    since: datetime | None = None
-    ends: datetime | None = None
-    no_end: str = ""
-    flags: tuple[tuple[str, str], ...] = ()
-    mine: bool = False
-    actions: tuple[Action, ...] = ()
+    use: Use
+    flags: tuple[tuple[str, str], ...]
+    is_mine: bool
+    actions: tuple[Action, ...]
 
     @property
     def state(self) -> str:
-        """The state, as lists and filters call it."""
+        """The state, as in lists and filters."""
         return self.cluster.state
 
     @property
     def shows_image(self) -> bool:
-        """Whether jobs ask for the image of clusters like this one; of others only their own page tells it."""
+        """Whether the row shows the OS image: jobs request it only for this purpose."""
         return bool(self.cluster.osimage) and self.cluster.purpose == IMAGE_PURPOSE
 
 
 def row(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Row:
-    """Describe a cluster of the pool to a visitor."""
-    return described(cluster, pool.reference(cluster), visitor, now, pool.rules.overdue_after)
+    """Return a cluster of the pool as a visitor sees it."""
+    return _row(cluster, pool.reference(cluster), visitor, now, pool.rules.overdue_after)
 
 
-def described(cluster: Cluster, named: str, visitor: Visitor, now: datetime, overdue_after: timedelta) -> Row:
-    """Describe a cluster to a visitor."""
-    common = Row(
-        element_id(named),
-        named,
-        cluster,
-        cluster.name or cluster.name_as_written or "a record without a name",
+def _row(cluster: Cluster, reference: str, visitor: Visitor, now: datetime, overdue_after: timedelta) -> Row:
+    return Row(
+        id=element_id(reference),
+        reference=reference,
+        cluster=cluster,
+        name=cluster.name or cluster.name_as_written or "unnamed record",
+        use=_use(cluster),
         flags=_flags(cluster, now, overdue_after),
-        mine=visitor.holds(cluster),
-        actions=tuple(action_buttons.of(cluster, visitor)),
+        is_mine=visitor.holds(cluster),
+        actions=tuple(action_buttons.for_row(cluster, visitor)),
     )
-    return Row(**{**vars(common), **_situation(cluster)})
 
 
-def _situation(cluster: Cluster) -> dict[str, object]:
+def _use(cluster: Cluster) -> Use:
     if cluster.state == BROKEN:
-        return {"why": cluster.fault}
+        return Use(reason=cluster.fault)
     if lease := cluster.lease:
-        return {
-            "who": descriptions.occupant(cluster),
-            "for_whom": lease.by,
-            "since": lease.acquired,
-            "ends": lease.expires,
-            "no_end": "" if lease.expires else "no end set",
-        }
+        no_end = "" if lease.expires else "no end set"
+        return Use(descriptions.occupant(cluster), lease.by, "", lease.acquired, lease.expires, no_end)
     if cluster.state == DISABLED:
-        return {"who": cluster.disabled_by, "why": cluster.disabled_reason}
+        return Use(cluster.disabled_by, reason=cluster.disabled_reason)
     if hold := cluster.hold:
-        return {
-            "who": descriptions.occupant(cluster),
-            "why": hold.desc,
-            "since": hold.since,
-            "ends": hold.expires,
-            "no_end": "" if hold.expires else "no end set",
-        }
-    return {"since": cluster.vacant_since}
+        no_end = "" if hold.expires else "no end set"
+        return Use(descriptions.occupant(cluster), "", hold.desc, hold.since, hold.expires, no_end)
+    return Use(since=cluster.vacant_since)
 
 
 def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[tuple[str, str], ...]:
-    """Return what lies on the cluster beside its state: an icon and words each."""
+    """Return what else there is to say beside the state, as pairs of an icon and words."""
     if cluster.state == BROKEN:
         return ()
-    flags = [("alert", told) for told in descriptions.unreadable_fields(cluster)]
+    flags = [("alert", problem) for problem in descriptions.unreadable_fields(cluster)]
     if descriptions.overdue(cluster, now, overdue_after):
         flags.append(("clock", "overdue"))
     if cluster.hold and cluster.lease:
@@ -100,20 +96,20 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
     elif cluster.hold and cluster.disabled:
         flags.append(("lock", f"held by {holder_of(cluster)}{descriptions.until(cluster.hold.expires)}"))
     if cluster.disabled and cluster.lease:
-        flags.append(
-            ("pause", f"then disabled: {cluster.disabled_reason}" if cluster.disabled_reason else "then disabled")
-        )
+        reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
+        flags.append(("pause", f"then disabled{reason}"))
     return tuple(flags)
 
 
-def drawn(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
-    """Return the table row as HTML; drawn once for all to whom it looks the same, anew every 15 s."""
-    sees = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
+def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
+    """Return the row of the dashboard as HTML, cached for all visitors who see the same, for up to 15 s."""
+    viewer = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
-    return _drawn(cluster, pool.reference(cluster), sees, about_now, pool.rules.overdue_after)
+    return _rendered(cluster, pool.reference(cluster), viewer, about_now, pool.rules.overdue_after)
 
 
 @functools.lru_cache(4096)
-def _drawn(cluster: Cluster, named: str, sees: Visitor, now: datetime, overdue_after: timedelta) -> Markup:
-    row = described(cluster, named, sees, now, overdue_after)
-    return Markup(render_template("fragments/row.html", row=row, visitor=sees, now=now))  # noqa: S704 the template escapes
+def _rendered(cluster: Cluster, reference: str, viewer: Visitor, now: datetime, overdue_after: timedelta) -> Markup:
+    row = _row(cluster, reference, viewer, now, overdue_after)
+    html = render_template("fragments/row.html", row=row, visitor=viewer, now=now)
+    return Markup(html)  # noqa: S704 the template escapes

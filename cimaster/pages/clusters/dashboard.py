@@ -1,4 +1,4 @@
-"""The first page: how many clusters are in each state, and the live table of those that a filter shows."""
+"""The dashboard: how many clusters are in each state, and the live table of those that match the filter."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -6,14 +6,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, g, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
 from cimaster.pages.clusters import cluster_rows
 from cimaster.pages.creations import creation_panel
-from cimaster.pages.frame.blueprint import by_htmx, pages
-from cimaster.pages.frame.fragments import served, tagged
-from cimaster.pages.frame.visitors import latest, visitor
+from cimaster.pages.frame.blueprint import is_htmx_request, pages
+from cimaster.pages.frame.fragments import clusters_tag, poll_response
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pages.queue import queue_panel
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.cluster_filter import Filter
@@ -25,34 +26,34 @@ from cimaster.web.components import components
 CARDS = {
     VACANT: "ready to lend",
     OCCUPIED: "in use by jobs",
-    HELD: "kept by people",
-    DISABLED: "out of lending",
-    BROKEN: "records to mend",
+    HELD: "in use by people",
+    DISABLED: "not lent",
+    BROKEN: "records to fix",
 }
 _FILTERS = ("state", "purpose", "region", "label", "holder", "q")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the visitor asked to see: the filter, and the query that says the same in an address."""
+class View:
+    """What the visitor wants to see: the filter, and the same as the query of a URL."""
 
     filter: Filter
     query: str
-    values: "tuple[tuple[str, str], ...]" = ()
+    values: tuple[tuple[str, str], ...] = ()
 
     @property
     def of_any_state(self) -> Filter:
-        """The filter without its state, for what is told of each state."""
+        """The filter without its state, for the counts per state."""
         return replace(self.filter, state="")
 
     def query_with(self, name: str, value: str) -> str:
-        """Return the same query with a filter set anew, or without it where the value is empty."""
+        """Return the query with one filter replaced, or removed if the value is empty."""
         others = [pair for pair in self.values if pair[0] != name]
         return urlencode([*others, (name, value)] if value else others)
 
     @property
     def chips(self) -> list[tuple[str, str, str]]:
-        """Return the filters that the form has no field for: name, value, and the address without it."""
+        """Return the filters that have no field in the form: name, value, and the query without it."""
         extra = [(name, text) for name, text in self.values if name in ("region", "label", "holder")]
         return [
             (name, text, f"?{urlencode([pair for pair in self.values if pair != (name, text)])}")
@@ -60,70 +61,81 @@ class Shown:
         ]
 
 
-def asked() -> Shown:
-    """Read the filter of the address; empty fields, which forms send, mean nothing."""
+def requested_view() -> View:
+    """Read the filter from the URL. Forms send empty fields too; those are ignored."""
     values = tuple((name, text) for name in _FILTERS for text in request.args.getlist(name) if printable(text))
     given = request_parameters.read(endpoints.CLUSTERS, MultiDict(values))
-    return Shown(request_parameters.filter_of(given), urlencode(values), values)
+    return View(request_parameters.filter_of(given), urlencode(values), values)
 
 
-def clusters(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:
-    """Return what the live table shows."""
-    pool, now, who = snapshot.pool, components().clusters.clock(), visitor()
-    found = shown.filter.of(pool)
-    return {
-        "shown": shown,
-        "tag": tagged(snapshot, shown.query),
-        "total": len(pool.clusters),
-        "found": len(found),
-        "rows": [cluster_rows.drawn(pool, cluster, who, now) for cluster in found],
-    }
+@dataclass(frozen=True)
+class ClusterTable:
+    """The clusters that match the filter, as rendered rows."""
+
+    view: View
+    tag: str
+    total: int
+    rows: list[Markup]
 
 
-def summary(snapshot: Snapshot, shown: Shown) -> dict[str, Any]:
-    """Return how many of the clusters that the other filters show are in each state, and why none is vacant."""
-    found = shown.of_any_state.of(snapshot.pool)
+def clusters_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
+    """Build the context of fragments/clusters.html."""
+    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.clock()
+    rows = [cluster_rows.rendered(pool, cluster, visitor, now) for cluster in view.filter.of(pool)]
+    return {"table": ClusterTable(view, clusters_tag(snapshot, view.query), len(pool.clusters), rows)}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How many of the clusters that match the filter are in each state, and why none of them is vacant."""
+
+    view: View
+    total: int
+    cards: list[tuple[str, int, str]]
+    shortage: str
+
+
+def summary_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
+    """Build the context of fragments/summary.html."""
+    found = view.of_any_state.of(snapshot.pool)
     counts = Counter(cluster.state for cluster in found)
     cards = [(state, counts[state], words) for state, words in CARDS.items() if state != BROKEN or counts[state]]
-    usable = [cluster for cluster in found if cluster.state != BROKEN]
-    missing = bool(usable) and not counts[VACANT] and not shown.filter.holder
-    return {
-        "shown": shown,
-        "cards": cards,
-        "of_any_state": len(found),
-        "shortage": descriptions.shortage(usable) if missing else "",
-    }
+    lendable = [cluster for cluster in found if cluster.state != BROKEN]
+    is_short = bool(lendable) and not counts[VACANT] and not view.filter.holder
+    return {"summary": Summary(view, len(found), cards, descriptions.shortage(lendable) if is_short else "")}
 
 
 @pages.get("/")
 def dashboard() -> Response:
     """Show the pool."""
-    snapshot, shown = latest(), asked()
-    purposes = sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault})
-    context = {
-        **summary(snapshot, shown),
-        **clusters(snapshot, shown),
-        "purposes": purposes,
-        "states": list(CARDS),
-        "waiting": queue_panel.panel(snapshot),
-        "coming": creation_panel.panel(snapshot),
-        "why_none": components().provisioning.why_none,
-    }
-    response = Response(render_template("dashboard.html", **context))
-    if by_htmx():
-        response.headers["HX-Replace-Url"] = url_for("pages.dashboard") + (f"?{shown.query}" if shown.query else "")
+    snapshot, view = latest(), requested_view()
+    page = render_template(
+        "dashboard.html",
+        view=view,
+        states=list(CARDS),
+        purposes=sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault}),
+        why_none=components().provisioning.why_none,
+        **summary_context(snapshot, view),
+        **queue_panel.context(snapshot),
+        **creation_panel.context(snapshot),
+        **clusters_context(snapshot, view),
+    )
+    response = Response(page)
+    if is_htmx_request():
+        response.headers["HX-Replace-Url"] = url_for("pages.dashboard") + (f"?{view.query}" if view.query else "")
     return response
 
 
 @pages.get("/ui/fragments/clusters")
 def clusters_fragment() -> Response:
-    """Keep the live table up to date."""
-    snapshot, shown = latest(), asked()
-    return served("fragments/clusters.html", tagged(snapshot, shown.query), lambda: clusters(snapshot, shown))
+    """Answer a poll of the table of clusters."""
+    snapshot, view = latest(), requested_view()
+    tag = clusters_tag(snapshot, view.query)
+    return poll_response("fragments/clusters.html", tag, lambda: clusters_context(snapshot, view))
 
 
 @pages.get("/ui/fragments/summary")
 def summary_fragment() -> Response:
-    """Keep the figures up to date."""
+    """Return the cards again, after the table has changed."""
     g.quiet = True
-    return Response(render_template("fragments/summary.html", **summary(latest(), asked())))
+    return Response(render_template("fragments/summary.html", **summary_context(latest(), requested_view())))

@@ -1,4 +1,4 @@
-"""The history of a cluster for people: what happened, who did it, how long it lasted, and who had it before."""
+"""The history of one cluster as its page shows it: the changes with their durations, and the previous use."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ _ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One change; `lasted` is until the next one, and None for the newest."""
+class Change:
+    """One change. `lasted` is the time until the next change; None for the newest."""
 
     at: datetime | None
     event: str
@@ -28,47 +28,38 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """A use of the cluster that is over."""
+class PreviousUse:
+    """The last use of the cluster that has ended."""
 
-    who: str
-    for_whom: str
-    why: str
+    used_by: str
+    on_behalf_of: str
+    reason: str
     ended: datetime | None
     lasted: timedelta | None
 
 
-def moments(entries: Sequence[Entry]) -> list[Moment]:
-    """Return the changes of one cluster, newest first, with how long what they led to lasted."""
-    told, newer = [], None
+def changes(entries: Sequence[Entry]) -> list[Change]:
+    """Return the changes of a cluster, newest first, like the entries."""
+    shown, newer = [], None
     for entry in entries:
-        told.append(_moment(entry, newer))
+        shown.append(_change(entry, newer))
         newer = entry.at
-    return told
+    return shown
 
 
-def _moment(entry: Entry, newer: datetime | None) -> Moment:
+def _change(entry: Entry, newer: datetime | None) -> Change:
     job = descriptions.job_label(entry.job, entry.build) if entry.job else ""
-    other = f"{entry.holder}'s hold" if entry.holder else ""
+    whose = f"{entry.holder}'s hold" if entry.holder else ""
     waited = parse_duration(entry.get_text("waited"))
     to = f"to {entry.get_text('newHolder')}" if entry.get_text("newHolder") else ""
     after = f"after waiting {roughly(waited)}" if waited else ""
-    reason = ": ".join(part for part in (other, to, entry.reason, after) if part)
+    reason = ": ".join(part for part in (whose, to, entry.reason, after) if part)
     lasted = newer - entry.at if newer and entry.at else None
-    return Moment(
-        entry.at,
-        entry.event,
-        entry.get_text("from"),
-        entry.get_text("to"),
-        entry.by,
-        job,
-        reason,
-        lasted,
-    )
+    return Change(entry.at, entry.event, entry.get_text("from"), entry.get_text("to"), entry.by, job, reason, lasted)
 
 
-def last_use(entries: Iterable[Entry]) -> Earlier | None:
-    """Return who had the cluster before its present user; entries are newest first."""
+def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
+    """Return the use before the current one; entries are newest first."""
     remaining = iter(entries)
     end = next((entry for entry in remaining if entry.event in _ENDS), None)
     if end is None:
@@ -76,7 +67,7 @@ def last_use(entries: Iterable[Entry]) -> Earlier | None:
     job = end.job
     begin = next((entry for entry in remaining if entry.event in _BEGINS and entry.job == job), None)
     lasted = end.at - begin.at if begin and begin.at and end.at else None
-    why = begin.reason if begin else ""
+    reason = begin.reason if begin else ""
     if job:
-        return Earlier(descriptions.job_label(job, end.build), end.by, why, end.at, lasted)
-    return Earlier(end.holder or end.by or "an unknown user", "", why, end.at, lasted)
+        return PreviousUse(descriptions.job_label(job, end.build), end.by, reason, end.at, lasted)
+    return PreviousUse(end.holder or end.by or "an unknown user", "", reason, end.at, lasted)

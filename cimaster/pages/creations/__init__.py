@@ -1,1 +1,1 @@
-"""The pages about clusters that are being created."""
+"""The pages about clusters being created."""

@@ -1,4 +1,4 @@
-"""The forms about clusters that are not there yet: have one created, try again, take one off the list."""
+"""The forms about creations: create a cluster, retry or dismiss a failed creation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,8 +6,9 @@ from typing import Any
 
 from cimaster.errors import CreationNotSo, NoProvisioner, UnknownCreation
 from cimaster.pages.creations import creation_panel
-from cimaster.pages.frame.forms import Form, Tells
-from cimaster.pages.frame.visitors import latest, visitor
+from cimaster.pages.frame.form_views import serve
+from cimaster.pages.frame.forms import Form, PageUpdate, Result
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool import Answer
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.provisioning import find
@@ -19,29 +20,21 @@ from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ChangeCreation, NamedParameters
 
 
-def _tells_new(_values: Mapping[str, str], told: bool) -> dict[str, Any]:
-    """Tell what is usual where somebody wants a cluster."""
-    creations = components().provisioning
-    if creations.why_none and not told:
-        raise NoProvisioner(creations.why_none)
-    facts = {"purpose": DEFAULT_PURPOSE, "branch": BRANCH, "job": creations.default_job}
-    return {"facts": facts, "purposes": latest().pool.purposes(), "needs_job": creations.needs_job}
+def _update(result: Result) -> PageUpdate:
+    everything = result.page.startswith("/ui/creations")
+    return PageUpdate("creations", "fragments/creations.html", creation_panel.context(result.snapshot, everything))
 
 
-def _tells(parameter: str) -> Tells:
-    """Tell of the creation that a parameter names, as it is now."""
+# --- create ----------------------------------------------------------------------------------------------------------
 
-    def tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
-        pool = latest().pool
-        try:
-            creation = find(pool, values.get(parameter, ""))
-        except UnknownCreation:
-            if not told:
-                raise
-            return {}
-        return {"row": creation_panel.row(pool, creation, visitor(), components().clusters.clock())}
 
-    return tells
+def _create_context(_values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
+    """Show the defaults."""
+    provisioning = components().provisioning
+    if provisioning.why_none and not is_shown_again:
+        raise NoProvisioner(provisioning.why_none)
+    facts = {"purpose": DEFAULT_PURPOSE, "branch": BRANCH, "job": provisioning.default_job}
+    return {"facts": facts, "purposes": latest().pool.purposes(), "needs_job": provisioning.needs_job}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +47,13 @@ class CreateForPerson(NamedParameters):
     force: bool = parameter_types.FORCE.optional(False)
 
 
-def _create(asked: CreateForPerson) -> Committed:
-    """Ask for a cluster, and wait for nothing: the panel shows what comes of it."""
+def _create(form: CreateForPerson) -> Committed:
+    """Request a cluster without waiting for it to begin: the panel shows its progress."""
     provisioning = components().provisioning
     wanted = provisioning.creation_request(
-        asked.purpose or DEFAULT_PURPOSE, asked.name, asked.branch, asked.job, callers.owner()
+        form.purpose or DEFAULT_PURPOSE, form.name, form.branch, form.job, callers.owner()
     )
-    done = provisioning.create(wanted, asked.force, asked.request)
+    done = provisioning.create(wanted, form.force, form.request)
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
@@ -70,29 +63,79 @@ def _create(asked: CreateForPerson) -> Committed:
             creation=same.id,
             parameter="force",
         )
-    return replace(done, answer=Answer(f"a cluster for {wanted.purpose} is requested"))
+    return replace(done, answer=Answer(f"Requested a cluster for {wanted.purpose}"))
 
 
-def _retry(asked: ChangeCreation) -> Committed:
-    return components().provisioning.retry(asked.retry, asked.name, owner=callers.owner())
-
-
-def _dismiss(asked: ChangeCreation) -> Committed:
-    return components().provisioning.dismiss(asked.dismiss, asked.name)
-
-
-_CREATE, _CHANGE = endpoints.CREATECLUSTER.taking(CreateForPerson), endpoints.CHANGE_CREATION
-FORMS = (
-    Form("create", _CREATE, _create, "Create a cluster", "Create cluster", "Asking…", tells=_tells_new),
-    Form("retry", _CHANGE.requiring("retry"), _retry, "Try again:", "Retry", "Retrying…", "retry", _tells("retry")),
+serve(
     Form(
-        "dismiss",
-        _CHANGE.requiring("dismiss"),
+        "/ui/create",
+        endpoints.CREATECLUSTER.taking(CreateForPerson),
+        _create,
+        title="Create a cluster",
+        button="Create cluster",
+        busy_label="Requesting…",
+        context=_create_context,
+        update=_update,
+    )
+)
+
+
+# --- retry, dismiss --------------------------------------------------------------------------------------------------
+
+
+def _creation(identity: str, is_shown_again: bool) -> dict[str, Any]:
+    """Show the creation as it is now."""
+    pool = latest().pool
+    try:
+        creation = find(pool, identity)
+    except UnknownCreation:
+        if not is_shown_again:
+            raise
+        return {}
+    return {"row": creation_panel.row(pool, creation, current_visitor(), components().clusters.clock())}
+
+
+def _retry_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
+    return _creation(values.get("retry", ""), is_shown_again)
+
+
+def _retry(form: ChangeCreation) -> Committed:
+    return components().provisioning.retry(form.retry, form.name, owner=callers.owner())
+
+
+serve(
+    Form(
+        "/ui/retry",
+        endpoints.CHANGE_CREATION.requiring("retry"),
+        _retry,
+        title="Retry:",
+        button="Retry",
+        busy_label="Retrying…",
+        subject="retry",
+        context=_retry_context,
+        update=_update,
+    )
+)
+
+
+def _dismiss_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
+    return _creation(values.get("dismiss", ""), is_shown_again)
+
+
+def _dismiss(form: ChangeCreation) -> Committed:
+    return components().provisioning.dismiss(form.dismiss, form.name)
+
+
+serve(
+    Form(
+        "/ui/dismiss",
+        endpoints.CHANGE_CREATION.requiring("dismiss"),
         _dismiss,
-        "Take off the list:",
-        "Dismiss",
-        "Dismissing…",
-        "dismiss",
-        _tells("dismiss"),
-    ),
+        title="Dismiss:",
+        button="Dismiss",
+        busy_label="Dismissing…",
+        subject="dismiss",
+        context=_dismiss_context,
+        update=_update,
+    )
 )

@@ -1,4 +1,4 @@
-"""What a visitor can do to a cluster, a creation or a ticket: the buttons, main one first; why some are greyed."""
+"""The buttons of a row for a visitor, the main one first; a disabled button says why."""
 
 from dataclasses import dataclass
 
@@ -8,31 +8,31 @@ from cimaster.pool.records.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cl
 from cimaster.pool.records.creation import FAILED, Creation
 
 NEEDS_ADMIN = "only admins can do this"
-BUSY = "it is being carried out, and can be dismissed when it has ended"
-STILL_RUNS = "its job still runs and may add its cluster"
+BUSY = "this creation is in progress; dismiss it when that has finished"
+STILL_RUNS = "its job is still running and may add the cluster"
 
 
 @dataclass(frozen=True)
 class Action:
-    """A button. `asks` opens a form first; `busy` is shown while the click is on its way; `why_not` greys it."""
+    """A button. With `opens_form` it asks for details first; `busy_label` shows while the request is under way."""
 
     verb: str
     label: str
-    busy: str = ""
+    busy_label: str = ""
     icon: str = ""
-    asks: bool = True
+    opens_form: bool = True
     expect: str = ""
-    why_not: str = ""
-    main: bool = False
+    disabled_reason: str = ""
+    is_main: bool = False
 
 
-def of(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of a row: hold, extend, release, enable, by state and rights."""
+def for_row(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a row on the dashboard, by the cluster's state and the visitor's rights."""
     if cluster.state == BROKEN:
-        return [_admins("delete", "Delete", visitor, icon="bin")]
+        return [_admin_action("delete", "Delete", visitor, icon="bin")]
     actions = _hold_actions(cluster, visitor)
     if cluster.state == DISABLED and visitor.is_admin:
-        enable = Action("enable", "Enable", "Enabling…", "play", asks=False, main=True)
+        enable = Action("enable", "Enable", "Enabling…", "play", opens_form=False, is_main=True)
         return [enable, *actions]
     return actions
 
@@ -40,71 +40,73 @@ def of(cluster: Cluster, visitor: Visitor) -> list[Action]:
 def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
     if visitor.holds(cluster):
         return [
-            Action("release", "Release", "Releasing…", "unlock", asks=False, main=True),
+            Action("release", "Release", "Releasing…", "unlock", opens_form=False, is_main=True),
             Action("extend", "Extend", icon="clock"),
         ]
     if cluster.hold:
-        return _anothers(cluster, visitor)
+        return _actions_on_others_hold(cluster, visitor)
     label = "Hold when free" if cluster.state == OCCUPIED else "Hold"
-    return [Action("hold", label, icon="lock", expect=cluster.state, main=cluster.state == VACANT)]
+    return [Action("hold", label, icon="lock", expect=cluster.state, is_main=cluster.state == VACANT)]
 
 
-def _anothers(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of another person's hold. A visitor without a name may be the holder: the form asks."""
+def _actions_on_others_hold(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons for another person's hold. A visitor without a name may be its holder, so the form asks."""
     if visitor.is_admin:
         return [Action("release", "Release", icon="unlock"), Action("takeover", "Take over…", icon="person")]
     may_be_own = not visitor.is_named
-    why_not = "" if may_be_own else f"held by {holder_of(cluster)}: the holder or an admin can release it"
-    return [Action("release", "Release", icon="unlock", why_not=why_not)]
+    disabled_reason = "" if may_be_own else f"held by {holder_of(cluster)}: the holder or an admin can release it"
+    return [Action("release", "Release", icon="unlock", disabled_reason=disabled_reason)]
 
 
-def _about_the_end(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of a hold that its row has no room for."""
+def _more_hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons for a hold that do not fit into its row."""
     hand_over = Action("handover", "Hand over…", icon="out")
     if visitor.holds(cluster):
         return [Action("changeend", "Change end…", icon="pen"), hand_over]
     return [hand_over] if cluster.hold and visitor.is_admin else []
 
 
-def of_admins(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the buttons of the inventory: edit, disable or enable, delete."""
-    delete = _admins("delete", "Delete", visitor, icon="bin")
+def for_inventory(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a row of the inventory."""
+    delete = _admin_action("delete", "Delete", visitor, icon="bin")
     if cluster.state == BROKEN:
         return [delete]
     if cluster.disabled:
-        able = _admins("enable", "Enable", visitor, busy="Enabling…", icon="play", asks=False)
+        able = _admin_action("enable", "Enable", visitor, busy_label="Enabling…", icon="play", opens_form=False)
     else:
-        able = _admins("disable", "Disable", visitor, icon="pause")
-    return [_admins("edit", "Edit", visitor, icon="pen"), able, delete]
+        able = _admin_action("disable", "Disable", visitor, icon="pause")
+    return [_admin_action("edit", "Edit", visitor, icon="pen"), able, delete]
 
 
-def all_of(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return every button, for a cluster's own page."""
-    actions = of(cluster, visitor) + _about_the_end(cluster, visitor)
+def for_cluster_page(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return all buttons, for the page of the cluster."""
+    actions = for_row(cluster, visitor) + _more_hold_actions(cluster, visitor)
     named = {action.verb for action in actions}
-    return actions + [action for action in of_admins(cluster, visitor) if action.verb not in named]
+    return actions + [action for action in for_inventory(cluster, visitor) if action.verb not in named]
 
 
-def of_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str) -> list[Action]:
-    """Return the buttons of a creation: retry, dismiss. Who has given no name is asked for it first."""
-    asks = not visitor.name
-    dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", asks, why_not=BUSY if busy else "")
+def for_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str) -> list[Action]:
+    """Return the buttons of a creation. A visitor without a name gets a form that asks for it."""
+    opens_form = not visitor.name
+    dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", opens_form, disabled_reason=BUSY if busy else "")
     if creation.state != FAILED:
         return [dismiss]
-    why_not = STILL_RUNS if creation.job_runs else why_none
-    return [Action("retry", "Retry", "Retrying…", "again", asks, why_not=why_not), dismiss]
+    disabled_reason = STILL_RUNS if creation.job_runs else why_none
+    return [Action("retry", "Retry", "Retrying…", "again", opens_form, disabled_reason=disabled_reason), dismiss]
 
 
-def of_ticket(mine: bool) -> list[Action]:
-    """Return the buttons of somebody's place in the queue: cancel, the main one where it is the visitor's own."""
-    return [Action("cancel", "Cancel", icon="cross", main=mine)]
+def for_ticket(mine: bool) -> list[Action]:
+    """Return the buttons of a ticket."""
+    return [Action("cancel", "Cancel", icon="cross", is_main=mine)]
 
 
-def of_policy(visitor: Visitor) -> list[Action]:
-    """Return the buttons of a policy: edit, remove."""
-    edit = _admins("editpolicy", "Edit", visitor, icon="pen")
-    return [edit, _admins("removepolicy", "Remove", visitor, icon="bin")]
+def for_policy(visitor: Visitor) -> list[Action]:
+    """Return the buttons of a policy."""
+    edit = _admin_action("editpolicy", "Edit", visitor, icon="pen")
+    return [edit, _admin_action("removepolicy", "Remove", visitor, icon="bin")]
 
 
-def _admins(verb: str, label: str, visitor: Visitor, busy: str = "", icon: str = "", asks: bool = True) -> Action:
-    return Action(verb, label, busy, icon, asks, why_not="" if visitor.is_admin else NEEDS_ADMIN)
+def _admin_action(
+    verb: str, label: str, visitor: Visitor, busy_label: str = "", icon: str = "", opens_form: bool = True
+) -> Action:
+    return Action(verb, label, busy_label, icon, opens_form, disabled_reason="" if visitor.is_admin else NEEDS_ADMIN)

@@ -1,4 +1,4 @@
-"""Addresses in pages: where things are, whatever their names; where a form came from; files that may be kept."""
+"""Addresses: links to clusters, the page that a form returns to, static files that browsers may cache."""
 
 import functools
 import hashlib
@@ -15,42 +15,42 @@ _VENDOR = "/static/vendor/"
 
 
 def cluster_url(name: str) -> str:
-    """Return the address of a cluster's page; a name that a path would not survive goes into the query."""
+    """Return the address of a cluster's page. A name that does not survive in a path goes into the query."""
     if set(name.split("/")) & {"", ".", ".."}:
         return url_for("pages.cluster", name=name)
     return url_for("pages.cluster_by_path", name=name)
 
 
-def here() -> str:
-    """Return the page that the visitor sees, also where htmx asks for a piece of it."""
+def current_page() -> str:
+    """Return the address of the page that the visitor sees, also for a request by htmx."""
     if request.headers.get("HX-Request") == "true":
-        return inside(request.headers.get("HX-Current-URL", ""))
-    return inside(request.full_path.rstrip("?"))
+        return own_page(request.headers.get("HX-Current-URL", ""))
+    return own_page(request.full_path.rstrip("?"))
 
 
-def back() -> str:
-    """Return the page to go back to from a form: the one that it names, else the one that it was sent from."""
+def return_address() -> str:
+    """Return the page to return to from a form: the one that it names, else the one that it was opened on."""
     named = request.values.get("back")
     if named:
-        return inside(named)
-    return inside(request.headers.get("HX-Current-URL") or request.referrer or "")
+        return own_page(named)
+    return own_page(request.headers.get("HX-Current-URL") or request.referrer or "")
 
 
-def inside(url: str) -> str:
-    """Return the address of one of our pages as links have it, without the host; the first page for anything else."""
+def own_page(url: str) -> str:
+    """Return the address of one of our pages without its host; the dashboard for any other address."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return url_for("pages.dashboard")
     ours = not parts.netloc or public_url.is_ours(url)
-    path = page(parts.path)
+    path = without_prefix(parts.path)
     if not ours or not (path == "/" or path.startswith("/ui/")) or "\\" in url:
         return url_for("pages.dashboard")
     return iri_to_uri(request.script_root + path + (f"?{parts.query}" if parts.query else ""))
 
 
-def page(address: str) -> str:
-    """Return an address of ours without what the public URL has before it."""
+def without_prefix(address: str) -> str:
+    """Return an address of ours without the path prefix of the public URL."""
     return address.removeprefix(request.script_root) or "/"
 
 
@@ -60,13 +60,13 @@ def _digest(name: str) -> str:
 
 
 def asset(name: str) -> str:
-    """Return the address of a file of ours, which changes with its content."""
+    """Return the address of a static file; it changes with the content of the file."""
     vendored = name.startswith("vendor/")
     return url_for("static", filename=name) if vendored else url_for("static", filename=name, v=_digest(name))
 
 
 def is_lasting() -> bool:
-    """Say whether what is at the requested address will never change."""
+    """Whether the file at the requested address never changes."""
     if request.path.startswith(_VENDOR):
         return True
     name = (request.view_args or {}).get("filename", "")
@@ -74,8 +74,8 @@ def is_lasting() -> bool:
 
 
 @functools.cache
-def build() -> str:
-    """Return what tells this version of the pages from any other, so that open ones are drawn anew after an update."""
-    files = [*(_ROOT / "pages").glob("*.py"), *(_ROOT / "templates").rglob("*.html"), *(_ROOT / "static").glob("*.*")]
+def version() -> str:
+    """Return a digest of the code of the pages, so that open pages are rendered again after an update."""
+    files = [*(_ROOT / "pages").rglob("*.py"), *(_ROOT / "templates").rglob("*.html"), *(_ROOT / "static").glob("*.*")]
     parts = (hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""The blueprint of the pages, and what holds for each of their answers: headers, cookies, how errors look."""
+"""The blueprint of the pages, and what all their responses share: headers, cookies, error pages."""
 
 from flask import Blueprint, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -13,45 +13,45 @@ pages = Blueprint("pages", __name__)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
-def by_htmx() -> bool:
-    """Say whether htmx asks, for a piece of a page, or the browser itself, for a whole one."""
+def is_htmx_request() -> bool:
+    """Whether htmx asks for a part of a page, and not the browser for a whole one."""
     return request.headers.get("HX-Request") == "true"
 
 
-def go_to(target: str) -> Response:
+def redirect_to(target: str) -> Response:
     """Send the visitor to another page."""
-    if by_htmx():
+    if is_htmx_request():
         return Response(status=204, headers={"HX-Redirect": target})
     return Response(status=303, headers={"Location": target})
 
 
 @pages.app_context_processor
-def everywhere() -> dict[str, object]:
-    """Return what every template may use."""
+def template_globals() -> dict[str, object]:
+    """Return the variables and functions that all templates can use."""
     return {
-        "visitor": visitors.visitor(),
+        "visitor": visitors.current_visitor(),
         "now": components().clusters.clock(),
-        "by_htmx": by_htmx(),
-        "here": addresses.here(),
+        "is_htmx_request": is_htmx_request(),
+        "here": addresses.current_page(),
         "asset": addresses.asset,
         "cluster_url": addresses.cluster_url,
-        "told": cookies.told,
+        "take_message": cookies.take_message,
         "warnings": visitors.warnings,
-        "confirmed": visitors.confirmed,
+        "last_confirmed": visitors.last_confirmed,
     }
 
 
 @pages.after_request
 def finish(response: Response) -> Response:
-    """Keep pages out of caches, and write the cookies that the request gave rise to."""
+    """Keep pages out of caches, and write the cookies."""
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(("HX-Request", "Cookie"))
-    return cookies.written(response)
+    return cookies.write_to(response)
 
 
 @pages.after_app_request
 def keep_assets(response: Response) -> Response:
-    """Let browsers keep the files whose address changes with their content."""
+    """Let browsers cache the files whose address changes with their content."""
     if request.endpoint == "static" and response.status_code == 200 and addresses.is_lasting():
         response.headers["Cache-Control"] = _FOREVER
     return response
@@ -60,21 +60,21 @@ def keep_assets(response: Response) -> Response:
 @pages.errorhandler(Refusal)
 @pages.errorhandler(StoreTrouble)
 def refused(refusal: Problem) -> Response:
-    """Show a refusal or an outage as a page, or as a piece of one; its status and headers stay."""
+    """Show a refusal or an outage as a page, or as an alert for htmx, with its status and headers."""
     return shown(problems.refused(refusal), refusal.sentence)
 
 
 @pages.errorhandler(HTTPException)
 def http_refused(error: HTTPException) -> Response:
-    """Show the framework's own errors (no such page, wrong method) in the same way."""
+    """Show Flask's own errors (unknown page, wrong method) in the same way."""
     response = problems.http_refused(error)
     return shown(response, response.get_data(as_text=True).strip())
 
 
 def shown(refusal: Response, sentence: str, **about: str) -> Response:
-    """Return a refusal with a body for people; `about` says which record it is true of."""
+    """Return a refusal as HTML. `about` names the element and the record that it is about."""
     g.refused = sentence = printable(sentence)
-    template = "fragments/alert.html" if by_htmx() else "error.html"
+    template = "fragments/alert.html" if is_htmx_request() else "error.html"
     refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
     refusal.mimetype = "text/html"
     return refusal
@@ -82,5 +82,5 @@ def shown(refusal: Response, sentence: str, **about: str) -> Response:
 
 @pages.get("/ui/<path:_page>")
 def missing(_page: str) -> Response:
-    """Refuse an address that is no page's, as a page."""
-    raise NotFound("there is no such page; the clusters are on the first one")
+    """Answer an unknown address with an error page."""
+    raise NotFound("this page does not exist; the dashboard shows the clusters")

@@ -1,4 +1,4 @@
-"""The three cookies: a visitor's name, the newest commit that the browser saw, a message for the next page."""
+"""The three cookies: the visitor's name, the newest commit that the browser has seen, a message for the next page."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,12 +10,12 @@ from flask import Response, g, request
 from cimaster.pool import parsers
 from cimaster.web import public_url
 
-NAME, SEEN, TOLD = "cimaster_name", "cimaster_seen", "cimaster_told"
+NAME, SEEN, MESSAGE = "cimaster_name", "cimaster_seen", "cimaster_message"
 _YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
 
 
 def name() -> str:
-    """Return who the visitor said to be; nothing if they did not, or if it is no name."""
+    """Return the visitor's name; empty if there is none or it is not valid."""
     try:
         return parsers.person(unquote(request.cookies.get(NAME, "")))
     except ValueError:
@@ -23,7 +23,7 @@ def name() -> str:
 
 
 def seen() -> int:
-    """Return the newest commit that the browser knows of, by cookie or by the tag of what it shows."""
+    """Return the newest commit that the browser has seen, by its cookie or the tag of the fragment that it shows."""
     return max(_commit(request.cookies.get(SEEN, "")), _commit(request.headers.get("HX-PTag", "").partition(".")[0]))
 
 
@@ -35,52 +35,52 @@ def _commit(text: str) -> int:
 
 
 def probe() -> None:
-    """Have the browser keep a cookie with the form that it is shown, so that `blocked` can tell what it does."""
+    """Set a cookie together with a form, so that `blocked` can tell whether the browser keeps cookies."""
     if not request.cookies and "seen" not in g:
         remember(seen=0)
 
 
 def blocked() -> bool:
-    """Say whether the browser sent the form of a visitor without a name, and not the cookie that came with it."""
+    """Whether the browser blocks cookies: it sent the form, but not the cookie that came with it."""
     return "probed" in request.form and not request.cookies
 
 
 @dataclass(frozen=True)
 class Message:
-    """A word of success: `about` is the element that shows the cluster, `rev` the record that the words are true of."""
+    """A message of success: `about` is the element of the cluster, `rev` the digest of the record that it describes."""
 
     text: str
     about: str = ""
     rev: str = ""
 
 
-def tell(message: Message) -> None:
+def leave_message(message: Message) -> None:
     """Leave a message for the next page."""
-    remember(told=json.dumps(asdict(message)))
+    remember(message=json.dumps(asdict(message)))
 
 
-def told() -> Message | None:
-    """Return the message that the last form left for this page; it is told once."""
-    if "told" in g or request.blueprint != "pages":
+def take_message() -> Message | None:
+    """Return the message that the last form left for this page; it is shown once."""
+    if "message" in g or request.blueprint != "pages":
         return None
-    g.told = None
+    g.message = None
     try:
-        return Message(**json.loads(unquote(request.cookies.get(TOLD, ""))))
+        return Message(**json.loads(unquote(request.cookies.get(MESSAGE, ""))))
     except (ValueError, TypeError):
         return None
 
 
 def remember(**values: object) -> None:
-    """Have the answer to this request set `name`, `seen` or `told`; None takes a cookie away."""
+    """Set the cookie `name`, `seen` or `message` with the response to this request; None deletes it."""
     for key, value in values.items():
         setattr(g, key, value)
 
 
-def written(response: Response) -> Response:
-    """Write the cookies that were to be remembered into an answer, for our addresses and no others of the host."""
+def write_to(response: Response) -> Response:
+    """Write the cookies to a response. Their path is the public URL's, because other services may share the host."""
     where: Any = {"path": request.script_root or "/", "httponly": True, "samesite": "Lax"}
     where["secure"] = public_url.is_secure()
-    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (TOLD, "told", _MINUTE)):
+    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (MESSAGE, "message", _MINUTE)):
         if key not in g:
             continue
         value = g.get(key)

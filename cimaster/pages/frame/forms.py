@@ -1,8 +1,8 @@
-"""What forms have in common: which verb each one carries out, what it is about, and how what was entered is read."""
+"""What a form is: its endpoint, its words, what it shows, and how the fields that were sent become parameters."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from flask import request
@@ -11,40 +11,83 @@ from werkzeug.datastructures import MultiDict
 from cimaster.errors import NotAuthorized
 from cimaster.pages.frame import cookies
 from cimaster.repository.configmap_repository import Committed
+from cimaster.repository.snapshots import Snapshot
 from cimaster.web import request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import NamedParameters
 from cimaster.web.endpoints import Endpoint
 
 P = TypeVar("P", bound=NamedParameters)
-Tells = Callable[[Mapping[str, str], bool], dict[str, Any]]
+ADMIN_PREFIX = "/ui/admin/"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A form that was carried out: on which page it was opened, the value of its subject, and what was committed."""
+
+    page: str
+    subject: str
+    committed: Committed
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class PageUpdate:
+    """An element of the open page, and what replaces it; without a template the element is removed."""
+
+    element: str
+    template: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+FormContext = Callable[[Mapping[str, str], bool], dict[str, Any]]
+"""Builds what a form's template shows, from the values of its fields: `row` is its subject, `facts` are defaults.
+
+It refuses a subject that is not there, unless the second argument says that the form is shown again after a refusal.
+A `refusal` in the context is shown in the form.
+"""
+
+
+def no_context(_values: Mapping[str, str], _is_shown_again: bool) -> dict[str, Any]:
+    """Show nothing but the fields."""
+    return {}
+
+
+def answer_text(committed: Committed, _name: str) -> str:
+    """Return the API's words of success."""
+    return committed.answer.text
 
 
 @dataclass(frozen=True)
 class Form(Generic[P]):
-    """A form and the verb behind it; `title` is its heading, `does` the word on its button, `busy` while it is sent.
+    """A form: GET on its path shows it, POST carries it out.
 
-    `subject` is the parameter that names what it is about: nothing where that is new. `tells` returns what its template
-    shows beside what was entered (`row` is what it is about), and refuses what is not there, unless that was told.
-    A form that `holds` a cluster leaves it to the person who sent it.
+    `subject` is the parameter that names what the form is about; empty where that is new. `update` says which element
+    of the page where the form was opened has changed. `leaves_hold`: the visitor holds the cluster afterwards.
     """
 
-    verb: str
+    path: str
     endpoint: Endpoint[P]
     carry_out: Callable[[P], Committed]
     title: str
-    does: str
-    busy: str
+    button: str
+    busy_label: str
+    update: Callable[[Result], PageUpdate | None]
     subject: str = ""
-    tells: Tells = lambda _values, _told: {}
-    for_admins: bool = False
+    context: FormContext = no_context
+    message: Callable[[Committed, str], str] = answer_text
     destroys: bool = False
-    holds: bool = False
+    leaves_hold: bool = False
 
     @property
-    def path(self) -> str:
-        """Where the form is, and where it is sent to."""
-        return f"/ui/admin/{self.verb}" if self.for_admins else f"/ui/{self.verb}"
+    def verb(self) -> str:
+        """The last part of its path, which names its template and its Flask endpoints."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def for_admins(self) -> bool:
+        """Whether only admins may send it."""
+        return self.path.startswith(ADMIN_PREFIX)
 
     @property
     def template(self) -> str:
@@ -53,17 +96,17 @@ class Form(Generic[P]):
 
 
 def read(form: Form[P]) -> P:
-    """Read what was entered, with the same words of refusal as the API; admins' forms are for admins."""
+    """Read the fields that were sent, with the same refusals as the API. NotAuthorized if the form is for admins."""
     known = {parameter.name for parameter in form.endpoint.parameters}
-    sent: MultiDict[str, str] = MultiDict(pair for pair in _entered() if pair[0] in known)
-    given = request_parameters.read(form.endpoint, sent)
-    if form.for_admins and given.name not in components().admins:
-        raise NotAuthorized(f"user {given.name} is not authorized: only admins can do this")
-    return given
+    sent: MultiDict[str, str] = MultiDict(pair for pair in _filled_in() if pair[0] in known)
+    parameters = request_parameters.read(form.endpoint, sent)
+    if form.for_admins and parameters.name not in components().admins:
+        raise NotAuthorized(f"user {parameters.name} is not authorized: only admins can do this")
+    return parameters
 
 
-def _entered() -> Iterator[tuple[str, str]]:
-    """Yield the fields that were filled in: forms send the empty ones too. The cookie says who the visitor is."""
+def _filled_in() -> Iterator[tuple[str, str]]:
+    """Yield the fields that are not empty. If the visitor's name is in the cookie, that name counts."""
     for name, text in request.form.items(multi=True):
         if name == "labels":
             yield from (("label", label) for label in re.split(r"[,\s]+", text) if label)
@@ -74,5 +117,5 @@ def _entered() -> Iterator[tuple[str, str]]:
 
 
 def changed(*names: str) -> set[str]:
-    """Return the fields that are not as they were when the form was opened: only those are to be written."""
+    """Return the fields whose values differ from when the form was opened: only these are written."""
     return {name for name in names if request.form.get(name, "").strip() != request.form.get(f"was_{name}")}

@@ -1,4 +1,4 @@
-"""Pieces of pages that keep themselves up to date: polled with a tag, and drawn again only if it differs."""
+"""Fragments: parts of a page that poll with the tag of what they show; an equal tag is answered 304."""
 
 import functools
 import hashlib
@@ -9,26 +9,26 @@ from typing import Any
 from flask import Response, g, render_template, request
 
 from cimaster.pages.frame.blueprint import pages
-from cimaster.pages.frame.visitors import tag
+from cimaster.pages.frame.visitors import fragment_tag
 from cimaster.pool.codec import CLUSTERS, HISTORY
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
-CLOCK = 300  # seconds; what only the server tells from the time (overdue) is drawn anew this often
+CLOCK = 300  # seconds after which a fragment is rendered again because of the time alone (a lease becomes overdue)
 
 
-def event(*names: str) -> str:
-    """Return an HX-Trigger header that tells the whole page of events."""
+def trigger_header(*names: str) -> str:
+    """Return the HX-Trigger header that fires events on the whole page."""
     return json.dumps({name: {"target": "body"} for name in names})
 
 
-def tagged(snapshot: Snapshot, *shown: object) -> str:
-    """Return the tag of a fragment that shows clusters and what happened to them, and times.
+def clusters_tag(snapshot: Snapshot, *shown: object) -> str:
+    """Return the tag of a fragment that shows clusters and their history.
 
-    Whoever waits writes each time that they ask: that alone draws no table anew.
+    Other changes, such as each poll of a waiting job, do not change the tag.
     """
     texts = (_digest(snapshot.object.data.get(key, "")) for key in (CLUSTERS, HISTORY))
-    return tag(snapshot, *texts, int(components().clusters.clock().timestamp()) // CLOCK, *shown)
+    return fragment_tag(snapshot, *texts, int(components().clusters.clock().timestamp()) // CLOCK, *shown)
 
 
 @functools.lru_cache(16)
@@ -36,31 +36,33 @@ def _digest(text: str) -> str:
     return hashlib.blake2s(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def served(template: str, name: str, context: Callable[[], dict[str, Any]], *, leads: bool = True) -> Response:
-    """Answer a poll: 304 where the browser shows what is tagged `name` already, else the fragment.
+def poll_response(
+    template: str, tag: str, context: Callable[[], dict[str, Any]], *, triggers_refresh: bool = True
+) -> Response:
+    """Answer a poll: 304 if the browser shows the fragment with this tag already, else the fragment.
 
-    What `leads` has the figures and the strip follow; a page needs one such piece.
+    A fragment with `triggers_refresh` makes the page fetch its cards and warnings again. A page needs one of these.
     """
     g.quiet = True
-    if request.headers.get("HX-PTag", "").partition(".")[2] == name.partition(".")[2]:
+    if request.headers.get("HX-PTag", "").partition(".")[2] == tag.partition(".")[2]:
         return Response(status=304)
     response = Response(render_template(template, **context()))
-    response.headers["HX-PTag"] = name
-    if leads:
-        response.headers["HX-Trigger"] = event("pool-changed")
+    response.headers["HX-PTag"] = tag
+    if triggers_refresh:
+        response.headers["HX-Trigger"] = trigger_header("pool-changed")
     return response
 
 
-@pages.get("/ui/fragments/strip")
-def strip() -> Response:
-    """Return the strip that says what is wrong with the store."""
+@pages.get("/ui/fragments/warnings")
+def warnings_fragment() -> Response:
+    """Return the banners that say what is wrong with the store or the clock."""
     g.quiet = True
-    return Response(render_template("fragments/strip.html"))
+    return Response(render_template("fragments/warnings.html"))
 
 
-@pages.get("/ui/fragments/usable")
-def usable() -> Response:
-    """Have the page loaded again as soon as there is something to show; until then this fails."""
+@pages.get("/ui/fragments/ready")
+def ready_fragment() -> Response:
+    """Reload the page once there is a snapshot to show. Until then this answers 503."""
     g.quiet = True
     components().clusters.view()
     return Response(status=204, headers={"HX-Refresh": "true"})

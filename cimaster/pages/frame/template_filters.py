@@ -1,4 +1,4 @@
-"""Times and states as templates write them."""
+"""Filters that format times and durations in templates."""
 
 import re
 from datetime import datetime, timedelta
@@ -14,55 +14,55 @@ _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 @pages.app_template_filter()
 def iso(moment: datetime) -> str:
-    """Write a moment for machines."""
+    """Format a time for the attribute `datetime`."""
     return format_time(moment)
 
 
 @pages.app_template_filter()
 def utc(moment: datetime) -> str:
-    """Write a moment exactly, for people."""
+    """Format a time exactly."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @pages.app_template_filter()
-def clock(moment: datetime, now: datetime) -> str:
-    """Write a moment by the clock, with its date where that is not today's."""
+def clock_time(moment: datetime, now: datetime) -> str:
+    """Format the time of day, with the date if it is not today."""
     return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%a %d %b, %H:%M} UTC"
 
 
 @pages.app_template_filter()
 def ago(moment: datetime, now: datetime) -> str:
-    """Write how long ago something was."""
+    """Format how long ago a time was."""
     return "just now" if now - moment < NOW else f"{roughly(now - moment)} ago"
 
 
 @pages.app_template_filter()
-def left(moment: datetime, now: datetime) -> str:
-    """Write how long it is until something ends."""
+def remaining(moment: datetime, now: datetime) -> str:
+    """Format how long it is until a time."""
     return roughly(moment - now) if moment > now else "ending"
 
 
 @pages.app_template_filter()
-def nearness(moment: datetime, now: datetime) -> str:
-    """Say how near an end is: late below 10 minutes, soon below 30."""
+def urgency(moment: datetime, now: datetime) -> str:
+    """Return how near an end is: `late` below 10 minutes, `soon` below 30, else `far`."""
     return "late" if moment - now < LATE else "soon" if moment - now < SOON else "far"
 
 
 @pages.app_template_filter()
-def lasting(duration: timedelta) -> str:
-    """Write a duration for people."""
+def duration(duration: timedelta) -> str:
+    """Format a duration for people."""
     return roughly(duration)
 
 
 @pages.app_template_filter()
-def parameter(duration: timedelta) -> str:
-    """Write a duration as a form sends it."""
+def duration_parameter(duration: timedelta) -> str:
+    """Format a duration as a parameter."""
     return format_duration(duration)
 
 
 @pages.app_template_filter()
-def told(sentence: str) -> Markup:
-    """Write a sentence of the service with its times as people read them."""
+def readable_times(sentence: str) -> Markup:
+    """Replace the RFC 3339 times in a sentence by readable ones."""
     return Markup(_STAMP.sub(_readable, str(escape(sentence))))  # noqa: S704 escaped first
 
 

@@ -1,4 +1,4 @@
-"""Who looks at a page, and at which state of the pool."""
+"""The visitor of a page, and the snapshot of the pool that they see."""
 
 import functools
 import hashlib
@@ -18,29 +18,29 @@ from cimaster.web.components import components
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person at a page; `is_named` once they gave a name, which is left out where only that matters."""
+    """The person at a page. Rows that look the same to others too are rendered without the `name`."""
 
     name: str = ""
     is_admin: bool = False
     is_named: bool = False
 
     def holds(self, cluster: Cluster) -> bool:
-        """Say whether the cluster is this person's at the moment."""
+        """Whether this visitor holds the cluster."""
         return bool(self.name and cluster.hold and same_person(cluster.hold.by, self.name))
 
-    def waits(self, ticket: Ticket) -> bool:
-        """Say whether it is this person's job that waits."""
+    def owns_ticket(self, ticket: Ticket) -> bool:
+        """Whether this visitor's job is waiting with the ticket."""
         return bool(self.name) and same_person(ticket.criteria.by, self.name)
 
 
-def visitor() -> Visitor:
-    """Return who asks."""
+def current_visitor() -> Visitor:
+    """Return the visitor of the current request."""
     name = cookies.name()
     return Visitor(name, bool(name) and name in components().admins, bool(name))
 
 
 def latest(at_least: int = 0) -> Snapshot:
-    """Return the state to show: never older than what the browser has seen, unless the store itself went back.
+    """Return the snapshot to show: never older than what the browser has seen, unless the store was restored.
 
     While the store is in trouble this is the last good state; StoreTrouble if there is none.
     """
@@ -49,42 +49,43 @@ def latest(at_least: int = 0) -> Snapshot:
     if service.repository.trouble:
         return service.view()
     if service.repository.newest is None:
-        return service.view_now()  # a process that has just started: what the first page shows is read for it
+        return service.view_now()  # the process has just started, and its watcher has read nothing yet
     try:
         snapshot = service.view(seen if service.may_have(seen) else at_least)
     except StoreTrouble:
         return service.view()
     if snapshot.commit < seen and "seen" not in g:
-        cookies.remember(seen=snapshot.commit)  # it was read afresh: the browser's number is of no use any more
+        cookies.remember(seen=snapshot.commit)  # a fresh read is older: the store was restored
     return snapshot
 
 
 def warnings() -> list[tuple[str, str]]:
-    """Say what is wrong with the store or the clock, for the strip on top of every page: a head and a sentence each."""
+    """Return what is wrong with the store or the clock, as pairs of a heading and a sentence."""
     repository = components().clusters.repository
     found = [("The store cannot be used.", str(repository.trouble))] if repository.trouble else []
     if not repository.clock_is_right:
-        found.append(("The clocks differ.", "ours is more than 10 s off the store's: nothing ends by itself here"))
+        sentence = "this replica's clock is more than 10 s off the store's, so it ends no lease or hold"
+        found.append(("The clocks differ.", sentence))
     return found
 
 
-def confirmed() -> datetime | None:
-    """Return when the store last said that what we show is its newest state; None if there is nothing to show."""
+def last_confirmed() -> datetime | None:
+    """Return when the store last confirmed that the snapshot is the newest; None if there is no snapshot."""
     repository = components().clusters.repository
     return components().clusters.clock() - timedelta(seconds=repository.age) if repository.newest else None
 
 
-def tag(snapshot: Snapshot, *shown: object) -> str:
-    """Return the name of what a fragment shows: `<commit>.<hash>`, the same on all replicas.
+def fragment_tag(snapshot: Snapshot, *shown: object) -> str:
+    """Return the tag of a fragment: `<commit>.<hash>`, the same on all replicas.
 
     The hash is of what is `shown`, whatever the commit; the commit tells other replicas how far to read.
     """
-    facts = (addresses.build(), warnings(), visitor(), *shown)
+    facts = (addresses.version(), warnings(), current_visitor(), *shown)
     digest = hashlib.blake2s(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"{snapshot.commit}.{digest}"
 
 
 @functools.lru_cache(8192)
 def element_id(reference: str) -> str:
-    """Return an id for HTML that stands for a cluster (or what else is named), whatever characters its name has."""
+    """Return an HTML id for a cluster or another record; its name may have any characters."""
     return "c-" + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).hexdigest()[:12]

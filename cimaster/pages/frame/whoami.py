@@ -1,46 +1,48 @@
-"""Who are you? Asked once, kept in a cookie, believed: with open authentication names are what people say."""
+"""The form that asks for the visitor's name. A cookie keeps it; with open authentication it is not verified."""
 
 from flask import Response, render_template, request
 
 from cimaster.errors import BadParameter
 from cimaster.pages.frame import addresses, cookies
-from cimaster.pages.frame.blueprint import by_htmx, go_to, pages
+from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to
 from cimaster.pool import parsers
 from cimaster.web import problems
 
-BLOCKED = "your browser blocks cookies, so your name cannot be kept: give it in each form instead"
+BLOCKED = "your browser blocks cookies, so it cannot keep your name: enter it in each form instead"
 
 
-def _drawn(error: str = "") -> str:
+def _render(error: str = "") -> str:
     cookies.probe()
     name = request.form.get("name", cookies.name())
-    context = {"error": error, "entered": name, "back": addresses.back()}
-    return render_template("forms/whoami.html" if by_htmx() else "whoami_page.html", **context)
+    context = {"error": error, "entered": name, "back": addresses.return_address()}
+    return render_template("forms/whoami.html" if is_htmx_request() else "whoami_page.html", **context)
 
 
 @pages.get("/ui/whoami")
 def whoami() -> str:
-    """Ask for a name."""
-    return _drawn()
+    """Show the form."""
+    return _render()
 
 
 @pages.post("/ui/whoami")
-def name_oneself() -> Response:
-    """Keep the name that was given, or forget it."""
+def save_name() -> Response:
+    """Save the name, or delete it."""
     forget = "forget" in request.form
     if cookies.blocked():
         return _refused(BadParameter(BLOCKED, parameter="name"))
     try:
         name = None if forget else parsers.person(request.form.get("name", ""))
     except ValueError as expected:
-        return _refused(BadParameter(f"that is no name that can be used: expected {expected}", parameter="name"))
+        return _refused(BadParameter(f"this name cannot be used: expected {expected}", parameter="name"))
     cookies.remember(name=name)
-    cookies.tell(cookies.Message(f"You are {name} from now on" if name else "Your name is forgotten"))
-    return go_to(addresses.back())
+    cookies.leave_message(
+        cookies.Message(f"Your name is now {name}" if name else "Your name was removed from this browser")
+    )
+    return redirect_to(addresses.return_address())
 
 
 def _refused(refusal: BadParameter) -> Response:
     answer = problems.refused(refusal)
-    answer.set_data(_drawn(refusal.sentence))
+    answer.set_data(_render(refusal.sentence))
     answer.mimetype = "text/html"
     return answer

@@ -1,1 +1,1 @@
-"""The page of the admins."""
+"""The inventory page, and the forms with which admins change the inventory and the policies."""

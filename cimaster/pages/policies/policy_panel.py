@@ -1,6 +1,7 @@
-"""The pools that keep themselves filled: a line each on the first page, and the table of the inventory."""
+"""Automatic top-up: a line per policy on the dashboard, and a table on the inventory page."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response
 
@@ -8,8 +9,8 @@ from cimaster.common.times import format_duration
 from cimaster.pages.frame import action_buttons
 from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.blueprint import pages
-from cimaster.pages.frame.fragments import served
-from cimaster.pages.frame.visitors import Visitor, element_id, latest, tag, visitor
+from cimaster.pages.frame.fragments import poll_response
+from cimaster.pages.frame.visitors import Visitor, current_visitor, element_id, fragment_tag, latest
 from cimaster.pool.decisions.automatic_top_up import PolicyDescription, describe
 from cimaster.pool.records.policy import Policy
 from cimaster.repository.snapshots import Snapshot
@@ -18,70 +19,79 @@ from cimaster.web.components import components
 
 
 @dataclass(frozen=True)
-class Line:
-    """One policy as pages tell of it. Plain values only: what tags are made of."""
+class PolicyLine:
+    """One policy as pages show it. Plain values only, because tags are computed from them."""
 
     id: str
     name: str
     terms: tuple[tuple[str, str], ...]
     hours: str
-    stands: PolicyDescription
+    status: PolicyDescription
     actions: tuple[Action, ...]
 
     @property
     def reference(self) -> str:
-        """How forms name it."""
+        """The value that forms send for it."""
         return self.name
 
     @property
     def fields(self) -> dict[str, str]:
-        """Its terms, as the fields of a form have them."""
+        """Its terms as the fields of a form."""
         return dict(self.terms)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What the inventory says of policies; `why_idle` where nothing acts on them."""
+    """What the inventory page shows of policies; `why_idle` says why they are not applied here."""
 
     tag: str
-    lines: tuple[Line, ...]
+    lines: tuple[PolicyLine, ...]
     why_idle: str
     is_admin: bool
     usual_job: str
     usual_branch: str = BRANCH
 
 
-def lines(snapshot: Snapshot, who: Visitor) -> tuple[Line, ...]:
-    """Describe the policies to a visitor, by purpose."""
-    pool, now, buttons = snapshot.pool, components().clusters.clock(), tuple(action_buttons.of_policy(who))
-    acts = not components().provisioning.why_idle
-    told = [
-        Line(_id(each), each.purpose, _terms(each), each.hours_with_zone, describe(pool, each, now, acts), buttons)
-        for each in pool.policies
+def lines(snapshot: Snapshot, visitor: Visitor) -> tuple[PolicyLine, ...]:
+    """Return one line per policy, sorted by purpose."""
+    pool, now, buttons = snapshot.pool, components().clusters.clock(), tuple(action_buttons.for_policy(visitor))
+    is_applied = not components().provisioning.why_idle
+    unsorted = [
+        PolicyLine(
+            id=element_id(f"policy {policy.purpose}"),
+            name=policy.purpose,
+            terms=_terms(policy),
+            hours=policy.hours_with_zone,
+            status=describe(pool, policy, now, is_applied),
+            actions=buttons,
+        )
+        for policy in pool.policies
     ]
-    return tuple(sorted(told, key=lambda line: line.name))
-
-
-def _id(policy: Policy) -> str:
-    return element_id(f"policy {policy.purpose}")
+    return tuple(sorted(unsorted, key=lambda line: line.name))
 
 
 def _terms(policy: Policy) -> tuple[tuple[str, str], ...]:
-    numbers = {"min_vacant": policy.min_vacant, "max_total": policy.max_total, "max_creating": policy.max_creating}
-    texts = {"cooldown": format_duration(policy.cooldown), "hours": policy.hours}
-    said = {**numbers, **texts, "branch": policy.branch, "job": policy.job}
-    return tuple((name, str(value)) for name, value in said.items())
+    return (
+        ("min_vacant", str(policy.min_vacant)),
+        ("max_total", str(policy.max_total)),
+        ("max_creating", str(policy.max_creating)),
+        ("cooldown", format_duration(policy.cooldown)),
+        ("hours", policy.hours),
+        ("branch", policy.branch),
+        ("job", policy.job),
+    )
 
 
-def panel(snapshot: Snapshot) -> Panel:
-    """Return what the inventory says of policies."""
-    who, creations = visitor(), components().provisioning
-    told = lines(snapshot, who)
-    return Panel(tag(snapshot, told, creations.why_idle), told, creations.why_idle, who.is_admin, creations.default_job)
+def context(snapshot: Snapshot) -> dict[str, Any]:
+    """Build the context of fragments/policies.html."""
+    visitor, provisioning = current_visitor(), components().provisioning
+    shown, why_idle = lines(snapshot, visitor), provisioning.why_idle
+    tag = fragment_tag(snapshot, shown, why_idle)
+    return {"policies": Panel(tag, shown, why_idle, visitor.is_admin, provisioning.default_job)}
 
 
 @pages.get("/ui/fragments/policies")
 def policies_fragment() -> Response:
-    """Keep the policies up to date."""
-    filled = panel(latest())
-    return served("fragments/policies.html", filled.tag, lambda: {"filled": filled}, leads=False)
+    """Answer a poll of the table."""
+    shown = context(latest())
+    return poll_response("fragments/policies.html", shown["policies"].tag, lambda: shown, triggers_refresh=False)

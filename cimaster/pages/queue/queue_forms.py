@@ -1,11 +1,12 @@
-"""The form about those who wait: take one out of the queue."""
+"""The form about the queue: remove a ticket."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cimaster.errors import NotCurrent
-from cimaster.pages.frame.forms import Form
+from cimaster.pages.frame.form_views import serve
+from cimaster.pages.frame.forms import Form, PageUpdate, Result
 from cimaster.pages.frame.visitors import latest
 from cimaster.pages.queue import queue_panel
 from cimaster.repository.configmap_repository import Committed
@@ -14,37 +15,42 @@ from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import NamedParameters
 
 
-def _tells(values: Mapping[str, str], told: bool) -> dict[str, Any]:
-    """Tell of the ticket as it is now."""
+def _context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
+    """Show the ticket as it is now."""
     identity = values.get("request_id", "")
     row = queue_panel.find(latest(), identity)
-    if row is None and not told:
+    if row is None and not is_shown_again:
         raise NotCurrent(f"request {identity} is no longer waiting", request_id=identity)
     return {"row": row}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CancelWait(NamedParameters):
-    """Take a caller out of the queue."""
+    """Remove a ticket from the queue."""
 
     request_id: str = parameter_types.REQUEST.required()
 
 
-def _cancel(asked: CancelWait) -> Committed:
-    return components().clusters.cancel_wait(asked.request_id, asked.name)
+def _cancel(form: CancelWait) -> Committed:
+    return components().clusters.cancel_wait(form.request_id, form.name)
 
 
-_CANCEL = endpoints.LEAVEQUEUE.taking(CancelWait)
-FORMS = (
+def _update(result: Result) -> PageUpdate:
+    everything = result.page.startswith("/ui/queue")
+    return PageUpdate("queue", "fragments/queue.html", queue_panel.context(result.snapshot, everything))
+
+
+serve(
     Form(
-        "cancel",
-        _CANCEL,
+        "/ui/cancel",
+        endpoints.LEAVEQUEUE.taking(CancelWait),
         _cancel,
-        "Cancel the wait of",
-        "Cancel the wait",
-        "Cancelling…",
-        "request_id",
-        _tells,
+        title="Remove from the queue:",
+        button="Remove from queue",
+        busy_label="Removing…",
+        subject="request_id",
+        context=_context,
+        update=_update,
         destroys=True,
-    ),
+    )
 )

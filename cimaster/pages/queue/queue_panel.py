@@ -1,27 +1,28 @@
-"""Who waits for a cluster, in the order in which they are served: live on the first page, and on one of their own."""
+"""The wait queue: a panel on the dashboard, and a page with all tickets."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Response, render_template, request
 
 from cimaster.pages.frame import action_buttons
 from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.blueprint import pages
-from cimaster.pages.frame.fragments import served
-from cimaster.pages.frame.visitors import Visitor, element_id, latest, tag, visitor
+from cimaster.pages.frame.fragments import poll_response
+from cimaster.pages.frame.visitors import Visitor, current_visitor, element_id, fragment_tag, latest
 from cimaster.pool.decisions import descriptions, queue_order
 from cimaster.pool.records.ticket import LONG_AGO, NORMAL, Ticket
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
-LONG = timedelta(minutes=30)  # of waiting after which something is wrong with the pool
-_MOST = 5  # on the first page, so that the table stays in sight
+LONG_WAIT = timedelta(minutes=30)  # after which the panel warns that the pool is too small
+_MOST_ROWS = 5  # on the dashboard, so that the table of clusters stays in sight
 
 
 @dataclass(frozen=True)
 class Row:
-    """One ticket as pages tell of it. Plain values only: what the panel's tag is made of."""
+    """One ticket as pages show it. Plain values only, because the panel's tag is computed from them."""
 
     id: str
     reference: str
@@ -32,93 +33,94 @@ class Row:
     priority: str
     since: datetime | None
     until: datetime | None
-    is_there: bool
-    mine: bool
+    is_connected: bool
+    is_mine: bool
     actions: tuple[Action, ...]
 
     @property
     def name(self) -> str:
-        """What buttons and forms call it."""
+        """The name in buttons and forms."""
         return f"{self.job} by {self.by}" if self.by else self.job
 
 
 @dataclass(frozen=True)
-class First:
-    """Who came first of those that wait; others may be served before."""
+class LongestWait:
+    """The ticket that has waited longest. By priority, others may be served before it."""
 
     place: int
     since: datetime
-    is_long: bool
-
-    @property
-    def words(self) -> str:
-        """Who that is."""
-        return "the first" if self.place == 1 else f"number {self.place}"
+    is_too_long: bool
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What the panel shows; `more` tickets are on the page that shows `everything`."""
+    """What the panel shows; `more` counts the tickets that only the page with `everything` shows."""
 
     tag: str
     rows: tuple[Row, ...]
     count: int
-    first: First | None
+    longest: LongestWait | None
     more: int
     everything: bool
 
 
-def panel(snapshot: Snapshot, everything: bool = False) -> Panel:
-    """Return who waits, and for how long already."""
-    who, now = visitor(), components().clusters.repository.now()
-    ranked = queue_order.in_serving_order(snapshot.pool, now)
-    drawn = ranked if everything else ranked[:_MOST]
-    rows = tuple(_row(ticket, place, who, now) for place, ticket in enumerate(drawn, 1))
-    first, count, more = _first(ranked, now), len(ranked), len(ranked) - len(drawn)
-    return Panel(tag(snapshot, rows, first, count), rows, count, first, more, everything)
+def context(snapshot: Snapshot, everything: bool = False) -> dict[str, Any]:
+    """Build the context of fragments/queue.html."""
+    return {"queue": _panel(snapshot, everything)}
+
+
+def _panel(snapshot: Snapshot, everything: bool) -> Panel:
+    visitor, now = current_visitor(), components().clusters.repository.now()
+    tickets = queue_order.in_serving_order(snapshot.pool, now)
+    shown = tickets if everything else tickets[:_MOST_ROWS]
+    rows = tuple(_row(ticket, place, visitor, now) for place, ticket in enumerate(shown, 1))
+    longest, count = _longest_wait(tickets, now), len(tickets)
+    tag = fragment_tag(snapshot, rows, longest, count)
+    return Panel(tag, rows, count, longest, count - len(shown), everything)
 
 
 def find(snapshot: Snapshot, identity: str) -> Row | None:
-    """Return the row of a ticket; None if it does not wait any more."""
-    who, now = visitor(), components().clusters.repository.now()
+    """Return the row of a ticket; None if it is no longer waiting."""
+    visitor, now = current_visitor(), components().clusters.repository.now()
     ranked = enumerate(queue_order.in_serving_order(snapshot.pool, now), 1)
-    return next((_row(ticket, place, who, now) for place, ticket in ranked if ticket.id == identity), None)
+    return next((_row(ticket, place, visitor, now) for place, ticket in ranked if ticket.id == identity), None)
 
 
-def _first(ranked: list[Ticket], now: datetime) -> First | None:
-    known = [(ticket.since, place) for place, ticket in enumerate(ranked, 1) if ticket.since != LONG_AGO]
+def _longest_wait(tickets: list[Ticket], now: datetime) -> LongestWait | None:
+    known = [(ticket.since, place) for place, ticket in enumerate(tickets, 1) if ticket.since != LONG_AGO]
     if not known:
         return None
     since, place = min(known)
-    return First(place, since, now - since > LONG)
+    return LongestWait(place, since, now - since > LONG_WAIT)
 
 
-def _row(ticket: Ticket, place: int, who: Visitor, now: datetime) -> Row:
-    criteria, mine = ticket.criteria, who.waits(ticket)
+def _row(ticket: Ticket, place: int, visitor: Visitor, now: datetime) -> Row:
+    criteria, is_mine = ticket.criteria, visitor.owns_ticket(ticket)
     return Row(
-        element_id(f"ticket {ticket.id}"),
-        ticket.id,
-        place,
-        "a broken record" if ticket.fault else descriptions.job_label(criteria.job, criteria.build),
-        criteria.by,
-        "; ".join((ticket.fault or criteria.describe(), *descriptions.unreadable_fields(ticket))),
-        "" if ticket.priority == NORMAL else ticket.priority,
-        ticket.since if ticket.since != LONG_AGO else None,
-        ticket.until,
-        ticket.is_present(now),
-        mine,
-        tuple(action_buttons.of_ticket(mine)),
+        id=element_id(f"ticket {ticket.id}"),
+        reference=ticket.id,
+        place=place,
+        job="a broken record" if ticket.fault else descriptions.job_label(criteria.job, criteria.build),
+        by=criteria.by,
+        kind="; ".join((ticket.fault or criteria.describe(), *descriptions.unreadable_fields(ticket))),
+        priority="" if ticket.priority == NORMAL else ticket.priority,
+        since=ticket.since if ticket.since != LONG_AGO else None,
+        until=ticket.until,
+        is_connected=ticket.is_present(now),
+        is_mine=is_mine,
+        actions=tuple(action_buttons.for_ticket(is_mine)),
     )
 
 
 @pages.get("/ui/queue")
-def whole_queue() -> str:
-    """Show all who wait, those too for whom the first page has no room."""
-    return render_template("queue.html", waiting=panel(latest(), everything=True))
+def queue_page() -> str:
+    """Show all tickets, including those that do not fit on the dashboard."""
+    return render_template("queue.html", **context(latest(), everything=True))
 
 
 @pages.get("/ui/fragments/queue")
 def queue_fragment() -> Response:
-    """Keep the panel up to date."""
-    waiting = panel(latest(), everything="all" in request.args)
-    return served("fragments/queue.html", waiting.tag, lambda: {"waiting": waiting}, leads=waiting.everything)
+    """Answer a poll of the panel."""
+    shown = context(latest(), everything="all" in request.args)
+    panel = shown["queue"]
+    return poll_response("fragments/queue.html", panel.tag, lambda: shown, triggers_refresh=panel.everything)

@@ -1,0 +1,144 @@
+"""The forms that begin, end or pass on a hold: hold, release, take over, hand over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cimaster.errors import ClusterNotVacant, MissingParameter
+from cimaster.pages.clusters import cluster_forms
+from cimaster.pages.clusters.cluster_rows import Row
+from cimaster.pages.frame.form_views import serve
+from cimaster.pages.frame.forms import Form
+from cimaster.pages.frame.visitors import latest
+from cimaster.pool.decisions import descriptions
+from cimaster.pool.decisions.holding import holder_of, same_person
+from cimaster.repository.configmap_repository import Committed
+from cimaster.web import endpoints, parameter_types
+from cimaster.web.components import components
+from cimaster.web.endpoint_parameters import HoldCluster, ReleaseCluster
+
+# --- hold ------------------------------------------------------------------------------------------------------------
+
+
+def _hold_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
+    """Refuse at once where the cluster has changed since the page with the button was rendered."""
+    context = cluster_forms.context(values, is_shown_again)
+    row, expected = context["row"], values.get("expect")
+    if row and expected and row.state != expected and not is_shown_again:
+        context["refusal"] = _state_changed(row, expected)
+    return context
+
+
+def _state_changed(row: Row, expected: str) -> ClusterNotVacant:
+    return ClusterNotVacant(
+        f"{row.name} is no longer {expected}: {descriptions.situation(row.cluster)}",
+        cluster=row.name,
+        state=row.state,
+        holder=descriptions.occupant(row.cluster),
+    )
+
+
+def _hold(form: HoldCluster) -> Committed:
+    return components().clusters.hold(form.cluster, form.name, form.desc, form.duration, expect=form.expect)
+
+
+serve(
+    Form(
+        "/ui/hold",
+        endpoints.HOLDCLUSTER,
+        _hold,
+        title="Hold",
+        button="Hold",
+        busy_label="Holding…",
+        subject="cluster",
+        context=_hold_context,
+        update=cluster_forms.update,
+        message=cluster_forms.hold_message,
+        leaves_hold=True,
+    )
+)
+
+
+# --- release, take over, hand over -----------------------------------------------------------------------------------
+
+
+def _require_reason(form: ReleaseCluster, what: str) -> None:
+    """Refuse an admin's decision about another person's hold without a reason."""
+    cluster = latest().pool.find(form.cluster)
+    hold, is_admin = cluster.hold, form.name in components().admins
+    if hold and is_admin and not form.reason and not same_person(hold.by, form.name):
+        raise MissingParameter(
+            f"reason is required: tell {holder_of(cluster)} why the hold of {form.cluster} {what}",
+            parameter="reason",
+            holder=hold.by,
+        )
+
+
+def _release(form: ReleaseCluster) -> Committed:
+    _require_reason(form, "ends")
+    is_admin = form.name in components().admins
+    return components().clusters.release(form.cluster, form.name, is_admin, form.reason)
+
+
+serve(
+    Form(
+        "/ui/release",
+        endpoints.RELEASECLUSTER,
+        _release,
+        title="Release",
+        button="Release",
+        busy_label="Releasing…",
+        subject="cluster",
+        context=cluster_forms.context,
+        update=cluster_forms.update,
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOver(HoldCluster):
+    """Take over a hold, if its holder is still the one that the admin saw."""
+
+    holder: str = parameter_types.HOLDER.optional("")
+
+
+def _take_over(form: TakeOver) -> Committed:
+    return components().clusters.take_over(form.cluster, form.name, form.holder, form.reason, form.desc, form.duration)
+
+
+serve(
+    Form(
+        "/ui/admin/takeover",
+        endpoints.HOLDCLUSTER.taking(TakeOver).requiring("reason"),
+        _take_over,
+        title="Take over",
+        button="Take over",
+        busy_label="Taking over…",
+        subject="cluster",
+        context=cluster_forms.context,
+        update=cluster_forms.update,
+        message=cluster_forms.hold_message,
+        leaves_hold=True,
+    )
+)
+
+
+def _hand_over(form: ReleaseCluster) -> Committed:
+    _require_reason(form, "is handed over")
+    is_admin = form.name in components().admins
+    return components().clusters.hand_over(form.cluster, form.name, is_admin, form.to, form.reason)
+
+
+serve(
+    Form(
+        "/ui/handover",
+        endpoints.RELEASECLUSTER.requiring("to"),
+        _hand_over,
+        title="Hand over",
+        button="Hand over",
+        busy_label="Handing over…",
+        subject="cluster",
+        context=cluster_forms.context,
+        update=cluster_forms.update,
+    )
+)
