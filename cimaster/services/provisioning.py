@@ -88,8 +88,8 @@ class Provisioning:
     def wait_until_begun(self, identity: str, commit: int) -> Creation:
         """Return the creation once its cluster is being created, or as it is after 25 seconds.
 
-        Raises a Refusal that says why if it failed. A quarter of the threads may wait here, so that a provisioner that does not answer leaves
-        the others to jobs; further callers are answered immediately.
+        Raises a Refusal that says why if it failed. A quarter of the threads may wait here, so that a provisioner that
+        does not answer leaves the others to jobs; further callers are answered immediately.
         """
         ends = self.clock.monotonic() + WAIT
         waits = self._waiters.acquire(blocking=False)
