@@ -1,7 +1,7 @@
 """One API, told several times: the table in code, the routes, openapi.yaml, the README and docs/ say the same."""
 
 import re
-from dataclasses import Field
+from dataclasses import Field, replace
 from operator import attrgetter
 from pathlib import Path
 from threading import Event
@@ -22,7 +22,7 @@ from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import PREFIX, Settings
 from cimaster.web import endpoints
 from cimaster.web.components import components_of
-from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint
+from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint, Role
 from tests.docs import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +70,11 @@ def body_of(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
 def table(endpoint: Endpoint[Any]) -> dict[str, bool]:
     """Return the parameters in the table, and whether they are required."""
     return {parameter.name: parameter.required for parameter in endpoint.parameters}
+
+
+def test_an_endpoint_for_admins_must_take_a_name() -> None:
+    with pytest.raises(TypeError, match="/clusters is for admins"):
+        replace(endpoints.CLUSTERS, role=Role.ADMIN)
 
 
 def test_openapi_describes_the_endpoints_of_the_table_and_no_others() -> None:

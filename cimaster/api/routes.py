@@ -11,7 +11,7 @@ from cimaster.errors import UnknownParameter, UsePost
 from cimaster.web import browsers, problems, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import NamedParameters
-from cimaster.web.endpoints import Endpoint
+from cimaster.web.endpoints import Endpoint, Role
 
 api = Blueprint("api", __name__)
 P = TypeVar("P", bound=Parameters)
@@ -27,7 +27,8 @@ def route(endpoint: Endpoint[P]) -> Callable[[Callable[[P], Response]], Callable
             if endpoint.changes and (refusal := _refuse_reading(endpoint)):
                 return refusal
             g.parameters = parameters = _read(endpoint)
-            if endpoint.role == "admin" and isinstance(parameters, NamedParameters):
+            if endpoint.role is Role.ADMIN:
+                assert isinstance(parameters, NamedParameters)  # Endpoint checks its class
                 components().admins.require(parameters.name)
             return view(parameters)
 

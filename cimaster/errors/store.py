@@ -1,5 +1,7 @@
 """An outage of the store. It is no refusal, so that no `except Refusal` hides it: nothing was decided."""
 
+from typing import ClassVar
+
 from cimaster.common.errors import Problem
 
 
@@ -8,6 +10,8 @@ class StoreTrouble(Problem):
 
     code = "store_unavailable"
     status = 503
+    needs_repair: ClassVar[bool] = False
+    """Whether a person must mend the store: waiting does not help."""
 
     def __init__(self, sentence: str, *, retry_after: int | None = 2, **facts: object) -> None:
         super().__init__(sentence, retry_after=retry_after, **facts)
@@ -17,24 +21,28 @@ class StoreMissing(StoreTrouble):
     """The object that holds the pool does not exist."""
 
     code = "store_missing"
+    needs_repair = True
 
 
 class StoreUnreadable(StoreTrouble):
     """The data are there but are not valid JSON; they are never overwritten."""
 
     code = "store_unreadable"
+    needs_repair = True
 
 
 class StoreWentBack(StoreTrouble):
     """The object's commit counter says that the pool was written before, but its data are gone."""
 
     code = "store_went_back"
+    needs_repair = True
 
 
 class StoreRefused(StoreTrouble):
     """The store rejected this write (its size, its form)."""
 
     code = "store_refused"
+    needs_repair = True
 
 
 class TooBusy(StoreTrouble):

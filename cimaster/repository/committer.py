@@ -165,6 +165,7 @@ class Committer(BackgroundThread):
         changed = base.object.replaced(data, annotations)
         self._snapshots.expect_own_write({key: annotations[key] for key in (COMMIT_ANNOTATION, self._attempts.slot)})
         in_time = self._clock.monotonic() - decided_at < STALE
+        # Changes that are not sent stay pending, and the next round decides them again.
         if in_time and not self._fairness.gives_way() and self._attempts.announce(attempt):
             self._send(attempt, changed, pool)
 
@@ -230,9 +231,8 @@ class Committer(BackgroundThread):
         self._must_read = True
         self.write_failures.note_failed_read()
         now = self._clock.monotonic()
-        needs_repair = type(trouble) is not StoreTrouble
         lasts = now - self._snapshots.trouble_since > OUTAGE_GRACE
-        refused = [c for c in batch if needs_repair or lasts or now - c.arrived > OUTAGE_GRACE]
+        refused = [c for c in batch if trouble.needs_repair or lasts or now - c.arrived > OUTAGE_GRACE]
         self._pending.refuse(refused, trouble)
         self._back_off()
 

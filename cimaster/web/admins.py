@@ -42,5 +42,5 @@ class Admins:
         """Raise NotAuthorized unless the name is an admin's."""
         if name in self:
             return
-        needs = "only admins may do this" if self.names() else "only admins may do this, and the service has none"
+        needs = "only admins can do this" if self.names() else "only admins can do this, and the service has none"
         raise NotAuthorized(f"user {name} is not authorized: {needs}; an operator adds names to its list of admins")

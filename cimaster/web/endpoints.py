@@ -3,14 +3,28 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from cimaster.common.parameters import Parameter, Parameters
 from cimaster.web import endpoint_parameters as of
+from cimaster.web.endpoint_parameters import NamedParameters
 
 P_co = TypeVar("P_co", bound=Parameters, covariant=True)
 Q = TypeVar("Q", bound=Parameters)
+
+
+class Role(StrEnum):
+    """The callers that may use an endpoint."""
+
+    CI = "ci"
+    PERSON = "person"
+    HOLDER = "holder or admin"
+    ADMIN = "admin"
+    READER = "reader"
+    EVERYBODY = "everybody"
+
 
 JOBS, PEOPLE, INVENTORY, READS, OPERATION = "jobs", "people", "inventory", "reads", "operation"
 
@@ -25,13 +39,18 @@ class Endpoint(Generic[P_co]):
 
     path: str
     kind: type[P_co]
-    role: str
+    role: Role
     tag: str
     answers: Mapping[int, str] = field(default_factory=dict, hash=False)
     changes: bool = False
     verb: str = ""
     """Its name where that is not the path's: such a verb shares its path with a read, and takes POST only."""
     also_required: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse an endpoint for admins that has no name to check."""
+        if self.role is Role.ADMIN and not issubclass(self.kind, NamedParameters):
+            raise TypeError(f"{self.path} is for admins: its parameters must be NamedParameters")
 
     @property
     def name(self) -> str:
@@ -63,7 +82,7 @@ class Endpoint(Generic[P_co]):
 
     def taking(self, kind: type[Q]) -> "Endpoint[Q]":
         """Return the endpoint with other parameters, for a form that asks for less or more than the API."""
-        return Endpoint(self.path, kind, self.role, self.tag, self.answers, self.changes, self.verb)
+        return replace(cast(Endpoint[Q], self), kind=kind)
 
     def requiring(self, *names: str) -> "Endpoint[P_co]":
         """Return the endpoint with parameters required that the API does not require."""
@@ -85,24 +104,31 @@ _BY_NAME = {**_OF_CLUSTER, 403: "NotAuthorized"}
 _OF_LEASE = {**_OF_CLUSTER, 410: "Over"}
 
 GETVACANT = Endpoint(
-    "/getvacant", of.GetVacant, "ci", JOBS, {**_OF_LEASE, 200: "Lent", 404: "NoneVacant", 429: "Queued"}, changes=True
+    "/getvacant",
+    of.GetVacant,
+    Role.CI,
+    JOBS,
+    {**_OF_LEASE, 200: "Lent", 404: "NoneVacant", 429: "Queued"},
+    changes=True,
 )
-FINISHTEST = Endpoint("/finishtest", of.FinishTest, "ci", JOBS, _OF_LEASE, changes=True)
-RENEWLEASE = Endpoint("/renewlease", of.RenewLease, "ci", JOBS, _OF_LEASE, changes=True)
-LEAVEQUEUE = Endpoint("/leavequeue", of.LeaveQueue, "ci", JOBS, {**_DONE, 409: "Conflict"}, changes=True)
-HOLDCLUSTER = Endpoint("/holdcluster", of.HoldCluster, "person", PEOPLE, {**_BY_NAME, 404: "NoneVacant"}, changes=True)
-RELEASECLUSTER = Endpoint("/releasecluster", of.ReleaseCluster, "holder or admin", PEOPLE, _BY_NAME, changes=True)
+FINISHTEST = Endpoint("/finishtest", of.FinishTest, Role.CI, JOBS, _OF_LEASE, changes=True)
+RENEWLEASE = Endpoint("/renewlease", of.RenewLease, Role.CI, JOBS, _OF_LEASE, changes=True)
+LEAVEQUEUE = Endpoint("/leavequeue", of.LeaveQueue, Role.CI, JOBS, {**_DONE, 409: "Conflict"}, changes=True)
+HOLDCLUSTER = Endpoint(
+    "/holdcluster", of.HoldCluster, Role.PERSON, PEOPLE, {**_BY_NAME, 404: "NoneVacant"}, changes=True
+)
+RELEASECLUSTER = Endpoint("/releasecluster", of.ReleaseCluster, Role.HOLDER, PEOPLE, _BY_NAME, changes=True)
 ADDCLUSTER = Endpoint(
-    "/addcluster", of.AddCluster, "admin", INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
+    "/addcluster", of.AddCluster, Role.ADMIN, INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
 )
-UPDATECLUSTER = Endpoint("/updatecluster", of.UpdateCluster, "admin", INVENTORY, _BY_NAME, changes=True)
-DELETECLUSTER = Endpoint("/deletecluster", of.DeleteCluster, "admin", INVENTORY, _BY_NAME, changes=True)
-DISABLECLUSTER = Endpoint("/disablecluster", of.DisableCluster, "admin", INVENTORY, _BY_NAME, changes=True)
-ENABLECLUSTER = Endpoint("/enablecluster", of.EnableCluster, "admin", INVENTORY, _BY_NAME, changes=True)
+UPDATECLUSTER = Endpoint("/updatecluster", of.UpdateCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+DELETECLUSTER = Endpoint("/deletecluster", of.DeleteCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+DISABLECLUSTER = Endpoint("/disablecluster", of.DisableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+ENABLECLUSTER = Endpoint("/enablecluster", of.EnableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
 CREATECLUSTER = Endpoint(
     "/createcluster",
     of.CreateCluster,
-    "person",
+    Role.PERSON,
     PEOPLE,
     {
         200: "Triggered",
@@ -117,26 +143,26 @@ CREATECLUSTER = Endpoint(
     },
     changes=True,
 )
-CREATIONS = Endpoint("/creations", of.ListCreations, "reader", READS, {200: "Creations", 404: "UnknownCreation"})
+CREATIONS = Endpoint("/creations", of.ListCreations, Role.READER, READS, {200: "Creations", 404: "UnknownCreation"})
 CHANGE_CREATION = Endpoint(
-    "/creations", of.ChangeCreation, "person", PEOPLE, _BY_NAME, changes=True, verb="changecreation"
+    "/creations", of.ChangeCreation, Role.PERSON, PEOPLE, _BY_NAME, changes=True, verb="changecreation"
 )
-POLICIES = Endpoint("/policies", of.ListPolicies, "reader", READS, {200: "Policies"})
-SETPOLICY = Endpoint("/setpolicy", of.SetPolicy, "admin", INVENTORY, _BY_NAME, changes=True)
-REMOVEPOLICY = Endpoint("/removepolicy", of.RemovePolicy, "admin", INVENTORY, _BY_NAME, changes=True)
-CLUSTERS = Endpoint("/clusters", of.ListClusters, "reader", READS, {200: "Clusters"})
+POLICIES = Endpoint("/policies", of.ListPolicies, Role.READER, READS, {200: "Policies"})
+SETPOLICY = Endpoint("/setpolicy", of.SetPolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+REMOVEPOLICY = Endpoint("/removepolicy", of.RemovePolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+CLUSTERS = Endpoint("/clusters", of.ListClusters, Role.READER, READS, {200: "Clusters"})
 ONE_CLUSTER = Endpoint(
     "/clusters/<name>",
     of.OneCluster,
-    "reader",
+    Role.READER,
     READS,
     {200: "OneCluster", 400: "BadRequest", 404: "UnknownCluster", 409: "Conflict"},
 )
-QUEUE = Endpoint("/queue", of.ListQueue, "reader", READS, {200: "Queue"})
-HISTORY = Endpoint("/history", of.ListHistory, "reader", READS, {200: "History"})
-HEALTHZ = Endpoint("/healthz", of.Health, "everybody", OPERATION, {200: "Alive"})
-READYZ = Endpoint("/readyz", of.Readiness, "everybody", OPERATION, {200: "Ready", 503: "NotReady"})
-OPENAPI = Endpoint("/openapi.yaml", of.OpenAPI, "everybody", OPERATION, {200: "Description"})
+QUEUE = Endpoint("/queue", of.ListQueue, Role.READER, READS, {200: "Queue"})
+HISTORY = Endpoint("/history", of.ListHistory, Role.READER, READS, {200: "History"})
+HEALTHZ = Endpoint("/healthz", of.Health, Role.EVERYBODY, OPERATION, {200: "Alive"})
+READYZ = Endpoint("/readyz", of.Readiness, Role.EVERYBODY, OPERATION, {200: "Ready", 503: "NotReady"})
+OPENAPI = Endpoint("/openapi.yaml", of.OpenAPI, Role.EVERYBODY, OPERATION, {200: "Description"})
 
 VERBS: tuple[Endpoint[Parameters], ...] = (
     GETVACANT,

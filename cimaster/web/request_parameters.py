@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -61,7 +61,7 @@ def only_with(name: str, other: str) -> BadParameter:
     return BadParameter(f"{name} is only allowed with {other}: leave it out", parameter=name)
 
 
-def labels(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+def labels(given: Collection[tuple[str, str]]) -> dict[str, str]:
     """Return repeated `label` parameters as one mapping; BadParameter if one key is given two values."""
     mapping = dict(given)
     if len(mapping) != len(set(given)):

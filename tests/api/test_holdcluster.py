@@ -124,6 +124,17 @@ def test_a_hold_lasts_72_hours_at_most_with_all_extensions(client: FlaskClient, 
     assert hold(client, duration="90m").status_code == 200
 
 
+def test_a_retry_of_the_longest_hold_is_no_longer_hold(client: FlaskClient, add: Add, clock: MovableClock) -> None:
+    add("cluster-01")
+    hold(client, duration="72h")
+    end = record(client)["holdExpires"]
+    clock.forward(seconds=5)
+    assert hold(client, duration="72h").status_code == 200
+    assert record(client)["holdExpires"] == end
+    clock.forward(minutes=1)
+    assert refusal(hold(client, duration="72h")) == (422, "hold_too_long")
+
+
 def test_hold_of_a_held_cluster_names_the_holder(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, "alice")

@@ -103,7 +103,7 @@ def test_a_list_that_may_be_read_again_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_refusal_names_the_user_and_not_the_file(users: Path) -> None:
-    for text, told in (("", "and the service has none"), ("bob", "only admins may do this; an operator adds names")):
+    for text, told in (("", "and the service has none"), ("bob", "only admins can do this; an operator adds names")):
         users.write_text(text)
         with pytest.raises(NotAuthorized, match="user eve is not authorized") as refusal:
             Admins(str(users.parent)).require("eve")

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from cimaster.errors import NotAuthorized
 from cimaster.pages.frame import cookies
 from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.snapshots import Snapshot
@@ -100,8 +99,8 @@ def read(form: Form[P]) -> P:
     known = {parameter.name for parameter in form.endpoint.parameters}
     sent: MultiDict[str, str] = MultiDict(pair for pair in _filled_in() if pair[0] in known)
     parameters = request_parameters.read(form.endpoint, sent)
-    if form.for_admins and parameters.name not in components().admins:
-        raise NotAuthorized(f"user {parameters.name} is not authorized: only admins can do this")
+    if form.for_admins:
+        components().admins.require(parameters.name)
     return parameters
 
 

@@ -10,8 +10,10 @@ from cimaster.pool.decisions.lending import choose
 from cimaster.pool.decisions.transitions import with_hold, without_hold
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.pool import Answer, Pool
 
+_RETRIED_WITHIN = timedelta(seconds=30)  # in which `curl --retry` repeats a hold whose answer it missed
 ROUNDED = timedelta(seconds=1)  # by which a hold may be longer than requested: its start is written in whole seconds
 
 
@@ -121,15 +123,23 @@ def _hold_again(
     if duration and cluster.lease and held.expires is None:
         edits |= {"holdFor": format_duration(duration), "holdExpires": None}
     elif duration:
-        if held.since and now + duration - held.since > pool.rules.max_hold:
-            raise _too_long(pool, held.since)
-        edits |= {"holdExpires": format_end(now + duration), "holdFor": None}
+        edits |= {"holdExpires": format_end(_new_end(pool, now, held, duration)), "holdFor": None}
     again = cluster.edited(**edits)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
     event = _moved(cluster, again) if duration else "hold described"
     pool = pool.changed(cluster, again, event, now, held.by, reason=desc)
     return pool, Answer(_held(again), again)
+
+
+def _new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> datetime:
+    """Return the end of a hold that is to last from now; a retry of the longest hold leaves its end as it is."""
+    end, latest = now + duration, held.since + pool.rules.max_hold if held.since else None
+    if latest is None or end <= latest:
+        return end
+    if end > latest + _RETRIED_WITHIN:
+        raise _too_long(pool, held.since)
+    return max(latest, held.expires or latest)
 
 
 def _moved(cluster: Cluster, again: Cluster) -> str:

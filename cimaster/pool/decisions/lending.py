@@ -18,7 +18,7 @@ from cimaster.pool.records.ticket import Ticket
 
 _DEFAULT_RETRY, _LONGEST_RETRY = timedelta(seconds=15), timedelta(seconds=60)
 _REPEATED_WITHIN = timedelta(seconds=30)  # in which `curl --retry` repeats a finish whose answer it missed
-_LEASE_ENDINGS = {"expired": "its time ran out", "taken": "the cluster was taken away", "undone": "the take was undone"}
+_LEASE_ENDINGS = {"expired": "its time ran out", "undone": "the take was undone"}
 
 
 def take(
@@ -202,7 +202,8 @@ def _check_remembered(cluster: Cluster, wanted: FinishRequest, means_current: bo
     situation = descriptions.situation(cluster)
     if ended:
         raise LeaseOver(
-            f"that lease of {cluster.name} is over ({_LEASE_ENDINGS[ended[0].how]}): take another cluster; "
+            f"that lease of {cluster.name} is over ({_LEASE_ENDINGS.get(ended[0].how, 'it has ended')}): "
+            "take another cluster; "
             f"now: {situation}",
             cluster=cluster.name,
         )

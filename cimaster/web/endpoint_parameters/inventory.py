@@ -29,8 +29,6 @@ class UpdateCluster(FactParameters, ClusterParameters):
     What is not given stays as it is; `label`, where given, replaces all labels. Lease, hold and history stay.
     """
 
-    name: str = types.NAME.required()
-
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteCluster(ClusterParameters):
@@ -89,8 +87,7 @@ class SetPolicy(NamedParameters):
 class RemovePolicy(NamedParameters):
     """Stop keeping a minimum of a purpose vacant.
 
-    Clusters that it has asked for still come.
+    Clusters that are being created already are still added.
     """
 
     purpose: str = types.KNOWN_PURPOSE.required()
-    name: str = types.NAME.required()

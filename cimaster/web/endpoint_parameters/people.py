@@ -11,8 +11,8 @@ from cimaster.web.endpoint_parameters.shared import ClusterParameters, KindParam
 class HoldCluster(KindParameters, ClusterParameters):
     """Hold a cluster for a person, or extend the hold.
 
-    A hold lasts 6 h unless `duration` says otherwise, and at most 72 h with all extensions. Hold of an occupied
-    cluster is allowed: the answer says so, and the time starts when the job gives the cluster back. Holding again
+    A hold lasts 6 h unless `duration` says otherwise, and at most 72 h with all extensions. An occupied cluster
+    can be held: the answer says so, and the time starts when the job gives the cluster back. Holding again
     with `duration` moves the end. `cluster=any` holds the longest vacant one of the kind that `purpose`, `osimage`,
     `region` and `label` describe; these are only allowed with `any`.
 
@@ -34,7 +34,7 @@ class HoldCluster(KindParameters, ClusterParameters):
 class ReleaseCluster(ClusterParameters):
     """End a hold, or hand it over.
 
-    The holder may, and so may admins. Release of a cluster that is not held is a success that says so. With `to` the
+    Allowed for the holder and for admins. Releasing a cluster that is not held succeeds and says so. With `to` the
     hold becomes that person's in one step, and its end stays: no waiting job gets the cluster in between.
     """
 

@@ -31,7 +31,7 @@ class OneCluster(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class ListCreations(Parameters):
-    """List clusters that are being created, or were lately.
+    """List clusters that are being created, or were created recently.
 
     Newest first. A creation is `requested`, `running`, and then `ready` or `failed`.
     """
@@ -66,12 +66,12 @@ class ListHistory(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class Health(Parameters):
-    """Say that the process serves."""
+    """Report that the process is running."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness(Parameters):
-    """Say whether to send requests here, and how the store does.
+    """Say whether to send requests here, and the state of the store.
 
     A store in trouble shows in the body and never makes this fail; reads go on from the last good state.
     """
