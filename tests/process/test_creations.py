@@ -236,7 +236,7 @@ def test_a_pool_stays_filled_through_faults_within_its_limit(site: Site) -> None
         until(lambda: vacant(first) == 3)
         for _ in range(6):
             until(lambda: first.get("/getvacant", job="e2e", build="again").ok)
-        until(lambda: "it may have 9 clusters" in requests.get(f"{first.url}/policies", timeout=30).text)
+        until(lambda: "limit of 9 clusters reached" in requests.get(f"{first.url}/policies", timeout=30).text)
     jobs = site.prow.jobs()
     assert len(clusters(first)) == len(jobs) == 9
     assert set(site.authors()) == {"cimaster"}
