@@ -13,7 +13,7 @@ from cimaster.web.negotiation import wants_json
 @route(endpoints.CLUSTERS)
 def clusters(asked: ListClusters) -> Response:
     """List clusters."""
-    if not components().clusters.may_have(asked.after):
+    if not components().clusters.may_exist(asked.after):
         sentence = f"after is {asked.after}, which is far ahead: send the CIMaster-Commit of an answer"
         raise BadParameter(sentence, parameter="after")
     shown, snapshot = request_parameters.filter_of(asked), components().clusters.view(asked.after)

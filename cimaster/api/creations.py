@@ -24,7 +24,7 @@ def createcluster(asked: CreateCluster) -> Response:
         asked.purpose or DEFAULT_PURPOSE, asked.user, asked.branch, asked.job, callers.owner()
     )
     done = provisioning.create(wanted, asked.force, asked.request)
-    creation = provisioning.wait_until_begun(done.answer.text, done.commit)
+    creation = provisioning.wait_until_started(done.answer.text, done.commit)
     response = _requested(creation) if creation.state == REQUESTED else _triggered(creation)
     response.headers["Location"] = _link(creation)
     response.headers["CIMaster-Commit"] = str(done.commit)

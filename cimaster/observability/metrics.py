@@ -6,7 +6,7 @@ from cimaster.pool.records.history import AUTOMATIC_EVENTS
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
-_MOST_EVENTS = 60  # more than there are; a history that was edited by hand may have any
+_MAX_EVENTS = 60  # more than there are; a history that was edited by hand may have any
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -53,7 +53,7 @@ class Metrics:
         self.commit_seconds.observe(seconds)
         self.batch_size.observe(requests)
         for event in events:
-            if len(self._events) < _MOST_EVENTS:
+            if len(self._events) < _MAX_EVENTS:
                 self._events.add(event)
             self.changes.labels(event if event in self._events else "other").inc()
             if event in AUTOMATIC_EVENTS:

@@ -12,7 +12,7 @@ from cimaster.pool.decisions import creation_retention, idempotency
 from cimaster.pool.records import history, json_edit, record_lists
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.creation import Creation, parse_creations
-from cimaster.pool.records.json_values import load, sound
+from cimaster.pool.records.json_values import load, utf8_safe
 from cimaster.pool.records.policy import Policy, parse_policies
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.pool.records.record import Record
@@ -24,13 +24,13 @@ CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
 _OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
 OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
-LEAST_HISTORY = 32_000
+MIN_HISTORY = 32_000
 _LOST = {
     HISTORY: "history begins anew",
     REQUESTS: "earlier requests are forgotten",
     QUEUE: "waiting callers must ask again",
 }
-_MOST_LOGGED = 10  # faulty records of one kind that are logged one by one
+_MAX_LOGGED = 10  # faulty records of one kind that are logged one by one
 _NOTHING_KNOWN = Pool()
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     `known` is a pool that was read before: records that did not change since are taken over from it as they are.
     """
     before = known or _NOTHING_KNOWN
-    data = {key: sound(text) for key, text in data.items()}
+    data = {key: utf8_safe(text) for key, text in data.items()}
     array = _parse_cluster_array(data.get(CLUSTERS, "[]"), before)
     other_keys = {key: text for key, text in data.items() if key not in _OUR_KEYS}
     earlier_requests = before.requests.values()
@@ -125,12 +125,12 @@ def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) 
     """Log what is wrong with records that were not read before, of the first few one by one."""
     seen = set(map(id, before))
     faulty = [record for record in records if id(record) not in seen and (record.fault or record.unreadable)]
-    for record in faulty[:_MOST_LOGGED]:
+    for record in faulty[:_MAX_LOGGED]:
         name = record.get_text("name") or record.get_text("purpose") or record.digest
         problem = f"is broken: {record.fault}" if record.fault else f"{', '.join(record.unreadable)} cannot be read"
         _log.warning("%s %s %s", kind, name, problem)
-    if len(faulty) > _MOST_LOGGED:
-        _log.warning("%d more %s records are broken or have unreadable times", len(faulty) - _MOST_LOGGED, kind)
+    if len(faulty) > _MAX_LOGGED:
+        _log.warning("%d more %s records are broken or have unreadable times", len(faulty) - _MAX_LOGGED, kind)
 
 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
@@ -157,7 +157,7 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
             f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} bytes that the store takes: "
             "delete clusters, or shorten notes and labels"
         )
-    history_budget = min(max(OBJECT_AIM - size, LEAST_HISTORY), room)
+    history_budget = min(max(OBJECT_AIM - size, MIN_HISTORY), room)
     pool = dataclasses.replace(pool, history=history.trimmed(pool.history, history_budget, len(pool.clusters)))
     return pool, {**rest, CLUSTERS: clusters, HISTORY: record_lists.encode(pool.history)}
 

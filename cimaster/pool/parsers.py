@@ -12,7 +12,7 @@ from cimaster.common.texts import has_unseen, printable
 from cimaster.common.times import A_DURATION, parse_duration
 from cimaster.pool.records import weekly_hours
 from cimaster.pool.records.cluster import STATES
-from cimaster.pool.records.creation import CREATION_STATES, MOST_OPEN
+from cimaster.pool.records.creation import CREATION_STATES, MAX_OPEN
 from cimaster.pool.records.ticket import PRIORITIES
 
 _ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
@@ -26,7 +26,7 @@ _A_BRANCH = "the name of a branch, such as master or release-1.32"
 _FOREVER = timedelta(days=36500)  # longer than any hold may last, and short enough to add to a date
 
 
-def _lasting(least: timedelta, most: timedelta, expected: str) -> Callable[[str], timedelta]:
+def _duration_between(least: timedelta, most: timedelta, expected: str) -> Callable[[str], timedelta]:
     def read(text: str) -> timedelta:
         lasts = parse_duration(text)
         if lasts is None or not least <= lasts <= most:
@@ -43,11 +43,11 @@ prow_job = parsers.matching(
     "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32",
 )
 priority, state, creation_state = parsers.one_of(PRIORITIES), parsers.one_of(STATES), parsers.one_of(CREATION_STATES)
-lease_time = _lasting(timedelta(minutes=1), timedelta(days=7), "a duration from 1m to 7d, such as 90m")
-wait = _lasting(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 30m")
-cooldown = _lasting(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 5m")
+lease_time = _duration_between(timedelta(minutes=1), timedelta(days=7), "a duration from 1m to 7d, such as 90m")
+wait = _duration_between(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 30m")
+cooldown = _duration_between(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 5m")
 clusters = parsers.number(0, 1000, "a number from 0 to 1000", digits=4)
-at_once = parsers.number(1, MOST_OPEN, f"a number from 1 to {MOST_OPEN}", digits=2)
+concurrency = parsers.number(1, MAX_OPEN, f"a number from 1 to {MAX_OPEN}", digits=2)
 limit = parsers.number(1, 1000, "a number from 1 to 1000", digits=4)
 commit = parsers.number(0, 10**18 - 1, "a commit number, from the header CIMaster-Commit", digits=18)
 _cluster = parsers.matching(

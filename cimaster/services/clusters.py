@@ -43,19 +43,19 @@ class Clusters:
         criteria: Criteria,
         terms: WaitTerms,
         request: Request | None = None,
-        is_there: Callable[[], bool] | None = None,
+        is_connected: Callable[[], bool] | None = None,
     ) -> Committed:
-        """Lend a cluster to a caller whose turn it is and who `is_there`, or keep its place and raise why."""
+        """Lend a cluster to a caller whose turn it is and who `is_connected`, or keep its place and raise why."""
         lease = _new_lease()
         decision = partial(decide.take_or_wait, criteria=criteria, lease_id=lease, terms=terms, request=request)
-        return self._take(decision, lease, request, is_there)
+        return self._take(decision, lease, request, is_connected)
 
     def _take(
-        self, decision: Decision, lease: str, request: Request | None, is_there: Callable[[], bool] | None = None
+        self, decision: Decision, lease: str, request: Request | None, is_connected: Callable[[], bool] | None = None
     ) -> Committed:
         """Carry out a take; one without a request id is undone if its caller never learns which cluster it got."""
         undo = None if request else partial(decide.undo, lease_id=lease)
-        taken = self.repository.update(decision, undo=undo, wanted=is_there)
+        taken = self.repository.update(decision, undo=undo, wanted=is_connected)
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
@@ -166,7 +166,7 @@ class Clusters:
         """Return the newest known state, not older than commit `at_least`."""
         return self.repository.snapshot(at_least)
 
-    def may_have(self, commit: int) -> bool:
+    def may_exist(self, commit: int) -> bool:
         """Say whether there may be such a commit; to look for one that is far ahead would cost a read each time."""
         newest = self.repository.newest
         return newest is None or commit <= newest.commit + _FAR_AHEAD

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from cimaster import pool as decide
-from cimaster.errors import CreationNotSo, UnknownCreation
+from cimaster.errors import UnknownCreation, WrongCreationState
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import creation_attempts, provisioning
@@ -92,7 +92,7 @@ class CreationClaims:
 
         try:
             add(creation.id)
-        except (CreationNotSo, UnknownCreation) as refusal:  # the cluster exists all the same: it must not be lost
+        except (WrongCreationState, UnknownCreation) as refusal:  # the cluster exists all the same: it must not be lost
             _log.warning("cluster %s is added without its creation: %s", built.cluster, refusal)
             add("")
 

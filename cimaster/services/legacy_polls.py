@@ -8,7 +8,7 @@ from cimaster.common.clock import Clock
 from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.ticket import FORGOTTEN_AFTER
 
-_MOST = 5000  # refusals that are remembered, of all callers together
+_MAX_REMEMBERED = 5000  # refusals that are remembered, of all callers together
 
 
 class LegacyPolls:
@@ -31,7 +31,7 @@ class LegacyPolls:
                 self._forget(next(iter(self._refused)))
             before = self._forget(words) if words in self._refused else None
             own = self._of_owner[owner]
-            if own < fair_shares.share_limit(_MOST, len(self._refused) - own):
+            if own < fair_shares.share_limit(_MAX_REMEMBERED, len(self._refused) - own):
                 self._refused[words] = now, owner
                 self._of_owner[owner] += 1
         return timedelta(seconds=now - before) if before is not None else None

@@ -16,7 +16,7 @@ _EXPECTED = (
     f"expected an array of clusters, what cimaster export wrote, or a ConfigMap with {CLUSTERS} as "
     "kubectl get configmap clusters -o yaml writes it, in JSON or YAML"
 )
-_MOST_NAMED = 5  # objects or keys that a refusal names
+_MAX_NAMED = 5  # objects or keys that a refusal names
 
 
 def read(path: str) -> str:
@@ -93,8 +93,8 @@ def _is_pool(value: Any) -> bool:
 
 def _listed(words: Iterable[object]) -> str:
     names = [str(word)[:60] for word in words]
-    more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
-    return ", ".join(names[:_MOST_NAMED] + more)
+    more = [f"{len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else []
+    return ", ".join(names[:_MAX_NAMED] + more)
 
 
 def _described(value: Any) -> str:

@@ -85,7 +85,7 @@ class Provisioning:
         self.on_new_work()
         return done
 
-    def wait_until_begun(self, identity: str, commit: int) -> Creation:
+    def wait_until_started(self, identity: str, commit: int) -> Creation:
         """Return the creation once its cluster is being created, or as it is after 25 seconds.
 
         Raises a Refusal that says why if it failed. A quarter of the threads may wait here, so that a provisioner that

@@ -32,7 +32,7 @@ class WaitingCaller:
 
     ticket: str
     ends: float
-    is_there: Callable[[], bool]
+    is_connected: Callable[[], bool]
     called: threading.Event = field(default_factory=threading.Event)
     """Set when it may be its turn."""
     queued: bool = False
@@ -95,15 +95,15 @@ class WaitingRoom:
         request: Request,
         wait: timedelta,
         priority: str = NORMAL,
-        is_there: Callable[[], bool] = lambda: True,
+        is_connected: Callable[[], bool] = lambda: True,
     ) -> Committed:
         """Lend a cluster when it is the caller's turn; Queued after 25 s at most, NoVacantCluster after `wait`.
 
-        `is_there` says whether the caller is still connected: one that has left is not served.
+        `is_connected` says whether the caller is still connected: one that has left is not served.
         """
-        with self._counted(), self._place(request.id, is_there) as caller:
+        with self._counted(), self._place(request.id, is_connected) as caller:
             while True:
-                if not is_there():  # the request may have been queued for long before a thread served it
+                if not is_connected():  # the request may have been queued for long before a thread served it
                     raise Queued("the connection is closed: ask again with the same request_id", retry_after=1)
                 terms = WaitTerms(
                     wait, priority, self._left(caller) if caller else _RETURNS_WITHIN, owner=request.owner
@@ -111,7 +111,7 @@ class WaitingRoom:
                 if caller:
                     caller.called.clear()
                 try:
-                    return self._decide(criteria, terms, request, is_there)
+                    return self._decide(criteria, terms, request, is_connected)
                 except Queued as queued:
                     if caller is None:
                         queued.retry_after = _RETRY_AFTER
@@ -119,9 +119,13 @@ class WaitingRoom:
                         raise
 
     def _decide(
-        self, criteria: Criteria, terms: WaitTerms, request: Request | None, is_there: Callable[[], bool] | None = None
+        self,
+        criteria: Criteria,
+        terms: WaitTerms,
+        request: Request | None,
+        is_connected: Callable[[], bool] | None = None,
     ) -> Committed:
-        done = self._service.take_or_wait(criteria, terms, request, is_there)
+        done = self._service.take_or_wait(criteria, terms, request, is_connected)
         if not done.answer.repeated:
             self._metrics.wait_seconds.observe(done.answer.waited)
         return done
@@ -145,12 +149,12 @@ class WaitingRoom:
         return bool(newest and newest.pool.queue and queue_order.find(newest.pool, poll_ticket_id(criteria)))
 
     @contextmanager
-    def _place(self, ticket: str, is_there: Callable[[], bool]) -> Iterator[WaitingCaller | None]:
+    def _place(self, ticket: str, is_connected: Callable[[], bool]) -> Iterator[WaitingCaller | None]:
         """Let a caller wait here for the length of the block; None if the room is full or the process ends."""
         if self.draining() or not self._room.acquire(blocking=False):
             yield None
             return
-        caller = WaitingCaller(ticket, self._clock.monotonic() + _LONGEST_REQUEST, is_there)
+        caller = WaitingCaller(ticket, self._clock.monotonic() + _LONGEST_REQUEST, is_connected)
         with self._lock:
             self._callers.add(caller)  # before its take is decided, so that it misses no change after that
         self.occupied.set()
@@ -170,13 +174,13 @@ class WaitingRoom:
         caller.queued = True
         while True:
             now = self._clock.monotonic()
-            if not caller.is_there():
+            if not caller.is_connected():
                 self._disconnected(caller)
                 return False
             if now >= caller.ends or self.draining():
                 return False
             may_be_its_turn = now >= over or caller.called.wait(min(_CHECK, caller.ends - now, over - now))
-            if may_be_its_turn and caller.is_there():
+            if may_be_its_turn and caller.is_connected():
                 return True
 
     def _disconnected(self, caller: WaitingCaller) -> None:

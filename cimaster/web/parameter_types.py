@@ -74,7 +74,7 @@ MAX_TOTAL = ParameterType(
     parsers.clusters, "never more clusters of this purpose than this, those being created included", "ClusterCount"
 )
 MAX_CREATING = ParameterType(
-    parsers.at_once, "largest number being created at the same time; default 1", "CreationLimit"
+    parsers.concurrency, "largest number being created at the same time; default 1", "CreationLimit"
 )
 COOLDOWN = ParameterType(
     parsers.cooldown, "time between two rounds, and at least after a failure; default 5m", "Cooldown"

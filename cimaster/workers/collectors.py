@@ -13,7 +13,7 @@ from cimaster.pool.records.ticket import LONG_AGO
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.waiting_room import WaitingRoom
 
-_MOST_PURPOSES = 50
+_MAX_PURPOSES = 50
 _OTHER = "other"
 
 
@@ -23,7 +23,7 @@ def _purpose_label(pool: Pool) -> Callable[[str], str]:
     Callers can invent purposes, and each label is a series of its own.
     """
     counted = Counter(cluster.purpose for cluster in pool.clusters if not cluster.fault)
-    known = {DEFAULT_PURPOSE, *(purpose for purpose, _ in counted.most_common(_MOST_PURPOSES)), ""}
+    known = {DEFAULT_PURPOSE, *(purpose for purpose, _ in counted.most_common(_MAX_PURPOSES)), ""}
     return lambda purpose: purpose if purpose in known else _OTHER
 
 

@@ -23,7 +23,7 @@ from cimaster.services.provisioning import Provisioning
 _REST = 1.0  # seconds after a round in which only a request made here starts the next one: each round may read
 _IDLE, _BUSY = 30.0, 1.0  # seconds between rounds while the pool does not change: without open creations, and with
 _JOB_CHECK = 15.0  # seconds between two checks of a job
-_MOST_STARTS, _MOST_CHECKS = 16, 4  # calls of the provisioner that run at the same time
+_MAX_STARTS, _MAX_CHECKS = 16, 4  # calls of the provisioner that run at the same time
 _SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
 _RENEW = 60.0  # seconds after which the claim on a cluster that is built here is renewed
 _AFTER_TROUBLE = 1.0  # seconds
@@ -78,7 +78,7 @@ class ProvisioningWorker(BackgroundThread):
         self._creations.top_up()
         due, jobs = self._claims.due(), self._claims.jobs()
         for creation in () if self.draining() else due:
-            self._call("start", _MOST_STARTS, self._start_creation, creation)
+            self._call("start", _MAX_STARTS, self._start_creation, creation)
         self._check_jobs(jobs)
         return _BUSY if due or jobs or self._calls or self._may_have_work_soon() else _IDLE
 
@@ -89,7 +89,7 @@ class ProvisioningWorker(BackgroundThread):
         for job in sorted(jobs, key=lambda job: self._next_check[job.id]):
             if self._next_check[job.id] > now:
                 break
-            if self._call("check", _MOST_CHECKS, self._check_job, job):
+            if self._call("check", _MAX_CHECKS, self._check_job, job):
                 self._next_check[job.id] = now + _JOB_CHECK
 
     def _may_have_work_soon(self) -> bool:

@@ -9,7 +9,7 @@ from cimaster.pool import ClusterFacts, Criteria, Pool, add, disable, expire, ta
 from cimaster.pool.decisions import automatic_top_up, creation_attempts, creation_retention, provisioning
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
-from cimaster.pool.records.creation import JOB, MOST_OPEN
+from cimaster.pool.records.creation import JOB, MAX_OPEN
 from cimaster.pool.records.policy import Policy
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)  # a Friday
@@ -171,7 +171,7 @@ def test_a_corrected_policy_does_not_wait_for_its_past_failures(pool: Pool) -> N
 
 
 def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
-    for number in range(MOST_OPEN):
+    for number in range(MAX_OPEN):
         pool, _ = provisioning.create(
             pool,
             NOW,

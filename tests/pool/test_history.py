@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool.records.history import FEWEST_PER_CLUSTER, MOST_PER_CLUSTER, Entry, History, parse, trimmed
+from cimaster.pool.records.history import MAX_PER_CLUSTER, MIN_PER_CLUSTER, Entry, History, parse, trimmed
 from cimaster.pool.records.record_lists import encode
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -27,11 +27,11 @@ def test_what_is_kept_fits_is_fair_and_is_the_newest(names: list[str], budget: i
     assert len(encode(kept)) <= budget + 4
     for name in "abc":
         of_one, kept_of_one = ([entry for entry in one if entry.cluster == name] for one in (history, kept))
-        assert len(kept_of_one) <= MOST_PER_CLUSTER
+        assert len(kept_of_one) <= MAX_PER_CLUSTER
         assert kept_of_one == (of_one[-len(kept_of_one) :] if kept_of_one else [])
 
 
-@pytest.mark.parametrize(("clusters", "most"), [(1, 20), (10, 20), (1000, FEWEST_PER_CLUSTER)])
+@pytest.mark.parametrize(("clusters", "most"), [(1, 20), (10, 20), (1000, MIN_PER_CLUSTER)])
 def test_large_pools_remember_fewer_changes_of_each_cluster(clusters: int, most: int) -> None:
     assert len(trimmed(entries(*"a" * 50), ENOUGH, clusters)) == most
 

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
+from cimaster.errors import TooManyCreations, UnknownCreation, WrongCreationState
 from cimaster.pool import ClusterFacts, Pool, Rules, add, expire
 from cimaster.pool.decisions import creation_attempts, creation_retention, provisioning
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
@@ -17,7 +17,7 @@ from cimaster.pool.records.creation import (
     FAILED,
     JOB,
     LATE_JOB_LIMIT,
-    MOST_OPEN,
+    MAX_OPEN,
     READY,
     REFUSED,
     REQUESTED,
@@ -40,16 +40,16 @@ def after(**duration: float) -> datetime:
 
 
 @pytest.fixture
-def asked() -> Pool:
+def requested() -> Pool:
     """A pool in which john requested a cluster."""
     pool, _ = provisioning.create(Pool(), NOW, REQUEST, "c-1")
     return pool
 
 
 @pytest.fixture
-def running(asked: Pool) -> Pool:
+def running(requested: Pool) -> Pool:
     """A pool in which a job builds john's cluster."""
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", the(pool).idempotency_key, LINKS)
     return pool
 
@@ -61,17 +61,17 @@ def the(pool: Pool, identity: str = "c-1") -> Creation:
     return found
 
 
-def test_a_requested_creation_is_recorded(asked: Pool) -> None:
-    creation = the(asked)
+def test_a_requested_creation_is_recorded(requested: Pool) -> None:
+    creation = the(requested)
     assert (creation.state, creation.purpose, creation.user) == (REQUESTED, "tess-ci", "john")
     assert (creation.branch, creation.job, creation.idempotency_key) == ("master", "e2e", "c-1-0")
-    assert creation.deadline == after(hours=2) == asked.due
+    assert creation.deadline == after(hours=2) == requested.due
 
 
 @pytest.mark.parametrize("user", ["john", "John"])
-def test_asking_again_meanwhile_returns_the_same_one(asked: Pool, running: Pool, user: str) -> None:
+def test_asking_again_meanwhile_returns_the_same_one(requested: Pool, running: Pool, user: str) -> None:
     again = CreationRequest("tess-ci", user, "master", "e2e")
-    for pool in (asked, running):
+    for pool in (requested, running):
         same, answer = provisioning.create(pool, NOW, again, "c-2")
         assert same is pool
         assert (answer.text, answer.repeated) == ("c-1", True)
@@ -86,18 +86,18 @@ def test_asking_again_meanwhile_returns_the_same_one(asked: Pool, running: Pool,
         CreationRequest("tess-ci", "john", "master", "other"),
     ],
 )
-def test_asking_for_something_else_is_another_creation(asked: Pool, other: CreationRequest) -> None:
-    pool, answer = provisioning.create(asked, NOW, other, "c-2")
+def test_asking_for_something_else_is_another_creation(requested: Pool, other: CreationRequest) -> None:
+    pool, answer = provisioning.create(requested, NOW, other, "c-2")
     assert (answer.text, answer.repeated, len(pool.creations)) == ("c-2", False, 2)
 
 
-def test_force_requests_another_creation(asked: Pool) -> None:
-    pool, answer = provisioning.create(asked, NOW, REQUEST, "c-2", force=True)
+def test_force_requests_another_creation(requested: Pool) -> None:
+    pool, answer = provisioning.create(requested, NOW, REQUEST, "c-2", force=True)
     assert (answer.text, the(pool, "c-2").fields["force"]) == ("c-2", True)
 
 
-def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_when_one_has_failed_asking_again_is_a_new_one(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(REFUSED, "unknown job"))
     assert provisioning.create(pool, NOW, REQUEST, "c-2")[1].text == "c-2"
 
@@ -105,7 +105,7 @@ def test_when_one_has_failed_asking_again_is_a_new_one(asked: Pool) -> None:
 def flooded(pool: Pool, owner: str, policy: bool = False) -> Pool:
     """Return the pool in which one caller has as many clusters created as it may, whatever users it names."""
     with contextlib.suppress(TooManyCreations):
-        for number in range(MOST_OPEN + 1):
+        for number in range(MAX_OPEN + 1):
             wanted = CreationRequest("tess-ci", f"user-{number}", "master", "e2e", policy, owner)
             pool, _ = provisioning.create(pool, NOW, wanted, f"{owner}-{number}")
     return pool
@@ -136,7 +136,7 @@ def test_no_caller_takes_all_places_of_the_others() -> None:
 def test_policies_have_places_that_people_cannot_take() -> None:
     pool = flooded(flooded(flooded(Pool(), "office"), "second"), "third")
     before = open_in(pool)
-    assert open_in(flooded(pool, "policy", policy=True)) == MOST_OPEN
+    assert open_in(flooded(pool, "policy", policy=True)) == MAX_OPEN
     assert before < 40
     policies_first = flooded(Pool(), "policy", policy=True)
     with pytest.raises(TooManyCreations):
@@ -156,17 +156,17 @@ def test_an_owner_is_kept_and_not_shown() -> None:
     assert "owner" not in read.described()
 
 
-def test_only_one_claims_it_at_a_time(asked: Pool) -> None:
-    pool, mine = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_only_one_claims_it_at_a_time(requested: Pool) -> None:
+    pool, mine = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     same, theirs = creation_attempts.claim(pool, after(seconds=89), "c-1", "two", CLAIM, False)
     assert (mine.text, theirs.text, same is pool) == ("c-1", "", True)
 
 
-def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     taken, answer = creation_attempts.claim(pool, after(seconds=91), "c-1", "two", CLAIM, False)
     assert answer.text == "c-1"
-    assert (the(taken).idempotency_key, the(taken).get_number("tries")) == (the(asked).idempotency_key, 2)
+    assert (the(taken).idempotency_key, the(taken).get_number("tries")) == (the(requested).idempotency_key, 2)
     late, _ = creation_attempts.record_failure(
         taken, after(seconds=92), "c-1", "one", FailedAttempt(UNREACHABLE, "late")
     )
@@ -175,8 +175,8 @@ def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(asked: Pool) -> N
     assert the(told).state == RUNNING  # but any replica may report that the job was started
 
 
-def test_a_claim_can_be_given_back(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, True)
+def test_a_claim_can_be_given_back(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, True)
     assert creation_attempts.release_claim(pool, NOW, "c-1", "two")[0] is pool
     pool, _ = creation_attempts.release_claim(pool, NOW, "c-1", "one")
     assert the(pool).is_claimable(NOW)
@@ -196,8 +196,8 @@ def test_the_job_and_its_links_are_written_down_once(running: Pool) -> None:
     )
 
 
-def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) -> None:
-    pool, now, pauses = asked, NOW, []
+def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(requested: Pool) -> None:
+    pool, now, pauses = requested, NOW, []
     while the(pool).is_open:
         pool, answer = creation_attempts.claim(pool, now, "c-1", "one", CLAIM, False)
         assert answer.text
@@ -212,9 +212,9 @@ def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(asked: Pool) 
     assert (the(pool).failure, the(pool).reason) == (UNREACHABLE, "no route")
 
 
-@pytest.mark.parametrize("lost", ["an answer", "the one who asked"])
-def test_a_creation_that_may_have_started_is_retried_until_its_deadline(asked: Pool, lost: str) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+@pytest.mark.parametrize("lost", ["an answer", "the one who requested"])
+def test_a_creation_that_may_have_started_is_retried_until_its_deadline(requested: Pool, lost: str) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     now = after(minutes=2)
     if lost == "an answer":
         pool, _ = creation_attempts.record_failure(
@@ -231,8 +231,8 @@ def test_a_creation_that_may_have_started_is_retried_until_its_deadline(asked: P
     assert not the(expire(pool, after(hours=2))).is_open
 
 
-def test_the_provisioner_may_say_how_long_to_wait(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_the_provisioner_may_say_how_long_to_wait(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(
         pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "busy", timedelta(seconds=45))
     )
@@ -240,16 +240,16 @@ def test_the_provisioner_may_say_how_long_to_wait(asked: Pool) -> None:
 
 
 @pytest.mark.parametrize("kind", [REFUSED, JOB])
-def test_a_refused_or_ended_job_fails_its_creation_immediately(asked: Pool, kind: str) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_a_refused_or_ended_job_fails_its_creation_immediately(requested: Pool, kind: str) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(kind, "no such job"))
     creation = the(pool)
     assert (creation.state, creation.failure, creation.reason) == (FAILED, kind, "no such job")
     assert pool.due is None
 
 
-def test_a_creation_is_given_up_after_its_time_with_the_last_reason(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_a_creation_is_given_up_after_its_time_with_the_last_reason(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
     assert the(expire(pool, after(minutes=119))).is_open
     over = the(expire(pool, after(hours=2)))
@@ -298,8 +298,8 @@ def test_a_cluster_has_the_purpose_that_its_creation_was_for() -> None:
     assert pool.find("new").purpose == "perf"
 
 
-def test_without_a_reference_the_oldest_of_that_purpose_and_user_is_ready(asked: Pool) -> None:
-    pool, _ = provisioning.create(asked, NOW, REQUEST, "c-2", force=True)
+def test_without_a_reference_the_oldest_of_that_purpose_and_user_is_ready(requested: Pool) -> None:
+    pool, _ = provisioning.create(requested, NOW, REQUEST, "c-2", force=True)
     pool, _ = provisioning.create(pool, NOW, CreationRequest("perf", "john", "", ""), "c-3")
     pool, _ = add(pool, NOW, "a", "John", ClusterFacts("us"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, REQUESTED]
@@ -314,10 +314,10 @@ def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
     assert (the(pool).state, the(pool).reason, the(pool).get_text("failedAt")) == (READY, "", "")
 
 
-def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(asked: Pool) -> None:
+def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(requested: Pool) -> None:
     with pytest.raises(UnknownCreation):
-        add(asked, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # no job has been requested yet
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+        add(requested, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # no job has been requested yet
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     with pytest.raises(UnknownCreation):
         add(pool, NOW, "new", "root", ClusterFacts("us"), "c-9")
     with pytest.raises(UnknownCreation):
@@ -328,33 +328,33 @@ def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(asked: Pool
 
 def test_a_creation_that_is_ready_takes_no_second_cluster(running: Pool) -> None:
     pool, _ = add(running, NOW, "new", "root", ClusterFacts("us"), "c-1")
-    with pytest.raises(CreationNotSo) as refusal:
+    with pytest.raises(WrongCreationState) as refusal:
         add(pool, NOW, "newer", "root", ClusterFacts("us"), "c-1")
     assert "new" in refusal.value.sentence
 
 
-def test_a_retry_is_a_new_job_where_there_was_one(asked: Pool, running: Pool) -> None:
+def test_a_retry_is_a_new_job_where_there_was_one(requested: Pool, running: Pool) -> None:
     failed, _ = creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "quota")
     pool, _ = provisioning.retry(failed, after(hours=1), "c-1", "eve")
     creation = the(pool)
     assert (creation.state, creation.idempotency_key, creation.get_text("retriedBy")) == (REQUESTED, "c-1-1", "eve")
     assert (creation.job_name, creation.reason, creation.get_number("tries")) == ("", "", 0)
     assert creation.deadline == after(hours=3)
-    lost = expire(asked, after(hours=2))
+    lost = expire(requested, after(hours=2))
     pool, _ = provisioning.retry(lost, after(hours=2), "c-1", "eve")
     assert the(pool).idempotency_key == "c-1-0"  # its job may exist: the same key finds it
 
 
-def test_only_what_failed_and_runs_no_more_can_be_tried_again(asked: Pool, running: Pool) -> None:
-    for pool in (asked, running, expire(running, after(hours=3))):
-        with pytest.raises(CreationNotSo):
+def test_only_what_failed_and_runs_no_more_can_be_tried_again(requested: Pool, running: Pool) -> None:
+    for pool in (requested, running, expire(running, after(hours=3))):
+        with pytest.raises(WrongCreationState):
             provisioning.retry(pool, NOW, "c-1", "eve")
     with pytest.raises(UnknownCreation):
-        provisioning.retry(asked, NOW, "c-9", "eve")
+        provisioning.retry(requested, NOW, "c-9", "eve")
 
 
-def test_what_is_dismissed_is_gone_unless_its_job_still_runs(asked: Pool, running: Pool) -> None:
-    pool, _ = provisioning.dismiss(asked, NOW, "c-1", "eve")
+def test_what_is_dismissed_is_gone_unless_its_job_still_runs(requested: Pool, running: Pool) -> None:
+    pool, _ = provisioning.dismiss(requested, NOW, "c-1", "eve")
     assert pool.creations == ()
     pool, _ = provisioning.dismiss(expire(running, after(hours=3)), after(hours=3), "c-1", "eve")
     assert (the(pool).is_shown, the(pool).may_bring_cluster) == (False, True)
@@ -362,19 +362,19 @@ def test_what_is_dismissed_is_gone_unless_its_job_still_runs(asked: Pool, runnin
     assert creation_retention.trimmed(pool.creations, after(hours=3)) == ()
 
 
-def test_what_is_being_carried_out_cannot_be_dismissed(asked: Pool, running: Pool) -> None:
-    claimed, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_what_is_being_carried_out_cannot_be_dismissed(requested: Pool, running: Pool) -> None:
+    claimed, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     for pool in (claimed, running):
-        with pytest.raises(CreationNotSo) as refusal:
+        with pytest.raises(WrongCreationState) as refusal:
             provisioning.dismiss(pool, NOW, "c-1", "eve")
         assert "times out in 2 h" in refusal.value.sentence
 
 
-def test_what_is_closed_is_forgotten_after_a_week(asked: Pool) -> None:
-    done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
+def test_what_is_closed_is_forgotten_after_a_week(requested: Pool) -> None:
+    done, _ = add(requested, NOW, "new", "root", ClusterFacts("us"), "c-1")
     assert len(creation_retention.trimmed(done.creations, after(days=6))) == 1
     assert len(creation_retention.trimmed(done.creations, after(days=8))) == 0
-    assert len(creation_retention.trimmed(asked.creations, after(days=8))) == 1
+    assert len(creation_retention.trimmed(requested.creations, after(days=8))) == 1
 
 
 def test_a_job_that_cannot_be_watched_is_not_expected_for_ever(running: Pool) -> None:
@@ -387,14 +387,14 @@ def test_a_job_that_cannot_be_watched_is_not_expected_for_ever(running: Pool) ->
     assert creation_retention.trimmed(over.creations, after(days=8)) == ()
 
 
-def test_what_is_being_carried_out_is_not_given_up(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, after(minutes=100), "c-1", "one", timedelta(minutes=31), True)
+def test_what_is_being_carried_out_is_not_given_up(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, after(minutes=100), "c-1", "one", timedelta(minutes=31), True)
     assert the(expire(pool, after(minutes=130))).state == RUNNING
     assert the(expire(pool, after(minutes=131))).state == FAILED
 
 
-def test_a_job_that_ended_immediately_is_a_new_one_at_the_next_try(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_a_job_that_ended_immediately_is_a_new_one_at_the_next_try(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
     failed = the(pool)
     assert (failed.job_name, failed.status_link, failed.may_bring_cluster) == (
@@ -406,21 +406,21 @@ def test_a_job_that_ended_immediately_is_a_new_one_at_the_next_try(asked: Pool) 
     assert the(pool).idempotency_key == "c-1-1"
 
 
-def test_late_news_of_an_earlier_job_are_ignored(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_late_news_of_an_earlier_job_are_ignored(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     old = the(pool).idempotency_key
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
     pool, _ = provisioning.retry(pool, NOW, "c-1", "eve")
     assert creation_attempts.record_trigger(pool, NOW, "c-1", old, TriggeredJob("late"))[0] is pool
 
 
-def test_a_replica_with_a_wrong_clock_takes_over_no_claim(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_a_replica_with_a_wrong_clock_takes_over_no_claim(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     assert creation_attempts.claim(pool, after(hours=1), "c-1", "two", CLAIM, False, takes_over=False)[1].text == ""
-    assert creation_attempts.claim(asked, NOW, "c-1", "two", CLAIM, False, takes_over=False)[1].text == "c-1"
+    assert creation_attempts.claim(requested, NOW, "c-1", "two", CLAIM, False, takes_over=False)[1].text == "c-1"
 
 
-def maybe_begun(pool: Pool) -> Pool:
+def may_have_started(pool: Pool) -> Pool:
     """Lose the answer to the first attempt."""
     pool, _ = creation_attempts.claim(pool, NOW, "c-1", "one", CLAIM, False)
     return creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "lost", unknown=True))[
@@ -428,8 +428,8 @@ def maybe_begun(pool: Pool) -> Pool:
     ]
 
 
-def test_a_cluster_of_a_job_that_may_have_started_is_accepted(asked: Pool) -> None:
-    lost = maybe_begun(asked)
+def test_a_cluster_of_a_job_that_may_have_started_is_accepted(requested: Pool) -> None:
+    lost = may_have_started(requested)
     dismissed, _ = provisioning.dismiss(lost, NOW, "c-1", "eve")
     assert (the(dismissed).state, the(dismissed).is_shown, the(dismissed).may_bring_cluster) == (FAILED, False, True)
     for pool in (lost, dismissed, expire(lost, after(hours=3))):
@@ -438,8 +438,8 @@ def test_a_cluster_of_a_job_that_may_have_started_is_accepted(asked: Pool) -> No
             assert (the(ready).state, the(ready).may_bring_cluster) == (READY, False)
 
 
-def test_a_job_refused_later_counts_as_not_started(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(maybe_begun(asked), after(minutes=1), "c-1", "one", CLAIM, False)
+def test_a_job_refused_later_counts_as_not_started(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(may_have_started(requested), after(minutes=1), "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(
         pool, after(minutes=1), "c-1", "one", FailedAttempt(REFUSED, "unknown job")
     )
@@ -489,7 +489,7 @@ def test_a_creation_whose_job_was_mistaken_is_started_again() -> None:
     )
     assert (the(pool, "c-2").state, the(pool, "c-1").state) == (READY, REQUESTED)
     assert the(pool, "c-1").is_claimable(NOW)
-    assert the(pool, "c-1").maybe_begun
+    assert the(pool, "c-1").may_have_started
 
 
 def test_a_creation_that_named_its_cluster_keeps_it() -> None:
@@ -504,8 +504,8 @@ def test_a_creation_that_named_its_cluster_keeps_it() -> None:
     assert (the(pool).cluster, the(pool).job_name) == ("first", JOB_NAME)
 
 
-def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(asked: Pool) -> None:
-    pool, _ = creation_attempts.claim(asked, NOW, "c-1", "one", CLAIM, False)
+def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(requested: Pool) -> None:
+    pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
     with pytest.raises(UnknownCreation) as refusal:
         add(pool, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)
@@ -521,10 +521,10 @@ def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> N
     assert provisioning.find(retried, "c-1").owner == "another"
 
 
-def test_an_import_forgets_nothing_that_is_on_its_way(asked: Pool, running: Pool) -> None:
+def test_an_import_forgets_nothing_that_is_on_its_way(requested: Pool, running: Pool) -> None:
     other, _ = provisioning.create(Pool(), NOW, REQUEST, "c-2")
     assert [c.id for c in creation_retention.merge_imported(running.creations, other.creations)] == ["c-2", "c-1"]
-    done, _ = add(asked, NOW, "new", "root", ClusterFacts("us"), "c-1")
+    done, _ = add(requested, NOW, "new", "root", ClusterFacts("us"), "c-1")
     assert [c.id for c in creation_retention.merge_imported(done.creations, other.creations)] == ["c-2"]
     assert creation_retention.merge_imported(done.creations, ()) == done.creations
 
@@ -544,7 +544,7 @@ def test_another_time_for_creations_can_be_set() -> None:
     assert the(pool).deadline == after(minutes=5)
 
 
-def test_creations_an_imported_pool_had_not_started_wait_for_a_person(asked: Pool, running: Pool) -> None:
-    (parked,) = creation_retention.fail_unstarted(asked.creations, NOW)
+def test_creations_an_imported_pool_had_not_started_wait_for_a_person(requested: Pool, running: Pool) -> None:
+    (parked,) = creation_retention.fail_unstarted(requested.creations, NOW)
     assert (parked.state, parked.failure) == (FAILED, REFUSED)
     assert creation_retention.fail_unstarted(running.creations, NOW)[0].state == RUNNING

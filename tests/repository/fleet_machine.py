@@ -46,11 +46,11 @@ class Replicas(RuleBasedStateMachine):
     def begin(self, clusters: int, replicas: int, late: str) -> None:
         self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
         self.fleet = Fleet(self.names, replicas, self.committer, self.attempts)
-        self.fleet.after_step = self.everybody_was_told_the_truth
+        self.fleet.after_step = self.every_answer_is_true
         self.model, self.late_writes_arrive = Model(), late
         self.open: dict[Call, Callable[[Call], None]] = {}
         self.repeatable: list[tuple[Callable[[Clusters], Any], list[Call], Callable[[Call], None]]] = []
-        self.newest_told = self.count = self.crashes = 0
+        self.newest_commit = self.count = self.crashes = 0
 
     @property
     def now(self) -> float:
@@ -58,31 +58,36 @@ class Replicas(RuleBasedStateMachine):
 
     # requests of callers; `then` has the fates of the next steps of their replica's committer
 
-    def _ask(
+    def _request(
         self,
         on: int,
         then: list[str],
         act: Callable[[Clusters, Request | None], Any],
         calls: list[Call],
-        heard: Callable[[Call], None],
+        on_answer: Callable[[Call], None],
         to_repeat: bool = False,
     ) -> None:
         self.count += 1
         request = Request(f"r{self.count}", "", "") if to_repeat else None
-        asked = (lambda service: act(service, request)), calls, heard
+        request_parts = (lambda service: act(service, request)), calls, on_answer
         if to_repeat:
-            self.repeatable.append(asked)
-        self._send(on, then, *asked)
+            self.repeatable.append(request_parts)
+        self._send(on, then, *request_parts)
 
     def _send(
-        self, on: int, then: list[str], act: Callable[[Clusters], Any], calls: list[Call], heard: Callable[[Call], None]
+        self,
+        on: int,
+        then: list[str],
+        act: Callable[[Clusters], Any],
+        calls: list[Call],
+        on_answer: Callable[[Call], None],
     ) -> None:
         replica = _pick(self.fleet.replicas, on)
-        call = Call(replica, act, self.fleet.clock.monotonic(), len(self.fleet.truth.moments) - 1, self.newest_told)
-        self.open[call] = heard
+        call = Call(replica, act, self.fleet.clock.monotonic(), len(self.fleet.truth.moments) - 1, self.newest_commit)
+        self.open[call] = on_answer
         calls.append(call)
         self.fleet.run(Lane(replica, call.serve, call))
-        self._go_on(replica.committing, then)
+        self._advance(replica.committing, then)
 
     @precondition(lambda self: self.repeatable)
     @rule(which=ANY, on=ANY, then=FATES)
@@ -98,15 +103,17 @@ class Replicas(RuleBasedStateMachine):
         def act(service: Clusters, request: Request | None) -> Any:
             return service.take(criteria, request)
 
-        self._ask(on, then, act, taking.calls, partial(self._took, taking), to_repeat)
+        self._request(on, then, act, taking.calls, partial(self._check_take, taking), to_repeat)
 
-    def _took(self, taking: Taking, call: Call) -> None:
+    def _check_take(self, taking: Taking, call: Call) -> None:
         if call.done:
-            self.model.told_of_lease(taking, call, self.now)
-        relied = [lease for lease in taking.leases.values() if lease.told < call.since and lease.certain(self.now)]
+            self.model.note_lease(taking, call, self.now)
+        relied = [
+            lease for lease in taking.leases.values() if lease.answered_at < call.since and lease.certain(self.now)
+        ]
         if call.decided_against and relied:
             raise Violation(f"{taking} had {relied} and was told {call}")
-        refused = isinstance(call.told, NoVacantCluster)
+        refused = isinstance(call.result, NoVacantCluster)
         if refused and not self.fleet.truth.none_was_vacant(call.first_moment, call.since):
             raise Violation(f"{taking} was told {call}, and there always was a vacant one")
 
@@ -115,7 +122,7 @@ class Replicas(RuleBasedStateMachine):
         return _pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
 
     def _must_be_over(self, claim: Lease | Holding, call: Call) -> None:
-        if call.decided_against and claim.told < call.since and claim.certain(self.now):
+        if call.decided_against and claim.answered_at < call.since and claim.certain(self.now):
             raise Violation(f"{claim} was refused with {call}")
 
     @precondition(lambda self: self.model.leases)
@@ -126,7 +133,7 @@ class Replicas(RuleBasedStateMachine):
         def act(service: Clusters, request: Request | None) -> Any:
             return service.finish(FinishRequest(lease.cluster, lease.id), request)
 
-        self._ask(on, then, act, lease.finishes, partial(self._must_be_over, lease), to_repeat)
+        self._request(on, then, act, lease.finishes, partial(self._must_be_over, lease), to_repeat)
 
     @precondition(lambda self: self.model.leases)
     @rule(which=ANY, on=ANY, then=FATES)
@@ -136,11 +143,11 @@ class Replicas(RuleBasedStateMachine):
         def act(service: Clusters, request: Request | None) -> Any:
             return service.finish(FinishRequest(lease.cluster), request)
 
-        self._ask(on, then, act, lease.unfenced, self._must_have_finished)
+        self._request(on, then, act, lease.unfenced, self._must_have_finished)
 
     def _must_have_finished(self, call: Call) -> None:
         for lease in self.model.leases:
-            meant = call.done and call in lease.unfenced and lease.told < call.since
+            meant = call.done and call in lease.unfenced and lease.answered_at < call.since
             if meant and lease.certain(self.now):
                 raise Violation(f"{lease} goes on after {call}")
 
@@ -153,7 +160,7 @@ class Replicas(RuleBasedStateMachine):
         def act(service: Clusters, request: Request | None) -> Any:
             return service.renew(lease.cluster, lease.id, ttl, request)
 
-        self._ask(on, then, act, lease.renewals, partial(self._must_be_over, lease))
+        self._request(on, then, act, lease.renewals, partial(self._must_be_over, lease))
 
     @rule(which=ANY, on=ANY, then=FATES)
     def hold(self, which: int, on: int, then: list[str]) -> None:
@@ -163,29 +170,29 @@ class Replicas(RuleBasedStateMachine):
         def act(service: Clusters, request: Request | None) -> Any:
             return service.hold(holding.cluster, holding.person, "", None, request)
 
-        self._ask(on, then, act, holding.calls, partial(self._must_be_over, holding), to_repeat=True)
+        self._request(on, then, act, holding.calls, partial(self._must_be_over, holding), to_repeat=True)
 
-    @precondition(lambda self: self.model.told_holdings)
+    @precondition(lambda self: self.model.answered_holdings)
     @rule(which=ANY, on=ANY, then=FATES)
     def release(self, which: int, on: int, then: list[str]) -> None:
-        holding = self._relied_on(self.model.told_holdings, which)
+        holding = self._relied_on(self.model.answered_holdings, which)
 
         def act(service: Clusters, _: Request | None) -> Any:
             return service.release(holding.cluster, holding.person, is_admin=False)
 
-        self._ask(on, then, act, holding.releases, partial(self._must_be_over, holding))
+        self._request(on, then, act, holding.releases, partial(self._must_be_over, holding))
 
     # everything else that happens
 
     @rule(on=ANY, then=FATES, what=st.sampled_from(["news", "look", "reap", "edit"]))
     def meanwhile(self, on: int, then: list[str], what: str) -> None:
-        newest, replica = self.newest_told, _pick(self.fleet.replicas, on)
+        newest, replica = self.newest_commit, _pick(self.fleet.replicas, on)
         if what == "news":
             self.fleet.run(Lane(replica, replica.watch))
         elif what == "look":
-            self._ask(on, then, lambda service, _: service.view(newest), [], _nothing)
+            self._request(on, then, lambda service, _: service.view(newest), [], _nothing)
         elif what == "reap":
-            self._ask(on, then, lambda service, _: service.expire(), [], _nothing)
+            self._request(on, then, lambda service, _: service.expire(), [], _nothing)
         else:
             self._edit_by_hand(_pick(self.names, on))
 
@@ -196,16 +203,16 @@ class Replicas(RuleBasedStateMachine):
 
     @precondition(lambda self: self.fleet.at(*AT_WORK))
     @rule(which=ANY, then=FATES)
-    def go_on(self, which: int, then: list[str]) -> None:
-        self._go_on(_pick(self.fleet.at(*AT_WORK), which), [APPLIED, *then])
+    def advance(self, which: int, then: list[str]) -> None:
+        self._advance(_pick(self.fleet.at(*AT_WORK), which), [APPLIED, *then])
 
-    def _go_on(self, lane: Lane, fates: list[str]) -> None:
+    def _advance(self, lane: Lane, fates: list[str]) -> None:
         for fate in fates:
             if fate == ARRIVES:
                 self._late_write_arrives(0)
             elif fate == PASSES:
                 self.time_passes(DEADLINE + 1)
-            elif lane.at in AT_WORK and lane.may_go_on:
+            elif lane.at in AT_WORK and lane.can_continue:
                 self.fleet.step(lane, fate)
 
     @precondition(lambda self: self.fleet.at(*AT_WORK))
@@ -246,18 +253,18 @@ class Replicas(RuleBasedStateMachine):
     # invariants
 
     @invariant()
-    def everybody_was_told_the_truth(self) -> None:
-        answered = [call for call in self.open if call.told is not None]
+    def every_answer_is_true(self) -> None:
+        answered = [call for call in self.open if call.result is not None]
         for call in answered:
             call.ended = self.fleet.clock.monotonic()
         for call in answered:
-            self._hear(call, call.told.commit if isinstance(call.told, Snapshot) else call.commit)
+            self._check_answer(call, call.result.commit if isinstance(call.result, Snapshot) else call.commit)
         self.model.compare(self.fleet.truth.records, self.now)
 
-    def _hear(self, call: Call, commit: int) -> None:
-        if (commit or call.done) and commit < call.newest_told:
-            raise Violation(f"commit {commit} was told after {call.newest_told}")
-        self.newest_told = max(self.newest_told, commit)
+    def _check_answer(self, call: Call, commit: int) -> None:
+        if (commit or call.done) and commit < call.newest_commit:
+            raise Violation(f"commit {commit} was told after {call.newest_commit}")
+        self.newest_commit = max(self.newest_commit, commit)
         self.open.pop(call)(call)
 
     def teardown(self) -> None:
@@ -283,7 +290,7 @@ class Replicas(RuleBasedStateMachine):
 
     def _must_be_undone(self, taking: Taking) -> None:
         stored = {record.get("leaseBuild") for record in self.fleet.truth.records.values()}
-        unknown = [call for call in taking.calls if isinstance(call.told, OutcomeUnknown) and call.replica.alive]
+        unknown = [call for call in taking.calls if isinstance(call.result, OutcomeUnknown) and call.replica.alive]
         if unknown and not taking.to_repeat and taking.build in stored:
             raise Violation(f"{taking} was never undone")
 

@@ -37,7 +37,7 @@ class Lease:
 
     id: str
     cluster: str
-    told: float
+    answered_at: float
     taking: Taking = field(repr=False)
     unfenced: list[Call]
     """The finishes that name this cluster and no lease."""
@@ -53,8 +53,8 @@ class Lease:
     def certain(self, now: float) -> bool:
         """Whether its taker may rely on it: it has not expired and no caller has tried to end it."""
         swept = [call for call in self.unfenced if call.may_have_acted and call.ended > self.taking.began]
-        asked = [call for call in self.finishes if call.may_have_acted]
-        return now < self._end() and not asked and all(call.done and _ended(call) != self.id for call in swept)
+        named = [call for call in self.finishes if call.may_have_acted]
+        return now < self._end() and not named and all(call.done and _ended(call) != self.id for call in swept)
 
     def _end(self) -> float:
         """Return the earliest time at which it can expire: by its take, or by a renewal not renewed since."""
@@ -67,8 +67,8 @@ class Lease:
 
 def answer_of(call: Call) -> Answer:
     """Return the answer to a call that was carried out."""
-    assert isinstance(call.told, Committed)
-    return call.told.answer
+    assert isinstance(call.result, Committed)
+    return call.result.answer
 
 
 def _ended(call: Call) -> str:
@@ -90,14 +90,14 @@ class Holding:
     releases: list[Call] = field(default_factory=list)
 
     @property
-    def told(self) -> float:
+    def answered_at(self) -> float:
         """When its holder was first answered."""
         return min((call.ended for call in self.calls if call.done), default=inf)
 
     def certain(self, now: float) -> bool:
         """Whether its holder may rely on it."""
         ended = any(call.may_have_acted for call in self.releases) or now >= self.calls[0].since + HOLD
-        return self.told <= now and not ended
+        return self.answered_at <= now and not ended
 
     @property
     def released(self) -> bool:
@@ -122,11 +122,11 @@ class Model:
         return [lease for taking in self.takings.values() for lease in taking.leases.values()]
 
     @property
-    def told_holdings(self) -> list[Holding]:
+    def answered_holdings(self) -> list[Holding]:
         """All holds that were answered."""
-        return [holding for holding in self.holdings.values() if holding.told < inf]
+        return [holding for holding in self.holdings.values() if holding.answered_at < inf]
 
-    def told_of_lease(self, taking: Taking, call: Call, now: float) -> None:
+    def note_lease(self, taking: Taking, call: Call, now: float) -> None:
         """Record a granted lease; no other caller may rely on its cluster, nor its taker on another lease."""
         cluster, lease_id = answer_of(call).text, answer_of(call).lease
         new = Lease(lease_id, cluster, now, taking, self.unfenced.setdefault(cluster, []), [taking.ttl])
@@ -154,10 +154,10 @@ class Model:
     def _must_be_accounted_for(self, name: str, record: dict[str, Any]) -> None:
         if record["status"] == "testing":
             taking, lease_id = self.takings[record["leaseBuild"]], record["leaseId"]
-            told = taking.leases.get(lease_id)
-            if told and told.cluster != name:
-                raise Violation(f"{name} has {told}")
-            if not told and not any(call.may_have_acted and not call.done for call in taking.calls):
+            known = taking.leases.get(lease_id)
+            if known and known.cluster != name:
+                raise Violation(f"{name} has {known}")
+            if not known and not any(call.may_have_acted and not call.done for call in taking.calls):
                 raise Violation(f"{name} has {lease_id}, which no answer named")
         person = _holder(record)
         if person and not any(call.may_have_acted for call in self.holdings[person].calls):

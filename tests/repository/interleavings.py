@@ -115,12 +115,12 @@ class Caller:
     decide: Decision
     after: "Caller | None" = None
     """Another request, after whose answer this one begins."""
-    told: Answer | BaseException | None = None
+    result: Answer | BaseException | None = None
 
     @property
     def may_begin(self) -> bool:
         """Whether the request that it follows was answered."""
-        return self.after is None or self.after.told is not None
+        return self.after is None or self.after.result is not None
 
 
 @dataclass
@@ -163,7 +163,7 @@ class Process:
         self.committer.submit(pending)
         while not pending.settled:
             self.committer.commit_once()
-        caller.told = pending.answer or pending.error
+        caller.result = pending.answer or pending.error
 
 
 @dataclass
@@ -176,11 +176,13 @@ class Run:
 
     def violation(self) -> str:
         """Say what is wrong: a cluster granted twice, granted but not stored, or stored but granted to no caller."""
-        granted = [(c.told.text, c.told.lease) for c in self.callers if isinstance(c.told, Answer) and c.told.lease]
-        told = dict(granted)
-        if len(told) != len(granted):
-            return f"one cluster was told to two: {granted}"
-        return "" if told == self.cell.holders() else f"told {told}, stored {self.cell.holders()}"
+        granted = [
+            (c.result.text, c.result.lease) for c in self.callers if isinstance(c.result, Answer) and c.result.lease
+        ]
+        leases = dict(granted)
+        if len(leases) != len(granted):
+            return f"one cluster was granted twice: {granted}"
+        return "" if leases == self.cell.holders() else f"granted {leases}, stored {self.cell.holders()}"
 
 
 def runs(
@@ -252,4 +254,4 @@ def _advance(running: dict[greenlet, tuple[Caller, str]], lane: greenlet, value:
 
 def refusal(caller: Caller) -> str:
     """Return the code of a caller's refusal, or nothing."""
-    return caller.told.code if isinstance(caller.told, Problem) else ""
+    return caller.result.code if isinstance(caller.result, Problem) else ""

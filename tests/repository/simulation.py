@@ -40,12 +40,12 @@ class Lane(greenlet):
         self.replica, self.call, self.at = replica, call, "start"
         self.pending: PendingChange | None = None
 
-    def go_on(self, fate: str = APPLIED) -> None:
+    def advance(self, fate: str = APPLIED) -> None:
         """Run up to the next point where the test has to choose."""
         self.at = self.switch(*() if self.at == "start" else (fate,))
 
     @property
-    def may_go_on(self) -> bool:
+    def can_continue(self) -> bool:
         """Whether there is something to do now."""
         if self.at == IDLE:
             return bool(self.replica.committer.pending or self.replica.attempts)
@@ -63,33 +63,33 @@ class Call:
     act: Callable[[Clusters], Committed | Snapshot] = field(repr=False)
     since: float
     first_moment: int
-    newest_told: int
+    newest_commit: int
     """The highest commit that any caller was given before."""
-    told: Committed | Snapshot | Problem | None = None
+    result: Committed | Snapshot | Problem | None = None
     commit: int = 0
     ended: float = inf
 
     def serve(self) -> None:
         """Carry it out; runs in a lane of its own."""
         try:
-            self.told = self.act(self.replica.service)
+            self.result = self.act(self.replica.service)
         except Problem as refusal:
-            self.told = refusal
+            self.result = refusal
 
     @property
     def may_have_acted(self) -> bool:
         """Whether it may have been done, or may still be, as far as its caller knows."""
-        return not isinstance(self.told, Problem) or isinstance(self.told, OutcomeUnknown)
+        return not isinstance(self.result, Problem) or isinstance(self.result, OutcomeUnknown)
 
     @property
     def done(self) -> bool:
         """Whether its caller was answered that it was done."""
-        return isinstance(self.told, Committed)
+        return isinstance(self.result, Committed)
 
     @property
     def decided_against(self) -> bool:
         """Whether it was refused because of the pool, and not because of an outage."""
-        return isinstance(self.told, Refusal)
+        return isinstance(self.result, Refusal)
 
 
 class Replica:
@@ -177,21 +177,21 @@ class Fleet:
 
     def step(self, lane: Lane, fate: str = APPLIED) -> None:
         """Let a lane continue, and then the callers that got their answers or waited too long."""
-        lane.go_on(fate)
+        lane.advance(fate)
         for waiting in [lane, *self.lanes]:
-            if waiting.at == WAITING and waiting.may_go_on:
-                waiting.go_on()
+            if waiting.at == WAITING and waiting.can_continue:
+                waiting.advance()
         self.lanes = [lane for lane in self.lanes if not lane.dead]
         self.after_step()
 
     def give_up_overdue(self) -> None:
         """Let the callers continue that waited too long."""
-        for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.may_go_on]:
+        for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.can_continue]:
             self.step(lane)
 
     def at(self, *places: str) -> list[Lane]:
         """Return the lanes that could continue from these points."""
-        return [lane for lane in self.lanes if lane.at in places and lane.may_go_on]
+        return [lane for lane in self.lanes if lane.at in places and lane.can_continue]
 
     def crash(self, replica: Replica) -> None:
         """Kill a replica where it is; what it sent may still arrive."""

@@ -25,7 +25,7 @@ EVENT = b'{"type":"MODIFIED","object":{"metadata":{"name":"clusters","resourceVe
 LEAST = [0.07, 0.14, 0.28, 0.56, 0.7]  # seconds: the pauses at their shortest
 
 
-def told(watches: Watches, text: bytes) -> list[str]:
+def reported_versions(watches: Watches, text: bytes) -> list[str]:
     """Return the versions that a watch with this text reports."""
     answer = HTTPResponse(io.BytesIO(text), preload_content=False)
     return [found["metadata"]["resourceVersion"] for _, found in watches.events(answer)]
@@ -36,14 +36,14 @@ def test_pauses_begin_anew_when_a_watch_lasted(caplog: pytest.LogCaptureFixture)
     watches = Watches("ConfigMap ci/clusters", clock)
     assert watches.rest() == 0.0  # there was none
     for least in (*LEAST, 0.7, 0.7):
-        assert told(watches, EVENT) == ["7"]
+        assert reported_versions(watches, EVENT) == ["7"]
         assert least <= watches.rest() <= 1.3
     lasting = watches.events(HTTPResponse(io.BytesIO(EVENT), preload_content=False))
     assert next(lasting)
     clock.leapt += 2
     assert list(lasting) == []
     assert watches.rest() == 0.0
-    told(watches, EVENT)
+    reported_versions(watches, EVENT)
     assert watches.rest() < 0.14
     assert watches.cut == len(LEAST) + 3
     assert caplog.text.count("a watch of ConfigMap ci/clusters ended after 0.00 s, and is repeated with pauses") == 2
@@ -63,7 +63,7 @@ def test_pauses_begin_anew_when_a_watch_lasted(caplog: pytest.LogCaptureFixture)
 )
 def test_the_end_of_a_watch_is_reported(text: bytes, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     watches = Watches("ConfigMap ci/clusters", Clock())
-    assert told(watches, EVENT + text) == ["7"]
+    assert reported_versions(watches, EVENT + text) == ["7"]
     assert watches.rest() > 0
     assert reason in caplog.text
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cimaster.errors import CreationNotSo, NoProvisioner, UnknownCreation
+from cimaster.errors import NoProvisioner, UnknownCreation, WrongCreationState
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form, PageUpdate, Result
@@ -57,7 +57,7 @@ def _create(form: CreateForPerson) -> Committed:
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"such a cluster is being created for {wanted.user} already: {progress}; "
             "wait for it, or create another one",
             creation=same.id,

@@ -51,7 +51,7 @@ def latest(at_least: int = 0) -> Snapshot:
     if service.repository.newest is None:
         return service.view_now()  # the process has just started, and its watcher has read nothing yet
     try:
-        snapshot = service.view(seen if service.may_have(seen) else at_least)
+        snapshot = service.view(seen if service.may_exist(seen) else at_least)
     except StoreTrouble:
         return service.view()
     if snapshot.commit < seen and "seen" not in g:

@@ -12,7 +12,7 @@ from cimaster.errors import BadParameter, MissingParameter, UnknownPolicy
 from cimaster.pool.decisions import provisioning
 from cimaster.pool.decisions.provisioning import CreationRequest
 from cimaster.pool.records.cluster import VACANT
-from cimaster.pool.records.creation import FAILED, MOST_OPEN, Creation
+from cimaster.pool.records.creation import FAILED, MAX_OPEN, Creation
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.record import BROKEN
@@ -158,7 +158,7 @@ def status(pool: Pool, policy: Policy, now: datetime) -> PolicyStatus:
     creating = sum(creation.is_open for creation in creations)
     total = len(clusters) + sum(creation.may_bring_cluster for creation in creations)
     missing = max(policy.min_vacant - vacant - creating, 0)
-    free_places = MOST_OPEN - sum(creation.is_open for creation in pool.creations)
+    free_places = MAX_OPEN - sum(creation.is_open for creation in pool.creations)
     room = max(min(policy.max_total - total, policy.max_creating - creating, free_places), 0)
     counts = PolicyStatus(vacant, creating, total, missing, room, policy.fault)
     if policy.fault or not missing:
@@ -176,7 +176,7 @@ def _why_not(policy: Policy, counts: PolicyStatus, free_places: int, now: dateti
         return "limit reached"
     if not policy.is_active(now):
         return f"only active {policy.hours_with_zone}"
-    return f"{MOST_OPEN} clusters are being created for all purposes" if free_places <= 0 else ""
+    return f"{MAX_OPEN} clusters are being created for all purposes" if free_places <= 0 else ""
 
 
 def _rounds(policy: Policy, creations: Sequence[Creation]) -> list[Creation]:

@@ -64,7 +64,7 @@ def claim(
         nextTry=None,
         tries=min(creation.get_number("tries") + 1, LARGEST_NUMBER),
         state=RUNNING if builds else creation.state,
-        maybeBegun=bool(creation.claimed_by) or creation.maybe_begun,
+        maybeBegun=bool(creation.claimed_by) or creation.may_have_started,
         **_deadline_after(creation, until),
     )
     return replace(pool, taken), Answer(identity)
@@ -127,13 +127,13 @@ def record_failure(pool: Pool, now: datetime, identity: str, owner: str, attempt
     if creation is None or not creation.is_open or creation.claimed_by != owner:
         return pool, Answer("")
     began = creation.get_time("retriedAt") or creation.get_time("requestedAt") or now
-    maybe_begun = attempt.unknown or creation.maybe_begun
+    may_have_started = attempt.unknown or creation.may_have_started
     if attempt.job:
         creation = _with_job(creation, now, attempt.job).edited(jobEnded=format_time(now))
     if attempt.kind in (REFUSED, JOB):  # the outcome is known now
         failed = creation.failed(now, attempt.kind, attempt.reason).edited(maybeBegun=None)
         return replace(pool, failed), Answer(identity)
-    if now - began > RETRY_LIMIT and not maybe_begun:
+    if now - began > RETRY_LIMIT and not may_have_started:
         return replace(pool, creation.failed(now, attempt.kind, attempt.reason)), Answer(identity)
     pause = attempt.pause or timedelta(seconds=min(2 ** min(creation.get_number("tries"), 10), _LONGEST_PAUSE))
     waits = creation.edited(
@@ -142,7 +142,7 @@ def record_failure(pool: Pool, now: datetime, identity: str, owner: str, attempt
         nextTry=format_end(now + pause),
         reason=attempt.reason[:500],
         state=REQUESTED,
-        maybeBegun=maybe_begun,
+        maybeBegun=may_have_started,
     )
     return replace(pool, waits), Answer(identity)
 

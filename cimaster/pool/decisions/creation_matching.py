@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cimaster.common.texts import folded
 from cimaster.common.times import format_time
-from cimaster.errors import CreationNotSo, UnknownCreation
+from cimaster.errors import UnknownCreation, WrongCreationState
 from cimaster.pool.decisions.provisioning import find, replace
 from cimaster.pool.records.creation import ATTEMPT_FIELDS, READY, Creation
 from cimaster.pool.records.pool import Pool
@@ -27,7 +27,7 @@ def creation_of_cluster(pool: Pool, reference: str, purpose: str | None) -> Crea
             raise
         return found.edited(jobName=reference, jobGuessed=True)
     if named.fault:
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"the record of creation {reference} is broken ({named.fault}): leave creation out", creation=reference
         )
     return named
@@ -36,7 +36,7 @@ def creation_of_cluster(pool: Pool, reference: str, purpose: str | None) -> Crea
 def oldest_without_job(pool: Pool, purpose: str | None) -> Creation | None:
     """Return the oldest creation that may have a job whose name is not known yet."""
     for creation in pool.creations:
-        may_have_job = creation.may_bring_cluster and (creation.maybe_begun or creation.claimed_by)
+        may_have_job = creation.may_bring_cluster and (creation.may_have_started or creation.claimed_by)
         if may_have_job and not creation.job_name and purpose in (None, creation.purpose):
             return creation
     return None
@@ -55,11 +55,11 @@ def oldest_for_adder(pool: Pool, purpose: str, by: str) -> Creation | None:
 
 
 def mark_ready(pool: Pool, now: datetime, creation: Creation, cluster: str) -> Pool:
-    """Return the pool with a creation marked as ready; CreationNotSo if it is ready with another cluster."""
+    """Return the pool with a creation marked as ready; WrongCreationState if it is ready with another cluster."""
     if creation.state == READY and creation.cluster == cluster:
         return pool
     if creation.state == READY:
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"creation {creation.id} is ready already, with cluster {creation.cluster}: leave creation out to "
             "add another cluster",
             creation=creation.id,

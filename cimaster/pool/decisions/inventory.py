@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cimaster.common.times import format_time
-from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, CreationNotSo, MissingParameter, PoolFull
+from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull, WrongCreationState
 from cimaster.pool.decisions import creation_matching, descriptions
 from cimaster.pool.decisions.transitions import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
@@ -42,7 +42,7 @@ def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, crea
     """Add a cluster, and mark the creation that it came of as ready: the named one, or the oldest that fits."""
     origin = creation_matching.creation_of_cluster(pool, creation, facts.purpose) if creation else None
     if origin and facts.purpose not in (None, origin.purpose):
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"creation {origin.id} is for purpose {origin.purpose}, but the cluster is for {facts.purpose}: "
             "leave out purpose or creation",
             creation=origin.id,

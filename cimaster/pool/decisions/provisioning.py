@@ -5,9 +5,9 @@ from datetime import datetime
 
 from cimaster.common.texts import brief, folded, printable
 from cimaster.common.times import format_end, format_time, roughly
-from cimaster.errors import CreationNotSo, TooManyCreations, UnknownCreation
+from cimaster.errors import TooManyCreations, UnknownCreation, WrongCreationState
 from cimaster.pool.decisions import fair_shares
-from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MOST_OPEN, REFUSED, REQUESTED, Creation
+from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MAX_OPEN, REFUSED, REQUESTED, Creation
 from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.pool import Answer, Pool
 
@@ -88,28 +88,28 @@ def _check_room(pool: Pool, owner: str, policy: bool) -> None:
     being_created = [creation for creation in pool.creations if creation.is_open]
     people = [creation for creation in being_created if not creation.by_policy]
     own = sum(creation.owner == owner for creation in people)
-    places = MOST_OPEN - max(len(being_created) - len(people), _FOR_POLICIES)
-    room = MOST_OPEN - len(being_created) if policy else fair_shares.share_limit(places, len(people) - own) - own
+    places = MAX_OPEN - max(len(being_created) - len(people), _FOR_POLICIES)
+    room = MAX_OPEN - len(being_created) if policy else fair_shares.share_limit(places, len(people) - own) - own
     if room > 0:
         return
     problem, remedy = f"{len(being_created)} clusters are being created", "wait until some are ready"
     if own and not policy:
         problem += f", {own} of them for this caller, which is its share"
         remedy = f"dismiss those that are not needed, or {remedy}"
-    raise TooManyCreations(f"{problem}: {remedy}", retry_after=60, limit=MOST_OPEN)
+    raise TooManyCreations(f"{problem}: {remedy}", retry_after=60, limit=MAX_OPEN)
 
 
 def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") -> tuple[Pool, Answer]:
     """Request a failed creation again; if a job was started for it, that starts a new job."""
     creation = find(pool, identity)
     if creation.state != FAILED:
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"creation {creation.id} is {creation.state}: only a failed creation can be retried",
             creation=creation.id,
             state=creation.state,
         )
     if creation.job_runs:
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"the job of creation {creation.id} still runs and may add its cluster: wait until it has ended, or "
             "request another cluster with /createcluster",
             creation=creation.id,
@@ -134,7 +134,7 @@ def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, An
     creation = find(pool, identity)
     if creation.in_progress(now):
         timeout = f", or when it times out in {roughly(creation.deadline - now)}" if creation.deadline else ""
-        raise CreationNotSo(
+        raise WrongCreationState(
             f"creation {creation.id} is being carried out: dismiss it when it has ended{timeout}",
             creation=creation.id,
             state=creation.state,

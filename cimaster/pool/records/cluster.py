@@ -76,7 +76,7 @@ class Cluster(Record):
         """Return JSON of the record as stored, with its state and `more` members."""
         added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
         if self.fields:
-            return str(self._taken_apart().edited(added))
+            return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})
 
     def _state(self) -> str:

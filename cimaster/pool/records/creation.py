@@ -15,7 +15,7 @@ from cimaster.pool.records.record import BROKEN, Record, expiry_fault
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
-MOST_OPEN = 50  # open creations, for all purposes together
+MAX_OPEN = 50  # open creations, for all purposes together
 RETRY_LIMIT = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
 LATE_JOB_LIMIT = timedelta(
     hours=12
@@ -128,17 +128,23 @@ class Creation(Record):
     def gives_up_at(self) -> datetime | None:
         """When it times out if nothing changes: sooner if the provisioner could not be reached at all."""
         began = self.get_time("retriedAt") or self.get_time("requestedAt")
-        if self.state == REQUESTED and self.get_number("tries") and not self.maybe_begun and began and self.deadline:
+        if (
+            self.state == REQUESTED
+            and self.get_number("tries")
+            and not self.may_have_started
+            and began
+            and self.deadline
+        ):
             return min(self.deadline, began + RETRY_LIMIT)
         return self.deadline
 
     @property
     def may_bring_cluster(self) -> bool:
         """Whether a cluster may come of it; it then counts for the size of the pool."""
-        return self.is_open or self.job_runs or (self.maybe_begun and self.state != READY)
+        return self.is_open or self.job_runs or (self.may_have_started and self.state != READY)
 
     @property
-    def maybe_begun(self) -> bool:
+    def may_have_started(self) -> bool:
         """Whether a job may have been started whose answer was lost."""
         return self.get_flag("maybeBegun")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 from cimaster.common.times import stored_duration, stored_time
-from cimaster.pool.records.json_values import sound
+from cimaster.pool.records.json_values import utf8_safe
 
 LARGEST_NUMBER = 1_000_000_000
 _ID = re.compile(r"[!-~]{1,256}")
@@ -40,7 +40,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return type(value) is str and (value.isascii() or sound(value) == value)
+    return type(value) is str and (value.isascii() or utf8_safe(value) == value)
 
 
 _TYPE_OF: Mapping[str, Callable[[Any], object]] = (

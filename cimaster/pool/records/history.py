@@ -77,7 +77,7 @@ AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone")
 """The events that no request caused, so that no log line of a request mentions them."""
 
 History = tuple[Entry, ...]
-MOST_PER_CLUSTER, FEWEST_PER_CLUSTER = 20, 8
+MAX_PER_CLUSTER, MIN_PER_CLUSTER = 20, 8
 SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of it, so small pools stay small
 
 
@@ -89,7 +89,7 @@ def parse(text: str, known: History = ()) -> History:
 def trimmed(history: History, budget: int, clusters: int) -> History:
     """Return the newest entries that fit into `budget` bytes, at most 8 to 20 for each cluster."""
     share = SHARED_BUDGET // (TYPICAL_ENTRY * max(clusters, 1))
-    most = min(MOST_PER_CLUSTER, max(FEWEST_PER_CLUSTER, share))
+    most = min(MAX_PER_CLUSTER, max(MIN_PER_CLUSTER, share))
     seen: Counter[str] = Counter()
     kept: list[Entry] = []
     for entry in reversed(history):

@@ -48,7 +48,7 @@ def parse_array(text: str, known: Sequence[str] = ()) -> Array:
     head, gap_start, place = text[:at], at, 0
     items: list[Item] = []
     while text[at : at + 1] != "]" or items:
-        found = _standing_at(text, at, known, place)
+        found = _find_known(text, at, known, place)
         if found is None:
             value, end = raw_decode(text, at)
             items.append(Item(text[gap_start:at], text[at:end], value))
@@ -69,7 +69,7 @@ def parse_array(text: str, known: Sequence[str] = ()) -> Array:
     return Array(head, tuple(items), text[gap_start:])
 
 
-def _standing_at(text: str, at: int, known: Sequence[str], place: int) -> int | None:
+def _find_known(text: str, at: int, known: Sequence[str], place: int) -> int | None:
     """Return which known text is at this place: the expected one, or its neighbour if a record came or went.
 
     A text that begins with a known object is that object, because no object is the beginning of another.
@@ -126,29 +126,29 @@ class ObjectText:
     """The text of an object taken apart, so that members can be changed while all others keep their bytes."""
 
     def __init__(
-        self, head: str, members: dict[str, Member], tail: str, doubles: Mapping[str, tuple[str, ...]]
+        self, head: str, members: dict[str, Member], tail: str, duplicates: Mapping[str, tuple[str, ...]]
     ) -> None:
-        self._head, self._members, self._tail, self._doubles = head, members, tail, doubles
+        self._head, self._members, self._tail, self._duplicates = head, members, tail, duplicates
 
     @classmethod
     def parse(cls, text: str) -> "ObjectText":
         """Take apart a text that is known to be a valid JSON object."""
         at = _skip(text, _skip(text, 0) + 1)
-        head, gap_start, members, doubles = text[:at], at, dict[str, Member](), dict[str, tuple[str, ...]]()
+        head, gap_start, members, duplicates = text[:at], at, dict[str, Member](), dict[str, tuple[str, ...]]()
         while text[at] != "}":
             key, key_end = DECODER.raw_decode(text, at)
             key = SURROGATES.sub("\ufffd", key)  # as it is read
             value_start = _skip(text, _skip(text, key_end) + 1)
             _, end = DECODER.raw_decode(text, value_start)
             if key in members:  # of two with one key the last one counts; the other is kept where no edit finds it
-                double = f"{key}\0{at}"
-                doubles[key] = (*doubles.get(key, ()), double)
-                members = {double if other == key else other: member for other, member in members.items()}
+                duplicate = f"{key}\0{at}"
+                duplicates[key] = (*duplicates.get(key, ()), duplicate)
+                members = {duplicate if other == key else other: member for other, member in members.items()}
             members[key] = Member(text[gap_start:at], text[at:value_start], text[value_start:end])
             gap_start, at = end, _skip(text, end)
             if text[at] == ",":
                 at = _skip(text, at + 1)
-        return cls(head, members, text[gap_start:], doubles)
+        return cls(head, members, text[gap_start:], duplicates)
 
     def edited(self, edits: Mapping[str, Any]) -> "ObjectText":
         """Return the object with some members changed, added at the end, or (where the value is None) left out."""
@@ -158,13 +158,13 @@ class ObjectText:
         for key, value in edits.items():
             if value is None:
                 members.pop(key, None)
-                for double in self._doubles.get(key, ()):
-                    members.pop(double, None)
+                for duplicate in self._duplicates.get(key, ()):
+                    members.pop(duplicate, None)
             elif key in members:
                 members[key] = members[key]._replace(value=dump(value))
             else:
                 members[key] = Member(model.gap or ", ", dump(key) + colon, dump(value))
-        return ObjectText(self._head, members, self._tail, self._doubles)
+        return ObjectText(self._head, members, self._tail, self._duplicates)
 
     def __str__(self) -> str:
         texts = [member.gap + member.key + member.value for member in self._members.values()]

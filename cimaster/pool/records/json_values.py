@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-MOST_NESTED = 100  # levels; deeper values are not read, because Python's parser is recursive
-_LONGEST_WHOLE = 1000  # digits; Python refuses to read whole numbers of more than 4,300
+MAX_DEPTH = 100  # levels; deeper values are not read, because Python's parser is recursive
+_LONGEST_INTEGER = 1000  # digits; Python refuses to read whole numbers of more than 4,300
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -31,11 +31,11 @@ def _float(digits: str) -> float:
     return number if math.isfinite(number) else math.copysign(sys.float_info.max, number)
 
 
-def _whole(digits: str) -> float:
-    return int(digits) if len(digits) <= _LONGEST_WHOLE else _float(digits)
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else _float(digits)
 
 
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_whole, parse_float=_float)
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer, parse_float=_float)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _quote = json.encoder.encode_basestring
 
@@ -43,10 +43,10 @@ _quote = json.encoder.encode_basestring
 def dump(value: object) -> str:
     """Write a value compactly, characters outside ASCII as they are."""
     text = _quote(value) if type(value) is str else _ENCODER.encode(value)
-    return text if text.isascii() else sound(text)
+    return text if text.isascii() else utf8_safe(text)
 
 
-def sound(text: str) -> str:
+def utf8_safe(text: str) -> str:
     """Return JSON that can be written as UTF-8: halves of surrogate pairs as their escapes."""
     if text.isascii():
         return text
@@ -70,18 +70,18 @@ def readable(text: str, value: Any) -> Any:
 
     JSON allows halves of surrogate pairs, which UTF-8 does not: they are replaced in what we read; the text keeps them.
     """
-    if text.count("[") + text.count("{") > MOST_NESTED and _deepest(text) > MOST_NESTED:
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deepest(text) > MAX_DEPTH:
         return TOO_DEEP
-    return _whole_pairs(value) if "\\u" in text and _ESCAPED_SURROGATE.search(text) else value
+    return _without_surrogates(value) if "\\u" in text and _ESCAPED_SURROGATE.search(text) else value
 
 
-def _whole_pairs(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return SURROGATES.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_whole_pairs(each) for each in value]
+        return [_without_surrogates(each) for each in value]
     if isinstance(value, dict):
-        return {_whole_pairs(key): _whole_pairs(each) for key, each in value.items()}
+        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
     return value
 
 

@@ -112,9 +112,9 @@ class Record(Fields):
         for key, value in edits.items():
             if value is None:
                 del fields[key]
-        return fields, self._taken_apart().edited(edits)
+        return fields, self._parsed_object().edited(edits)
 
-    def _taken_apart(self) -> json_edit.ObjectText:
+    def _parsed_object(self) -> json_edit.ObjectText:
         if self._object is None:
             self._object = json_edit.ObjectText.parse(self.text)
         return self._object

@@ -10,7 +10,7 @@ class UnknownCreation(Refusal):
     status = 404
 
 
-class CreationNotSo(Refusal):
+class WrongCreationState(Refusal):
     """The state of the creation does not allow this."""
 
     code = "creation_not_so"
