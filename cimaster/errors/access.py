@@ -1,10 +1,10 @@
-"""Requests that cannot be read, or that this caller may not send."""
+"""Refusals of requests that this caller may not send, or not in this way."""
 
 from cimaster.common.errors import Refusal
 
 
 class NotAuthorized(Refusal):
-    """The caller has no right to do this: the holder or an admin can."""
+    """The caller may not do this; the holder or an admin can."""
 
     code = "not_authorized"
     status = 403

@@ -1,10 +1,10 @@
-"""Refusals about clusters that cannot be created, and about unknown policies."""
+"""Refusals about creations of clusters, and about unknown policies."""
 
 from cimaster.common.errors import Refusal
 
 
 class UnknownCreation(Refusal):
-    """No creation has that id or a job of that name."""
+    """No creation has that id, or a job with that name."""
 
     code = "unknown_creation"
     status = 404
@@ -18,7 +18,7 @@ class WrongCreationState(Refusal):
 
 
 class TooManyCreations(Refusal):
-    """Too many clusters are being created already: wait, or dismiss those that are not needed."""
+    """Too many clusters are being created already: wait, or dismiss creations that are not needed."""
 
     code = "too_many_creations"
     status = 429
@@ -39,7 +39,7 @@ class NoProvisioner(Refusal):
 
 
 class CreationFailed(Refusal):
-    """The provisioner refused, or it started and failed."""
+    """The provisioner refused the creation, or started it and failed."""
 
     code = "creation_failed"
     status = 502
@@ -53,7 +53,7 @@ class ProvisionerUnreachable(Refusal):
 
 
 class ProvisionerTimeout(Refusal):
-    """The provisioner did not answer in time; CIMaster goes on to find out whether it started."""
+    """The provisioner did not answer in time; CIMaster keeps checking whether it started a job."""
 
     code = "provisioner_timeout"
     status = 504

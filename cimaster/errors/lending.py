@@ -1,10 +1,10 @@
-"""Refusals because of the state of the pool."""
+"""Refusals caused by the state of the pool."""
 
 from cimaster.common.errors import Refusal
 
 
 class UnknownCluster(Refusal):
-    """No record of the pool has that name."""
+    """The pool has no cluster with that name."""
 
     code = "unknown_cluster"
     status = 404
@@ -39,7 +39,7 @@ class QueueFull(Refusal):
 
 
 class ClusterNotVacant(Refusal):
-    """The named cluster is in use, or its state does not allow lending it."""
+    """The named cluster is in use, or its state does not allow it to be lent."""
 
     code = "cluster_not_vacant"
     status = 409
@@ -53,14 +53,14 @@ class ClusterBroken(Refusal):
 
 
 class ClusterInUse(Refusal):
-    """The cluster is occupied or held, and the change needs `force`."""
+    """The cluster is occupied or held, so the change needs `force`."""
 
     code = "cluster_in_use"
     status = 409
 
 
 class ClusterExists(Refusal):
-    """A cluster of that name exists already, with other facts."""
+    """A cluster with that name exists already, with different facts."""
 
     code = "cluster_exists"
     status = 409
@@ -95,7 +95,7 @@ class RequestOver(Refusal):
 
 
 class HoldTooLong(Refusal):
-    """The hold would last longer than is allowed, extensions included."""
+    """The hold would be longer than allowed, extensions included."""
 
     code = "hold_too_long"
     status = 422

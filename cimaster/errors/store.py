@@ -1,4 +1,4 @@
-"""An outage of the store. It is no refusal, so that no `except Refusal` hides it: nothing was decided."""
+"""Outages of the store. They are not refusals, because nothing was decided: no `except Refusal` may hide them."""
 
 from typing import ClassVar
 
@@ -25,21 +25,21 @@ class StoreMissing(StoreTrouble):
 
 
 class StoreUnreadable(StoreTrouble):
-    """The data are there but are not valid JSON; they are never overwritten."""
+    """The data exist but are not valid JSON; they are never overwritten."""
 
     code = "store_unreadable"
     needs_repair = True
 
 
 class StoreWentBack(StoreTrouble):
-    """The object's commit counter says that the pool was written before, but its data are gone."""
+    """The object's commit counter shows that the pool was written before, but its data are gone."""
 
     code = "store_went_back"
     needs_repair = True
 
 
 class StoreRefused(StoreTrouble):
-    """The store rejected this write (its size, its form)."""
+    """The store rejected this write, because of its size or its form."""
 
     code = "store_refused"
     needs_repair = True
@@ -52,6 +52,6 @@ class TooBusy(StoreTrouble):
 
 
 class OutcomeUnknown(StoreTrouble):
-    """The deadline passed while a write was on its way; it may or may not have been applied."""
+    """The deadline passed while a write was in flight; it may or may not have been applied."""
 
     code = "outcome_unknown"

@@ -30,7 +30,7 @@ def _branch(text: str) -> str:
     if not _REF.fullmatch(text) or _BAD_IN_REF.search(text):
         raise ValueError("a branch as git allows it, without blanks, quotes and other signs of the shell")
     if not git_branches.is_branch(text):
-        raise ValueError("the name of a branch, such as master; a commit, a tag or a pull request is none")
+        raise ValueError("the name of a branch, such as master; not a commit, a tag or a pull request")
     return text
 
 

@@ -1,1 +1,1 @@
-"""What the service counts and times, for Prometheus."""
+"""Metrics of the service, for Prometheus."""

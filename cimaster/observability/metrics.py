@@ -1,4 +1,4 @@
-"""What the service counts and times, for Prometheus."""
+"""The counters and timers of the service, for Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -6,12 +6,12 @@ from cimaster.pool.records.history import AUTOMATIC_EVENTS
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
-_MAX_EVENTS = 60  # more than there are; a history that was edited by hand may have any
+_MAX_EVENTS = 60  # more than exist; a history edited by hand may contain any text
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 class Metrics:
-    """The counters and timers of the service itself; the exporter counts HTTP beside them."""
+    """The counters and timers of the service itself; the Flask exporter adds those of HTTP."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -25,31 +25,29 @@ class Metrics:
         )
         self.changes = counter("changes", "Changes that were written, by event", "event")
         self.expirations = counter("expirations", "Leases and holds that expired, takes that were undone", "what")
-        self.conflicts = counter("conflicts", "Writes that lost a race against another writer; decided again")
-        self.answers_lost = counter("answers_lost", "Writes whose answer was lost; a read shows their outcome")
-        self.restores = counter("restores", "Times that older data were put back into the store")
+        self.conflicts = counter("conflicts", "Writes that lost a race against another writer and were decided again")
+        self.answers_lost = counter("answers_lost", "Writes whose answer was lost; a later read shows their outcome")
+        self.restores = counter("restores", "Restores of older data into the store")
         self.undone_takes = counter("undone_takes", "Takes undone because their caller never received the name")
         self.unfenced_finishes = counter("unfenced_finishes", "finishtest calls that name no lease, job or build")
-        self.unknown_parameters = counter("unknown_parameters", "Unknown parameters that were sent", "endpoint")
+        self.unknown_parameters = counter("unknown_parameters", "Unknown parameters in requests", "endpoint")
         self.creations = counter(
-            "creations", "Creations by what was done: requested, triggered, or the kind of a failed attempt", "outcome"
+            "creations", "Creations by outcome: requested, triggered, or the kind of failed attempt", "outcome"
         )
-        self.thread_errors = counter("thread_errors", "Rounds of a background thread that failed", "thread")
+        self.thread_errors = counter("thread_errors", "Failed rounds of background threads", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST
         )
         self.wait_seconds = Histogram(
             "cimaster_wait_seconds",
-            "Time in the queue of the callers that were served",
+            "Time that served callers spent in the queue",
             registry=registry,
             buckets=_LONG,
         )
-        self.batch_size = Histogram(
-            "cimaster_batch_size", "Requests that one write carried", registry=registry, buckets=_SIZES
-        )
+        self.batch_size = Histogram("cimaster_batch_size", "Requests per write", registry=registry, buckets=_SIZES)
 
     def count_commit(self, requests: int, seconds: float, events: list[str]) -> None:
-        """Count a write, and what it changed."""
+        """Count a write and its events."""
         self.commit_seconds.observe(seconds)
         self.batch_size.observe(requests)
         for event in events:

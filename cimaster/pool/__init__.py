@@ -1,7 +1,6 @@
-"""All decisions, as pure functions of the pool: no I/O, no clock of their own, nothing but the standard library.
+"""All decisions, as pure functions of the pool and the time: no I/O, no clock, only the standard library.
 
-A decision takes the pool and the time, and returns the new pool and an answer, or raises a refusal. It may run more
-than once for one request.
+A decision returns the new pool and an answer, or raises a refusal. It may run more than once for one request.
 """
 
 from cimaster.pool.decisions.expiry import expire as expire

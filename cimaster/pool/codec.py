@@ -1,4 +1,4 @@
-"""Between the stored object and the pool: the keys of the ConfigMap, and how everything fits into its size."""
+"""Convert between the stored object and the pool: the keys of the ConfigMap, within its size limit."""
 
 import dataclasses
 import json
@@ -23,14 +23,14 @@ CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
 CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
 _OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
-OBJECT_AIM = 128_000  # bytes up to which history may grow beyond its least: each write carries all of it
+OBJECT_AIM = 128_000  # bytes up to which history may exceed MIN_HISTORY: every write sends the whole object
 MIN_HISTORY = 32_000
 _LOST = {
-    HISTORY: "history begins anew",
+    HISTORY: "the history starts empty",
     REQUESTS: "earlier requests are forgotten",
-    QUEUE: "waiting callers must ask again",
+    QUEUE: "waiting callers have to repeat their requests",
 }
-_MAX_LOGGED = 10  # faulty records of one kind that are logged one by one
+_MAX_LOGGED = 10  # faulty records of one kind that are logged individually
 _NOTHING_KNOWN = Pool()
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | None = None) -> Pool:
     """Read the pool from the object's data; StoreUnreadable says what is wrong with `cluster.json`, and where.
 
-    `known` is a pool that was read before: records that did not change since are taken over from it as they are.
+    `known` is a pool that was read earlier: its records are reused where the text has not changed.
     """
     before = known or _NOTHING_KNOWN
     data = {key: utf8_safe(text) for key, text in data.items()}
@@ -88,7 +88,7 @@ def _clusters(array: json_edit.Array, before: Pool) -> tuple[Cluster, ...]:
 
 
 def _cluster(item: json_edit.Item, reusable: dict[str, Cluster]) -> Cluster:
-    known = reusable.pop(item.text, None)  # of two with the same text each is a record of its own
+    known = reusable.pop(item.text, None)  # two records with the same text stay two objects
     if known is None:
         return Cluster(item.text, load(item.text) if item.value is None else item.value, item.gap)
     return known if known.gap == item.gap else known.with_gap(item.gap)
@@ -100,11 +100,11 @@ _Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...])
 def _or_set_aside(
     key: str, data: Mapping[str, str], other_keys: dict[str, str], read: Callable[[str], _Records]
 ) -> _Records:
-    """Read a key that must not be lost; if it cannot be read, keep its text under another key for an admin."""
+    """Read a key that must not be lost; if it is unreadable, keep its text under another key for an admin."""
     try:
         return read(data.get(key, "[]"))
     except ValueError as error:
-        _log.warning("%s cannot be read (%s): it is put aside as %s.unreadable", key, error, key)
+        _log.warning("%s cannot be read (%s): its text is kept as %s.unreadable", key, error, key)
         other_keys[f"{key}.unreadable"] = data[key]
         return ()
 
@@ -113,7 +113,7 @@ _Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], tuple[Ti
 
 
 def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept) -> _Kept:
-    """Read a key that may be lost; if it cannot be read, it begins empty."""
+    """Read a key that may be lost; if it is unreadable, start with `empty`."""
     try:
         return read(data.get(key, "[]"))
     except ValueError as error:
@@ -122,7 +122,7 @@ def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], e
 
 
 def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) -> None:
-    """Log what is wrong with records that were not read before, of the first few one by one."""
+    """Log the faults of records that were not read before; only the first few individually."""
     seen = set(map(id, before))
     faulty = [record for record in records if id(record) not in seen and (record.fault or record.unreadable)]
     for record in faulty[:_MAX_LOGGED]:
@@ -134,9 +134,9 @@ def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) 
 
 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
-    """Return the pool as it can be stored, and the data of the object.
+    """Return the pool as it is stored, and the data of the object.
 
-    History shrinks first, then the remembered leases; PoolFull if the rest still does not fit.
+    If it is too large, history is dropped first, then remembered leases; PoolFull if the rest still does not fit.
     """
     pool = dataclasses.replace(
         pool,
@@ -154,7 +154,7 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     room = OBJECT_LIMIT - size
     if room < 0:
         raise PoolFull(
-            f"the pool would be {-room} bytes larger than the {OBJECT_LIMIT} bytes that the store takes: "
+            f"the pool would exceed the store's limit of {OBJECT_LIMIT} bytes by {-room}: "
             "delete clusters, or shorten notes and labels"
         )
     history_budget = min(max(OBJECT_AIM - size, MIN_HISTORY), room)
@@ -163,7 +163,7 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
 
 
 def _encode_rest(pool: Pool) -> dict[str, str]:
-    """Return the data of all keys but the clusters and the history; keys without records are left out."""
+    """Return the data of all keys except clusters and history; keys without records are omitted."""
     rest = {**pool.other_keys, REQUESTS: record_lists.encode(pool.requests.values())}
     if pool.creations:
         rest[CREATIONS] = record_lists.encode(pool.creations)
@@ -187,7 +187,7 @@ def _size(text: str) -> int:
 
 
 def _with_fewer_leases(pool: Pool, excess: int) -> Pool:
-    """Forget remembered leases, those of the largest records first, until `excess` bytes are saved."""
+    """Drop remembered leases, starting with the largest records, until `excess` bytes are saved."""
     clusters = list(pool.clusters)
     largest_first = sorted(enumerate(clusters), key=lambda pair: -pair[1].size)
     for place, cluster in largest_first:

@@ -1,6 +1,6 @@
 """Parsers of parameters: each function reads a text, or raises ValueError with what was expected.
 
-A value that is only compared with the data or only shown may be any text; one that is written into the data may not.
+Values that are only compared or displayed may be any text; values that decisions rely on are restricted.
 """
 
 import re
@@ -23,7 +23,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
 _LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
 _LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME, _LONGEST_PERSON = 500, 253, 254, 63
 _A_BRANCH = "the name of a branch, such as master or release-1.32"
-_FOREVER = timedelta(days=36500)  # longer than any hold may last, and short enough to add to a date
+_FOREVER = timedelta(days=36500)  # longer than any hold may be, yet short enough to add to a date
 
 
 def _duration_between(least: timedelta, most: timedelta, expected: str) -> Callable[[str], timedelta]:
@@ -80,12 +80,12 @@ def person(text: str) -> str:
 
 
 def triggered_by(text: str) -> str:
-    """Read the name of the person or bot that triggered a job: it is only shown, so any text will do."""
+    """Read the name of the person or bot that triggered a job; any text, because it is only displayed."""
     return printable(text)[:_LONGEST_NAME].rstrip()
 
 
 def email(text: str) -> str:
-    """Read an address and return the name before the @, of GitHub's noreply addresses the login."""
+    """Read an e-mail address and return the name before the @; for GitHub's noreply addresses, the login."""
     text = printable(text)
     within = _ADDRESS.search(text)
     address = within[1].strip() if within else text
@@ -105,7 +105,7 @@ def _short_enough(text: str, longest: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Read a free text; line breaks are blanks, and what cannot be seen is dropped."""
+    """Read a free text; line breaks become spaces, and invisible characters are dropped."""
     return _short_enough(printable(text), _LONGEST_TEXT)
 
 
@@ -121,7 +121,7 @@ def label(text: str) -> tuple[str, str]:
     """Read one `key=value`."""
     key, equals, value = text.partition("=")
     if not equals or not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-        raise ValueError("key=value, as Kubernetes has labels, such as gpu=yes")
+        raise ValueError("key=value, as in Kubernetes labels, such as gpu=yes")
     return key, value
 
 
@@ -134,7 +134,7 @@ def compared_label(text: str) -> tuple[str, str]:
 
 
 def moment(text: str) -> datetime | timedelta:
-    """Read a time or a date in UTC, or a duration: so long ago."""
+    """Read a time or a date (in UTC), or a duration, which means that long ago."""
     ago = parse_duration(text)
     if ago:
         return min(ago, _FOREVER)
@@ -142,25 +142,25 @@ def moment(text: str) -> datetime | timedelta:
     if not _DATE.fullmatch(text):
         raise ValueError(expected)
     try:
-        read = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", text))  # a + in a query means a blank
+        read = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", text))  # in a query, + means a space
         if read.tzinfo:
             return read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(expected) from None
     if "T" in text:
-        raise ValueError(expected)  # of which place?
+        raise ValueError(expected)  # a time of day without a zone is ambiguous
     return read.replace(tzinfo=UTC)
 
 
 def branch(text: str) -> str:
-    """Read the name of a branch; it reaches git and a shell."""
+    """Read the name of a branch, strictly: it is passed to git and a shell."""
     if not git_branches.is_branch(text):
-        raise ValueError(f"{_A_BRANCH}; a commit, a tag or a pull request is none")
+        raise ValueError(f"{_A_BRANCH}; not a commit, a tag or a pull request")
     return _branch(text)
 
 
 def hours(text: str) -> str:
-    """Read hours of the week; `always` takes them away."""
+    """Read hours of the week; `always` means no restriction."""
     if len(text) > 200:
         raise ValueError("at most 200 characters")
     if text == "always":

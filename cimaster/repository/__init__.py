@@ -1,1 +1,1 @@
-"""The pool in its store: one repository class, which combines concurrent changes into single writes."""
+"""The pool in its store, behind one repository class that combines concurrent changes into single writes."""

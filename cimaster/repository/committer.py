@@ -1,7 +1,7 @@
-"""The one thread that writes for all requests of the process: it combines pending changes into one write.
+"""Group commit: the one thread that writes for all requests of the process.
 
-Each round takes every pending change, decides them in order on the newest state, and writes once. While a write is on
-its way more changes gather, so load makes batches larger, and an idle process has no timer.
+Each round takes every pending change, decides them in order on the newest state, and writes once. More changes gather
+while a write is in flight, so batches grow with load, and an idle process needs no timer.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 class Committer(BackgroundThread):
     """Decides and writes. `submit` and `give_up` are for any thread; the rest runs in the thread itself."""
 
-    pause_after_error = 0.0  # seconds: callers wait
+    pause_after_error = 0.0  # seconds; none, because callers are waiting
 
     def __init__(
         self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: WriteAttempts | None = None
@@ -47,7 +47,7 @@ class Committer(BackgroundThread):
         self._fairness = WriteFairness(snapshots, clock, self._attempts.slot)
         self.write_failures, self._backoff = WriteFailures(clock), Backoff()
         self._must_read = False
-        self._singles_left = 0  # changes of a rejected batch that are still to be written one by one
+        self._singles_left = 0  # changes of a rejected batch that still have to be written one by one
         self._started_at = 0.0  # when the current round began
 
     def submit(self, *changes: PendingChange) -> None:
@@ -55,7 +55,7 @@ class Committer(BackgroundThread):
         self._pending.add(*changes)
 
     def give_up(self, change: PendingChange) -> None:
-        """Settle a change whose caller waits no longer: not done if it was never sent, else of unknown outcome."""
+        """Settle a change whose caller has stopped waiting: not done if it was never sent, else OutcomeUnknown."""
         with self._lock:
             self._time_out(change)
 
@@ -66,11 +66,11 @@ class Committer(BackgroundThread):
 
     @property
     def unfinished(self) -> bool:
-        """Whether a change has no result yet: it gets one even after `stop`."""
+        """Whether a change has no result yet; it gets one even after `stop`."""
         return bool(self._pending)
 
     def wake(self) -> None:
-        """Look for changes now."""
+        """Check for changes now."""
         super().wake()
         self._pending.wake()
 
@@ -102,7 +102,7 @@ class Committer(BackgroundThread):
         return bool(self._pending or (self._must_read and self._attempts))
 
     def _wait_for_batch(self) -> None:
-        """Give more changes the time to come, and other replicas the time to write."""
+        """Give more changes time to arrive, and other replicas time to write."""
         if self._pending and not self._must_read:
             self._pending.gather(self._group_commit.expected, self._group_commit.until)
         if self._pending:
@@ -121,14 +121,14 @@ class Committer(BackgroundThread):
         now = self._snapshots.now()
         current = expire(base.pool, now) if self._snapshots.clock_is_right else base.pool
         results, pool = decide_each(changes, current, now)
-        if self._attempts or pool is not base.pool:  # a write makes sure that no earlier one can be applied after it
+        if self._attempts or pool is not base.pool:  # a new write ensures that no earlier one can still be applied
             self._write(results, pool, base)
         else:
             self._settle_without_write(results, base)
         self._group_commit.note_write(batch, self._pending.unsettled(), self._clock.monotonic() - self._started_at)
 
     def _base_for(self, batch: list[PendingChange]) -> Snapshot:
-        """Return the state to decide on: the newest known, or a new read where that cannot be good enough."""
+        """Return the state to decide on: the newest known one, or a new read if that may be too old."""
         newest = None if self._must_read or self._attempts else self._snapshots.newest
         if newest and self._snapshots.behind:
             newest = self._snapshots.catch_up()
@@ -148,7 +148,7 @@ class Committer(BackgroundThread):
             self.submit(PendingChange(undo, self._clock.monotonic(), NEVER))
 
     def _settle_without_write(self, results: Results, base: Snapshot) -> None:
-        """Settle changes that change nothing, if the state was read after they came: no write confirms it."""
+        """Settle changes that change nothing, if the state was read after they arrived: no write confirms it."""
         with self._lock:
             for change, result in results:
                 if change.arrived <= base.started_at:
@@ -196,7 +196,7 @@ class Committer(BackgroundThread):
         self._report(written, len(attempt.results))
 
     def _report(self, written: Snapshot, changes: int) -> None:
-        """Count a write and what it changed; log what no caller requested."""
+        """Count a write and its events; log the events that no caller requested."""
         entries = written.pool.entries_of(written.commit)
         events = [entry.event for entry in entries]
         self._metrics.count_commit(changes, written.received_at - written.started_at, events)
@@ -204,7 +204,7 @@ class Committer(BackgroundThread):
             _log.info("%s", entry.event, extra={"entry": entry.fields})
 
     def _write_failed(self, attempt: WriteAttempt, trouble: StoreTrouble) -> None:
-        """Try again after a first failure; refuse the callers if the store was read in between and it fails again."""
+        """Retry after the first failure; refuse the callers if a read succeeds and the next write fails again."""
         if isinstance(trouble, StoreRefused):
             raise trouble
         _log.warning("a write failed: %s", trouble, extra={"code": trouble.code})
@@ -224,9 +224,9 @@ class Committer(BackgroundThread):
             self._back_off()
 
     def _store_failed(self, batch: list[PendingChange], trouble: StoreTrouble) -> None:
-        """Refuse the changes that have waited long enough for the store; all of them if its data need repair.
+        """Refuse the changes that have waited long enough for the store, or all of them if its data need repair.
 
-        A change that may be applied waits until its deadline.
+        A change that may have been applied waits until its deadline.
         """
         self._must_read = True
         self.write_failures.note_failed_read()
@@ -241,7 +241,7 @@ class Committer(BackgroundThread):
         self._clock.rest(self._backoff.pause)
 
     def _time_out(self, change: PendingChange) -> None:
-        """Settle a change for which no time is left. The lock must be held."""
+        """Settle a change whose deadline has passed. The lock must be held."""
         if change.sent:
             change.settle(outcome_unknown(self._store.where), 0)
             return

@@ -1,4 +1,4 @@
-"""The one repository: everything that reads or changes the pool goes through it, whichever the store."""
+"""The one repository, for every kind of store: everything that reads or changes the pool goes through it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import Store
 from cimaster.repository.watcher import Watcher
 
-_PATIENCE = 0.5  # seconds after its deadline in which the committer should have settled a change
+_PATIENCE = 0.5  # seconds after the deadline of a change by which the committer should have settled it
 _CHECK = 0.05  # seconds between checks whether the caller still wants the answer
 
 
 @dataclass(frozen=True)
 class Committed:
-    """The result of a change: its answer, and the commit at which that is true."""
+    """The result of a change: its answer, and the commit in which that is true."""
 
     answer: Answer
     commit: int
@@ -52,7 +52,7 @@ class ConfigMapRepository:
         self._watcher.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Write the pending changes, then end the threads and close the store."""
+        """Write the pending changes, then stop the threads and close the store."""
         self._committer.stop(timeout)
         self._watcher.stop(timeout)
         self.store.close()
@@ -65,16 +65,16 @@ class ConfigMapRepository:
         undo: Decision | None = None,
         wanted: Callable[[], bool] | None = None,
     ) -> Committed:
-        """Make a change, and return its answer when it is written.
+        """Make a change, and return its answer once it is written.
 
-        `decide` is a pure function of the pool and the time; it may run more than once. With `fresh` it is never given
-        a state that is older than this call. `undo` is made if the change turns out to have been written although its
-        caller got OutcomeUnknown. When `wanted` returns False, the change is dropped unless it may already be written.
+        `decide` is a pure function of the pool and the time; it may run more than once. With `fresh`, it never gets a
+        state that is older than this call. `undo` is applied if the change was written after all although its caller
+        got OutcomeUnknown. When `wanted` returns False, the change is dropped unless it may already be written.
         Raises the refusal of `decide` or of its answer, or StoreTrouble.
         """
         trouble = self._snapshots.trouble
         if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
-            raise trouble.again()  # without waiting: a long outage must not fill the threads that serve pages
+            raise trouble.again()  # without waiting, so that a long outage does not block the threads that serve pages
         now = self._clock.monotonic()
         change = PendingChange(decide, now, now + self._deadline, fresh, undo)
         self._committer.submit(change)
@@ -87,7 +87,7 @@ class ConfigMapRepository:
         return Committed(change.answer, change.commit)
 
     def _wait_for(self, change: PendingChange, until: float, wanted: Callable[[], bool] | None) -> None:
-        """Return when the change is settled, which giving it up does at the latest."""
+        """Return when the change is settled; it is given up, which settles it, at `until` or when no longer wanted."""
         while not change.done.acquire(timeout=_CHECK if wanted else max(until - self._clock.monotonic(), 0.0)):
             if self._clock.monotonic() >= until or (wanted and not wanted()):
                 self._committer.give_up(change)
@@ -97,7 +97,7 @@ class ConfigMapRepository:
         return self._snapshots.at_least(at_least)
 
     def recent(self, interval: float) -> Snapshot:
-        """Return the newest known state; a newer one is read if the last read was `interval` seconds ago."""
+        """Return the newest known state; if the store has a newer one, read it at most every `interval` seconds."""
         return self._snapshots.current(interval)
 
     def fresh(self) -> Snapshot:
@@ -121,11 +121,11 @@ class ConfigMapRepository:
 
     @property
     def trouble(self) -> StoreTrouble | None:
-        """Why the store cannot be used at the moment; None if it can."""
+        """Why the store is currently unusable; None if it can be used."""
         return self._snapshots.trouble or self._committer.write_failures.lasting
 
     def now(self) -> datetime:
-        """Return the time by which decisions are made: about the store's, where its clock and ours differ."""
+        """Return the time for decisions: an estimate of the store's clock."""
         return self._snapshots.now()
 
     @property
@@ -135,22 +135,22 @@ class ConfigMapRepository:
 
     @property
     def pending(self) -> int:
-        """How many changes wait to be written."""
+        """How many changes are waiting to be written."""
         return self._committer.pending
 
     @property
     def tried(self) -> bool:
-        """Whether the store was asked at least once, with or without success."""
+        """Whether the store was read at least once, with or without success."""
         return self._watcher.tried
 
     @property
     def alive(self) -> bool:
-        """Whether both threads run."""
+        """Whether both threads are running."""
         return self._committer.alive and self._watcher.alive
 
     @property
     def change_count(self) -> int:
-        """A number that grows with each change of the store, by this replica or another: see `wait_for_change`."""
+        """A number that grows with each change of the store, by any replica: see `wait_for_change`."""
         return self._snapshots.change_count
 
     def wait_for_change(self, timeout: float, since: int) -> None:
@@ -158,5 +158,5 @@ class ConfigMapRepository:
         self._snapshots.wait_for_change(timeout, since)
 
     def wake_waiters(self) -> None:
-        """End every `wait_for_change`."""
+        """Make every `wait_for_change` return now."""
         self._snapshots.notify()

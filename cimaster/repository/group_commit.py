@@ -1,4 +1,4 @@
-"""How long a write waits for more changes, so that one write carries them all."""
+"""How long a write waits for more changes to include."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,22 @@ from cimaster.common.clock import Clock
 from cimaster.repository.pending_changes import PendingChange
 
 _LONGEST = 0.02  # seconds
-_NEWEST = 0.25  # weight of the newest observation in what is expected
+_NEWEST = 0.25  # weight of the newest observation in the moving averages
 
 
 class GroupCommit:
-    """Expects as many callers to return immediately as did recently: scripts in a loop, the next job of a queue.
+    """Predicts how many callers return immediately, from how many did recently: scripts in a loop, the next job.
 
-    A caller that returns just after a write began waits for that write and for the next one, and the store writes
-    twice. So a write begins when as many changes are there as are expected, or after as long as a write takes. That
-    gives callers in a loop a sixth (32 of them) to two fifths (8) more pairs; callers that come at random, or alone,
-    wait no longer than without it (measured). PostgreSQL's commit_delay and commit_siblings do this with fixed figures.
+    A caller that returns just after a write has started waits for that write and the next one, and the store writes
+    twice. So a write starts when the expected number of changes has arrived, or after the time that a write takes.
+    Callers in a loop then complete a sixth (32 callers) to two fifths (8 callers) more pairs of take and finish; random
+    or single callers wait no longer than without it (measured). PostgreSQL's commit_delay and commit_siblings do the
+    same with fixed figures.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.expected = 1
-        """How many changes are worth waiting for."""
+        """How many changes to wait for."""
         self.until = float("-inf")
         """When to stop waiting (monotonic seconds)."""
         self._clock = clock
@@ -28,7 +29,7 @@ class GroupCommit:
         self._answered = 0
 
     def note_write(self, batch: Sequence[PendingChange], pending: Sequence[PendingChange], seconds: float) -> None:
-        """Record a batch that was written, the changes that are pending now, and the seconds that the write took."""
+        """Record a written batch, the changes that are pending now, and the seconds that the write took."""
         done = [change for change in batch if change.settled]
         if self._answered:
             returned = sum(self._last_write < change.arrived <= self.until for change in (*done, *pending))

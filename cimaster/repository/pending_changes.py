@@ -9,7 +9,7 @@ from cimaster.common.clock import Clock
 from cimaster.errors import Problem
 from cimaster.pool.records.pool import Answer, Pool
 
-NEVER = float("inf")  # the deadline of a change without a caller that must be made, whatever the store does
+NEVER = float("inf")  # the deadline of a change that must be made, although no caller waits for it
 
 Decision = Callable[[Pool, datetime], tuple[Pool, Answer]]
 
@@ -22,10 +22,10 @@ class PendingChange:
     arrived: float
     deadline: float
     fresh: bool = False
-    """Whether it must not be decided on a state that may be older than the request."""
+    """Whether it must be decided on a state that is not older than the request."""
     undo: Decision | None = None
     sent: bool = False
-    """Whether a write that carries it is on its way, so that it may be applied."""
+    """Whether a write with it is in flight, so that it may be applied."""
     commit: int = 0
     answer: Answer | None = None
     error: BaseException | None = None
@@ -41,7 +41,7 @@ class PendingChange:
         return self.answer is not None or self.error is not None
 
     def settle(self, result: Answer | BaseException, commit: int) -> bool:
-        """Give the caller its result; return False if it had one already. The committer's lock must be held."""
+        """Give the caller its result; return False if it already had one. The committer's lock must be held."""
         if self.settled:
             return False
         self.commit = commit
@@ -66,7 +66,7 @@ class PendingChanges:
         return sum(not change.settled for change in self._changes)
 
     def add(self, *changes: PendingChange) -> None:
-        """Add changes, and wake the committer unless it waits for more than these."""
+        """Add changes, and wake the committer if it now has as many as it waits for."""
         with self.lock:
             self._changes.extend(changes)
             enough = len(self._changes) >= self._enough
@@ -74,16 +74,16 @@ class PendingChanges:
             self._woken.set()
 
     def wake(self) -> None:
-        """End `wait` or `gather`, whatever there is."""
+        """End `wait` or `gather` now."""
         self._woken.set()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait until there is a change, for at most `seconds`."""
+        """Wait for a change, for at most `seconds`."""
         self._woken.wait(seconds)
         self._woken.clear()
 
     def gather(self, expected: int, until: float) -> None:
-        """Wait until as many changes are there as are expected, at most until that monotonic time."""
+        """Wait for the expected number of changes, at most until a monotonic time."""
         if expected < 2 or self._clock.monotonic() >= until:
             return
         with self.lock:
@@ -91,13 +91,13 @@ class PendingChanges:
             too_few = len(self._changes) < expected
             self._enough = expected if too_few else 1
             self._woken.clear()
-        left = until - self._clock.monotonic()
-        if too_few and left > 0:
-            self._clock.wait(self._woken.wait, left)
+        remaining = until - self._clock.monotonic()
+        if too_few and remaining > 0:
+            self._clock.wait(self._woken.wait, remaining)
         self._enough = 1
 
     def unsettled(self) -> list[PendingChange]:
-        """Return the changes that still wait for a result, after timing out the ones whose deadline has passed."""
+        """Return the changes without a result, after timing out those whose deadline has passed."""
         now = self._clock.monotonic()
         with self.lock:
             for change in self._changes:
@@ -107,7 +107,7 @@ class PendingChanges:
             return list(self._changes)
 
     def refuse(self, changes: Iterable[PendingChange], problem: Problem) -> None:
-        """Settle the given changes, except those that may be applied and those that must be made."""
+        """Settle changes with an error, except those that may have been applied and those that must be made."""
         with self.lock:
             for change in changes:
                 if not change.sent and change.deadline != NEVER:

@@ -1,4 +1,4 @@
-"""The newest known state of the pool, kept up to date by a watch, and the rules for which state is newer."""
+"""The newest known state of the pool, kept up to date by a watch, and the rules by which a state is newer."""
 
 import dataclasses
 import logging
@@ -17,13 +17,13 @@ from cimaster.repository.stores.port import COMMIT_ANNOTATION, Change, Store, St
 
 POOL_ANNOTATION = "cimaster/pool"
 _CLOCK_TOLERANCE = 10.0  # seconds
-_BETWEEN_READS = 0.1  # seconds between two reads that only serve lists and pages
+_BETWEEN_READS = 0.1  # seconds between two reads for lists and pages
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of the store at some moment between the request for it and its answer; times are monotonic seconds."""
+    """The state of the store at some moment between a read's start and its answer; times are monotonic seconds."""
 
     pool: Pool
     object: StoredObject
@@ -32,7 +32,7 @@ class Snapshot:
 
     @property
     def commit(self) -> int:
-        """The number of its newest commit."""
+        """The number of the newest commit in it."""
         return self.pool.commit
 
     @property
@@ -42,7 +42,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """Holds the newest snapshot, and notifies threads that wait for a newer one. For any thread."""
+    """Holds the newest snapshot, and notifies threads that wait for a newer one. Thread-safe."""
 
     def __init__(self, store: Store, rules: Rules, metrics: Metrics, clock: Clock) -> None:
         self.trouble: StoreTrouble | None = None
@@ -55,7 +55,7 @@ class Snapshots:
         self._current: Snapshot | None = None
         self._pool_id = ""
         self._reported = Change("", {})  # the newest change that the watch reported
-        self._own_write: Mapping[str, str] = {}  # annotations by which to recognize the write that is being sent
+        self._own_write: Mapping[str, str] = {}  # annotations that identify the write in flight
         self._changed = threading.Condition()
         self._confirmed = 0.0
         self._seen_versions: deque[str] = deque(maxlen=256)
@@ -71,7 +71,7 @@ class Snapshots:
     def current(self, interval: float = _BETWEEN_READS) -> Snapshot:
         """Return the newest snapshot; StoreTrouble if there is none.
 
-        If the watch reported a newer one, it is read, at most every `interval` seconds.
+        A newer state that the watch has reported is read first, at most every `interval` seconds.
         """
         may_read = self._clock.monotonic() - self._last_read >= interval
         if self.behind and may_read and not self.trouble and self._reading.acquire(blocking=False):
@@ -86,9 +86,9 @@ class Snapshots:
         return self._current or self.read()
 
     def at_least(self, commit: int) -> Snapshot:
-        """Return a snapshot of this commit or a newer one, or of a read that started after this call.
+        """Return a snapshot of this commit or a newer one, or one that was read after this call started.
 
-        One read at a time serves all callers.
+        Concurrent callers share one read.
         """
         called_at, snapshot = self._clock.monotonic(), self.current()
         if snapshot.commit >= commit:
@@ -101,13 +101,13 @@ class Snapshots:
 
     @property
     def behind(self) -> bool:
-        """Whether the store is known to have a newer state."""
+        """Whether the store is known to have a newer state than the snapshot."""
         reported = self._reported.version
         return self._current is None or bool(reported and reported not in self._seen_versions)
 
     @property
     def annotations(self) -> Mapping[str, str]:
-        """The annotations of the newest version, read or only reported; of the newest read if a report has none."""
+        """The annotations of the newest version, read or reported; those of the newest read if the report has none."""
         known = self._current.object.annotations if self._current else {}
         return (self._reported.annotations or known) if self.behind else known
 
@@ -117,7 +117,7 @@ class Snapshots:
         return abs(self._store.clock_skew or 0.0) <= _CLOCK_TOLERANCE
 
     def now(self) -> datetime:
-        """Return about the store's time, so that all replicas agree on the times that are written."""
+        """Return an estimate of the store's time, so that all replicas agree on the times that they write."""
         return self._clock() - timedelta(seconds=self._store.clock_skew or 0.0)
 
     @property
@@ -145,9 +145,9 @@ class Snapshots:
             return self._accept(snapshot)
 
     def catch_up(self) -> Snapshot:
-        """Return the state that the watch reported, which the store can serve from a cache; if that is not newer, read.
+        """Return the state that the watch reported, which the store may serve from a cache; if it is not newer, read.
 
-        It is good enough to show and to base a write on, but confirms no refusal: it may be older than this call.
+        It may be displayed, and a write may be based on it, but it cannot confirm a refusal: it may predate this call.
         """
         reported, known, pool_id = self._reported.version, self._current, self._pool_id
         if not reported or known is None:
@@ -166,7 +166,7 @@ class Snapshots:
         return self.read()
 
     def note_trouble(self, trouble: StoreTrouble) -> None:
-        """Remember why the store cannot be used, until it can."""
+        """Remember why the store is unusable, until it can be used again."""
         if self.trouble is None:
             self.trouble_since = self._clock.monotonic()
             _log.warning("the store cannot be used: %s", trouble, extra={"code": trouble.code})
@@ -179,7 +179,7 @@ class Snapshots:
             self.trouble = None
 
     def note_change(self, change: Change | None) -> None:
-        """Record what the watch reported, None for no change. It may report our own write before that is answered."""
+        """Record what the watch reported (None: no change), possibly our own write before its answer arrives."""
         self._confirmed = self._clock.monotonic()
         if change is None or (change.version and change.version in self._seen_versions):
             return
@@ -189,7 +189,7 @@ class Snapshots:
             self.notify()
 
     def expect_own_write(self, annotations: Mapping[str, str]) -> None:
-        """Say by which annotations the watch's report of the write that is being sent can be recognized."""
+        """Remember the annotations of the write about to be sent, so that the watch's report of it is recognized."""
         self._own_write = annotations
 
     def wait_for_change(self, timeout: float, since: int) -> None:
@@ -205,25 +205,25 @@ class Snapshots:
             self._changed.notify_all()
 
     def _decode(self, stored: StoredObject, pool_id: str) -> Pool:
-        """Decode an object; `pool_id` is what was known before its read: our first write may have come since."""
+        """Decode an object; `pool_id` is the id known before its read, because our first write may be newer."""
         counted = stored.annotations.get(COMMIT_ANNOTATION, "")
         was_written = counted or stored.annotations.get(POOL_ANNOTATION) or pool_id
         if was_written and not stored.data.get(CLUSTERS, "").strip():
             raise StoreWentBack(
-                f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0}, and "
-                f"its data are gone: put {CLUSTERS} back from a backup (an empty pool is [])"
+                f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0}, but "
+                f"its data are gone: restore {CLUSTERS} from a backup (an empty pool is [])"
             )
         known = self._current.pool if self._current else None
         return decode(stored.data, commit_number(counted) or 0, self._rules, known)
 
     def _accept(self, read: Snapshot) -> Snapshot:
-        """Keep a read if it is newer: by its commit, or because it started after we received what we have."""
+        """Keep a read if it is newer: it has a higher commit, or it started after the current one was received."""
         self.note_success()
         self._pool_id = read.object.annotations.get(POOL_ANNOTATION, self._pool_id)
         current = self._current
         if current and read.commit < current.commit and read.started_at >= current.received_at:
             if read.version != current.version:
-                _log.warning("older data were put back", extra={"commit": read.commit, "newest": current.commit})
+                _log.warning("older data were restored", extra={"commit": read.commit, "newest": current.commit})
                 self._metrics.restores.inc()
             # the counter continues from the highest commit seen, so that no browser goes back in time
             read = dataclasses.replace(read, pool=dataclasses.replace(read.pool, commit=current.commit))
@@ -232,8 +232,8 @@ class Snapshots:
         return read
 
     def put(self, written: Snapshot) -> None:
-        """Keep the state that our own write made."""
-        self._own_write = {}  # whatever is reported from now on is another's write, even a manual edit that kept ours
+        """Keep the state that our own write created."""
+        self._own_write = {}  # from now on each report is of another write, even of an edit that kept our annotations
         with self._lock:
             self.note_success()
             if self._current is None or written.commit > self._current.commit:

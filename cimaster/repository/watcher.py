@@ -1,4 +1,4 @@
-"""The thread that follows the store, so that reads need not ask it."""
+"""The thread that follows changes of the store, so that reads can use the snapshot."""
 
 import threading
 
@@ -8,8 +8,8 @@ from cimaster.observability.metrics import Metrics
 from cimaster.repository.snapshots import Snapshots
 from cimaster.repository.stores.port import Store
 
-_WATCH = 10.0  # seconds for which one watch is kept open
-_RETRY = 1.0  # seconds between two tries to reach a store that is in trouble
+_WATCH = 10.0  # seconds for which one watch stays open
+_RETRY = 1.0  # seconds between two attempts to reach an unavailable store
 
 
 class Watcher(BackgroundThread):
@@ -24,7 +24,7 @@ class Watcher(BackgroundThread):
 
     @property
     def tried(self) -> bool:
-        """Whether the store was asked at least once, with or without success."""
+        """Whether the store was read at least once, with or without success."""
         return self._tried.is_set()
 
     def work(self) -> None:
@@ -36,7 +36,7 @@ class Watcher(BackgroundThread):
                 self._snapshots.note_trouble(trouble)
                 self.pause(_RETRY)
         except Exception:
-            if not self.stopping:  # `wake` cuts the watch, after which its connection may raise anything
+            if not self.stopping:  # `wake` cuts the watch, whose connection may then raise anything
                 raise
         finally:
             self._tried.set()
@@ -48,6 +48,6 @@ class Watcher(BackgroundThread):
         self._snapshots.note_change(self._store.wait_for_change(_WATCH))
 
     def wake(self) -> None:
-        """End the watch, for good."""
+        """End the watch permanently."""
         super().wake()
         self._store.stop_waiting()

@@ -1,8 +1,8 @@
-"""Writes whose outcome is open, and how a read shows what became of each.
+"""Write attempts whose outcome is unknown, and how a read shows the outcome of each.
 
-Each process has one annotation of its own, its slot, in which every write puts an id of its own. The answer to a write
-can be lost although the write is applied, now or later. So a write counts as dead only when a read shows a version
-other than the one that the write was based on, and our slot lacks its id.
+Each process has its own annotation, its slot, into which every write puts its own id. The answer to a write can be
+lost although the write is applied, now or later. So a write counts as dead only when a read shows a version other than
+the one it was based on, and our slot lacks its id.
 """
 
 import threading
@@ -18,12 +18,12 @@ from cimaster.repository.pending_changes import NEVER, Decision, PendingChange
 from cimaster.repository.stores.port import StoredObject, commit_number
 
 SLOT_PREFIX = "cimaster/attempt-"
-IDLE_SLOT = timedelta(hours=1)  # after which any replica removes a slot: its process has ended, or starts a new one
+IDLE_SLOT = timedelta(hours=1)  # without use, after which any replica removes a slot; a live process writes it anew
 
 
 @dataclass
 class WriteAttempt:
-    """One write: the version that it is based on, and the results of its callers if it is applied."""
+    """One write: the version that it is based on, and the results for its callers if it is applied."""
 
     id: str
     version: str
@@ -40,7 +40,7 @@ Results = list[tuple[PendingChange, Answer | BaseException]]
 
 
 def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tuple[Results, Pool]:
-    """Decide changes in order, each on the pool that the previous ones left; an exception in one fails only that."""
+    """Decide changes in order, each on the result of the previous ones; an exception fails only its own change."""
     results: Results = []
     for change in batch:
         try:
@@ -52,7 +52,7 @@ def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tu
 
 
 class WriteAttempts:
-    """The writes of this process whose outcome is open, and its slot. For the committer's thread, except `lock`."""
+    """The writes of this process whose outcome is unknown, and its slot. Only for the committer's thread, except `lock`."""
 
     def __init__(self, where: str) -> None:
         self.lock = threading.Lock()
@@ -66,20 +66,20 @@ class WriteAttempts:
 
     @staticmethod
     def new_id() -> str:
-        """Draw an id for an attempt."""
+        """Return a new random id for an attempt."""
         return uuid.uuid4().hex[:16]
 
     def forget_unneeded(self) -> None:
-        """Drop the writes whose outcome does not matter any more."""
+        """Drop the writes whose outcome no longer matters."""
         self._open = [attempt for attempt in self._open if attempt.needed]
 
     def annotated(self, annotations: Mapping[str, str], attempt: WriteAttempt, now: datetime) -> dict[str, str]:
-        """Return the annotations with the attempt in our slot, without slots that were not used for an hour."""
+        """Return the annotations with the attempt in our slot, without slots that were unused for an hour."""
         kept = {key: text for key, text in annotations.items() if not _idle(key, text, now)}
         return {**kept, self.slot: f"{attempt.id} {format_time(now)} {attempt.commit}"}
 
     def announce(self, attempt: WriteAttempt) -> bool:
-        """Record a write about to be sent; False if one of its changes was settled since it was decided."""
+        """Record a write that is about to be sent; False if one of its changes was settled since it was decided."""
         with self.lock:
             if any(change.settled for change, _ in attempt.results):
                 return False
@@ -89,15 +89,15 @@ class WriteAttempts:
         return True
 
     def withdraw(self, attempt: WriteAttempt) -> None:
-        """Record that a write was certainly not applied."""
+        """Record that a write was definitely not applied."""
         self._open.remove(attempt)
         self._close(attempt, None)
 
     def observe(self, stored: StoredObject) -> list[Decision]:
-        """Compare the open writes with an object that was read (or written) after all of them were sent.
+        """Compare the open writes with an object that was read or written after all of them were sent.
 
-        Settles the changes of the write that it shows, drops the writes that can never be applied any more, and
-        returns what has to be undone because its caller was answered that the outcome is unknown.
+        Settles the changes of the write whose id the object has, drops the writes that can no longer be applied, and
+        returns the undos of applied changes whose callers were answered with OutcomeUnknown.
         """
         has_slot = self.slot in stored.annotations
         slot_lost = not has_slot and self._slot_seen_in == stored.uid  # in a new object no older write can be applied
@@ -115,7 +115,7 @@ class WriteAttempts:
         return undos
 
     def _settle(self, attempt: WriteAttempt) -> list[Decision]:
-        """Settle the changes of an applied write; return the undos of those whose callers have left already."""
+        """Settle the changes of an applied write; return the undos of those whose callers have already left."""
         undos = []
         with self.lock:
             for change, result in attempt.results:
@@ -125,7 +125,7 @@ class WriteAttempts:
         return undos
 
     def _close(self, attempt: WriteAttempt, error: OutcomeUnknown | None) -> None:
-        """Free the changes of a dead write to be decided again, or settle them with an error."""
+        """Release the changes of a dead write to be decided again, or settle them with an error."""
         with self.lock:
             for change, _ in attempt.results:
                 change.sent = any(change is other for still_open in self._open for other, _ in still_open.results)

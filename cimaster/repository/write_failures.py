@@ -1,13 +1,13 @@
-"""Writes that fail while reads succeed: a file that became read-only, a full disk, a permission that was removed."""
+"""Writes that fail while reads succeed: a file that became read-only, a full disk, a removed permission."""
 
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 
-_RECENT = 30.0  # seconds after which a failed write no longer counts: the next one is tried before callers are refused
+_RECENT = 30.0  # seconds after which a failed write no longer counts, so that the next one is tried first
 
 
 class WriteFailures:
-    """Tells a passing failure (the write is tried again) from a lasting one (its callers are refused)."""
+    """Distinguishes a transient failure (the write is retried) from a lasting one (its callers are refused)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -21,7 +21,7 @@ class WriteFailures:
         return self._lasting if self._clock.monotonic() - self._lasting_at < _RECENT else None
 
     def note_failure(self, trouble: StoreTrouble) -> bool:
-        """Count a write that failed; return whether that lasts: it is the second, and the read in between succeeded."""
+        """Count a failed write; return whether it is lasting: the second failure, after a successful read in between."""
         self._in_a_row += 1
         if self._in_a_row == 1:
             return False
@@ -29,9 +29,9 @@ class WriteFailures:
         return True
 
     def note_failed_read(self) -> None:
-        """Start counting again: where reads fail too, the trouble is not one of writes."""
+        """Restart the count: reads fail too, so the problem is not specific to writes."""
         self._in_a_row = 0
 
     def note_success(self) -> None:
-        """Start counting again after a write that was applied."""
+        """Restart the count after a successful write."""
         self._in_a_row, self._lasting = 0, None

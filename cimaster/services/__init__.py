@@ -1,1 +1,1 @@
-"""What CIMaster does: the only callers of the repository."""
+"""The operations of CIMaster: the only callers of the repository."""

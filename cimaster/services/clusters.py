@@ -1,7 +1,7 @@
-"""What callers do with clusters: take, finish, renew, hold, release, and the inventory.
+"""Operations on clusters: take, finish, renew, hold, release, and changes of the inventory.
 
-Each method loads nothing by itself: the repository shows the newest pool to a decision of `cimaster.pool`, and writes
-what it decided. Every method raises the decision's Refusal, or StoreTrouble.
+Each method passes a decision of `cimaster.pool` to the repository, which applies it to the newest pool and writes the
+result. Every method raises the decision's Refusal, or StoreTrouble.
 """
 
 import itertools
@@ -26,7 +26,7 @@ _FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
 
 
 class Clusters:
-    """The verbs of jobs, people and admins, and what is read of the pool."""
+    """The operations of jobs, people and admins, and reads of the pool."""
 
     def __init__(self, repository: ConfigMapRepository, metrics: Metrics, clock: Clock | None = None) -> None:
         self.repository = repository
@@ -45,7 +45,7 @@ class Clusters:
         request: Request | None = None,
         is_connected: Callable[[], bool] | None = None,
     ) -> Committed:
-        """Lend a cluster to a caller whose turn it is and who `is_connected`, or keep its place and raise why."""
+        """Lend a cluster to a connected caller whose turn it is; else keep its place in the queue and raise why."""
         lease = _new_lease()
         decision = partial(decide.take_or_wait, criteria=criteria, lease_id=lease, terms=terms, request=request)
         return self._take(decision, lease, request, is_connected)
@@ -53,26 +53,26 @@ class Clusters:
     def _take(
         self, decision: Decision, lease: str, request: Request | None, is_connected: Callable[[], bool] | None = None
     ) -> Committed:
-        """Carry out a take; one without a request id is undone if its caller never learns which cluster it got."""
+        """Carry out a take; without a request_id, it is undone if its caller never learns the cluster's name."""
         undo = None if request else partial(decide.undo, lease_id=lease)
         taken = self.repository.update(decision, undo=undo, wanted=is_connected)
         self._metrics.allocations.labels("repeated" if taken.answer.repeated else "granted").inc()
         return taken
 
-    def mark_disconnected(self, ticket: str, left: timedelta) -> None:
-        """Note that the connection of a waiting caller broke, which would have lasted for what is `left`."""
-        self.repository.update(partial(decide.mark_disconnected, ticket_id=ticket, left=left))
+    def mark_disconnected(self, ticket: str, remaining: timedelta) -> None:
+        """Record that the connection of a waiting caller broke, `remaining` before its planned end."""
+        self.repository.update(partial(decide.mark_disconnected, ticket_id=ticket, remaining=remaining))
 
     def leave_queue(self, ticket: str, owner: str = "") -> Committed:
-        """Give up a place in the queue, and a cluster that it was just given; `owner` is the caller."""
+        """Remove a request from the queue, and give back a cluster that it was just given; `owner` is the caller."""
         return self.repository.update(partial(decide.leave, request_id=ticket, owner=owner))
 
     def cancel_wait(self, ticket: str, by: str, request: Request | None = None) -> Committed:
-        """Take a caller out of the queue for a person."""
+        """Remove a waiting request from the queue, on behalf of a person."""
         return self.repository.update(idempotent(decide.cancel, request, ticket, by))
 
     def finish(self, finish: FinishRequest, request: Request | None = None) -> Committed:
-        """Give a job's cluster back. Without lease, job or build it ends the lease that it finds first."""
+        """Give a job's cluster back. Without lease, job or build, this ends the lease that it finds first."""
         if finish.fenced:
             return self.repository.update(idempotent(decide.finish, request, finish))
         self._metrics.unfenced_finishes.inc()
@@ -94,7 +94,7 @@ class Clusters:
         force: bool = False,
         reason: str = "",
     ) -> Committed:
-        """Hold a cluster for a person; with `force` an admin takes over the hold of another."""
+        """Hold a cluster for a person; with `force`, an admin takes over another person's hold."""
         change = idempotent(decide.hold, request, cluster, by, desc, duration, expect, force, reason)
         return self.repository.update(change)
 
@@ -105,7 +105,7 @@ class Clusters:
         return self.repository.update(idempotent(decide.hold_any, request, criteria, by, desc, duration))
 
     def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
-        """Extend a hold to an end, or where it has not begun to a duration; never shorten it."""
+        """Extend a hold to an end, or to a duration if it has not started; never shorten it."""
         return self.repository.update(idempotent(decide.extend, None, cluster, by, until))
 
     def release(
@@ -117,7 +117,7 @@ class Clusters:
     def hand_over(
         self, cluster: str, by: str, is_admin: bool, to: str, reason: str = "", request: Request | None = None
     ) -> Committed:
-        """Hand a hold over to another person in one step; its end stays."""
+        """Hand a hold over to another person in one step; its end is unchanged."""
         return self.repository.update(idempotent(decide.hand_over, request, cluster, by, is_admin, to, reason))
 
     def take_over(
@@ -133,7 +133,7 @@ class Clusters:
         return self.repository.update(idempotent(decide.add, request, cluster, by, facts, creation))
 
     def update(self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None) -> Committed:
-        """Change what is known of a cluster."""
+        """Change the facts about a cluster."""
         return self.repository.update(idempotent(decide.update, request, cluster, by, facts))
 
     def delete(
@@ -143,15 +143,15 @@ class Clusters:
         return self.repository.update(idempotent(decide.delete, request, cluster, by, force, reason))
 
     def disable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
-        """Take a cluster out of lending."""
+        """Disable a cluster, so that it is not lent."""
         return self.repository.update(idempotent(decide.disable, request, cluster, by, reason))
 
     def enable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
-        """Put a cluster back into lending."""
+        """Enable a cluster, so that it is lent again."""
         return self.repository.update(idempotent(decide.enable, request, cluster, by, reason))
 
     def expire(self) -> bool:
-        """Write what time has ended by now; say whether there was anything."""
+        """Write what has expired by now; return whether anything had."""
         due = self.repository.snapshot().pool.due
         if due is None or due > self.repository.now() or not self.repository.clock_is_right:
             return False
@@ -159,7 +159,7 @@ class Clusters:
         return True
 
     def count_unknown(self, endpoint: str) -> None:
-        """Count a parameter that the endpoint does not have."""
+        """Count an unknown parameter of a request to this endpoint."""
         self._metrics.unknown_parameters.labels(endpoint).inc()
 
     def view(self, at_least: int = 0) -> Snapshot:
@@ -167,12 +167,12 @@ class Clusters:
         return self.repository.snapshot(at_least)
 
     def may_exist(self, commit: int) -> bool:
-        """Say whether there may be such a commit; to look for one that is far ahead would cost a read each time."""
+        """Say whether a commit number is plausible: looking for one that is far ahead would cost a read each time."""
         newest = self.repository.newest
         return newest is None or commit <= newest.commit + _FAR_AHEAD
 
     def view_now(self) -> Snapshot:
-        """Return the newest state; read afresh if the store is known to have something newer."""
+        """Return the newest state, read anew if the store is known to have a newer one."""
         if self.repository.behind and not self.repository.trouble:
             return self.repository.fresh()
         return self.repository.snapshot()
@@ -180,32 +180,32 @@ class Clusters:
     def history(
         self, cluster: str = "", since: datetime | timedelta | None = None, limit: int = 100
     ) -> tuple[list[Entry], Snapshot]:
-        """Return the remembered changes, newest first, and the state that they are from; `since` may be an age."""
+        """Return the stored history entries, newest first, and the snapshot they are from; `since` may be an age."""
         snapshot = self.view()
         if isinstance(since, timedelta):
             since = self.repository.now() - since
-        said = printable(cluster)
-        chosen = (
+        name = printable(cluster)
+        matching = (
             entry
             for entry in reversed(snapshot.pool.history)
-            if (not said or printable(entry.cluster) == said) and (not since or (entry.at and entry.at >= since))
+            if (not name or printable(entry.cluster) == name) and (not since or (entry.at and entry.at >= since))
         )
-        return list(itertools.islice(chosen, limit)), snapshot
+        return list(itertools.islice(matching, limit)), snapshot
 
 
 class _UnfencedFinish:
-    """The finish of a legacy script that names no lease: it ends the lease that it finds when it is first decided."""
+    """A legacy script's finish, which names no lease: it ends the lease that it finds when it is first decided."""
 
     def __init__(self, finish: FinishRequest) -> None:
         self._finish = finish
         self._seen: list[Lease | None] = []
 
     def __call__(self, pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-        """Decide; a second time it still means the lease of the first."""
+        """Decide; if it is decided again, it still means the lease of the first time."""
         if not self._seen:
             self._seen.append(decide.lease_of_unfenced_finish(pool.find(self._finish.cluster)))
         return decide.finish(pool, now, self._finish, self._seen)
 
 
 def _new_lease() -> str:
-    return uuid.uuid4().hex[:16]  # each record keeps four such ids, in every write
+    return uuid.uuid4().hex[:16]  # shortened, because every write sends up to four ids per record

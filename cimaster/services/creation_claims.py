@@ -1,4 +1,4 @@
-"""What the provisioning worker writes: its claims on creations, and the outcome of each."""
+"""The writes of the provisioning worker: its claims on creations, and their outcomes."""
 
 import dataclasses
 import logging
@@ -17,7 +17,7 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.provisioning import Provisioning
 
 _RESERVE = timedelta(seconds=60)  # by which a claim outlasts the provisioner's time-out
-_BUILDING = timedelta(minutes=5)  # for which a claim lasts on a cluster that is built here; renewed during the build
+_BUILDING = timedelta(minutes=5)  # duration of a claim on a cluster that is built here; renewed during the build
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +29,7 @@ class CreationClaims:
         self._owner = uuid.uuid4().hex[:12]
 
     def due(self) -> list[Creation]:
-        """Return the creations that wait for a replica to start them."""
+        """Return the creations that a replica may claim and start now."""
         now = self._repository.now()
         return [creation for creation in self._repository.snapshot().pool.creations if creation.is_claimable(now)]
 
@@ -38,14 +38,14 @@ class CreationClaims:
         return [c for c in self._repository.snapshot().pool.creations if c.job_runs]
 
     def claim(self, identity: str) -> Creation | None:
-        """Claim a creation for as long as the provisioner may take; None if another replica has claimed it."""
+        """Claim a creation for as long as the provisioner may need; None if another replica has claimed it."""
         assert self._creations.provisioner is not None
         builds = self._creations.provisioner.kind.builds
-        lasts = _BUILDING if builds else self._creations.provisioner.timeout + _RESERVE
+        duration = _BUILDING if builds else self._creations.provisioner.timeout + _RESERVE
 
         def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-            right = self._repository.clock_is_right  # a wrong clock cannot tell whether a claim has run out
-            return creation_attempts.claim(pool, now, identity, self._owner, lasts, builds, takes_over=right)
+            takes_over = self._repository.clock_is_right  # with a wrong clock, a claim may only seem to have expired
+            return creation_attempts.claim(pool, now, identity, self._owner, duration, builds, takes_over)
 
         done = self._repository.update(change)
         if not done.answer.text:
@@ -61,7 +61,7 @@ class CreationClaims:
         return bool(done.answer.text)
 
     def release(self, identity: str) -> None:
-        """Give a claim up, so that another replica can start the creation."""
+        """Release a claim, so that another replica can start the creation."""
         self._repository.update(lambda pool, now: creation_attempts.release_claim(pool, now, identity, self._owner))
 
     def record_outcome(self, creation: Creation, outcome: TriggeredJob | Built | Failure) -> None:
@@ -92,7 +92,7 @@ class CreationClaims:
 
         try:
             add(creation.id)
-        except (WrongCreationState, UnknownCreation) as refusal:  # the cluster exists all the same: it must not be lost
+        except (WrongCreationState, UnknownCreation) as refusal:  # the cluster exists anyway, and must not be lost
             _log.warning("cluster %s is added without its creation: %s", built.cluster, refusal)
             add("")
 

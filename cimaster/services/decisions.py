@@ -1,4 +1,4 @@
-"""Make a decision safe to repeat: carried out once for each request, whatever number of times it is sent."""
+"""Make decisions idempotent: each is carried out once per request, however often the request is sent."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,9 +16,9 @@ def idempotent(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> Decision:
-    """Return a decision of pool/ with its arguments, as the repository takes it.
+    """Bind a decision of pool/ to its arguments, for the repository.
 
-    A request that was carried out before gets its answer again, and changes nothing more.
+    A request that was carried out before gets its earlier answer, and changes nothing.
     """
 
     def decide(pool: Pool, now: datetime) -> tuple[Pool, Answer]:

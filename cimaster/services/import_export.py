@@ -1,4 +1,4 @@
-"""Move a pool between stores: what `export` writes and what `import` takes."""
+"""Move a pool between stores, with `cimaster export` and `cimaster import`."""
 
 import dataclasses
 from datetime import datetime
@@ -14,7 +14,7 @@ from cimaster.settings import Settings
 
 
 def exported(stored: StoredObject) -> dict[str, object]:
-    """Return the object as a manifest, without the metadata that only its store can set."""
+    """Return the object as a manifest, without the metadata that the store sets."""
     metadata = stored.body.get("metadata", {})
     kept = {key: metadata[key] for key in ("name", "labels", "annotations") if metadata.get(key)}
     rest = {key: value for key, value in stored.body.items() if key not in ("metadata", "data")}
@@ -22,23 +22,23 @@ def exported(stored: StoredObject) -> dict[str, object]:
 
 
 def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
-    """Return the change that fills a pool from a file; BadBody if the file has no pool.
+    """Return the change that fills a pool from a file; BadBody if the file contains no pool.
 
-    The change is refused for a pool with clusters, unless they are to be replaced. The commit counter of the pool goes
-    on, and so does its history if the file has none.
+    The change is refused for a pool with clusters, unless `replace` is set. The pool keeps its commit counter, and its
+    history and policies if the file has none.
     """
     loaded = decode(pool_file.data_of(text), 0, rules_of(settings))
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         if pool.clusters and not replace:
-            raise ClusterExists(f"the pool has {len(pool.clusters)} clusters already: add --replace to replace them")
+            raise ClusterExists(f"the pool already has {len(pool.clusters)} clusters: add --replace to replace them")
         filled = dataclasses.replace(
             loaded,
             commit=pool.commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
-            queue=(),  # callers that wait repeat their requests
+            queue=(),  # waiting callers repeat their requests
         ).with_creations(
             creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))
         )

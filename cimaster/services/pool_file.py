@@ -11,23 +11,23 @@ from cimaster.common.file_text import decoded
 from cimaster.errors import BadBody
 from cimaster.pool.codec import CLUSTERS
 
-_LARGEST = 16 << 20  # bytes; a Kubernetes object has at most 1 MiB, and a few times that when it is quoted or in UTF-16
+_LARGEST = 16 << 20  # bytes; a Kubernetes object has at most 1 MiB, or a few times that if escaped or in UTF-16
 _EXPECTED = (
-    f"expected an array of clusters, what cimaster export wrote, or a ConfigMap with {CLUSTERS} as "
-    "kubectl get configmap clusters -o yaml writes it, in JSON or YAML"
+    f"expected an array of clusters, the output of cimaster export, or a ConfigMap with {CLUSTERS} as written by "
+    "kubectl get configmap clusters -o yaml, in JSON or YAML"
 )
 _MAX_NAMED = 5  # objects or keys that a refusal names
 
 
 def read(path: str) -> str:
-    """Return the text of a file, of standard input for `-`; BadBody if it is too large or no text."""
+    """Return the text of a file, or of standard input for `-`; BadBody if it is too large or not text."""
     if path == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     else:
         with Path(path).open("rb") as file:
             data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
-        raise BadBody(f"the file is larger than {_LARGEST >> 20} MB, and no pool is: {_EXPECTED}")
+        raise BadBody(f"the file is larger than {_LARGEST >> 20} MB, too large for a pool: {_EXPECTED}")
     try:
         return decoded(data)
     except ValueError as error:
@@ -37,7 +37,7 @@ def read(path: str) -> str:
 def data_of(text: str) -> Mapping[str, str]:
     """Return the data of the ConfigMap in a text; records in JSON keep their bytes.
 
-    BadBody says what the text has instead, and what is expected.
+    BadBody says what the text contains instead, and what is expected.
     """
     is_json = text.lstrip()[:1] in ("[", "{")
     documents = [_json(text)] if is_json else _yaml(text)
@@ -46,13 +46,15 @@ def data_of(text: str) -> Mapping[str, str]:
     objects = [each for document in documents for each in _objects(document)]
     pools = [each for each in objects if _is_pool(each)]
     if len(pools) > 1:
-        raise BadBody(f"the file holds {len(pools)} pools ({_listed(map(_described, pools))}): leave one of them in it")
+        raise BadBody(
+            f"the file contains {len(pools)} pools ({_listed(map(_described, pools))}): keep only one of them"
+        )
     if not pools:
-        raise BadBody(f"the file holds {_listed(map(_described, objects)) or 'nothing'}, and no pool: {_EXPECTED}")
+        raise BadBody(f"the file contains {_listed(map(_described, objects)) or 'nothing'}, and no pool: {_EXPECTED}")
     data: dict[str, str] = pools[0]["data"]
     for key, value in data.items():
         if not isinstance(value, str):
-            raise BadBody(f"the file holds {_described(pools[0])}, and {key} is {_kind(value)} there: expected text")
+            raise BadBody(f"the file contains {_described(pools[0])}, but {key} is {_kind(value)}: expected text")
     return data
 
 
@@ -60,26 +62,26 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"the file {json_errors.reason(error)}: mend it there, or export the pool again") from None
+        raise BadBody(f"the file {json_errors.reason(error)}: correct it, or export the pool again") from None
 
 
 def _yaml(text: str) -> list[Any]:
     try:
         return list(yaml_core_schema.documents(text.encode()))
     except ValueError as error:
-        raise BadBody(f"the file begins like YAML, and {error}") from None
+        raise BadBody(f"the file looks like YAML, but {error}") from None
 
 
 def _as_json(array: list[Any]) -> str:
     try:
         lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in array]
-    except ValueError:  # infinity, NaN, or a number with more digits than Python writes
+    except ValueError:  # infinity, NaN, or a number with too many digits for Python to write
         raise BadBody("the file has a number that JSON cannot express: remove it, or put it in quotes") from None
     return "[\n" + ",\n".join(lines) + "\n]"
 
 
 def _objects(value: Any) -> Iterator[Any]:
-    """Yield the items of a Kubernetes List, or the value itself if it is none."""
+    """Yield the items of a Kubernetes List, or the value itself if it is not a List."""
     if isinstance(value, dict) and isinstance(value.get("items"), list):
         for each in value["items"]:
             yield from _objects(each)

@@ -1,4 +1,4 @@
-"""Have clusters created: the verbs of people, and automatic top-up by policies."""
+"""Have clusters created, on request of people and by the policies of automatic top-up."""
 
 import threading
 import uuid
@@ -27,13 +27,13 @@ from cimaster.repository.snapshots import Snapshot
 from cimaster.services.decisions import idempotent
 from cimaster.settings import Settings
 
-WAIT = 25.0  # seconds for which a request waits until its creation has begun
+WAIT = 25.0  # seconds for which a request waits until its creation has started
 _CHECK = 0.1  # seconds between two checks; under load the pool changes more often than that
 BRANCH = "master"
 
 
 class Provisioning:
-    """Requests creations and follows them. Every method raises the decision's Refusal, or StoreTrouble."""
+    """Operations on creations and policies. Every method raises the decision's Refusal, or StoreTrouble."""
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class Provisioning:
 
     @property
     def why_none(self) -> str:
-        """Why no cluster can be created here; empty where one can."""
+        """Why no cluster can be created here; empty if clusters can."""
         if self.provisioner is not None:
             return ""
         return "no provisioner is configured: an operator must set CIMASTER_PROW_URL or CIMASTER_PROVISIONER"
 
     @property
     def why_idle(self) -> str:
-        """Why policies are not acted on here; empty where they are."""
+        """Why policies have no effect here; empty if they do."""
         return self.why_none or ("" if self.manages else "an operator must set CIMASTER_MANAGE_CLUSTER=on")
 
     @property
@@ -69,7 +69,7 @@ class Provisioning:
         return not self.default_job and self.provisioner is not None and not self.provisioner.kind.builds
 
     def creation_request(self, purpose: str, user: str, branch: str, job: str, owner: str = "") -> CreationRequest:
-        """Return a request with defaults for what the caller left out; limits count it for the owner."""
+        """Return a request with defaults for missing values; it counts towards the owner's limits."""
         if not job and self.needs_job:
             raise MissingParameter(automatic_top_up.JOB_NEEDED, parameter="job")
         return CreationRequest(purpose, user, branch or BRANCH, job or self.default_job, owner=owner)
@@ -86,22 +86,22 @@ class Provisioning:
         return done
 
     def wait_until_started(self, identity: str, commit: int) -> Creation:
-        """Return the creation once its cluster is being created, or as it is after 25 seconds.
+        """Return the creation once its cluster is being created, or in its current state after 25 seconds.
 
-        Raises a Refusal that says why if it failed. A quarter of the threads may wait here, so that a provisioner that
-        does not answer leaves the others to jobs; further callers are answered immediately.
+        If it failed, raises a Refusal with the reason. At most a quarter of the threads wait here, so that an
+        unresponsive provisioner leaves the others to jobs; further callers are answered immediately.
         """
         ends = self.clock.monotonic() + WAIT
-        waits = self._waiters.acquire(blocking=False)
+        may_wait = self._waiters.acquire(blocking=False)
         try:
             while True:
                 creation = self._creation(self._repository.snapshot(commit), identity)
                 left = ends - self.clock.monotonic()
-                if creation.state != REQUESTED or left <= 0 or not waits:
+                if creation.state != REQUESTED or left <= 0 or not may_wait:
                     break
                 self.clock.rest(min(left, _CHECK))
         finally:
-            if waits:
+            if may_wait:
                 self._waiters.release()
         if creation.state == FAILED:
             raise self._failure(creation)
@@ -111,7 +111,7 @@ class Provisioning:
     def _creation(snapshot: Snapshot, identity: str) -> Creation:
         found = provisioning.find_by_id(snapshot.pool, identity)
         if found is None:
-            raise RequestOver(f"creation {identity} was dismissed meanwhile", creation=identity)
+            raise RequestOver(f"creation {identity} was dismissed meanwhile: request another one", creation=identity)
         return found
 
     @staticmethod
@@ -122,13 +122,13 @@ class Provisioning:
         return kind(sentence, creation=creation.id, job_name=creation.job_name)
 
     def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
-        """Try a failed creation again; limits count it for the owner from now on."""
+        """Request a failed creation again; it counts towards the owner's limits from now on."""
         done = self._repository.update(idempotent(provisioning.retry, request, identity, by, owner))
         self.on_new_work()
         return done
 
     def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:
-        """Take a creation off the lists."""
+        """Remove a creation from the lists."""
         return self._repository.update(idempotent(provisioning.dismiss, request, identity, by))
 
     def set_policy(
@@ -143,9 +143,9 @@ class Provisioning:
         return self._repository.update(idempotent(automatic_top_up.remove_policy, request, purpose))
 
     def explained(self, snapshot: Snapshot) -> list[tuple[Policy, str]]:
-        """Return the policies, each with its current state in words."""
+        """Return the policies, each with a description of its current state."""
         pool, now, idle = snapshot.pool, self._repository.now(), self.why_idle
-        off = f" (nothing acts on it: {idle})" if idle else ""
+        off = f" (it has no effect: {idle})" if idle else ""
         return [(p, automatic_top_up.explain(pool, p, now, acts=not idle) + off) for p in pool.policies]
 
     def top_up(self) -> Sequence[str]:

@@ -1,7 +1,7 @@
-"""Where callers wait for a cluster, connected to this replica.
+"""The callers that wait for a cluster, connected to this replica.
 
-Each of them has a ticket in the pool, so that every replica knows the order. A request waits for less than half a
-minute and is then answered "try again", which every HTTP library does by itself; the ticket keeps its place meanwhile.
+Each of them has a ticket in the pool, so that every replica knows the order. A request waits for at most 25 s and is
+then answered with "try again", which HTTP libraries can do on their own; the ticket keeps the caller's place meanwhile.
 """
 
 import threading
@@ -20,15 +20,15 @@ from cimaster.repository.configmap_repository import Committed
 from cimaster.services.clusters import Clusters
 from cimaster.services.legacy_polls import LegacyPolls
 
-_LONGEST_REQUEST = 25.0  # seconds for which one request waits at most: proxies give up after 30
-_RETURNS_WITHIN = timedelta(seconds=3)  # a caller that finds the room full, and is told to come back
-_RETRY_AFTER = 2  # seconds after which it should come back
+_LONGEST_REQUEST = 25.0  # seconds that one request may wait: proxies give up after 30
+_RETURNS_WITHIN = timedelta(seconds=3)  # for a caller that cannot wait here: its place counts as connected until then
+_RETRY_AFTER = 2  # seconds, Retry-After for such a caller
 _CHECK = 0.25  # seconds between checks whether a caller is still connected
 
 
 @dataclass(eq=False)
 class WaitingCaller:
-    """A caller that is connected and waits."""
+    """A caller that is connected and waiting."""
 
     ticket: str
     ends: float
@@ -36,31 +36,31 @@ class WaitingCaller:
     called: threading.Event = field(default_factory=threading.Event)
     """Set when it may be its turn."""
     queued: bool = False
-    """Whether its ticket is known to be written: once the queue has it no longer, the caller has to find out why."""
+    """Whether its ticket was written: once the ticket leaves the queue, the caller must decide again to learn why."""
 
 
 class WaitingRoom:
-    """Lends clusters to callers that wait and to callers that do not; neither can jump the queue."""
+    """Lends clusters to callers that wait and to callers that do not; neither kind can jump the queue."""
 
     def __init__(self, service: Clusters, metrics: Metrics, room: int) -> None:
         self.draining: Callable[[], bool] = lambda: False
-        """Whether this process ends, so that no caller may wait here."""
+        """Whether this process is shutting down, so that no caller may wait here."""
         self._service, self._repository, self._clock = service, service.repository, service.clock
         self._metrics = metrics
         self._room = threading.BoundedSemaphore(room)
         self.occupied = threading.Event()
-        """Set while a caller waits here."""
+        """Set while a caller is waiting here."""
         self._callers: set[WaitingCaller] = set()
         self._polls = LegacyPolls(self._clock)
         self._lock = threading.Lock()
 
     @property
     def connected(self) -> int:
-        """How many callers are connected and wait."""
+        """How many callers are connected and waiting."""
         return len(self._callers)
 
     def callers(self) -> list[WaitingCaller]:
-        """Return the callers that wait, and clear `occupied` if there are none."""
+        """Return the waiting callers, and clear `occupied` if there are none."""
         with self._lock:
             if not self._callers:
                 self.occupied.clear()
@@ -69,7 +69,7 @@ class WaitingRoom:
     def take(self, criteria: Criteria, request: Request | None, priority: str = NORMAL, owner: str = "") -> Committed:
         """Lend a cluster without waiting, or raise why not.
 
-        A legacy script that repeats an identical request keeps a place in the queue, as if it waited.
+        A legacy script that repeats an identical request gets a place in the queue, as if it waited.
         """
         with self._counted():
             if self._has_place(criteria):
@@ -85,7 +85,7 @@ class WaitingRoom:
             )
 
     def take_or_nothing(self, criteria: Criteria, request: Request | None) -> Committed:
-        """Lend a cluster without waiting, or raise why not; repeating the request gives no place in the queue."""
+        """Lend a cluster without waiting, or raise why not; a repeat of the request gets no place in the queue."""
         with self._counted():
             return self._service.take(criteria, request)
 
@@ -99,12 +99,12 @@ class WaitingRoom:
     ) -> Committed:
         """Lend a cluster when it is the caller's turn; Queued after 25 s at most, NoVacantCluster after `wait`.
 
-        `is_connected` says whether the caller is still connected: one that has left is not served.
+        A caller for which `is_connected` returns False is not served.
         """
         with self._counted(), self._place(request.id, is_connected) as caller:
             while True:
-                if not is_connected():  # the request may have been queued for long before a thread served it
-                    raise Queued("the connection is closed: ask again with the same request_id", retry_after=1)
+                if not is_connected():  # the request may have waited long for a thread
+                    raise Queued("the connection is closed: repeat the request with the same request_id", retry_after=1)
                 terms = WaitTerms(
                     wait, priority, self._left(caller) if caller else _RETURNS_WITHIN, owner=request.owner
                 )
@@ -131,12 +131,12 @@ class WaitingRoom:
         return done
 
     def _left(self, caller: WaitingCaller) -> timedelta:
-        """Return for how much longer the caller's request may wait."""
+        """Return how much longer the caller's request may wait."""
         return timedelta(seconds=max(caller.ends - self._clock.monotonic(), 0.0))
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """Count a take that fails, by its code: a refusal or an outage."""
+        """Count a take that fails, by the code of its refusal or outage."""
         try:
             yield
         except (Refusal, StoreTrouble) as problem:
@@ -144,19 +144,19 @@ class WaitingRoom:
             raise
 
     def _has_place(self, criteria: Criteria) -> bool:
-        """Say whether the queue of the newest snapshot has a place for a script with this request."""
+        """Say whether a legacy script with these criteria has a ticket in the newest snapshot."""
         newest = self._repository.newest
         return bool(newest and newest.pool.queue and queue_order.find(newest.pool, poll_ticket_id(criteria)))
 
     @contextmanager
     def _place(self, ticket: str, is_connected: Callable[[], bool]) -> Iterator[WaitingCaller | None]:
-        """Let a caller wait here for the length of the block; None if the room is full or the process ends."""
+        """Let a caller wait here during the block; None if the room is full or the process is shutting down."""
         if self.draining() or not self._room.acquire(blocking=False):
             yield None
             return
         caller = WaitingCaller(ticket, self._clock.monotonic() + _LONGEST_REQUEST, is_connected)
         with self._lock:
-            self._callers.add(caller)  # before its take is decided, so that it misses no change after that
+            self._callers.add(caller)  # before its take is decided, so that it misses no later change
         self.occupied.set()
         try:
             yield caller
@@ -166,10 +166,10 @@ class WaitingRoom:
             self._room.release()
 
     def _wait_for_turn(self, caller: WaitingCaller, queued: Queued) -> bool:
-        """Wait until it may be this caller's turn or its wait is over; False if it has to come back first."""
+        """Wait until it may be this caller's turn or its wait is over; False if its request must end before that."""
         until = parse_time(queued.facts.get("until"))
         over = self._clock.monotonic() + (until - self._repository.now()).total_seconds() if until else caller.ends
-        if caller.queued:  # it was called in vain: for a moment the dispatcher's snapshot differs from the decision's
+        if caller.queued:  # it was called too early: the dispatcher's snapshot may briefly differ from the decision's
             self._clock.rest(_CHECK)
         caller.queued = True
         while True:
@@ -184,7 +184,7 @@ class WaitingRoom:
                 return True
 
     def _disconnected(self, caller: WaitingCaller) -> None:
-        """Let others pass a caller that disconnected, unless another connection waits with the same ticket."""
+        """Let others pass a caller that has disconnected, unless another connection waits with the same ticket."""
         with self._lock:
             elsewhere = any(other is not caller and other.ticket == caller.ticket for other in self._callers)
         if not elsewhere:

@@ -1,4 +1,4 @@
-"""Metrics of the pool at the moment of a scrape, taken from the snapshot: a scrape never reads the store."""
+"""Metrics that are computed from the snapshot at each scrape: a scrape never reads the store."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ _OTHER = "other"
 
 
 def _purpose_label(pool: Pool) -> Callable[[str], str]:
-    """Return the function from a purpose to its label: `other` unless it is common in the inventory.
+    """Return a function from purpose to label: `other` unless the purpose is common in the inventory.
 
-    Callers can invent purposes, and each label is a series of its own.
+    Callers can invent purposes, and each label creates a time series.
     """
     counted = Counter(cluster.purpose for cluster in pool.clusters if not cluster.fault)
     known = {DEFAULT_PURPOSE, *(purpose for purpose, _ in counted.most_common(_MAX_PURPOSES)), ""}
@@ -28,7 +28,7 @@ def _purpose_label(pool: Pool) -> Callable[[str], str]:
 
 
 class PoolCollector(Collector):
-    """Clusters by state and purpose, and the state of the store. Every replica shows the same: take max over them."""
+    """Clusters, creations and the state of the store. All replicas report the same: take the maximum over them."""
 
     def __init__(self, repository: ConfigMapRepository) -> None:
         self._repository = repository
@@ -46,12 +46,14 @@ class PoolCollector(Collector):
         yield _gauge("store_usable", "1 while the store can be read and written", trouble is None)
         yield _gauge(
             "clock_right",
-            "0 while our clock and the store's differ so much that nothing expires",
+            "0 while our clock and the store's differ so much that nothing expires here",
             self._repository.clock_is_right,
         )
-        yield _gauge("changes_waiting", "Changes that wait to be written", self._repository.pending)
+        yield _gauge("changes_waiting", "Changes waiting to be written", self._repository.pending)
         cut = self._repository.store.watches_cut
-        yield CounterMetricFamily("cimaster_watches_cut", "Watches of the store that ended at once", value=cut)
+        yield CounterMetricFamily(
+            "cimaster_watches_cut", "Watches of the store that ended right after they started", value=cut
+        )
         newest = self._repository.newest
         yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
 
@@ -82,7 +84,7 @@ class PoolCollector(Collector):
 
 
 class QueueCollector(Collector):
-    """The queue for clusters. Every replica shows the same queue, and its own connected callers."""
+    """The queue for clusters. All replicas report the same queue; each reports its own connected callers."""
 
     def __init__(self, repository: ConfigMapRepository, waiting: WaitingRoom) -> None:
         self._repository, self._waiting = repository, waiting
@@ -104,7 +106,7 @@ class QueueCollector(Collector):
         yield family
         longest = max((now - ticket.since for ticket in queue if ticket.since != LONG_AGO), default=timedelta())
         yield _gauge("queue_oldest_seconds", "How long the oldest ticket has waited", longest.total_seconds())
-        yield _gauge("callers_kept", "Callers that are connected to this replica and wait", self._waiting.connected)
+        yield _gauge("callers_kept", "Callers that are waiting, connected to this replica", self._waiting.connected)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -1,6 +1,6 @@
-"""The file by which `cimaster drain` makes a server of the same user report that it is not ready.
+"""The file with which `cimaster drain` makes a server of the same user report that it is not ready.
 
-It lies in a folder that only this user may write to. In a shared folder any user of the machine could drain the
+It is in a folder that only this user may write to. In a shared folder, any user of the machine could drain the
 service, or make it follow a link.
 """
 
@@ -38,7 +38,7 @@ class DrainFile:
             _log.warning("cimaster drain cannot reach this process: %s", error)
 
     def exists(self) -> bool:
-        """Say whether the server is to drain."""
+        """Say whether the server should drain."""
         return self._is_ours() and self._file.exists()
 
     def _make_folder(self) -> None:

@@ -1,4 +1,4 @@
-"""Start and stop the background threads of a process, in order, and say whether the process wants requests."""
+"""Start and stop the background threads of a process in order, and say whether it accepts requests."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ class Worker(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the threads run."""
+        """Whether the threads are running."""
         ...
 
     def start(self) -> None:
@@ -20,7 +20,7 @@ class Worker(Protocol):
         ...
 
     def stop(self) -> None:
-        """Finish what is under way, then end the threads."""
+        """Finish the current work, then stop the threads."""
         ...
 
 
@@ -34,18 +34,18 @@ class Lifecycle:
         self._drain_file = DrainFile(port)
 
     def start(self) -> None:
-        """Start the threads; a drain that was requested of an earlier process is over."""
+        """Start the threads, and cancel a drain that was requested from an earlier process."""
         self._drain_file.remove()
         for worker in self.workers:
             worker.start()
 
     def stop(self) -> None:
-        """Write the pending changes, then end the threads."""
+        """Write the pending changes, then stop the threads."""
         for worker in reversed(self.workers):
             worker.stop()
 
     def checks(self) -> dict[str, Callable[[], bool]]:
-        """Return what must hold for the replica to be ready."""
+        """Return the conditions for the replica to be ready."""
         return {
             "threads": lambda: all(worker.alive for worker in self.workers),
             "store_tried": lambda: self._repository.tried,
@@ -54,5 +54,5 @@ class Lifecycle:
 
     @property
     def accepting(self) -> bool:
-        """Whether this process takes requests: it was not asked to drain or to end."""
+        """Whether this process accepts requests: it is neither draining nor shutting down."""
         return not (self.draining() or self._drain_file.exists())

@@ -1,7 +1,7 @@
-"""The thread that has clusters created: it starts the provisioner, and checks how the provisioner's jobs are doing.
+"""The thread that has clusters created: it calls the provisioner, and checks the status of the provisioner's jobs.
 
-A creation is claimed before it is started, so that other replicas leave it alone. Each call of the provisioner runs in
-a thread of its own, so that a slow one delays no other.
+A creation is claimed before it is started, so that no other replica starts it. Each call of the provisioner runs in
+its own thread, so that a slow call does not delay others.
 """
 
 import logging
@@ -20,10 +20,10 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.creation_claims import CreationClaims
 from cimaster.services.provisioning import Provisioning
 
-_REST = 1.0  # seconds after a round in which only a request made here starts the next one: each round may read
+_REST = 1.0  # seconds after a round in which only a local request starts the next one, because a round may read
 _IDLE, _BUSY = 30.0, 1.0  # seconds between rounds while the pool does not change: without open creations, and with
 _JOB_CHECK = 15.0  # seconds between two checks of a job
-_MAX_STARTS, _MAX_CHECKS = 16, 4  # calls of the provisioner that run at the same time
+_MAX_STARTS, _MAX_CHECKS = 16, 4  # concurrent calls of the provisioner
 _SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
 _RENEW = 60.0  # seconds after which the claim on a cluster that is built here is renewed
 _AFTER_TROUBLE = 1.0  # seconds
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class ProvisioningWorker(BackgroundThread):
-    """Starts creations and follows their jobs. Several of them, here or in other replicas, start each creation once."""
+    """Starts creations and follows their jobs. Any number of workers and replicas start each creation once."""
 
     def __init__(self, creations: Provisioning, repository: ConfigMapRepository, metrics: Metrics) -> None:
         super().__init__("provisioning", metrics.thread_errors)
@@ -39,13 +39,15 @@ class ProvisioningWorker(BackgroundThread):
         self._claims = CreationClaims(creations, repository, metrics)
         creations.on_new_work = self.wake
         self.draining: Callable[[], bool] = lambda: False
-        """Whether this process ends, so that no creation may be started."""
+        """Whether this process is shutting down, so that no creation may be started."""
         self._calls: dict[str, threading.Thread] = {}
-        self._halts: set[threading.Event] = set()  # one for each start under way: when set, the provisioner gives up
+        self._halts: set[threading.Event] = (
+            set()
+        )  # one for each running start; setting it makes the provisioner give up
         self._next_check: dict[str, float] = {}
 
     def stop(self, timeout: float = 40.0) -> None:
-        """Halt the calls under way, and end all threads, within `timeout` seconds."""
+        """Halt the running calls, and stop all threads within `timeout` seconds."""
         ends = self._creations.clock.monotonic() + timeout
         super().stop(timeout)
         for call in list(self._calls.values()):
@@ -83,7 +85,7 @@ class ProvisioningWorker(BackgroundThread):
         return _BUSY if due or jobs or self._calls or self._may_have_work_soon() else _IDLE
 
     def _check_jobs(self, jobs: Sequence[Creation]) -> None:
-        """Check the jobs whose time has come, the one that has waited longest first."""
+        """Check the jobs that are due, longest overdue first."""
         now = self._creations.clock.monotonic()
         self._next_check = {job.id: self._next_check.get(job.id, now + _JOB_CHECK) for job in jobs}
         for job in sorted(jobs, key=lambda job: self._next_check[job.id]):
@@ -97,7 +99,7 @@ class ProvisioningWorker(BackgroundThread):
         return bool(pool.policies) or any(creation.is_open for creation in pool.creations)
 
     def _call(self, what: str, most: int, act: Callable[[Creation], None], creation: Creation) -> bool:
-        """Start `act` in a thread of its own; False if it runs already for this creation, or for too many others."""
+        """Run `act` in its own thread; False if it is already running for this creation, or for too many others."""
         name = f"{what} {creation.id}"
         running = [known for known, thread in self._calls.items() if known.startswith(what) and thread.is_alive()]
         if name in running or len(running) >= most:
@@ -119,22 +121,22 @@ class ProvisioningWorker(BackgroundThread):
         called_at = clock.monotonic()
         try:
             claimed = self._claims.claim(creation.id)
-        except StoreTrouble as trouble:  # the claim may be written although we will not act on it
+        except StoreTrouble as trouble:  # the claim may have been written, although we will not act on it
             _log.warning("creation %s could not be claimed: %s", creation.id, trouble)
             self._retry_until_written(lambda: self._claims.release(creation.id))
             return
         if claimed is None:
             return
         in_time = clock.monotonic() - called_at <= _SEND_WITHIN  # else the claim may end before the provisioner answers
-        outcome = self._begin(claimed) if in_time else None
+        outcome = self._call_provisioner(claimed) if in_time else None
         if outcome is None:
             self._retry_until_written(lambda: self._claims.release(claimed.id))
             return
         self._log_outcome(claimed, outcome)
         self._retry_until_written(lambda: self._record(claimed, outcome))
 
-    def _begin(self, claimed: Creation) -> TriggeredJob | Built | Failure | None:
-        """Call the provisioner; None if it was halted. While it builds the cluster itself, the claim is renewed."""
+    def _call_provisioner(self, claimed: Creation) -> TriggeredJob | Built | Failure | None:
+        """Call the provisioner; None if it was halted. The claim is renewed while a cluster is built here."""
         provisioner = self._provisioner
         halt, done = threading.Event(), threading.Event()
         self._halts.add(halt)
@@ -155,7 +157,7 @@ class ProvisioningWorker(BackgroundThread):
             self._halts.discard(halt)
 
     def _keep_claim(self, claimed: Creation, done: threading.Event, halt: threading.Event) -> None:
-        """Renew a claim until the call is done; halt the call if another replica has taken the claim over."""
+        """Renew a claim until the call is done; halt the call if another replica has taken over the claim."""
         while not done.wait(_RENEW):
             try:
                 if not self._claims.renew(claimed.id):
@@ -172,7 +174,7 @@ class ProvisioningWorker(BackgroundThread):
             self._claims.record_outcome(claimed, Failure(REFUSED, refusal.sentence))
 
     def _retry_until_written(self, write: Callable[[], None]) -> None:
-        """Write, however long the store is unavailable; if the process ends first, the claim runs out."""
+        """Retry a write until the store is available; if the process ends first, the claim expires."""
         while True:
             try:
                 write()

@@ -1,4 +1,4 @@
-"""The thread that calls waiting callers when it is their turn; they then take the cluster themselves."""
+"""The thread that wakes waiting callers when it is their turn; their own threads then take the cluster."""
 
 import logging
 
@@ -9,7 +9,7 @@ from cimaster.pool.decisions import queue_order
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.waiting_room import WaitingRoom
 
-_REST = 0.01  # seconds between two rounds, however often the pool changes
+_REST = 0.01  # least seconds between two rounds
 _AFTER_TROUBLE = 1.0  # seconds
 _VACANT, _NO_VACANT = 0.5, 10.0  # seconds between rounds while the pool does not change
 _BEHIND = 0.02  # seconds between reads while the store is known to have a newer state
@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 
 
 class QueueDispatcher(BackgroundThread):
-    """Checks the queue whenever the pool changes. It rests while no caller waits."""
+    """Checks the queue whenever the pool changes; idle while no caller is waiting."""
 
     def __init__(self, repository: ConfigMapRepository, waiting_room: WaitingRoom, metrics: Metrics) -> None:
         super().__init__("queue-dispatcher", metrics.thread_errors)
         self._repository, self._waiting_room = repository, waiting_room
 
     def work(self) -> None:
-        """Call the callers whose turn it is, then wait until that may have changed."""
+        """Wake the callers whose turn it is, then wait until that may have changed."""
         if self.pause(_REST):
             return
         self._waiting_room.occupied.wait()
@@ -44,7 +44,7 @@ class QueueDispatcher(BackgroundThread):
         self._repository.wake_waiters()
 
     def _dispatch(self) -> float:
-        """Call the callers whose turn it is; return seconds until the next round if the pool does not change."""
+        """Wake the callers whose turn it is; return seconds until the next round if the pool does not change."""
         callers = self._waiting_room.callers()
         pool = self._repository.recent(_BEHIND).pool
         reservations = queue_order.reservations(pool, self._repository.now(), {caller.ticket for caller in callers})

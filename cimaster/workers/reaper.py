@@ -1,4 +1,4 @@
-"""The thread that writes expirations. Decisions apply them without it; pages and notifications depend on it."""
+"""The thread that writes expirations. Decisions apply them anyway; pages and notifications depend on the writes."""
 
 import logging
 import random
@@ -11,12 +11,12 @@ from cimaster.services.clusters import Clusters
 
 _LONGEST = timedelta(minutes=10)
 _AFTER_TROUBLE = 1.0  # seconds
-_REST = 1.0  # seconds after a round in which changes do not start the next one: under load there are dozens a second
+_REST = 1.0  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _log = logging.getLogger(__name__)
 
 
 class Reaper(BackgroundThread):
-    """Writes each expiration when it is due. Several of them, in as many replicas, do no harm."""
+    """Writes each expiration when it is due. It may run in several replicas at the same time."""
 
     def __init__(self, service: Clusters, metrics: Metrics) -> None:
         super().__init__("reaper", metrics.thread_errors)
@@ -40,7 +40,7 @@ class Reaper(BackgroundThread):
         self._service.repository.wake_waiters()
 
     def _until_next_expiry(self) -> float:
-        """Return seconds to the next expiry; replicas spread out a little, so that usually only one of them writes."""
+        """Return seconds to the next expiry, with a random delay so that usually only one replica writes."""
         due = self._service.repository.snapshot().pool.due
         until = min(due - self._service.repository.now(), _LONGEST) if due else _LONGEST
         return max(until.total_seconds(), 0.2) + random.uniform(0.0, 0.5)  # noqa: S311

@@ -175,7 +175,7 @@ class TestSwitchedOff:
 
     def test_nothing_is_created(self, client: FlaskClient, app: Flask) -> None:
         set_policy(client, min_vacant=1, max_total=1)
-        why = "nothing acts on it: an operator must set CIMASTER_MANAGE_CLUSTER=on"
+        why = "it has no effect: an operator must set CIMASTER_MANAGE_CLUSTER=on"
         assert says(client).splitlines()[0] == f"tess-ci: 0 of 1 vacant ({why})"
         assert components_of(app).provisioning.top_up() == ()
         assert client.get("/creations", headers=JSON).get_json()["creations"] == []

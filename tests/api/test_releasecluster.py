@@ -172,5 +172,5 @@ def test_a_hand_over_of_a_cluster_that_is_not_held_changes_nothing(client: Flask
     add("cluster-01")
     answer = release(client, to="charlie")
     assert refusal(answer) == (409, "cluster_not_vacant")
-    assert "cluster-01 is not held any more: vacant" in answer.text
+    assert "cluster-01 is no longer held: it is now vacant" in answer.text
     assert record(client)["state"] == "vacant"

@@ -54,7 +54,7 @@ BRANCHES = [
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_no_branch(name: str) -> None:
     assert not is_branch(name)
-    with pytest.raises(ValueError, match="a commit, a tag or a pull request is none"):
+    with pytest.raises(ValueError, match="not a commit, a tag or a pull request"):
         parsers.branch(name)
 
 

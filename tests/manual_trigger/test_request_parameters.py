@@ -101,7 +101,7 @@ def test_a_branch_that_git_or_a_shell_could_misread_is_refused(alone: Caller, br
 def test_what_git_takes_for_a_commit_or_a_pull_request_is_no_branch(alone: Caller, branch: str) -> None:
     status, code, sentence = refusal(alone.trigger(base_ref=branch))
     assert (status, code) == (400, "bad_parameter")
-    assert "expected the name of a branch, such as master; a commit, a tag or a pull request is none" in sentence
+    assert "expected the name of a branch, such as master; not a commit, a tag or a pull request" in sentence
 
 
 @pytest.mark.parametrize("branch", ["release/1.32", "a.b", "a@b", "feature-x", "x.locks", "a+b=c,d#1", "@x", "x" * 255])

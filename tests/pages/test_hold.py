@@ -116,7 +116,7 @@ def test_a_cluster_just_taken_can_be_held_from_the_end_of_its_job(add: Add, alic
     alice.get("/getvacant?build=124&job=e2e")
     stale = hold(alice, "cluster-01", expect="vacant")
     assert stale.status_code == 409
-    assert "is not vacant any more: occupied by e2e #124" in text(stale)
+    assert "is no longer vacant: it is now occupied by e2e #124" in text(stale)
     assert "expect=occupied" in stale.text
     page = follow(alice, hold(alice, "cluster-01", expect="occupied"))
     assert "You get cluster-01 when e2e #124 finishes, for 6 h" in text(page)
@@ -219,7 +219,7 @@ def test_an_extension_of_a_hold_that_ended_takes_nothing(
     clock.forward(minutes=40)
     answer = alice.post(form[0], data={"cluster": "cluster-01", form[1]: "4h"})
     assert answer.status_code == 409
-    assert "cluster-01 is not held any more: vacant" in text(answer)
+    assert "cluster-01 is no longer held: it is now vacant" in text(answer)
     assert state(alice)["state"] == "vacant"
 
 
@@ -403,11 +403,11 @@ def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(
     alice.post("/ui/release", data={"cluster": "cluster-01"})
     answer = take_over(root, holder="alice", reason="she has left")
     assert answer.status_code == 409
-    assert "cluster-01 is not held by alice any more: vacant" in text(answer)
+    assert "cluster-01 is no longer held by alice: it is now vacant" in text(answer)
     hold(person("charlie"), "cluster-01")
     answer = take_over(root, holder="alice", reason="she has left")
     assert answer.status_code == 409
-    assert "cluster-01 is not held by alice any more: held by charlie" in text(answer)
+    assert "cluster-01 is no longer held by alice: it is now held by charlie" in text(answer)
     assert state(alice)["holdBy"] == "charlie"
 
 

@@ -135,7 +135,7 @@ def test_what_is_refused_is_shown_at_its_field_and_can_be_corrected(
 def test_a_policy_that_is_there_is_not_replaced_by_a_new_one(root: FlaskClient) -> None:
     send(root, "addpolicy", min_vacant="0")
     answer = send(root, "addpolicy", min_vacant="1")
-    assert "there is a policy for purpose tess-ci already" in text(answer)
+    assert "purpose tess-ci already has a policy" in text(answer)
     assert policies(root)[0]["minVacant"] == 0
 
 

@@ -216,7 +216,7 @@ def test_a_policy_with_a_fault_says_so_also_where_nothing_is_missing(pool: Pool)
             "Mon 07:00-08:00 Europe/Atlantis",
             "its hours cannot be read: expected a time zone such as Europe/Berlin in place of Europe/Atlantis",
         ),
-        (5, "its hours are no text: expected days and hours, such as"),
+        (5, "its hours are not a text: expected days and hours, such as"),
     ):
         faulty = Policy({"purpose": "perf", "minVacant": 0, "maxTotal": 5, "hours": hours})
         assert not faulty.is_active(NOW)

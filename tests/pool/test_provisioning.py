@@ -121,8 +121,8 @@ def test_no_caller_takes_all_places_of_the_others() -> None:
     assert open_in(pool) == 20
     with pytest.raises(
         TooManyCreations,
-        match="20 clusters are being created, 20 of them for this caller, which is its share: dismiss those that are "
-        "not needed, or wait until some are ready",
+        match="20 clusters are being created, 20 of them for this caller, which is its share: dismiss creations "
+        "that are not needed, or wait until some are ready",
     ) as refusal:
         provisioning.create(pool, NOW, CreationRequest("tess-ci", "new", "", "", owner="office"), "c-x")
     assert refusal.value.retry_after

@@ -341,7 +341,7 @@ class TestLeaving:
         pool, told = leave(pool, NOW, "ann")
         assert "is no longer waiting" in told.text
         assert wait(free(pool, "a"), "bob")[1].text == "a"
-        with pytest.raises(RequestOver, match="taken out of the queue"):
+        with pytest.raises(RequestOver, match="removed from the queue"):
             wait(pool, "ann")
 
     def test_a_cluster_that_was_just_served_goes_back(self) -> None:
@@ -361,7 +361,7 @@ class TestLeaving:
         pool = wait(occupied("a"), "ann")[0]
         cancelled, _ = cancel(pool, NOW, "ann", "bob")
         assert cancelled.queue == ()
-        with pytest.raises(RequestOver, match="the request was taken out of the queue by bob"):
+        with pytest.raises(RequestOver, match="the request was removed from the queue by bob"):
             wait(cancelled, "ann")
         served, _ = wait(free(pool, "a"), "ann")
         with pytest.raises(NotCurrent, match="is no longer waiting"):
@@ -375,7 +375,7 @@ class TestLeaving:
 
     def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
         pool, _ = leave(pool_of("a"), NOW, "ann")
-        with pytest.raises(RequestOver, match="taken out"):
+        with pytest.raises(RequestOver, match="removed from"):
             wait(pool, "ann")
         with pytest.raises(RequestIdReused):
             once(pool, NOW, Request("ann", "h", "finishtest"), lambda: (pool, Answer("done")))

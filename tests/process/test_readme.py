@@ -71,7 +71,7 @@ def test_a_job_that_cannot_have_one_says_why_and_fails(start: Start) -> None:
     with script(replica, "echo never") as job:
         printed, errors = job.communicate(timeout=60)
     assert job.returncode == 1
-    assert "there is no tess-ci cluster in this pool" in errors
+    assert "this pool has no tess-ci cluster" in errors
     assert "never" not in printed
 
 

@@ -1,4 +1,4 @@
-"""Automatic top-up: when to create clusters so that enough are vacant, never beyond the limits, and why not more."""
+"""Automatic top-up: create clusters so that enough are vacant, within limits, and explain why no more are created."""
 
 import dataclasses
 import itertools
@@ -24,7 +24,7 @@ _LONGEST_PAUSE = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """The terms of a policy that an admin gives; None leaves a term as it is."""
+    """The terms of a policy as an admin sets them; None keeps the current term."""
 
     min_vacant: int | None = None
     max_total: int | None = None
@@ -50,9 +50,9 @@ class PolicyTerms:
 
 @dataclass(frozen=True)
 class PolicyStatus:
-    """How many clusters a policy has, misses and may request, and what keeps it from requesting more.
+    """How many clusters a policy has, is short of and may request, and what prevents it from requesting more.
 
-    `total` counts the clusters of the purpose and those that may still be created.
+    `total` counts the clusters of the purpose, including those that may still be created.
     """
 
     vacant: int
@@ -71,7 +71,7 @@ class PolicyStatus:
 
 @dataclass(frozen=True)
 class PolicyDescription:
-    """The status of a policy in words, when it requests more clusters, and why it waits until then."""
+    """The status of a policy in words, when it next requests clusters, and why not earlier."""
 
     text: str
     next_try: datetime | None = None
@@ -100,13 +100,13 @@ def set_policy(
     new: bool | None = None,
     needs_job: bool = False,
 ) -> tuple[Pool, Answer]:
-    """Set the policy of a purpose, or change some of its terms; with `needs_job` it has to name a job.
+    """Set the policy of a purpose, or change some of its terms; with `needs_job` it must name a job.
 
-    A caller that says whether the policy is `new` is refused if another admin set or removed it meanwhile.
+    If `new` is given, the caller is refused when another admin has removed or set the policy meanwhile.
     """
     current = next((policy for policy in pool.policies if policy.get_text("purpose") == purpose), None)
     if new and current:
-        raise BadParameter(f"there is a policy for purpose {purpose} already: edit that one", parameter="purpose")
+        raise BadParameter(f"purpose {purpose} already has a policy: edit that one", parameter="purpose")
     if new is False and not current:
         raise _unknown(purpose)
     if current is None:
@@ -115,7 +115,8 @@ def set_policy(
     policy = before.edited({**terms.edits(), "by": by, "at": format_time(now)})
     if policy.min_vacant > policy.max_total:
         raise BadParameter(
-            f"max_total is {policy.max_total} and min_vacant {policy.min_vacant}: give a max_total that is no less",
+            f"max_total {policy.max_total} is less than min_vacant {policy.min_vacant}: "
+            f"give a max_total of at least {policy.min_vacant}",
             parameter="max_total",
         )
     if needs_job and not policy.job:
@@ -134,7 +135,7 @@ def _check_required(terms: PolicyTerms) -> None:
 
 
 def describe_terms(policy: Policy) -> str:
-    """Say what a policy does, and when."""
+    """Describe in one line what a policy does, and when."""
     limits = f"keeps {policy.min_vacant} vacant, at most {policy.max_total} clusters in total"
     pace = f"{policy.max_creating} created at a time, {format_duration(policy.cooldown)} between rounds"
     branch = f" on {policy.branch}" if policy.branch else ""
@@ -144,14 +145,14 @@ def describe_terms(policy: Policy) -> str:
 
 
 def remove_policy(pool: Pool, _now: datetime, purpose: str) -> tuple[Pool, Answer]:
-    """Remove a policy; the clusters that it has requested are still created."""
+    """Remove a policy; clusters that it has already requested are still created."""
     removed = find(pool, purpose)
     others = tuple(policy for policy in pool.policies if policy is not removed)
     return dataclasses.replace(pool, policies=others), Answer(f"policy {purpose} is removed")
 
 
 def status(pool: Pool, policy: Policy, now: datetime) -> PolicyStatus:
-    """Return how many clusters a policy has, misses and may request now."""
+    """Return how many clusters a policy has, is short of and may request now."""
     clusters = [cluster for cluster in pool.clusters if not cluster.fault and cluster.purpose == policy.purpose]
     creations = [creation for creation in pool.creations if creation.purpose == policy.purpose]
     vacant = sum(cluster.state == VACANT for cluster in clusters)
@@ -180,12 +181,12 @@ def _why_not(policy: Policy, counts: PolicyStatus, free_places: int, now: dateti
 
 
 def _rounds(policy: Policy, creations: Sequence[Creation]) -> list[Creation]:
-    """Return what the policy has requested under its present terms, so that old failures do not delay it."""
+    """Return the creations that the policy requested under its current terms, so that old failures do not delay it."""
     return [each for each in creations if each.by_policy and each.get_text("requestedAt") >= policy.get_text("at")]
 
 
 def _earliest_next_round(requested: Sequence[Creation], cooldown: timedelta) -> datetime | None:
-    """Return until when to wait: a cooldown after each round, which doubles while rounds fail."""
+    """Return when the next round may start: after a cooldown, which doubles while rounds fail."""
     newest_first = sorted(requested, key=lambda creation: creation.get_text("requestedAt"), reverse=True)
     last_round = newest_first[0].get_time("requestedAt") if newest_first else None
     if last_round is None:
@@ -200,7 +201,7 @@ def _earliest_next_round(requested: Sequence[Creation], cooldown: timedelta) -> 
 
 
 def top_up(pool: Pool, now: datetime, identities: Sequence[str], job: str, branch: str) -> tuple[Pool, Answer]:
-    """Request what the policies want; `identities` are for the new creations, and limit how many there can be.
+    """Request the creations that the policies want, at most one for each of the new ids in `identities`.
 
     `job` and `branch` are for policies that name none. The answer's text lists the creations.
     """
@@ -215,7 +216,7 @@ def top_up(pool: Pool, now: datetime, identities: Sequence[str], job: str, branc
 
 
 def describe(pool: Pool, policy: Policy, now: datetime, acts: bool = True) -> PolicyDescription:
-    """Describe a policy: `16 of 25 vacant · 3 being created (limit reached)`; without `acts` only what there is."""
+    """Describe a policy: `16 of 25 vacant · 3 being created (limit reached)`; without `acts`, only the counts."""
     if policy.fault:
         return PolicyDescription(f"{BROKEN}: {policy.fault}")
     current = status(pool, policy, now)

@@ -1,4 +1,4 @@
-"""Choose the clusters that a list shows."""
+"""The filters of cluster lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from cimaster.pool.records.pool import Pool
 
 @dataclass(frozen=True)
 class Filter:
-    """What a reader wants to see; empty means all. `q` searches names, people, jobs, notes and reasons."""
+    """The criteria of a list; empty means all. `q` searches names, people, jobs, notes and reasons."""
 
     state: str = ""
     purpose: str = ""
@@ -33,7 +33,7 @@ class Filter:
         return folded(self.q)
 
     def shows(self, cluster: Cluster) -> bool:
-        """Say whether a cluster is to be listed."""
+        """Say whether a cluster matches the filter."""
         return (
             (not self.state or cluster.state == self.state)
             and (not self.purpose or (not cluster.fault and cluster.purpose == self.purpose))
@@ -44,12 +44,12 @@ class Filter:
         )
 
     def of(self, pool: Pool) -> list[Cluster]:
-        """Return the clusters to be listed, in the order of the pool."""
+        """Return the matching clusters, in the order of the pool."""
         return [cluster for cluster in pool.clusters if self.shows(cluster)]
 
 
 def people(cluster: Cluster) -> set[str]:
-    """Return the people who have the cluster now, folded for comparing: the holder, and the one behind the job."""
+    """Return the holder and the person that triggered the job, with case folded for comparison."""
     names = {cluster.hold.by if cluster.hold else "", cluster.lease.by if cluster.lease else ""}
     return {folded(name) for name in names if name}
 

@@ -1,4 +1,4 @@
-"""Record the attempts to carry out a creation, so that one replica does it and another takes over if that one fails."""
+"""Record attempts to carry out a creation, so that one replica does it, and another takes over if that one fails."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,9 +34,9 @@ class TriggeredJob:
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """Why an attempt failed, and how long to pause before the next; `unknown` if it may still have started a job.
+    """Why an attempt failed, and how long to pause before the next; `unknown` if it may have started a job anyway.
 
-    `job` is the job that it started, if that has ended already.
+    `job` is the job that it started, if that has already ended.
     """
 
     kind: str
@@ -47,17 +47,17 @@ class FailedAttempt:
 
 
 def claim(
-    pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta, builds: bool, takes_over: bool = True
+    pool: Pool, now: datetime, identity: str, owner: str, duration: timedelta, builds: bool, takes_over: bool = True
 ) -> tuple[Pool, Answer]:
     """Claim a creation, so that no other replica carries it out; the answer's text is empty if it cannot be claimed.
 
-    With `builds` the owner itself builds the cluster, and the creation is running from now on. Without `takes_over` a
-    creation that another replica has claimed before is left alone.
+    With `builds` the owner builds the cluster itself, so the creation is running from now on. Without `takes_over`, a
+    creation that another replica has claimed before is not claimed.
     """
     creation = find_by_id(pool, identity)
     if creation is None or not creation.is_claimable(now) or (creation.claimed_by and not takes_over):
         return pool, Answer("")
-    until = now + lasts
+    until = now + duration
     taken = creation.edited(
         claimBy=owner,
         claimUntil=format_end(until),
@@ -71,12 +71,12 @@ def claim(
 
 
 def _deadline_after(creation: Creation, until: datetime) -> dict[str, str]:
-    """Return a deadline that is not before `until`; nothing for a creation without a readable deadline."""
+    """Return the edit that moves the deadline to `until` or later; no edit if the creation has no readable deadline."""
     return {"deadline": format_end(max(until, creation.deadline))} if creation.deadline else {}
 
 
 def record_trigger(pool: Pool, now: datetime, identity: str, key: str, job: TriggeredJob) -> tuple[Pool, Answer]:
-    """Write that a job builds the cluster now, which was requested under that idempotency key."""
+    """Record the job that builds the cluster, which was started under this idempotency key."""
     creation = find_by_id(pool, identity)
     if creation is None or creation.idempotency_key != key or (creation.job_name and not creation.job_is_guessed):
         return pool, Answer("")
@@ -96,7 +96,7 @@ def _correct_guesses(pool: Pool, now: datetime, creation: Creation, job_name: st
         corrected = creation.reopened()
     pool = replace(pool, corrected.edited(jobName=job_name))
     other = next((c for c in pool.creations if c.job_is_guessed and c.job_name == job_name), None)
-    if other and corrected.state != READY:  # a creation that was named when its cluster was added keeps it
+    if other and corrected.state != READY:  # a creation that `/addcluster` named keeps its cluster
         pool = mark_ready(replace(pool, other.reopened()), now, corrected.edited(jobName=job_name), other.cluster)
     if creation.job_is_guessed and (heir := oldest_without_job(pool, creation.purpose)):
         guess = heir.edited(jobName=creation.job_name, jobGuessed=True)
@@ -118,10 +118,10 @@ def _with_job(creation: Creation, now: datetime, job: TriggeredJob) -> Creation:
 
 
 def record_failure(pool: Pool, now: datetime, identity: str, owner: str, attempt: FailedAttempt) -> tuple[Pool, Answer]:
-    """Write that the owner's attempt failed: the creation is retried with growing pauses if that makes sense, or fails.
+    """Record that the owner's attempt failed: the creation is retried with growing pauses, or fails if that is useless.
 
-    If a job may have been started, it is retried until the outcome is known: a creation that failed no longer counts,
-    and its job would then bring one cluster too many.
+    If a job may have been started, the creation is retried until the outcome is known: a failed creation no longer
+    counts towards limits, so its job would add one cluster too many.
     """
     creation = find_by_id(pool, identity)
     if creation is None or not creation.is_open or creation.claimed_by != owner:
@@ -147,18 +147,18 @@ def record_failure(pool: Pool, now: datetime, identity: str, owner: str, attempt
     return replace(pool, waits), Answer(identity)
 
 
-def renew_claim(pool: Pool, now: datetime, identity: str, owner: str, lasts: timedelta) -> tuple[Pool, Answer]:
-    """Keep a claim for longer; the answer's text is empty if another replica has it now."""
+def renew_claim(pool: Pool, now: datetime, identity: str, owner: str, duration: timedelta) -> tuple[Pool, Answer]:
+    """Extend a claim; the answer's text is empty if another replica has it now."""
     creation = find_by_id(pool, identity)
     if creation is None or not creation.is_open or creation.claimed_by != owner:
         return pool, Answer("")
-    until = now + lasts
+    until = now + duration
     renewed = creation.edited(claimUntil=format_end(until), **_deadline_after(creation, until))
     return replace(pool, renewed), Answer(identity)
 
 
 def release_claim(pool: Pool, _now: datetime, identity: str, owner: str) -> tuple[Pool, Answer]:
-    """Give up a claim, so that another replica carries on."""
+    """Release a claim, so that another replica can continue."""
     creation = find_by_id(pool, identity)
     if creation is None or creation.claimed_by != owner:
         return pool, Answer("")
@@ -168,7 +168,7 @@ def release_claim(pool: Pool, _now: datetime, identity: str, owner: str) -> tupl
 def record_job_status(
     pool: Pool, now: datetime, identity: str, job: TriggeredJob, ended: bool, failure: str
 ) -> tuple[Pool, Answer]:
-    """Write the job's status as the provisioner reports it; `failure` is why it will bring no cluster."""
+    """Record the job's status as reported by the provisioner; `failure` is why it will add no cluster."""
     creation = find_by_id(pool, identity)
     if creation is None or creation.job_name != job.job_name or creation.get_text("jobEnded"):
         return pool, Answer("")

@@ -1,4 +1,4 @@
-"""Find the creation that an added cluster came of, and mark it as ready."""
+"""Find the creation that an added cluster belongs to, and mark it as ready."""
 
 import re
 from datetime import datetime
@@ -14,10 +14,10 @@ _JOB_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def creation_of_cluster(pool: Pool, reference: str, purpose: str | None) -> Creation:
-    """Return the creation that a cluster came of, by the id or the job that its adder names; else UnknownCreation.
+    """Return the creation that a cluster belongs to, by the id or job that the caller named; else UnknownCreation.
 
-    If the answer that told the job's name was lost, no creation has that job yet: then it is the oldest creation that
-    still lacks a job.
+    If the provisioner's answer with the job's name was lost, no creation has that job yet: then it is the oldest
+    creation that still lacks one.
     """
     try:
         named = find(pool, reference)
@@ -43,9 +43,9 @@ def oldest_without_job(pool: Pool, purpose: str | None) -> Creation | None:
 
 
 def oldest_for_adder(pool: Pool, purpose: str, by: str) -> Creation | None:
-    """Return the oldest open creation of that purpose whose user is the one that adds the cluster.
+    """Return the oldest open creation of that purpose and of the user who adds the cluster.
 
-    Creations that a replica builds itself do not count: the replica names them when it adds their clusters.
+    Creations that a replica builds itself are skipped: the replica names them when it adds their clusters.
     """
     for creation in pool.creations:
         fits = (creation.purpose, folded(creation.user)) == (purpose, folded(by))

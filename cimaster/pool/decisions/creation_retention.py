@@ -1,4 +1,4 @@
-"""Choose the creations to keep: of the closed ones, and when a pool is imported."""
+"""Choose the creations to keep: among closed ones, and when a pool is imported."""
 
 from datetime import datetime, timedelta
 
@@ -8,21 +8,21 @@ BUDGET, KEPT_FOR = 32_000, timedelta(days=7)  # bytes of closed creations, and h
 
 
 def fail_unstarted(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
-    """Return creations of an imported pool; those without a job are marked as failed, for a person to retry."""
+    """Return an imported pool's creations; open ones without a job are marked as failed, so that a person can retry."""
     reason = "the pool was imported before its outcome was known: retry it if the cluster is still needed"
     unclaimed = (creation.edited(**dict.fromkeys(ATTEMPT_FIELDS)) for creation in creations)
     return tuple(c.failed(now, REFUSED, reason) if c.is_open and not c.job_name else c for c in unclaimed)
 
 
 def merge_imported(own: tuple[Creation, ...], imported: tuple[Creation, ...]) -> tuple[Creation, ...]:
-    """Return the creations after an import: those of this pool that may still bring a cluster are kept."""
+    """Return the creations after an import: this pool's own are kept if they may still add a cluster."""
     imported_ids = {creation.id for creation in imported}
     kept = (c for c in own if c.id not in imported_ids and (c.may_bring_cluster or not imported))
     return (*imported, *kept)
 
 
 def trimmed(creations: tuple[Creation, ...], now: datetime) -> tuple[Creation, ...]:
-    """Return the creations to keep: all that may bring a cluster, and for a week the newest of the others."""
+    """Return the creations to keep: all that may still add a cluster, and for a week the newest of the others."""
     room, dropped = BUDGET, set[str]()
     for creation in reversed(creations):
         if creation.may_bring_cluster or creation.fault:

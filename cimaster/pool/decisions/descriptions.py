@@ -1,4 +1,4 @@
-"""Describe clusters and creations to people: refusals, lists and pages use the same words."""
+"""Describe clusters and creations to people, in the same words in refusals, lists and pages."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ def occupant(cluster: Cluster) -> str:
 
 
 def job_label(job: str, build: str) -> str:
-    """Name a job's build as CI systems do: `e2e-test #124`."""
+    """Name a job and its build as CI systems do: `e2e-test #124`."""
     return f"{job or 'a job'} #{build}" if build else (job or "a job")
 
 
@@ -26,7 +26,7 @@ def until(moment: datetime | None) -> str:
 
 
 def situation(cluster: Cluster) -> str:
-    """Say in a few words what a cluster is doing, for whom and until when, and which of its times cannot be read."""
+    """Describe briefly what a cluster is doing, for whom and until when, and which of its times are unreadable."""
     return "; ".join((_situation(cluster), *unreadable_fields(cluster)))
 
 
@@ -47,12 +47,12 @@ def _situation(cluster: Cluster) -> str:
 
 
 def unreadable_fields(record: Record) -> list[str]:
-    """Say of each time and duration of a record that cannot be read that it is ignored."""
+    """Return a warning for each time and duration of a record that cannot be read."""
     return [f"{name} cannot be read and is ignored" for name in record.unreadable]
 
 
 def creation(shown: Creation, now: datetime) -> str:
-    """Say in a few words how far a creation is, when it is tried again and when it times out."""
+    """Describe briefly how far a creation is, when it is tried again and when it times out."""
     if shown.fault:
         return f"{BROKEN}: {shown.fault}"
     next_try = shown.next_try(now)
@@ -62,7 +62,7 @@ def creation(shown: Creation, now: datetime) -> str:
 
 
 def progress(shown: Creation) -> str:
-    """Say how far a creation is, without the times."""
+    """Describe how far a creation is, without the times."""
     if shown.fault:
         return f"the record is broken: {shown.fault}"
     if shown.state == READY:
@@ -76,14 +76,14 @@ def progress(shown: Creation) -> str:
 
 
 def expected_end(cluster: Cluster) -> datetime | None:
-    """Return when the cluster's lease or hold ends by itself; None if no end is known."""
+    """Return when the cluster's lease or hold expires; None if no end is known."""
     if cluster.lease:
         return cluster.lease.expires
     return cluster.hold.expires if cluster.hold and not cluster.disabled else None
 
 
 def free_at(cluster: Cluster) -> datetime | None:
-    """Return when a cluster becomes vacant by itself; None if that is not known, or takes more than time."""
+    """Return when a cluster becomes vacant by expiry; None if that is unknown, or something else must happen first."""
     if cluster.disabled or (cluster.lease and cluster.hold):
         return None
     return expected_end(cluster)
@@ -96,7 +96,7 @@ def overdue(cluster: Cluster, now: datetime, after: timedelta) -> bool:
 
 
 def shortage(matching: list[Cluster]) -> str:
-    """Say why none of the matching clusters can be lent, and which becomes vacant next: `2 occupied; next: …`."""
+    """Explain why none of the matching clusters can be lent, and which is vacant next: `2 occupied; next: …`."""
     states = [cluster.state for cluster in matching]
     labels = {VACANT: "reserved for waiting callers", OCCUPIED: OCCUPIED, HELD: HELD, DISABLED: DISABLED}
     counts = ", ".join(f"{states.count(state)} {label}" for state, label in labels.items() if state in states)

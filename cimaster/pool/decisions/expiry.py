@@ -1,4 +1,4 @@
-"""End leases, holds, tickets and creations whose time is over. Every decision is made on an expired pool."""
+"""Expire leases, holds, tickets and creations. This is applied to the pool before every decision."""
 
 import dataclasses
 import logging
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def expire(pool: Pool, now: datetime) -> Pool:
-    """Return the pool without what has ended by now, and with the times that old-style records lack."""
+    """Return the pool with everything expired that is due by now, and with the times that old-style records lack."""
     if pool.due is None or now < pool.due:
         return pool
     expired = pool
@@ -27,7 +27,7 @@ def expire(pool: Pool, now: datetime) -> Pool:
 
 
 def _expire_alone(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
-    """Expire one record; if that fails, the record stays as it was and is shown as broken, and all others expire."""
+    """Expire one record; if that fails, only this record is marked as broken, and its stored text stays unchanged."""
     try:
         return _expire_record(pool, cluster, now)
     except Exception as error:

@@ -1,11 +1,11 @@
-"""Limit how much one caller may use of what all callers share, so that none can use it up for the others."""
+"""Limit each caller's share of a common resource, so that no caller can exhaust it for the others."""
 
 import hashlib
 from collections.abc import Collection
 
 
 def owner_hash(caller: str) -> str:
-    """Return the short hash by which the pool recognizes a caller, of its address or its identity."""
+    """Return the short hash of a caller's address or identity, by which the pool recognizes it."""
     return hashlib.blake2s(caller.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
@@ -15,14 +15,14 @@ def share_limit(limit: int, others: int) -> int:
 
 
 def fair_level(used: Collection[int], limit: int) -> int:
-    """Return the most that each caller may keep if together they used more than `limit`.
+    """Return the amount to which each caller is cut down so that together they use at most `limit`.
 
-    What callers below that level do not use is divided among those above it.
+    What callers below that level leave unused is divided among those above it.
     """
-    left = limit
+    remaining = limit
     for place, amount in enumerate(sorted(used)):
-        equal_share = left // (len(used) - place)
+        equal_share = remaining // (len(used) - place)
         if amount > equal_share:
             return equal_share
-        left -= amount
+        remaining -= amount
     return limit

@@ -13,12 +13,12 @@ from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.pool import Answer, Pool
 
-_RETRIED_WITHIN = timedelta(seconds=30)  # in which `curl --retry` repeats a hold whose answer it missed
-ROUNDED = timedelta(seconds=1)  # by which a hold may be longer than requested: its start is written in whole seconds
+_RETRIED_WITHIN = timedelta(seconds=30)  # within which `curl --retry` repeats a hold whose answer was lost
+ROUNDED = timedelta(seconds=1)  # a hold may be this much longer than requested: its start is stored in whole seconds
 
 
 def same_person(one: str, other: str) -> bool:
-    """Say whether two names mean one person: names are compared without case."""
+    """Say whether two names mean the same person, ignoring case."""
     return folded(one) == folded(other)
 
 
@@ -33,9 +33,9 @@ def hold(
     force: bool = False,
     reason: str = "",
 ) -> tuple[Pool, Answer]:
-    """Hold a cluster for a person; `duration` moves the end of a hold that this person has already.
+    """Hold a cluster for a person; if they already hold it, `duration` moves the end of their hold.
 
-    With `force`, which is for admins, another person's hold ends in the same step.
+    With `force`, which only admins may use, another person's hold ends in the same step.
     """
     cluster = pool.find(name)
     if duration and duration > pool.rules.max_hold:
@@ -65,7 +65,7 @@ def holder_of(cluster: Cluster) -> str:
 
 def _no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
     return ClusterNotVacant(
-        f"{cluster.name} is not {expected} any more: {descriptions.situation(cluster)}",
+        f"{cluster.name} is no longer {expected}: it is now {descriptions.situation(cluster)}",
         cluster=cluster.name,
         state=cluster.state,
         holder=descriptions.occupant(cluster),
@@ -82,7 +82,7 @@ def take_over(
     desc: str = "",
     duration: timedelta | None = None,
 ) -> tuple[Pool, Answer]:
-    """Hold a cluster for an admin in place of `holder`; refuse if another person holds it by now."""
+    """Hold a cluster for an admin in place of `holder`; refuse if `holder` no longer holds it."""
     cluster = pool.find(name)
     if not cluster.hold or not same_person(cluster.hold.by, holder):
         raise _no_longer(cluster, f"held by {holder or 'an unknown user'}")
@@ -133,7 +133,7 @@ def _hold_again(
 
 
 def _new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> datetime:
-    """Return the end of a hold that is to last from now; a retry of the longest hold leaves its end as it is."""
+    """Return the new end of a hold, `duration` from now; a retry of the longest possible hold does not change it."""
     end, latest = now + duration, held.since + pool.rules.max_hold if held.since else None
     if latest is None or end <= latest:
         return end
@@ -143,7 +143,7 @@ def _new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> date
 
 
 def _moved(cluster: Cluster, again: Cluster) -> str:
-    """Name the event of moving a hold's end; a hold whose time has not begun has a length instead of an end."""
+    """Name the event of moving a hold's end; a hold that has not started has a duration instead of an end."""
     before, after = cluster.hold, again.hold
     assert before is not None
     assert after is not None
@@ -154,10 +154,10 @@ def _moved(cluster: Cluster, again: Cluster) -> str:
 
 
 def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | timedelta) -> tuple[Pool, Answer]:
-    """Move the end of a person's own hold to `until`; a hold that already ends later stays as it is.
+    """Move the end of a person's own hold to `until`; a hold that already ends later is unchanged.
 
-    A hold whose time has not begun has a length instead of an end; `until` is then the length. A repeat of the same
-    request therefore adds nothing, and of two extensions from the same end the longer one counts.
+    A hold that has not started has a duration instead of an end, and so has `until`. A repeat of the same request
+    therefore adds nothing, and of two extensions from the same end the longer one counts.
     """
     cluster = pool.find(name)
     held = cluster.hold
@@ -186,7 +186,7 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
 
 
 def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reason: str = "") -> tuple[Pool, Answer]:
-    """End a hold: the holder may end it, and so may an admin."""
+    """End a hold, for its holder or an admin."""
     cluster = pool.find(name)
     if not cluster.hold:
         return pool, Answer(f"cluster {name} was not held", cluster)
@@ -200,7 +200,7 @@ def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reaso
 def hand_over(
     pool: Pool, now: datetime, name: str, by: str, is_admin: bool, to: str, reason: str = ""
 ) -> tuple[Pool, Answer]:
-    """Give a hold to another person in one step, with the same end: the holder may do that, and so may an admin."""
+    """Hand a hold over to another person in one step, with the same end, for its holder or an admin."""
     cluster = pool.find(name)
     if not cluster.hold:
         raise _no_longer(cluster, "held")
@@ -213,7 +213,7 @@ def hand_over(
 
 
 def _other_holder(cluster: Cluster, by: str, is_admin: bool, what: str) -> str:
-    """Return the holder, or nothing if that is `by`; NotAuthorized if `by` is neither the holder nor an admin."""
+    """Return the holder, or "" if that is `by`; NotAuthorized if `by` is neither the holder nor an admin."""
     holder = cluster.hold.by if cluster.hold else ""
     if same_person(holder, by):
         return ""

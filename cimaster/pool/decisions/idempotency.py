@@ -1,4 +1,4 @@
-"""Idempotency: a request that carries an id is carried out once, and a repeat gets the same answer."""
+"""Idempotency: a request with an id is carried out once, and its repeats get the same answer."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from cimaster.pool.records.remembered_request import RememberedRequest, request_
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
-BUDGET = 32_000  # bytes of the stored object; a caller that used more than its share loses its own oldest requests
+BUDGET = 32_000  # bytes of the stored object; a caller that exceeds its share loses its own oldest requests
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Request:
 
     @property
     def key(self) -> str:
-        """The key by which it is remembered."""
+        """The key under which it is remembered."""
         return request_key(self.id)
 
 
 def once(
     pool: Pool, now: datetime, request: Request | None, decide: Callable[[], tuple[Pool, Answer]]
 ) -> tuple[Pool, Answer]:
-    """Carry out `decide`, unless this request was carried out before: then return the answer of that time."""
+    """Carry out `decide`; if this request was carried out before, return its earlier answer instead."""
     if request is None:
         return decide()
     if live_take(pool, request.id):
@@ -59,7 +59,7 @@ def once(
 
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
-    """Return the cluster that this take got and still has; RequestOver if it had one; None if the request is new."""
+    """Return the cluster that this take still has; RequestOver if its lease has ended; None if the request is new."""
     live = live_take(pool, request.id)
     if live and live.lease and live.lease.request_hash != request.hash:
         raise id_reused(request.id)
@@ -78,7 +78,7 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
 
 
 def _no_longer_waiting(earlier: RememberedRequest, request: Request) -> Refusal:
-    """Return the refusal for a request that waited before and is out of the queue now."""
+    """Return the refusal for a request that is no longer in the queue."""
     sentence = f"{earlier.say}: use a new request_id to wait again"
     if earlier.say.startswith(WAIT_OVER):
         return NoVacantCluster(sentence, request_id=request.id)
@@ -98,17 +98,17 @@ def _earlier(pool: Pool, request: Request) -> RememberedRequest | None:
 
 
 def id_reused(identity: str) -> RequestIdReused:
-    """Return the refusal of a request whose id was used for another one."""
+    """Return the refusal of a request whose id was used for another request."""
     return RequestIdReused(
-        f"request_id {identity} was used before for another request: use a new one (a uuid) for each request",
+        f"request_id {identity} was already used for another request: use a new one (a uuid) for each request",
         request_id=identity,
     )
 
 
 def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[str, RememberedRequest]:
-    """Return the requests of the last hour; where they do not all fit, only the newest of each caller.
+    """Return the requests of the last hour; if they do not all fit, only the newest of each caller.
 
-    A request without a readable time is kept as long as there is room for it.
+    A request without a readable time is kept while there is room for it.
     """
     recent = [request for request in requests.values() if _is_recent(request, now)]
     used = Counter[str]()

@@ -13,12 +13,12 @@ from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_P
 from cimaster.pool.records.pool import Answer, Pool
 
 RECORDS_LIMIT = 900_000  # bytes: the rest of the API server's 1 MiB is for leases, history and other keys
-RESERVE = 500  # bytes of each record for what lending writes into it
+RESERVE = 500  # bytes per record, for the fields that lending adds
 
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """The facts about a cluster that an admin gives; None leaves a fact as it is, or at its default in a new record."""
+    """The facts about a cluster that an admin sets; None keeps the current value, or the default of a new record."""
 
     region: str | None = None
     purpose: str | None = None
@@ -39,7 +39,7 @@ class ClusterFacts:
 
 
 def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, creation: str = "") -> tuple[Pool, Answer]:
-    """Add a cluster, and mark the creation that it came of as ready: the named one, or the oldest that fits."""
+    """Add a cluster, and mark its creation as ready: the named one, or the oldest that fits."""
     origin = creation_matching.creation_of_cluster(pool, creation, facts.purpose) if creation else None
     if origin and facts.purpose not in (None, origin.purpose):
         raise WrongCreationState(
@@ -62,7 +62,7 @@ def _added(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -
     purpose = facts.purpose or DEFAULT_PURPOSE
     if purpose == IMAGE_PURPOSE and not facts.osimage:
         raise MissingParameter(
-            f"osimage is required for purpose {IMAGE_PURPOSE}: give the name by which jobs ask for it",
+            f"osimage is required for purpose {IMAGE_PURPOSE}: give the name that jobs request",
             parameter="osimage",
         )
     cluster = Cluster.new(
@@ -108,14 +108,16 @@ def _added_before(cluster: Cluster, facts: ClusterFacts, sentence: str) -> Answe
 
 
 def update(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:
-    """Change the facts about a cluster; its lease, hold and history stay."""
+    """Change the facts about a cluster; its lease, hold and history are kept."""
     cluster = pool.find(name)
     edits = facts.edits()
     if not edits:
         raise MissingParameter("nothing to change: give region, purpose, osimage, label or note", parameter="region")
     updated = cluster.edited(**edits)
     if updated.purpose == IMAGE_PURPOSE and not updated.osimage:
-        raise BadParameter(f"a cluster of purpose {IMAGE_PURPOSE} needs an osimage: name one", parameter="osimage")
+        raise BadParameter(
+            f"osimage is required for purpose {IMAGE_PURPOSE}: give the name that jobs request", parameter="osimage"
+        )
     if updated.fields == cluster.fields:
         return pool, Answer(f"cluster {name} is unchanged", cluster)
     what = ", ".join(f"{key} {_brief(value)}" for key, value in edits.items() if cluster.fields.get(key) != value)
@@ -157,7 +159,7 @@ def delete(
             )
         if not reason:
             raise MissingParameter(
-                "reason is required with force: say why, for the job or the person that has the cluster",
+                "reason is required with force: tell the job or person that has the cluster why it is deleted",
                 parameter="reason",
             )
     pool = remember_ended_request(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
@@ -166,7 +168,7 @@ def delete(
 
 
 def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
-    """Take a cluster out of lending; a job that has it keeps it until it finishes."""
+    """Disable a cluster, so that it is not lent; a job that has it keeps it until it finishes."""
     cluster = pool.find(name)
     disabled = cluster.edited(disabled=True, disabledBy=by, disabledReason=reason or None)
     if cluster.disabled and reason in ("", cluster.disabled_reason):
@@ -177,7 +179,7 @@ def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> 
 
 
 def enable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
-    """Put a disabled cluster back into lending."""
+    """Enable a disabled cluster, so that it is lent again."""
     cluster = pool.find(name)
     if not cluster.disabled:
         return pool, Answer(f"cluster {name} was not disabled", cluster)

@@ -17,7 +17,7 @@ from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.ticket import Ticket
 
 _DEFAULT_RETRY, _LONGEST_RETRY = timedelta(seconds=15), timedelta(seconds=60)
-_REPEATED_WITHIN = timedelta(seconds=30)  # in which `curl --retry` repeats a finish whose answer it missed
+_REPEATED_WITHIN = timedelta(seconds=30)  # within which `curl --retry` repeats a finish whose answer was lost
 _LEASE_ENDINGS = {"expired": "its time ran out", "undone": "the take was undone"}
 
 
@@ -31,7 +31,7 @@ def take(
 ) -> tuple[Pool, Answer]:
     """Lend the longest vacant cluster that matches and is not reserved for another ticket.
 
-    A repeated request gets the same cluster while it has it. `ticket` is the caller's own, if it waits.
+    A repeated request gets the same cluster as long as its lease lasts. `ticket` is the caller's own, if it waits.
     """
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
@@ -81,7 +81,7 @@ def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) 
     matching = [cluster for cluster in pool.clusters if criteria.matches(cluster)]
     if not matching:
         return NoSuchClusterKind(
-            f"there is no {criteria.describe()} in this pool, in any state: ask for another kind; /clusters lists all"
+            f"this pool has no {criteria.describe()}, in any state: request another kind; /clusters lists all"
         )
     others = sum(ticket.id != ticket_id and not ticket.fault for ticket in pool.queue)
     queue = f"; {others} waiting in the queue" if others else ""
@@ -107,7 +107,7 @@ def _counts(clusters: list[Cluster]) -> dict[str, int]:
 
 
 def _retry_after(matching: list[Cluster], now: datetime) -> int:
-    """Return seconds until the next cluster becomes vacant, but few enough to notice one that is given back early."""
+    """Return the seconds until the next cluster expires, capped so that the caller notices one given back earlier."""
     until_free = [end - now for cluster in matching if (end := descriptions.free_at(cluster))]
     soonest = max(min(until_free, default=_DEFAULT_RETRY), timedelta(seconds=1))
     return int(min(soonest, _LONGEST_RETRY).total_seconds())
@@ -115,7 +115,7 @@ def _retry_after(matching: list[Cluster], now: datetime) -> int:
 
 @dataclass(frozen=True)
 class FinishRequest:
-    """How a job names the lease to end: by its id, by job and build, or (unfenced) only by the cluster's name."""
+    """The lease that a job wants to end, by its id, by job and build, or (unfenced) only by the cluster's name."""
 
     cluster: str
     lease: str = ""
@@ -124,16 +124,16 @@ class FinishRequest:
 
     @property
     def fenced(self) -> bool:
-        """Whether it says which lease it means, so that it can end no other."""
+        """Whether it identifies a lease, so that it cannot end another one."""
         return bool(self.lease or self.job or self.build)
 
     @property
-    def given(self) -> str:
-        """Which of job and build are given, as an EndedLease remembers it; empty where a lease id is given."""
+    def identified_by(self) -> str:
+        """Which of job and build identify the lease, as in `EndedLease.by`; empty if a lease id does."""
         return "" if self.lease else " ".join(name for name in ("job", "build") if getattr(self, name))
 
     def matches(self, lease_id: str, job: str, build: str) -> bool:
-        """Say whether it means that lease."""
+        """Say whether it means this lease."""
         if self.lease:
             return lease_id == self.lease
         return (not self.job or same(job, self.job)) and (not self.build or same(build, self.build))
@@ -144,7 +144,7 @@ def finish(
 ) -> tuple[Pool, Answer]:
     """End the lease that the caller means; a late or repeated finish never ends the lease of another job.
 
-    `bound_to` has the lease (or None) that an unfenced finish saw when it was first decided: it may end no other.
+    `bound_to` has the lease (or None) that an unfenced finish found when it was first decided: it ends no other.
     """
     cluster = pool.find(wanted.cluster)
     current = cluster.lease
@@ -154,7 +154,7 @@ def finish(
         _check_remembered(cluster, wanted, means_current)
     if current is None or not means_current or not all(_same(current, lease) for lease in bound_to):
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
-    pool = end_lease(pool, cluster, "finished", "finished", now, wanted.given)
+    pool = end_lease(pool, cluster, "finished", "finished", now, wanted.identified_by)
     finished = pool.find(cluster.name)
     note = "" if finished.state == VACANT else f"; it is now {descriptions.situation(finished)}"
     return pool, Answer(f"cluster {cluster.name} is finished{note}", finished, current.id)
@@ -163,7 +163,7 @@ def finish(
 def lease_of_unfenced_finish(cluster: Cluster) -> Lease | None:
     """Return the lease that an unfenced finish means: the current one, or else the last one that ended.
 
-    The last one counts because the write that ended it may still fail, and then it is the current one again.
+    The last one counts because the write that ended it may still fail, which makes it current again.
     """
     if cluster.lease or not cluster.ended_leases:
         return cluster.lease
@@ -178,15 +178,15 @@ def _same(one: Lease, other: Lease | None) -> bool:
 
 
 def _repeats_recent_finish(cluster: Cluster, wanted: FinishRequest, now: datetime) -> bool:
-    """Say whether a finish by job and build repeats an equal one that was answered a moment ago.
+    """Say whether a finish by job and build repeats an equal one that was answered within the last 30 s.
 
-    The finish of a job that is run again comes later than that.
+    A job that is run again finishes later than that.
     """
-    if not wanted.given:
+    if not wanted.identified_by:
         return False
     return any(
         lease.how == "finished"
-        and lease.by == wanted.given
+        and lease.by == wanted.identified_by
         and lease.at is not None
         and abs(now - lease.at) <= _REPEATED_WITHIN
         for lease in cluster.ended_leases
@@ -195,14 +195,14 @@ def _repeats_recent_finish(cluster: Cluster, wanted: FinishRequest, now: datetim
 
 
 def _check_remembered(cluster: Cluster, wanted: FinishRequest, means_current: bool) -> None:
-    """Refuse a finish that means neither the current lease nor one that was finished before."""
+    """Refuse a finish that means neither the current lease nor a remembered finished one."""
     ended = [lease for lease in cluster.ended_leases if wanted.matches(lease.id, lease.job, lease.build)]
     if means_current or any(lease.how == "finished" for lease in ended):
         return
     situation = descriptions.situation(cluster)
     if ended:
         raise LeaseOver(
-            f"that lease of {cluster.name} is over ({_LEASE_ENDINGS.get(ended[0].how, 'it has ended')}): "
+            f"this lease of {cluster.name} is over ({_LEASE_ENDINGS.get(ended[0].how, 'it has ended')}): "
             "take another cluster; "
             f"now: {situation}",
             cluster=cluster.name,
@@ -211,19 +211,19 @@ def _check_remembered(cluster: Cluster, wanted: FinishRequest, means_current: bo
     if is_old_style and wanted.matches("", cluster.last_job, cluster.last_build):
         return
     raise NotCurrent(
-        f"that is neither the current lease of {cluster.name} nor a recent one: check lease, job and build; "
+        f"this is neither the current lease of {cluster.name} nor a recent one: check lease, job and build; "
         f"now: {situation}",
         cluster=cluster.name,
     )
 
 
 def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | None) -> tuple[Pool, Answer]:
-    """Move the end of a lease to `ttl` from now, by default the length that it was taken for."""
+    """Move the end of a lease to `ttl` from now, by default its original duration."""
     cluster = pool.find(name)
     lease = cluster.lease
     if lease is None or not lease.id or lease.id != lease_id:
         _check_remembered(cluster, FinishRequest(name, lease_id), means_current=False)
-        raise LeaseOver(f"that lease of {name} was finished: take another cluster", cluster=name)
+        raise LeaseOver(f"this lease of {name} was finished: take another cluster", cluster=name)
     lasts = ttl or lease.ttl
     if lasts is None:
         return pool, Answer(f"the lease of {name} has no end; send ttl to give it one", cluster, lease.id)
@@ -234,7 +234,7 @@ def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | 
 
 
 def undo(pool: Pool, now: datetime, lease_id: str) -> tuple[Pool, Answer]:
-    """Give back a cluster whose caller was told that the outcome is unknown, and so does not know its name."""
+    """Give back a cluster whose caller got OutcomeUnknown as its answer, and so does not know its name."""
     cluster = next((c for c in pool.clusters if c.lease and c.lease.id == lease_id), None)
     if cluster is None:
         return pool, Answer("nothing to undo")

@@ -1,4 +1,4 @@
-"""Request, retry and dismiss creations: the clusters that do not exist yet."""
+"""Request, retry and dismiss creations of clusters."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MAX_OPEN, REF
 from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.pool import Answer, Pool
 
-_FOR_POLICIES = 10  # of the open creations that there may be; people share the others
+_FOR_POLICIES = 10  # open creations that only policies may use; people share the others
 _OUTCOME = (
     "failure",
     "reason",
@@ -30,7 +30,7 @@ _OUTCOME = (
 
 @dataclass(frozen=True)
 class CreationRequest:
-    """A cluster that a person wants, or (with `policy`) automatic top-up; it counts for the share of `owner`."""
+    """A request for a cluster, by a person or (`policy`) automatic top-up; it counts towards the share of `owner`."""
 
     purpose: str
     user: str
@@ -41,7 +41,7 @@ class CreationRequest:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """The values in which two requests for the same thing agree."""
+        """The values that are equal in two requests for the same cluster."""
         return self.purpose, folded(self.user), self.branch, self.job
 
 
@@ -62,13 +62,13 @@ def create(
 ) -> tuple[Pool, Answer]:
     """Request a cluster; the answer's text is the creation's id.
 
-    Without `force`, a caller that requests the same again while it is being created gets the same creation.
+    Without `force`, an equal request gets the same creation while that is open.
     """
     same = next((c for c in pool.creations if c.is_open and c.terms == wanted.terms), None)
     if same and not force:
         return pool, Answer(same.id, repeated=True)
     _check_room(pool, wanted.owner, wanted.policy)
-    made = {
+    fields = {
         "id": identity,
         "state": REQUESTED,
         "purpose": wanted.purpose,
@@ -78,13 +78,13 @@ def create(
         "requestedAt": format_time(now),
         "deadline": format_end(now + pool.rules.creation),
     }
-    rest = {"policy": wanted.policy, "force": force, "owner": wanted.owner}
-    creation = Creation.new(made | {key: value for key, value in rest.items() if value})
+    optional = {"policy": wanted.policy, "force": force, "owner": wanted.owner}
+    creation = Creation.new(fields | {key: value for key, value in optional.items() if value})
     return pool.with_creations((*pool.creations, creation)), Answer(identity)
 
 
 def _check_room(pool: Pool, owner: str, policy: bool) -> None:
-    """Refuse a creation beyond its owner's share, half of what the others leave; policies have reserved places."""
+    """Refuse a creation beyond its owner's share, which is half of what others leave; policies have reserved places."""
     being_created = [creation for creation in pool.creations if creation.is_open]
     people = [creation for creation in being_created if not creation.by_policy]
     own = sum(creation.owner == owner for creation in people)
@@ -95,12 +95,12 @@ def _check_room(pool: Pool, owner: str, policy: bool) -> None:
     problem, remedy = f"{len(being_created)} clusters are being created", "wait until some are ready"
     if own and not policy:
         problem += f", {own} of them for this caller, which is its share"
-        remedy = f"dismiss those that are not needed, or {remedy}"
+        remedy = f"dismiss creations that are not needed, or {remedy}"
     raise TooManyCreations(f"{problem}: {remedy}", retry_after=60, limit=MAX_OPEN)
 
 
 def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") -> tuple[Pool, Answer]:
-    """Request a failed creation again; if a job was started for it, that starts a new job."""
+    """Request a failed creation again; if a job was started for it, a new job is started."""
     creation = find(pool, identity)
     if creation.state != FAILED:
         raise WrongCreationState(
@@ -130,7 +130,7 @@ def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") ->
 
 
 def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
-    """Remove a creation from the lists; it must be closed or not started."""
+    """Remove a creation from the lists, if it is closed or has not started."""
     creation = find(pool, identity)
     if creation.in_progress(now):
         timeout = f", or when it times out in {roughly(creation.deadline - now)}" if creation.deadline else ""
@@ -154,5 +154,5 @@ def find_by_id(pool: Pool, identity: str) -> Creation | None:
 
 
 def replace(pool: Pool, creation: Creation) -> Pool:
-    """Return the pool with a creation as it is now."""
+    """Return the pool with this version of a creation."""
     return pool.with_creations(tuple(creation if c.id == creation.id else c for c in pool.creations))

@@ -8,7 +8,7 @@ from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import Ticket
 
-BUDGET = 100_000  # bytes of the stored object: each write carries all of it
+BUDGET = 100_000  # bytes of the stored object, all of which every write sends
 
 Queue = tuple[Ticket, ...]
 
@@ -19,7 +19,7 @@ def find(pool: Pool, identity: str) -> Ticket | None:
 
 
 def in_serving_order(pool: Pool, now: datetime) -> list[Ticket]:
-    """Return the tickets in the order in which they are served: by rank, then by arrival."""
+    """Return the tickets in serving order: by rank, then by arrival."""
     return sorted(pool.queue, key=lambda ticket: -ticket.rank(now))
 
 
@@ -31,8 +31,8 @@ def position(pool: Pool, now: datetime, identity: str) -> int:
 def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> dict[str, Ticket]:
     """Return the ticket for which each vacant cluster is reserved, by the cluster's name.
 
-    In the order of the queue, each ticket whose caller is present gets the longest vacant cluster that it matches.
-    The callers of the tickets in `present` are present, whatever their tickets say.
+    In serving order, each ticket whose caller is present gets the longest vacant cluster that it matches. The callers
+    of the tickets with ids in `present` count as present.
     """
     reserved: dict[str, Ticket] = {}
     if not pool.vacant:
@@ -50,14 +50,14 @@ def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> di
 
 
 def put(pool: Pool, ticket: Ticket) -> Pool:
-    """Return the pool with a ticket in its place; a new one comes last."""
+    """Return the pool with a ticket replaced, or added at the end of the queue."""
     if find(pool, ticket.id):
         return _with(pool, tuple(ticket if known.id == ticket.id else known for known in pool.queue))
     return _with(pool, (*pool.queue, ticket))
 
 
 def has_room(pool: Pool, ticket: Ticket) -> bool:
-    """Say whether a new ticket fits into its owner's share of the queue, which is half of what the others leave."""
+    """Say whether a new ticket fits into its owner's share of the queue, which is half of what others leave."""
     own = sum(known.charged_bytes for known in of_owner(pool, ticket.owner))
     others = sum(known.charged_bytes for known in pool.queue) - own
     return own + ticket.charged_bytes <= fair_shares.share_limit(BUDGET, others)

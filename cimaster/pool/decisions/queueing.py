@@ -1,4 +1,4 @@
-"""Wait for a cluster: take one or keep a place in the queue, and give that place up."""
+"""Wait for a cluster: take one or get a place in the queue, and leave the queue."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,16 +24,17 @@ from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.remembered_request import RememberedRequest, request_key
 from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, poll_ticket_id, reservation_for
 
-_WORTH_A_WRITE = timedelta(seconds=2)  # by which a connection outlasts what the ticket says, before that is written
-_FULL_RETRY = 10  # seconds after which to try again while the queue is full
-_JUST_SERVED = timedelta(minutes=1)  # in which a cluster that was just lent can be given back by leaving the queue
+_WORTH_A_WRITE = timedelta(seconds=2)  # by which a connection must outlast the stored time before that is rewritten
+_FULL_RETRY = 10  # seconds, Retry-After while the queue is full
+_JUST_SERVED = timedelta(minutes=1)  # after a take, within which leaving the queue gives the cluster back
 
 
 @dataclass(frozen=True)
 class WaitTerms:
-    """How a caller waits: for at most `wait`, and connected for `connected_for` from now on.
+    """How a caller waits: for at most `wait`, connected for `connected_for` from now on.
 
-    Without `wait` it is a legacy script that polls. Between two requests a cluster stays reserved for `reserved_for`.
+    Without `wait`, the caller is a legacy script that polls. A cluster stays reserved for `reserved_for` between two
+    of its requests.
     """
 
     wait: timedelta | None = None
@@ -48,8 +49,8 @@ def take_or_wait(
 ) -> tuple[Pool, Answer]:
     """Lend a cluster to a caller whose turn it is, or keep its place in the queue.
 
-    The answer of a caller that must wait carries a refusal: Queued, or for a legacy script that polls the reason why
-    no cluster is vacant.
+    The answer to a caller that must wait carries a refusal: Queued, or for a legacy script the reason why no cluster
+    is vacant.
     """
     ticket_id = request.id if terms.wait and request else poll_ticket_id(criteria)
     earlier = earlier_take(pool, request) if request else None
@@ -70,7 +71,7 @@ def take_or_wait(
 def _with_ticket(
     pool: Pool, now: datetime, criteria: Criteria, ticket_id: str, terms: WaitTerms, request: Request | None
 ) -> tuple[Pool, Ticket]:
-    """Return the pool with the caller's ticket, connected from now on; the same pool if that is hardly news."""
+    """Return the pool with the caller's ticket, connected from now on; the same pool if a write is not worthwhile."""
     known = queue_order.find(pool, ticket_id)
     request_hash = request.hash if terms.wait and request else ""
     if known and known.hash != request_hash:
@@ -123,7 +124,7 @@ def _queue_full(pool: Pool, owner: str) -> QueueFull:
 def _end_wait(
     pool: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant, now: datetime
 ) -> tuple[Pool, Answer]:
-    """Remove a ticket whose wait is over, and remember that, so that a repeat of its request does not wait anew."""
+    """Remove a ticket whose wait is over, and remember its request, so that a repeat does not wait again."""
     pool = queue_order.remove(pool, ticket.id)
     pool = pool.remember(_ended(ticket.id, ticket.hash, ticket.owner, now, f"{WAIT_OVER} at {format_time(now)}"))
     return pool, Answer("", refusal=NoVacantCluster(refusal.sentence, retry_after=refusal.retry_after, **refusal.facts))
@@ -134,28 +135,28 @@ def _ended(request_id: str, request_hash: str, owner: str, now: datetime, senten
     return RememberedRequest(key, request_hash, "getvacant", format_time(now), say=sentence, owner=owner)
 
 
-def mark_disconnected(pool: Pool, now: datetime, ticket_id: str, left: timedelta) -> tuple[Pool, Answer]:
-    """Write that a caller's connection broke which would have lasted for `left` more; the caller may come back.
+def mark_disconnected(pool: Pool, now: datetime, ticket_id: str, remaining: timedelta) -> tuple[Pool, Answer]:
+    """Record that a caller's connection broke, `remaining` before its planned end; the caller may come back.
 
-    A ticket that is connected for longer than that has a newer connection, and stays as it is.
+    A ticket that is connected for longer than that has a newer connection, and is unchanged.
     """
     ticket = queue_order.find(pool, ticket_id)
-    if ticket is None or not now < ticket.connected_until <= now + left + _WORTH_A_WRITE:
+    if ticket is None or not now < ticket.connected_until <= now + remaining + _WORTH_A_WRITE:
         return pool, Answer("")
     return queue_order.put(pool, ticket.connected(now, ticket.reserved_for)), Answer("")
 
 
 def cancel(pool: Pool, now: datetime, request_id: str, by: str) -> tuple[Pool, Answer]:
-    """Remove a waiting request from the queue; NotCurrent if it is not waiting: a cluster that it got stays with it."""
+    """Remove a waiting request from the queue; NotCurrent if it is not waiting, because it keeps a cluster it got."""
     if queue_order.find(pool, request_id) is None:
         raise NotCurrent(f"request {request_id} is no longer waiting: reload to see the queue", request_id=request_id)
     return leave(pool, now, request_id, by)
 
 
 def leave(pool: Pool, now: datetime, request_id: str, by: str = "", owner: str = "") -> tuple[Pool, Answer]:
-    """Remove a request from the queue; a cluster that it was just given goes back.
+    """Remove a request from the queue; if it has just been given a cluster, the cluster is given back.
 
-    A request that is not known may still arrive, and is over then; `owner` is the caller that leaves.
+    An unknown request may still arrive; it is then over. `owner` is the caller that leaves.
     """
     served = live_take(pool, request_id)
     if served and served.lease:
@@ -166,7 +167,7 @@ def leave(pool: Pool, now: datetime, request_id: str, by: str = "", owner: str =
     if ticket is None and request_key(request_id) in pool.requests:
         return pool, Answer(f"request {request_id} is not waiting")
     request_hash, owner = (ticket.hash, ticket.owner) if ticket else ("", owner)
-    sentence = f"the request was taken out of the queue{by and f' by {by}'}"
+    sentence = f"the request was removed from the queue{by and f' by {by}'}"
     pool = queue_order.remove(pool, request_id)
     pool = pool.remember(_ended(request_id, request_hash, owner, now, sentence))
     return pool, Answer(f"request {request_id} is {'no longer' if ticket else 'not'} waiting")

@@ -1,4 +1,4 @@
-"""How a record changes when a lease or a hold begins or ends, or lacks its times."""
+"""How a record changes when a lease or a hold starts or ends, or lacks its times."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ REMEMBERED_LEASES = 3
 
 
 def normalized(cluster: Cluster, now: datetime, default_hold: timedelta) -> Cluster:
-    """Return the record with the times that an old-style lease or hold lacks, and without fields left behind."""
+    """Return the record with the times that an old-style lease or hold lacks, and without stale fields."""
     edits: dict[str, Any] = {}
     if cluster.lease is None or not cluster.lease_is_current:
         edits |= _without(cluster, LEASE_FIELDS)
@@ -32,9 +32,9 @@ def _without(cluster: Cluster, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _hold_start(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
-    """Return the times of a hold that begins: they run only from when no job has the cluster any more.
+    """Return the times of a hold that starts; its duration counts from when no job has the cluster.
 
-    An end that is given already is kept, and so is a value that cannot be read.
+    An end that is already stored is kept, and so is an unreadable value.
     """
     start = {} if cluster.unreadable_among("heldAt") else {"heldAt": format_time(now)}
     if not cluster.hold_has_no_end:
@@ -46,7 +46,7 @@ def _hold_start(cluster: Cluster, now: datetime, default_hold: timedelta) -> dic
 
 
 def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
-    """Return the record held by a person; while a job has the cluster, the time runs only from when it finishes."""
+    """Return the record held by a person; if a job has the cluster, the duration counts from when it finishes."""
     held = cluster.edited(
         hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
     )
@@ -54,7 +54,7 @@ def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datet
 
 
 def without_hold(cluster: Cluster, now: datetime) -> Cluster:
-    """Return the record without its hold; a cluster that no job has is vacant since now."""
+    """Return the record without its hold; unless a job has the cluster, it is vacant from now on."""
     edits: dict[str, Any] = {"hold": False, **dict.fromkeys(HOLD_FIELDS)}
     if cluster.lease is None:
         edits["vacantSince"] = format_time(now)
@@ -62,7 +62,7 @@ def without_hold(cluster: Cluster, now: datetime) -> Cluster:
 
 
 def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timedelta, by: str = "") -> Cluster:
-    """Return the record finished: its lease is remembered, and a hold that waited for the job begins."""
+    """Return the record with its lease ended and remembered, and with a hold started that waited for the job."""
     lease = cluster.lease
     if lease is None:
         return cluster
@@ -77,7 +77,7 @@ def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timed
 
 
 def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime, by: str = "", **facts: str) -> Pool:
-    """Return the pool with a cluster's lease ended, and its request remembered as over; `by` as in EndedLease."""
+    """Return the pool with a cluster's lease ended, and its request remembered as over; `by` is as in EndedLease."""
     lease = cluster.lease
     assert lease is not None
     ended = without_lease(cluster, how, now, pool.rules.hold, by)
@@ -86,7 +86,7 @@ def end_lease(pool: Pool, cluster: Cluster, how: str, event: str, now: datetime,
 
 
 def remember_ended_request(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
-    """Return the pool with the request of a cluster's lease remembered as over, where the taker sent one."""
+    """Return the pool with the request_id of a cluster's lease, if it has one, remembered as over."""
     lease = cluster.lease
     if lease is None or not lease.request:
         return pool

@@ -1,4 +1,4 @@
-"""One cluster: a record of the stored array, its meaning, and edits that keep all fields that are not ours."""
+"""One cluster: its stored record, what the record means, and edits that keep all unknown fields."""
 
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,8 +23,8 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 class Cluster(Record):
     """An immutable record of a cluster.
 
-    `name_as_written` is the name even if the record is broken; None if there is none.
-    `region`, `purpose` (with its default) and `osimage` are the criteria of jobs; `vacant_since` is None in data of
+    `name_as_written` is the name even if the record is broken; None if the record has no name.
+    `region`, `purpose` (with its default) and `osimage` are what jobs select by; `vacant_since` is None in data of
     the first service.
     """
 
@@ -39,7 +39,7 @@ class Cluster(Record):
         self.name_as_written: str | None = self.get_text("name") or None
         self.name: str = "" if self.fault else self.fields["name"]
         self.state = self._state()
-        # plain attributes, because every take looks at them in every record; printable, as callers send them
+        # plain attributes, because every take reads them in every record; printable, like what callers send
         self.region = printable(self.get_text("region"))
         self.purpose = printable(self.get_text("purpose")) or DEFAULT_PURPOSE
         self.osimage = printable(self.get_text("osimage"))
@@ -48,32 +48,32 @@ class Cluster(Record):
 
     @classmethod
     def new(cls, fields: dict[str, Any]) -> "Cluster":
-        """Make a record that was not in the data before."""
+        """Make a new record."""
         return cls(dump(checked(fields)), fields)
 
     def as_duplicate(self, is_duplicate: bool) -> "Cluster":
-        """Return the record as one of two with the same name (both are broken), or as one with a unique name."""
+        """Return the record marked as a duplicate (records that share a name are broken), or as unique."""
         if is_duplicate == self.is_duplicate:
             return self
         return Cluster(self.text, self.fields, self.gap, is_duplicate, self._own_fault)
 
     def with_gap(self, gap: str) -> "Cluster":
-        """Return the record after another gap, the text between it and the record before."""
+        """Return the record with another gap: the text between it and the record before it."""
         return Cluster(self.text, self.fields, gap, self.is_duplicate, self._own_fault)
 
     def as_broken(self, fault: str) -> "Cluster":
-        """Return the record as broken, with this fault."""
+        """Return the record marked as broken, with this fault."""
         return Cluster(self.text, self.fields, self.gap, self.is_duplicate, fault)
 
     @property
     def size(self) -> int:
-        """Bytes that the record takes in the stored object, the separator included."""
+        """The record's bytes in the stored object, including the separator."""
         if not self._size:
             self._size = len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
         return self._size
 
     def described(self, **more: Any) -> str:
-        """Return JSON of the record as stored, with its state and `more` members."""
+        """Return the record as JSON for callers: as stored, with its state and `more` members."""
         added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
         if self.fields:
             return str(self._parsed_object().edited(added))
@@ -89,7 +89,7 @@ class Cluster(Record):
         return HELD if self.held else VACANT
 
     def edited(self, **edits: Any) -> "Cluster":
-        """Return the record with some fields changed; None leaves a field out."""
+        """Return the record with some fields changed; None removes a field."""
         fields, text = self._edited(edits)
         return Cluster(text, fields, self.gap)
 
@@ -100,12 +100,12 @@ class Cluster(Record):
 
     @property
     def held(self) -> bool:
-        """Whether the cluster has a hold, whatever its status."""
+        """Whether the cluster is held, regardless of its status."""
         return self.get_flag("hold")
 
     @property
     def disabled(self) -> bool:
-        """Whether the cluster is taken out of lending, whatever its status."""
+        """Whether the cluster is disabled, regardless of its status."""
         return self.get_flag("disabled")
 
     @property
@@ -120,17 +120,17 @@ class Cluster(Record):
 
     @property
     def last_job(self) -> str:
-        """The job that has it or had it last."""
+        """The current or last job."""
         return self.get_text("lastJob")
 
     @property
     def last_build(self) -> str:
-        """The build that has it or had it last."""
+        """The build of the current or last job."""
         return self.get_text("lastBuild")
 
     @property
     def last_trigger_name(self) -> str:
-        """The person or bot that triggered the job that has it or had it last."""
+        """The person or bot that triggered the current or last job."""
         return self.get_text("lastTriggerName")
 
     @cached_property
@@ -141,7 +141,7 @@ class Cluster(Record):
 
     @property
     def lease_is_current(self) -> bool:
-        """Whether the lease fields belong to the current job and build, which our own leases name.
+        """Whether the lease fields belong to the current job and build; leases that CIMaster wrote name both.
 
         An end that was written by hand names neither, and counts for the current job.
         """
@@ -191,7 +191,7 @@ class Cluster(Record):
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The times and durations of its lease and its hold that are given and cannot be read: they are ignored."""
+        """The times and durations of its lease and hold that have an unreadable value, which is ignored."""
         lease, hold = self.lease, self.hold
         read: dict[str, object] = {}
         if lease and self.lease_is_current:
@@ -202,7 +202,7 @@ class Cluster(Record):
 
     @cached_property
     def due(self) -> datetime | None:
-        """When the record next changes by itself, because a lease or hold ends; EARLIEST if it must be normalized."""
+        """When a lease or hold ends next, so that the record changes; EARLIEST if it must be normalized."""
         if self.fault:
             return None
         if self._needs_normalizing():
@@ -220,15 +220,15 @@ class Cluster(Record):
 
     @property
     def lease_is_bare(self) -> bool:
-        """Whether a job has the cluster and the record does not say since when."""
+        """Whether a job has the cluster but the record lacks the time since when."""
         return self.lease is not None and not (self.lease_is_current and self.has("acquiredAt"))
 
     @property
     def hold_is_bare(self) -> bool:
-        """Whether a person holds the cluster and the record does not say since when, or until when."""
+        """Whether a person holds the cluster but the record lacks the hold's start or end."""
         return self.hold is not None and (not self.has("heldAt") or (self.hold_has_no_end and self.lease is None))
 
     @property
     def hold_has_no_end(self) -> bool:
-        """Whether the hold still needs an end: none is given, not even one that cannot be read."""
+        """Whether the hold needs an end: none is stored, not even an unreadable one."""
         return not self.has("holdExpires") and not self.unreadable_among("holdFor")

@@ -17,19 +17,17 @@ REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
 CREATION_STATES = (REQUESTED, RUNNING, READY, FAILED)
 MAX_OPEN = 50  # open creations, for all purposes together
 RETRY_LIMIT = timedelta(minutes=10)  # how long a provisioner that cannot be reached is tried
-LATE_JOB_LIMIT = timedelta(
-    hours=12
-)  # after the deadline, in which a job may still bring a cluster: longer ones are unusual
+LATE_JOB_LIMIT = timedelta(hours=12)  # after the deadline, a job may still add its cluster for this long
 REFUSED, UNREACHABLE, TIMEOUT, JOB, DEADLINE = "refused", "unreachable", "timeout", "job", "deadline"
-"""The kinds of failure, in the field `failure`."""
+"""The values of the field `failure`."""
 _log = logging.getLogger(__name__)
 ATTEMPT_FIELDS = ("claimBy", "claimUntil", "nextTry")
 
 
 class Creation(Record):
-    """The record of a creation. `requested` until something builds it, `running` until it is `ready` or `failed`.
+    """The record of a creation: `requested` until a build starts, `running` until it is `ready` or `failed`.
 
-    Fields that are not ours are kept, as everywhere in the object.
+    Unknown fields are kept, as everywhere in the object.
     """
 
     TIMES = ("requestedAt", "retriedAt", "deadline", "claimUntil", "nextTry", "readyAt", "failedAt", "jobEnded")
@@ -44,17 +42,17 @@ class Creation(Record):
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Creation":
-        """Read a stored record. A broken one is kept as it is, and is ignored until it is corrected or dismissed."""
+        """Read a stored record. A broken one is kept unchanged, and ignored until it is corrected or dismissed."""
         fault = faults.of_creation(value, CREATION_STATES)
         return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
 
     @classmethod
     def new(cls, fields: Mapping[str, Any]) -> "Creation":
-        """Make a record that was not in the data before."""
+        """Make a new record."""
         return cls(checked(fields))
 
     def edited(self, **edits: object) -> "Creation":
-        """Return the record with some fields changed; those that become None, False or empty are left out."""
+        """Return the record with some fields changed; None, False and empty values remove a field."""
         return Creation(*self._edited({key: value or None for key, value in edits.items()}))
 
     def described(self) -> dict[str, Any]:
@@ -66,32 +64,32 @@ class Creation(Record):
 
     @property
     def job_name(self) -> str:
-        """The job that builds the cluster; empty as long as none is known."""
+        """The job that builds the cluster; empty while none is known."""
         return self.get_text("jobName")
 
     @property
     def status_link(self) -> str:
-        """Where to see how the job is doing."""
+        """The page with the job's status."""
         return self.get_text("statusLink")
 
     @property
     def log_link(self) -> str:
-        """Where to read what the job prints."""
+        """The page with the job's log."""
         return self.get_text("logLink")
 
     @property
     def cluster(self) -> str:
-        """The name of the cluster that came of it; empty as long as there is none."""
+        """The name of the cluster that was created; empty until it is added."""
         return self.get_text("cluster")
 
     @property
     def failure(self) -> str:
-        """The kind of its failure."""
+        """The kind of failure."""
         return self.get_text("failure")
 
     @property
     def reason(self) -> str:
-        """Why it failed, or why its last attempt did."""
+        """Why the creation, or its last attempt, failed."""
         return self.get_text("reason")
 
     @property
@@ -101,22 +99,22 @@ class Creation(Record):
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """The requested values, to compare with another request."""
+        """The requested values, for comparison with another request."""
         return self.purpose, folded(self.user), self.branch, self.job
 
     @property
     def idempotency_key(self) -> str:
-        """The key that makes it harmless to start its job twice; it changes only when a new job is wanted."""
+        """The key that makes a repeated start of its job harmless; it changes only when a new job is wanted."""
         return f"{self.id}-{self.get_number('round')}"
 
     @property
     def is_open(self) -> bool:
-        """Whether it is not closed yet: a cluster may still come of it by itself."""
+        """Whether it is requested or running: not ready and not failed."""
         return self.state in (REQUESTED, RUNNING)
 
     @property
     def job_runs(self) -> bool:
-        """Whether a job was started for it that is not known to have ended."""
+        """Whether a job was started for it and is not known to have ended."""
         return bool(self.job_name) and not self.get_text("jobEnded") and self.state != READY
 
     @property
@@ -126,7 +124,7 @@ class Creation(Record):
 
     @property
     def gives_up_at(self) -> datetime | None:
-        """When it times out if nothing changes: sooner if the provisioner could not be reached at all."""
+        """When it times out if nothing changes; sooner if the provisioner could not be reached at all."""
         began = self.get_time("retriedAt") or self.get_time("requestedAt")
         if (
             self.state == REQUESTED
@@ -140,32 +138,32 @@ class Creation(Record):
 
     @property
     def may_bring_cluster(self) -> bool:
-        """Whether a cluster may come of it; it then counts for the size of the pool."""
+        """Whether it may still add a cluster; it then counts towards the size of the pool."""
         return self.is_open or self.job_runs or (self.may_have_started and self.state != READY)
 
     @property
     def may_have_started(self) -> bool:
-        """Whether a job may have been started whose answer was lost."""
+        """Whether the answer to a start was lost, so that a job may be running."""
         return self.get_flag("maybeBegun")
 
     @property
     def job_is_guessed(self) -> bool:
-        """Whether its job is a guess: a cluster was added for a job that no creation was known to have."""
+        """Whether its job is a guess: a cluster was added for a job that belongs to no known creation."""
         return self.get_flag("jobGuessed")
 
     def reopened(self) -> "Creation":
-        """Return the record without the job that was guessed: it is requested again under the same key."""
+        """Return the record without its guessed job, requested again under the same key."""
         guess = ("jobGuessed", "jobName", "cluster", "readyAt")
         return self.edited(**dict.fromkeys(guess), state=REQUESTED, maybeBegun=True)
 
     @property
     def by_policy(self) -> bool:
-        """Whether automatic top-up requested it, not a person."""
+        """Whether automatic top-up requested it, rather than a person."""
         return self.get_flag("policy")
 
     @property
     def is_shown(self) -> bool:
-        """Whether it is listed; dismissed ones are not."""
+        """Whether it is listed, because it was not dismissed."""
         return not self.get_text("dismissedBy")
 
     @property
@@ -175,7 +173,7 @@ class Creation(Record):
 
     @cached_property
     def due(self) -> datetime | None:
-        """When it changes by itself: it times out, or its job is no longer expected to bring a cluster."""
+        """When it times out, or its job is no longer expected to add a cluster."""
         end = self.get_time("deadline")
         if self.is_open or end is None:
             return self.deadline
@@ -187,11 +185,11 @@ class Creation(Record):
         return until is not None and now < until
 
     def in_progress(self, now: datetime) -> bool:
-        """Whether it is being carried out; it cannot be dismissed then."""
+        """Whether it is being carried out, so that it cannot be dismissed."""
         return self.state == RUNNING or (self.is_open and self.is_claimed(now))
 
     def next_try(self, now: datetime) -> datetime | None:
-        """When it is tried again; None if it does not wait for that."""
+        """When it is tried again; None if no retry is scheduled."""
         moment = self.get_time("nextTry") if self.state == REQUESTED else None
         return moment if moment and moment > now else None
 
@@ -207,13 +205,13 @@ class Creation(Record):
         )
 
     def timed_out(self, now: datetime) -> "Creation":
-        """Return the record as failed because its time is over."""
+        """Return the record as failed because its deadline passed."""
         began = self.get_time("retriedAt") or self.get_time("requestedAt") or now
         trouble = f" ({self.reason})" if self.reason else ""
         return self.failed(now, DEADLINE, f"no cluster was ready within {roughly(now - began)}{trouble}")
 
     def expired(self, now: datetime) -> "Creation":
-        """Return the record as it is at this time: timed out, or with its job counted as ended."""
+        """Return the record at this time: timed out, or with its job counted as ended, if that is due."""
         if self.due is None or self.due > now:
             return self
         try:
@@ -224,5 +222,5 @@ class Creation(Record):
 
 
 def parse_creations(text: str, known: Iterable[Creation] = ()) -> tuple[Creation, ...]:
-    """Read the stored creations; ValueError if the text is no array. `known` were read before."""
+    """Read the stored creations, reusing the `known` ones; ValueError if the text is not an array."""
     return record_lists.parse(text, known, Creation.parse, lambda creation: creation.id)

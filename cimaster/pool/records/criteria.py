@@ -9,7 +9,7 @@ from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, Cluster
 
 
 def has_labels(cluster: Cluster, wanted: Mapping[str, str]) -> bool:
-    """Say whether a cluster has all wanted labels; those of hand-edited data may have an `=` in their keys."""
+    """Say whether a cluster has all wanted labels; in data edited by hand, a key may contain `=`."""
     if wanted.items() <= cluster.labels.items():
         return True
     written = {printable(f"{key}={value}") for key, value in cluster.labels.items()}
@@ -18,7 +18,7 @@ def has_labels(cluster: Cluster, wanted: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a job asks for; empty means any. `cluster` names the only cluster that will do."""
+    """What a job requires; empty means any. `cluster` names the only acceptable cluster."""
 
     job: str
     build: str
@@ -31,7 +31,7 @@ class Criteria:
     ttl: timedelta | None = None
 
     def matches(self, cluster: Cluster) -> bool:
-        """Say whether a cluster meets the criteria, whatever its state."""
+        """Say whether a cluster meets the criteria, regardless of its state."""
         purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
         return (
             cluster.state != BROKEN

@@ -1,4 +1,4 @@
-"""Checks of stored records; each function says what is wrong with a record, and returns nothing if it can be used."""
+"""Checks of stored records; each function describes what is wrong with a record, and returns "" if it is usable."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from cimaster.pool.records.json_values import TooDeep
 from cimaster.pool.records.record import Fields
 
-_NEVER_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of pairs, and what breaks lines
+_NEVER_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, lone surrogates, line and paragraph separators
 _OF_CLUSTERS = ("region", "purpose", "osimage", "lastJob", "lastBuild", "lastTriggerName")
 
 

@@ -1,4 +1,4 @@
-"""What each stored field must be, so that nothing is written that could not be read again."""
+"""The type of each stored field, so that nothing is written that could not be read back."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ _TEXTS = (*_CLUSTER_TEXTS, *_LEASE_TEXTS, *_HOLD_TEXTS, *_HISTORY_TEXTS, *_CREAT
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Say whether that is an id that this service or one of its callers could have made."""
+    """Say whether a value is an id that this service or one of its callers could have made."""
     return type(value) is str and _ID.fullmatch(value) is not None
 
 
@@ -54,9 +54,9 @@ _TYPE_OF: Mapping[str, Callable[[Any], object]] = (
 
 
 def checked(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return fields that are about to be written; TypeError if one of them could not be read again as what it is."""
+    """Return fields that are about to be written; TypeError if one of them could not be read back."""
     for key, value in fields.items():
         is_of_type = _TYPE_OF.get(key)
         if is_of_type and value is not None and not is_of_type(value):
-            raise TypeError(f"{key} would become {value!r:.80}, which cannot be read again")
+            raise TypeError(f"{key} would become {value!r:.80}, which cannot be read back")
     return fields

@@ -21,7 +21,7 @@ class Entry(Record):
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Entry":
-        """Read a stored entry. A broken one is kept as it is, as long as there is room for it."""
+        """Read a stored entry. A broken one is kept unchanged while there is room for it."""
         if isinstance(value, dict):
             return cls(value, text)
         fault = faults.of_object(value)
@@ -29,7 +29,7 @@ class Entry(Record):
 
     @classmethod
     def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
-        """Describe a change; facts that are empty are left out."""
+        """Describe a change; empty facts are omitted."""
         given = {key: value for key, value in facts.items() if value}
         return cls({"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})})
 
@@ -45,7 +45,7 @@ class Entry(Record):
 
     @property
     def job(self) -> str:
-        """The job that has or had the cluster."""
+        """The job that had the cluster."""
         return self.get_text("job")
 
     @property
@@ -60,7 +60,7 @@ class Entry(Record):
 
     @property
     def holder(self) -> str:
-        """The holder before this change, if another person or the end of its time ended the hold."""
+        """The holder before this change, if another person or its expiry ended the hold."""
         return self.get_text("holder")
 
     @property
@@ -69,20 +69,20 @@ class Entry(Record):
         return self.get_time("at")
 
     def described(self) -> str:
-        """Return JSON of the entry as stored; of a broken one, an object with its text and fault."""
+        """Return the entry as JSON for callers: as stored; if broken, an object with its text and fault."""
         return dump({**self.fields, "record": self.text}) if self.fault else self.text
 
 
 AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone")
-"""The events that no request caused, so that no log line of a request mentions them."""
+"""The events that no request caused: they are logged separately, because no request's log line has them."""
 
 History = tuple[Entry, ...]
 MAX_PER_CLUSTER, MIN_PER_CLUSTER = 20, 8
-SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; every write carries all of it, so small pools stay small
+SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; kept small, because every write sends all of it
 
 
 def parse(text: str, known: History = ()) -> History:
-    """Read the stored history, oldest first; ValueError if the text is no array. `known` was read before."""
+    """Read the stored history, oldest first, reusing `known` entries; ValueError if the text is not an array."""
     return tuple(json_edit.parse_lines(text, {entry.text: entry for entry in known}, Entry.parse))
 
 

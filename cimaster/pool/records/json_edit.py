@@ -1,4 +1,4 @@
-"""Edit JSON text in place, so that all members that are not changed keep their bytes."""
+"""Edit JSON text in place, so that all unchanged members keep their bytes."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _SPACE = re.compile(rf"[{_BLANKS}]*")
 class Item(NamedTuple):
     """One element of an array: the text between it and the one before, its own text, its value.
 
-    The value of an element that was known before is left out.
+    The value of an element that was already known is None.
     """
 
     gap: str
@@ -23,7 +23,7 @@ class Item(NamedTuple):
 
 
 class Array(NamedTuple):
-    """An array taken apart into `head`, items and `tail`, which together are the same text again."""
+    """An array split into `head`, items and `tail`, which joined are the original text."""
 
     head: str
     items: tuple[Item, ...]
@@ -35,10 +35,10 @@ class NotAnArray(ValueError):
 
 
 def parse_array(text: str, known: Sequence[str] = ()) -> Array:
-    """Take an array apart; ValueError if it is none (a JSONDecodeError with line and column if it is not JSON).
+    """Split an array; NotAnArray if it is another value, JSONDecodeError with line and column if it is not JSON.
 
-    `known` are the texts of objects that the array held before, in their order: those that are unchanged are not
-    parsed again, which saves most of the work.
+    `known` are the texts of the objects that the array had before, in order: unchanged ones are not parsed again,
+    which saves most of the work.
     """
     start = _skip(text, 0)
     if text[start : start + 1] != "[":
@@ -70,9 +70,9 @@ def parse_array(text: str, known: Sequence[str] = ()) -> Array:
 
 
 def _find_known(text: str, at: int, known: Sequence[str], place: int) -> int | None:
-    """Return which known text is at this place: the expected one, or its neighbour if a record came or went.
+    """Return the index of the known text at this position: `place`, or a neighbour if a record was added or removed.
 
-    A text that begins with a known object is that object, because no object is the beginning of another.
+    A text that begins with a known object is that object, because no object is a prefix of another.
     """
     if place < len(known) and text.startswith(known[place], at):
         return place
@@ -86,19 +86,19 @@ _Kept = TypeVar("_Kept")
 
 
 def parse_lines(text: str, known: Mapping[str, _Kept], make: Callable[[str, Any], _Kept]) -> list[_Kept]:
-    """Read an array as `dump_lines` writes it; elements that are `known` by their text are taken as they are."""
-    left = dict(known)  # of two with the same text each is a record of its own
+    """Read an array that `dump_lines` wrote, or any other; elements whose text is in `known` are reused."""
+    reusable = dict(known)  # two elements with the same text stay two objects
     if text.startswith("[\n") and text.endswith("\n]"):
         try:
             lines = text[2:-2].split(",\n")
-            return [left.pop(line, None) or make(line, readable(line, DECODER.decode(line))) for line in lines]
-        except (json.JSONDecodeError, RecursionError):  # laid out by hand, or nested too deeply
-            left = dict(known)
-    return [left.pop(item.text, None) or make(item.text, item.value) for item in parse_array(text).items]
+            return [reusable.pop(line, None) or make(line, readable(line, DECODER.decode(line))) for line in lines]
+        except (json.JSONDecodeError, RecursionError):  # formatted by hand, or nested too deeply
+            reusable = dict(known)
+    return [reusable.pop(item.text, None) or make(item.text, item.value) for item in parse_array(text).items]
 
 
 def dump_lines(texts: Sequence[str]) -> str:
-    """Write an array with each element on a line of its own, so that people can read the stored object."""
+    """Write an array with one element per line, so that people can read the stored object."""
     return "[\n" + ",\n".join(texts) + "\n]" if texts else "[]"
 
 
@@ -108,7 +108,7 @@ def _kind(value: object) -> str:
 
 
 def _skip(text: str, at: int) -> int:
-    if text[at : at + 1] not in _BLANKS:  # mostly; the empty text at the end counts as blank
+    if text[at : at + 1] not in _BLANKS:  # the usual case; the empty text at the end counts as blank
         return at
     match = _SPACE.match(text, at)
     return match.end() if match else at
@@ -123,7 +123,7 @@ class Member(NamedTuple):
 
 
 class ObjectText:
-    """The text of an object taken apart, so that members can be changed while all others keep their bytes."""
+    """The text of an object, split so that members can be changed while all others keep their bytes."""
 
     def __init__(
         self, head: str, members: dict[str, Member], tail: str, duplicates: Mapping[str, tuple[str, ...]]
@@ -132,15 +132,17 @@ class ObjectText:
 
     @classmethod
     def parse(cls, text: str) -> "ObjectText":
-        """Take apart a text that is known to be a valid JSON object."""
+        """Split a text that is known to be a valid JSON object."""
         at = _skip(text, _skip(text, 0) + 1)
         head, gap_start, members, duplicates = text[:at], at, dict[str, Member](), dict[str, tuple[str, ...]]()
         while text[at] != "}":
             key, key_end = DECODER.raw_decode(text, at)
-            key = SURROGATES.sub("\ufffd", key)  # as it is read
+            key = SURROGATES.sub("\ufffd", key)  # as `json_values.readable` does
             value_start = _skip(text, _skip(text, key_end) + 1)
             _, end = DECODER.raw_decode(text, value_start)
-            if key in members:  # of two with one key the last one counts; the other is kept where no edit finds it
+            if (
+                key in members
+            ):  # the last member with a key counts; earlier ones are renamed, so that no edit finds them
                 duplicate = f"{key}\0{at}"
                 duplicates[key] = (*duplicates.get(key, ()), duplicate)
                 members = {duplicate if other == key else other: member for other, member in members.items()}
@@ -151,7 +153,7 @@ class ObjectText:
         return cls(head, members, text[gap_start:], duplicates)
 
     def edited(self, edits: Mapping[str, Any]) -> "ObjectText":
-        """Return the object with some members changed, added at the end, or (where the value is None) left out."""
+        """Return the object with members changed or added at the end; a value of None removes a member."""
         members = dict(self._members)
         *_, model = members.values() or [Member(", ", '"":', "")]
         colon = model.key[model.key.rindex('"') + 1 :]

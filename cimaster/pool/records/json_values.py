@@ -1,4 +1,4 @@
-"""Read and write JSON values: any valid JSON can be read, and nothing is written that could not be read again."""
+"""Read and write JSON values: any valid JSON can be read, and everything written can be read back."""
 
 import json
 import math
@@ -15,7 +15,7 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class TooDeep:
-    """Stands for a value that is nested too deeply to be read."""
+    """Placeholder for a value that is nested too deeply to be read."""
 
 
 TOO_DEEP: Final = TooDeep()
@@ -26,7 +26,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _float(digits: str) -> float:
-    """Read a number; one that is too large is read as the largest, so that it can be written as JSON."""
+    """Read a number; one that is too large becomes the largest float, so that it can be written as JSON."""
     number = float(digits)
     return number if math.isfinite(number) else math.copysign(sys.float_info.max, number)
 
@@ -41,13 +41,13 @@ _quote = json.encoder.encode_basestring
 
 
 def dump(value: object) -> str:
-    """Write a value compactly, characters outside ASCII as they are."""
+    """Write a value compactly, without escaping characters outside ASCII."""
     text = _quote(value) if type(value) is str else _ENCODER.encode(value)
     return text if text.isascii() else utf8_safe(text)
 
 
 def utf8_safe(text: str) -> str:
-    """Return JSON that can be written as UTF-8: halves of surrogate pairs as their escapes."""
+    """Return JSON that can be encoded as UTF-8: lone surrogates are escaped."""
     if text.isascii():
         return text
     try:
@@ -58,7 +58,7 @@ def utf8_safe(text: str) -> str:
 
 
 def load(text: str) -> Any:
-    """Read a text that is known to be JSON; what is nested too deeply is TOO_DEEP."""
+    """Read a text that is known to be JSON; a value that is nested too deeply becomes TOO_DEEP."""
     try:
         return readable(text, DECODER.decode(text))
     except RecursionError:
@@ -66,9 +66,9 @@ def load(text: str) -> Any:
 
 
 def readable(text: str, value: Any) -> Any:
-    """Return what may be shown of a value.
+    """Return a decoded value that can be displayed.
 
-    JSON allows halves of surrogate pairs, which UTF-8 does not: they are replaced in what we read; the text keeps them.
+    JSON allows lone surrogates, which UTF-8 does not: they are replaced in the value; the stored text keeps them.
     """
     if text.count("[") + text.count("{") > MAX_DEPTH and _deepest(text) > MAX_DEPTH:
         return TOO_DEEP
@@ -86,7 +86,7 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def _depths(text: str, at: int = 0) -> Iterator[tuple[int, int]]:
-    """Yield where each bracket ends, and how deep the text is nested after it."""
+    """Yield the end of each bracket, and the nesting depth after it."""
     depth = 0
     for token in _TOKEN.finditer(text, at):
         if token[0] in ("[", "{", "]", "}"):
@@ -99,7 +99,7 @@ def _deepest(text: str) -> int:
 
 
 def raw_decode(text: str, at: int) -> tuple[Any, int]:
-    """Read the value at this place, and return where it ends."""
+    """Return the value at this position, and where it ends."""
     try:
         value, end = DECODER.raw_decode(text, at)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""What a record says about the job that has the cluster, the person who holds it, and the leases before."""
+"""The lease, the hold and the ended leases of a cluster."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,7 +39,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class Hold:
-    """The hold of a person, and its reason. `expires` is None while the hold waits for a job to finish."""
+    """The hold of a person, and its reason. `expires` is None while the hold waits for a job to finish.
+
+    `lasts` is its duration.
+    """
 
     by: str
     desc: str
@@ -50,9 +53,9 @@ class Hold:
 
 @dataclass(frozen=True)
 class EndedLease:
-    """A lease that is over, remembered for callers that come late; `how` is finished, expired or undone.
+    """A lease that is over, remembered for late callers; `how` is finished, expired or undone.
 
-    `by` is how the finish named it: `job`, `build` or `job build`; empty if it gave the lease id or nothing.
+    `by` is how the finish identified it: `job`, `build` or `job build`; empty for the lease id or nothing.
     """
 
     id: str

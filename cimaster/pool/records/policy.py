@@ -13,7 +13,7 @@ DEFAULT_COOLDOWN = timedelta(minutes=5)
 
 
 class Policy(Record):
-    """The record of a policy; fields that are not ours are kept. One with a `fault` is ignored until corrected."""
+    """The record of a policy; unknown fields are kept. A policy with a `fault` is ignored until it is corrected."""
 
     def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
         super().__init__(fields, text)
@@ -25,12 +25,12 @@ class Policy(Record):
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Policy":
-        """Read a stored record. A broken one is kept as it is, and is ignored until it is corrected or removed."""
+        """Read a stored record. A broken one is kept unchanged, and ignored until it is corrected or removed."""
         fault = faults.of_object(value)
         return cls(value if isinstance(value, dict) else {}, text, fault)
 
     def edited(self, edits: Mapping[str, object]) -> "Policy":
-        """Return the record with some terms changed; None leaves one out."""
+        """Return the record with some terms changed; None removes one."""
         return Policy(*self._edited(edits))
 
     def described(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Policy(Record):
 
     @property
     def hours(self) -> str:
-        """The hours in which it is active, as they were written; empty means always."""
+        """The hours in which it is active, as the admin wrote them; empty means always."""
         return self.get_text("hours")
 
     @property
@@ -56,7 +56,7 @@ class Policy(Record):
 
     def _fault_of_hours(self) -> str:
         if self.has("hours") and not self.hours:
-            return f"its hours are no text: expected {weekly_hours.EXPECTED}"
+            return f"its hours are not a text: expected {weekly_hours.EXPECTED}"
         try:
             weekly_hours.parse(self.hours) if self.hours else None
         except ValueError as error:
@@ -68,10 +68,10 @@ class Policy(Record):
         return weekly_hours.parse(self.hours) if self.hours else None
 
     def is_active(self, now: datetime) -> bool:
-        """Whether it is active at this time of the week; one with a fault never is."""
+        """Whether it is active at this time of the week; a policy with a fault never is."""
         return not self.fault and (self._hours is None or self._hours.contains(now))
 
 
 def parse_policies(text: str, known: Iterable[Policy] = ()) -> tuple[Policy, ...]:
-    """Read the stored policies; ValueError if the text is no array. `known` were read before."""
+    """Read the stored policies, reusing the `known` ones; ValueError if the text is not an array."""
     return record_lists.parse(text, known, Policy.parse, lambda policy: policy.purpose)

@@ -1,4 +1,4 @@
-"""The pool: all clusters, their recent history and the requests that are over, as one immutable value."""
+"""The pool: clusters, history, remembered requests, creations, policies and queue, as one immutable value."""
 
 import bisect
 import dataclasses
@@ -25,7 +25,7 @@ _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that decisions need: how long things last by default, and at most."""
+    """The settings that decisions need: default and maximum durations."""
 
     hold: timedelta = timedelta(hours=6)
     max_hold: timedelta = timedelta(hours=72)
@@ -35,9 +35,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a change tells its caller; `repeated` if the same request was carried out before.
+    """The answer of a decision to its caller; `repeated` if the same request was carried out before.
 
-    With `refusal` the caller is refused, but the change is written all the same. `waited` is in seconds.
+    With `refusal` the caller is refused, but the change is still written. `waited` is in seconds.
     """
 
     text: str
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Pool:
-    """Everything that one decision may look at and change. `commit` is the number of the newest applied change."""
+    """Everything that a decision may read and change. `commit` is the number of the newest applied change."""
 
     clusters: tuple[Cluster, ...] = ()
     history: History = ()
@@ -60,12 +60,12 @@ class Pool:
     queue: tuple[Ticket, ...] = ()  # in order of arrival
     commit: int = 0
     rules: Rules = Rules()
-    other_keys: Mapping[str, str] = field(default_factory=dict)  # keys of the object that are not ours
+    other_keys: Mapping[str, str] = field(default_factory=dict)  # unknown keys of the object
     head: str = "["
     tail: str = "]"
     positions: Mapping[str, int] = field(default_factory=dict)
-    vacant: tuple[Cluster, ...] = ()  # those that may be lent, longest vacant first
-    due: datetime | None = None  # when time next changes something; it may be earlier than that, but never later
+    vacant: tuple[Cluster, ...] = ()  # longest vacant first
+    due: datetime | None = None  # when something expires next; possibly too early, never too late
 
     @property
     def next_commit(self) -> int:
@@ -73,7 +73,7 @@ class Pool:
         return self.commit + 1
 
     def counts(self) -> dict[str, int]:
-        """Return how many clusters are in each state, including states without any."""
+        """Return the number of clusters in each state, including zeros."""
         seen = Counter(cluster.state for cluster in self.clusters)
         return {state: seen[state] for state in STATES}
 
@@ -85,11 +85,11 @@ class Pool:
         return sorted({DEFAULT_PURPOSE} | of_clusters | of_creations | of_policies)
 
     def reference(self, cluster: Cluster) -> str:
-        """Return the name of a cluster; of a broken record its position and digest, such as `#3.1a2b3c4d`."""
+        """Return the name of a cluster; for a broken record its position and digest, such as `#3.1a2b3c4d`."""
         return f"#{self.clusters.index(cluster)}.{cluster.digest}" if cluster.state == BROKEN else cluster.name
 
     def find(self, name: str) -> Cluster:
-        """Return a cluster by name; UnknownCluster or ClusterBroken if there is no usable one."""
+        """Return a cluster by name; UnknownCluster or ClusterBroken if no usable record has it."""
         if name in self.positions:
             return self.clusters[self.positions[name]]
         records = self.records_named(name)
@@ -107,7 +107,7 @@ class Pool:
         return found
 
     def records_named(self, name: str) -> list[Cluster]:
-        """Return the records with that name, broken ones included; names in the data may have blanks around them."""
+        """Return the records with that name, broken ones included; stored names may have surrounding spaces."""
         wanted = printable(name)
         return [c for c in self.clusters if c.name_as_written and printable(c.name_as_written) == wanted]
 
@@ -148,7 +148,7 @@ class Pool:
         return self.with_record(old, new, (*self.history, entry))
 
     def with_record(self, old: Cluster | None, new: Cluster | None, history: History) -> "Pool":
-        """Return the pool with a record replaced, added or removed, and that history."""
+        """Return the pool with a record replaced, added or removed, and with this history."""
         if old is not None and new is not None:
             at = self.positions[old.name]
             clusters = (*self.clusters[:at], new, *self.clusters[at + 1 :])
@@ -160,14 +160,14 @@ class Pool:
         return self.with_clusters(tuple(cluster for cluster in self.clusters if cluster is not old), history)
 
     def _vacant_with(self, old: Cluster, new: Cluster) -> tuple[Cluster, ...]:
-        """Return the vacant clusters after a change; among equals the order of the list decides."""
+        """Return the vacant clusters after a change; ties are broken by list order."""
         vacant = [cluster for cluster in self.vacant if cluster is not old]
         if new.state == VACANT:
             bisect.insort(vacant, new, key=lambda cluster: (_idle_since(cluster), self.positions[cluster.name]))
         return tuple(vacant)
 
     def with_clusters(self, clusters: tuple[Cluster, ...], history: History) -> "Pool":
-        """Return the pool with other clusters; two with the same name are both broken."""
+        """Return the pool with other clusters; records that share a name are all broken."""
         clusters = _mark_duplicates(clusters)
         return dataclasses.replace(
             self,
@@ -195,13 +195,13 @@ class Pool:
 def earliest_end(
     clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: tuple[Ticket, ...]
 ) -> datetime | None:
-    """Return when the first of them next changes by itself."""
+    """Return the earliest time at which one of them expires."""
     ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.dropped_at for ticket in queue))
     return min((end for end in ends if end), default=None)
 
 
 def _mark_duplicates(clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
-    """Return the clusters, those that share a name as broken."""
+    """Return the clusters, with those that share a name marked as broken."""
     names = [printable(cluster.name_as_written or "") for cluster in clusters]
     if len(set(names)) == len(names) and not any(cluster.is_duplicate for cluster in clusters):
         return clusters

@@ -1,6 +1,6 @@
-"""Records as they are stored: how their fields are read, whatever is written there, and how they change.
+"""Stored records: how their fields are read, even from damaged data, and how they are edited.
 
-Each type of value is read in one place. A value that cannot be read is ignored, and kept.
+Each type of value is read in one place. A value that cannot be read is ignored, but kept.
 """
 
 import hashlib
@@ -18,31 +18,31 @@ BROKEN = "broken"  # the state of a record that an admin has to correct or delet
 
 
 class Fields:
-    """The members of an object, each read as the type that it should have; none of these methods raises."""
+    """The members of an object, each read as the type it should have; none of these methods raises."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
 
     def get_text(self, key: str) -> str:
-        """Return a text; empty if there is none."""
+        """Return a text; empty if it is missing or of another type."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
     def get_id(self, key: str) -> str:
-        """Return an id; empty if there is none that CIMaster or one of its callers could have made."""
+        """Return an id; empty unless CIMaster or one of its callers could have made it."""
         value = self.fields.get(key)
         return value if is_id(value) else ""
 
     def get_time(self, key: str) -> datetime | None:
-        """Return a time; None if there is none of about this century."""
+        """Return a time; None if it is missing, unreadable or far outside this century."""
         return stored_time(self.fields.get(key))
 
     def get_duration(self, key: str) -> timedelta | None:
-        """Return a duration; None if there is none of less than a century."""
+        """Return a duration; None if it is missing, unreadable or longer than a century."""
         return stored_duration(self.fields.get(key))
 
     def get_number(self, key: str) -> int:
-        """Return a number from 0 to a billion; 0 if there is none."""
+        """Return a number from 0 to a billion; 0 if it is missing or anything else."""
         value = self.fields.get(key)
         return value if type(value) is int and 0 <= value <= LARGEST_NUMBER else 0
 
@@ -51,11 +51,11 @@ class Fields:
         return self.fields.get(key) is True
 
     def has(self, key: str) -> bool:
-        """Say whether a value is given, readable or not."""
+        """Say whether the field has a value, readable or not."""
         return self.fields.get(key) not in (None, "")
 
     def unreadable_among(self, *keys: str) -> tuple[str, ...]:
-        """Return which of these times and durations are given and cannot be read."""
+        """Return which of these times and durations have an unreadable value."""
         return tuple(key for key in keys if self.has(key) and self._get_time_or_duration(key) is None)
 
     def _get_time_or_duration(self, key: str) -> datetime | timedelta | None:
@@ -88,7 +88,7 @@ class Record(Fields):
             self._object = text
 
     def as_broken(self, fault: str) -> Self:
-        """Return the record as broken, with this fault."""
+        """Return the record marked as broken, with this fault."""
         return type(self)({}, self.text, fault)
 
     @cached_property
@@ -98,16 +98,16 @@ class Record(Fields):
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The times and durations that are given and cannot be read: they are ignored."""
+        """The times and durations with an unreadable value, which is ignored."""
         return self.unreadable_among(*self.TIMES)
 
     @cached_property
     def digest(self) -> str:
-        """Eight hex digits that identify this content, to name a broken record safely."""
+        """Eight hex digits of the content's hash, by which a broken record can be named safely."""
         return digest_of(self.text)
 
     def _edited(self, edits: Mapping[str, Any]) -> tuple[dict[str, Any], json_edit.ObjectText]:
-        """Return fields and text with some members changed; None leaves a member out."""
+        """Return fields and text with some members changed; None removes a member."""
         fields = {**self.fields, **checked(edits)}
         for key, value in edits.items():
             if value is None:

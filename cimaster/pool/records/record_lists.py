@@ -1,4 +1,4 @@
-"""Arrays of records, as the keys of the stored object hold them."""
+"""Arrays of records, the values of the stored object's keys."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
@@ -18,9 +18,9 @@ class _HasText(Protocol):
 def parse(
     text: str, known: Iterable[_Kind], make: Callable[[str, Any], _Kind], name: Callable[[_Kind], str]
 ) -> tuple[_Kind, ...]:
-    """Read stored records; one with the name of an earlier one is broken. ValueError if the text is no array.
+    """Read stored records; one with the name of an earlier one is broken. ValueError if the text is not an array.
 
-    `known` are records that were read before: those whose text is still the same are taken over as they are.
+    `known` are records that were read earlier: those whose text has not changed are reused.
     """
     reusable = {record.text: record for record in known if record.fault != _DUPLICATE}
     return _mark_duplicates(json_edit.parse_lines(text, reusable, make), name)

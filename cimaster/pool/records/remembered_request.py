@@ -18,7 +18,7 @@ def request_key(identity: str) -> str:
 
 @dataclass(frozen=True)
 class RememberedRequest:
-    """A request that was carried out, kept for an hour for callers that repeat it."""
+    """A request that was carried out, kept for an hour in case its caller repeats it."""
 
     NAMES: ClassVar[tuple[str, ...]] = ("key", "hash", "verb", "at", "cluster", "say", "lease", "owner")
 
@@ -34,7 +34,7 @@ class RememberedRequest:
 
     @classmethod
     def parse(cls, text: str, value: object) -> "RememberedRequest":
-        """Read a stored request; a broken one is kept as it is, as long as there is room for it."""
+        """Read a stored request; a broken one is kept unchanged while there is room for it."""
         fields = Fields(value if isinstance(value, dict) else {})
         request_id = fields.get_id("id")  # earlier versions wrote the id itself
         key = request_key(request_id) if request_id else fields.get_id("key") or f"{BROKEN}-{digest_of(text)}"
@@ -52,7 +52,7 @@ class RememberedRequest:
 
     @cached_property
     def text(self) -> str:
-        """The request's JSON; byte for byte as stored if it was read from there."""
+        """The request's JSON; exactly as stored if it was read from the store."""
         if self.stored:
             return self.stored
         given = {name: getattr(self, name) for name in self.NAMES}
@@ -60,12 +60,12 @@ class RememberedRequest:
 
     @cached_property
     def size(self) -> int:
-        """Bytes that it takes in the stored object."""
+        """Its bytes in the stored object."""
         return len(self.text.encode("utf-8", "surrogatepass")) + 2
 
 
 def parse_requests(text: str, known: Iterable[RememberedRequest] = ()) -> dict[str, RememberedRequest]:
-    """Read the stored requests, by key; ValueError if the text is no array. `known` were read before."""
+    """Read the stored requests by key, reusing the `known` ones; ValueError if the text is not an array."""
     reusable = {request.text: request for request in known}
     read = json_edit.parse_lines(text, reusable, RememberedRequest.parse)
     return {request.key: request for request in read}

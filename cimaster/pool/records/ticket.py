@@ -1,4 +1,4 @@
-"""A place in the queue: the caller that waits, for which kind of cluster, since when, and whether it is connected."""
+"""A ticket: a caller's place in the queue, what it waits for, since when, and whether it is connected."""
 
 import dataclasses
 import hashlib
@@ -17,24 +17,24 @@ from cimaster.pool.records.record import BROKEN, Fields, Record
 
 PRIORITIES = ("low", "normal", "high")
 NORMAL = "normal"
-RISES_EVERY = timedelta(minutes=10)  # of waiting lift a ticket by one level
+RISES_EVERY = timedelta(minutes=10)  # of waiting raise a ticket by one priority level
 BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is reserved between two requests of a waiting caller
 FORGOTTEN_AFTER = timedelta(seconds=90)  # without a connection
-_LONGEST_INTERVAL = timedelta(seconds=60)  # between two polls of a script for which a cluster stays reserved
+_LONGEST_INTERVAL = timedelta(seconds=60)  # between two polls for which a cluster stays reserved
 _SLACK = 1.25  # factor by which the next pause between two polls may be longer than the last
-_LONGEST_CONNECTION = timedelta(days=1)  # from now on; a later time was written by hand, and reserves nothing
-LONG_AGO = datetime.fromtimestamp(0, UTC)  # stands for a time that cannot be read
+_LONGEST_CONNECTION = timedelta(days=1)  # from now; a later time was written by hand, and reserves nothing
+LONG_AGO = datetime.fromtimestamp(0, UTC)  # in place of a time that cannot be read
 _SMALLEST_CHARGE = 300  # bytes
 NEVER = datetime.max.replace(tzinfo=UTC)
 _POLLS = "poll-"
 
 
 class Ticket(Record):
-    """The record of a place in the queue; fields that are not ours are kept.
+    """The record of a ticket; unknown fields are kept.
 
-    Its caller is or was connected until `connected_until`; for `reserved_for` after that a cluster stays reserved.
-    `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket leaves the queue,
-    because its caller did not come back.
+    Its caller is connected until `connected_until`; a cluster stays reserved for `reserved_for` after that.
+    `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket is dropped, unless
+    its caller has come back.
     """
 
     TIMES = ("since", "until", "here", "keeps")
@@ -48,14 +48,14 @@ class Ticket(Record):
         self.connected_until = self.get_time("here") or LONG_AGO
         self.reserved_for = self.get_duration("keeps") or BETWEEN_POLLS
         self.priority = self.get_text("priority") if self.get_text("priority") in PRIORITIES else NORMAL
-        # plain attributes, because every decision looks at them in every ticket
+        # plain attributes, because every decision reads them in every ticket
         self.reserved_until = self.connected_until + self.reserved_for
         self.dropped_at = NEVER if fault else self.connected_until + FORGOTTEN_AFTER
         self._begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Ticket":
-        """Read a stored record. A broken one is kept as it is, and is ignored until it is corrected or removed."""
+        """Read a stored record. A broken one is kept unchanged, and ignored until it is corrected or removed."""
         fault = faults.of_ticket(value)
         return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
 
@@ -70,7 +70,7 @@ class Ticket(Record):
         priority: str,
         owner: str = "",
     ) -> "Ticket":
-        """Make the ticket of a caller that begins to wait, for at most `wait`; it counts for the owner's share."""
+        """Make a ticket for a caller that waits for at most `wait`; it counts towards the owner's share."""
         kind = dataclasses.asdict(criteria) | {"ttl": format_duration(criteria.ttl) if criteria.ttl else ""}
         return cls(
             checked(
@@ -87,12 +87,12 @@ class Ticket(Record):
         )
 
     def connected(self, until: datetime, reserved_for: timedelta) -> "Ticket":
-        """Return the ticket of a caller that is connected until then."""
+        """Return the ticket with its caller connected until then."""
         keeps = format_duration(reserved_for) if reserved_for != BETWEEN_POLLS else None
         return Ticket(*self._edited({"here": format_end(until), "keeps": keeps}))
 
     def described(self, place: int, now: datetime) -> dict[str, Any]:
-        """Return what callers may see of it, at that place in the queue."""
+        """Return the fields that callers may see, with its place in the queue."""
         if self.fault:
             return {"id": self.id, "fault": self.fault, "record": self.text}
         shown = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
@@ -100,7 +100,7 @@ class Ticket(Record):
 
     @cached_property
     def criteria(self) -> Criteria:
-        """What it waits for; values that are no text were written by hand, and are ignored."""
+        """What it waits for; values that are not texts were written by hand, and are ignored."""
         stored = self.fields.get("ask")
         fields = Fields(stored if isinstance(stored, dict) else {})
         texts = {
@@ -112,16 +112,16 @@ class Ticket(Record):
 
     @cached_property
     def charged_bytes(self) -> int:
-        """Bytes that count for its owner's share of the queue: never less than those of a usual ticket."""
+        """The bytes that count towards its owner's share of the queue: at least those of a typical ticket."""
         return max(len(self.text.encode("utf-8", "surrogatepass")), _SMALLEST_CHARGE)
 
     @property
     def is_legacy_poll(self) -> bool:
-        """Whether it belongs to a legacy script that polls, without a word about waiting."""
+        """Whether it belongs to a legacy script, which polls without the parameter `wait`."""
         return self.until is None
 
     def rank(self, now: datetime) -> int:
-        """Return its priority as a number that grows while it waits."""
+        """Return its priority as a number, which grows while it waits."""
         return (now - self._begins_at) // RISES_EVERY
 
     def is_present(self, now: datetime) -> bool:
@@ -129,21 +129,21 @@ class Ticket(Record):
         return now <= self.reserved_until and self.connected_until <= now + _LONGEST_CONNECTION
 
     def wait_is_over(self, now: datetime) -> bool:
-        """Whether its wait is over."""
+        """Whether the wait that its caller requested is over."""
         return self.until is not None and self.until <= now
 
 
 def reservation_for(interval: timedelta) -> timedelta:
-    """Return for how long a cluster stays reserved for a script that polls at this interval."""
+    """Return how long a cluster stays reserved for a script that polls at this interval."""
     return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_INTERVAL + BETWEEN_POLLS)
 
 
 def poll_ticket_id(criteria: Criteria) -> str:
-    """Return the id of the ticket of legacy scripts that poll with these criteria."""
+    """Return the ticket id of a legacy script that polls with these criteria."""
     values = dataclasses.asdict(criteria) | {"ttl": str(criteria.ttl), "labels": sorted(criteria.labels.items())}
     return _POLLS + hashlib.sha256(dump(values).encode()).hexdigest()[:16]
 
 
 def parse_queue(text: str, known: Iterable[Ticket] = ()) -> tuple[Ticket, ...]:
-    """Read the stored tickets; ValueError if the text is no array. `known` were read before."""
+    """Read the stored tickets, reusing the `known` ones; ValueError if the text is not an array."""
     return record_lists.parse(text, known, Ticket.parse, lambda ticket: ticket.id)

@@ -16,9 +16,9 @@ _DAY_ENDS = 24 * 60
 
 @dataclass(frozen=True)
 class DailySpan:
-    """A part of the week: on these days (0 is Monday) from one minute of the day to another.
+    """A daily span on certain days (0 is Monday), from one minute of the day to another.
 
-    A span that ends no later than it begins goes on until that minute of the next day.
+    A span that ends before it begins ends on the next day.
     """
 
     days: frozenset[int]
@@ -26,7 +26,7 @@ class DailySpan:
     ends: int
 
     def contains(self, day: int, minute: int) -> bool:
-        """Say whether a minute of a day lies in the span; the early hours of a night belong to the day before."""
+        """Say whether a minute of a day is in the span; the hours after midnight belong to the day before."""
         if self.begins < self.ends:
             return day in self.days and self.begins <= minute < self.ends
         return (day in self.days and minute >= self.begins) or ((day - 1) % 7 in self.days and minute < self.ends)
@@ -34,19 +34,19 @@ class DailySpan:
 
 @dataclass(frozen=True)
 class WeeklyHours:
-    """Parts of the week, by the clocks of one time zone."""
+    """Daily spans in the local time of one time zone."""
 
     spans: tuple[DailySpan, ...]
     zone: ZoneInfo
 
     def contains(self, moment: datetime) -> bool:
-        """Say whether a moment lies in one of the spans."""
+        """Say whether a moment is in one of the spans."""
         local = moment.astimezone(self.zone)
         return any(span.contains(local.weekday(), local.hour * 60 + local.minute) for span in self.spans)
 
 
 def parse(text: str) -> WeeklyHours:
-    """Read hours, in UTC if they name no time zone; ValueError says what is expected instead."""
+    """Read hours, in UTC unless they name a time zone; ValueError says what is expected instead."""
     zoned = _ZONED.fullmatch(text.strip())
     spans, zone = zoned.groups() if zoned else (text, "UTC")
     return WeeklyHours(tuple(_span(part.strip()) for part in spans.split(",")), _zone(zone))
@@ -77,5 +77,5 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def with_zone(text: str) -> str:
-    """Return hours with their time zone, also if it is left out."""
+    """Return hours with their time zone; UTC is added if none is named."""
     return text if _ZONED.fullmatch(text.strip()) else f"{text} UTC"

@@ -1,4 +1,4 @@
-"""Where the one object lives: a ConfigMap of a Kubernetes cluster, or a row of an SQLite file."""
+"""The stores of the one object: a ConfigMap in a Kubernetes cluster, or a row in an SQLite file."""
 
 from cimaster.common.clock import Clock
 from cimaster.repository.stores.port import Store

@@ -1,8 +1,8 @@
-"""The pool in a ConfigMap, read and written by plain HTTP calls.
+"""The pool in a ConfigMap, read and written with plain HTTP calls.
 
-The generated methods would take 3 to 4 ms a call for models that are not used, so bodies are sent as bytes, in the API
-server's own encoding. Every call has a time-out, and none is repeated unless it was refused with 401: a repeated PUT
-would answer 409 to its own success.
+The client library's generated methods would spend 3 to 4 ms per call on models that are not used, so bodies are sent as
+bytes, in the API server's own encoding. Every call has a time-out, and none is repeated unless it was refused with 401:
+a repeated PUT would get 409 because of its own success.
 """
 
 import json
@@ -43,7 +43,7 @@ class KubernetesStore:
 
     @property
     def watches_cut(self) -> int:
-        """How many watches ended as soon as they had begun."""
+        """How many watches ended right after they started."""
         return self._watches.cut
 
     def _request(self, method: str, path: str, accept: str, **options: Any) -> urllib3.BaseHTTPResponse:
@@ -51,7 +51,7 @@ class KubernetesStore:
         return self._access.request(method, path, headers, **options)
 
     def read(self, not_older_than: str = "") -> StoredObject:
-        """Read the ConfigMap: a quorum read, or one from the server's cache if a version is given."""
+        """Read the ConfigMap: a quorum read, or one from the server's cache if `not_older_than` is given."""
         path = f"{self._path}?resourceVersion={not_older_than}" if not_older_than else self._path
         sent = self._clock()
         try:
@@ -70,7 +70,7 @@ class KubernetesStore:
     def replace(self, changed: StoredObject) -> str:
         """Send the whole ConfigMap with the version that it is based on; the answer has only metadata."""
         if not changed.version:
-            raise ValueError("a replace without resourceVersion would overwrite whatever is there")
+            raise ValueError("a replace without resourceVersion would overwrite any newer version")
         body = k8s_protobuf.replaced(changed.source, changed.data, changed.annotations, changed.version)
         sent = self._clock()
         try:
@@ -82,16 +82,16 @@ class KubernetesStore:
         self._note_clock(sent, response)
         if response.status == 409:
             raise Conflict(self.where)
-        if response.status >= 500:  # etcd may have taken the write before the server gave up
+        if response.status >= 500:  # etcd may have applied the write before the server gave up
             raise AnswerLost(f"{self.where}: {_message_of(response)}")
         if response.status != 200:
             raise self._trouble(response)
         return str(json.loads(response.data)["metadata"]["resourceVersion"])
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        """Return the next event of a watch on the metadata; every connection starts with the present state.
+        """Return the next event of a watch on the metadata; every watch starts with the current state.
 
-        Watches that end as soon as they have begun are repeated with growing pauses. If one reported nothing, the
+        Watches that end right after they started are repeated with growing pauses. If a watch reported nothing, the
         object is read.
         """
         change = next(self._changes, None)
@@ -127,15 +127,13 @@ class KubernetesStore:
             response.close()
 
     def _note_clock(self, sent: datetime, response: urllib3.BaseHTTPResponse) -> None:
-        """Estimate the least clock difference: the server dated its answer between our sending and receiving."""
+        """Estimate the smallest possible clock difference: the answer was dated between our sending and receiving."""
         received = self._clock()
         with suppress(ValueError, TypeError):  # no date, or one that a proxy has damaged
             date = parsedate_to_datetime(response.headers.get("Date", ""))
             date = date.replace(tzinfo=date.tzinfo or UTC)
-            least, most = (
-                (sent - date).total_seconds() - 1.0,
-                (received - date).total_seconds(),
-            )  # dates have whole seconds
+            least = (sent - date).total_seconds() - 1.0  # dates have whole seconds
+            most = (received - date).total_seconds()
             self.clock_skew = max(least, min(0.0, most))
 
     def _unreachable(self, error: Exception) -> StoreTrouble:
@@ -152,12 +150,12 @@ class KubernetesStore:
         self._stopped.set()
         watching = self._watching
         if isinstance(watching, urllib3.HTTPResponse):
-            with suppress(ValueError, RuntimeError):  # it may have ended just now
+            with suppress(ValueError, RuntimeError):  # the watch may have just ended
                 watching.shutdown()
 
     def close(self) -> None:
         """End the watch and close idle connections."""
-        with suppress(ValueError):  # the watcher did not end in time and still reads from it
+        with suppress(ValueError):  # the watcher did not stop in time and is still reading from it
             self._changes.close()
         self._access.close()
 

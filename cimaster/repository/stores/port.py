@@ -13,11 +13,11 @@ def commit_number(text: str) -> int | None:
 
 
 class Conflict(Exception):
-    """The object has another version than the one that a write was based on, or a proxy repeated that write."""
+    """The object's version differs from the one that a write was based on, or a proxy repeated that write."""
 
 
 class AnswerLost(Exception):
-    """A write was sent and no conclusive answer came: it was applied, was not, or still may be."""
+    """A write was sent without a conclusive answer: it was applied, was not applied, or may still be applied."""
 
 
 class Change(NamedTuple):
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 class StoredObject:
     """The object as it was read: a ConfigMap in its JSON form.
 
-    `source` is the object in the store's own encoding, for stores that must preserve more than the JSON form has.
+    `source` is the object in the store's own encoding, for stores that must preserve more than the JSON form contains.
     """
 
     body: Mapping[str, Any]
@@ -44,7 +44,7 @@ class StoredObject:
 
     @property
     def uid(self) -> str:
-        """Distinguishes the object from another one of the same name that was created after this was deleted."""
+        """Distinguishes the object from another one with the same name that replaced it."""
         return str(self._metadata.get("uid", ""))
 
     @property
@@ -63,7 +63,7 @@ class StoredObject:
         return metadata
 
     def replaced(self, data: Mapping[str, str], annotations: Mapping[str, str]) -> "StoredObject":
-        """Return the whole object with other data and annotations; everything else stays."""
+        """Return the whole object with other data and annotations, and everything else unchanged."""
         metadata = {key: value for key, value in self._metadata.items() if key != "managedFields"}
         metadata = {**metadata, "annotations": dict(annotations)}
         return StoredObject({**self.body, "metadata": metadata, "data": dict(data)}, self.source)
@@ -74,41 +74,41 @@ class StoredObject:
 
 
 class Store(Protocol):
-    """A place for one object. All methods raise StoreTrouble (with what is wrong and where) when it cannot be used."""
+    """A store of one object. If it is unusable, all methods raise StoreTrouble, which says what is wrong and where."""
 
     where: str
-    """Where the object is, in words for people."""
+    """Where the object is, for people."""
 
     clock_skew: float | None
-    """Seconds by which our clock is ahead of the store's; None where it has none of its own."""
+    """Seconds by which our clock is ahead of the store's; None if unknown, or if the store has no clock."""
 
     @property
     def watches_cut(self) -> int:
-        """How many watches ended as soon as they had begun; 0 for a store without watches."""
+        """How many watches ended right after they started; 0 for a store without watches."""
         ...
 
     def read(self, not_older_than: str = "") -> StoredObject:
         """Return the newest object; StoreMissing if there is none.
 
-        With `not_older_than`, a version that the store has reported, that or any newer one will do.
+        With `not_older_than`, a version that the store has reported, that version or any newer one may be returned.
         """
         ...
 
     def replace(self, changed: StoredObject) -> str:
-        """Write the object if it is still at the version that `changed` carries, and return the new version.
+        """Write the object if its version is still that of `changed`, and return the new version.
 
         Raises Conflict if it is not, AnswerLost if the outcome is unknown.
         """
         ...
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        """Wait up to `timeout` seconds for a change and return it; None if there was none. For one thread only."""
+        """Wait up to `timeout` seconds for a change and return it; None if there was none. Only for one thread."""
         ...
 
     def stop_waiting(self) -> None:
-        """End a `wait_for_change` of another thread immediately; a later one need not wait."""
+        """End a `wait_for_change` of another thread immediately; later ones need not wait."""
         ...
 
     def close(self) -> None:
-        """Close the connections; no thread may use the store any more."""
+        """Close the connections; no thread may use the store after that."""
         ...

@@ -1,6 +1,6 @@
-"""The pool in one SQLite file, for a laptop or a single machine: the same object, with the same rules for versions.
+"""The pool in one SQLite file, for a laptop or a single machine: the same object, with the same versioning rules.
 
-Several processes may use the file at the same time. A write that was answered is on the disk (synchronous FULL).
+Several processes may use the file concurrently. A write that was answered is on the disk (synchronous FULL).
 """
 
 import json
@@ -14,8 +14,8 @@ from pathlib import Path
 from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
 from cimaster.repository.stores.port import AnswerLost, Change, Conflict, StoredObject
 
-POLL = 0.05  # seconds; asking SQLite whether another connection wrote costs microseconds
-VALUE_LIMIT = 1 << 20  # bytes of all values together, as a Kubernetes API server has it
+POLL = 0.05  # seconds; checking whether another connection wrote takes SQLite microseconds
+VALUE_LIMIT = 1 << 20  # bytes of all values together, as in a Kubernetes API server
 _SCHEMA = "CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL)"
 
 
@@ -35,12 +35,12 @@ class SQLiteStore:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Create the file with an empty object if there is none, as its manifest does for a ConfigMap.
+        """Create the file with an empty object if it does not exist, as the manifest in k8s/ does for a ConfigMap.
 
         Only this user may read it; SQLite gives its -wal and -shm files the same permissions.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(OSError):  # it exists; if it cannot be created, SQLite says why
+        with suppress(OSError):  # it exists already; if it cannot be created, SQLite's error explains why
             self.path.touch(mode=0o600, exist_ok=False)
         empty = {
             "apiVersion": "v1",
@@ -51,7 +51,7 @@ class SQLiteStore:
             connection = sqlite3.connect(self.path, timeout=5, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
-                # A killed process may have written without sync: no answer may rest on that before it is on the disk.
+                # A killed process may have left a write that is not synced; no answer may depend on it until it is.
                 connection.execute("PRAGMA wal_checkpoint")
                 connection.execute(_SCHEMA)
                 connection.execute("INSERT OR IGNORE INTO objects VALUES (?, 1, ?)", (self._name, json.dumps(empty)))
@@ -63,11 +63,11 @@ class SQLiteStore:
             # a file that cannot be written (read-only, disk full) can still be read, and may recover
 
     def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection; a file that was replaced or deleted is not written to in secret."""
+        """Return this thread's connection, to the file that is at the path now: it may have been replaced."""
         try:
             stat = self.path.stat()
         except OSError as error:
-            raise StoreMissing(f"{self.where} does not exist any more ({error.strerror}); put it back") from error
+            raise StoreMissing(f"{self.where} no longer exists ({error.strerror}): restore it") from error
         identity = (stat.st_dev, stat.st_ino)
         if getattr(self._mine, "identity", None) != identity:
             connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -86,16 +86,16 @@ class SQLiteStore:
         except sqlite3.Error as error:
             raise self._trouble(error) from error
         if row is None:
-            raise StoreMissing(f"{self.where} has no object {self._name!r}")
+            raise StoreMissing(f"{self.where} has no object {self._name!r}: restore the file")
         return StoredObject(json.loads(row[1])).at(str(row[0]))
 
     def replace(self, changed: StoredObject) -> str:
-        """Write the row if it is still at the version that `changed` carries."""
+        """Write the row if its version is still that of `changed`."""
         if not changed.version:
-            raise ValueError("a replace without resourceVersion would overwrite whatever is there")
+            raise ValueError("a replace without resourceVersion would overwrite any newer version")
         size = sum(len(text.encode("utf-8", "replace")) for text in changed.data.values())
         if size > VALUE_LIMIT:
-            raise StoreRefused(f"{self.where}: the object's values take {size} bytes of {VALUE_LIMIT}")
+            raise StoreRefused(f"{self.where}: the object's values take {size} bytes, more than {VALUE_LIMIT}")
         old, new = int(changed.version), int(changed.version) + 1
         body = json.dumps(changed.body)
         try:
@@ -111,7 +111,7 @@ class SQLiteStore:
         return str(new)
 
     def wait_for_change(self, timeout: float) -> Change | None:
-        """Check every 50 ms whether another connection wrote, here or in another process."""
+        """Check every 50 ms whether another connection wrote, in this or another process."""
         until = time.monotonic() + timeout
         while True:
             change = self._look()
