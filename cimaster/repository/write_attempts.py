@@ -52,7 +52,7 @@ def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tu
 
 
 class WriteAttempts:
-    """The writes of this process whose outcome is unknown, and its slot. Only for the committer's thread, except `lock`."""
+    """The slot of this process, and its writes of unknown outcome. Only for the committer's thread, except `lock`."""
 
     def __init__(self, where: str) -> None:
         self.lock = threading.Lock()

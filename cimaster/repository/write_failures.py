@@ -21,7 +21,7 @@ class WriteFailures:
         return self._lasting if self._clock.monotonic() - self._lasting_at < _RECENT else None
 
     def note_failure(self, trouble: StoreTrouble) -> bool:
-        """Count a failed write; return whether it is lasting: the second failure, after a successful read in between."""
+        """Count a failed write; return whether it is lasting: the second failure, with a successful read between."""
         self._in_a_row += 1
         if self._in_a_row == 1:
             return False

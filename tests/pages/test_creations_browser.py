@@ -152,7 +152,7 @@ def test_policies_are_kept(visit: Visit, script: bool) -> None:
     root.go("/ui/admin")
     root.page.locator("#policy-link").click()
     root.fill(purpose=purpose, min_vacant="2", max_total="1", hours="Mon-Fri 07:00-19:00")
-    expect(root.page.get_by_role("alert").get_by_text("give a max_total that is no less")).to_be_visible()
+    expect(root.page.get_by_role("alert").get_by_text("give a max_total of at least")).to_be_visible()
     expect(root.page.locator("#form-hours")).to_have_value("Mon-Fri 07:00-19:00")
     if script:
         expect(root.page.locator("#form-max_total")).to_be_focused()

@@ -115,7 +115,7 @@ def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) 
         ("min_vacant", "many", "expected a number from 0 to 1000"),
         ("min_vacant", "", "min_vacant is required"),
         ("max_creating", "0", "expected a number from 1 to"),
-        ("max_total", "1", "give a max_total that is no less"),
+        ("max_total", "1", "give a max_total of at least"),
         ("purpose", "<b>", "expected 1 to 100 letters"),
         ("job", "a b", "expected the name of a job"),
     ],

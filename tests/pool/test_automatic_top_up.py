@@ -17,7 +17,7 @@ TERMS = PolicyTerms(min_vacant=3, max_total=5, max_creating=2, cooldown=timedelt
 
 
 def after(**duration: float) -> datetime:
-    """Return a time after the beginning."""
+    """Return the time this long after NOW."""
     return NOW + timedelta(**duration)
 
 
@@ -29,12 +29,12 @@ def pool() -> Pool:
     return made
 
 
-_drawn = iter(range(10_000))
+_numbers = iter(range(10_000))
 
 
 def top_up(pool: Pool, now: datetime = NOW) -> Pool:
-    """Request what the policies want."""
-    topped, _ = automatic_top_up.top_up(pool, now, [f"c-{next(_drawn)}" for _ in range(9)], "e2e", "master")
+    """Request the creations that the policies want."""
+    topped, _ = automatic_top_up.top_up(pool, now, [f"c-{next(_numbers)}" for _ in range(9)], "e2e", "master")
     return topped
 
 
@@ -55,42 +55,44 @@ def build(pool: Pool, now: datetime) -> Pool:
     return pool
 
 
-def on_their_way(pool: Pool) -> int:
+def open_creations(pool: Pool) -> int:
     """Return how many clusters are being created."""
     return sum(creation.is_open for creation in pool.creations)
 
 
-def says(pool: Pool, now: datetime = NOW) -> str:
+def explained(pool: Pool, now: datetime = NOW) -> str:
     """Return the description of the policy."""
     return automatic_top_up.explain(pool, automatic_top_up.find(pool, "tess-ci"), now)
 
 
 def test_missing_clusters_are_requested_up_to_the_limit(pool: Pool) -> None:
     topped = top_up(pool)
-    assert on_their_way(topped) == 2
+    assert open_creations(topped) == 2
     creation = topped.creations[0]
     assert (creation.user, creation.job, creation.branch, creation.purpose) == ("cimaster", "e2e", "master", "tess-ci")
     assert (creation.fields["policy"], creation.fields["force"]) == (True, True)
 
 
-def test_what_is_on_its_way_counts_as_vacant(pool: Pool) -> None:
+def test_clusters_being_created_count_as_vacant(pool: Pool) -> None:
     topped = top_up(pool)
     assert top_up(topped) is topped
-    assert says(topped) == "tess-ci: 1 of 3 vacant · 2 being created"
+    assert explained(topped) == "tess-ci: 1 of 3 vacant · 2 being created"
 
 
 def test_creations_requested_by_people_count_too(pool: Pool) -> None:
-    asked, _ = provisioning.create(pool, NOW, provisioning.CreationRequest("tess-ci", "john", "master", "e2e"), "c-j")
-    assert on_their_way(top_up(asked)) == 2
+    requested, _ = provisioning.create(
+        pool, NOW, provisioning.CreationRequest("tess-ci", "john", "master", "e2e"), "c-j"
+    )
+    assert open_creations(top_up(requested)) == 2
 
 
 def test_clusters_of_another_purpose_do_not_count(pool: Pool) -> None:
     for number in range(5):
         pool, _ = add(pool, NOW, f"other-{number}", "root", ClusterFacts("us", "perf"))
-    assert on_their_way(top_up(pool)) == 2
+    assert open_creations(top_up(pool)) == 2
 
 
-def test_no_more_clusters_than_allowed_whatever_is_missing(pool: Pool) -> None:
+def test_a_policy_never_exceeds_its_limit_of_clusters(pool: Pool) -> None:
     now = NOW
     for step in range(20):
         pool = build(top_up(pool, now), now)
@@ -98,7 +100,7 @@ def test_no_more_clusters_than_allowed_whatever_is_missing(pool: Pool) -> None:
         for name in [cluster.name for cluster in pool.vacant]:
             pool, _ = take(pool, now, Criteria("e2e", name), f"lease-{name}")
     assert len(pool.clusters) == 5
-    assert "(limit of 5 clusters reached)" in says(pool, now)
+    assert "(limit of 5 clusters reached)" in explained(pool, now)
 
 
 def test_a_failed_creation_with_a_running_job_counts_towards_the_limit(pool: Pool) -> None:
@@ -109,48 +111,48 @@ def test_a_failed_creation_with_a_running_job_counts_towards_the_limit(pool: Poo
             topped, NOW, creation.id, creation.idempotency_key, TriggeredJob(f"job-{creation.id}")
         )
     late = expire(topped, after(hours=3))
-    assert on_their_way(late) == 0
+    assert open_creations(late) == 0
     assert top_up(late, after(hours=9)) is late
     for creation in late.creations:
         late, _ = creation_attempts.record_job_status(
             late, after(hours=9), creation.id, TriggeredJob(f"job-{creation.id}"), True, "gone"
         )
-    assert on_their_way(top_up(late, after(hours=20))) == 2
+    assert open_creations(top_up(late, after(hours=20))) == 2
 
 
 def test_a_disabled_cluster_is_not_vacant(pool: Pool) -> None:
     pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(min_vacant=1))
     assert top_up(pool) is pool
     pool, _ = disable(pool, NOW, "a", "root", "broken fan")
-    assert on_their_way(top_up(pool)) == 1
+    assert open_creations(top_up(pool)) == 1
 
 
-def test_rounds_are_apart(pool: Pool) -> None:
+def test_a_cooldown_separates_two_rounds(pool: Pool) -> None:
     pool = build(top_up(pool), after(minutes=1))
     pool, _ = take(pool, after(minutes=1), Criteria("e2e", "1"), "lease-1")
     assert top_up(pool, after(minutes=9)) is pool
-    assert says(pool, after(minutes=6)) == "tess-ci: 2 of 3 vacant · next try in 4 min"
-    assert on_their_way(top_up(pool, after(minutes=10))) == 1
+    assert explained(pool, after(minutes=6)) == "tess-ci: 2 of 3 vacant · next try in 4 min"
+    assert open_creations(top_up(pool, after(minutes=10))) == 1
 
 
-def test_failures_make_the_pauses_longer_up_to_an_hour(pool: Pool) -> None:
+def test_failures_double_the_pause_up_to_an_hour(pool: Pool) -> None:
     now, pauses = NOW, []
     for _ in range(6):
         pool = fail(top_up(pool, now), now)
-        stand = automatic_top_up.status(pool, automatic_top_up.find(pool, "tess-ci"), now)
-        assert stand.next_try
-        assert top_up(pool, stand.next_try - timedelta(seconds=1)) is pool
-        pauses.append((stand.next_try - now).total_seconds() / 60)
-        now = stand.next_try
+        status = automatic_top_up.status(pool, automatic_top_up.find(pool, "tess-ci"), now)
+        assert status.next_try
+        assert top_up(pool, status.next_try - timedelta(seconds=1)) is pool
+        pauses.append((status.next_try - now).total_seconds() / 60)
+        now = status.next_try
     assert pauses == [10, 20, 40, 60, 60, 60]
-    assert "next try in 1 h (the last one failed: quota)" in says(pool, now - timedelta(hours=1))
+    assert "next try in 1 h (the last one failed: quota)" in explained(pool, now - timedelta(hours=1))
 
 
-def test_a_success_ends_the_long_pauses(pool: Pool) -> None:
+def test_a_success_resets_the_pause(pool: Pool) -> None:
     pool = fail(top_up(pool), NOW)
     pool = build(top_up(pool, after(hours=1)), after(hours=1))
     pool, _ = take(pool, after(hours=1), Criteria("e2e", "1"), "lease-1")
-    assert on_their_way(top_up(pool, after(minutes=70))) == 1
+    assert open_creations(top_up(pool, after(minutes=70))) == 1
 
 
 def test_dismissing_a_failure_does_not_end_the_pause(pool: Pool) -> None:
@@ -160,7 +162,7 @@ def test_dismissing_a_failure_does_not_end_the_pause(pool: Pool) -> None:
     assert not any(creation.is_shown for creation in pool.creations)
     assert creation_retention.trimmed(pool.creations, NOW) == pool.creations
     assert top_up(pool, after(minutes=9)) is pool
-    assert on_their_way(top_up(pool, after(minutes=10))) == 2
+    assert open_creations(top_up(pool, after(minutes=10))) == 2
 
 
 def test_a_corrected_policy_does_not_wait_for_its_past_failures(pool: Pool) -> None:
@@ -170,7 +172,7 @@ def test_a_corrected_policy_does_not_wait_for_its_past_failures(pool: Pool) -> N
     assert [creation.job for creation in topped.creations if creation.is_open] == ["the-right-one"] * 2
 
 
-def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
+def test_a_policy_explains_that_too_many_clusters_are_being_created(pool: Pool) -> None:
     for number in range(MAX_OPEN):
         pool, _ = provisioning.create(
             pool,
@@ -180,38 +182,38 @@ def test_where_too_many_are_created_in_all_a_policy_says_so(pool: Pool) -> None:
             force=True,
         )
     assert top_up(pool) is pool
-    assert "50 clusters are being created for all purposes" in says(pool)
+    assert "50 clusters are being created for all purposes" in explained(pool)
 
 
-def test_a_policy_has_to_name_a_job_where_there_is_no_usual_one(pool: Pool) -> None:
+def test_a_policy_must_name_a_job_if_there_is_no_default(pool: Pool) -> None:
     with pytest.raises(MissingParameter):
         automatic_top_up.set_policy(pool, NOW, "perf", "root", TERMS, needs_job=True)
     with_job, _ = automatic_top_up.set_policy(pool, NOW, "perf", "root", PolicyTerms(0, 1, job="e2e"), needs_job=True)
     assert automatic_top_up.set_policy(with_job, NOW, "perf", "root", PolicyTerms(max_total=2), needs_job=True)[1].text
 
 
-def test_a_policy_works_in_its_hours(pool: Pool) -> None:
+def test_a_policy_is_active_only_in_its_hours(pool: Pool) -> None:
     pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(hours="Mon-Fri 07:00-12:00"))
     assert top_up(pool) is pool
-    assert "vacant (only active Mon-Fri 07:00-12:00 UTC)" in says(pool)
-    assert on_their_way(top_up(pool, NOW - timedelta(minutes=1))) == 2
+    assert "vacant (only active Mon-Fri 07:00-12:00 UTC)" in explained(pool)
+    assert open_creations(top_up(pool, NOW - timedelta(minutes=1))) == 2
     assert top_up(pool, after(days=1, hours=-2)) is pool  # a Saturday
     pool, _ = automatic_top_up.set_policy(pool, NOW, "tess-ci", "root", PolicyTerms(hours=""))
-    assert on_their_way(top_up(pool)) == 2
+    assert open_creations(top_up(pool)) == 2
 
 
-def test_a_policy_works_by_the_clocks_of_its_place_and_through_its_nights(pool: Pool) -> None:
+def test_hours_use_local_time_and_may_span_midnight(pool: Pool) -> None:
     pool, answer = automatic_top_up.set_policy(
         pool, NOW, "tess-ci", "root", PolicyTerms(hours="Fri 22:00-06:00 Europe/Berlin")
     )
     assert answer.text.endswith(", Fri 22:00-06:00 Europe/Berlin")
-    assert "vacant (only active Fri 22:00-06:00 Europe/Berlin)" in says(pool)
+    assert "vacant (only active Fri 22:00-06:00 Europe/Berlin)" in explained(pool)
     for hour, works in ((20, False), (21, True), (28, True), (29, False)):  # NOW is at noon of a Friday, in winter
         assert (top_up(pool, NOW.replace(hour=0) + timedelta(hours=hour)) is not pool) is works, hour
 
 
-def test_a_policy_with_a_fault_says_so_also_where_nothing_is_missing(pool: Pool) -> None:
-    for hours, told in (
+def test_a_faulty_policy_explains_its_fault_and_requests_nothing(pool: Pool) -> None:
+    for hours, expected in (
         (
             "Mon 07:00-08:00 Europe/Atlantis",
             "its hours cannot be read: expected a time zone such as Europe/Berlin in place of Europe/Atlantis",
@@ -220,13 +222,13 @@ def test_a_policy_with_a_fault_says_so_also_where_nothing_is_missing(pool: Pool)
     ):
         faulty = Policy({"purpose": "perf", "minVacant": 0, "maxTotal": 5, "hours": hours})
         assert not faulty.is_active(NOW)
-        assert told in automatic_top_up.explain(pool, faulty, NOW)
+        assert expected in automatic_top_up.explain(pool, faulty, NOW)
         wanting = Policy({**faulty.fields, "minVacant": 5})
         assert automatic_top_up.status(pool, wanting, NOW).wanted == 0
-        assert told in automatic_top_up.explain(pool, wanting, NOW)
+        assert expected in automatic_top_up.explain(pool, wanting, NOW)
 
 
-def test_each_policy_is_for_itself(pool: Pool) -> None:
+def test_policies_are_independent_of_each_other(pool: Pool) -> None:
     pool, _ = automatic_top_up.set_policy(pool, NOW, "perf", "root", PolicyTerms(1, 1, job="build-perf", branch="dev"))
     topped = top_up(pool)
     assert [(c.purpose, c.job, c.branch) for c in topped.creations] == [
@@ -242,7 +244,7 @@ def test_a_policy_that_cannot_be_met_is_refused(pool: Pool) -> None:
     assert refusal.value.facts["parameter"] == "max_total"
 
 
-def test_terms_that_are_not_given_stay(pool: Pool) -> None:
+def test_omitted_terms_are_unchanged(pool: Pool) -> None:
     pool, answer = automatic_top_up.set_policy(pool, NOW, "tess-ci", "eve", PolicyTerms(min_vacant=1))
     policy = automatic_top_up.find(pool, "tess-ci")
     assert (policy.min_vacant, policy.max_total, policy.max_creating, policy.get_text("by")) == (1, 5, 2, "eve")
@@ -254,12 +256,12 @@ def test_terms_that_are_not_given_stay(pool: Pool) -> None:
 
 def test_removing_a_policy_keeps_its_creations(pool: Pool) -> None:
     pool, _ = automatic_top_up.remove_policy(top_up(pool), NOW, "tess-ci")
-    assert (pool.policies, on_their_way(pool)) == ((), 2)
+    assert (pool.policies, open_creations(pool)) == ((), 2)
     with pytest.raises(UnknownPolicy):
         automatic_top_up.remove_policy(pool, NOW, "tess-ci")
 
 
-def test_a_hand_written_policy_with_odd_numbers_does_no_harm(pool: Pool) -> None:
+def test_a_policy_with_invalid_numbers_requests_nothing(pool: Pool) -> None:
     odd = Policy({"purpose": "tess-ci", "minVacant": "many", "maxTotal": -3, "cooldown": "soon"})
-    stand = automatic_top_up.status(pool, odd, NOW)
-    assert (stand.missing, stand.wanted) == (0, 0)
+    status = automatic_top_up.status(pool, odd, NOW)
+    assert (status.missing, status.wanted) == (0, 0)

@@ -1,4 +1,4 @@
-"""What a record means: its state, its overlays, and what is wrong with it."""
+"""The meaning of a record: its state, its overlays and its faults."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ LEASE = {"leaseId": "l", "leaseJob": "e2e", "leaseBuild": "1", "acquiredAt": "20
 
 
 def cluster(**fields: Any) -> Cluster:
-    """Read a valid record, changed by what a test gives."""
+    """Return a valid record with some fields changed."""
     record = {"name": "cluster-01", "status": "finished", "lastJob": "e2e", "lastBuild": "1", **fields}
     return Cluster(json.dumps(record), record)
 
@@ -67,7 +67,7 @@ def test_states_are_listed_in_the_order_in_which_they_apply() -> None:
         ({"name": "a", "status": "finished", "purpose": []}, "'purpose'"),
     ],
 )
-def test_a_malformed_record_is_broken_and_says_why(record: object, reason: str) -> None:
+def test_a_malformed_record_is_broken_with_a_reason(record: object, reason: str) -> None:
     broken = Cluster(json.dumps(record), record)
     assert broken.state == BROKEN
     assert reason in broken.fault
@@ -86,7 +86,7 @@ def test_a_record_without_a_purpose_serves_the_default() -> None:
 
 
 def lease_id(**fields: str) -> str:
-    """Return the id of the lease that a cluster in use has."""
+    """Return the lease id of an occupied cluster with these fields."""
     lease = cluster(status="testing", **fields).lease
     assert lease
     return lease.id
@@ -109,7 +109,7 @@ def test_hold_fields_count_only_while_hold_is_true() -> None:
 
 
 @pytest.mark.parametrize("odd", [5, None, [], {}, "", "yesterday", 1.5, True])
-def test_odd_values_in_our_own_fields_stop_nothing(odd: object) -> None:
+def test_invalid_values_in_our_own_fields_are_ignored(odd: object) -> None:
     keys = (
         *LEASE,
         "leaseExpires",
@@ -138,11 +138,11 @@ def test_odd_values_in_our_own_fields_stop_nothing(odd: object) -> None:
         assert odd_one.due is None or odd_one.due.tzinfo
 
 
-def test_labels_that_are_no_texts_are_not_labels() -> None:
+def test_labels_that_are_not_texts_are_ignored() -> None:
     assert cluster(labels={"a": "b", "c": 5, "d": None}).labels == {"a": "b"}
 
 
-def test_an_edit_keeps_what_is_not_known() -> None:
+def test_an_edit_keeps_unknown_fields() -> None:
     text = '{"name":"a", "status" : "finished", "x": 1.10}'
     edited = Cluster(text, json.loads(text)).edited(status="testing", hold=None, y=None)
     assert edited.text == '{"name":"a", "status" : "testing", "x": 1.10}'
@@ -151,7 +151,7 @@ def test_an_edit_keeps_what_is_not_known() -> None:
     )
 
 
-def test_halves_of_surrogate_pairs_are_kept_and_never_spoken() -> None:
+def test_lone_surrogates_are_stored_but_never_shown() -> None:
     text = '{"name": "a", "status": "finished", "note": "\\ud800 \\ud83d\\ude00", "region": "\\udc00"}'
     odd = Cluster(text, load(text))
     assert odd.note == "\ufffd \U0001f600"

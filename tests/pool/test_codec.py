@@ -1,4 +1,4 @@
-"""The stored object: what is read, what is written, and how it all fits into its size."""
+"""The stored object: how it is read and written, and how it is kept within its size limit."""
 
 import json
 from collections.abc import Mapping
@@ -50,26 +50,26 @@ def test_other_keys_are_kept() -> None:
     assert encoded(decoded(others={"notes.txt": "keep me"}))["notes.txt"] == "keep me"
 
 
-def test_adding_and_deleting_records_leaves_the_others_alone() -> None:
+def test_adding_and_deleting_records_does_not_change_the_others() -> None:
     pool, _ = add(decoded(), NOW, "c", "root", ClusterFacts("us"))
     text = encoded(pool)[CLUSTERS]
     assert text.startswith(TEXT.rstrip("]\n"))
     assert json.loads(text)[3]["name"] == "c"
     for gone in range(4):
         kept = pool.with_clusters(tuple(c for n, c in enumerate(pool.clusters) if n != gone), ())
-        left = json.loads(encoded(kept)[CLUSTERS])
-        assert left == [value for n, value in enumerate(json.loads(text)) if n != gone]
+        remaining = json.loads(encoded(kept)[CLUSTERS])
+        assert remaining == [value for n, value in enumerate(json.loads(text)) if n != gone]
         assert all(cluster.text in encoded(kept)[CLUSTERS] for cluster in kept.clusters)
 
 
-def test_the_first_record_of_an_empty_array_fits_between_its_brackets() -> None:
+def test_a_record_can_be_added_to_an_empty_array_of_any_layout() -> None:
     for text in ("[]", "[ ]", " [\n\n] "):
         pool, _ = add(decoded(text), NOW, "a", "root", ClusterFacts("us"))
         pool, _ = add(pool, NOW, "b", "root", ClusterFacts("us"))
         assert [record["name"] for record in json.loads(encoded(pool)[CLUSTERS])] == ["a", "b"]
 
 
-def test_records_that_did_not_change_are_taken_over_from_what_was_known() -> None:
+def test_unchanged_records_are_reused() -> None:
     known = decoded()
     again = decoded(TEXT.replace('"a"', '"changed"'), known)
     assert again.clusters[1] is known.clusters[1]
@@ -77,27 +77,27 @@ def test_records_that_did_not_change_are_taken_over_from_what_was_known() -> Non
 
 
 @pytest.mark.parametrize("text", ["", " ", "{}", "[", '[{"name": }]', "[NaN]", "[" * 5000])
-def test_what_cannot_be_read_says_where_and_that_nothing_is_written(text: str) -> None:
-    with pytest.raises(StoreUnreadable) as told:
+def test_unreadable_data_are_refused_with_place_and_remedy(text: str) -> None:
+    with pytest.raises(StoreUnreadable) as refusal:
         decoded(text)
-    assert "cluster.json" in told.value.sentence
-    assert "nothing is written until then" in told.value.sentence
+    assert "cluster.json" in refusal.value.sentence
+    assert "nothing is written until then" in refusal.value.sentence
 
 
-def test_history_and_requests_that_cannot_be_read_begin_anew() -> None:
+def test_unreadable_history_and_requests_become_empty() -> None:
     pool = decoded(others={HISTORY: "{", REQUESTS: "{}"})
     assert (pool.history, pool.requests) == ((), {})
     assert len(pool.clusters) == 3
 
 
 def pool_of(count: int, padding: int = 0) -> Pool:
-    """Return a pool of many clusters, each with some bytes that are not ours."""
+    """Return a pool of many clusters, each with an unknown field of some bytes."""
     records = [{"name": f"cluster-{n:04}", "status": "finished", "padding": "x" * padding} for n in range(count)]
     return codec.decode({CLUSTERS: json.dumps(records)}, 1, Rules())
 
 
-def lived_in(pool: Pool, rounds: int) -> Pool:
-    """Return the pool after every cluster was taken and given back some times."""
+def after_use(pool: Pool, rounds: int) -> Pool:
+    """Return the pool after every cluster was taken and given back this many times."""
     for round_ in range(rounds):
         for cluster in pool.clusters:
             criteria = Criteria("a-job-with-quite-a-long-name", str(round_), "a-user", cluster=cluster.name)
@@ -107,22 +107,22 @@ def lived_in(pool: Pool, rounds: int) -> Pool:
 
 
 def test_sixty_busy_clusters_take_about_128_kb() -> None:
-    assert size(lived_in(pool_of(60, 200), 12)) < 140_000
+    assert size(after_use(pool_of(60, 200), 12)) < 140_000
 
 
 def test_a_full_pool_still_lends_with_less_history_and_fewer_leases() -> None:
     pool = pool_of(1000, 100)
     filling = 850_000 // 1000
     pool = pool_of(1000, filling - len(pool.clusters[0].text) + 100)
-    full = lived_in(pool, 1)
+    full = after_use(pool, 1)
     assert size(full) <= OBJECT_LIMIT
     assert len(full.clusters) == 1000
     taken, _ = take(full, NOW, Criteria("e2e", "1"), "l" * 32)
     assert size(fitted(taken)) <= OBJECT_LIMIT
 
 
-def test_history_goes_before_remembered_leases() -> None:
-    pool = lived_in(pool_of(100, 100), 2)
+def test_history_is_dropped_before_remembered_leases() -> None:
+    pool = after_use(pool_of(100, 100), 2)
     room = size(pool) - len(encoded(pool)[HISTORY]) + 200
     crowded = fitted(codec.decode({**encoded(pool), "other": "x" * (OBJECT_LIMIT - room)}, 1, Rules()))
     assert len(crowded.history) <= 3
@@ -133,12 +133,12 @@ def test_history_goes_before_remembered_leases() -> None:
     assert len(tighter.clusters) == 100
 
 
-def test_what_cannot_fit_at_all_is_refused() -> None:
+def test_data_that_cannot_fit_are_refused() -> None:
     with pytest.raises(PoolFull):
         fitted(codec.decode({CLUSTERS: TEXT, "other": "x" * OBJECT_LIMIT}, 1, Rules()))
 
 
-def test_a_thousand_clusters_can_be_added_and_not_without_end() -> None:
+def test_a_thousand_clusters_fit_but_not_unlimited_ones() -> None:
     pool = pool_of(999, 250)
     pool, _ = add(pool, NOW, "one-more", "root", ClusterFacts("us-west", note="n" * 500))
     crowded = pool_of(1000, (RECORDS_LIMIT // 1000) - 500)
@@ -147,21 +147,21 @@ def test_a_thousand_clusters_can_be_added_and_not_without_end() -> None:
     take(crowded, NOW, Criteria("e2e", "1"), "l" * 32)
 
 
-ASKED = '[\n{"id":"c-1","state":"running","purpose":"tess-ci","user":"john","ours?":{"no":[1]}}\n]'
-KEPT = '[\n{"purpose":"tess-ci","minVacant":3,"maxTotal":5,"theirs":"x"}\n]'
+CREATION_LIST = '[\n{"id":"c-1","state":"running","purpose":"tess-ci","user":"john","ours?":{"no":[1]}}\n]'
+POLICY_LIST = '[\n{"purpose":"tess-ci","minVacant":3,"maxTotal":5,"theirs":"x"}\n]'
 
 
-def test_creations_and_policies_are_written_as_they_were_read() -> None:
-    assert encoded(decoded(others={CREATIONS: ASKED, POLICIES: KEPT}))[CREATIONS] == ASKED
-    assert encoded(decoded(others={CREATIONS: ASKED, POLICIES: KEPT}))[POLICIES] == KEPT
+def test_unchanged_creations_and_policies_keep_their_bytes() -> None:
+    assert encoded(decoded(others={CREATIONS: CREATION_LIST, POLICIES: POLICY_LIST}))[CREATIONS] == CREATION_LIST
+    assert encoded(decoded(others={CREATIONS: CREATION_LIST, POLICIES: POLICY_LIST}))[POLICIES] == POLICY_LIST
 
 
-def test_a_pool_that_has_none_gets_no_keys_for_them() -> None:
+def test_keys_without_records_are_not_written() -> None:
     assert not {CREATIONS, POLICIES} & set(encoded(decoded()))
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '"x"', "[NaN]"])
-def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> None:
+def test_unreadable_creations_and_policies_are_kept_under_another_key(text: str) -> None:
     pool = decoded(others={CREATIONS: text, POLICIES: text})
     assert (pool.creations, pool.policies, len(pool.clusters)) == ((), (), 3)
     written = encoded(pool)
@@ -170,9 +170,12 @@ def test_creations_and_policies_that_cannot_be_read_are_put_aside(text: str) -> 
 
 
 @pytest.mark.parametrize("odd", ["5", '{"id": "c-9"}', '{"id": "c-9", "state": "lost"}', '{"purpose": 5}', "[1, 2]"])
-def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> None:
+def test_a_broken_record_is_kept_and_does_not_affect_others(odd: str) -> None:
     pool = decoded(
-        others={CREATIONS: ASKED.replace("\n]", f",\n{odd}\n]"), POLICIES: KEPT.replace("\n]", f",\n{odd}\n]")}
+        others={
+            CREATIONS: CREATION_LIST.replace("\n]", f",\n{odd}\n]"),
+            POLICIES: POLICY_LIST.replace("\n]", f",\n{odd}\n]"),
+        }
     )
     assert [creation.state for creation in pool.creations] == ["running", "broken"]
     assert [bool(policy.fault) for policy in pool.policies] == [False, True]
@@ -180,22 +183,22 @@ def test_one_record_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> N
     assert broken.is_shown
     assert not broken.may_bring_cluster
     assert provisioning.find_by_id(provisioning.dismiss(pool, NOW, broken.id, "root")[0], broken.id) is None
-    left = automatic_top_up.remove_policy(pool, NOW, pool.policies[1].purpose)[0].policies
-    assert [policy.purpose for policy in left] == ["tess-ci"]
+    remaining = automatic_top_up.remove_policy(pool, NOW, pool.policies[1].purpose)[0].policies
+    assert [policy.purpose for policy in remaining] == ["tess-ci"]
     written = encoded(pool)
     assert odd in written[CREATIONS]
     assert odd in written[POLICIES]
 
 
-def test_a_policy_with_hours_that_cannot_be_read_does_nothing_and_says_so() -> None:
+def test_a_policy_with_unreadable_hours_requests_nothing() -> None:
     pool = decoded(others={POLICIES: '[{"purpose": "tess-ci", "minVacant": 9, "maxTotal": 9, "hours": "never"}]'})
     (policy,) = pool.policies
     assert automatic_top_up.status(pool, policy, NOW).wanted == 0
     assert "its hours cannot be read" in automatic_top_up.explain(pool, policy, NOW)
 
 
-def test_creations_that_did_not_change_are_taken_over_from_what_was_known() -> None:
-    known = decoded(others={CREATIONS: ASKED, POLICIES: KEPT})
-    again = codec.decode({CLUSTERS: TEXT, CREATIONS: ASKED, POLICIES: KEPT}, 1, Rules(), known)
+def test_unchanged_creations_and_policies_are_reused() -> None:
+    known = decoded(others={CREATIONS: CREATION_LIST, POLICIES: POLICY_LIST})
+    again = codec.decode({CLUSTERS: TEXT, CREATIONS: CREATION_LIST, POLICIES: POLICY_LIST}, 1, Rules(), known)
     assert again.creations[0] is known.creations[0]
     assert again.policies[0] is known.policies[0]

@@ -1,4 +1,4 @@
-"""History stays short: the newest entries of each cluster, within the bytes that are left."""
+"""History is limited: the newest entries of each cluster, within the bytes that are available."""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ def entries(*names: str) -> History:
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=120), st.integers(0, 9000), st.integers(1, 400))
-def test_what_is_kept_fits_is_fair_and_is_the_newest(names: list[str], budget: int, clusters: int) -> None:
+def test_the_newest_entries_that_fit_are_kept_fairly(names: list[str], budget: int, clusters: int) -> None:
     history = entries(*names)
     kept = trimmed(history, budget, clusters)
     assert sum(entry.size for entry in kept) <= budget
@@ -32,11 +32,11 @@ def test_what_is_kept_fits_is_fair_and_is_the_newest(names: list[str], budget: i
 
 
 @pytest.mark.parametrize(("clusters", "most"), [(1, 20), (10, 20), (1000, MIN_PER_CLUSTER)])
-def test_large_pools_remember_fewer_changes_of_each_cluster(clusters: int, most: int) -> None:
+def test_large_pools_keep_fewer_entries_per_cluster(clusters: int, most: int) -> None:
     assert len(trimmed(entries(*"a" * 50), ENOUGH, clusters)) == most
 
 
-def test_a_busy_cluster_does_not_push_out_the_others() -> None:
+def test_a_busy_cluster_does_not_displace_the_history_of_others() -> None:
     kept = trimmed(entries("quiet", *["busy"] * 500), ENOUGH, 2)
     assert {entry.cluster for entry in kept} == {"quiet", "busy"}
 
@@ -49,19 +49,19 @@ def test_history_reads_back_as_it_was_written(names: list[str]) -> None:
     assert encode(again) == encode(history)
 
 
-def test_entries_that_we_do_not_know_keep_their_bytes() -> None:
+def test_unknown_entries_keep_their_bytes() -> None:
     text = '[\n{"cluster": "a", "event":"drilled",  "depth": 1.10},\n{"odd": true}\n]'
     assert encode(parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "{}", "1", "[{}", "nonsense"])
-def test_what_is_no_history_is_refused(text: str) -> None:
+def test_history_that_is_not_an_array_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse(text)
 
 
 @pytest.mark.parametrize("text", ['[{"at": 5}]', '[{"cluster": null}]', '[{"at": "yesterday", "event": []}]', "[{}]"])
-def test_odd_entries_stop_nothing(text: str) -> None:
+def test_invalid_entries_raise_nothing(text: str) -> None:
     (entry,) = parse(text)
     assert entry.at is None
     assert isinstance(entry.cluster, str)
@@ -69,7 +69,7 @@ def test_odd_entries_stop_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["1", "null", '"a"', "[[]]", "[" * 2000 + "]" * 2000])
-def test_an_entry_that_is_no_object_is_kept_among_the_others_and_says_so(odd: str) -> None:
+def test_an_entry_that_is_not_an_object_is_kept_as_broken(odd: str) -> None:
     text = f'[\n{{"cluster":"a","event":"taken"}},\n{odd}\n]'
     taken, broken = parse(text)
     assert encode((taken, broken)) == text

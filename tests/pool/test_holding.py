@@ -1,4 +1,4 @@
-"""Extending, taking over and handing over: whatever the record holds, the end never moves to an earlier time."""
+"""Extending, taking over and handing over never move the end of a hold to an earlier time, whatever is stored."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -36,7 +36,7 @@ def test_an_extension_never_shortens_and_its_repeat_changes_nothing(record: dict
 
 
 @given(RECORDS, st.sampled_from(["alice", "bob", "root"]))
-def test_a_hold_that_changes_hands_stays_one(record: dict[str, Any], to: str) -> None:
+def test_a_hold_that_changes_hands_keeps_its_end(record: dict[str, Any], to: str) -> None:
     pool = expire(pool_of(record), NOW)
     held, holder = only(pool).hold, only(pool).fields.get("holdBy")
     if held is None:

@@ -1,4 +1,4 @@
-"""Idempotency: a request with an id is carried out once, whatever happened since."""
+"""Idempotency: a request with an id is carried out once, whatever has happened since."""
 
 import dataclasses
 import json
@@ -47,7 +47,7 @@ def test_a_take_that_ended_is_over(pool: Pool) -> None:
     pool, _ = finish(pool, NOW, FinishRequest("a"))
     with pytest.raises(RequestOver):
         take(pool, NOW, ASK, "lease-2", TAKE)
-    with pytest.raises(RequestOver):  # also where only the record itself remembers it
+    with pytest.raises(RequestOver):  # even if only the cluster's record remembers it
         take(Pool().with_clusters(pool.clusters, ()), NOW, ASK, "lease-2", TAKE)
 
 
@@ -92,7 +92,7 @@ def test_requests_are_remembered_for_an_hour() -> None:
     assert trimmed(requests, NOW + timedelta(minutes=61)) == {}
 
 
-def test_of_too_many_requests_the_newest_are_remembered() -> None:
+def test_the_newest_requests_are_remembered_if_not_all_fit() -> None:
     requests = remembered(1000)
     kept = trimmed(requests, NOW)
     assert list(kept) == list(requests)[-len(kept) :]
@@ -101,7 +101,7 @@ def test_of_too_many_requests_the_newest_are_remembered() -> None:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_the_flood_of_one_caller_drops_only_its_own_requests(before: bool) -> None:
+def test_a_flood_by_one_caller_drops_only_its_own_requests(before: bool) -> None:
     flood, others = remembered(1000, owner="flood", say="x" * 500), remembered(30, owner="victim")
     kept = trimmed(others | flood if before else flood | others, NOW)
     assert others.items() <= kept.items()
@@ -109,13 +109,13 @@ def test_the_flood_of_one_caller_drops_only_its_own_requests(before: bool) -> No
     assert len(encode(kept.values()).encode()) <= BUDGET + 4
 
 
-def test_callers_that_all_flood_keep_equal_parts() -> None:
+def test_flooding_callers_keep_equal_shares() -> None:
     kept = trimmed(remembered(500, owner="one") | remembered(500, owner="two") | remembered(500, owner="three"), NOW)
     assert len({sum(one.owner == owner for one in kept.values()) for owner in ("one", "two")}) == 1
     assert BUDGET * 0.9 < len(encode(kept.values())) <= BUDGET + 4
 
 
-def test_the_size_of_what_is_remembered_does_not_follow_the_id(pool: Pool) -> None:
+def test_the_size_of_a_remembered_request_is_independent_of_its_id(pool: Pool) -> None:
     sizes = {
         once(pool, NOW, Request(identity, "h", "holdcluster"), lambda: hold(pool, NOW, "a", "alice"))[0]
         .requests[request_key(identity)]
@@ -125,7 +125,7 @@ def test_the_size_of_what_is_remembered_does_not_follow_the_id(pool: Pool) -> No
     assert len(sizes) == 1
 
 
-def test_requests_of_an_earlier_version_are_known_still(pool: Pool) -> None:
+def test_requests_stored_by_an_earlier_version_are_recognized(pool: Pool) -> None:
     stored = '[{"id": "r-9", "hash": "h", "verb": "holdcluster", "at": "2026-01-02T11:59:00Z", "say": "it is held"}]'
     read = dataclasses.replace(pool, requests=parse_requests(stored))
     _, answer = once(read, NOW, Request("r-9", "h", "holdcluster"), lambda: pytest.fail("it was carried out twice"))
@@ -149,13 +149,13 @@ def test_requests_read_back_as_they_were_written() -> None:
 @pytest.mark.parametrize(
     "text", ['[{"id": 5}]', "[{}]", '[{"id": "", "at": null}]', '[{"id": "a", "extra": []}]', "[5]", "[[], null]"]
 )
-def test_odd_requests_stop_nothing(text: str) -> None:
+def test_invalid_requests_raise_nothing(text: str) -> None:
     requests = trimmed(parse_requests(text), NOW)
     assert json.loads(encode(requests.values())) == json.loads(text)
     assert all(request.key for request in requests.values())
 
 
 @pytest.mark.parametrize("text", ["{}", "5", "[", "nonsense"])
-def test_what_are_no_requests_is_refused(text: str) -> None:
+def test_requests_that_are_not_an_array_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_requests(text)

@@ -1,4 +1,4 @@
-"""Editing JSON in place: members that are not edited keep their bytes, however oddly they were written."""
+"""Editing JSON in place: unedited members keep their bytes, whatever their format."""
 
 import json
 import re
@@ -54,7 +54,7 @@ ARRAYS = st.tuples(SPACE, written("[", VALUES, "]"), SPACE).map("".join)
 
 
 def members_of(text: str) -> list[tuple[str, str]]:
-    """Return each member of an object as its name and its bytes, found by the reader alone."""
+    """Return the name and the bytes of each member of an object, found with Python's parser."""
     found, decoder = [], json.JSONDecoder()
     at = text.index("{") + 1
     while text[at:].lstrip()[:1] != "}":
@@ -81,20 +81,20 @@ def test_an_array_taken_apart_is_the_same_text_when_joined(text: str) -> None:
 
 
 @given(OBJECTS, EDITS)
-def test_members_that_are_not_named_keep_their_bytes_and_order(text: str, edits: dict[str, Any]) -> None:
+def test_unedited_members_keep_their_bytes_and_order(text: str, edits: dict[str, Any]) -> None:
     before = [part for part in members_of(text) if part[0] not in edits]
     after = [part for part in members_of(edit_object(text, edits)) if part[0] not in edits]
     assert after == before
 
 
 @given(OBJECTS)
-def test_no_edits_are_no_change(text: str) -> None:
+def test_an_edit_of_nothing_changes_nothing(text: str) -> None:
     assert edit_object(text, {}) == text or not members_of(text)
 
 
 @example('{"hold": true, "hold": false}', {"hold": None})
 @given(OBJECTS, EDITS)
-def test_the_edited_object_reads_as_it_was_meant(text: str, edits: dict[str, Any]) -> None:
+def test_an_edited_object_has_the_edited_values(text: str, edits: dict[str, Any]) -> None:
     meant = {
         key: value for key, value in {**json.loads(text), **edits}.items() if key not in edits or value is not None
     }
@@ -103,18 +103,18 @@ def test_the_edited_object_reads_as_it_was_meant(text: str, edits: dict[str, Any
 
 @example('{"hold": true, "hold": false}', {"hold": None})
 @given(OBJECTS, EDITS)
-def test_the_same_edit_twice_is_one_edit(text: str, edits: dict[str, Any]) -> None:
+def test_edits_are_idempotent(text: str, edits: dict[str, Any]) -> None:
     once = edit_object(text, edits)
     assert edit_object(once, edits) == once
 
 
-def test_what_is_added_is_spaced_as_the_rest() -> None:
+def test_added_members_are_spaced_like_the_others() -> None:
     assert edit_object('{"a": 1, "b": 2}', {"c": "x"}) == '{"a": 1, "b": 2, "c": "x"}'
     assert edit_object('{"a":1,"b":2}', {"c": "x"}) == '{"a":1,"b":2,"c":"x"}'
     assert edit_object('{\n  "a": 1,\n  "b": 2\n}', {"c": True}) == '{\n  "a": 1,\n  "b": 2,\n  "c": true\n}'
 
 
-def test_what_is_taken_away_leaves_no_hole() -> None:
+def test_removed_members_leave_no_gap() -> None:
     assert edit_object('{"a": 1, "b": 2, "c": 3}', {"b": None}) == '{"a": 1, "c": 3}'
     assert edit_object('{"a": 1, "b": 2}', {"a": None}) == '{"b": 2}'
     assert edit_object('{"a": 1}', {"a": None, "b": 2}) == '{"b": 2}'
@@ -122,11 +122,11 @@ def test_what_is_taken_away_leaves_no_hole() -> None:
 
 
 @pytest.mark.parametrize("text", ['{"hold": true, "hold": false}', '{"hold": true, "x": 1, "hold": "y"}'])
-def test_a_key_that_stands_twice_is_taken_away_twice(text: str) -> None:
+def test_removing_a_duplicate_key_removes_all_its_members(text: str) -> None:
     assert "hold" not in json.loads(edit_object(text, {"hold": None}))
 
 
-def test_of_a_key_that_stands_twice_the_last_one_counts() -> None:
+def test_the_last_member_of_a_duplicate_key_counts() -> None:
     assert json.loads(edit_object('{"a": 1, "a": 2}', {"a": 3}))["a"] == 3
 
 
@@ -143,19 +143,19 @@ def test_a_mistake_is_reported_with_its_place(text: str, line: int, column: int)
 @pytest.mark.parametrize(
     ("text", "what"), [("{}", "an object"), ('"a"', "a string"), ("null", "null"), ("true", "true"), ("7", "a number")]
 )
-def test_a_value_that_is_no_array_is_named_for_what_it_is(text: str, what: str) -> None:
+def test_a_value_that_is_not_an_array_is_described(text: str, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         parse_array(text)
 
 
 @pytest.mark.parametrize("text", ["[NaN]", "[Infinity]", "[-Infinity]", "[" * 100_000, "[01]"])
-def test_what_is_no_json_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_array(text)
 
 
 @given(st.text())
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_any_text_is_read_or_refused(text: str) -> None:
     for sent in (text, f"[{text}", f"[{text}]"):
         try:
             parse_array(sent)
@@ -168,7 +168,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         st.none() | st.booleans() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-def test_what_is_written_reads_back(value: object) -> None:
+def test_written_values_read_back(value: object) -> None:
     assert json.loads(dump(value)) == value
 
 
@@ -178,7 +178,7 @@ LISTS_OF_OBJECTS = st.lists(
 
 
 @given(LISTS_OF_OBJECTS, LISTS_OF_OBJECTS, st.sampled_from(["", " ", "\n  "]), st.data())
-def test_what_was_known_before_makes_no_difference_to_what_is_read(
+def test_known_records_do_not_change_what_is_read(
     before: list[object], new: list[object], space: str, data: st.DataObject
 ) -> None:
     after = data.draw(st.permutations([*before, *new]))[: len(before) + 1]
@@ -193,7 +193,7 @@ def test_what_was_known_before_makes_no_difference_to_what_is_read(
 
 
 @pytest.mark.parametrize("layout", ["lines", "compact", "pretty"])
-def test_an_array_of_lines_is_read_in_any_layout(layout: str) -> None:
+def test_a_list_of_records_is_read_in_any_layout(layout: str) -> None:
     values = [{"a": "x,\ny"}, {"b": [1, {"c": 2}]}, {}]
     texts = {
         "lines": dump_lines([dump(value) for value in values]),

@@ -1,4 +1,4 @@
-"""Parsers of parameters: what each reads, and that a refusal says what was expected."""
+"""Parsers of parameters: what each accepts, and that each refusal says what was expected."""
 
 import re
 from collections.abc import Callable
@@ -139,7 +139,7 @@ def test_an_extremely_long_duration_can_be_added_to_a_date() -> None:
 
 @EVERY_FORM
 @given(text=st.text())
-def test_a_form_reads_a_text_or_says_what_it_expected(read: Callable[..., Any], text: str) -> None:
+def test_a_parser_reads_a_text_or_says_what_it_expected(read: Callable[..., Any], text: str) -> None:
     try:
         read(text)
     except ValueError as error:
@@ -151,7 +151,7 @@ def test_a_form_reads_a_text_or_says_what_it_expected(read: Callable[..., Any], 
 
 @EVERY_FORM
 @given(text=st.text(min_size=1))
-def test_no_form_lets_unseen_characters_in(read: Callable[..., Any], text: str) -> None:
+def test_no_parser_accepts_invisible_characters(read: Callable[..., Any], text: str) -> None:
     for unseen in "\x00\n\r\x1b\x7f\u202e\ud800\u3164":
         try:
             value = read(text + unseen + text)

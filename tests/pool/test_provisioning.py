@@ -1,4 +1,4 @@
-"""Creations: one for each request, carried out by one replica, and never forgotten."""
+"""Creations: one per request, carried out by one replica, and never lost."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ CLAIM = timedelta(seconds=90)
 
 
 def after(**duration: float) -> datetime:
-    """Return a time after the beginning."""
+    """Return the time this long after NOW."""
     return NOW + timedelta(**duration)
 
 
@@ -50,11 +50,11 @@ def requested() -> Pool:
 def running(requested: Pool) -> Pool:
     """A pool in which a job builds john's cluster."""
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
-    pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", the(pool).idempotency_key, LINKS)
+    pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", get(pool).idempotency_key, LINKS)
     return pool
 
 
-def the(pool: Pool, identity: str = "c-1") -> Creation:
+def get(pool: Pool, identity: str = "c-1") -> Creation:
     """Return a creation."""
     found = provisioning.find_by_id(pool, identity)
     assert found
@@ -62,14 +62,14 @@ def the(pool: Pool, identity: str = "c-1") -> Creation:
 
 
 def test_a_requested_creation_is_recorded(requested: Pool) -> None:
-    creation = the(requested)
+    creation = get(requested)
     assert (creation.state, creation.purpose, creation.user) == (REQUESTED, "tess-ci", "john")
     assert (creation.branch, creation.job, creation.idempotency_key) == ("master", "e2e", "c-1-0")
     assert creation.deadline == after(hours=2) == requested.due
 
 
 @pytest.mark.parametrize("user", ["john", "John"])
-def test_asking_again_meanwhile_returns_the_same_one(requested: Pool, running: Pool, user: str) -> None:
+def test_an_equal_request_returns_the_open_creation(requested: Pool, running: Pool, user: str) -> None:
     again = CreationRequest("tess-ci", user, "master", "e2e")
     for pool in (requested, running):
         same, answer = provisioning.create(pool, NOW, again, "c-2")
@@ -86,24 +86,24 @@ def test_asking_again_meanwhile_returns_the_same_one(requested: Pool, running: P
         CreationRequest("tess-ci", "john", "master", "other"),
     ],
 )
-def test_asking_for_something_else_is_another_creation(requested: Pool, other: CreationRequest) -> None:
+def test_a_different_request_is_another_creation(requested: Pool, other: CreationRequest) -> None:
     pool, answer = provisioning.create(requested, NOW, other, "c-2")
     assert (answer.text, answer.repeated, len(pool.creations)) == ("c-2", False, 2)
 
 
 def test_force_requests_another_creation(requested: Pool) -> None:
     pool, answer = provisioning.create(requested, NOW, REQUEST, "c-2", force=True)
-    assert (answer.text, the(pool, "c-2").fields["force"]) == ("c-2", True)
+    assert (answer.text, get(pool, "c-2").fields["force"]) == ("c-2", True)
 
 
-def test_when_one_has_failed_asking_again_is_a_new_one(requested: Pool) -> None:
+def test_an_equal_request_after_a_failure_is_a_new_creation(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(REFUSED, "unknown job"))
     assert provisioning.create(pool, NOW, REQUEST, "c-2")[1].text == "c-2"
 
 
 def flooded(pool: Pool, owner: str, policy: bool = False) -> Pool:
-    """Return the pool in which one caller has as many clusters created as it may, whatever users it names."""
+    """Return the pool after one caller has requested as many creations as allowed, under different user names."""
     with contextlib.suppress(TooManyCreations):
         for number in range(MAX_OPEN + 1):
             wanted = CreationRequest("tess-ci", f"user-{number}", "master", "e2e", policy, owner)
@@ -116,7 +116,7 @@ def open_in(pool: Pool) -> int:
     return sum(creation.is_open for creation in pool.creations)
 
 
-def test_no_caller_takes_all_places_of_the_others() -> None:
+def test_no_caller_takes_all_places() -> None:
     pool = flooded(Pool(), "office")
     assert open_in(pool) == 20
     with pytest.raises(
@@ -133,7 +133,7 @@ def test_no_caller_takes_all_places_of_the_others() -> None:
         provisioning.create(pool, NOW, CreationRequest("tess-ci", "new", "", "", owner="late"), "c-x")
 
 
-def test_policies_have_places_that_people_cannot_take() -> None:
+def test_policies_have_reserved_places() -> None:
     pool = flooded(flooded(flooded(Pool(), "office"), "second"), "third")
     before = open_in(pool)
     assert open_in(flooded(pool, "policy", policy=True)) == MAX_OPEN
@@ -143,47 +143,47 @@ def test_policies_have_places_that_people_cannot_take() -> None:
         provisioning.create(policies_first, NOW, CreationRequest("tess-ci", "new", "", "", owner="late"), "c-x")
 
 
-def test_creations_of_an_earlier_version_count_for_the_others() -> None:
+def test_creations_without_an_owner_share_one_limit() -> None:
     pool = flooded(Pool(), "")
     assert "owner" not in pool.creations[0].fields
     assert open_in(flooded(pool, "me")) == 30
 
 
-def test_an_owner_is_kept_and_not_shown() -> None:
+def test_an_owner_is_stored_but_not_shown() -> None:
     pool, _ = provisioning.create(Pool(), NOW, CreationRequest("tess-ci", "john", "master", "e2e", owner="0123"), "c-1")
     [read] = parse_creations(record_lists.encode(pool.creations))
     assert read.owner == "0123"
     assert "owner" not in read.described()
 
 
-def test_only_one_claims_it_at_a_time(requested: Pool) -> None:
+def test_only_one_replica_claims_a_creation(requested: Pool) -> None:
     pool, mine = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     same, theirs = creation_attempts.claim(pool, after(seconds=89), "c-1", "two", CLAIM, False)
     assert (mine.text, theirs.text, same is pool) == ("c-1", "", True)
 
 
-def test_a_claim_that_ran_out_is_taken_over_under_the_same_key(requested: Pool) -> None:
+def test_an_expired_claim_is_taken_over_under_the_same_key(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     taken, answer = creation_attempts.claim(pool, after(seconds=91), "c-1", "two", CLAIM, False)
     assert answer.text == "c-1"
-    assert (the(taken).idempotency_key, the(taken).get_number("tries")) == (the(requested).idempotency_key, 2)
+    assert (get(taken).idempotency_key, get(taken).get_number("tries")) == (get(requested).idempotency_key, 2)
     late, _ = creation_attempts.record_failure(
         taken, after(seconds=92), "c-1", "one", FailedAttempt(UNREACHABLE, "late")
     )
     assert late is taken  # a replica that lost its claim changes nothing
-    told, _ = creation_attempts.record_trigger(taken, after(seconds=92), "c-1", the(taken).idempotency_key, LINKS)
-    assert the(told).state == RUNNING  # but any replica may report that the job was started
+    started, _ = creation_attempts.record_trigger(taken, after(seconds=92), "c-1", get(taken).idempotency_key, LINKS)
+    assert get(started).state == RUNNING  # but any replica may report that the job was started
 
 
-def test_a_claim_can_be_given_back(requested: Pool) -> None:
+def test_a_claim_can_be_released(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, True)
     assert creation_attempts.release_claim(pool, NOW, "c-1", "two")[0] is pool
     pool, _ = creation_attempts.release_claim(pool, NOW, "c-1", "one")
-    assert the(pool).is_claimable(NOW)
+    assert get(pool).is_claimable(NOW)
 
 
-def test_the_job_and_its_links_are_written_down_once(running: Pool) -> None:
-    creation = the(running)
+def test_the_job_and_its_links_are_recorded_once(running: Pool) -> None:
+    creation = get(running)
     assert (creation.state, creation.job_name, creation.status_link) == (
         RUNNING,
         JOB_NAME,
@@ -191,28 +191,28 @@ def test_the_job_and_its_links_are_written_down_once(running: Pool) -> None:
     )
     assert not creation.is_claimable(after(days=1))
     assert (
-        creation_attempts.record_trigger(running, NOW, "c-1", the(running).idempotency_key, TriggeredJob("another"))[0]
+        creation_attempts.record_trigger(running, NOW, "c-1", get(running).idempotency_key, TriggeredJob("another"))[0]
         is running
     )
 
 
-def test_what_cannot_be_reached_is_tried_again_with_growing_pauses(requested: Pool) -> None:
+def test_an_unreachable_provisioner_is_retried_with_growing_pauses(requested: Pool) -> None:
     pool, now, pauses = requested, NOW, []
-    while the(pool).is_open:
+    while get(pool).is_open:
         pool, answer = creation_attempts.claim(pool, now, "c-1", "one", CLAIM, False)
         assert answer.text
         pool, _ = creation_attempts.record_failure(pool, now, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
-        later = the(pool).get_time("nextTry")
+        later = get(pool).get_time("nextTry")
         if later:
             pauses.append((later - now).total_seconds())
-            assert not the(pool).is_claimable(later - timedelta(seconds=1))
+            assert not get(pool).is_claimable(later - timedelta(seconds=1))
             now = later
     assert pauses[:7] == [2, 4, 8, 16, 32, 60, 60]
     assert timedelta(minutes=10) < now - NOW < timedelta(minutes=12)
-    assert (the(pool).failure, the(pool).reason) == (UNREACHABLE, "no route")
+    assert (get(pool).failure, get(pool).reason) == (UNREACHABLE, "no route")
 
 
-@pytest.mark.parametrize("lost", ["an answer", "the one who requested"])
+@pytest.mark.parametrize("lost", ["an answer", "the claiming replica"])
 def test_a_creation_that_may_have_started_is_retried_until_its_deadline(requested: Pool, lost: str) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     now = after(minutes=2)
@@ -225,96 +225,96 @@ def test_a_creation_that_may_have_started_is_retried_until_its_deadline(requeste
         assert claimed.text
         pool, _ = creation_attempts.record_failure(pool, now, "c-1", "two", FailedAttempt(UNREACHABLE, "no route"))
         now += timedelta(minutes=5)
-    assert the(pool).may_bring_cluster
-    told, _ = creation_attempts.record_trigger(pool, now, "c-1", the(pool).idempotency_key, LINKS)
-    assert "maybeBegun" not in the(told).fields
-    assert not the(expire(pool, after(hours=2))).is_open
+    assert get(pool).may_bring_cluster
+    started, _ = creation_attempts.record_trigger(pool, now, "c-1", get(pool).idempotency_key, LINKS)
+    assert "maybeBegun" not in get(started).fields
+    assert not get(expire(pool, after(hours=2))).is_open
 
 
-def test_the_provisioner_may_say_how_long_to_wait(requested: Pool) -> None:
+def test_the_provisioner_may_set_the_pause(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(
         pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "busy", timedelta(seconds=45))
     )
-    assert the(pool).get_time("nextTry") == after(seconds=45)
+    assert get(pool).get_time("nextTry") == after(seconds=45)
 
 
 @pytest.mark.parametrize("kind", [REFUSED, JOB])
 def test_a_refused_or_ended_job_fails_its_creation_immediately(requested: Pool, kind: str) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(kind, "no such job"))
-    creation = the(pool)
+    creation = get(pool)
     assert (creation.state, creation.failure, creation.reason) == (FAILED, kind, "no such job")
     assert pool.due is None
 
 
-def test_a_creation_is_given_up_after_its_time_with_the_last_reason(requested: Pool) -> None:
+def test_a_creation_times_out_with_the_last_reason(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
-    assert the(expire(pool, after(minutes=119))).is_open
-    over = the(expire(pool, after(hours=2)))
+    assert get(expire(pool, after(minutes=119))).is_open
+    over = get(expire(pool, after(hours=2)))
     assert (over.state, over.failure) == (FAILED, DEADLINE)
     assert over.reason == "no cluster was ready within 2 h (no route)"
 
 
-def test_a_failed_one_counts_until_its_job_has_ended(running: Pool) -> None:
+def test_a_failed_creation_counts_until_its_job_has_ended(running: Pool) -> None:
     pool = expire(running, after(hours=3))
-    assert (the(pool).state, the(pool).may_bring_cluster) == (FAILED, True)
+    assert (get(pool).state, get(pool).may_bring_cluster) == (FAILED, True)
     pool, _ = creation_attempts.record_job_status(
         pool, after(hours=4), "c-1", TriggeredJob(JOB_NAME), True, "its job ended with failure"
     )
-    assert (the(pool).state, the(pool).may_bring_cluster, the(pool).failure) == (FAILED, False, DEADLINE)
+    assert (get(pool).state, get(pool).may_bring_cluster, get(pool).failure) == (FAILED, False, DEADLINE)
 
 
-def test_a_job_that_ends_badly_fails_its_creation(running: Pool) -> None:
+def test_a_failed_job_fails_its_creation(running: Pool) -> None:
     pool, _ = creation_attempts.record_job_status(
         running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "its job ended with failure: quota"
     )
-    assert (the(pool).failure, the(pool).reason) == (JOB, "its job ended with failure: quota")
-    assert not the(pool).may_bring_cluster
+    assert (get(pool).failure, get(pool).reason) == (JOB, "its job ended with failure: quota")
+    assert not get(pool).may_bring_cluster
 
 
-def test_a_look_that_finds_nothing_new_writes_nothing(running: Pool) -> None:
+def test_an_unchanged_job_status_writes_nothing(running: Pool) -> None:
     assert creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), False, "")[0] is running
     assert creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob("another"), True, "gone")[0] is running
     linked, _ = creation_attempts.record_job_status(
         running, NOW, "c-1", TriggeredJob(JOB_NAME, "", "https://log"), False, ""
     )
-    assert (the(linked).log_link, the(linked).status_link) == ("https://log", LINKS.status_link)
+    assert (get(linked).log_link, get(linked).status_link) == ("https://log", LINKS.status_link)
 
 
 @pytest.mark.parametrize("reference", ["c-1", JOB_NAME])
-def test_the_cluster_that_is_added_makes_its_creation_ready(running: Pool, reference: str) -> None:
+def test_adding_the_cluster_makes_its_creation_ready(running: Pool, reference: str) -> None:
     pool, answer = add(running, NOW, "new", "root", ClusterFacts("us"), reference)
     assert answer.text == "cluster new is added successfully"
-    assert (the(pool).state, the(pool).cluster, pool.due) == (READY, "new", None)
+    assert (get(pool).state, get(pool).cluster, pool.due) == (READY, "new", None)
     again, _ = add(pool, NOW, "new", "root", ClusterFacts("us"), reference)
-    assert the(again).state == READY
+    assert get(again).state == READY
 
 
-def test_a_cluster_has_the_purpose_that_its_creation_was_for() -> None:
+def test_a_cluster_gets_the_purpose_of_its_creation() -> None:
     pool, _ = provisioning.create(Pool(), NOW, CreationRequest("perf", "john", "master", "e2e"), "c-1")
     pool, _ = add(pool, NOW, "new", "root", ClusterFacts("us"), "c-1")
     assert pool.find("new").purpose == "perf"
 
 
-def test_without_a_reference_the_oldest_of_that_purpose_and_user_is_ready(requested: Pool) -> None:
+def test_without_a_reference_the_oldest_matching_creation_is_ready(requested: Pool) -> None:
     pool, _ = provisioning.create(requested, NOW, REQUEST, "c-2", force=True)
     pool, _ = provisioning.create(pool, NOW, CreationRequest("perf", "john", "", ""), "c-3")
     pool, _ = add(pool, NOW, "a", "John", ClusterFacts("us"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, REQUESTED]
     pool, _ = add(pool, NOW, "b", "root", ClusterFacts("us"))
-    assert the(pool, "c-2").state == REQUESTED  # root requested nothing
+    assert get(pool, "c-2").state == REQUESTED  # root requested nothing
     pool, _ = add(pool, NOW, "c", "john", ClusterFacts("us", "perf"))
     assert [creation.state for creation in pool.creations] == [READY, REQUESTED, READY]
 
 
 def test_a_late_cluster_makes_a_failed_creation_ready(running: Pool) -> None:
     pool, _ = add(expire(running, after(hours=3)), after(hours=3), "new", "root", ClusterFacts("us"), "c-1")
-    assert (the(pool).state, the(pool).reason, the(pool).get_text("failedAt")) == (READY, "", "")
+    assert (get(pool).state, get(pool).reason, get(pool).get_text("failedAt")) == (READY, "", "")
 
 
-def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(requested: Pool) -> None:
+def test_an_unknown_job_belongs_to_the_creation_without_a_job(requested: Pool) -> None:
     with pytest.raises(UnknownCreation):
         add(requested, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)  # no job has been requested yet
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
@@ -323,29 +323,29 @@ def test_a_job_without_a_known_name_is_recognised_by_the_missing_one(requested: 
     with pytest.raises(UnknownCreation):
         add(pool, NOW, "new", "root", ClusterFacts("us", "perf"), JOB_NAME)
     pool, _ = add(pool, NOW, "new", "root", ClusterFacts("us"), JOB_NAME)
-    assert (the(pool).state, the(pool).job_name) == (READY, JOB_NAME)
+    assert (get(pool).state, get(pool).job_name) == (READY, JOB_NAME)
 
 
-def test_a_creation_that_is_ready_takes_no_second_cluster(running: Pool) -> None:
+def test_a_ready_creation_accepts_no_second_cluster(running: Pool) -> None:
     pool, _ = add(running, NOW, "new", "root", ClusterFacts("us"), "c-1")
     with pytest.raises(WrongCreationState) as refusal:
         add(pool, NOW, "newer", "root", ClusterFacts("us"), "c-1")
     assert "new" in refusal.value.sentence
 
 
-def test_a_retry_is_a_new_job_where_there_was_one(requested: Pool, running: Pool) -> None:
+def test_a_retry_starts_a_new_job_if_there_was_one(requested: Pool, running: Pool) -> None:
     failed, _ = creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "quota")
     pool, _ = provisioning.retry(failed, after(hours=1), "c-1", "eve")
-    creation = the(pool)
+    creation = get(pool)
     assert (creation.state, creation.idempotency_key, creation.get_text("retriedBy")) == (REQUESTED, "c-1-1", "eve")
     assert (creation.job_name, creation.reason, creation.get_number("tries")) == ("", "", 0)
     assert creation.deadline == after(hours=3)
     lost = expire(requested, after(hours=2))
     pool, _ = provisioning.retry(lost, after(hours=2), "c-1", "eve")
-    assert the(pool).idempotency_key == "c-1-0"  # its job may exist: the same key finds it
+    assert get(pool).idempotency_key == "c-1-0"  # its job may exist: the same key finds it
 
 
-def test_only_what_failed_and_runs_no_more_can_be_tried_again(requested: Pool, running: Pool) -> None:
+def test_only_a_failed_creation_without_a_running_job_can_be_retried(requested: Pool, running: Pool) -> None:
     for pool in (requested, running, expire(running, after(hours=3))):
         with pytest.raises(WrongCreationState):
             provisioning.retry(pool, NOW, "c-1", "eve")
@@ -353,16 +353,16 @@ def test_only_what_failed_and_runs_no_more_can_be_tried_again(requested: Pool, r
         provisioning.retry(requested, NOW, "c-9", "eve")
 
 
-def test_what_is_dismissed_is_gone_unless_its_job_still_runs(requested: Pool, running: Pool) -> None:
+def test_a_dismissed_creation_is_removed_unless_its_job_is_running(requested: Pool, running: Pool) -> None:
     pool, _ = provisioning.dismiss(requested, NOW, "c-1", "eve")
     assert pool.creations == ()
     pool, _ = provisioning.dismiss(expire(running, after(hours=3)), after(hours=3), "c-1", "eve")
-    assert (the(pool).is_shown, the(pool).may_bring_cluster) == (False, True)
+    assert (get(pool).is_shown, get(pool).may_bring_cluster) == (False, True)
     pool, _ = creation_attempts.record_job_status(pool, after(hours=3), "c-1", TriggeredJob(JOB_NAME), True, "gone")
     assert creation_retention.trimmed(pool.creations, after(hours=3)) == ()
 
 
-def test_what_is_being_carried_out_cannot_be_dismissed(requested: Pool, running: Pool) -> None:
+def test_a_creation_in_progress_cannot_be_dismissed(requested: Pool, running: Pool) -> None:
     claimed, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     for pool in (claimed, running):
         with pytest.raises(WrongCreationState) as refusal:
@@ -370,45 +370,45 @@ def test_what_is_being_carried_out_cannot_be_dismissed(requested: Pool, running:
         assert "times out in 2 h" in refusal.value.sentence
 
 
-def test_what_is_closed_is_forgotten_after_a_week(requested: Pool) -> None:
+def test_closed_creations_are_dropped_after_a_week(requested: Pool) -> None:
     done, _ = add(requested, NOW, "new", "root", ClusterFacts("us"), "c-1")
     assert len(creation_retention.trimmed(done.creations, after(days=6))) == 1
     assert len(creation_retention.trimmed(done.creations, after(days=8))) == 0
     assert len(creation_retention.trimmed(requested.creations, after(days=8))) == 1
 
 
-def test_a_job_that_cannot_be_watched_is_not_expected_for_ever(running: Pool) -> None:
+def test_a_job_of_unknown_status_is_not_expected_forever(running: Pool) -> None:
     failed = expire(running, after(hours=3))
     assert failed.due == after(hours=2) + LATE_JOB_LIMIT
-    assert the(expire(failed, after(hours=13))).may_bring_cluster
+    assert get(expire(failed, after(hours=13))).may_bring_cluster
     over = expire(failed, after(hours=15))
-    assert (the(over).may_bring_cluster, over.due) == (False, None)
+    assert (get(over).may_bring_cluster, over.due) == (False, None)
     assert provisioning.retry(over, after(hours=15), "c-1", "eve")[1].text == "creation c-1 is requested again"
     assert creation_retention.trimmed(over.creations, after(days=8)) == ()
 
 
-def test_what_is_being_carried_out_is_not_given_up(requested: Pool) -> None:
+def test_a_claimed_creation_does_not_time_out(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, after(minutes=100), "c-1", "one", timedelta(minutes=31), True)
-    assert the(expire(pool, after(minutes=130))).state == RUNNING
-    assert the(expire(pool, after(minutes=131))).state == FAILED
+    assert get(expire(pool, after(minutes=130))).state == RUNNING
+    assert get(expire(pool, after(minutes=131))).state == FAILED
 
 
-def test_a_job_that_ended_immediately_is_a_new_one_at_the_next_try(requested: Pool) -> None:
+def test_a_retry_after_a_job_that_ended_immediately_is_a_new_job(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
-    failed = the(pool)
+    failed = get(pool)
     assert (failed.job_name, failed.status_link, failed.may_bring_cluster) == (
         JOB_NAME,
         LINKS.status_link,
         False,
     )
     pool, _ = provisioning.retry(pool, NOW, "c-1", "eve")
-    assert the(pool).idempotency_key == "c-1-1"
+    assert get(pool).idempotency_key == "c-1-1"
 
 
-def test_late_news_of_an_earlier_job_are_ignored(requested: Pool) -> None:
+def test_a_late_report_of_an_earlier_job_is_ignored(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
-    old = the(pool).idempotency_key
+    old = get(pool).idempotency_key
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(JOB, "quota", job=LINKS))
     pool, _ = provisioning.retry(pool, NOW, "c-1", "eve")
     assert creation_attempts.record_trigger(pool, NOW, "c-1", old, TriggeredJob("late"))[0] is pool
@@ -421,7 +421,7 @@ def test_a_replica_with_a_wrong_clock_takes_over_no_claim(requested: Pool) -> No
 
 
 def may_have_started(pool: Pool) -> Pool:
-    """Lose the answer to the first attempt."""
+    """Return the pool after the answer to the first attempt was lost."""
     pool, _ = creation_attempts.claim(pool, NOW, "c-1", "one", CLAIM, False)
     return creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "lost", unknown=True))[
         0
@@ -431,11 +431,11 @@ def may_have_started(pool: Pool) -> Pool:
 def test_a_cluster_of_a_job_that_may_have_started_is_accepted(requested: Pool) -> None:
     lost = may_have_started(requested)
     dismissed, _ = provisioning.dismiss(lost, NOW, "c-1", "eve")
-    assert (the(dismissed).state, the(dismissed).is_shown, the(dismissed).may_bring_cluster) == (FAILED, False, True)
+    assert (get(dismissed).state, get(dismissed).is_shown, get(dismissed).may_bring_cluster) == (FAILED, False, True)
     for pool in (lost, dismissed, expire(lost, after(hours=3))):
         for reference in ("c-1", JOB_NAME):
             ready, _ = add(pool, after(hours=3), "new", "root", ClusterFacts("us"), reference)
-            assert (the(ready).state, the(ready).may_bring_cluster) == (READY, False)
+            assert (get(ready).state, get(ready).may_bring_cluster) == (READY, False)
 
 
 def test_a_job_refused_later_counts_as_not_started(requested: Pool) -> None:
@@ -443,7 +443,7 @@ def test_a_job_refused_later_counts_as_not_started(requested: Pool) -> None:
     pool, _ = creation_attempts.record_failure(
         pool, after(minutes=1), "c-1", "one", FailedAttempt(REFUSED, "unknown job")
     )
-    assert not the(pool).may_bring_cluster
+    assert not get(pool).may_bring_cluster
 
 
 OTHER_JOB = "11111111-326e-435d-af60-903000c646f7"
@@ -451,7 +451,7 @@ JOBS = {"c-1": JOB_NAME, "c-2": OTHER_JOB}
 
 
 @pytest.mark.parametrize(
-    "order", list(permutations(["c-1 heard", "c-2 heard", "c-1 added", "c-2 added"])), ids=";".join
+    "order", list(permutations(["c-1 reported", "c-2 reported", "c-1 added", "c-2 added"])), ids=";".join
 )
 def test_a_late_job_report_keeps_its_cluster_and_lowers_no_count(order: list[str]) -> None:
     pool = Pool()
@@ -464,11 +464,11 @@ def test_a_late_job_report_keeps_its_cluster_and_lowers_no_count(order: list[str
             pool, _ = add(pool, NOW, f"of-{identity}", "root", ClusterFacts("us"), JOBS[identity])
         else:
             pool, _ = creation_attempts.record_trigger(
-                pool, NOW, identity, the(pool, identity).idempotency_key, TriggeredJob(JOBS[identity])
+                pool, NOW, identity, get(pool, identity).idempotency_key, TriggeredJob(JOBS[identity])
             )
         assert len(pool.clusters) + sum(creation.may_bring_cluster for creation in pool.creations) == 2
     for identity in JOBS:
-        ready = the(pool, identity)
+        ready = get(pool, identity)
         assert (ready.state, ready.cluster, ready.job_name) == (
             READY,
             f"of-{identity}",
@@ -477,34 +477,34 @@ def test_a_late_job_report_keeps_its_cluster_and_lowers_no_count(order: list[str
         assert not ready.job_is_guessed
 
 
-def test_a_creation_whose_job_was_mistaken_is_started_again() -> None:
+def test_a_creation_with_a_wrongly_guessed_job_is_started_again() -> None:
     pool = Pool()
     for identity in JOBS:
         pool, _ = provisioning.create(pool, NOW, REQUEST, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
     pool, _ = add(pool, NOW, "of-c-2", "root", ClusterFacts("us"), OTHER_JOB)
-    assert the(pool, "c-1").state == READY
+    assert get(pool, "c-1").state == READY
     pool, _ = creation_attempts.record_trigger(
-        pool, NOW, "c-2", the(pool, "c-2").idempotency_key, TriggeredJob(OTHER_JOB)
+        pool, NOW, "c-2", get(pool, "c-2").idempotency_key, TriggeredJob(OTHER_JOB)
     )
-    assert (the(pool, "c-2").state, the(pool, "c-1").state) == (READY, REQUESTED)
-    assert the(pool, "c-1").is_claimable(NOW)
-    assert the(pool, "c-1").may_have_started
+    assert (get(pool, "c-2").state, get(pool, "c-1").state) == (READY, REQUESTED)
+    assert get(pool, "c-1").is_claimable(NOW)
+    assert get(pool, "c-1").may_have_started
 
 
-def test_a_creation_that_named_its_cluster_keeps_it() -> None:
+def test_a_creation_named_by_its_cluster_keeps_it() -> None:
     pool = Pool()
     for identity in JOBS:
         pool, _ = provisioning.create(pool, NOW, REQUEST, identity, force=True)
         pool, _ = creation_attempts.claim(pool, NOW, identity, "one", CLAIM, False)
     pool, _ = add(pool, NOW, "first", "root", ClusterFacts("us"), "c-1")
     pool, _ = add(pool, NOW, "second", "root", ClusterFacts("us"), JOB_NAME)
-    assert the(pool, "c-2").job_is_guessed
-    pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", the(pool).idempotency_key, LINKS)
-    assert (the(pool).cluster, the(pool).job_name) == ("first", JOB_NAME)
+    assert get(pool, "c-2").job_is_guessed
+    pool, _ = creation_attempts.record_trigger(pool, NOW, "c-1", get(pool).idempotency_key, LINKS)
+    assert (get(pool).cluster, get(pool).job_name) == ("first", JOB_NAME)
 
 
-def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(requested: Pool) -> None:
+def test_an_unknown_job_is_not_matched_to_a_creation_never_started(requested: Pool) -> None:
     pool, _ = creation_attempts.claim(requested, NOW, "c-1", "one", CLAIM, False)
     pool, _ = creation_attempts.record_failure(pool, NOW, "c-1", "one", FailedAttempt(UNREACHABLE, "no route"))
     with pytest.raises(UnknownCreation) as refusal:
@@ -512,7 +512,7 @@ def test_a_job_without_a_creation_is_not_one_of_another_that_never_began(request
     assert "leave creation out" in refusal.value.sentence
 
 
-def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> None:
+def test_retries_count_towards_the_limit_of_open_creations(running: Pool) -> None:
     pool, _ = creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "quota")
     pool = flooded(pool, "office")
     with pytest.raises(TooManyCreations):
@@ -521,7 +521,7 @@ def test_retries_keep_to_the_limit_of_what_may_be_on_its_way(running: Pool) -> N
     assert provisioning.find(retried, "c-1").owner == "another"
 
 
-def test_an_import_forgets_nothing_that_is_on_its_way(requested: Pool, running: Pool) -> None:
+def test_an_import_keeps_creations_that_may_add_a_cluster(requested: Pool, running: Pool) -> None:
     other, _ = provisioning.create(Pool(), NOW, REQUEST, "c-2")
     assert [c.id for c in creation_retention.merge_imported(running.creations, other.creations)] == ["c-2", "c-1"]
     done, _ = add(requested, NOW, "new", "root", ClusterFacts("us"), "c-1")
@@ -529,7 +529,7 @@ def test_an_import_forgets_nothing_that_is_on_its_way(requested: Pool, running: 
     assert creation_retention.merge_imported(done.creations, ()) == done.creations
 
 
-def test_of_many_that_are_closed_the_newest_are_kept() -> None:
+def test_the_newest_closed_creations_are_kept() -> None:
     made = [
         Creation({"id": f"c-{n}", "state": READY, "readyAt": "2026-01-02T12:00:00Z", "message": "x" * 300})
         for n in range(500)
@@ -539,12 +539,12 @@ def test_of_many_that_are_closed_the_newest_are_kept() -> None:
     assert kept == tuple(made[-len(kept) :])
 
 
-def test_another_time_for_creations_can_be_set() -> None:
+def test_the_deadline_of_creations_is_configurable() -> None:
     pool, _ = provisioning.create(Pool(rules=Rules(creation=timedelta(minutes=5))), NOW, REQUEST, "c-1")
-    assert the(pool).deadline == after(minutes=5)
+    assert get(pool).deadline == after(minutes=5)
 
 
-def test_creations_an_imported_pool_had_not_started_wait_for_a_person(requested: Pool, running: Pool) -> None:
+def test_unstarted_creations_of_an_import_fail_until_retried(requested: Pool, running: Pool) -> None:
     (parked,) = creation_retention.fail_unstarted(requested.creations, NOW)
     assert (parked.state, parked.failure) == (FAILED, REFUSED)
     assert creation_retention.fail_unstarted(running.creations, NOW)[0].state == RUNNING

@@ -1,4 +1,4 @@
-"""Callers that wait are served in turn: none is overtaken or forgotten, and none blocks the others for long."""
+"""Waiting callers are served in order: none is overtaken or lost, and none blocks the others for long."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ CONNECTED = timedelta(seconds=25)
 
 
 def after(**duration: float) -> datetime:
-    """Return a time after the beginning."""
+    """Return the time this long after NOW."""
     return NOW + timedelta(**duration)
 
 
@@ -63,7 +63,7 @@ def pool_of(*names: str, **facts: Any) -> Pool:
 
 
 def occupied(*names: str) -> Pool:
-    """Return a pool whose clusters jobs have."""
+    """Return a pool with occupied clusters."""
     pool = pool_of(*names)
     for name in names:
         pool, _ = take(pool, NOW, Criteria("e2e", f"of {name}", cluster=name), f"l-{name}")
@@ -71,7 +71,7 @@ def occupied(*names: str) -> Pool:
 
 
 def free(pool: Pool, name: str, now: datetime = NOW) -> Pool:
-    """Have a cluster given back."""
+    """Give a cluster back."""
     pool, _ = finish(pool, now, FinishRequest(name, f"l-{name}"))
     return pool
 
@@ -88,9 +88,9 @@ def wait(
     **criteria: Any,
 ) -> tuple[Pool, Answer]:
     """Take a cluster or wait, under a request id that is the caller's name."""
-    asked = Criteria(job, who, who, **criteria)
+    wanted = Criteria(job, who, who, **criteria)
     terms = WaitTerms(wait, priority, connected, owner=owner)
-    return take_or_wait(pool, now, asked, f"lease-{who}", terms, Request(who, "h", "getvacant", owner))
+    return take_or_wait(pool, now, wanted, f"lease-{who}", terms, Request(who, "h", "getvacant", owner))
 
 
 def poll(pool: Pool, who: str, now: datetime = NOW, interval: float = 10) -> tuple[Pool, Answer]:
@@ -100,22 +100,22 @@ def poll(pool: Pool, who: str, now: datetime = NOW, interval: float = 10) -> tup
     )
 
 
-def line(pool: Pool, now: datetime = NOW) -> list[str]:
-    """Return the builds that wait, in order."""
+def waiting_builds(pool: Pool, now: datetime = NOW) -> list[str]:
+    """Return the waiting builds in serving order."""
     return [ticket.criteria.build for ticket in queue_order.in_serving_order(pool, now)]
 
 
 def test_a_refused_take_gets_a_ticket_and_the_next_cluster() -> None:
-    pool, told = wait(occupied("a"), "ann")
-    assert isinstance(told.refusal, Queued)
-    assert (told.text, told.refusal.facts["place"], told.refusal.retry_after) == ("", 1, 1)
-    pool, told = wait(free(pool, "a"), "ann", after(seconds=70))
-    assert (told.text, told.refusal, told.waited) == ("a", None, 70)
+    pool, answer = wait(occupied("a"), "ann")
+    assert isinstance(answer.refusal, Queued)
+    assert (answer.text, answer.refusal.facts["place"], answer.refusal.retry_after) == ("", 1, 1)
+    pool, answer = wait(free(pool, "a"), "ann", after(seconds=70))
+    assert (answer.text, answer.refusal, answer.waited) == ("a", None, 70)
     assert pool.queue == ()
     assert pool.history[-1].get_text("waited") == "70s"
 
 
-def test_a_take_without_a_place_does_not_overtake() -> None:
+def test_a_take_without_a_ticket_cannot_jump_the_queue() -> None:
     pool = free(wait(occupied("a"), "ann")[0], "a")
     with pytest.raises(NoVacantCluster, match=r"1 reserved for waiting callers.*; 1 waiting in the queue"):
         take(pool, NOW, Criteria("e2e", "eve"), "l")
@@ -125,7 +125,7 @@ def test_a_take_without_a_place_does_not_overtake() -> None:
         hold_any(pool, NOW, Criteria("", ""), "eve")
 
 
-def test_a_take_gets_what_is_left_after_all_tickets() -> None:
+def test_a_take_gets_clusters_that_no_ticket_reserves() -> None:
     pool = occupied("a", "b")
     pool = free(free(wait(pool, "ann")[0], "a"), "b", after(seconds=1))
     assert take(pool, after(seconds=2), Criteria("e2e", "eve"), "l")[1].text == "b"
@@ -143,24 +143,24 @@ def test_tickets_are_served_in_order_of_arrival() -> None:
         pool = wait(pool, who)[0]
     pool = free(free(pool, "a"), "b", after(seconds=1))
     assert wait(pool, "cem", after(seconds=2))[1].refusal
-    pool, told = wait(pool, "bob", after(seconds=2))
-    assert told.text == "b"
+    pool, answer = wait(pool, "bob", after(seconds=2))
+    assert answer.text == "b"
     assert wait(pool, "ann", after(seconds=2))[1].text == "a"
 
 
-def test_priority_comes_before_arrival_and_ten_minutes_lift_by_a_level() -> None:
+def test_priority_precedes_arrival_and_rises_every_ten_minutes() -> None:
     pool = occupied("a")
     pool = wait(pool, "low", priority="low")[0]
     pool = wait(pool, "normal", after(minutes=1))[0]
     pool = wait(pool, "high", after(minutes=2), priority="high")[0]
-    assert line(pool, after(minutes=2)) == ["high", "normal", "low"]
-    assert line(pool, after(minutes=10)) == ["high", "low", "normal"]
-    assert line(pool, after(minutes=11)) == ["normal", "high", "low"]
+    assert waiting_builds(pool, after(minutes=2)) == ["high", "normal", "low"]
+    assert waiting_builds(pool, after(minutes=10)) == ["high", "low", "normal"]
+    assert waiting_builds(pool, after(minutes=11)) == ["normal", "high", "low"]
     pool = wait(pool, "late", after(minutes=21), priority="high")[0]
-    assert line(pool, after(minutes=21)) == ["normal", "high", "low", "late"]
+    assert waiting_builds(pool, after(minutes=21)) == ["normal", "high", "low", "late"]
 
 
-def test_an_urgent_newcomer_gets_a_cluster_that_was_kept_for_a_patient_one() -> None:
+def test_a_new_ticket_of_higher_priority_is_served_first() -> None:
     pool = free(wait(occupied("a"), "ann")[0], "a")
     assert wait(pool, "urgent", priority="high")[1].text == "a"
 
@@ -172,7 +172,7 @@ def test_a_ticket_for_a_named_cluster_gets_that_cluster() -> None:
     assert wait(free(pool, "b"), "ann", cluster="b")[1].text == "b"
 
 
-def test_a_ticket_that_matches_nothing_vacant_blocks_no_other() -> None:
+def test_a_ticket_that_matches_no_vacant_cluster_blocks_no_other() -> None:
     pool, _ = add(occupied("a"), NOW, "p", "root", ClusterFacts("us", purpose="perf"))
     pool, _ = take(pool, NOW, Criteria("e2e", "0", purpose="perf"), "l-p")
     pool = wait(wait(pool, "perf", purpose="perf")[0], "ann")[0]
@@ -184,7 +184,7 @@ def test_waiting_for_a_kind_that_does_not_exist_is_refused() -> None:
         wait(occupied("a"), "ann", region="mars")
 
 
-def test_between_two_tries_a_cluster_is_kept_for_five_seconds() -> None:
+def test_a_cluster_stays_reserved_for_five_seconds_between_requests() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "bob", after(seconds=1))[0]
     pool = free(pool, "a", after(seconds=2))
     assert wait(pool, "bob", after(seconds=30))[1].refusal
@@ -194,7 +194,7 @@ def test_between_two_tries_a_cluster_is_kept_for_five_seconds() -> None:
 def test_a_disconnected_waiter_keeps_its_place_and_blocks_no_other() -> None:
     pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
     pool = free(mark_disconnected(pool, after(seconds=3), "ann", timedelta(seconds=22))[0], "a", after(seconds=4))
-    assert line(pool) == ["ann", "bob"]
+    assert waiting_builds(pool) == ["ann", "bob"]
     assert wait(pool, "bob", after(seconds=8))[1].refusal
     assert wait(pool, "bob", after(seconds=9))[1].text == "a"
     assert wait(pool, "ann", after(seconds=9))[1].text == "a"
@@ -214,7 +214,7 @@ def test_a_ticket_connected_implausibly_long_reserves_no_cluster() -> None:
     assert answer.text == "c1"
 
 
-def test_a_place_is_lost_after_ninety_seconds_of_silence() -> None:
+def test_a_ticket_is_dropped_after_ninety_seconds_without_connection() -> None:
     pool = wait(occupied("a"), "ann")[0]
     assert expire(pool, after(seconds=114)).queue
     gone = expire(pool, after(seconds=115))
@@ -229,12 +229,12 @@ def test_the_pool_knows_when_a_ticket_is_dropped() -> None:
     assert expire(again, again.due).due == after(seconds=140)
 
 
-def test_a_wait_that_is_over_says_so_and_leaves_no_ticket() -> None:
+def test_a_wait_that_is_over_leaves_no_ticket() -> None:
     pool = wait(occupied("a"), "ann", wait=timedelta(minutes=1))[0]
-    pool, told = wait(pool, "ann", after(seconds=59), wait=timedelta(minutes=1))
-    assert isinstance(told.refusal, Queued)
-    pool, told = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1))
-    assert isinstance(told.refusal, NoVacantCluster)
+    pool, answer = wait(pool, "ann", after(seconds=59), wait=timedelta(minutes=1))
+    assert isinstance(answer.refusal, Queued)
+    pool, answer = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1))
+    assert isinstance(answer.refusal, NoVacantCluster)
     assert pool.queue == ()
     with pytest.raises(NoVacantCluster, match="the wait was over"):
         wait(free(pool, "a"), "ann", after(minutes=2), wait=timedelta(minutes=1))
@@ -242,16 +242,16 @@ def test_a_wait_that_is_over_says_so_and_leaves_no_ticket() -> None:
 
 def test_a_wait_for_one_cluster_ends_in_the_same_way() -> None:
     pool = wait(occupied("a"), "ann", wait=timedelta(minutes=1), cluster="a")[0]
-    _, told = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1), cluster="a")
-    assert isinstance(told.refusal, NoVacantCluster)
-    assert told.refusal.sentence.startswith("a is not vacant")
+    _, answer = wait(pool, "ann", after(minutes=1), wait=timedelta(minutes=1), cluster="a")
+    assert isinstance(answer.refusal, NoVacantCluster)
+    assert answer.refusal.sentence.startswith("a is not vacant")
 
 
 def test_a_ticket_whose_kind_was_removed_is_refused_and_ends() -> None:
     pool = wait(occupied("a"), "ann")[0]
     pool, _ = delete(pool, NOW, "a", "root", force=True, reason="gone")
-    pool, told = wait(pool, "ann", after(seconds=1))
-    assert isinstance(told.refusal, NoSuchClusterKind)
+    pool, answer = wait(pool, "ann", after(seconds=1))
+    assert isinstance(answer.refusal, NoSuchClusterKind)
     assert pool.queue == ()
 
 
@@ -265,16 +265,16 @@ def test_a_late_disconnect_does_not_affect_a_newer_connection() -> None:
 
 def test_a_known_connection_is_not_written_again() -> None:
     pool, _ = wait(occupied("a"), "ann")
-    same, told = wait(pool, "ann", after(seconds=10), connected=timedelta(seconds=15))
+    same, answer = wait(pool, "ann", after(seconds=10), connected=timedelta(seconds=15))
     assert same is pool
-    assert isinstance(told.refusal, Queued)
+    assert isinstance(answer.refusal, Queued)
 
 
 def test_the_same_request_gets_its_cluster_again_and_no_second_one() -> None:
     pool = wait(occupied("a", "b"), "ann")[0]
     pool, _ = wait(free(pool, "a"), "ann")
-    again, told = wait(free(pool, "b"), "ann")
-    assert (told.text, told.repeated) == ("a", True)
+    again, answer = wait(free(pool, "b"), "ann")
+    assert (answer.text, answer.repeated) == ("a", True)
     pool, _ = give_back(again, NOW, FinishRequest("a", "lease-ann"))
     with pytest.raises(RequestOver, match="granted"):
         wait(pool, "ann")
@@ -289,21 +289,21 @@ def test_a_request_id_that_waits_is_for_one_request() -> None:
 
 
 class TestScriptsThatPoll:
-    """A legacy script polls, and sends nothing about waiting."""
+    """Legacy scripts, which poll without the parameter `wait`."""
 
-    def test_it_is_refused_as_before_and_has_a_place(self) -> None:
-        pool, told = poll(occupied("a"), "1")
-        assert isinstance(told.refusal, NoVacantCluster)
-        assert told.refusal.facts["place"] == 1
+    def test_a_repeated_take_is_refused_and_gets_a_place(self) -> None:
+        pool, answer = poll(occupied("a"), "1")
+        assert isinstance(answer.refusal, NoVacantCluster)
+        assert answer.refusal.facts["place"] == 1
         with pytest.raises(NoVacantCluster):
             take(free(pool, "a"), after(seconds=5), Criteria("e2e", "eve"), "l")
         assert poll(free(pool, "a"), "1", after(seconds=5))[1].text == "a"
 
-    def test_it_keeps_its_place_among_the_tickets(self) -> None:
+    def test_a_polling_script_keeps_its_place_among_the_tickets(self) -> None:
         pool = wait(poll(wait(occupied("a"), "ann")[0], "1")[0], "bob")[0]
-        assert line(pool) == ["ann", "1", "bob"]
+        assert waiting_builds(pool) == ["ann", "1", "bob"]
 
-    def test_a_cluster_is_kept_for_as_long_as_its_tries_are_apart(self) -> None:
+    def test_a_cluster_stays_reserved_for_the_polling_interval(self) -> None:
         pool = poll(occupied("a"), "1")[0]
         pool = poll(pool, "1", after(seconds=40))[0]
         pool = free(pool, "a", after(seconds=41))
@@ -311,43 +311,43 @@ class TestScriptsThatPoll:
             take(pool, after(seconds=80), Criteria("e2e", "eve"), "l")
         assert take(pool, after(seconds=91), Criteria("e2e", "eve"), "l")[1].text == "a"
 
-    def test_a_cluster_is_kept_for_a_minute_at_most(self) -> None:
+    def test_a_cluster_stays_reserved_for_a_minute_at_most(self) -> None:
         pool = poll(occupied("a"), "1")[0]
         pool = free(poll(pool, "1", after(seconds=85))[0], "a", after(seconds=86))
         assert take(pool, after(seconds=85 + 66), Criteria("e2e", "eve"), "l")[1].text == "a"
 
-    def test_tries_that_come_thick_and_fast_are_not_written_each(self) -> None:
+    def test_frequent_polls_are_not_all_written(self) -> None:
         pool = poll(occupied("a"), "1")[0]
         assert poll(pool, "1", after(seconds=1.5))[0] is pool
 
-    def test_other_words_are_another_script(self) -> None:
-        asks = [
+    def test_different_criteria_are_different_tickets(self) -> None:
+        variants = [
             Criteria("old", "1"),
             Criteria("old", "2"),
             Criteria("old", "1", ttl=timedelta(hours=1)),
             Criteria("old", "1", labels={"a": "b"}),
         ]
-        assert len({poll_ticket_id(criteria) for criteria in asks}) == 4
+        assert len({poll_ticket_id(criteria) for criteria in variants}) == 4
         pairs = [{"a": "1", "b": "2"}, {"b": "2", "a": "1"}]
         assert len({poll_ticket_id(Criteria("old", "1", labels=labels)) for labels in pairs}) == 1
         assert poll_ticket_id(Criteria("old", "1")) == poll_ticket_id(Criteria("old", "1"))
 
 
 class TestLeaving:
-    """A caller that gives up leaves the queue, and the next one is served immediately."""
+    """A caller that gives up leaves the queue, so that the next one is served immediately."""
 
-    def test_the_place_is_free_and_the_request_over(self) -> None:
+    def test_leaving_frees_the_place_and_ends_the_request(self) -> None:
         pool = wait(wait(occupied("a"), "ann")[0], "bob")[0]
-        pool, told = leave(pool, NOW, "ann")
-        assert "is no longer waiting" in told.text
+        pool, answer = leave(pool, NOW, "ann")
+        assert "is no longer waiting" in answer.text
         assert wait(free(pool, "a"), "bob")[1].text == "a"
         with pytest.raises(RequestOver, match="removed from the queue"):
             wait(pool, "ann")
 
     def test_a_cluster_that_was_just_served_goes_back(self) -> None:
         pool, _ = wait(free(wait(occupied("a"), "ann")[0], "a"), "ann")
-        pool, told = leave(pool, after(seconds=59), "ann")
-        assert "a, which is given back" in told.text
+        pool, answer = leave(pool, after(seconds=59), "ann")
+        assert "a, which is given back" in answer.text
         assert pool.find("a").state == "vacant"
         with pytest.raises(RequestOver):
             wait(pool, "ann", after(seconds=59))
@@ -369,27 +369,27 @@ class TestLeaving:
 
     def test_leaving_without_a_ticket_is_allowed(self) -> None:
         pool = occupied("a")
-        left, told = leave(pool, NOW, "unknown")
-        assert told.text == "request unknown is not waiting"
-        assert leave(left, NOW, "unknown")[0] is left
+        remaining, answer = leave(pool, NOW, "unknown")
+        assert answer.text == "request unknown is not waiting"
+        assert leave(remaining, NOW, "unknown")[0] is remaining
 
-    def test_a_request_that_comes_after_it_was_left_is_over(self) -> None:
+    def test_a_request_that_arrives_after_leaving_is_over(self) -> None:
         pool, _ = leave(pool_of("a"), NOW, "ann")
         with pytest.raises(RequestOver, match="removed from"):
             wait(pool, "ann")
         with pytest.raises(RequestIdReused):
             once(pool, NOW, Request("ann", "h", "finishtest"), lambda: (pool, Answer("done")))
 
-    def test_a_request_that_is_over_already_stays_as_it_ended(self) -> None:
+    def test_leaving_does_not_change_a_request_that_is_over(self) -> None:
         pool, _ = wait(pool_of("a"), "ann")
         pool, _ = give_back(pool, NOW, FinishRequest("a", "lease-ann"))
-        left, _ = leave(pool, NOW, "ann")
+        remaining, _ = leave(pool, NOW, "ann")
         with pytest.raises(RequestOver, match="granted"):
-            wait(left, "ann")
+            wait(remaining, "ann")
 
 
 def queued(pool: Pool, identity: str, owner: str) -> Refusal:
-    """Let a caller wait, and return the answer that it has a place."""
+    """Let a caller wait, and return the refusal that names its place."""
     refusal = wait(pool, identity, owner=owner)[1].refusal
     assert refusal
     assert refusal.code == "queued"
@@ -397,7 +397,7 @@ def queued(pool: Pool, identity: str, owner: str) -> Refusal:
 
 
 def flooded(pool: Pool, owner: str, job: str = "e2e") -> Pool:
-    """Return the pool in which one caller waits as often as it may."""
+    """Return the pool after one caller has queued as many requests as allowed."""
     with contextlib.suppress(QueueFull):
         for number in range(1000):
             pool = wait(pool, f"{owner}-{number:04}", job=job, owner=owner)[0]
@@ -418,14 +418,14 @@ def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
     assert len(record_lists.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
 
 
-def test_tickets_of_an_earlier_version_count_for_the_others() -> None:
+def test_tickets_without_an_owner_share_one_limit() -> None:
     pool = flooded(occupied("a"), "")
     assert not pool.queue[0].owner
     mine = len(flooded(pool, "me").queue) - len(pool.queue)
     assert len(pool.queue) / 3 < mine < len(pool.queue)
 
 
-def test_what_gives_a_place_up_makes_room() -> None:
+def test_leaving_makes_room_in_the_queue() -> None:
     pool, _ = leave(flooded(occupied("a"), "office"), NOW, "office-0000")
     assert queued(pool, "one-more", owner="office")
 
@@ -444,8 +444,8 @@ def test_a_full_queue_still_serves() -> None:
 
 
 def test_the_queue_is_stored_and_read_back() -> None:
-    asked: dict[str, Any] = {"region": "us", "labels": {}, "ttl": timedelta(hours=2)}
-    pool = poll(wait(occupied("a"), "ann", priority="high", **asked)[0], "1")[0]
+    wanted: dict[str, Any] = {"region": "us", "labels": {}, "ttl": timedelta(hours=2)}
+    pool = poll(wait(occupied("a"), "ann", priority="high", **wanted)[0], "1")[0]
     stored, data = codec.encode(pool, NOW)
     read = codec.decode(data, 1, stored.rules)
     assert [ticket.fields for ticket in read.queue] == [ticket.fields for ticket in pool.queue]
@@ -463,7 +463,7 @@ ODD = ['"here": "9999-12-31T23:59:59Z"', '"since": "0001-01-01T00:00:00Z"', '"ke
 
 
 @pytest.mark.parametrize("text", ["{", "7"])
-def test_an_unreadable_queue_is_started_anew(text: str) -> None:
+def test_an_unreadable_queue_becomes_empty(text: str) -> None:
     _, data = codec.encode(occupied("a"), NOW)
     assert codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules).queue == ()
 
@@ -471,7 +471,7 @@ def test_an_unreadable_queue_is_started_anew(text: str) -> None:
 @pytest.mark.parametrize(
     "odd", ["1", '{"priority": "high"}', '{"id": "a\\nb"}', '{"id": "\\ud800"}', "[" * 990 + "]" * 990]
 )
-def test_a_ticket_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> None:
+def test_a_broken_ticket_is_kept_and_does_not_affect_others(odd: str) -> None:
     _, data = codec.encode(wait(occupied("a"), "ann")[0], NOW)
     text = data[codec.QUEUE].replace("\n]", f",\n{odd}\n]")
     read = expire(codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules), after(seconds=20))
@@ -482,7 +482,7 @@ def test_a_ticket_that_means_nothing_is_kept_and_harms_no_other(odd: str) -> Non
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_a_time_of_a_ticket_that_no_calendar_has_counts_as_not_given(odd: str) -> None:
+def test_an_impossible_time_in_a_ticket_is_ignored(odd: str) -> None:
     _, data = codec.encode(occupied("a"), NOW)
     now = '"since": "2026-01-02T12:00:00Z", "here": "2026-01-02T12:00:10Z"'
     read = codec.decode({**data, codec.QUEUE: f'[{{"id": "r", {now}, {odd}}}]'}, 1, Pool().rules)
@@ -493,7 +493,7 @@ def test_a_time_of_a_ticket_that_no_calendar_has_counts_as_not_given(odd: str) -
 
 
 @pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
-def test_a_ticket_corrupted_by_hand_stops_nothing(field: str) -> None:
+def test_a_ticket_corrupted_by_hand_raises_nothing(field: str) -> None:
     pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
     assert f'"{field}":' in record_lists.encode(pool.queue)
     spoilt = parse_queue(record_lists.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
@@ -527,30 +527,32 @@ def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(
     for number, (step, who, kind, priority, seconds) in enumerate(steps):
         now += timedelta(seconds=seconds)
         pool = expire(pool, now)
-        before, asked = pool, Criteria("e2e", str(who), **kind)
+        before, wanted = pool, Criteria("e2e", str(who), **kind)
         try:
             if step == "wait":
                 terms = WaitTerms(timedelta(minutes=5), priority, CONNECTED)
                 request = Request(f"r-{who}", f"{kind}{priority}", "getvacant")
-                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", terms, request)
+                pool, answer = take_or_wait(pool, now, wanted, f"lease-{number}", terms, request)
             elif step == "poll":
-                pool, told = take_or_wait(pool, now, asked, f"lease-{number}", WaitTerms())
+                pool, answer = take_or_wait(pool, now, wanted, f"lease-{number}", WaitTerms())
             elif step == "take":
-                pool, told = take(pool, now, asked, f"lease-{number}")
+                pool, answer = take(pool, now, wanted, f"lease-{number}")
             elif step == "free":
                 name = "abc"[who % 3]
-                pool, told = finish(pool, now, FinishRequest(name, leases.get(name, "none")))
+                pool, answer = finish(pool, now, FinishRequest(name, leases.get(name, "none")))
             else:
                 gone = timedelta(seconds=seconds)
-                pool, told = (
+                pool, answer = (
                     mark_disconnected(pool, now, f"r-{who}", gone) if step == "away" else leave(pool, now, f"r-{who}")
                 )
         except (NoVacantCluster, ClusterNotVacant, RequestIdReused, RequestOver, NotCurrent):
             assert pool is before
             continue
-        if told.lease and step in ("wait", "poll", "take") and not told.repeated:
-            leases[told.text] = told.lease
-            _check_turn(before, now, told.text, f"r-{who}" if step == "wait" else poll_ticket_id(asked), step, priority)
+        if answer.lease and step in ("wait", "poll", "take") and not answer.repeated:
+            leases[answer.text] = answer.lease
+            _check_turn(
+                before, now, answer.text, f"r-{who}" if step == "wait" else poll_ticket_id(wanted), step, priority
+            )
     kept = queue_order.reservations(pool, now)
     assert all(pool.find(name).state == "vacant" and t.criteria.matches(pool.find(name)) for name, t in kept.items())
     assert len({ticket.id for ticket in kept.values()}) == len(kept)
@@ -559,7 +561,7 @@ def test_no_ticket_is_overtaken_and_no_cluster_reserved_in_vain(
 
 
 def _check_turn(before: Pool, now: datetime, cluster: str, own: str, step: str, priority: str) -> None:
-    """A present caller that ranks before the served one and could use its cluster can have another vacant one."""
+    """Check that each connected caller ahead of the served one that matches its cluster can have another vacant one."""
     known = queue_order.find(before, own)
     level = known.rank(now) if known else PRIORITIES.index(priority if step == "wait" else "normal")
     order = [ticket.id for ticket in before.queue]
@@ -574,12 +576,12 @@ def _check_turn(before: Pool, now: datetime, cluster: str, own: str, step: str, 
             or (ticket.rank(now) == level and (known is None or order.index(ticket.id) < order.index(own)))
         )
     ]
-    left = [c for c in before.vacant if c.name != cluster]
+    remaining = [c for c in before.vacant if c.name != cluster]
     for ticket in ahead:
         if ticket.criteria.matches(before.find(cluster)):
-            mine = next((c for c in left if ticket.criteria.matches(c)), None)
+            mine = next((c for c in remaining if ticket.criteria.matches(c)), None)
             assert mine, f"{ticket.id} was overtaken by {own}"
         else:
-            mine = next((c for c in left if ticket.criteria.matches(c)), None)
+            mine = next((c for c in remaining if ticket.criteria.matches(c)), None)
         if mine:
-            left.remove(mine)
+            remaining.remove(mine)

@@ -1,4 +1,4 @@
-"""Nothing that can be stored makes a decision raise anything but a refusal, and nothing is written but what is read."""
+"""Whatever is stored, decisions raise nothing but refusals, and write only what can be read back."""
 
 import contextlib
 import json
@@ -55,7 +55,7 @@ Decision = Callable[[Pool, datetime], tuple[Pool, Answer]]
 
 
 def decisions(pool: Pool) -> Iterator[Decision]:
-    """Yield every verb, for every record that can be named."""
+    """Yield every decision, for every record that can be named."""
     yield lambda p, now: take(
         p, now, Criteria("e2e", "9", labels={"gpu": "yes"}), "l-9", Request("r-1", "h", "getvacant")
     )
@@ -81,20 +81,20 @@ def decisions(pool: Pool) -> Iterator[Decision]:
 
 
 def of_ticket(identity: str) -> Iterator[Decision]:
-    """All that may be decided about one ticket."""
+    """Yield every decision about one ticket."""
     yield lambda p, now: mark_disconnected(p, now, identity, MINUTE)
     yield lambda p, now: leave(p, now, identity)
     yield lambda p, now: cancel(p, now, identity, "bob")
 
 
 def of_policy(purpose: str) -> Iterator[Decision]:
-    """All that may be decided about one policy."""
+    """Yield every decision about one policy."""
     yield lambda p, now: automatic_top_up.set_policy(p, now, purpose, "root", PolicyTerms(min_vacant=1, max_total=2))
     yield lambda p, now: automatic_top_up.remove_policy(p, now, purpose)
 
 
 def of_cluster(name: str) -> Iterator[Decision]:
-    """Yield every verb of a cluster."""
+    """Yield every decision about one cluster."""
     yield lambda p, now: take(p, now, Criteria("e2e", "9", cluster=name, ttl=MINUTE), "l-9")
     yield lambda p, now: finish(p, now, FinishRequest(name, job="e2e", build="7"))
     yield lambda p, now: finish(p, now, FinishRequest(name))
@@ -114,7 +114,7 @@ def of_cluster(name: str) -> Iterator[Decision]:
 
 
 def of_creation(identity: str, key: str) -> Iterator[Decision]:
-    """Yield every change of a creation."""
+    """Yield every decision about one creation."""
     said = TriggeredJob("j-1", "http://x", "http://x", "m")
     yield lambda p, now: add(p, now, "new", "al", ClusterFacts("us"), identity)
     yield lambda p, now: provisioning.retry(p, now, identity, "bob")
@@ -131,7 +131,7 @@ def of_creation(identity: str, key: str) -> Iterator[Decision]:
 
 
 def read_again(pool: Pool, now: datetime) -> Pool:
-    """Return the pool after it was written; check that strict readers accept what was written as JSON."""
+    """Return the pool as read back after a write; check that strict JSON parsers accept what was written."""
     stored, data = codec.encode(pool, now)
     for text in data.values():
         text.encode()
@@ -145,7 +145,7 @@ def read_again(pool: Pool, now: datetime) -> Pool:
 
 
 def show(pool: Pool, now: datetime) -> None:
-    """Write every list."""
+    """Render every list."""
     shown = Filter(q="x").of(pool) + list(pool.clusters)
     texts = [
         text_lists.as_text(pool, shown),

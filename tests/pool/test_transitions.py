@@ -1,4 +1,4 @@
-"""How records change: when time passes, after edits by hand, and always into a stable state."""
+"""Records change when time passes and after manual edits, and always reach a stable state."""
 
 import dataclasses
 import json
@@ -44,7 +44,7 @@ RECORDS = st.fixed_dictionaries(
 
 
 def pool_of(*records: dict[str, Any]) -> Pool:
-    """Return a pool as it is read from a store."""
+    """Return a pool with these records, as read from a store."""
     return Pool().with_clusters(tuple(Cluster(json.dumps(record), record) for record in records), ())
 
 
@@ -54,7 +54,7 @@ def only(pool: Pool) -> Cluster:
 
 
 @given(RECORDS)
-def test_whatever_people_left_behind_comes_to_rest(record: dict[str, Any]) -> None:
+def test_any_record_reaches_a_stable_state(record: dict[str, Any]) -> None:
     settled = expire(pool_of(record), NOW)
     assert settled.due is None or settled.due > NOW
     assert expire(settled, NOW) is settled
@@ -63,7 +63,7 @@ def test_whatever_people_left_behind_comes_to_rest(record: dict[str, Any]) -> No
 
 
 @given(RECORDS)
-def test_time_takes_nothing_from_people_but_what_is_over(record: dict[str, Any]) -> None:
+def test_only_expired_leases_and_holds_end(record: dict[str, Any]) -> None:
     before, after = only(pool_of(record)), only(expire(pool_of(record), NOW))
     assert after.state != BROKEN
     assert after.disabled == before.disabled
@@ -97,7 +97,7 @@ def test_a_settled_record_can_be_lent_held_and_given_back(record: dict[str, Any]
 
 
 @given(RECORDS, st.integers(0, 200))
-def test_in_time_every_hold_and_every_lease_with_an_end_is_over(record: dict[str, Any], hours: int) -> None:
+def test_every_hold_and_every_lease_with_an_end_expires(record: dict[str, Any], hours: int) -> None:
     pool = expire(pool_of(record), NOW)
     later = NOW + timedelta(hours=hours)
     while pool.due and pool.due <= later:
@@ -109,7 +109,7 @@ def test_in_time_every_hold_and_every_lease_with_an_end_is_over(record: dict[str
     assert not (left.hold and left.hold.expires and left.hold.expires <= later)
 
 
-def test_decisions_do_not_touch_the_pool_that_they_are_given() -> None:
+def test_decisions_do_not_modify_their_pool() -> None:
     pool = pool_of({"name": "cluster-01", "status": "finished"})
     text = only(pool).text
     take(pool, NOW, Criteria("e2e", "1"), "lease-1")
@@ -118,7 +118,7 @@ def test_decisions_do_not_touch_the_pool_that_they_are_given() -> None:
     assert pool.history == ()
 
 
-def test_an_old_lease_and_a_bare_hold_get_their_times_and_nothing_else() -> None:
+def test_an_old_style_lease_and_hold_get_only_their_times() -> None:
     text = '{"name": "a", "status": "testing", "lastJob": "e2e", "lastBuild": "1", "hold": true}'
     settled = only(expire(pool_of(json.loads(text)), NOW))
     added = {key: value for key, value in settled.fields.items() if key not in json.loads(text)}
@@ -147,7 +147,7 @@ def test_expiry_is_recorded_in_the_history() -> None:
     assert pool.requests[request_key("r")].hash == "h"
 
 
-def test_a_record_that_cannot_be_settled_is_the_only_broken_one() -> None:
+def test_a_record_that_cannot_expire_is_the_only_broken_one() -> None:
     pool = pool_of({"name": "a", "status": "finished", "hold": True}, {"name": "b", "status": "testing"})
     endless = dataclasses.replace(pool, rules=Rules(hold=timedelta(days=999_999_999)))
     settled = expire(endless, NOW)
@@ -170,6 +170,6 @@ def test_a_record_that_cannot_be_settled_is_the_only_broken_one() -> None:
         ({"holdFor": "99999999d"}, "holdFor"),
     ],
 )
-def test_no_decision_can_write_what_cannot_be_read_again(edits: dict[str, Any], error: str) -> None:
+def test_no_decision_can_write_an_unreadable_value(edits: dict[str, Any], error: str) -> None:
     with pytest.raises(TypeError, match=error):
         only(pool_of({"name": "a", "status": "finished"})).edited(**edits)

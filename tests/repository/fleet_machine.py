@@ -1,4 +1,4 @@
-"""A fleet of replicas that Hypothesis drives: requests, faults, crashes and time in any order."""
+"""The state machine with which Hypothesis drives a fleet: requests, faults, crashes and time in any order."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
 from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.services.clusters import Clusters
-from tests.repository.fleet_model import Holding, Lease, Model, Taking, Violation
+from tests.repository.fleet_model import Hold, Lease, Model, Take, Violation
 from tests.repository.interleavings import FAULTS
 from tests.repository.simulation import AT_WORK, DEADLINE, Call, Fleet, Lane, Replica
 from tests.repository.stored_truth import APPLIED, FAILED, REFUSED, SLOW
@@ -56,7 +56,7 @@ class Replicas(RuleBasedStateMachine):
     def now(self) -> float:
         return self.fleet.clock.passed
 
-    # requests of callers; `then` has the fates of the next steps of their replica's committer
+    # requests of callers; `then` is what happens to the next steps of their replica's committer
 
     def _request(
         self,
@@ -96,32 +96,30 @@ class Replicas(RuleBasedStateMachine):
 
     @rule(on=ANY, then=FATES, ttl=TTLS, to_repeat=st.booleans())
     def take(self, on: int, then: list[str], ttl: timedelta | None = None, to_repeat: bool = False) -> None:
-        taking = Taking(f"b{self.count}", ttl.total_seconds() if ttl else inf, to_repeat)
-        self.model.takings[taking.build] = taking
-        criteria = Criteria(job="e2e", build=taking.build, ttl=ttl)
+        take = Take(f"b{self.count}", ttl.total_seconds() if ttl else inf, to_repeat)
+        self.model.takes[take.build] = take
+        criteria = Criteria(job="e2e", build=take.build, ttl=ttl)
 
         def act(service: Clusters, request: Request | None) -> Any:
             return service.take(criteria, request)
 
-        self._request(on, then, act, taking.calls, partial(self._check_take, taking), to_repeat)
+        self._request(on, then, act, take.calls, partial(self._check_take, take), to_repeat)
 
-    def _check_take(self, taking: Taking, call: Call) -> None:
+    def _check_take(self, take: Take, call: Call) -> None:
         if call.done:
-            self.model.note_lease(taking, call, self.now)
-        relied = [
-            lease for lease in taking.leases.values() if lease.answered_at < call.since and lease.certain(self.now)
-        ]
+            self.model.note_lease(take, call, self.now)
+        relied = [lease for lease in take.leases.values() if lease.answered_at < call.since and lease.certain(self.now)]
         if call.decided_against and relied:
-            raise Violation(f"{taking} had {relied} and was told {call}")
+            raise Violation(f"{take} had {relied} and was answered {call}")
         refused = isinstance(call.result, NoVacantCluster)
         if refused and not self.fleet.truth.none_was_vacant(call.first_moment, call.since):
-            raise Violation(f"{taking} was told {call}, and there always was a vacant one")
+            raise Violation(f"{take} was answered {call}, although a cluster was vacant all the time")
 
     def _relied_on(self, claims: list[Any], which: int) -> Any:
-        """Choose one of the claims that still count, or any if none does."""
+        """Choose one of the claims that are certain, or any if none is."""
         return _pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
 
-    def _must_be_over(self, claim: Lease | Holding, call: Call) -> None:
+    def _must_be_over(self, claim: Lease | Hold, call: Call) -> None:
         if call.decided_against and claim.answered_at < call.since and claim.certain(self.now):
             raise Violation(f"{claim} was refused with {call}")
 
@@ -149,7 +147,7 @@ class Replicas(RuleBasedStateMachine):
         for lease in self.model.leases:
             meant = call.done and call in lease.unfenced and lease.answered_at < call.since
             if meant and lease.certain(self.now):
-                raise Violation(f"{lease} goes on after {call}")
+                raise Violation(f"{lease} is still current after {call}")
 
     @precondition(lambda self: self.model.leases)
     @rule(which=ANY, on=ANY, then=FATES, ttl=TTLS)
@@ -164,32 +162,32 @@ class Replicas(RuleBasedStateMachine):
 
     @rule(which=ANY, on=ANY, then=FATES)
     def hold(self, which: int, on: int, then: list[str]) -> None:
-        holding = Holding(f"p{self.count}", _pick(self.names, which))
-        self.model.holdings[holding.person] = holding
+        hold = Hold(f"p{self.count}", _pick(self.names, which))
+        self.model.holds[hold.person] = hold
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.hold(holding.cluster, holding.person, "", None, request)
+            return service.hold(hold.cluster, hold.person, "", None, request)
 
-        self._request(on, then, act, holding.calls, partial(self._must_be_over, holding), to_repeat=True)
+        self._request(on, then, act, hold.calls, partial(self._must_be_over, hold), to_repeat=True)
 
-    @precondition(lambda self: self.model.answered_holdings)
+    @precondition(lambda self: self.model.answered_holds)
     @rule(which=ANY, on=ANY, then=FATES)
     def release(self, which: int, on: int, then: list[str]) -> None:
-        holding = self._relied_on(self.model.answered_holdings, which)
+        hold = self._relied_on(self.model.answered_holds, which)
 
         def act(service: Clusters, _: Request | None) -> Any:
-            return service.release(holding.cluster, holding.person, is_admin=False)
+            return service.release(hold.cluster, hold.person, is_admin=False)
 
-        self._request(on, then, act, holding.releases, partial(self._must_be_over, holding))
+        self._request(on, then, act, hold.releases, partial(self._must_be_over, hold))
 
-    # everything else that happens
+    # other events
 
-    @rule(on=ANY, then=FATES, what=st.sampled_from(["news", "look", "reap", "edit"]))
+    @rule(on=ANY, then=FATES, what=st.sampled_from(["watch", "read", "reap", "edit"]))
     def meanwhile(self, on: int, then: list[str], what: str) -> None:
         newest, replica = self.newest_commit, _pick(self.fleet.replicas, on)
-        if what == "news":
+        if what == "watch":
             self.fleet.run(Lane(replica, replica.watch))
-        elif what == "look":
+        elif what == "read":
             self._request(on, then, lambda service, _: service.view(newest), [], _nothing)
         elif what == "reap":
             self._request(on, then, lambda service, _: service.expire(), [], _nothing)
@@ -222,7 +220,7 @@ class Replicas(RuleBasedStateMachine):
 
     def _must_come_to_rest(self, replicas: list[Replica]) -> None:
         if not self.fleet.come_to_rest(replicas):
-            raise Violation("a caller waits for ever")
+            raise Violation("a caller waits forever")
 
     @precondition(lambda self: self.fleet.truth.late)
     @rule(which=ANY)
@@ -263,7 +261,7 @@ class Replicas(RuleBasedStateMachine):
 
     def _check_answer(self, call: Call, commit: int) -> None:
         if (commit or call.done) and commit < call.newest_commit:
-            raise Violation(f"commit {commit} was told after {call.newest_commit}")
+            raise Violation(f"commit {commit} was answered after {call.newest_commit}")
         self.newest_commit = max(self.newest_commit, commit)
         self.open.pop(call)(call)
 
@@ -278,21 +276,21 @@ class Replicas(RuleBasedStateMachine):
                 self.fleet.crash(replica)
 
     def end_well(self) -> None:
-        """Let every caller get an answer; late writes arrive before that, after it, or never."""
+        """Let every caller get an answer; late writes arrive before or after that, or never."""
         for when in ("first", "last"):
             while self.fleet.truth.late and when == self.late_writes_arrive:
                 self._late_write_arrives(0)
             self._must_come_to_rest(self.fleet.replicas)
         if self.open:
-            raise Violation(f"these never got an answer: {self.open}")
-        for taking in self.model.takings.values():
-            self._must_be_undone(taking)
+            raise Violation(f"these were never answered: {self.open}")
+        for take in self.model.takes.values():
+            self._must_be_undone(take)
 
-    def _must_be_undone(self, taking: Taking) -> None:
+    def _must_be_undone(self, take: Take) -> None:
         stored = {record.get("leaseBuild") for record in self.fleet.truth.records.values()}
-        unknown = [call for call in taking.calls if isinstance(call.result, OutcomeUnknown) and call.replica.alive]
-        if unknown and not taking.to_repeat and taking.build in stored:
-            raise Violation(f"{taking} was never undone")
+        unknown = [call for call in take.calls if isinstance(call.result, OutcomeUnknown) and call.replica.alive]
+        if unknown and not take.to_repeat and take.build in stored:
+            raise Violation(f"{take} was never undone")
 
 
 def _pick(options: Sequence[Any], which: int) -> Any:
@@ -300,4 +298,4 @@ def _pick(options: Sequence[Any], which: int) -> Any:
 
 
 def _nothing(call: Call) -> None:
-    """No answer proves anything."""
+    """Check nothing: no answer of this call proves anything."""

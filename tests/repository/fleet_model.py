@@ -1,4 +1,4 @@
-"""What callers of a fleet sent and what they were answered, and what must therefore be true of the store."""
+"""A model of the requests and answers of a fleet's callers, and what the store must therefore contain."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -16,7 +16,7 @@ class Violation(AssertionError):
 
 
 @dataclass(eq=False)
-class Taking:
+class Take:
     """A take and its repeats, and the leases that their callers were granted."""
 
     build: str
@@ -33,12 +33,12 @@ class Taking:
 
 @dataclass(eq=False)
 class Lease:
-    """A lease that a caller was granted. `ttls` are its durations: that of its take, then of each renewal."""
+    """A lease that a caller was granted. `ttls` are its durations: that of its take, then those of its renewals."""
 
     id: str
     cluster: str
     answered_at: float
-    taking: Taking = field(repr=False)
+    take: Take = field(repr=False)
     unfenced: list[Call]
     """The finishes that name this cluster and no lease."""
     ttls: list[float]
@@ -47,12 +47,12 @@ class Lease:
 
     @property
     def finished(self) -> bool:
-        """Whether a caller was answered that it is finished."""
+        """Whether a caller got the answer that it is finished."""
         return any(call.done for call in self.finishes) or any(_ended(call) == self.id for call in self.unfenced)
 
     def certain(self, now: float) -> bool:
         """Whether its taker may rely on it: it has not expired and no caller has tried to end it."""
-        swept = [call for call in self.unfenced if call.may_have_acted and call.ended > self.taking.began]
+        swept = [call for call in self.unfenced if call.may_have_acted and call.ended > self.take.began]
         named = [call for call in self.finishes if call.may_have_acted]
         return now < self._end() and not named and all(call.done and _ended(call) != self.id for call in swept)
 
@@ -62,7 +62,7 @@ class Lease:
         renewals = [(call, ttl) for call, ttl in pairs if call.may_have_acted and not _changed_nothing(call)]
         last = max((call.since for call, _ in renewals if call.done), default=-inf)
         counting = [call.since + ttl for call, ttl in renewals if call.ended > last]
-        return min([*counting, self.taking.began + self.taking.ttl if last < 0 else inf])
+        return min([*counting, self.take.began + self.take.ttl if last < 0 else inf])
 
 
 def answer_of(call: Call) -> Answer:
@@ -81,8 +81,8 @@ def _changed_nothing(renewal: Call) -> bool:
 
 
 @dataclass(eq=False)
-class Holding:
-    """A hold, its repeats and its releases, each by a person who holds nothing else."""
+class Hold:
+    """A hold, its repeats and its releases; each person in the model holds only one cluster."""
 
     person: str
     cluster: str
@@ -101,7 +101,7 @@ class Holding:
 
     @property
     def released(self) -> bool:
-        """Whether a release was answered, and no hold may have come, or may still come, after that."""
+        """Whether a release was answered, and no repeat of the hold can have been applied after it."""
         undecided = [call for call in self.calls if call.may_have_acted and not call.done]
         last = max(call.ended for call in self.calls)
         return not undecided and any(call.done and call.since > last for call in self.releases)
@@ -111,57 +111,57 @@ class Model:
     """The requests and answers of callers, and what follows from them."""
 
     def __init__(self) -> None:
-        self.takings: dict[str, Taking] = {}
-        self.holdings: dict[str, Holding] = {}
+        self.takes: dict[str, Take] = {}
+        self.holds: dict[str, Hold] = {}
         self.unfenced: dict[str, list[Call]] = {}
         self.notes: dict[str, str] = {}
 
     @property
     def leases(self) -> list[Lease]:
-        """All leases that callers were granted."""
-        return [lease for taking in self.takings.values() for lease in taking.leases.values()]
+        """All leases that were granted to callers."""
+        return [lease for take in self.takes.values() for lease in take.leases.values()]
 
     @property
-    def answered_holdings(self) -> list[Holding]:
+    def answered_holds(self) -> list[Hold]:
         """All holds that were answered."""
-        return [holding for holding in self.holdings.values() if holding.answered_at < inf]
+        return [hold for hold in self.holds.values() if hold.answered_at < inf]
 
-    def note_lease(self, taking: Taking, call: Call, now: float) -> None:
+    def note_lease(self, take: Take, call: Call, now: float) -> None:
         """Record a granted lease; no other caller may rely on its cluster, nor its taker on another lease."""
         cluster, lease_id = answer_of(call).text, answer_of(call).lease
-        new = Lease(lease_id, cluster, now, taking, self.unfenced.setdefault(cluster, []), [taking.ttl])
-        lease = taking.leases.setdefault(lease_id, new)
-        rivals = [other for other in self.leases if cluster == other.cluster or other.taking is taking]
+        new = Lease(lease_id, cluster, now, take, self.unfenced.setdefault(cluster, []), [take.ttl])
+        lease = take.leases.setdefault(lease_id, new)
+        rivals = [other for other in self.leases if cluster == other.cluster or other.take is take]
         rivals = [other for other in rivals if other is not lease and other.certain(now)]
         if (rivals and lease.certain(now)) or lease.cluster != cluster:
-            raise Violation(f"{new} of {taking} was told, and before it {rivals or lease}")
+            raise Violation(f"{new} of {take} was granted, and before it {rivals or lease}")
 
     def compare(self, records: dict[str, dict[str, Any]], now: float) -> None:
-        """Check that the store has what callers were answered, and nothing that they could not know of."""
+        """Check that the store agrees with all answers, and has nothing that no request explains."""
         stored = {name: record["leaseId"] for name, record in records.items() if record["status"] == "testing"}
         for lease in self.leases:
             if lease.certain(now) and stored.get(lease.cluster) != lease.id:
-                raise Violation(f"{lease} was told, and stored is {stored}")
+                raise Violation(f"{lease} was granted, but {stored} is stored")
             if lease.finished and lease.id in stored.values():
-                raise Violation(f"{lease} was finished, and stored is {stored}")
-        for holding in self.holdings.values():
-            there = _holder(records[holding.cluster]) == holding.person
-            if (holding.released and there) or (holding.certain(now) and not there):
-                raise Violation(f"{holding} was told, and stored is {records[holding.cluster]}")
+                raise Violation(f"{lease} was finished, but {stored} is stored")
+        for hold in self.holds.values():
+            there = _holder(records[hold.cluster]) == hold.person
+            if (hold.released and there) or (hold.certain(now) and not there):
+                raise Violation(f"{hold} was answered, but {records[hold.cluster]} is stored")
         for name, record in records.items():
             self._must_be_accounted_for(name, record)
 
     def _must_be_accounted_for(self, name: str, record: dict[str, Any]) -> None:
         if record["status"] == "testing":
-            taking, lease_id = self.takings[record["leaseBuild"]], record["leaseId"]
-            known = taking.leases.get(lease_id)
+            take, lease_id = self.takes[record["leaseBuild"]], record["leaseId"]
+            known = take.leases.get(lease_id)
             if known and known.cluster != name:
                 raise Violation(f"{name} has {known}")
-            if not known and not any(call.may_have_acted and not call.done for call in taking.calls):
+            if not known and not any(call.may_have_acted and not call.done for call in take.calls):
                 raise Violation(f"{name} has {lease_id}, which no answer named")
         person = _holder(record)
-        if person and not any(call.may_have_acted for call in self.holdings[person].calls):
-            raise Violation(f"{name} is held by {person}, who was told no")
+        if person and not any(call.may_have_acted for call in self.holds[person].calls):
+            raise Violation(f"{name} is held by {person}, whose request was refused")
         if record.get("note") != self.notes.get(name):
             raise Violation(f"{name} lost the note {self.notes.get(name)}")
 

@@ -1,7 +1,7 @@
-"""Every order in which a few processes can reach the store, with every fault at every step.
+"""Every order in which a few processes can access the store, with every fault at every step.
 
-The real committers run as greenlets over one store that hands control back before each call. A schedule is the list of
-choices made there: which process continues, and what happens to its write. All schedules are run in turn.
+The real committers run as greenlets over one store, which hands control back before each call. A schedule is the list
+of choices made there: which process continues, and what happens to its write. All schedules are run in turn.
 """
 
 import json
@@ -26,14 +26,14 @@ _LONGEST_RUN = 60
 _METRICS = Metrics(CollectorRegistry())
 
 
-class StillClock(Clock):
-    """Time that passes only where a test lets it."""
+class SteppedClock(Clock):
+    """A clock that advances by a millisecond per reading, and by the length of each wait."""
 
     def __init__(self) -> None:
         self.passed = 0.0
 
     def monotonic(self) -> float:
-        self.passed += 0.001  # no two moments are the same
+        self.passed += 0.001  # so that no two readings are equal
         return self.passed
 
     def rest(self, seconds: float) -> None:
@@ -44,7 +44,7 @@ class StillClock(Clock):
 
 
 class Cell:
-    """The stored object, shared by all processes, and the writes that are still on their way to it."""
+    """The stored object, shared by all processes, and the delayed writes."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         records = [{"name": name, "status": "finished"} for name in names]
@@ -54,7 +54,7 @@ class Cell:
         self.late: list[StoredObject] = []
 
     def apply(self, changed: StoredObject) -> bool:
-        """Write if the version is still the one that the write carries."""
+        """Apply a write if its version is still the newest; return whether it was applied."""
         if changed.version != self.object.version:
             return False
         self.object = changed.at(str(int(changed.version) + 1))
@@ -67,7 +67,7 @@ class Cell:
 
 
 class SteppedStore:
-    """The store as one process sees it: before each call the schedule decides."""
+    """The store as one process sees it: before each call, control returns to the schedule."""
 
     where = "cell"
     clock_skew: float | None = None
@@ -93,7 +93,7 @@ class SteppedStore:
         """There is nothing to close."""
 
     def meet(self, changed: StoredObject, fate: str) -> str:
-        """Apply a write, or not, as its fate says."""
+        """Carry out a write according to its fate."""
         if fate == "lost before":
             raise AnswerLost(fate)
         if fate == "late":
@@ -114,31 +114,31 @@ class Caller:
     name: str
     decide: Decision
     after: "Caller | None" = None
-    """Another request, after whose answer this one begins."""
+    """Another request, which must be answered before this one starts."""
     result: Answer | BaseException | None = None
 
     @property
-    def may_begin(self) -> bool:
-        """Whether the request that it follows was answered."""
+    def may_start(self) -> bool:
+        """Whether the preceding request was answered."""
         return self.after is None or self.after.result is not None
 
 
 @dataclass
 class Schedule:
-    """The choices of one run, each with the number of options: those of the prefix, then always the first."""
+    """The choices of one run, each with its number of options: first those of `prefix`, then always option 0."""
 
     prefix: list[int]
     taken: list[tuple[int, int]] = field(default_factory=list)
 
     def choose(self, options: int) -> int:
-        """Return which of this many options this run takes."""
+        """Return the index of the option that this run takes."""
         at = len(self.taken)
         choice = self.prefix[at] if at < len(self.prefix) else 0
         self.taken.append((choice, options))
         return choice
 
     def next(self) -> "Schedule | None":
-        """Return the schedule that follows in depth-first order; None after the last."""
+        """Return the next schedule in depth-first order; None after the last."""
         taken = list(self.taken)
         while taken and taken[-1][0] + 1 >= taken[-1][1]:
             taken.pop()
@@ -151,13 +151,13 @@ class Process:
     """One replica: a committer with its own snapshots, driven step by step."""
 
     def __init__(self, cell: Cell, kind: type[Committer], attempts: type[WriteAttempts]) -> None:
-        self.clock, store = StillClock(), SteppedStore(cell)
+        self.clock, store = SteppedClock(), SteppedStore(cell)
         self.snapshots = Snapshots(store, Rules(), _METRICS, self.clock)
         self.committer = kind(store, self.snapshots, _METRICS, self.clock, attempts(store.where))
 
     def serve(self, caller: Caller) -> None:
-        """Carry out one request; runs in a greenlet of its own."""
-        if not caller.may_begin:
+        """Carry out one request; runs in its own greenlet."""
+        if not caller.may_start:
             getcurrent().parent.switch("idle")
         pending = PendingChange(caller.decide, self.clock.monotonic(), self.clock.monotonic() + 1e6)
         self.committer.submit(pending)
@@ -175,7 +175,7 @@ class Run:
     trace: list[str]
 
     def violation(self) -> str:
-        """Say what is wrong: a cluster granted twice, granted but not stored, or stored but granted to no caller."""
+        """Describe what is wrong: a cluster granted twice, granted but not stored, or stored but not granted."""
         granted = [
             (c.result.text, c.result.lease) for c in self.callers if isinstance(c.result, Answer) and c.result.lease
         ]
@@ -194,7 +194,7 @@ def runs(
     attempts: type[WriteAttempts] = WriteAttempts,
     warm: bool = True,
 ) -> Iterator[Run]:
-    """Run every schedule of the callers, each on a replica of its own, with at most this many faults."""
+    """Run every schedule of the callers, each on its own replica, with at most `faults` faults."""
     schedule: Schedule | None = Schedule([])
     while schedule is not None:
         yield _run(schedule, names, make_callers(), faults, committer, attempts, warm)
@@ -223,7 +223,7 @@ def _run(
     while running:
         if len(trace) > _LONGEST_RUN:
             raise AssertionError(f"no process makes progress: {trace}")
-        lanes = [lane for lane, (caller, at) in running.items() if at != "idle" or caller.may_begin]
+        lanes = [lane for lane, (caller, at) in running.items() if at != "idle" or caller.may_start]
         lane = lanes[schedule.choose(len(lanes))]
         caller, at = running[lane]
         fate = FAULTS[schedule.choose(len(FAULTS))] if at == "write" and faults else FAULTS[0]

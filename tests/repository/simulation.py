@@ -1,7 +1,7 @@
-"""A few replicas in one thread: a test controls every wait, every fault and the time.
+"""A few replicas simulated in one thread: a test controls every wait, every fault and the time.
 
-Each replica is the real service over the real committer and snapshots. Each of its threads is a greenlet that hands
-control back before each call of the store, while it waits for the answer, and when it has nothing to do.
+Each replica is the real service with the real committer and snapshots. Each of its threads is a greenlet that hands
+control back before each call of the store, while it waits for an answer, and when it is idle.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _METRICS = Metrics(CollectorRegistry())
 
 
 class Lane(greenlet):
-    """Something that runs in a replica; `at` is where it waits to go on."""
+    """A simulated thread of a replica; `at` is the point at which it is suspended."""
 
     def __init__(self, replica: "Replica", work: Callable[[], None], call: "Call | None" = None) -> None:
         super().__init__(work)
@@ -41,12 +41,12 @@ class Lane(greenlet):
         self.pending: PendingChange | None = None
 
     def advance(self, fate: str = APPLIED) -> None:
-        """Run up to the next point where the test has to choose."""
+        """Run to the next point at which the test decides."""
         self.at = self.switch(*() if self.at == "start" else (fate,))
 
     @property
     def can_continue(self) -> bool:
-        """Whether there is something to do now."""
+        """Whether it has something to do now."""
         if self.at == IDLE:
             return bool(self.replica.committer.pending or self.replica.attempts)
         if self.at == WAITING:
@@ -64,13 +64,13 @@ class Call:
     since: float
     first_moment: int
     newest_commit: int
-    """The highest commit that any caller was given before."""
+    """The highest commit in any answer before this call."""
     result: Committed | Snapshot | Problem | None = None
     commit: int = 0
     ended: float = inf
 
     def serve(self) -> None:
-        """Carry it out; runs in a lane of its own."""
+        """Carry out the request; runs in its own lane."""
         try:
             self.result = self.act(self.replica.service)
         except Problem as refusal:
@@ -78,12 +78,12 @@ class Call:
 
     @property
     def may_have_acted(self) -> bool:
-        """Whether it may have been done, or may still be, as far as its caller knows."""
+        """Whether the request may have been carried out, or may still be, as far as its caller knows."""
         return not isinstance(self.result, Problem) or isinstance(self.result, OutcomeUnknown)
 
     @property
     def done(self) -> bool:
-        """Whether its caller was answered that it was done."""
+        """Whether its caller got the answer that it was carried out."""
         return isinstance(self.result, Committed)
 
     @property
@@ -93,7 +93,7 @@ class Call:
 
 
 class Replica:
-    """One process. It takes the place of `ConfigMapRepository`, without threads."""
+    """One process, in place of `ConfigMapRepository` and without threads."""
 
     clock_is_right = True
 
@@ -176,7 +176,7 @@ class Fleet:
         self.step(lane)
 
     def step(self, lane: Lane, fate: str = APPLIED) -> None:
-        """Let a lane continue, and then the callers that got their answers or waited too long."""
+        """Let a lane continue, and then the callers that were answered or have waited too long."""
         lane.advance(fate)
         for waiting in [lane, *self.lanes]:
             if waiting.at == WAITING and waiting.can_continue:
@@ -185,16 +185,16 @@ class Fleet:
         self.after_step()
 
     def give_up_overdue(self) -> None:
-        """Let the callers continue that waited too long."""
+        """Let the callers that have waited too long continue."""
         for lane in [lane for lane in self.lanes if lane.at == WAITING and lane.can_continue]:
             self.step(lane)
 
     def at(self, *places: str) -> list[Lane]:
-        """Return the lanes that could continue from these points."""
+        """Return the lanes that are suspended at these points and can continue."""
         return [lane for lane in self.lanes if lane.at in places and lane.can_continue]
 
     def crash(self, replica: Replica) -> None:
-        """Kill a replica where it is; what it sent may still arrive."""
+        """Kill a replica at its current point; a write that it has sent may still arrive."""
         replica.alive = False
         self.replicas.remove(replica)
         for lane in [lane for lane in self.lanes if lane.replica is replica]:

@@ -1,4 +1,4 @@
-"""The stored object with everything that it ever was, and the store through which each replica reaches it."""
+"""The stored object with its complete history, and the store through which each replica accesses it."""
 
 import json
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from cimaster.pool import expire
 from cimaster.pool.codec import decode
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.repository.stores.port import COMMIT_ANNOTATION, StoredObject
-from tests.repository.interleavings import Cell, SteppedStore, StillClock
+from tests.repository.interleavings import Cell, SteppedClock, SteppedStore
 
 READ, CATCH_UP, WRITE, ANSWER = "read", "catch up", "write", "answer"
 APPLIED, FAILED, REFUSED, SLOW = "applied", "failed", "refused", "slow"
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class FakeClock(StillClock):
-    """One time for all replicas and for the store."""
+class FakeClock(SteppedClock):
+    """One clock for all replicas and the store."""
 
     def __call__(self) -> datetime:
         return self.at(self.passed)
@@ -32,7 +32,7 @@ class FakeClock(StillClock):
 
 
 class Moment(NamedTuple):
-    """A state of the store, and when it began."""
+    """A state of the store, and since when."""
 
     object: StoredObject
     since: float
@@ -57,7 +57,7 @@ class Truth(Cell):
         self._records: tuple[StoredObject | None, dict[str, dict[str, Any]]] = None, {}
 
     def apply(self, changed: StoredObject) -> bool:
-        """Write if the version is still the one that the write carries."""
+        """Apply a write if its version is still the newest; return whether it was applied."""
         applied = super().apply(changed)
         if applied:
             self.moments.append(Moment(self.object, self._clock.passed))
@@ -89,13 +89,13 @@ def _vacant_during(before: Moment, after: Moment) -> Iterator[set[str]]:
     """Yield the clusters that were vacant after each decision of a write, which the store sees as one moment."""
     vacant = {cluster.name for cluster in before.pool().vacant}
     entries = after.pool().entries_of(after.commit) if after.commit != before.commit else []
-    asked = False
+    expired = False  # a decision first expires what is due; its caller sees only the state after that
     for entry in reversed(entries):
-        if entry.event not in ("lease ended", "hold ended") and not asked:
-            asked = True
+        if entry.event not in ("lease ended", "hold ended") and not expired:
+            expired = True
             yield vacant
         (vacant.add if entry.get_text("to") == "vacant" else vacant.discard)(entry.cluster)
-        if asked:
+        if expired:
             yield vacant
     yield {cluster.name for cluster in expire(after.pool(), FakeClock.at(after.since)).vacant}
 

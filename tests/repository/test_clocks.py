@@ -1,4 +1,4 @@
-"""The clock difference that a store estimates from the API server's answers."""
+"""The clock skew that a store estimates from the API server's answers."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +13,7 @@ from tests.kube.apiserver import ControlPlane
 
 
 class OddClock(Clock):
-    """A clock that is wrong by `ahead`, and that moves on each time it is read."""
+    """A clock that is `ahead`, and that advances each time it is read."""
 
     def __init__(self, ahead: float = 0.0, steps: float = 0.0) -> None:
         self.off, self._step = timedelta(seconds=ahead), timedelta(seconds=steps)
@@ -39,17 +39,17 @@ def namespace(kube_access: str, control_plane: ControlPlane) -> str:
     return kube_access
 
 
-def test_a_clock_that_is_right_is_right(namespace: str) -> None:
+def test_a_correct_clock_has_no_skew(namespace: str) -> None:
     with skew(namespace, Clock()) as found:
         assert found == 0.0
 
 
 @pytest.mark.parametrize("ahead", [30.0, 3600.0, -30.0, -3600.0])
-def test_a_clock_that_is_wrong_is_known_within_a_second_or_so(namespace: str, ahead: float) -> None:
+def test_the_skew_of_a_wrong_clock_is_known_to_about_a_second(namespace: str, ahead: float) -> None:
     with skew(namespace, OddClock(ahead)) as found:
         assert ahead == pytest.approx(found, abs=2.0)
 
 
-def test_a_pause_of_a_minute_is_not_taken_for_a_wrong_clock(namespace: str) -> None:
+def test_a_slow_answer_is_not_mistaken_for_clock_skew(namespace: str) -> None:
     with skew(namespace, OddClock(steps=60.0)) as found:
         assert found == 0.0

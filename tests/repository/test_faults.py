@@ -1,6 +1,6 @@
-"""Writes that are answered late, falsely or not at all, between the service and a real API server.
+"""Writes to a real API server that are answered late, falsely or not at all.
 
-Whatever the fault, no caller gets two clusters and no answer is false.
+Whatever the fault, no caller gets two clusters, and no answer is false.
 """
 
 import threading
@@ -48,7 +48,7 @@ def occupied(service: Clusters) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
-def test_a_take_whose_write_goes_wrong_once_gets_one_cluster(
+def test_a_take_whose_write_fails_once_gets_one_cluster(
     add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer, fault: str
 ) -> None:
     add("cluster-01", "cluster-02", "cluster-03")
@@ -64,19 +64,19 @@ def test_every_caller_of_a_batch_gets_a_true_answer(
 ) -> None:
     add(*(f"cluster-{n:02}" for n in range(8)))
     faulty.script.extend([fault] * 3)
-    told: dict[str, str] = {}
+    answers: dict[str, str] = {}
 
     def take(build: int) -> None:
         answer = app.test_client().get(f"/getvacant?job=e2e&build={build}")
-        told[str(build)] = answer.text if answer.status_code == 200 else f"refused {answer.status_code}"
+        answers[str(build)] = answer.text if answer.status_code == 200 else f"refused {answer.status_code}"
 
     callers = [threading.Thread(target=take, args=(build,)) for build in range(10)]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    assert sorted(told.values()).count("refused 404") == 2
-    assert occupied(service) == {name: build for build, name in told.items() if not name.startswith("refused")}
+    assert sorted(answers.values()).count("refused 404") == 2
+    assert occupied(service) == {name: build for build, name in answers.items() if not name.startswith("refused")}
 
 
 def test_a_late_write_of_an_earlier_attempt_takes_no_second_cluster(
@@ -90,7 +90,7 @@ def test_a_late_write_of_an_earlier_attempt_takes_no_second_cluster(
     assert occupied(service) == {answer.text: "1"}
 
 
-def test_an_answer_slower_than_the_client_waits_is_found_by_reading(
+def test_the_outcome_of_a_timed_out_write_is_found_by_reading(
     add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
 ) -> None:
     add("cluster-01", "cluster-02")
@@ -107,7 +107,7 @@ class TestDeadline:
     def settings(self, settings: Settings) -> Settings:
         return replace(settings, deadline=timedelta(seconds=2))
 
-    def test_an_unknown_outcome_says_so_and_the_same_request_id_finds_out(
+    def test_a_repeat_finds_the_result_of_an_unknown_outcome(
         self, add: Add, client: FlaskClient, service: Clusters, faulty: FaultyServer
     ) -> None:
         add("cluster-01", "cluster-02")

@@ -1,4 +1,4 @@
-"""False answers that the search of the state machine found once: each is a fixed sequence of steps."""
+"""False answers that the state machine once found, each as a fixed sequence of steps."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.repository.stored_truth import APPLIED, FAILED, REFUSED
 
 @pytest.fixture
 def machine() -> Iterator[Replicas]:
-    """Two replicas and two vacant clusters, for the false answers that the search has found."""
+    """Two replicas and two vacant clusters."""
     machine = Replicas()
     machine.begin(clusters=2, replicas=2, late="first")
     yield machine
@@ -29,21 +29,21 @@ def test_a_take_applied_after_its_caller_gave_up_is_undone(machine: Replicas, tr
 
 
 @pytest.mark.parametrize("hours", [0, 2])
-def test_a_take_is_undone_by_a_replica_that_was_cut_off_while_others_wrote(machine: Replicas, hours: int) -> None:
+def test_a_take_is_undone_after_other_replicas_wrote(machine: Replicas, hours: int) -> None:
     machine.take(on=0, then=[APPLIED, APPLIED, "lost after", PASSES])
     machine.time_passes(seconds=3600.0 * hours)
     machine.take(on=1, then=[APPLIED, APPLIED, APPLIED])
     machine.end_well()
 
 
-def test_an_undo_is_sent_again_by_a_replica_that_was_cut_off(machine: Replicas) -> None:
+def test_a_disconnected_replica_sends_its_undo_again(machine: Replicas) -> None:
     machine.take(on=0, then=[APPLIED, APPLIED, PASSES, APPLIED])
     machine.time_passes(seconds=7200.0)
     machine.take(on=1, then=[APPLIED, APPLIED, APPLIED])
     machine.end_well()
 
 
-def test_already_finished_is_said_of_no_lease_whose_finish_was_not_written(machine: Replicas) -> None:
+def test_a_finish_is_not_confirmed_before_it_is_written(machine: Replicas) -> None:
     machine.take(on=0, then=[APPLIED, APPLIED, APPLIED])
     machine.finish(which=0, on=0, then=[])
     machine.finish_whatever_lease(which=0, on=0, then=[APPLIED, APPLIED, REFUSED, REFUSED])

@@ -1,4 +1,4 @@
-"""A write waits for the callers that are expected to return immediately, and for no others."""
+"""A write waits for callers that are expected to return immediately, and for no others."""
 
 import threading
 from collections.abc import Callable
@@ -8,12 +8,12 @@ import pytest
 from cimaster.pool.records.pool import Answer
 from cimaster.repository.group_commit import GroupCommit
 from cimaster.repository.pending_changes import NEVER, PendingChange, PendingChanges
-from tests.repository.interleavings import StillClock
+from tests.repository.interleavings import SteppedClock
 
 WRITE = 0.008  # seconds
 
 
-class CountingClock(StillClock):
+class CountingClock(SteppedClock):
     """Counts the waits."""
 
     waits = 0
@@ -23,8 +23,8 @@ class CountingClock(StillClock):
         super().wait(waiting, seconds)
 
 
-class Hall:
-    """Callers that submit changes, and writes that answer all of them."""
+class Workload:
+    """Callers that submit changes, and writes that answer them."""
 
     def __init__(self) -> None:
         self.clock = CountingClock()
@@ -56,88 +56,90 @@ class Hall:
 
 
 @pytest.fixture
-def hall() -> Hall:
-    return Hall()
+def workload() -> Workload:
+    return Workload()
 
 
-def rounds(hall: Hall, callers: int, returning: int, after: float = 0.001) -> None:
-    """Of `callers` that are answered together `returning` return immediately, twenty times in a row."""
+def rounds(workload: Workload, callers: int, returning: int, after: float = 0.001) -> None:
+    """Twenty times, answer `callers` together, of which `returning` return immediately."""
     for _ in range(20):
-        hall.come(callers - len(hall.pending))
-        hall.write(hall.pending.unsettled())
-        hall.clock.rest(after)
-        hall.come(returning)
-        hall.clock.rest(2 * WRITE)
+        workload.come(callers - len(workload.pending))
+        workload.write(workload.pending.unsettled())
+        workload.clock.rest(after)
+        workload.come(returning)
+        workload.clock.rest(2 * WRITE)
 
 
-def test_a_write_waits_for_callers_that_return_immediately(hall: Hall) -> None:
-    rounds(hall, callers=8, returning=8)
-    hall.write(hall.pending.unsettled())
-    assert hall.group_commit.expected == 8
-    hall.come(3)
-    assert hall.waits()
+def test_a_write_waits_for_callers_that_return_immediately(workload: Workload) -> None:
+    rounds(workload, callers=8, returning=8)
+    workload.write(workload.pending.unsettled())
+    assert workload.group_commit.expected == 8
+    workload.come(3)
+    assert workload.waits()
 
 
-def test_a_write_starts_when_all_expected_callers_are_there(hall: Hall) -> None:
-    rounds(hall, callers=8, returning=8)
-    hall.write(hall.pending.unsettled())
-    hall.come(8)
-    assert not hall.waits()
+def test_a_write_starts_when_all_expected_callers_are_there(workload: Workload) -> None:
+    rounds(workload, callers=8, returning=8)
+    workload.write(workload.pending.unsettled())
+    workload.come(8)
+    assert not workload.waits()
 
 
-def test_a_caller_already_waiting_counts_as_expected(hall: Hall) -> None:
-    rounds(hall, callers=8, returning=8)
-    hall.write(hall.pending.unsettled()[:5], meanwhile=2)
-    assert hall.group_commit.expected == 5 + 3 + 2
+def test_a_caller_already_waiting_counts_as_expected(workload: Workload) -> None:
+    rounds(workload, callers=8, returning=8)
+    workload.write(workload.pending.unsettled()[:5], meanwhile=2)
+    assert workload.group_commit.expected == 5 + 3 + 2
 
 
-def test_a_write_does_not_wait_for_callers_that_do_not_return(hall: Hall) -> None:
-    rounds(hall, callers=8, returning=8)
-    rounds(hall, callers=8, returning=0)
-    hall.come(8)
-    hall.write(hall.pending.unsettled())
-    hall.come(1)
-    assert not hall.waits()
+def test_a_write_does_not_wait_for_callers_that_do_not_return(workload: Workload) -> None:
+    rounds(workload, callers=8, returning=8)
+    rounds(workload, callers=8, returning=0)
+    workload.come(8)
+    workload.write(workload.pending.unsettled())
+    workload.come(1)
+    assert not workload.waits()
 
 
-def test_a_write_does_not_wait_for_callers_that_return_late(hall: Hall) -> None:
-    rounds(hall, callers=8, returning=8, after=3 * WRITE)
-    hall.write(hall.pending.unsettled())
-    hall.come(1)
-    assert not hall.waits()
+def test_a_write_does_not_wait_for_callers_that_return_late(workload: Workload) -> None:
+    rounds(workload, callers=8, returning=8, after=3 * WRITE)
+    workload.write(workload.pending.unsettled())
+    workload.come(1)
+    assert not workload.waits()
 
 
-def test_a_single_caller_never_waits(hall: Hall) -> None:
-    rounds(hall, callers=1, returning=1)
-    hall.write(hall.pending.unsettled())
-    hall.come(1)
-    assert not hall.waits()
+def test_a_single_caller_never_waits(workload: Workload) -> None:
+    rounds(workload, callers=1, returning=1)
+    workload.write(workload.pending.unsettled())
+    workload.come(1)
+    assert not workload.waits()
 
 
-def test_no_caller_waits_longer_than_a_write_takes(hall: Hall) -> None:
-    rounds(hall, callers=8, returning=8)
-    hall.write(hall.pending.unsettled())
-    hall.come(1)
-    hall.clock.rest(WRITE)
-    assert not hall.waits()
+def test_no_caller_waits_longer_than_a_write_takes(workload: Workload) -> None:
+    rounds(workload, callers=8, returning=8)
+    workload.write(workload.pending.unsettled())
+    workload.come(1)
+    workload.clock.rest(WRITE)
+    assert not workload.waits()
 
 
-@pytest.mark.parametrize("comes", [lambda hall: hall.come(5), lambda hall: hall.pending.wake()])
-def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(hall: Hall, comes: Callable[[Hall], object]) -> None:
+@pytest.mark.parametrize("comes", [lambda workload: workload.come(5), lambda workload: workload.pending.wake()])
+def test_the_wait_ends_when_enough_callers_came_or_it_is_ended(
+    workload: Workload, comes: Callable[[Workload], object]
+) -> None:
     woken: list[bool] = []
 
-    class WakingClock(StillClock):
+    class WakingClock(SteppedClock):
         def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
             del seconds
-            hall.come(1)
+            workload.come(1)
             woken.append(bool(waiting(0)))
-            comes(hall)
+            comes(workload)
             woken.append(bool(waiting(0)))
 
-    rounds(hall, callers=8, returning=8)
-    hall.write(hall.pending.unsettled())
-    hall.come(2)
-    hall.pending._clock = WakingClock()
-    hall.pending._clock.passed = hall.clock.passed
-    hall.gather()
+    rounds(workload, callers=8, returning=8)
+    workload.write(workload.pending.unsettled())
+    workload.come(2)
+    workload.pending._clock = WakingClock()
+    workload.pending._clock.passed = workload.clock.passed
+    workload.gather()
     assert woken == [False, True]

@@ -1,6 +1,6 @@
-"""Two and three requests on replicas of their own, in every order, with a fault at every step.
+"""Two or three requests, each on its own replica, in every order and with a fault at every step.
 
-The mutations at the end remove, one by one, what makes writes safe; the same search must find each.
+The mutations at the end each remove one thing that makes writes safe; the same search must find each of them.
 """
 
 import logging
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    """Each of thousands of runs loses answers on purpose."""
+def _without_logs() -> Iterator[None]:
+    """Suppress log lines: thousands of runs lose answers on purpose."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
@@ -35,7 +35,7 @@ def taking(name: str) -> Decision:
 
 
 def finishing(cluster: str, lease: str) -> Decision:
-    """Return a finish; its answer has no lease, because its caller has none any more."""
+    """Return a finish; its answer has no lease, because its caller no longer has one."""
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         pool, answer = decide.finish(pool, now, FinishRequest(cluster, lease))
@@ -62,23 +62,23 @@ def check(names: tuple[str, ...], make: Callable[[], list[Caller]], faults: int)
 
 
 @pytest.mark.parametrize("names", [("c1",), ("c1", "c2"), ("c1", "c2", "c3")])
-def test_two_takes_with_two_faults_get_different_clusters_or_a_true_no(names: tuple[str, ...]) -> None:
+def test_two_takes_with_two_faults_get_true_answers(names: tuple[str, ...]) -> None:
     assert check(names, two_takes, faults=2) > 500
 
 
-def test_three_takes_with_a_fault_get_different_clusters_or_a_true_no() -> None:
+def test_three_takes_with_a_fault_get_true_answers() -> None:
     assert check(("c1", "c2"), three_takes, faults=1) > 1000
 
 
 def finish_then_take() -> list[Caller]:
-    """Bob asks after Alice's finish was answered: her cluster must be available to him."""
+    """Return callers of which Bob takes a cluster after Alice's finish was answered: hers must be available to him."""
     taken = Caller("alice", taking("alice"))
     finished = Caller("alice again", finishing("c1", "alice"), after=taken)
     return [taken, finished, Caller("bob", taking("bob"), after=finished)]
 
 
-def lies(run: Run) -> str:
-    """Say whether Bob, who asked after the cluster was returned, was refused one."""
+def false_answer(run: Run) -> str:
+    """Describe the violation if Bob, whose take came after the finish, was refused the cluster."""
     finished_before = [caller for caller in run.callers if caller.name == "bob" and refusal(caller)]
     holders = run.cell.holders()
     return f"bob was refused, and {holders}" if finished_before or holders != {"c1": "bob"} else ""
@@ -87,22 +87,22 @@ def lies(run: Run) -> str:
 def test_a_returned_cluster_is_available_to_the_next_caller() -> None:
     count = 0
     for run in runs(("c1",), finish_then_take, faults=2):
-        assert not lies(run), (lies(run), run.trace)
+        assert not false_answer(run), (false_answer(run), run.trace)
         count += 1
     assert count > 50
 
 
 class NoSlot(WriteAttempts):
-    """Does not look for its own id in what it reads."""
+    """Does not look for its own id in the objects that it reads."""
 
     def observe(self, stored: StoredObject) -> list[Decision]:
-        """Take every write for dead as soon as the version has changed."""
+        """Consider every write dead as soon as the version has changed."""
         annotations = {key: text for key, text in stored.annotations.items() if key != self.slot}
         return super().observe(stored.replaced(stored.data, annotations))
 
 
-class HastyDeath(WriteAttempts):
-    """Takes a write for dead although the version that it is based on is still the newest."""
+class HastyWithdrawal(WriteAttempts):
+    """Considers a write dead although the version that it is based on is still the newest."""
 
     def observe(self, stored: StoredObject) -> list[Decision]:
         """Forget the writes that the read does not show."""
@@ -121,13 +121,13 @@ class TrustingCommitter(Committer):
                 pending.settle(result, base.commit)
 
 
-def test_the_search_finds_a_slot_that_is_not_looked_at() -> None:
+def test_the_search_finds_an_ignored_slot() -> None:
     assert any(run.violation() for run in runs(("c1", "c2"), two_takes, faults=1, attempts=NoSlot))
 
 
 def test_the_search_finds_an_unchecked_refusal() -> None:
-    assert any(lies(run) for run in runs(("c1",), finish_then_take, faults=0, committer=TrustingCommitter))
+    assert any(false_answer(run) for run in runs(("c1",), finish_then_take, faults=0, committer=TrustingCommitter))
 
 
-def test_the_search_finds_a_write_taken_for_dead_too_early() -> None:
-    assert any(run.violation() for run in runs(("c1", "c2"), two_takes, faults=2, attempts=HastyDeath))
+def test_the_search_finds_a_write_given_up_too_early() -> None:
+    assert any(run.violation() for run in runs(("c1", "c2"), two_takes, faults=2, attempts=HastyWithdrawal))

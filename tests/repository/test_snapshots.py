@@ -1,4 +1,4 @@
-"""Reads and writes that overtake each other."""
+"""Concurrent reads and writes."""
 
 import dataclasses
 import threading
@@ -51,16 +51,16 @@ def test_the_first_write_may_overtake_a_read_of_the_empty_pool(tmp_path: Path) -
 
 
 class HeldStore(SQLiteStore):
-    """Counts reads, and ends none before `may_end` is set."""
+    """Counts reads, and finishes none before `may_finish` is set."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), "clusters")
-        self.may_end, self.begun, self.trouble = threading.Event(), 0, ""
-        self.may_end.set()
+        self.may_finish, self.begun, self.trouble = threading.Event(), 0, ""
+        self.may_finish.set()
 
     def read(self, not_older_than: str = "") -> StoredObject:
         self.begun += 1
-        assert self.may_end.wait(60)
+        assert self.may_finish.wait(60)
         if self.trouble:
             raise StoreTrouble(self.trouble)
         return super().read(not_older_than)
@@ -72,7 +72,7 @@ def test_concurrent_callers_that_need_a_fresh_read_share_one(tmp_path: Path, tro
     snapshots = Snapshots(store, Rules(), Metrics(CollectorRegistry()), Clock())
     snapshots.read()
     store.begun, store.trouble = 0, trouble
-    store.may_end.clear()
+    store.may_finish.clear()
 
     def ask(number: int) -> str:
         try:
@@ -86,7 +86,7 @@ def test_concurrent_callers_that_need_a_fresh_read_share_one(tmp_path: Path, tro
         others = [callers.submit(ask, 1000 + number) for number in range(39)]
         until(lambda: callers._work_queue.empty())
         assert store.begun == 1
-        store.may_end.set()
+        store.may_finish.set()
         assert {answer.result(60) for answer in (first, *others)} == {trouble or "0"}
-    assert store.begun < 10  # callers that came while a read was under way share the next one
+    assert store.begun < 10  # callers that arrive during a read share the next one
     store.close()

@@ -1,8 +1,8 @@
 """Replicas, faults, crashes and time in any order: every answer is true.
 
-Hypothesis drives a fleet of replicas step by step. The model beside it knows only what callers sent and what they were
-answered, and is compared with the store after each step. Each mutation takes out a part of what makes writes safe; the
-same search must find all of them.
+Hypothesis drives a fleet of replicas step by step. A model, which knows only the requests and answers of callers, is
+compared with the store after each step. Each mutation removes one thing that makes writes safe; the same search must
+find each of them.
 """
 
 import logging
@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.repository.fleet_machine import Replicas
 from tests.repository.fleet_model import Violation
-from tests.repository.test_interleavings import HastyDeath, NoSlot, TrustingCommitter
+from tests.repository.test_interleavings import HastyWithdrawal, NoSlot, TrustingCommitter
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,8 @@ SEARCH = settings(
 
 
 @pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    """Each of thousands of steps loses answers on purpose."""
+def _without_logs() -> Iterator[None]:
+    """Suppress log lines: thousands of steps lose answers on purpose."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
@@ -46,15 +46,15 @@ class WithoutSlot(Replicas):
     attempts = NoSlot
 
 
-class WithHastyDeath(Replicas):
-    attempts = HastyDeath
+class WithHastyWithdrawal(Replicas):
+    attempts = HastyWithdrawal
 
 
 class WithTrust(Replicas):
     committer = TrustingCommitter
 
 
-@pytest.mark.parametrize("mutated", [WithoutSlot, WithHastyDeath, WithTrust])
+@pytest.mark.parametrize("mutated", [WithoutSlot, WithHastyWithdrawal, WithTrust])
 def test_the_search_finds_each_mutation(mutated: type[Replicas]) -> None:
     with pytest.raises(Violation):
         run_state_machine_as_test(mutated, settings=settings(SEARCH, phases=[Phase.generate], max_examples=3000))

@@ -1,4 +1,4 @@
-"""A store that is unavailable, emptied or damaged by hand: clear 503s, reads go on, and the service recovers."""
+"""A store that is unavailable, emptied or damaged by hand: 503s with a reason, reads continue, and writes recover."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def take(client: FlaskClient, build: int = 1) -> TestResponse:
     return client.get(f"/getvacant?job=e2e&build={build}")
 
 
-def test_broken_json_is_503_that_says_where_and_is_never_overwritten(
+def test_broken_json_is_located_and_never_overwritten(
     add: Add, client: FlaskClient, store: Store, repository: ConfigMapRepository
 ) -> None:
     add("cluster-01", "cluster-02")
@@ -64,7 +64,9 @@ def test_broken_json_is_503_that_says_where_and_is_never_overwritten(
 
 
 @pytest.mark.parametrize("text", ['{"name": "a"}', "7", '"x"', "[1,]", "[" * 5000, "[1] 2"])
-def test_what_is_no_array_is_unreadable_and_stays(add: Add, client: FlaskClient, store: Store, text: str) -> None:
+def test_data_that_are_not_an_array_are_never_overwritten(
+    add: Add, client: FlaskClient, store: Store, text: str
+) -> None:
     add("cluster-01")
     write_by_hand(store, {"cluster.json": text})
     assert take(client).headers["CIMaster-Code"] == "store_unreadable"
@@ -83,7 +85,7 @@ def test_emptied_data_are_not_an_empty_pool(
     assert take(client).text == "cluster-01"
 
 
-def test_an_older_backup_is_accepted_and_the_counter_goes_on(
+def test_an_older_backup_is_accepted_and_the_counter_continues(
     add: Add, client: FlaskClient, store: Store, repository: ConfigMapRepository
 ) -> None:
     add("cluster-01")
@@ -107,9 +109,7 @@ def test_a_replace_without_version_is_refused(store: Store) -> None:
         store.replace(store.read().at(""))
 
 
-def test_an_edit_by_hand_that_leaves_our_annotations_is_shown(
-    add: Add, client: FlaskClient, another_store: Store
-) -> None:
+def test_a_manual_edit_that_keeps_our_annotations_is_shown(add: Add, client: FlaskClient, another_store: Store) -> None:
     add("cluster-01")
     stored = another_store.read()
     text = stored.data["cluster.json"].replace("cluster-01", "cluster-99")
@@ -118,7 +118,7 @@ def test_an_edit_by_hand_that_leaves_our_annotations_is_shown(
     until(lambda: "cluster-99" in client.get("/clusters").text)
 
 
-def test_whatever_is_not_ours_survives(add: Add, client: FlaskClient, store: Store) -> None:
+def test_unknown_parts_of_the_object_are_kept(add: Add, client: FlaskClient, store: Store) -> None:
     stored = store.read()
     store.replace(stored.replaced({"README": "keep me", "cluster.json": "[]"}, {"owner": "alice"}))
     add("cluster-01")
@@ -136,7 +136,7 @@ class TestConfigMap:
         empty_config_map(control_plane, kube_access)
         return KubernetesStore(kube_access_by(), kube_access, "clusters")
 
-    def test_a_deleted_config_map_is_missing_and_used_again_when_it_is_back(
+    def test_a_deleted_config_map_is_missing_until_it_is_restored(
         self,
         add: Add,
         client: FlaskClient,
@@ -159,7 +159,7 @@ class TestConfigMap:
         until(lambda: repository.trouble is None)
         assert take(client).text == "cluster-01"
 
-    def test_a_config_map_made_anew_without_data_is_not_an_empty_pool(
+    def test_a_new_config_map_without_data_is_not_an_empty_pool(
         self, add: Add, client: FlaskClient, control_plane: ControlPlane, kube_access: str
     ) -> None:
         add("cluster-01")
@@ -167,7 +167,7 @@ class TestConfigMap:
         assert take(client).headers["CIMaster-Code"] in ("store_went_back", "store_missing")
         assert take(client).headers["CIMaster-Code"] == "store_went_back"
 
-    def test_an_api_server_that_is_down_is_503_and_reads_go_on(
+    def test_reads_continue_while_the_api_server_is_down(
         self, add: Add, client: FlaskClient, control_plane: ControlPlane, repository: ConfigMapRepository
     ) -> None:
         add("cluster-01", "cluster-02")
@@ -184,7 +184,7 @@ class TestConfigMap:
         until(lambda: repository.trouble is None)
         assert take(client).text == "cluster-01"
 
-    def test_rights_that_are_missing_are_named(self, app: Flask, control_plane: ControlPlane) -> None:
+    def test_missing_permissions_are_named(self, app: Flask, control_plane: ControlPlane) -> None:
         namespace = control_plane.namespace()
         empty_config_map(control_plane, namespace)
         store = KubernetesStore(kube_access_by(), namespace, "clusters")  # its service account is of another namespace
@@ -200,7 +200,7 @@ class TestFile:
     def store(self, tmp_path: Path) -> SQLiteStore:
         return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
 
-    def test_a_deleted_file_is_missing_and_found_when_it_is_back(
+    def test_a_deleted_file_is_missing_until_it_is_restored(
         self, add: Add, client: FlaskClient, store: SQLiteStore, repository: ConfigMapRepository
     ) -> None:
         add("cluster-01")
@@ -245,9 +245,7 @@ class TestDisk:
     def store(self, disk: Path) -> SQLiteStore:
         return SQLiteStore(str(disk / "pool.db"), "clusters")
 
-    def test_a_full_disk_is_503_and_writing_goes_on_when_there_is_room(
-        self, add: Add, client: FlaskClient, disk: Path
-    ) -> None:
+    def test_writes_resume_when_a_full_disk_has_room_again(self, add: Add, client: FlaskClient, disk: Path) -> None:
         add("cluster-01", "cluster-02")
         with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
             while filler.write(b"x" * 4096) == 4096:
@@ -261,7 +259,7 @@ class TestDisk:
         assert take_until(client, 404).headers["CIMaster-Code"] == "no_vacant_cluster"
 
     @pytest.mark.slow
-    def test_a_start_on_a_read_only_file_says_so_and_mends_itself(self, settings: Settings, disk: Path) -> None:
+    def test_a_start_on_a_read_only_file_recovers(self, settings: Settings, disk: Path) -> None:
         SQLiteStore(str(disk / "pool.db"), "clusters").close()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         app = create_app(settings, SQLiteStore(str(disk / "pool.db"), "clusters"))
@@ -279,7 +277,7 @@ class TestDisk:
 
 
 def take_until(client: FlaskClient, status: int) -> TestResponse:
-    """Take clusters until the answer has this status; the write-ahead log may have some room left at first."""
+    """Take clusters until the answer has this status; the write-ahead log may have some room at first."""
     while (answer := take(client)).status_code != status:
         pass
     return answer
@@ -288,19 +286,19 @@ def take_until(client: FlaskClient, status: int) -> TestResponse:
 def test_one_change_that_cannot_be_stored_fails_alone(add: Add, app: Flask, client: FlaskClient, store: Store) -> None:
     add("cluster-01", "cluster-02")
     records = store.read().data["cluster.json"]
-    filler = "x" * (OBJECT_LIMIT - len(records) - 400)  # room for a lease, not for a note
+    filler = "x" * (OBJECT_LIMIT - len(records) - 400)  # room for a lease, but not for a note
     write_by_hand(store, {"cluster.json": records, "other": filler})
-    told: dict[str, TestResponse] = {}
+    answers: dict[str, TestResponse] = {}
     note = {"cluster": "cluster-02", "name": ADMIN, "note": "n" * 500}
-    asked = {
+    requests = {
         "update": lambda: app.test_client().post("/updatecluster", data=note),
         "take": lambda: app.test_client().get("/getvacant?job=e2e&build=1"),
     }
-    callers = [threading.Thread(target=lambda key=key: told.update({key: asked[key]()})) for key in asked]
+    callers = [threading.Thread(target=lambda key=key: answers.update({key: requests[key]()})) for key in requests]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    assert (told["take"].status_code, told["take"].text) == (200, "cluster-01")
-    assert (told["update"].status_code, told["update"].headers["CIMaster-Code"]) == (422, "pool_full")
+    assert (answers["take"].status_code, answers["take"].text) == (200, "cluster-01")
+    assert (answers["update"].status_code, answers["update"].headers["CIMaster-Code"]) == (422, "pool_full")
     assert store.read().data["other"] == filler

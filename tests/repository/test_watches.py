@@ -1,4 +1,4 @@
-"""Watches that end as soon as they begin: repeated with growing pauses, logged once, counted; no change is missed."""
+"""Watches that end right after they start are repeated with growing pauses, logged once and counted."""
 
 import io
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ def reported_versions(watches: Watches, text: bytes) -> list[str]:
     return [found["metadata"]["resourceVersion"] for _, found in watches.events(answer)]
 
 
-def test_pauses_begin_anew_when_a_watch_lasted(caplog: pytest.LogCaptureFixture) -> None:
+def test_pauses_are_reset_after_a_lasting_watch(caplog: pytest.LogCaptureFixture) -> None:
     clock = LeapingClock()
     watches = Watches("ConfigMap ci/clusters", clock)
-    assert watches.rest() == 0.0  # there was none
+    assert watches.rest() == 0.0  # no watch yet
     for least in (*LEAST, 0.7, 0.7):
         assert reported_versions(watches, EVENT) == ["7"]
         assert least <= watches.rest() <= 1.3
@@ -68,8 +68,8 @@ def test_the_end_of_a_watch_is_reported(text: bytes, reason: str, caplog: pytest
     assert reason in caplog.text
 
 
-class StandingClock(Clock):
-    """A clock by which nothing takes any time, however busy the machine is."""
+class FrozenClock(Clock):
+    """A clock that never advances, so that the load of the machine does not matter."""
 
     def monotonic(self) -> float:
         return 0.0
@@ -77,7 +77,7 @@ class StandingClock(Clock):
 
 @pytest.mark.parametrize("how", ["gone", "brief", "nothing", "reset", "odd"])
 class TestReplica:
-    """A replica whose watches end as soon as they begin, for each reason."""
+    """A replica whose watches end right after they start, for various reasons."""
 
     @pytest.fixture
     def faulty(self, control_plane: ControlPlane, how: str) -> Iterator[FaultyServer]:
@@ -92,9 +92,9 @@ class TestReplica:
         empty_config_map(control_plane, kube_access)
         kubeconfig = tmp_path / "kubeconfig"
         control_plane.service_account_kubeconfig(kube_access, kubeconfig, address=faulty.url)
-        return KubernetesStore(kube_access_by(kubeconfig), kube_access, "clusters", StandingClock())
+        return KubernetesStore(kube_access_by(kubeconfig), kube_access, "clusters", FrozenClock())
 
-    def test_it_polls_more_and_more_rarely_and_still_learns_of_changes(
+    def test_polls_become_rarer_and_no_change_is_missed(
         self,
         add: Add,
         client: FlaskClient,

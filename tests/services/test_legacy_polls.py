@@ -9,7 +9,7 @@ from cimaster.services.legacy_polls import LegacyPolls
 
 
 class Seconds(Clock):
-    """A clock whose seconds a test moves on."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -31,7 +31,7 @@ def polls(seconds: Seconds) -> LegacyPolls:
     return LegacyPolls(seconds)
 
 
-def test_a_take_that_is_repeated_is_known_for_90_seconds(polls: LegacyPolls, seconds: Seconds) -> None:
+def test_a_repeated_take_is_recognized_for_90_seconds(polls: LegacyPolls, seconds: Seconds) -> None:
     assert polls.interval("words", "a") is None
     seconds.now += 20
     assert polls.interval("words", "b") == timedelta(seconds=20)
@@ -41,7 +41,7 @@ def test_a_take_that_is_repeated_is_known_for_90_seconds(polls: LegacyPolls, sec
     assert polls.interval("words", "a") is None
 
 
-def test_the_flood_of_one_caller_leaves_those_of_others_in_memory(polls: LegacyPolls, seconds: Seconds) -> None:
+def test_a_flood_by_one_caller_does_not_displace_others(polls: LegacyPolls, seconds: Seconds) -> None:
     polls.interval("before", "script")
     for number in range(10_000):
         polls.interval(f"flood-{number}", "flood")

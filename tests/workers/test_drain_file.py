@@ -1,4 +1,4 @@
-"""The file that drains a server lies in a folder of its user's own, or it does not count."""
+"""The file that drains a server is ignored unless only the server's user may write to its folder."""
 
 import os
 import stat
@@ -12,12 +12,12 @@ from cimaster.workers.drain_file import DrainFile, FolderNotOurs
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the file; there is none yet."""
+    """The folder of the file; it does not exist yet."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"cimaster-{os.geteuid()}"
 
 
-def test_the_folder_is_for_this_user_alone_whatever_the_umask(folder: Path) -> None:
+def test_the_folder_is_private_regardless_of_the_umask(folder: Path) -> None:
     before = os.umask(0)
     try:
         DrainFile(80).make()
@@ -31,13 +31,13 @@ def test_the_folder_is_for_this_user_alone_whatever_the_umask(folder: Path) -> N
     assert not DrainFile(80).exists()
 
 
-def test_a_server_that_starts_makes_the_folder_before_another_user_does(folder: Path) -> None:
+def test_a_starting_server_creates_the_folder(folder: Path) -> None:
     DrainFile(80).remove()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("kind", ["link", "open to all", "file"])
-def test_a_folder_that_another_user_may_have_made_does_not_count(
+def test_a_folder_that_others_may_write_to_is_ignored(
     folder: Path, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -61,7 +61,7 @@ def test_a_folder_that_another_user_may_have_made_does_not_count(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_another_user_does_not_count(folder: Path) -> None:
+def test_a_folder_of_another_user_is_ignored(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     (folder / "80.draining").touch()
     os.chown(folder, 65534, 65534)
