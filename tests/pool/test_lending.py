@@ -1,4 +1,4 @@
-"""Finishing leases that are over: whatever the record remembers of them, the answer is a refusal or a success."""
+"""Finishing leases that are over: the answer is a refusal or a success, whatever is stored."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.pool.test_transitions import NOW, pool_of
 
 
 @pytest.mark.parametrize(("how", "why"), [("expired", "its time ran out"), ("evicted", "it has ended"), ("", "ended")])
-def test_a_finish_of_a_lease_that_ended_otherwise_is_refused_with_the_reason(how: str, why: str) -> None:
+def test_a_finish_of_a_lease_that_was_not_finished_is_refused(how: str, why: str) -> None:
     ended = [{"id": "l-0", "job": "e2e", "build": "7", "how": how}]
     pool = pool_of({"name": "cluster-01", "status": "finished", "endedLeases": ended})
     with pytest.raises(LeaseOver, match=why):
