@@ -53,7 +53,9 @@ def resolved(node: Any) -> Any:
 def described(endpoint: Endpoint[Any]) -> dict[str, Any]:
     """Return what openapi.yaml says of an endpoint, by method."""
     found: dict[str, Any] = DESCRIBED["paths"][endpoint.path.replace("<", "{").replace(">", "}")]
-    return {method: said for method, said in found.items() if method.upper() in endpoint.methods}
+    return {
+        method: described_meaning for method, described_meaning in found.items() if method.upper() in endpoint.methods
+    }
 
 
 def query_of(endpoint: Endpoint[Any]) -> dict[str, dict[str, Any]]:
@@ -130,8 +132,8 @@ def test_parameters_that_may_be_repeated_are_arrays(endpoint: Endpoint[Any]) -> 
 @BY_GET
 def test_openapi_says_of_every_parameter_what_the_table_says(endpoint: Endpoint[Any]) -> None:
     for parameter in endpoint.parameters:
-        said = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
-        assert said.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
+        described_meaning = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
+        assert described_meaning.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
 
 
 @BY_GET
@@ -221,8 +223,8 @@ def heading(endpoint: Endpoint[Any]) -> str:
 @BY_PATH
 def test_the_page_tells_of_the_parameters_and_which_are_required(endpoint: Endpoint[Any]) -> None:
     cells = [row[0] for row in markdown.rows(markdown.section(API, heading(endpoint)))][2:]
-    told = {cell.strip("*`"): cell.startswith("**") for cell in cells}
-    assert told == table(endpoint)
+    documented = {cell.strip("*`"): cell.startswith("**") for cell in cells}
+    assert documented == table(endpoint)
 
 
 @pytest.mark.parametrize("refusal", sorted(all_refusals(), key=attrgetter("code")), ids=attrgetter("code"))
@@ -246,10 +248,10 @@ def test_the_page_tells_of_the_setting_and_its_default(variable: str, setting: F
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_tells_of_no_setting_that_there_is_not(page: str) -> None:
     examples = markdown.blocks(page, "python")  # of what could be
-    told = markdown.text_of(page)
+    documented = markdown.text_of(page)
     for example in examples:
-        told = told.replace(example.text, "")
-    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", told) if not name.endswith(("_TEST_ALL", "_"))}
+        documented = documented.replace(example.text, "")
+    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", documented) if not name.endswith(("_TEST_ALL", "_"))}
     assert named <= {variable for variable, _ in provisioners.all_settings()}
 
 

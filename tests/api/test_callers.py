@@ -1,4 +1,4 @@
-"""Where a caller is: what is believed of it, and that the log says so."""
+"""The caller's address: which headers are trusted for it, and that the log has it."""
 
 import dataclasses
 import io
@@ -49,7 +49,7 @@ def test_the_callers_address_is_what_a_trusted_proxy_says(connected: str, forwar
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy.example.com", "10.0.0.0/33", "*"])
-def test_what_is_no_network_is_refused(text: str) -> None:
+def test_a_malformed_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"networks such as 10\.0\.0\.0/8"):
         parsers.networks(text)
 

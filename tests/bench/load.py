@@ -158,13 +158,13 @@ class Load:
         idle = [Caller(self._host, port) for port in self._ports for _ in range(2)]
         random.shuffle(idle)
         jobs: list[asyncio.Task[None]] = []
-        begun = moment = time.perf_counter()
-        while (moment := moment + random.expovariate(rate)) < begun + seconds:
+        started = moment = time.perf_counter()
+        while (moment := moment + random.expovariate(rate)) < started + seconds:
             await asyncio.sleep(max(moment - time.perf_counter(), 0.0))
             caller = idle.pop(0) if idle else Caller(self._host, self._ports[len(jobs) % len(self._ports)])
             jobs.append(asyncio.create_task(self._one_job(caller, len(jobs), moment, idle)))
         await asyncio.gather(*jobs)
-        self._figures.seconds = time.perf_counter() - begun
+        self._figures.seconds = time.perf_counter() - started
         for caller in idle:
             caller.close()
         return self._figures
@@ -179,9 +179,9 @@ class Load:
 
     async def _run(self, callers: int, seconds: float, waits: str = "") -> Figures:
         self._figures = Figures(repeated_turns=seconds > 0)
-        begun = time.perf_counter()
-        await asyncio.gather(*(self._loop(number, begun + seconds, waits) for number in range(callers)))
-        self._figures.seconds = time.perf_counter() - begun
+        started = time.perf_counter()
+        await asyncio.gather(*(self._loop(number, started + seconds, waits) for number in range(callers)))
+        self._figures.seconds = time.perf_counter() - started
         return self._figures
 
     async def _loop(self, number: int, until: float, waits: str) -> None:
@@ -195,17 +195,17 @@ class Load:
             caller.close()
 
     async def _pair(
-        self, caller: Caller, number: int, turn: int, waits: str, came: float | None = None, kept: float = 0.0
+        self, caller: Caller, number: int, turn: int, waits: str, came: float | None = None, held_for: float = 0.0
     ) -> None:
-        begun = time.perf_counter() if came is None else came
+        started = time.perf_counter() if came is None else came
         answer = await caller.get(f"/getvacant?job=bench-{number}&build={turn}{waits}")
         if answer.status != 200:
             self._figures.refused[answer.headers.get("cimaster-code", str(answer.status))] += 1
             await asyncio.sleep(_RETRY_PAUSE)
             return
-        self._figures.takes.append(time.perf_counter() - begun)
+        self._figures.takes.append(time.perf_counter() - started)
         cluster, lease = answer.text, answer.headers.get("cimaster-lease", "")
-        await asyncio.sleep(kept)
+        await asyncio.sleep(held_for)
         if await self._finished(caller, cluster, lease, int(answer.headers["cimaster-commit"])):
             self._figures.pairs += 1
 

@@ -35,8 +35,8 @@ def requests_per_second(port: int, path: str, callers: int, seconds: float, **he
         until = time.perf_counter() + seconds
         return sum(await asyncio.gather(*(ask(until) for _ in range(callers))))
 
-    begun = time.perf_counter()
-    return asyncio.run(all_callers()) / (time.perf_counter() - begun)
+    started = time.perf_counter()
+    return asyncio.run(all_callers()) / (time.perf_counter() - started)
 
 
 def polling_share(running: Fleet, seconds: float) -> float:

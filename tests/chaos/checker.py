@@ -24,7 +24,7 @@ class Operation:
     cluster: str
     action: str  # take: a tenant gets the vacant cluster; leave: that tenant leaves; see: the tenant is this one
     tenant: str
-    begun: float
+    began: float
     ended: float = NEVER
     sure: bool = True
     commit: int = 0
@@ -43,7 +43,7 @@ def violations(history: Iterable[Operation]) -> list[str]:
     by_cluster: defaultdict[str, list[Operation]] = defaultdict(list)
     for operation in history:
         by_cluster[operation.cluster].append(operation)
-    found = (_impossible(sorted(operations, key=lambda o: o.begun)) for operations in by_cluster.values())
+    found = (_impossible(sorted(operations, key=lambda o: o.began)) for operations in by_cluster.values())
     return [text for text in found if text]
 
 
@@ -73,7 +73,7 @@ def _next(operations: Sequence[Operation], done: int, tenant: str) -> list[tuple
     first = (~done & (done + 1)).bit_length() - 1  # all before it are done
     for place in range(first, len(operations)):
         operation = operations[place]
-        if operation.begun > must_end:
+        if operation.began > must_end:
             break
         if done >> place & 1:
             continue
@@ -94,5 +94,5 @@ def steps_back(history: Iterable[Operation]) -> list[str]:
     return [
         f"{operation} after commit {known}"
         for operation in answered
-        if operation.commit < (known := newest[bisect.bisect_left(ends, operation.begun)])
+        if operation.commit < (known := newest[bisect.bisect_left(ends, operation.began)])
     ]

@@ -5,8 +5,8 @@ import random
 from tests.chaos.checker import NEVER, Operation, steps_back, violations
 
 
-def op(action: str, tenant: str, begun: float, ended: float, *, sure: bool = True, commit: int = 0) -> Operation:
-    return Operation("c1", action, tenant, begun, ended, sure, commit)
+def op(action: str, tenant: str, began: float, ended: float, *, sure: bool = True, commit: int = 0) -> Operation:
+    return Operation("c1", action, tenant, began, ended, sure, commit)
 
 
 def test_one_after_the_other_is_fine() -> None:

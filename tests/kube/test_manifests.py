@@ -49,7 +49,7 @@ def test_with_each_right_the_store_works_and_without_one_it_does_not(
     kubeconfig = control_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig")
     store = KubernetesStore(kube_access_by(kubeconfig), namespace, "clusters")
 
-    def told() -> str:
+    def trouble() -> str:
         try:
             use(store)
         except StoreTrouble as trouble:
@@ -57,7 +57,7 @@ def test_with_each_right_the_store_works_and_without_one_it_does_not(
         return ""
 
     with closing(store):
-        until(lambda: (f"cannot {missing} resource" in told()) if missing else not told())
+        until(lambda: (f"cannot {missing} resource" in trouble()) if missing else not trouble())
 
 
 @pytest.mark.parametrize("folder", PROGRAMS)

@@ -29,9 +29,9 @@ def wanted(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: s
 
 
 def refused(where: Configuration, wanted: TriggerRequest, kind: type[Refusal]) -> str:
-    with pytest.raises(kind) as told:
+    with pytest.raises(kind) as error:
         where.find(wanted)
-    return str(told.value)
+    return str(error.value)
 
 
 SAMPLED = Configuration(SAMPLE)
@@ -74,7 +74,7 @@ def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "error"),
     [
         (wanted("e2e-k8s-1.31"), "similar names: e2e-k8s-1.32"),
         (wanted("e2e-k8s-1.31"), ".prow.yaml cannot be started"),
@@ -86,8 +86,8 @@ def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
     ],
     ids=lambda value: getattr(value, "job", None),
 )
-def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: TriggerRequest, told: str) -> None:
-    assert told in refused(SAMPLED, wanted, UnknownJob)
+def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: TriggerRequest, error: str) -> None:
+    assert error in refused(SAMPLED, wanted, UnknownJob)
 
 
 def test_a_job_of_another_name_says_no_more_than_that() -> None:
@@ -187,10 +187,10 @@ def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
 def test_aliases_for_millions_of_values_are_refused_with_their_place() -> None:
     lists = "".join(f"  x{step + 1}: &x{step + 1} [{', '.join([f'*x{step}'] * 9)}]\n" for step in range(8))
     began = time.monotonic()
-    with pytest.raises(ConfigurationInvalid) as told:
+    with pytest.raises(ConfigurationInvalid) as error:
         Configuration(f"periodics:\n- name: e2e\n  x0: &x0 [ha, ha]\n{lists}".encode())
     assert time.monotonic() - began < 1
-    assert "line 4, column 12): the alias *x0 is not followed: write out the content of its anchor" in str(told.value)
+    assert "line 4, column 12): the alias *x0 is not followed: write out the content of its anchor" in str(error.value)
 
 
 def test_only_the_first_document_counts() -> None:

@@ -56,8 +56,10 @@ def test_the_manifests_use_settings_that_there_are() -> None:
 def test_the_page_tells_of_every_parameter_and_which_are_required() -> None:
     cells = [row[0] for row in markdown.rows(markdown.section(PAGE, "## Parameters"))]
     for parameter in PARAMETERS:
-        told = f"**`{parameter.name}`**" if parameter.required else f"`{parameter.name}`"
-        assert any(told in cell and (parameter.required or f"**{told}**" not in cell) for cell in cells), parameter.name
+        documented = f"**`{parameter.name}`**" if parameter.required else f"`{parameter.name}`"
+        assert any(documented in cell and (parameter.required or f"**{documented}**" not in cell) for cell in cells), (
+            parameter.name
+        )
 
 
 def test_the_page_tells_of_every_route(alone: Caller) -> None:
@@ -87,8 +89,8 @@ def test_the_page_tells_of_every_metric_and_of_no_other(alone: Caller) -> None:
 
 def test_the_page_says_what_to_do_about_every_refusal() -> None:
     advice = {code for row in markdown.rows(markdown.section(PAGE, "## Refusals")) if len(row) == 2 for code in row[:1]}
-    told = {code for codes in advice for code in re.findall(r"`(\w+)`", codes)}
-    assert told == {refusal.code for refusal in all_refusals()}
+    documented = {code for codes in advice for code in re.findall(r"`(\w+)`", codes)}
+    assert documented == {refusal.code for refusal in all_refusals()}
 
 
 def test_the_command_of_the_page_starts_a_job(

@@ -8,7 +8,7 @@ from cimaster.manual_trigger.jobs.labels import labels_of, valid
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "corrected"),
     [
         ("master", "master"),
         ("", ""),
@@ -33,8 +33,8 @@ from cimaster.manual_trigger.jobs.labels import labels_of, valid
         ("\u0661", None),
     ],
 )
-def test_an_invalid_label_is_shortened_to_its_last_part_or_left_out(value: str, kept: str | None) -> None:
-    assert valid({"key": value}).get("key") == kept
+def test_an_invalid_label_is_shortened_to_its_last_part_or_left_out(value: str, corrected: str | None) -> None:
+    assert valid({"key": value}).get("key") == corrected
 
 
 def spec(job: str, **more: Any) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence() -> None:
     command = [sys.executable, "-m", "cimaster.manual_trigger", "--config", "http://deck/config", "--rate", "often"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "MANUAL_TRIGGER_RATE is 'often': expected a number of jobs per time" in done.stderr
+    assert "MANUAL_TRIGGER_RATE is 'often': expected a number of jobs per period" in done.stderr
 
 
 def test_without_access_to_a_cluster_the_start_stops_with_a_sentence(tmp_path: Path) -> None:

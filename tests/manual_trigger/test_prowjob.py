@@ -126,7 +126,7 @@ def test_slack_is_notified_unless_the_job_reports_no_states(slack: dict[str, Any
 
 
 def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
-    given: dict[str, Any] = {
+    passed_on: dict[str, Any] = {
         "max_concurrency": 2,
         "error_on_eviction": True,
         "hidden": True,
@@ -136,8 +136,8 @@ def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
         "tekton_pipeline_run_spec": {"b": 2},
         "jenkins_spec": {"github_branch_source_job": True},
     }
-    spec = made(**given, prowjob_defaults={"tenant_id": "t", "resultstore_config": {"project_id": "p"}})["spec"]
-    assert {key: spec[key] for key in given} == given
+    spec = made(**passed_on, prowjob_defaults={"tenant_id": "t", "resultstore_config": {"project_id": "p"}})["spec"]
+    assert {key: spec[key] for key in passed_on} == passed_on
     assert spec["prowjob_defaults"] == {"tenant_id": "t", "resultstore_config": {"project_id": "p"}}
 
 
@@ -195,7 +195,7 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
 
 
 @pytest.mark.parametrize(
-    ("fields", "kind", "told"),
+    ("fields", "kind", "sentence"),
     [
         ({"agent": "jenkins"}, UnsupportedAgent, "run by jenkins"),
         ({"agent": "tekton-pipeline"}, UnsupportedAgent, "choose a job whose agent is kubernetes"),
@@ -206,8 +206,8 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
         ({"decoration_config": {"timeout": "2h"}}, BadJob, "Deck's /config"),
     ],
 )
-def test_a_job_that_prow_could_not_run_is_refused(fields: dict[str, Any], kind: type[Refusal], told: str) -> None:
-    with pytest.raises(kind, match=told):
+def test_a_job_that_prow_could_not_run_is_refused(fields: dict[str, Any], kind: type[Refusal], sentence: str) -> None:
+    with pytest.raises(kind, match=sentence):
         made(**fields)
 
 

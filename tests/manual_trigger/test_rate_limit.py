@@ -1,4 +1,4 @@
-"""The limit of jobs that one user may start per time."""
+"""The limit of jobs that one user may start per period."""
 
 from datetime import timedelta
 
@@ -30,10 +30,10 @@ def rates(clock: HandClock) -> RateLimit:
 def test_a_user_may_start_a_burst_and_then_one_per_interval(rates: RateLimit, clock: HandClock) -> None:
     for _ in range(3):
         rates.take("john")
-    with pytest.raises(TooMany) as told:
+    with pytest.raises(TooMany) as error:
         rates.take("john")
-    assert told.value.retry_after == 20
-    assert "repeat the request in 20 s" in str(told.value)
+    assert error.value.retry_after == 20
+    assert "repeat the request in 20 s" in str(error.value)
     clock.now += 20
     rates.take("john")
     with pytest.raises(TooMany):

@@ -34,7 +34,7 @@ def test_the_files_are_looked_at(alone: Caller, tmp_path: Path) -> None:
     (tmp_path / "tokens").unlink()
     (tmp_path / "allow").write_text("")
     body = readiness(alone)[1]
-    assert "is not there" in body["tokens"]
+    assert "does not exist" in body["tokens"]
     assert body["rules"] == "none: nothing may be started"
 
 

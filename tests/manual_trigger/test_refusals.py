@@ -42,7 +42,7 @@ def test_errors_of_the_framework_have_the_shape_of_all(
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "code"),
+    ("parameters", "status", "code"),
     [
         ({"prowjob": "e2e-k8s-1.31"}, 404, "unknown_job"),
         ({"repo": "nothing"}, 404, "unknown_job"),
@@ -51,8 +51,8 @@ def test_errors_of_the_framework_have_the_shape_of_all(
     ],
     ids=str,
 )
-def test_a_job_that_is_not_there_is_refused(alone: Caller, asked: dict[str, Any], status: int, code: str) -> None:
-    assert refusal(alone.trigger(**asked))[:2] == (status, code)
+def test_a_job_that_is_not_there_is_refused(alone: Caller, parameters: dict[str, Any], status: int, code: str) -> None:
+    assert refusal(alone.trigger(**parameters))[:2] == (status, code)
 
 
 def job(**fields: Any) -> dict[str, Any]:
@@ -98,10 +98,10 @@ def test_a_commit_is_started_only_where_the_rule_says_so(alone: Caller, tmp_path
 def test_a_periodic_job_is_allowed_by_where_it_works(alone: Caller, tmp_path: Path) -> None:
     name = sample()["periodics"][0]["name"]
     (tmp_path / "allow").write_text("ci-* tess/tessops master john\n")
-    given = {"prowtype": "periodic", "prowjob": name, "org": None, "repo": None, "base_ref": None}
-    assert refusal(alone.trigger(**given))[1] == "prow_unreachable"
+    parameters = {"prowtype": "periodic", "prowjob": name, "org": None, "repo": None, "base_ref": None}
+    assert refusal(alone.trigger(**parameters))[1] == "prow_unreachable"
     (tmp_path / "allow").write_text("ci-* tess/other ** john\n")
-    assert refusal(alone.trigger(**given))[1] == "not_allowed"
+    assert refusal(alone.trigger(**parameters))[1] == "not_allowed"
 
 
 def test_an_api_server_that_is_not_there_is_named_so(alone: Caller) -> None:
@@ -172,15 +172,15 @@ def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.mark.parametrize("asked", [{}, {"force": True}, {"request_id": "r"}], ids=str)
+@pytest.mark.parametrize("parameters", [{}, {"force": True}, {"request_id": "r"}], ids=str)
 def test_a_cluster_without_prowjobs_has_its_own_refusal(
-    start: Start, bare_plane: ControlPlane, tmp_path: Path, asked: dict[str, Any]
+    start: Start, bare_plane: ControlPlane, tmp_path: Path, parameters: dict[str, Any]
 ) -> None:
     namespace = bare_plane.namespace()
     bare_plane.apply(namespace, "manual-trigger")
     access = bare_plane.service_account_kubeconfig(namespace, tmp_path / "bare.kubeconfig", account="manual-trigger")
     caller = start(access, namespace=namespace)
-    status, code, sentence = refusal(caller.trigger(**asked))
+    status, code, sentence = refusal(caller.trigger(**parameters))
     assert (status, code) == (502, "prow_missing")
     assert "install Prow's CRD" in sentence
     assert refusal(caller.get("/manual-trigger/x"))[:2] == (502, "prow_missing")

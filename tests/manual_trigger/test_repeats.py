@@ -126,16 +126,16 @@ def test_a_job_started_by_another_program_is_no_repeat(caller: Caller, prow: Pro
     assert caller.trigger().status_code == 201
 
 
-@pytest.mark.parametrize("given", [{}, {"request_id": "r-1"}], ids=["without-id", "with-id"])
+@pytest.mark.parametrize("parameters", [{}, {"request_id": "r-1"}], ids=["without-id", "with-id"])
 def test_simultaneous_requests_to_two_replicas_start_one_job(
-    start: Start, plank: Plank, prow: Prow, given: dict[str, Any]
+    start: Start, plank: Plank, prow: Prow, parameters: dict[str, Any]
 ) -> None:
     callers = [start(clock=StoppedClock()) for _ in range(2)] * 4
     together = threading.Barrier(len(callers))
 
     def ask(caller: Caller) -> tuple[int, str]:
         together.wait()
-        answer = caller.trigger(**given)
+        answer = caller.trigger(**parameters)
         return answer.status_code, answer.get_json()["job_name"]
 
     with ThreadPoolExecutor(len(callers)) as pool:
@@ -160,13 +160,13 @@ def unlucky(
     return start(path)
 
 
-@pytest.mark.parametrize("given", [{}, {"request_id": "r-1"}, {"force": True}], ids=["plain", "with-id", "force"])
+@pytest.mark.parametrize("parameters", [{}, {"request_id": "r-1"}, {"force": True}], ids=["plain", "with-id", "force"])
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
 def test_whatever_happens_to_the_answer_one_job_is_started(
-    unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, given: dict[str, Any]
+    unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, parameters: dict[str, Any]
 ) -> None:
     faulty.script.append(fault)
-    answer = unlucky.trigger(**given)
+    answer = unlucky.trigger(**parameters)
     assert answer.status_code in (200, 201), answer.text
     assert [job["metadata"]["name"] for job in prow.jobs()] == [answer.get_json()["job_name"]]
 

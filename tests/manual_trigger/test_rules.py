@@ -76,27 +76,27 @@ def test_a_commit_may_be_named_only_where_a_rule_says_so(path: Path) -> None:
     assert not allowed(rules, commit=True)
     for commit in (False, True):
         assert allowed(rules, "e2e", "tess/tessops", "release-1", "john", commit=commit)
-    with pytest.raises(NotAllowed) as told:
+    with pytest.raises(NotAllowed) as error:
         rules.require("e2e", "tess/tessops", "master", "john", commit=True)
-    assert "user john may start e2e of tess/tessops only on the tip of master: leave out base_sha" in str(told.value)
-    assert f"with the line e2e tess/tessops master john base_sha in {path}" in str(told.value)
+    assert "user john may start e2e of tess/tessops only on the tip of master: leave out base_sha" in str(error.value)
+    assert f"with the line e2e tess/tessops master john base_sha in {path}" in str(error.value)
     with pytest.raises(NotAllowed, match=r"no rule in .* matches; .* with the line e2e tess/x master john base_sha in"):
         rules.require("e2e", "tess/x", "master", "john", commit=True)
 
 
 def test_without_a_file_the_refusal_says_how_to_allow_a_job(path: Path) -> None:
-    with pytest.raises(NotAllowed) as told:
+    with pytest.raises(NotAllowed) as error:
         Rules(str(path)).require("e2e", "tess/tessops", "master", "john")
-    assert f"{path} is not there" in str(told.value)
-    assert f"have an operator allow it with the line e2e tess/tessops master john in {path}" in str(told.value)
+    assert f"{path} does not exist" in str(error.value)
+    assert f"have an operator allow it with the line e2e tess/tessops master john in {path}" in str(error.value)
 
 
 def test_the_line_for_a_user_of_any_name_is_one_that_allows_it(path: Path) -> None:
     for user in ("Jane Doe", "dependabot[bot]", "#1 *?"):
         path.write_text("")
-        with pytest.raises(NotAllowed) as told:
+        with pytest.raises(NotAllowed) as error:
             Rules(str(path)).require("e2e", "tess/tessops", "master", user)
-        line = str(told.value).partition("with the line ")[2].partition(" in ")[0]
+        line = str(error.value).partition("with the line ")[2].partition(" in ")[0]
         path.write_text(line + "\n")
         Rules(str(path)).require("e2e", "tess/tessops", "master", user)
 
@@ -118,7 +118,7 @@ def test_a_changed_file_counts_immediately(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "error"),
     [
         ("e2e tess/tessops master", "line 2 has 3 words"),
         ("e2e tess/tessops master john jane", "line 2 has 5 words"),
@@ -128,14 +128,14 @@ def test_a_changed_file_counts_immediately(path: Path) -> None:
         ("e2e[z-a] tess/* master john", "has an unreadable set"),
     ],
 )
-def test_a_slip_in_the_file_leaves_the_last_good_rules(path: Path, line: str, told: str) -> None:
+def test_a_slip_in_the_file_leaves_the_last_good_rules(path: Path, line: str, error: str) -> None:
     path.write_text("e2e tess/tessops master john\n")
     rules = Rules(str(path))
     assert allowed(rules)
     path.write_text(f"** ** ** **\n{line}\n")
     assert allowed(rules)
     assert not allowed(rules, "other", "tess/tessops", "master", "john")
-    assert told in rules.file.trouble
+    assert error in rules.file.trouble
     assert "the last good one stays" in rules.file.trouble
     path.write_text("other tess/tessops master john\n")
     assert allowed(rules, "other", "tess/tessops", "master", "john")

@@ -1,4 +1,4 @@
-"""Where the focus is after a change, and what a second press in a hurry does: nothing."""
+"""Where the focus is after a change; a hasty second press does nothing."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def mine(added: AddOne, curl: Curl) -> list[str]:
 
 
 def states(person: Person, names: list[str]) -> list[str]:
-    """Return the states that the API tells."""
+    """Return the states that the API lists."""
     return [person.page.request.get(f"{person.url}/clusters?q={name}").text().split()[6] for name in names]
 
 
@@ -91,7 +91,7 @@ def test_a_poll_that_takes_the_focused_button_leaves_the_focus_on_a_name(
     expect(alice.row(next_one).get_by_role("link", name=next_one)).to_be_focused()
 
 
-def test_the_last_row_gone_leaves_the_focus_on_the_content(visit: Visit, added: AddOne, curl: Curl) -> None:
+def test_after_the_last_row_the_focus_is_on_the_content(visit: Visit, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("only"), name="alice")
     alice = visit("alice")
     alice.go("/?holder=alice")
@@ -140,7 +140,7 @@ def test_focus_moved_before_the_answer_arrives_stays_there(visit: Visit, mine: l
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["keyboard", "touch"])
-def test_why_a_button_is_greyed_can_be_read_without_a_mouse(
+def test_the_reason_of_a_disabled_button_is_readable_by_keyboard(
     visit: Visit, added: AddOne, curl: Curl, touch: bool
 ) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
@@ -164,7 +164,7 @@ def test_why_a_button_is_greyed_can_be_read_without_a_mouse(
             expect(button).to_be_focused()
 
 
-def test_a_reason_that_is_read_survives_a_poll(visit: Visit, added: AddOne, curl: Curl) -> None:
+def test_an_open_reason_survives_a_poll(visit: Visit, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
     alice = visit("alice")
     alice.go()

@@ -103,7 +103,7 @@ def seconds_to_answer(program: Program) -> float:
     """Return how long the quickest of a few requests takes."""
     times = []
     for _ in range(5):
-        begun = time.monotonic()
+        started = time.monotonic()
         assert ask(program, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
-        times.append(time.monotonic() - begun)
+        times.append(time.monotonic() - started)
     return min(times)

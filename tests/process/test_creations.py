@@ -101,14 +101,14 @@ def test_a_cluster_is_requested_built_by_prow_added_and_lent(site: Site) -> None
     replica = site.replica()
     answer = replica.get("/createcluster", user="john", branch="master")
     assert answer.status_code == 200, answer.text
-    words, brace, told = answer.text.partition("{")
-    said = json.loads(brace + told)
+    words, brace, details = answer.text.partition("{")
+    facts = json.loads(brace + details)
     (job,) = site.prow.jobs()
     name = job["metadata"]["name"]
     assert words == "cluster creation triggered successfully: "
-    assert (said["success"], said["job_name"]) == (True, name)
-    assert said["status_link"] == f"https://prow.example.com/prowjob?prowjob={name}"
-    assert said["log_link"] == f"https://prow.example.com/log?job={JOB}&id={site.prow.job(name)['status']['build_id']}"
+    assert (facts["success"], facts["job_name"]) == (True, name)
+    assert facts["status_link"] == f"https://prow.example.com/prowjob?prowjob={name}"
+    assert facts["log_link"] == f"https://prow.example.com/log?job={JOB}&id={site.prow.job(name)['status']['build_id']}"
     assert site.authors() == ["john"]
     assert replica.get("/addcluster", cluster="new-1", region="us", name="root", creation=name).ok
     assert [(c["state"], c["cluster"]) for c in creations(replica)] == [("ready", "new-1")]
@@ -128,10 +128,10 @@ def test_a_replica_killed_after_the_post_leaves_one_job_to_another(site: Site) -
     site.plank.mode = "stall"  # manual-trigger waits for a build id, and its answer does not come
     doomed, other = (site.replica(name, BRIEF_CLAIMS, CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b"))
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(doomed.get, "/createcluster", user="john")
+        parameters = pool.submit(doomed.get, "/createcluster", user="john")
         until(site.prow.jobs)
         doomed.server.crash()
-        assert isinstance(asked.exception(), requests.ConnectionError)
+        assert isinstance(parameters.exception(), requests.ConnectionError)
     until(lambda: [(c["state"], c["tries"]) for c in creations(other)] == [("requested", 1)])
     site.plank.mode = "run"
     (job,) = site.prow.jobs()
@@ -160,16 +160,18 @@ def test_simultaneous_clicks_on_two_replicas_create_one_job_each(site: Site) -> 
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("parameters", "words"),
     [
         ({"job": "e2e-k8s-1.3"}, "e2e-k8s-1.32"),
         ({"branch": "feature"}, "^release-"),
         ({"job": "pull-tessops-verify"}, "presubmit"),
     ],
 )
-def test_a_job_unknown_to_prow_is_refused_and_nothing_is_created(site: Site, asked: dict[str, Any], words: str) -> None:
+def test_a_job_unknown_to_prow_is_refused_and_nothing_is_created(
+    site: Site, parameters: dict[str, Any], words: str
+) -> None:
     replica = site.replica()
-    answer = replica.get("/createcluster", user="john", **asked)
+    answer = replica.get("/createcluster", user="john", **parameters)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (502, "creation_failed")
     assert words in answer.text
     assert site.prow.jobs() == []

@@ -37,7 +37,7 @@ Start = Callable[..., Replica]
 
 
 @dataclass
-class Told:
+class Known:
     """What callers know, and what they asked for; a lease is named by its id, a take by its request_id."""
 
     leases: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Told:
     commit: int = 0
     answers: int = 0
 
-    def allowing_for(self, later: "Told") -> "Told":
+    def allowing_for(self, later: "Known") -> "Known":
         """Return the same, where what was asked until a later moment may have been carried out, or not."""
         return replace(self, asked_back=later.asked_back, open_takes=self.open_takes | (later.takes - self.takes))
 
@@ -91,7 +91,7 @@ class Callers:
         self._urls = [replica.url for replica in replicas]
         self._count = count
         self._impatient = impatient
-        self._told = Told()
+        self._known = Known()
         self._lock = threading.Lock()
         self._enough = threading.Event()
         self._pool = ThreadPoolExecutor(count)
@@ -109,18 +109,18 @@ class Callers:
         if error is None:
             self._raise_failures()
 
-    def told(self) -> Told:
+    def known(self) -> Known:
         """Return what callers were told up to now."""
         with self._lock:
-            return deepcopy(self._told)
+            return deepcopy(self._known)
 
     def wait_for(self, more: int) -> None:
         """Wait until callers got that many more answers."""
-        enough = self._told.answers + more
+        enough = self._known.answers + more
 
         def answered() -> bool:
             self._raise_failures()
-            return self._told.answers >= enough
+            return self._known.answers >= enough
 
         until(answered)
 
@@ -140,54 +140,54 @@ class Callers:
 
     def _take(self, number: int, build: int) -> list[str]:
         """Take a cluster; return its lease, or nothing if that was not told."""
-        asked = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
+        query = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
         with self._lock:
-            self._told.open_takes.add(asked["request_id"])
-            self._told.takes.add(asked["request_id"])
-        answer = self._ask(number, "/getvacant", asked)
+            self._known.open_takes.add(query["request_id"])
+            self._known.takes.add(query["request_id"])
+        answer = self._ask(number, "/getvacant", query)
         if answer is None:
             return []
         lease = answer.headers["CIMaster-Lease"]
-        self._note_take(asked["request_id"], answer.text, lease)
-        repeated = self._ask_again(number, "/getvacant", asked, answer)
+        self._note_take(query["request_id"], answer.text, lease)
+        repeated = self._ask_again(number, "/getvacant", query, answer)
         assert repeated is None or repeated.headers["CIMaster-Lease"] == lease
         return [lease]
 
     def _note_take(self, request: str, cluster: str, lease: str) -> None:
         with self._lock:
-            told = self._told
-            assert lease not in told.leases, f"{lease} was told twice"
-            others = [other for other, its in told.leases.items() if its == cluster and other not in told.asked_back]
+            known = self._known
+            assert lease not in known.leases, f"{lease} was told twice"
+            others = [other for other, its in known.leases.items() if its == cluster and other not in known.asked_back]
             assert not others, f"{cluster} was told twice, as {lease} and as {others}"
-            told.leases[lease] = cluster
-            told.open_takes.remove(request)
+            known.leases[lease] = cluster
+            known.open_takes.remove(request)
 
     def _give_back(self, number: int, lease: str) -> None:
-        asked = {"cluster": self._told.leases[lease], "lease": lease, "request_id": uuid.uuid4().hex}
+        query = {"cluster": self._known.leases[lease], "lease": lease, "request_id": uuid.uuid4().hex}
         with self._lock:
-            self._told.asked_back.add(lease)
-        answer = self._ask(number, "/finishtest", asked)
+            self._known.asked_back.add(lease)
+        answer = self._ask(number, "/finishtest", query)
         if answer is not None:
             with self._lock:
-                self._told.given_back.add(lease)
-            self._ask_again(number, "/finishtest", asked, answer)
+                self._known.given_back.add(lease)
+            self._ask_again(number, "/finishtest", query, answer)
 
     def _ask_again(
-        self, number: int, path: str, asked: dict[str, str], answer: requests.Response
+        self, number: int, path: str, query: dict[str, str], answer: requests.Response
     ) -> requests.Response | None:
         """Repeat on the next process what was answered; it must say the same."""
-        repeated = self._ask(number + 1, path, asked)
+        repeated = self._ask(number + 1, path, query)
         if repeated is not None:
             assert repeated.headers.get("CIMaster-Repeated") == "true"
             assert repeated.text == answer.text
         return repeated
 
-    def _ask(self, number: int, path: str, asked: dict[str, str]) -> requests.Response | None:
+    def _ask(self, number: int, path: str, query: dict[str, str]) -> requests.Response | None:
         """Return the answer; None if the caller gave up."""
         for attempt in itertools.count(number):
             gives_up = False
             try:
-                answer = requests.get(self._urls[attempt % len(self._urls)] + path, params=asked, timeout=60)
+                answer = requests.get(self._urls[attempt % len(self._urls)] + path, params=query, timeout=60)
             except requests.RequestException as error:
                 self.broke_off += "refused" not in str(error)
                 gives_up = number < self._impatient
@@ -202,8 +202,8 @@ class Callers:
 
     def _count_answer(self, answer: requests.Response) -> None:
         with self._lock:
-            self._told.commit = max(self._told.commit, int(answer.headers["CIMaster-Commit"]))
-            self._told.answers += 1
+            self._known.commit = max(self._known.commit, int(answer.headers["CIMaster-Commit"]))
+            self._known.answers += 1
 
 
 def fill(replica: Replica) -> None:
@@ -245,7 +245,7 @@ def test_answers_stay_true_while_one_of_two_processes_is_killed(start: Start) ->
         callers.wait_for(80)
     assert callers.broke_off
     for replica in replicas:
-        assert callers.told().untrue(replica) == []
+        assert callers.known().untrue(replica) == []
 
 
 class Disk:
@@ -292,21 +292,21 @@ def disk(file: Path, tmp_path: Path) -> Disk:
 def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, disk: Disk, tmp_path: Path) -> None:
     replicas = [start(name, **disk.environment) for name in "ab"]
     fill(replicas[0])
-    cuts: list[tuple[Told, Path]] = []
+    cuts: list[tuple[Known, Path]] = []
     with Callers(*replicas, count=8) as callers:
         for number in range(4):
             callers.wait_for(120)
-            told = callers.told()  # before the cut: what is answered later may be lost
+            known = callers.known()  # before the cut: what is answered later may be lost
             path = disk.cut(tmp_path / f"cut-{number}")
-            cuts.append((told.allowing_for(callers.told()), path))
+            cuts.append((known.allowing_for(callers.known()), path))
         replicas[0].server.crash()
         replicas[0].start()
         callers.wait_for(120)
         for replica in replicas:
             replica.server.crash()
-        cuts.append((callers.told(), disk.cut(tmp_path / "cut-at-the-end")))
-    for told, path in cuts:
-        assert told.untrue(start(path.parent.name, path)) == []
+        cuts.append((callers.known(), disk.cut(tmp_path / "cut-at-the-end")))
+    for known, path in cuts:
+        assert known.untrue(start(path.parent.name, path)) == []
 
 
 def test_the_check_finds_answers_lost_by_a_disk_that_lies(start: Start, disk: Disk, tmp_path: Path) -> None:
@@ -316,9 +316,9 @@ def test_the_check_finds_answers_lost_by_a_disk_that_lies(start: Start, disk: Di
         callers.wait_for(120)
         disk.lie()
         callers.wait_for(120)
-        told = callers.told()
+        known = callers.known()
         cut = disk.cut(tmp_path / "cut")
-    untrue = told.untrue(start("after", cut))
+    untrue = known.untrue(start("after", cut))
     assert any("should be with" in lie for lie in untrue)
     assert untrue[-1].startswith("commit ")
 
@@ -369,17 +369,17 @@ def test_a_process_paused_in_a_write_costs_the_other_only_a_503(start: Start, fi
     fill(other)
     with Callers(stopping, count=8) as callers:
         for number, writing in enumerate([False, False, True, False, False]):
-            asked = {"job": "other", "build": str(number), "request_id": uuid.uuid4().hex}
+            query = {"job": "other", "build": str(number), "request_id": uuid.uuid4().hex}
             callers.wait_for(10 + 7 * number)
             with stopped(stopping, file, writing=writing):
-                answer = other.get("/getvacant", **asked)
+                answer = other.get("/getvacant", **query)
                 assert other.get("/clusters").ok
             if writing:
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["CIMaster-Code"] in ("store_unavailable", "too_busy", "outcome_unknown")
-                while (answer := other.get("/getvacant", **asked)).status_code == 503:
+                while (answer := other.get("/getvacant", **query)).status_code == 503:
                     pass
             assert answer.status_code == 200, answer.text
             assert other.get("/finishtest", cluster=answer.text, lease=answer.headers["CIMaster-Lease"]).ok
             callers.wait_for(10)
-    assert callers.told().untrue(other) == []
+    assert callers.known().untrue(other) == []

@@ -42,10 +42,10 @@ class Importer:
     def refused(self, data: bytes) -> str:
         """Import what cannot be, and return the one sentence that says so."""
         done = self.run(data)
-        said = done.stderr.decode()
-        assert (done.returncode, done.stdout, said.count("\n")) == (1, b"", 1), said
-        assert said.startswith("cimaster: the file ")
-        return said
+        sentence = done.stderr.decode()
+        assert (done.returncode, done.stdout, sentence.count("\n")) == (1, b"", 1), sentence
+        assert sentence.startswith("cimaster: the file ")
+        return sentence
 
     @property
     def data(self) -> dict[str, str]:
@@ -122,7 +122,7 @@ def test_an_export_goes_back_in(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reason"),
     [
         (b"", "holds nothing, and no pool: expected an array of clusters"),
         (b"cluster-01\ncluster-02\n", "holds a text, and no pool"),
@@ -151,6 +151,6 @@ def test_an_export_goes_back_in(importer: Importer) -> None:
     ],
     ids=lambda value: ascii(value[:30]),
 )
-def test_a_file_without_a_pool_is_refused_and_nothing_is_written(importer: Importer, data: bytes, told: str) -> None:
-    assert told in importer.refused(data)
+def test_a_file_without_a_pool_is_refused_and_nothing_is_written(importer: Importer, data: bytes, reason: str) -> None:
+    assert reason in importer.refused(data)
     assert importer.data == {}

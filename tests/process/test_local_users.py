@@ -67,11 +67,11 @@ def test_a_folder_made_by_another_user_drains_nothing_and_is_reported(shared: Pa
         port = running.url.rpartition(":")[2]
         assert by_another_user(f"touch {folder}/{port}.draining", shared).returncode == 0
         assert is_ready(running)
-        told = f"{folder} is not a folder that only this user may write to: remove it"
+        sentence = f"{folder} is not a folder that only this user may write to: remove it"
         drained = cimaster("drain", "--port", port, environment={"TMPDIR": str(shared)})
-        assert (drained.returncode, drained.stderr) == (1, f"cimaster: {told}\n")
+        assert (drained.returncode, drained.stderr) == (1, f"cimaster: {sentence}\n")
         assert is_ready(running)
-    assert f"cimaster drain cannot reach this process: {told}" in running.server.log.read_text()
+    assert f"cimaster drain cannot reach this process: {sentence}" in running.server.log.read_text()
 
 
 def test_files_of_the_database_are_for_their_user_alone_whatever_the_umask(tmp_path: Path) -> None:

@@ -29,13 +29,13 @@ OLD_POOL = '[{"name": "cluster-01", "region": "us-west", "status": "finished"}]'
 
 def script(replica: Replica, test: str) -> "subprocess.Popen[str]":
     """Run the script with something to do in place of the test."""
-    (told,) = commands("README.md", CI_SCRIPT)
-    steps, comment = told.split("# ... test on $CLUSTER")
+    (script_text,) = commands("README.md", CI_SCRIPT)
+    steps, comment = script_text.split("# ... test on $CLUSTER")
     assert "renewlease" in comment
     job: Mapping[str, str] = {"CIMASTER": replica.url, "BUILD": "7", "JOB": "e2e", "AUTHOR": "ann@example.com"}
-    given = "".join(f"{name}={value}\n" for name, value in job.items())
+    variables = "".join(f"{name}={value}\n" for name, value in job.items())
     return subprocess.Popen(
-        ["bash", "-c", f"{given}{steps}{test}"],
+        ["bash", "-c", f"{variables}{steps}{test}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -150,10 +150,10 @@ def test_the_service_does_what_the_page_says(page: str, sample_pool: dict[str, s
         assert replica.get("/createcluster", user="prow").ok
         listed = requests.get(f"{replica.url}/creations", headers={"Accept": "application/json"}, timeout=10)
         (creation,) = listed.json()["creations"]
-        given = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
+        variables = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
         for block in commands(page, SERVICE):
             script = block.replace(f"http://127.0.0.1:{Settings.port}", replica.url)
-            run(script, tmp_path, **sample_pool, **given)
+            run(script, tmp_path, **sample_pool, **variables)
 
 
 def names(listed: Any) -> set[str]:

@@ -94,14 +94,14 @@ def test_those_that_do_not_read_their_answers_hold_up_no_other(small: Replica) -
 
 
 def test_a_request_has_10_s_to_arrive_whole(program: Program) -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     unfinished = [connect(program, SHAPES[shape]) for shape in ("a byte", "half a head", "half a body", "half a chunk")]
     idle, silent = connect(program, HEALTHZ), connect(program)
     read(idle)
     dripping = connect(program)
     while not has_news(dripping, 0.5):
         dripping.send(b"A")
-    assert 9 < time.monotonic() - begun < 20
+    assert 9 < time.monotonic() - started < 20
     for client in (*unfinished, dripping):
         assert read(client).refusal == (408, "request_timeout")
     until(lambda: is_closed(silent))

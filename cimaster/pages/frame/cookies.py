@@ -23,7 +23,7 @@ def name() -> str:
 
 
 def seen() -> int:
-    """Return the newest commit that the browser has seen, by its cookie or the tag of the fragment that it shows."""
+    """Return the newest commit that the browser has seen, from its cookie or the tag of the fragment that it shows."""
     return max(_commit(request.cookies.get(SEEN, "")), _commit(request.headers.get("HX-PTag", "").partition(".")[0]))
 
 
