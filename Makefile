@@ -1,4 +1,4 @@
-# The two that a newcomer needs are run and test; everything installs what it needs into .venv by itself.
+# Newcomers need two targets: run and test. Each target installs what it needs into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -45,7 +45,7 @@ def main() -> None:
             folder,
             CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}",
             CIMASTER_MANAGE_CLUSTER="on",
-            CIMASTER_PROW_URL="http://127.0.0.1:9/",  # nothing listens there: no creation begins or ends
+            CIMASTER_PROW_URL="http://127.0.0.1:9/",  # nothing listens there, so no creation starts or ends
             CIMASTER_DEFAULT_PROW_JOB="e2e-k8s-1.32",
         )
         with replica, sync_playwright() as playwright:

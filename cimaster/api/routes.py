@@ -39,7 +39,7 @@ def route(endpoint: Endpoint[P]) -> Callable[[Callable[[P], Response]], Callable
 
 
 def _read(endpoint: Endpoint[P]) -> P:
-    """Read the parameters; those that the endpoint does not have are counted, ignored ones too."""
+    """Read the parameters; count those that the endpoint does not have, even ignored ones."""
     sent = request_parameters.sent(endpoint)
     try:
         ignored = request_parameters.unknown(endpoint, sent, components().settings.ignored_parameters)

@@ -52,7 +52,7 @@ class BackgroundThread:
 
     @property
     def stopping(self) -> bool:
-        """Whether the thread has been told to end."""
+        """Whether `stop` was called."""
         return self._stopping.is_set()
 
     @property

@@ -56,7 +56,7 @@ def _form() -> "MultiDict[str, str]":
 
 def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
     try:
-        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
+        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps repeated keys
     except (ValueError, RecursionError) as error:
         raise BadBody(f"the body {json_errors.reason(error)}: send a JSON object in UTF-8, such as {example}") from None
     if not isinstance(body, MultiDict):

@@ -16,8 +16,8 @@ from cimaster.manual_trigger.jobs.trigger_request import KINDS
 
 _REF = re.compile(r"[!-~]{1,255}")
 _BAD_IN_REF = re.compile(
-    r"""^[-/]|[/.]$|^@$|\.\.|//|@\{|(^|/)\.|\.lock(/|$)"""  # what git forbids, and what it would take for an option
-    r"""|[~^:?*\[\\]|[$`"';|&<>(){}!]"""  # and what a script that forgets its quotes would carry out
+    r"""^[-/]|[/.]$|^@$|\.\.|//|@\{|(^|/)\.|\.lock(/|$)"""  # what git forbids, or would take for an option
+    r"""|[~^:?*\[\\]|[$`"';|&<>(){}!]"""  # what a script without quotes would execute
 )
 
 

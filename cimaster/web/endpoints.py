@@ -81,7 +81,7 @@ class Endpoint(Generic[P_co]):
         return inspect.cleandoc(self.kind.__doc__ or "").partition("\n\n")[2]
 
     def taking(self, kind: type[Q]) -> "Endpoint[Q]":
-        """Return the endpoint with other parameters, for a form that asks for less or more than the API."""
+        """Return the endpoint with other parameters, for a form with fewer or more than the API."""
         return replace(cast(Endpoint[Q], self), kind=kind)
 
     def requiring(self, *names: str) -> "Endpoint[P_co]":

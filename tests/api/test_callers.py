@@ -26,10 +26,10 @@ def settings(settings: Settings) -> Settings:
     ("connected", "forwarded", "caller"),
     [
         (CALLER, None, CALLER),
-        (CALLER, "203.0.113.9", CALLER),  # no proxy of ours says so
+        (CALLER, "203.0.113.9", CALLER),  # not sent by one of our proxies
         (PROXY, None, PROXY),
         (PROXY, CALLER, CALLER),
-        (PROXY, f"203.0.113.9, {CALLER}", CALLER),  # the first entry is the caller's own
+        (PROXY, f"203.0.113.9, {CALLER}", CALLER),  # the first entry was sent by the caller
         (PROXY, f"203.0.113.9, {CALLER}, 10.0.0.8, 10.9.9.9", CALLER),
         (PROXY, "10.0.0.8, 10.9.9.9", "10.0.0.8"),
         (PROXY, f"{CALLER}:4711", CALLER),

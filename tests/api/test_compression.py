@@ -104,7 +104,9 @@ def test_answers_to_verbs_and_refusals_are_not_compressed(full: FlaskClient) -> 
 
 
 def test_a_poll_without_changes_is_304(full: FlaskClient, clock: MovableClock) -> None:
-    clock.forward(seconds=CLOCK + 1 - clock().timestamp() % CLOCK)  # the table was just drawn anew for the time alone
+    clock.forward(
+        seconds=CLOCK + 1 - clock().timestamp() % CLOCK
+    )  # just after the table was rendered again because of the time
     htmx = {"HX-Request": "true"}
     first = get(full, "/ui/fragments/clusters", "gzip", **htmx)
     assert first.headers["Content-Encoding"] == "gzip"

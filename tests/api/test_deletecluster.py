@@ -54,7 +54,7 @@ def test_a_held_cluster_needs_force_and_a_reason(client: FlaskClient, add: Add) 
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     assert "held by alice" in delete(client).text
     client.get("/holdcluster?cluster=cluster-02&name=alice")
-    client.get("/disablecluster?cluster=cluster-02&name=root")  # shows as disabled, and alice still has it
+    client.get("/disablecluster?cluster=cluster-02&name=root")  # it is shown as disabled, and alice still holds it
     assert refusal(delete(client, "cluster-02")) == (409, "cluster_in_use")
     assert delete(client, "cluster-02", force="true", reason="gone").status_code == 200
 

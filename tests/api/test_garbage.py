@@ -23,7 +23,7 @@ from cimaster.web.components import components_of
 from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint
 from tests.conftest import ADMIN
 
-# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+# The service's threads draw random pauses, which make hypothesis report a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 JSON = {"Accept": "application/json"}
@@ -213,7 +213,7 @@ def test_a_parameter_given_twice_is_refused_by_name(
     good = quote(GOOD[parameter.name])
     for twice in (f"{parameter.name}={good}&{parameter.name}={good}", f"{parameter.name}=&{parameter.name}={good}"):
         answer = client.get(f"{endpoint.path}?{twice}", query_string=None, headers=JSON)
-        if answer.get_json()["code"] == "missing_parameter":  # an earlier one in the table
+        if answer.get_json()["code"] == "missing_parameter":  # earlier in the table
             rest = "&".join(f"{key}={quote(value)}" for key, value in needed(endpoint, parameter).items())
             answer = client.get(f"{endpoint.path}?{twice}&{rest}", headers=JSON)
         check_named(answer, parameter.name)
@@ -331,7 +331,7 @@ def test_a_body_that_is_not_json_is_refused_in_plain_words(client: FlaskClient, 
 
 
 def test_nested_bodies_of_any_depth_are_refused(client: FlaskClient) -> None:
-    for depth in range(200, 1100):  # somewhere between, the recursion limit is met while reading or while answering
+    for depth in range(200, 1100):  # at some depth, the recursion limit is reached while reading or while answering
         body = '{"build": ' + "[" * depth + "]" * depth + ', "job": "a"}'
         assert client.post("/getvacant", data=body, content_type="application/json").status_code == 400
 

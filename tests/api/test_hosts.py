@@ -14,7 +14,7 @@ MARKS = [
     {"User-Agent": CHROMIUM},
     {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
     {"Origin": "http://evil.test:8080"},
-    {"User-Agent": "curl/8.5.0", "Accept-Language": "en"},  # a script chose the agent, as Firefox lets it
+    {"User-Agent": "curl/8.5.0", "Accept-Language": "en"},  # a page's script set User-Agent, as Firefox allows
 ]
 
 

@@ -99,7 +99,7 @@ def changed(repository: ConfigMapRepository) -> set[str]:
     return {json.loads(old)["name"] for old, new in zip(before, after, strict=True) if old != new}
 
 
-TIMELESS = {"lease-01", "lease-02", "hold-01", "hold-02"}  # get their times written the first time we see them
+TIMELESS = {"lease-01", "lease-02", "hold-01", "hold-02"}  # their times are written when we first see them
 
 
 def of(name: str, repository: ConfigMapRepository) -> str:
@@ -281,9 +281,9 @@ def test_broken_records_are_never_lent_and_deleted_by_position_and_digest(
     assert f"name the record as {named(position)}" in alone.text
     sent = {"cluster": named(position), "name": "root"}
     assert client.get("/deletecluster", query_string=sent).status_code == 200
-    assert client.get("/deletecluster", query_string=sent).status_code == 404  # and no other that stands there now
-    assert client.get("/getvacant?build=1&job=a&purpose=old").text == "twin"  # the other one is whole again
-    assert client.get("/clusters/%233").status_code == 404  # odd-01 stands there, which has a name
+    assert client.get("/deletecluster", query_string=sent).status_code == 404  # nor is the record that is there now
+    assert client.get("/getvacant?build=1&job=a&purpose=old").text == "twin"  # the other record has been repaired
+    assert client.get("/clusters/%233").status_code == 404  # odd-01 is at that position, and it has a name
 
 
 def test_one_broken_record_is_shown_by_position_with_its_reason(client: FlaskClient) -> None:

@@ -15,7 +15,7 @@ from cimaster.web.endpoints import ENDPOINTS, Endpoint
 from tests.conftest import Add
 
 PUBLIC = "https://ci.example.com:8443/pool"
-INSIDE = "http://10.1.2.3:8080"  # what a proxy that rewrites Host asks for
+INSIDE = "http://10.1.2.3:8080"  # the Host header of a proxy that rewrites it
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 PAGES = [
     "/",

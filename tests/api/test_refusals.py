@@ -98,7 +98,7 @@ def test_every_refusal_has_one_shape(client: FlaskClient, busy: None, code: str)
     plain = ask(client, code, "*/*")
     assert plain.content_type == "text/plain; charset=utf-8"
     assert (plain.status_code, plain.headers["CIMaster-Code"]) == (status, code)
-    if code != "internal_error":  # that one names its own request
+    if code != "internal_error":  # that one names its request
         assert plain.text == problem["detail"] + "\n"
     assert len(plain.text.splitlines()) == 1
     for one in (answer, plain):

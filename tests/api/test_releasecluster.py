@@ -56,7 +56,7 @@ def test_release_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient
 def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
-    assert release(client, "bob", reason="she is on holiday").status_code == 200  # the file calls him Bob
+    assert release(client, "bob", reason="she is on holiday").status_code == 200  # the admin file spells it Bob
     newest = client.get("/history?cluster=cluster-01&limit=1", headers=JSON).get_json()["history"][0]
     assert (newest["event"], newest["by"], newest["holder"], newest["reason"]) == (
         "released",

@@ -55,7 +55,7 @@ def test_a_lease_is_renewed_by_another_time(client: FlaskClient, add: Add, clock
     remaining = end - datetime.now(UTC)
     assert timedelta(minutes=119) < remaining <= timedelta(minutes=120, seconds=1)
     clock.forward(minutes=100)
-    renew(client, lease)  # the new length is now its own
+    renew(client, lease)  # the new ttl is now its own
     clock.forward(minutes=100)
     assert renew(client, lease).status_code == 200
 

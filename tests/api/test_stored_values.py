@@ -20,7 +20,7 @@ from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.components import components_of
 from tests.stored import OBJECTS
 
-# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+# The service's threads draw random pauses, which make hypothesis report a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 JSON = {"Accept": "application/json"}

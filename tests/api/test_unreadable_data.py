@@ -32,7 +32,7 @@ def stored(repository: ConfigMapRepository, store: Store) -> Callable[..., None]
                 store.replace(found.replaced(data, found.annotations))
                 break
         repository.fresh()
-        repository.update(lambda pool, _now: (pool, Answer("")))  # every change first settles what is due
+        repository.update(lambda pool, _now: (pool, Answer("")))  # every change first applies what has expired
 
     return stored
 
@@ -195,16 +195,14 @@ def test_malformed_ids_count_as_none(client: FlaskClient, stored: Callable[..., 
 
 
 def test_of_two_identical_broken_records_only_one_is_deleted(client: FlaskClient, stored: Callable[..., None]) -> None:
-    for note in ("one", "two"):  # read twice: the second time they are known
+    for note in ("one", "two"):  # read twice: the second time they are cached
         stored("7", "7", "7", whole("c-1", note=note), '{"name": "x"}', '{"name": "x"}')
     lines = client.get("/clusters").text.splitlines()[1:]
     names = [line.split()[0] for line in lines]
     assert len(set(names)) == len(names) == 6
     assert client.get("/deletecluster", query_string={"cluster": names[1], "name": "root"}).status_code == 200
     remaining = client.get("/clusters").text.splitlines()[1:]
-    assert [line.split()[0] for line in remaining[:2]] == names[
-        :2
-    ]  # the one behind it moved up, and has the same bytes
+    assert [line.split()[0] for line in remaining[:2]] == names[:2]  # the next record moved up, and has the same bytes
     assert len(remaining) == 5
     assert client.get("/").text.count('data-state="broken"') == 4
 

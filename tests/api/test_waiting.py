@@ -205,7 +205,7 @@ def test_an_expired_lease_frees_a_cluster_for_the_queue(
     client.get("/getvacant?build=1&job=e2e&ttl=1m")
     waiting = waits(app, client, elsewhere, "2")
     clock.forward(seconds=61)
-    add("cluster-02", purpose="perf")  # any change applies what has expired; else the reaper does
+    add("cluster-02", purpose="perf")  # any change applies what has expired, otherwise the reaper does
     assert waiting.result().text == "cluster-01"
 
 
@@ -298,7 +298,7 @@ def test_a_waiter_is_served_when_another_replica_takes_the_cluster_back(
         lifecycle.stop()
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the API server, the server's clock decides
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_replica_with_a_wrong_clock_uses_the_time_of_the_store(
     app: Flask,

@@ -1,6 +1,6 @@
 """`make bench`: our service beside a naive version of the same job and a route that does nothing, on both stores.
 
-Every server runs on this machine, the load generator too: compare figures of one run, and do not take them as absolute.
+Every server runs on this machine, the load generator too: compare only figures of one run; they are not absolute.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The figures as tables for docs/performance.md: all of them, and those that users ask for first."""
+"""The figures as tables for docs/performance.md: all of them, and the most important ones."""
 
 from collections.abc import Sequence
 

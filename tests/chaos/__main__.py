@@ -1,4 +1,4 @@
-"""`make chaos`: break everything for some minutes, judge every answer, print the figures."""
+"""`make chaos`: inject faults for some minutes, check every answer, print the figures."""
 
 import argparse
 import random

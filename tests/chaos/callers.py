@@ -29,11 +29,11 @@ _CLOCKS_DIFFER = 10.0  # seconds by which the end of a hold may be seen early
 
 @dataclass
 class Observations:
-    """All answers that the callers got."""
+    """All answers that the callers received."""
 
     history: list[Operation] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
-    unknown_takes: set[str] = field(default_factory=set)  # builds of takes that got no answer
+    unknown_takes: set[str] = field(default_factory=set)  # builds of takes without an answer
     stuck: list[str] = field(default_factory=list)
     successes: list[float] = field(default_factory=list)  # moments at which a caller got a cluster
 
@@ -44,7 +44,7 @@ class Observations:
 
 
 class Person:
-    """One caller: takes and returns, or holds and releases, again and again, at whichever replica answers."""
+    """One caller: repeatedly takes and returns, or holds and releases, a cluster, at any replica that answers."""
 
     def __init__(self, number: int, replicas: list[Replica], observed: Observations, seed: int) -> None:
         self._number, self._replicas, self._observed = number, replicas, observed

@@ -1,6 +1,6 @@
 """Judges whether one correct pool, serving one caller at a time, could have given these answers at these moments.
 
-Each cluster is checked by itself (a history is linearizable if it is for every object). The search is Wing and Gong's,
+Each cluster is checked separately (a history is linearizable if that of each object is). The search is Wing and Gong's,
 with Lowe's memory of what was tried; it looks for an order of all operations that respects real time.
 """
 
@@ -70,7 +70,7 @@ def _next(operations: Sequence[Operation], done: int, tenant: str) -> list[tuple
     """Return what may come next: the operations that began before the first of the rest must have ended."""
     steps = []
     must_end = NEVER
-    first = (~done & (done + 1)).bit_length() - 1  # all before it are done
+    first = (~done & (done + 1)).bit_length() - 1  # all operations before it are done
     for place in range(first, len(operations)):
         operation = operations[place]
         if operation.began > must_end:

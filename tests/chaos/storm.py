@@ -76,7 +76,7 @@ class Storm:
     async def _live(
         self, replicas: list[Replica], observed: Observations, events: Events, operations: int, longest: float
     ) -> None:
-        """Let all callers go on until there were enough operations and enough faults."""
+        """Let all callers continue until there were enough operations and faults."""
         people = [Person(number, replicas, observed, self._seed) for number in range(PEOPLE)]
         until = time.monotonic() + longest
 

@@ -13,6 +13,6 @@ def test_under_faults_every_answer_is_true_and_no_caller_is_stuck(control_plane:
     assert len(outcome.events.seen) >= 3
 
 
-def test_a_service_that_does_not_know_its_own_writes_is_found_out(control_plane: ControlPlane, tmp_path: Path) -> None:
+def test_a_service_that_forgets_its_own_writes_is_found(control_plane: ControlPlane, tmp_path: Path) -> None:
     forgetful = Storm(control_plane, tmp_path, seed=1, application="tests.chaos.forgetful:app")
     assert forgetful.rage(operations=300, longest=8, patience=5).problems

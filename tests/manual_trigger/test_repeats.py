@@ -40,7 +40,7 @@ def test_the_header_idempotency_key_is_a_request_id(caller: Caller, prow: Prow) 
     assert len(prow.jobs()) == 1
 
 
-def test_a_repeat_gets_its_job_also_after_the_end_and_when_force_is_given(caller: Caller, prow: Prow) -> None:
+def test_a_repeat_gets_its_job_even_after_its_end_or_with_force(caller: Caller, prow: Prow) -> None:
     name = caller.trigger(request_id="r-1").get_json()["job_name"]
     prow.end(name)
     again = caller.trigger(request_id="r-1", force=True)
@@ -48,7 +48,7 @@ def test_a_repeat_gets_its_job_also_after_the_end_and_when_force_is_given(caller
     assert (again.get_json()["state"], again.get_json()["complete"]) == ("success", True)
 
 
-def test_a_repeat_gets_its_job_also_when_the_configuration_has_lost_it(caller: Caller, deck: Deck) -> None:
+def test_a_repeat_gets_its_job_even_if_it_left_the_configuration(caller: Caller, deck: Deck) -> None:
     name = caller.trigger(request_id="r-1").get_json()["job_name"]
     deck.serve({"periodics": []})
     assert caller.post("/reload").status_code == 200
@@ -80,7 +80,7 @@ def test_another_request_id_starts_another_job(caller: Caller, prow: Prow) -> No
     assert len(prow.jobs()) == 2
 
 
-def test_without_an_id_a_second_request_gets_the_job_that_runs(caller: Caller, prow: Prow) -> None:
+def test_without_an_id_a_second_request_gets_the_running_job(caller: Caller, prow: Prow) -> None:
     first = caller.trigger()
     again = caller.trigger(source="somewhere else")
     assert (first.status_code, again.status_code) == (201, 200)
@@ -112,13 +112,13 @@ def test_a_job_that_was_removed_can_be_started_again(caller: Caller, prow: Prow)
     assert caller.trigger().status_code == 201
 
 
-def test_force_starts_another_job_beside_the_one_that_runs(caller: Caller, prow: Prow) -> None:
+def test_force_starts_another_job_next_to_the_running_one(caller: Caller, prow: Prow) -> None:
     assert caller.trigger().status_code == 201
     assert caller.trigger(force=True).status_code == 201
     assert len(prow.jobs()) == 2
 
 
-def test_a_job_started_by_another_program_is_no_repeat(caller: Caller, prow: Prow) -> None:
+def test_a_job_started_by_another_program_is_not_a_repeat(caller: Caller, prow: Prow) -> None:
     stored = prow.job(caller.trigger().get_json()["job_name"])
     theirs = {"name": "theirs", "labels": stored["metadata"]["labels"]}
     assert prow.create({**stored, "metadata": theirs}).status == 201
@@ -162,7 +162,7 @@ def unlucky(
 
 @pytest.mark.parametrize("parameters", [{}, {"request_id": "r-1"}, {"force": True}], ids=["plain", "with-id", "force"])
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
-def test_whatever_happens_to_the_answer_one_job_is_started(
+def test_one_job_is_started_with_any_fault_of_the_answer(
     unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, parameters: dict[str, Any]
 ) -> None:
     faulty.script.append(fault)

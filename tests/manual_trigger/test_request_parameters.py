@@ -98,7 +98,7 @@ def test_a_branch_that_git_or_a_shell_could_misread_is_refused(alone: Caller, br
 
 
 @pytest.mark.parametrize("branch", ["refs/pull/1/head", "pull/1/head", "HEAD", "a" * 40, "tags/v1"])
-def test_what_git_takes_for_a_commit_or_a_pull_request_is_no_branch(alone: Caller, branch: str) -> None:
+def test_names_that_git_reads_as_commits_or_pull_requests_are_refused(alone: Caller, branch: str) -> None:
     status, code, sentence = refusal(alone.trigger(base_ref=branch))
     assert (status, code) == (400, "bad_parameter")
     assert "expected the name of a branch, such as master, not a commit, a tag or a pull request" in sentence
@@ -165,7 +165,7 @@ def test_user_and_agent_may_be_any_text(alone: Caller, value: str) -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n", None])
-def test_what_is_optional_and_empty_is_not_given(alone: Caller, nothing: str | None) -> None:
+def test_an_empty_optional_value_counts_as_not_sent(alone: Caller, nothing: str | None) -> None:
     parameters = dict.fromkeys(
         ("pullrequest", "pull_sha", "base_sha", "pull_author", "force", "request_id", "source"), nothing
     )
@@ -202,7 +202,7 @@ def test_numbers_and_truth_values_are_read_as_a_form_would_send_them(alone: Call
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"7", b'"x"', b"\xff", b"[" * 9999, b"{" + b'"a":{' * 9999])
-def test_a_body_that_is_no_object_is_refused(alone: Caller, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(alone: Caller, body: bytes) -> None:
     assert refusal(alone.post("/manual-trigger", data=body, content_type="application/json"))[:2] == (400, "bad_body")
 
 
@@ -223,7 +223,7 @@ def test_a_body_that_is_too_large_is_refused(alone: Caller) -> None:
     assert "larger than 64 kB" in sentence
 
 
-def test_an_escape_that_is_no_utf8_is_refused(alone: Caller) -> None:
+def test_an_escape_that_is_not_utf8_is_refused(alone: Caller) -> None:
     assert refusal(alone.post("/manual-trigger?user=%ff"))[2].startswith("'user' is not UTF-8")
 
 

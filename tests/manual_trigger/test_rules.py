@@ -40,7 +40,7 @@ from cimaster.manual_trigger.errors import NotAllowed
         ("*@example.com", "john@example.com", True),
     ],
 )
-def test_a_pattern_fits_the_whole_word(pattern: str, word: str, fits: bool) -> None:
+def test_a_pattern_must_match_the_whole_word(pattern: str, word: str, fits: bool) -> None:
     assert (glob(pattern).fullmatch(word) is not None) is fits
 
 
@@ -57,7 +57,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "allow"
 
 
-def test_a_job_may_be_started_if_one_rule_fits_in_all_four_words(path: Path) -> None:
+def test_a_job_may_be_started_if_one_rule_matches_all_four_words(path: Path) -> None:
     path.write_text(
         "# who may\n\nother * * *\n".replace("* * *", "*/* * *") + "e2e* tess/* master j*  # john and jane\n"
     )
@@ -69,7 +69,7 @@ def test_a_job_may_be_started_if_one_rule_fits_in_all_four_words(path: Path) -> 
         assert not allowed(rules, *words)
 
 
-def test_a_commit_may_be_named_only_where_a_rule_says_so(path: Path) -> None:
+def test_a_commit_may_be_named_only_if_a_rule_allows_it(path: Path) -> None:
     path.write_text("e2e tess/tessops master john\ne2e tess/tessops release-* john base_sha  # to bisect\n")
     rules = Rules(str(path))
     assert allowed(rules)
@@ -91,7 +91,7 @@ def test_without_a_file_the_refusal_says_how_to_allow_a_job(path: Path) -> None:
     assert f"have an operator allow it with the line e2e tess/tessops master john in {path}" in str(error.value)
 
 
-def test_the_line_for_a_user_of_any_name_is_one_that_allows_it(path: Path) -> None:
+def test_the_suggested_line_allows_a_user_of_any_name(path: Path) -> None:
     for user in ("Jane Doe", "dependabot[bot]", "#1 *?"):
         path.write_text("")
         with pytest.raises(NotAllowed) as error:
@@ -128,7 +128,7 @@ def test_a_changed_file_counts_immediately(path: Path) -> None:
         ("e2e[z-a] tess/* master john", "has an unreadable set"),
     ],
 )
-def test_a_slip_in_the_file_leaves_the_last_good_rules(path: Path, line: str, error: str) -> None:
+def test_a_mistake_in_the_file_leaves_the_last_good_rules(path: Path, line: str, error: str) -> None:
     path.write_text("e2e tess/tessops master john\n")
     rules = Rules(str(path))
     assert allowed(rules)

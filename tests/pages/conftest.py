@@ -69,7 +69,7 @@ def rewritten(store: Store, repository: ConfigMapRepository) -> WriteKey:
                 continue
             break
         repository.fresh()
-        # A read of the watcher's own may have begun before and end later: then the news of the write are still to come.
+        # A read by the watcher may have begun before the write and end after it: then the write shows only later.
         until(lambda: repository.snapshot().object.data.get(key) == text)
 
     return rewritten

@@ -23,7 +23,7 @@ AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
-REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own note of a refused form
+REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own message about a refused form
 
 
 class Person:

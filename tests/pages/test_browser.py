@@ -130,7 +130,7 @@ def test_only_a_pressed_button_shows_that_it_is_busy(visit: Visit, cluster: str,
 def test_nothing_new_is_304(visit: Visit, cluster: str) -> None:
     alice = visit("alice")
     alice.go()
-    wanted = "/ui/fragments/clusters"  # the first poll may still tell of what another test did
+    wanted = "/ui/fragments/clusters"  # the first poll may still show a change by another test
     with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
         pass
 
@@ -166,7 +166,7 @@ def test_a_refused_click_in_a_row_leaves_the_table(visit: Visit, cluster: str, c
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
     curl("releasecluster", cluster=cluster, name="alice")
     curl("holdcluster", cluster=cluster, name="bob")
     alice.press(cluster, "Release")

@@ -204,7 +204,7 @@ def test_a_refused_click_shows_the_reason_and_the_current_state(visit: Visit, re
     identity = request_cluster(replica, "fails")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
     assert dismissed(replica, identity)
     row(alice, "failed").get_by_role("button", name="Retry").click()
     expect(alice.page.locator("#alerts")).to_contain_text(f"creation {identity} is not known")

@@ -51,7 +51,7 @@ def test_release_clicked_twice_by_mouse_releases_one(visit: Visit, mine: list[st
     place = (box["x"] + 20, box["y"] + 10)
     alice.page.mouse.click(*place)
     expect(alice.row("mine-1")).to_have_count(0)
-    alice.page.mouse.click(*place)  # where the release of the next one has moved to
+    alice.page.mouse.click(*place)  # where the next row's release button has moved to
     alice.rests()
     assert states(alice, mine) == ["vacant", "held", "held"]
     alice.press("mine-2", "Release")
@@ -131,7 +131,7 @@ def test_focus_moved_before_the_answer_arrives_stays_there(visit: Visit, mine: l
     waiting = []
     alice.page.route("**/ui/release", lambda route: waiting.append(route))
     alice.press("mine-1", "Release")
-    until(lambda: alice.page.evaluate("true") and waiting)  # handlers run while the page is asked
+    until(lambda: alice.page.evaluate("true") and waiting)  # handlers run while playwright queries the page
     elsewhere = alice.row("mine-3").get_by_role("button", name="Extend mine-3")
     elsewhere.focus()
     waiting[0].continue_()

@@ -33,7 +33,7 @@ def test_the_form_has_duration_and_reason(add: Add, alice: FlaskClient) -> None:
     assert "<title>Hold cluster-01" in form.text
     assert '<option value="6h" selected>6 h</option>' in form.text
     assert [f'value="{choice}"' in form.text for choice in ("30m", "1h", "4h")] == [True] * 3
-    assert 'name="name"' not in form.text  # it is known
+    assert 'name="name"' not in form.text  # the name is known
 
 
 def test_a_hold_leads_back_to_its_page_with_a_message_shown_once(add: Add, alice: FlaskClient) -> None:
@@ -196,7 +196,7 @@ def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add: Add, alice: Fl
     assert state(alice)["holdFor"] == "3h"
     alice.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
     before = ends(alice)
-    extend(alice, offered["4h"])  # from a form that was opened while the job ran
+    extend(alice, offered["4h"])  # from a form that was opened while the job was running
     assert timedelta(seconds=-1) <= ends(alice) - before - timedelta(hours=3) <= timedelta()
 
 
@@ -305,7 +305,7 @@ def test_a_refused_click_in_a_row_replaces_no_table(add: Add, alice: FlaskClient
     answer = alice.post("/ui/release", data={"cluster": "cluster-01"}, headers=ROW)
     assert answer.text.strip().startswith('<div class="alert" data-about=')
     assert answer.headers["CIMaster-Code"] == "not_authorized"
-    assert "pool-acted" in answer.headers["HX-Trigger"]  # the table shows at once how things really are
+    assert "pool-acted" in answer.headers["HX-Trigger"]  # the table immediately shows the current state
 
 
 def test_names_are_compared_without_case(add: Add, person: SignIn) -> None:

@@ -253,7 +253,7 @@ def test_a_form_for_an_unknown_cluster_is_404(root: FlaskClient) -> None:
 
 @pytest.mark.parametrize("record", ['{"name": "twin"}', "7", '{"status": "finished"}'])
 def test_two_broken_records_of_the_same_bytes_are_two(written: WriteRecords, root: FlaskClient, record: str) -> None:
-    for name in ("other", "cluster-01"):  # the second time the broken ones are known by their text
+    for name in ("other", "cluster-01"):  # the second time the broken records come from the cache
         written({"name": name, "status": "finished"}, record, record)
     for url in ("/", "/ui/admin"):
         page = root.get(url).text

@@ -42,7 +42,7 @@ def test_a_success_message_goes_when_the_row_contradicts_it(visit: Visit, cluste
     alice.fill(**({} if name else {"name": "alice"}))
     message = alice.page.get_by_text(held(cluster))
     expect(message).to_be_visible()
-    message.hover()  # so that it does not end by itself
+    message.hover()  # so that it does not disappear
     curl("releasecluster", cluster=cluster, name="alice", to="bob")
     alice.sees(cluster, "bob", state="held")
     expect(message).to_have_count(0)
@@ -70,7 +70,7 @@ def test_a_refusal_goes_when_the_row_contradicts_it(visit: Visit, cluster: str, 
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
     curl("releasecluster", cluster=cluster, name="alice", to="bob")
     alice.press(cluster, "Release")
     refusal = alice.page.get_by_text(f"user alice is not authorized: {cluster} is held by bob")

@@ -38,7 +38,7 @@ def test_polls_are_304_until_something_changes(add: Add, alice: FlaskClient, url
     changed = poll(alice, url, tag)
     assert changed.status_code == 200
     assert changed.headers["HX-PTag"] != tag
-    assert "pool-changed" in changed.headers["HX-Trigger"]  # the figures and the strip follow
+    assert "pool-changed" in changed.headers["HX-Trigger"]  # the counts and the banner follow
 
 
 def test_the_page_and_its_fragment_have_the_same_tag(add: Add, alice: FlaskClient) -> None:
@@ -88,7 +88,7 @@ def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(
     add: Add, settings: Settings, store: Store, alice: FlaskClient, person: SignIn
 ) -> None:
     add("cluster-01")
-    other = create_app(settings, store).test_client()  # its threads rest: it reads only when it must
+    other = create_app(settings, store).test_client()  # its threads do not run: it reads only when it must
     assert "cluster-01 vacant" in text(other.get("/"))
     hold(alice, "cluster-01")
     assert "cluster-01 vacant" in text(other.get("/"))

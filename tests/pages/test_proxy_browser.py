@@ -17,7 +17,7 @@ from tests.replica import Replica
 from tests.server import free_ports
 
 PREFIX = "/pool"
-NAMES = "MAP ci.example.com 127.0.0.1, MAP evil.test 127.0.0.1"  # names that browsers do not trust as they do loopback
+NAMES = "MAP ci.example.com 127.0.0.1, MAP evil.test 127.0.0.1"  # names that browsers do not trust as much as loopback
 
 
 class Proxy:
@@ -42,7 +42,7 @@ class Proxy:
         """Answer a WSGI request."""
         path = environ["RAW_URI"]
         if not path.startswith(f"{PREFIX}/"):
-            self.strayed += [path] if path != "/favicon.ico" else []  # which browsers ask for beside a text
+            self.strayed += [path] if path != "/favicon.ico" else []  # which browsers request next to a text
             start_response("404 Not Found", [])
             return [b"not below the prefix"]
         headers = {key[5:].replace("_", "-"): text for key, text in environ.items() if key.startswith("HTTP_")}

@@ -174,7 +174,7 @@ def test_stored_values_are_shown_as_text(rewritten: WriteKey, waits: Waits, alic
     for page in (alice.get("/"), alice.get("/ui/queue")):
         assert page.status_code == 200
         assert "1 job waiting" in text(page)
-        assert "1970" not in page.text  # since when is not known
+        assert "1970" not in page.text  # without a known start
         assert "has waited" not in text(page)
         assert "&lt;script&gt;" in page.text
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
@@ -283,7 +283,7 @@ def test_other_changes_of_the_pool_leave_polls_at_304(waits: Waits, add: Add, al
 def test_a_change_of_the_queue_does_not_redraw_the_clusters(
     waits: Waits, alice: FlaskClient, clock: MovableClock, piece: str
 ) -> None:
-    clock.forward(seconds=301 - clock().timestamp() % 300)  # when pages were just drawn anew for the time alone
+    clock.forward(seconds=301 - clock().timestamp() % 300)  # just after pages were rendered again because of the time
     tag = alice.get(f"/ui/fragments/{piece}", headers=HTMX).headers["HX-PTag"]
     waits()
     assert alice.get(f"/ui/fragments/{piece}", headers={**HTMX, "HX-PTag": tag}).status_code == 304

@@ -1,7 +1,7 @@
-"""What the README promises of the SQLite file, on real processes that share one: every answer given stays true.
+"""The README's promises about the SQLite file, with real processes that share one: every answer stays true.
 
-One process is killed or stopped while it writes, or the machine loses power. Callers do as the README tells scripts to:
-one request_id for one request, and the same again on the other process where a connection broke.
+One process is killed or stopped while it writes, or the machine loses power. Callers follow the README's advice for
+scripts: one request_id per request, repeated on the other process if a connection breaks.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ Start = Callable[..., Replica]
 
 @dataclass
 class Known:
-    """What callers know, and what they asked for; a lease is named by its id, a take by its request_id."""
+    """What callers know and have requested; a lease is named by its id, a take by its request_id."""
 
     leases: dict[str, str] = field(default_factory=dict)
     """The cluster of each lease that an answer named."""
@@ -54,12 +54,12 @@ class Known:
     answers: int = 0
 
     def allowing_for(self, later: "Known") -> "Known":
-        """Return the same, where what was asked until a later moment may have been carried out, or not."""
+        """Return a copy in which requests made until a later moment may or may not have been carried out."""
         return replace(self, asked_back=later.asked_back, open_takes=self.open_takes | (later.takes - self.takes))
 
     def untrue(self, replica: Replica) -> list[str]:
-        """Return what of all this a process does not know, or contradicts."""
-        newest = {"after": str(self.commit)}  # or the list might be older than the other process's answers
+        """Return the facts that a process does not know, or contradicts."""
+        newest = {"after": str(self.commit)}  # otherwise the list might be older than the other process's answers
         answer = requests.get(f"{replica.url}/clusters", newest, headers={"Accept": "application/json"}, timeout=60)
         now = {record["name"]: record for record in answer.json()["clusters"]}
         commit = int(answer.headers["CIMaster-Commit"])
@@ -81,9 +81,9 @@ class Known:
 
 
 class Callers:
-    """Scripts that take clusters and give them back, and repeat on the next process what got no answer.
+    """Scripts that take clusters and give them back; a request without an answer is repeated on the next process.
 
-    Some are impatient: they do not repeat what broke off, and never learn what they got.
+    Some are impatient: they do not repeat a broken request, and never learn its result.
     """
 
     def __init__(self, *replicas: Replica, count: int, impatient: int = 0) -> None:
@@ -110,12 +110,12 @@ class Callers:
             self._raise_failures()
 
     def known(self) -> Known:
-        """Return what callers were told up to now."""
+        """Return what callers know now."""
         with self._lock:
             return deepcopy(self._known)
 
     def wait_for(self, more: int) -> None:
-        """Wait until callers got that many more answers."""
+        """Wait until callers have received that many more answers."""
         enough = self._known.answers + more
 
         def answered() -> bool:
@@ -139,7 +139,7 @@ class Callers:
                 self._give_back(number, mine.popleft())
 
     def _take(self, number: int, build: int) -> list[str]:
-        """Take a cluster; return its lease, or nothing if that was not told."""
+        """Take a cluster; return its lease, or nothing if no answer came."""
         query = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
         with self._lock:
             self._known.open_takes.add(query["request_id"])
@@ -175,7 +175,7 @@ class Callers:
     def _ask_again(
         self, number: int, path: str, query: dict[str, str], answer: requests.Response
     ) -> requests.Response | None:
-        """Repeat on the next process what was answered; it must say the same."""
+        """Repeat an answered request on the next process; the answer must be the same."""
         repeated = self._ask(number + 1, path, query)
         if repeated is not None:
             assert repeated.headers.get("CIMaster-Repeated") == "true"
@@ -222,13 +222,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(file: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts processes over a file, which end with the test."""
+    """Return a function that starts processes over a file; they are stopped after the test."""
     with ExitStack() as stack:
 
         def start(name: str, path: Path = file, **environment: Any) -> Replica:
             replica = Replica(tmp_path, name, CIMASTER_STORE=f"sqlite:{path}", **environment)
             stack.enter_context(replica)
-            stack.callback(replica.server.crash)  # nothing here is about an orderly end, which takes seconds
+            stack.callback(replica.server.crash)  # no test here is about an orderly shutdown, which takes seconds
             return replica
 
         yield start
@@ -249,7 +249,7 @@ def test_answers_stay_true_while_one_of_two_processes_is_killed(start: Start) ->
 
 
 class Disk:
-    """A folder of which it is known what a power cut would leave: only what was synced. powercut.c does the work."""
+    """A folder that shows what a power cut would leave: only synced data. powercut.c does the work."""
 
     def __init__(self, folder: Path, durable: Path, shim: Path) -> None:
         self.environment = {
@@ -260,18 +260,18 @@ class Disk:
         self._durable = durable
 
     def lie(self) -> None:
-        """From now on confirm every sync and keep nothing."""
+        """From now on confirm every sync without keeping the data."""
         (self._durable / "lies").touch()
 
     def cut(self, copy: Path) -> Path:
-        """Write into a new folder what a power cut at this moment would leave; return the pool's file in it."""
+        """Write the state after a power cut at this moment into a new folder; return the pool's file in it."""
         copy.mkdir()
         with (self._durable / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for line in (self._durable / "names").read_text().splitlines():
                 inode, _, name = line.partition(" ")
                 content = self._durable / f"content-{inode}"
-                if content.exists() and not name.endswith("-shm"):  # SQLite makes that anew
+                if content.exists() and not name.endswith("-shm"):  # SQLite creates that file again
                     shutil.copy(content, copy / name)
         return copy / "pool.db"
 
@@ -296,7 +296,7 @@ def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, di
     with Callers(*replicas, count=8) as callers:
         for number in range(4):
             callers.wait_for(120)
-            known = callers.known()  # before the cut: what is answered later may be lost
+            known = callers.known()  # before the cut: later answers may be lost
             path = disk.cut(tmp_path / f"cut-{number}")
             cuts.append((known.allowing_for(callers.known()), path))
         replicas[0].server.crash()
@@ -309,7 +309,7 @@ def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, di
         assert known.untrue(start(path.parent.name, path)) == []
 
 
-def test_the_check_finds_answers_lost_by_a_disk_that_lies(start: Start, disk: Disk, tmp_path: Path) -> None:
+def test_the_check_finds_answers_lost_by_a_lying_disk(start: Start, disk: Disk, tmp_path: Path) -> None:
     replicas = [start(name, **disk.environment) for name in "ab"]
     fill(replicas[0])
     with Callers(*replicas, count=8) as callers:
@@ -325,13 +325,13 @@ def test_the_check_finds_answers_lost_by_a_disk_that_lies(start: Start, disk: Di
 
 @contextlib.contextmanager
 def stopped(replica: Replica, path: Path, *, writing: bool) -> Iterator[None]:
-    """Stop a process at a moment at which it has SQLite's lock for writing, or has not."""
+    """Stop a process at a moment when it has SQLite's write lock, or has not."""
     assert replica.server.process is not None
     group = replica.server.process.pid
     while True:
         os.killpg(group, signal.SIGSTOP)
         try:
-            while not stands_still(group):
+            while not is_stopped(group):
                 pass
             if is_locked(path) == writing:
                 yield
@@ -341,8 +341,8 @@ def stopped(replica: Replica, path: Path, *, writing: bool) -> Iterator[None]:
         time.sleep(0.01)
 
 
-def stands_still(group: int) -> bool:
-    """Say whether all threads of all processes of a group are stopped."""
+def is_stopped(group: int) -> bool:
+    """Say whether all threads of a process group are stopped."""
     states = set()
     for stat in Path("/proc").glob("[0-9]*/task/*/stat"):
         with contextlib.suppress(OSError):
@@ -352,7 +352,7 @@ def stands_still(group: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether anybody has the lock for writing."""
+    """Say whether any process has the write lock."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -363,7 +363,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="that a process stands still is read from /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc whether a process is stopped")
 def test_a_process_paused_in_a_write_costs_the_other_only_a_503(start: Start, file: Path) -> None:
     stopping, other = (start(name) for name in "ab")
     fill(other)

@@ -1,4 +1,4 @@
-"""Waiting, with what only real processes have: connections that break, replicas that die, and curl."""
+"""Waiting with real processes: connections that break, replicas that die, and curl."""
 
 import socket
 import subprocess
@@ -17,7 +17,7 @@ BRIEF = "tests.process.brief_waits:app"
 
 
 def url(replica: Replica, build: object, wait: str = "10m", **more: str) -> str:
-    """Return what a job that waits asks for."""
+    """Return the URL of a waiting take."""
     query = "".join(f"&{key}={value}" for key, value in more.items())
     return f"{replica.url}/getvacant?job=e2e&build={build}&wait={wait}&request_id=r-{build}{query}"
 
@@ -29,7 +29,7 @@ def curl(replica: Replica, build: object) -> "subprocess.Popen[str]":
 
 
 def tickets(replica: Replica) -> dict[str, bool]:
-    """Return who waits, in order, and whether they are there."""
+    """Return the waiting builds, in order, and whether each is connected."""
     answer = requests.get(f"{replica.url}/queue", headers={"Accept": "application/json"}, timeout=10)
     return {ticket["ask"]["build"]: ticket["there"] for ticket in answer.json()["tickets"]}
 
@@ -91,7 +91,7 @@ def test_a_request_abandoned_while_the_process_was_paused_gets_nothing(start: St
 
 
 def waiting_callers(replica: Replica) -> int:
-    """Return how many callers the replica keeps."""
+    """Return how many waiting callers the replica keeps connected."""
     lines = requests.get(replica.metrics_url, timeout=10).text.splitlines()
     return int(float(next(line for line in lines if line.startswith("cimaster_callers_kept ")).split()[1]))
 

@@ -70,7 +70,7 @@ def test_each_read_logs_the_number_of_admins(users: Path, caplog: pytest.LogCapt
     assert (caplog.records[-1].levelname, caplog.records[-1].getMessage()[-8:]) == ("WARNING", "names: 0")
     users.unlink()
     assert "admin" not in admins
-    assert f"{users} is not there" in caplog.text
+    assert f"{users} does not exist" in caplog.text
 
 
 def test_a_list_that_cannot_be_read_leaves_the_last_good_one(users: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,7 @@ def _commit(text: str) -> int:
 
 
 def probe() -> None:
-    """Set a cookie together with a form, so that `blocked` can tell whether the browser keeps cookies."""
+    """Set a cookie together with a form, so that `blocked` can find out whether the browser keeps cookies."""
     if not request.cookies and "seen" not in g:
         remember(seen=0)
 

@@ -16,7 +16,7 @@ class GetVacant(KindParameters):
     that has been vacant longest is lent, then the first in the list. Without `request_id` every call takes another
     cluster. The header `CIMaster-Lease` names the lease; a finish that names it cannot end a later lease.
 
-    Without `ttl` the lease lasts until finishtest; with it, the lease ends by itself unless it is renewed.
+    Without `ttl` the lease lasts until finishtest; with it, the lease ends automatically unless it is renewed.
 
     With `wait` the caller gets a place in the queue if none is vacant. A request is held open for at most 25 s, then
     answered with 429 `queued`, `Retry-After`, the place in `CIMaster-Place` and an empty plain body: repeat the same

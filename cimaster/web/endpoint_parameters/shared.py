@@ -32,7 +32,7 @@ class ClusterParameters(NamedParameters):
 
 @dataclass(frozen=True, kw_only=True)
 class KindParameters(VerbParameters):
-    """The kind of cluster that a caller asks for."""
+    """The kind of cluster that a caller requests."""
 
     purpose: str = types.KNOWN_PURPOSE.optional("")
     osimage: str = types.KNOWN_IMAGE.meant("image; required for purpose tnet-ci").optional("")
