@@ -1,4 +1,4 @@
-# The two that a newcomer needs are run and test; everything installs what it needs into .venv by itself.
+# Newcomers need two targets: run and test. Each target installs what it needs into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ STATE ?= .run
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
-run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
+run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, with its state in .run/
 	@umask 077 && mkdir -p $(STATE)/admin
 	@test -e $(STATE)/admin/users || { umask 077; printf admin > $(STATE)/admin/users; }
 	@test -e $(STATE)/cimaster.db || { $(BIN)/cimaster import cimaster/samples/clusters.json \
@@ -24,13 +24,13 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, keeping state in .run/
 test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
 	$(BIN)/pytest -n 3 --dist loadgroup
 
-quick: $(VENV)/dev.stamp ## the tests that need no Kubernetes, browser or patience (a minute)
+quick: $(VENV)/dev.stamp ## the fast tests, which need neither Kubernetes nor a browser (a minute)
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not kube and not browser and not slow" --hypothesis-profile quick
 
-bench: $(VENV)/dev.stamp kube ## measure it beside a naive version, on both stores (15 min); BENCH=--docs updates the tables
+bench: $(VENV)/dev.stamp kube ## compare it with a naive version, on both stores (15 min); BENCH=--docs updates the tables
 	$(BIN)/python -m tests.bench $(BENCH)
 
-chaos: $(VENV)/dev.stamp kube ## break everything for minutes and judge every answer; CHAOS="--seed 7" repeats a storm
+chaos: $(VENV)/dev.stamp kube ## inject faults for minutes and check every answer; CHAOS="--seed 7" repeats a storm
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 soak: $(VENV)/dev.stamp ## memory over 200,000 requests, size of the object after a day of work (8 min)
@@ -54,13 +54,13 @@ docs: $(VENV)/dev.stamp ## write the generated parts of README.md, docs/ and ope
 kube: ## build etcd and kube-apiserver for the tests (5 min, needs Go 1.26 or newer)
 	tests/kube/build.sh
 
-lock: ## resolve the dependencies anew and pin them with their hashes (needs uv)
+lock: ## resolve the dependencies again and pin them with their hashes (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade \
 	  setup.cfg -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade \
 	  setup.cfg --extra dev -o requirements-dev.lock
 
-clean: ## remove what make made, but not the state in .run/
+clean: ## remove what make has built, but not the state in .run/
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:

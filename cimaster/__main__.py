@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     command("serve", _serve, "run the service")
-    command("drain", _drain, "tell a running service to say not-ready, and wait 5 s for load balancers to notice")
+    command("drain", _drain, "make a running service report not-ready, and wait 5 s for load balancers to notice")
     export = command("export", _export, "write the whole pool to standard output, as a ConfigMap in JSON")
     export.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
     load = command(
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         "fill the pool from a file: an export, the first service's cluster.json or ConfigMap; JSON or YAML",
     )
     load.add_argument("file", help="the file, or - for standard input")
-    load.add_argument("--replace", action="store_true", help="also where the pool has clusters already")
+    load.add_argument("--replace", action="store_true", help="even if the pool already has clusters")
     return parser
 
 

@@ -39,7 +39,7 @@ class Settings(FromEnvironment):
     max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), parsers.duration)
     overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), parsers.duration)
     deadline: timedelta = setting(
-        "how long a caller waits at most until its change is written", timedelta(seconds=20), parsers.wait
+        "the longest time that a caller waits for its change to be written", timedelta(seconds=20), parsers.wait
     )
     threads: int = setting("requests that a replica answers concurrently", 200, parsers.thread_count)
     waiters: int = setting(
@@ -92,14 +92,14 @@ class Settings(FromEnvironment):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings; raise BadSetting for a wrong value or a wrong key in the ConfigMap of k8s/."""
-        twice = next(
+        doubled = next(
             (name for name in (names_in_environment() if environ is None else environ) if name.startswith(2 * PREFIX)),
             "",
         )
-        if twice:
-            key = twice.removeprefix(2 * PREFIX)
+        if doubled:
+            key = doubled.removeprefix(2 * PREFIX)
             raise BadSetting(
-                f"{twice} is not a setting: if it comes from the ConfigMap cimaster-settings, call the key {key}, "
+                f"{doubled} is not a setting: if it comes from the ConfigMap cimaster-settings, call the key {key}, "
                 f"because k8s/ adds {PREFIX} to each key"
             )
         settings = super().from_environ(environ)
@@ -116,6 +116,6 @@ class Settings(FromEnvironment):
             )
 
     @classmethod
-    def found(cls, environ: Mapping[str, str], /) -> dict[str, str]:
+    def detected(cls, environ: Mapping[str, str], /) -> dict[str, str]:
         """Return the default store, which depends on whether the process runs in a pod."""
         return {f"{PREFIX}STORE": default_store(environ)}

@@ -1,4 +1,4 @@
-"""Waiting for what the background threads do: for a condition, never for a time."""
+"""Waits for effects of background threads: until a condition is met, never for a fixed time."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The cast of the tests: the real application over both stores, with a clock that tests may move."""
+"""The common fixtures: the real application over both stores, with a clock that tests can move."""
 
 import contextlib
 import os
@@ -31,15 +31,15 @@ from tests.server import free_ports
 ADMIN = "root"
 
 
-# Fewer examples for `make quick`; `make test` searches with those that each test declares.
+# Fewer examples for `make quick`; `make test` uses the number that each test declares.
 hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs an API server, a browser or processes, and tell parallel workers which tests stay together.
+    """Mark tests that need an API server, a browser or processes, and group those that one worker must run.
 
-    The tests of a file do, and those that share an API server. The latter begin first, since they take longest.
+    The tests of a file form a group, and those that share an API server. The latter run first: they take longest.
     """
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class MovableClock(Clock):
-    """The present, moved on by as much as a test says."""
+    """The current time, plus the time that a test has added."""
 
     def __init__(self) -> None:
         self.moved = timedelta()
@@ -66,17 +66,17 @@ class MovableClock(Clock):
         return super().__call__() + self.moved
 
     def forward(self, **duration: float) -> None:
-        """Move on, as `forward(hours=6)`."""
+        """Add a time, for example `forward(hours=6)`."""
         self.moved += timedelta(**duration)
 
 
 class LeapingClock(Clock):
-    """Time that a test may let pass at once."""
+    """A clock that a test can advance without waiting."""
 
     leapt = 0.0
 
     def monotonic(self) -> float:
-        """Return the seconds with those that a test added."""
+        """Return the seconds, plus those that a test has added."""
         return super().monotonic() + self.leapt
 
 
@@ -88,7 +88,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """A real API server for the whole run; skipped where it was not built."""
+    """A real API server for the whole run; skips the test if it was not built."""
     if ControlPlane.assets() is None:
         if os.environ.get("CIMASTER_TEST_ALL"):
             pytest.fail("kube-apiserver and etcd are not there: make kube builds them")
@@ -137,7 +137,7 @@ def another_store(store: Store, request: pytest.FixtureRequest, tmp_path: Path) 
 
 
 def kube_access_by(kubeconfig: Path | None = None, clock: Clock | None = None) -> KubernetesClient:
-    """Return access as a kubeconfig says, or as KUBECONFIG does."""
+    """Return access by a kubeconfig, by default the one in KUBECONFIG."""
     with pytest.MonkeyPatch.context() as environment:
         if kubeconfig:
             environment.setenv("KUBECONFIG", str(kubeconfig))
@@ -155,7 +155,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def provisioner() -> Provisioner | None:
-    """What creates clusters: nothing, unless a file of tests says otherwise."""
+    """The provisioner: none, unless a test file overrides this."""
     return None
 
 

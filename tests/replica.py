@@ -77,7 +77,7 @@ class Replica:
             self.paused = False
 
     def ready(self) -> bool:
-        """Say whether it wants requests."""
+        """Say whether it is ready for requests."""
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).ok
         except requests.RequestException:

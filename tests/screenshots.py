@@ -45,7 +45,7 @@ def main() -> None:
             folder,
             CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}",
             CIMASTER_MANAGE_CLUSTER="on",
-            CIMASTER_PROW_URL="http://127.0.0.1:9/",  # nothing listens there: no creation begins or ends
+            CIMASTER_PROW_URL="http://127.0.0.1:9/",  # nothing listens there, so no creation starts or ends
             CIMASTER_DEFAULT_PROW_JOB="e2e-k8s-1.32",
         )
         with replica, sync_playwright() as playwright:
@@ -93,15 +93,15 @@ def _clusters() -> list[dict[str, Any]]:
     for record in network:
         record |= {"name": record["name"].replace("cluster", "tnet"), "purpose": "tnet-ci", "osimage": "flatcar-3975"}
     others = [
-        _held(2, "bob", "kernel panic after upgrade", held_for=75, left=285),
+        _held(2, "bob", "kernel panic after upgrade", held_for=75, minutes_left=285),
         _leased(3, "e2e-conformance", 12345, "john", 95),
         _leased(4, "e2e-upgrade", 871, "ci-bot", 14, ttl=120),
-        _held(5, "alice", "network issue", held_for=332, left=28),
+        _held(5, "alice", "network issue", held_for=332, minutes_left=28),
         _disabled(6, "waits for a new switch"),
         _leased(9, "e2e-storage", 402, "carol", 600),
         _cluster(10, labels={"gpu": "yes"}, note="GPU node, slow to boot", vacantSince=_ago(minutes=3)),
         _leased(13, "e2e-conformance", 12346, "john", 41) | _hold("alice", "look at the failed run", 41, None),
-        _held(14, "dora", "demo for the storage team", held_for=352, left=8),
+        _held(14, "dora", "demo for the storage team", held_for=352, minutes_left=8),
         _leased(16, "e2e-storage", 403, "carol", 22),
         _disabled(18, "disk errors in rack 4"),
         _leased(24, "e2e-upgrade", 872, "ci-bot", 3, ttl=120),
@@ -135,13 +135,13 @@ def _leased(number: int, job: str, build: int, by: str, minutes: int, ttl: int =
     return _cluster(number, status="testing", **names, **lease, **ends)
 
 
-def _held(number: int, by: str, reason: str, held_for: int, left: int) -> dict[str, Any]:
-    return _cluster(number) | _hold(by, reason, held_for, left)
+def _held(number: int, by: str, reason: str, held_for: int, minutes_left: int) -> dict[str, Any]:
+    return _cluster(number) | _hold(by, reason, held_for, minutes_left)
 
 
-def _hold(by: str, reason: str, held_for: int, left: int | None) -> dict[str, Any]:
+def _hold(by: str, reason: str, held_for: int, minutes_left: int | None) -> dict[str, Any]:
     hold = {"hold": True, "holdBy": by, "holdDesc": reason, "heldAt": _ago(minutes=held_for)}
-    return hold | ({"holdExpires": _ahead(minutes=left)} if left is not None else {"holdFor": "2h"})
+    return hold | ({"holdExpires": _ahead(minutes=minutes_left)} if minutes_left is not None else {"holdFor": "2h"})
 
 
 def _disabled(number: int, reason: str) -> dict[str, Any]:

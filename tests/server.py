@@ -1,4 +1,4 @@
-"""One server process of the tests: it starts again under the same arguments, and never outlives the tests."""
+"""One server process of the tests: it can be restarted with the same arguments, and never outlives the tests."""
 
 import contextlib
 import itertools
@@ -20,11 +20,11 @@ STOP_SECONDS = 10.0
 
 
 class ServerFailed(Exception):
-    """A server did not come up, or refused a request of the harness; the message ends with the tail of its log."""
+    """A server did not start, or refused a request of the harness; the message ends with the tail of its log."""
 
 
 class Server:
-    """One program with its log in a file, started again under the same arguments as often as a test likes."""
+    """One program with its log in a file; a test may restart it, with the same arguments, any number of times."""
 
     # The kernel's parent-death signal (below) fires when the *thread* that started the child ends. A test may well
     # start a server from a thread of its own, so all are started from one that lives as long as the tests do.
@@ -46,7 +46,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Start the process unless it runs; the log is continued."""
+        """Start the process unless it is running; the log is appended to."""
         if self.running:
             return
         with self.log.open("ab") as log:
@@ -63,7 +63,7 @@ class Server:
             self.process = popen.result()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ask the process to end, and kill it after so many seconds; a paused one is resumed first."""
+        """Send SIGTERM, and SIGKILL after some seconds; a paused process is resumed first."""
         self.send(signal.SIGTERM)
         self.send(signal.SIGCONT)
         try:
@@ -101,7 +101,7 @@ class Server:
         raise self.failure("the server is not ready")
 
     def failure(self, what: str) -> ServerFailed:
-        """Return the error for a server that did not do what was expected, with the end of its log."""
+        """Return the error for a server that failed, with the end of its log."""
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
         code = self.process.poll() if self.process is not None else None
         state = "runs" if code is None else f"has ended with {code}"
@@ -109,9 +109,9 @@ class Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return that many free ports of the loopback, which no other call returns soon.
+    """Return that many free loopback ports, which no other call returns soon.
 
-    They lie below those that the kernel lends to outgoing connections: a server that was killed finds its own again.
+    They are below the kernel's range for outgoing connections, so a server that was killed can reuse its own.
     """
     return list(itertools.islice(filter(_is_free, _PORTS), count))
 
@@ -127,7 +127,7 @@ def _is_free(port: int) -> bool:
 
 
 def _own_ports() -> Iterator[int]:
-    """Return the ports of this worker of the tests, round and round, from anywhere: other test runs may be on."""
+    """Cycle through the ports of this test worker, from a random start: other test runs may be active."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first, many = 11_000 + 5_000 * (worker % 4), 5_000
     begin = random.randrange(many)

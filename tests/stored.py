@@ -1,4 +1,4 @@
-"""Stored objects in which any member of any record may be any JSON value, for tests that nothing of it matters."""
+"""Stored objects in which any member of any record may be any JSON value, for tests that none of these does harm."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""One API, told several times: the table in code, the routes, openapi.yaml, the README and docs/ say the same."""
+"""The table in code, the routes, openapi.yaml, the README and docs/ describe the same API."""
 
 import re
 from dataclasses import Field, replace
@@ -27,7 +27,7 @@ from tests.docs import markdown
 
 ROOT = Path(__file__).parent.parent
 API, ARCHITECTURE, OPERATIONS = "docs/api.md", "docs/architecture.md", "docs/operations.md"
-PAGES = [page for page in markdown.PAGES if page != "docs/manual-trigger.md"]  # tests/manual_trigger looks at that one
+PAGES = [page for page in markdown.PAGES if page != "docs/manual-trigger.md"]  # tests/manual_trigger checks that one
 DESCRIBED: dict[str, Any] = yaml.safe_load((ROOT / "cimaster" / "openapi.yaml").read_text("utf-8"))
 BY_PATH = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 BY_GET = pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "GET" in e.methods], ids=lambda e: e.name)
@@ -36,7 +36,7 @@ OF_A_VERB = pytest.mark.parametrize("endpoint", VERBS, ids=lambda endpoint: endp
 
 @pytest.fixture
 def idle(tmp_path: Path) -> Flask:
-    """An application whose threads rest."""
+    """An application whose threads do not run."""
     return create_app(Settings(), SQLiteStore(str(tmp_path / "pool.db"), "clusters"))
 
 
@@ -51,9 +51,11 @@ def resolved(node: Any) -> Any:
 
 
 def described(endpoint: Endpoint[Any]) -> dict[str, Any]:
-    """Return what openapi.yaml says of an endpoint, by method."""
+    """Return the operations of an endpoint in openapi.yaml, by method."""
     found: dict[str, Any] = DESCRIBED["paths"][endpoint.path.replace("<", "{").replace(">", "}")]
-    return {method: said for method, said in found.items() if method.upper() in endpoint.methods}
+    return {
+        method: described_meaning for method, described_meaning in found.items() if method.upper() in endpoint.methods
+    }
 
 
 def query_of(endpoint: Endpoint[Any]) -> dict[str, dict[str, Any]]:
@@ -128,14 +130,14 @@ def test_parameters_that_may_be_repeated_are_arrays(endpoint: Endpoint[Any]) -> 
 
 
 @BY_GET
-def test_openapi_says_of_every_parameter_what_the_table_says(endpoint: Endpoint[Any]) -> None:
+def test_openapi_and_the_table_describe_parameters_alike(endpoint: Endpoint[Any]) -> None:
     for parameter in endpoint.parameters:
-        said = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
-        assert said.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
+        described_meaning = query_of(endpoint)[parameter.name]["description"].replace("`", "").casefold()
+        assert described_meaning.startswith(parameter.meaning.replace("`", "").casefold()), parameter.name
 
 
 @BY_GET
-def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint[Any]) -> None:
+def test_every_example_is_accepted_by_the_service(endpoint: Endpoint[Any]) -> None:
     for parameter in endpoint.parameters:
         shown = query_of(endpoint)[parameter.name]
         schema = resolved(shown["schema"])
@@ -147,7 +149,7 @@ def test_every_example_is_one_that_the_service_reads(endpoint: Endpoint[Any]) ->
 
 
 @OF_A_VERB
-def test_examples_of_bodies_have_parameters_that_the_service_reads(endpoint: Endpoint[Any]) -> None:
+def test_examples_of_bodies_are_accepted_by_the_service(endpoint: Endpoint[Any]) -> None:
     example = described(endpoint)["post"]["requestBody"]["content"]["application/json"]["example"]
     assert {p.name for p in endpoint.parameters if p.required} <= set(example)
     for name, value in example.items():
@@ -166,7 +168,7 @@ def test_verbs_take_the_header_idempotency_key(endpoint: Endpoint[Any]) -> None:
 
 
 def all_refusals() -> set[type[errors.Problem]]:
-    """Return every class of refusal that CIMaster has; the manual-trigger service has more."""
+    """Return every class of refusal of CIMaster."""
     classes = [each for each in vars(errors).values() if isinstance(each, type)]
     return {
         each for each in classes if issubclass(each, errors.Problem) and each not in (errors.Problem, errors.Refusal)
@@ -209,7 +211,7 @@ def test_every_answer_is_described_with_its_headers(endpoint: Endpoint[Any]) -> 
 
 @BY_PATH
 @pytest.mark.parametrize("page", ["README.md", API])
-def test_the_page_tells_of_the_endpoint(page: str, endpoint: Endpoint[Any]) -> None:
+def test_the_page_documents_the_endpoint(page: str, endpoint: Endpoint[Any]) -> None:
     assert endpoint.path in markdown.ticked(page)
 
 
@@ -219,14 +221,14 @@ def heading(endpoint: Endpoint[Any]) -> str:
 
 
 @BY_PATH
-def test_the_page_tells_of_the_parameters_and_which_are_required(endpoint: Endpoint[Any]) -> None:
+def test_the_page_documents_the_parameters_and_which_are_required(endpoint: Endpoint[Any]) -> None:
     cells = [row[0] for row in markdown.rows(markdown.section(API, heading(endpoint)))][2:]
-    told = {cell.strip("*`"): cell.startswith("**") for cell in cells}
-    assert told == table(endpoint)
+    documented = {cell.strip("*`"): cell.startswith("**") for cell in cells}
+    assert documented == table(endpoint)
 
 
 @pytest.mark.parametrize("refusal", sorted(all_refusals(), key=attrgetter("code")), ids=attrgetter("code"))
-def test_the_page_tells_of_the_refusal_and_its_status(refusal: type[errors.Problem]) -> None:
+def test_the_page_documents_the_refusal_and_its_status(refusal: type[errors.Problem]) -> None:
     row = next(row for row in markdown.rows(markdown.section(API, "## Refusals")) if row[0] == f"`{refusal.code}`")
     assert row[1] == str(refusal.status)
 
@@ -234,7 +236,7 @@ def test_the_page_tells_of_the_refusal_and_its_status(refusal: type[errors.Probl
 @pytest.mark.parametrize(
     ("variable", "setting"), list(provisioners.all_settings()), ids=lambda it: it if isinstance(it, str) else ""
 )
-def test_the_page_tells_of_the_setting_and_its_default(variable: str, setting: Field[Any]) -> None:
+def test_the_page_documents_the_setting_and_its_default(variable: str, setting: Field[Any]) -> None:
     rows = markdown.rows(markdown.section(OPERATIONS, "## Settings"))
     row = next((row for row in rows if f"`{variable}`" in row[0]), None)
     assert row, f"no row of a table begins with {variable}"
@@ -244,12 +246,12 @@ def test_the_page_tells_of_the_setting_and_its_default(variable: str, setting: F
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_tells_of_no_setting_that_there_is_not(page: str) -> None:
-    examples = markdown.blocks(page, "python")  # of what could be
-    told = markdown.text_of(page)
+def test_the_page_documents_no_unknown_setting(page: str) -> None:
+    examples = markdown.blocks(page, "python")  # an example of a possible setting
+    documented = markdown.text_of(page)
     for example in examples:
-        told = told.replace(example.text, "")
-    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", told) if not name.endswith(("_TEST_ALL", "_"))}
+        documented = documented.replace(example.text, "")
+    named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", documented) if not name.endswith(("_TEST_ALL", "_"))}
     assert named <= {variable for variable, _ in provisioners.all_settings()}
 
 
@@ -262,14 +264,14 @@ def metric_names(app: Flask) -> set[str]:
     return names
 
 
-def test_the_page_tells_of_every_metric(idle: Flask) -> None:
+def test_the_page_documents_every_metric(idle: Flask) -> None:
     names = metric_names(idle)
     assert len(names) > 10
     assert names <= markdown.ticked(OPERATIONS)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_tells_of_no_metric_that_there_is_not(page: str, idle: Flask) -> None:
+def test_the_page_documents_no_unknown_metric(page: str, idle: Flask) -> None:
     named = {re.split(r"[{ ]", name)[0] for name in markdown.ticked(page) if name.startswith("cimaster_")}
     assert named <= metric_names(idle)
 
@@ -282,7 +284,7 @@ def test_the_security_page_shows_the_headers_of_every_answer(idle: Flask) -> Non
         assert answer.headers[name] == value
 
 
-def test_the_example_of_a_provisioner_is_one() -> None:
+def test_the_example_of_a_provisioner_works() -> None:
     (example,) = markdown.blocks(ARCHITECTURE, "python")
     module: dict[str, Any] = {"__name__": "example"}
     exec(compile(example.text, ARCHITECTURE, "exec"), module)

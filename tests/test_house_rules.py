@@ -1,4 +1,4 @@
-"""The rules of the code that no linter knows: sizes, names, and what may stand in one place only."""
+"""The rules of the code that no linter checks: sizes, names, and what is allowed in one place only."""
 
 import ast
 import tokenize

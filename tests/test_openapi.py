@@ -1,4 +1,4 @@
-"""openapi.yaml against the running service: a program that believes the one is never surprised by the other."""
+"""openapi.yaml against the running service: the service behaves as described."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.conftest import ADMIN
 
-# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+# The service's threads draw random pauses, which make hypothesis report a strategy that is not reproducible.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
@@ -54,7 +54,7 @@ ANSWERED_AS_DESCRIBED = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-AS_IT_IS = {"Accept-Encoding": "identity"}  # schemathesis asks for compressed answers, and does not expand them
+AS_IT_IS = {"Accept-Encoding": "identity"}  # schemathesis accepts compressed answers, but does not decompress them
 QUICK = settings(
     max_examples=25,
     phases=(Phase.explicit, Phase.generate),
@@ -66,13 +66,13 @@ QUICK = settings(
 
 
 def takes_something(operation: APIOperation[Any, Any, Any, Any]) -> bool:
-    """Say whether there is anything to send wrong; in a path every name may be asked for."""
+    """Say whether a request can be malformed; in a path any name is allowed."""
     elsewhere = [parameter for parameter in operation.iter_parameters() if parameter.location.value != "path"]
     return operation.tags != ["operation"] and bool(elsewhere or operation.body)
 
 
 def is_tidied_up(case: Case[Any]) -> bool:
-    """Say whether the service reads something else than was sent: it trims texts, and takes null for not given."""
+    """Say whether the service normalizes a value: it trims texts, and reads null as not sent."""
 
     def texts(value: object) -> Iterator[str]:
         if isinstance(value, Mapping | list):
@@ -104,7 +104,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("accept", ["application/json", "text/plain"])
-def test_what_is_described_is_answered_as_described(
+def test_described_requests_are_answered_as_described(
     served: Flask, operation: APIOperation[Any, Any, Any, Any], accept: str
 ) -> None:
     @QUICK
@@ -118,7 +118,7 @@ def test_what_is_described_is_answered_as_described(
 @pytest.mark.parametrize(
     "operation", [one for one in OPERATIONS if takes_something(cast("APIOperation[Any, Any, Any, Any]", one.values[0]))]
 )
-def test_what_is_not_described_is_refused(served: Flask, operation: APIOperation[Any, Any, Any, Any]) -> None:
+def test_other_requests_are_refused(served: Flask, operation: APIOperation[Any, Any, Any, Any]) -> None:
     @QUICK
     @given(operation.as_strategy(GenerationMode.NEGATIVE))
     def check(case: Case[Any]) -> None:

@@ -19,12 +19,12 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_environ({}) == Settings()
 
 
-def test_an_empty_value_is_as_good_as_none() -> None:
+def test_an_empty_value_counts_as_unset() -> None:
     assert Settings.from_environ({"CIMASTER_PORT": "", "CIMASTER_STORE": ""}) == Settings()
 
 
 def test_every_setting_comes_from_the_environment() -> None:
-    given = {
+    environment = {
         "CIMASTER_STORE": "sqlite:/data/pool.db",
         "CIMASTER_NAMESPACE": "lab",
         "CIMASTER_CONFIG_MAP": "pool",
@@ -52,8 +52,8 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_HOSTS": "CI.example.com,other",
         "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
     }
-    assert set(given) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
-    settings = Settings.from_environ(given)
+    assert set(environment) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
+    settings = Settings.from_environ(environment)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
     assert (settings.core, settings.waiters, settings.connections_per_address) == ("3", 20, 7)
@@ -75,7 +75,7 @@ def test_the_default_as_text_is_read_as_the_default(setting: Field[Any]) -> None
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_every_setting_says_what_it_means(setting: Field[Any]) -> None:
+def test_every_setting_has_a_meaning(setting: Field[Any]) -> None:
     assert setting.metadata["meaning"]
 
 
@@ -115,26 +115,26 @@ def test_every_setting_says_what_it_means(setting: Field[Any]) -> None:
     ],
 )
 def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected: str) -> None:
-    with pytest.raises(BadSetting) as told:
+    with pytest.raises(BadSetting) as error:
         Settings.from_environ({PREFIX + name: value})
-    assert f"CIMASTER_{name} is {value!r}" in str(told.value)
-    assert expected in str(told.value)
+    assert f"CIMASTER_{name} is {value!r}" in str(error.value)
+    assert expected in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("environment", "error"),
     [
         ({"HOLD": "4d"}, "CIMASTER_HOLD is 4d, and CIMASTER_MAX_HOLD is 3d"),
         ({"MAX_HOLD": "5h"}, "CIMASTER_HOLD is 6h, and CIMASTER_MAX_HOLD is 5h"),
         ({"METRICS_PORT": "8080"}, "CIMASTER_METRICS_PORT is 8080, the same as CIMASTER_PORT"),
     ],
 )
-def test_values_that_cannot_work_together_are_reported_in_a_sentence(given: dict[str, str], told: str) -> None:
-    with pytest.raises(BadSetting, match=told):
-        Settings.from_environ({PREFIX + name: value for name, value in given.items()})
+def test_values_that_cannot_work_together_are_reported_in_a_sentence(environment: dict[str, str], error: str) -> None:
+    with pytest.raises(BadSetting, match=error):
+        Settings.from_environ({PREFIX + name: value for name, value in environment.items()})
 
 
-def test_a_core_that_is_not_there_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+def test_an_unavailable_core_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gunicorn", "--check-config", "-c", "python:cimaster.gunicorn_conf"]
     environ = {**os.environ, "CIMASTER_CORE": "9999", "CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}"}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
@@ -147,17 +147,17 @@ def test_a_key_that_k8s_would_prefix_twice_is_reported() -> None:
         Settings.from_environ({"CIMASTER_CIMASTER_PROW_URL": "http://manual-trigger:8081"})
 
 
-def test_the_store_of_a_pod_is_the_config_map_unless_it_says_otherwise() -> None:
+def test_the_default_store_of_a_pod_is_the_config_map() -> None:
     pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     assert default_store(pod) == Settings.from_environ(pod).store == "kubernetes"
     assert Settings.from_environ({**pod, "CIMASTER_STORE": "sqlite:x.db"}).store == "sqlite:x.db"
     assert default_store({}) == "sqlite:cimaster.db"
 
 
-def test_the_flags_of_the_first_service_are_known() -> None:
+def test_the_flags_of_the_first_service_are_accepted() -> None:
     aliases = {setting.metadata["alias"] for setting in fields(Settings)} - {""}
     assert aliases == {"--cluster-config-map", "--botAdminDir", "--manageCluster"}
-    given = ["--prow-url", "http://trigger:8080", "--default-prow-job", "e2e", "--manageCluster"]
-    read = parser().parse_args(["serve", *given])
+    environment = ["--prow-url", "http://trigger:8080", "--default-prow-job", "e2e", "--manageCluster"]
+    read = parser().parse_args(["serve", *environment])
     assert vars(read)["CIMASTER_PROW_URL"] == "http://trigger:8080"
     assert (vars(read)["CIMASTER_DEFAULT_PROW_JOB"], vars(read)["CIMASTER_MANAGE_CLUSTER"]) == ("e2e", "on")

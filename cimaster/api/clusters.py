@@ -1,4 +1,4 @@
-"""List what there is and what happened: clusters, one cluster, history."""
+"""List clusters and their history, and show one cluster."""
 
 from flask import Response, g
 
@@ -11,12 +11,12 @@ from cimaster.web.negotiation import wants_json
 
 
 @route(endpoints.CLUSTERS)
-def clusters(asked: ListClusters) -> Response:
+def clusters(params: ListClusters) -> Response:
     """List clusters."""
-    if not components().clusters.may_exist(asked.after):
-        sentence = f"after is {asked.after}, which is far ahead: send the CIMaster-Commit of an answer"
+    if not components().clusters.may_exist(params.after):
+        sentence = f"after is {params.after}, which is far ahead: send the CIMaster-Commit of an answer"
         raise BadParameter(sentence, parameter="after")
-    shown, snapshot = request_parameters.filter_of(asked), components().clusters.view(asked.after)
+    shown, snapshot = request_parameters.filter_of(params), components().clusters.view(params.after)
     write, kind = (text_lists.as_json, "application/json") if wants_json() else (text_lists.as_text, "text/plain")
     body = components().rendered_lists.of(
         snapshot, (repr(shown), kind), lambda: write(snapshot.pool, shown.of(snapshot.pool))
@@ -37,9 +37,9 @@ def one_cluster(name: str) -> Response:
 
 
 @route(endpoints.HISTORY)
-def history(asked: ListHistory) -> Response:
+def history(params: ListHistory) -> Response:
     """List changes, newest first."""
-    entries, snapshot = components().clusters.history(asked.cluster, asked.since, asked.limit)
+    entries, snapshot = components().clusters.history(params.cluster, params.since, params.limit)
     if wants_json():
         text = f'{{"history": [{", ".join(entry.described() for entry in entries)}]}}'
         return responses.dated(responses.json_text(text), snapshot)

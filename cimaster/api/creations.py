@@ -1,4 +1,4 @@
-"""Have clusters created, and see what became of it: createcluster, creations."""
+"""Create clusters, and follow, retry or dismiss their creation: createcluster, creations."""
 
 import json
 from typing import Any
@@ -17,13 +17,13 @@ from cimaster.web.negotiation import wants_json
 
 
 @route(endpoints.CREATECLUSTER)
-def createcluster(asked: CreateCluster) -> Response:
-    """Have a cluster created; wait until it is being created, or say that it will be."""
+def createcluster(params: CreateCluster) -> Response:
+    """Request a cluster; wait until its creation has started, or answer that it will."""
     provisioning = components().provisioning
     wanted = provisioning.creation_request(
-        asked.purpose or DEFAULT_PURPOSE, asked.user, asked.branch, asked.job, callers.owner()
+        params.purpose or DEFAULT_PURPOSE, params.user, params.branch, params.job, callers.owner()
     )
-    done = provisioning.create(wanted, asked.force, asked.request)
+    done = provisioning.create(wanted, params.force, params.request)
     creation = provisioning.wait_until_started(done.answer.text, done.commit)
     response = _requested(creation) if creation.state == REQUESTED else _triggered(creation)
     response.headers["Location"] = _link(creation)
@@ -43,7 +43,7 @@ def _triggered(creation: Creation) -> Response:
 
 def _requested(creation: Creation) -> Response:
     why = f" ({creation.reason})" if creation.reason else ""
-    sentence = f"creation {creation.id} is requested and has not begun yet{why}; see {_link(creation)}"
+    sentence = f"creation {creation.id} is requested but has not started yet{why}; see {_link(creation)}"
     if wants_json():
         facts = {**_facts(creation), "success": False, "message": sentence}
         return responses.json_text(json.dumps(facts), 202)
@@ -51,8 +51,8 @@ def _requested(creation: Creation) -> Response:
 
 
 def _facts(creation: Creation) -> dict[str, Any]:
-    """Return what the trigger answered; where our own program builds the cluster, our page is the link."""
-    message = "the cluster is being created" if creation.is_open else "the cluster is there"
+    """Return what the trigger answered; if our own program builds the cluster, the link leads to our page."""
+    message = "the cluster is being created" if creation.is_open else "the cluster has been added"
     return {
         "success": True,
         "message": creation.get_text("message") or message,
@@ -68,32 +68,32 @@ def _link(creation: Creation) -> str:
 
 
 @route(endpoints.CREATIONS)
-def creations(asked: ListCreations) -> Response:
+def creations(params: ListCreations) -> Response:
     """List creations, newest first."""
     clusters = components().clusters
-    snapshot = clusters.view_now() if asked.creation else clusters.view()
-    if asked.creation:
-        found = [find(snapshot.pool, asked.creation)]
+    snapshot = clusters.view_now() if params.creation else clusters.view()
+    if params.creation:
+        found = [find(snapshot.pool, params.creation)]
     else:
         found = [creation for creation in reversed(snapshot.pool.creations) if creation.is_shown]
-    shown = [creation for creation in found if asked.state in ("", creation.state)]
+    shown = [creation for creation in found if params.state in ("", creation.state)]
     if wants_json():
         text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
         return responses.dated(responses.json_text(text), snapshot)
-    text = text_lists.creations(shown, clusters.clock(), bool(asked.state))
+    text = text_lists.creations(shown, clusters.clock(), bool(params.state))
     return responses.dated(responses.text_answer(text), snapshot)
 
 
 @route(endpoints.CHANGE_CREATION)
-def change_creation(asked: ChangeCreation) -> Response:
-    """Try a creation again, or take it off the list."""
+def change_creation(params: ChangeCreation) -> Response:
+    """Retry a creation, or take it off the list."""
     provisioning = components().provisioning
-    if asked.retry and asked.dismiss:
+    if params.retry and params.dismiss:
         raise BadParameter("dismiss is not allowed with retry: send one of them", parameter="dismiss")
-    if asked.retry:
-        done = provisioning.retry(asked.retry, asked.name, asked.request, callers.owner())
-    elif asked.dismiss:
-        done = provisioning.dismiss(asked.dismiss, asked.name, asked.request)
+    if params.retry:
+        done = provisioning.retry(params.retry, params.name, params.request, callers.owner())
+    elif params.dismiss:
+        done = provisioning.dismiss(params.dismiss, params.name, params.request)
     else:
         raise MissingParameter("retry or dismiss is required: send the id of a creation", parameter="retry")
     return responses.committed(done)

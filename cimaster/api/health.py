@@ -1,4 +1,4 @@
-"""Whether the process serves, and whether it wants requests."""
+"""Whether the process answers, whether it is ready for requests, and the description of the API."""
 
 import json
 from pathlib import Path
@@ -14,16 +14,16 @@ health = Blueprint("health", __name__)
 
 @health.get(endpoints.HEALTHZ.path)
 def healthz() -> Response:
-    """Answer while the process serves."""
+    """Answer as long as the process serves requests."""
     g.quiet = True
     return responses.text_answer("ok\n")
 
 
 @health.get(endpoints.READYZ.path)
 def readyz() -> Response:
-    """Answer whether to send requests here.
+    """Answer whether this replica is ready for requests.
 
-    A store in trouble shows in the body and never makes this fail: all replicas would become unready together, and
+    A failure of the store shows in the body and never fails this check: all replicas would become unready together, and
     people would see neither the reason nor the last good pages.
     """
     g.quiet = True
@@ -44,7 +44,7 @@ def readyz() -> Response:
 
 @health.get(endpoints.OPENAPI.path)
 def openapi() -> Response:
-    """Return this API for programs."""
+    """Return the OpenAPI description."""
     path = Path(current_app.root_path) / "openapi.yaml"
     text = path.read_text("utf-8").replace("- {url: /}", f"- {{url: {request.script_root}/}}")
     return Response(text, mimetype="application/yaml")

@@ -12,49 +12,49 @@ ANY = "any"
 
 
 @route(endpoints.HOLDCLUSTER)
-def holdcluster(asked: HoldCluster) -> Response:
-    """Hold a cluster for a person; `any` holds one of the kind that the other parameters ask for."""
-    _check_together(asked)
+def holdcluster(params: HoldCluster) -> Response:
+    """Hold a cluster for a person; `any` holds one of the kind that the other parameters describe."""
+    _check_together(params)
     clusters = components().clusters
-    if asked.cluster == ANY:
-        criteria = request_parameters.criteria(asked)
-        done = clusters.hold_any(criteria, asked.name, asked.desc, asked.duration, asked.request)
+    if params.cluster == ANY:
+        criteria = request_parameters.criteria(params)
+        done = clusters.hold_any(criteria, params.name, params.desc, params.duration, params.request)
     else:
         done = clusters.hold(
-            asked.cluster,
-            asked.name,
-            asked.desc,
-            asked.duration,
-            asked.request,
-            expect=asked.expect,
-            force=asked.force,
-            reason=asked.reason,
+            params.cluster,
+            params.name,
+            params.desc,
+            params.duration,
+            params.request,
+            expect=params.expect,
+            force=params.force,
+            reason=params.reason,
         )
     return responses.committed(done)
 
 
-def _check_together(asked: HoldCluster) -> None:
-    """Refuse parameters that mean nothing together."""
-    if asked.force:
-        components().admins.require(asked.name)
-        if asked.cluster == ANY:
+def _check_together(params: HoldCluster) -> None:
+    """Refuse parameters that make no sense together."""
+    if params.force:
+        components().admins.require(params.name)
+        if params.cluster == ANY:
             raise request_parameters.only_with("force", "the name of a cluster")
-        if not asked.reason:
+        if not params.reason:
             sentence = "reason is required with force: send one, the former holder reads it"
             raise MissingParameter(sentence, parameter="reason")
-    if asked.cluster != ANY:
-        kind = {"purpose": asked.purpose, "osimage": asked.osimage, "region": asked.region, "label": asked.label}
+    if params.cluster != ANY:
+        kind = {"purpose": params.purpose, "osimage": params.osimage, "region": params.region, "label": params.label}
         for name, value in kind.items():
             if value:
                 raise request_parameters.only_with(name, "cluster=any")
 
 
 @route(endpoints.RELEASECLUSTER)
-def releasecluster(asked: ReleaseCluster) -> Response:
+def releasecluster(params: ReleaseCluster) -> Response:
     """End a hold, or hand it over to another person."""
-    clusters, is_admin = components().clusters, asked.name in components().admins
-    if asked.to:
-        done = clusters.hand_over(asked.cluster, asked.name, is_admin, asked.to, asked.reason, asked.request)
+    clusters, is_admin = components().clusters, params.name in components().admins
+    if params.to:
+        done = clusters.hand_over(params.cluster, params.name, is_admin, params.to, params.reason, params.request)
     else:
-        done = clusters.release(asked.cluster, asked.name, is_admin, asked.reason, asked.request)
+        done = clusters.release(params.cluster, params.name, is_admin, params.reason, params.request)
     return responses.committed(done)

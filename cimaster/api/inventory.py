@@ -9,36 +9,38 @@ from cimaster.web.endpoint_parameters import AddCluster, DeleteCluster, DisableC
 
 
 @route(endpoints.ADDCLUSTER)
-def addcluster(asked: AddCluster) -> Response:
+def addcluster(params: AddCluster) -> Response:
     """Add a cluster to the pool."""
-    facts = request_parameters.facts(asked)
-    done = components().clusters.add(asked.cluster, asked.name, facts, asked.request, creation=asked.creation)
+    facts = request_parameters.facts(params)
+    done = components().clusters.add(params.cluster, params.name, facts, params.request, creation=params.creation)
     return responses.committed(done)
 
 
 @route(endpoints.UPDATECLUSTER)
-def updatecluster(asked: UpdateCluster) -> Response:
-    """Change what is known of a cluster."""
-    facts = request_parameters.facts(asked)
-    return responses.committed(components().clusters.update(asked.cluster, asked.name, facts, asked.request))
+def updatecluster(params: UpdateCluster) -> Response:
+    """Change the facts about a cluster."""
+    facts = request_parameters.facts(params)
+    return responses.committed(components().clusters.update(params.cluster, params.name, facts, params.request))
 
 
 @route(endpoints.DELETECLUSTER)
-def deletecluster(asked: DeleteCluster) -> Response:
+def deletecluster(params: DeleteCluster) -> Response:
     """Delete a cluster from the pool."""
     done = components().clusters.delete(
-        asked.cluster, asked.name, asked.request, force=asked.force, reason=asked.reason
+        params.cluster, params.name, params.request, force=params.force, reason=params.reason
     )
     return responses.committed(done)
 
 
 @route(endpoints.DISABLECLUSTER)
-def disablecluster(asked: DisableCluster) -> Response:
+def disablecluster(params: DisableCluster) -> Response:
     """Take a cluster out of lending."""
-    return responses.committed(components().clusters.disable(asked.cluster, asked.name, asked.reason, asked.request))
+    return responses.committed(
+        components().clusters.disable(params.cluster, params.name, params.reason, params.request)
+    )
 
 
 @route(endpoints.ENABLECLUSTER)
-def enablecluster(asked: EnableCluster) -> Response:
+def enablecluster(params: EnableCluster) -> Response:
     """Put a cluster back into lending."""
-    return responses.committed(components().clusters.enable(asked.cluster, asked.name, asked.reason, asked.request))
+    return responses.committed(components().clusters.enable(params.cluster, params.name, params.reason, params.request))

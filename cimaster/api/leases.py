@@ -14,47 +14,47 @@ from cimaster.web.endpoint_parameters import FinishTest, GetVacant, RenewLease
 
 
 @route(endpoints.GETVACANT)
-def getvacant(asked: GetVacant) -> Response:
+def getvacant(params: GetVacant) -> Response:
     """Lend a vacant cluster to a job."""
-    return responses.committed(_taken(asked), bare=True)
+    return responses.committed(_taken(params), bare=True)
 
 
-def _taken(asked: GetVacant) -> Committed:
-    room, criteria = components().waiting_room, _criteria(asked)
-    priority = asked.priority or NORMAL
-    if asked.skip_if_none:
-        return room.take_or_nothing(criteria, asked.request)
-    if not asked.wait:
-        return room.take(criteria, asked.request, priority, callers.owner())
-    if asked.request is None:
+def _taken(params: GetVacant) -> Committed:
+    room, criteria = components().waiting_room, _criteria(params)
+    priority = params.priority or NORMAL
+    if params.skip_if_none:
+        return room.take_or_nothing(criteria, params.request)
+    if not params.wait:
+        return room.take(criteria, params.request, priority, callers.owner())
+    if params.request is None:
         sentence = "request_id is required with wait: send a new uuid, and the same one in each try"
         raise MissingParameter(sentence, parameter="request_id")
     request.prom_do_not_track = True  # type: ignore[attr-defined]  # a wait says nothing about how fast requests are
     environ = request.environ
     return room.take_or_wait(
-        criteria, asked.request, asked.wait, priority, lambda: caller_connection.still_there(environ)
+        criteria, params.request, params.wait, priority, lambda: caller_connection.is_connected(environ)
     )
 
 
-def _criteria(asked: GetVacant) -> Criteria:
+def _criteria(params: GetVacant) -> Criteria:
     return request_parameters.criteria(
-        asked,
-        cluster=asked.cluster,
-        job=asked.job,
-        build=asked.build,
-        by=asked.name or asked.email,
-        ttl=asked.ttl,
+        params,
+        cluster=params.cluster,
+        job=params.job,
+        build=params.build,
+        by=params.name or params.email,
+        ttl=params.ttl,
     )
 
 
 @route(endpoints.FINISHTEST)
-def finishtest(asked: FinishTest) -> Response:
+def finishtest(params: FinishTest) -> Response:
     """Give a job's cluster back."""
-    finish = FinishRequest(asked.cluster, asked.lease, asked.job, asked.build)
-    return responses.committed(components().clusters.finish(finish, asked.request))
+    finish = FinishRequest(params.cluster, params.lease, params.job, params.build)
+    return responses.committed(components().clusters.finish(finish, params.request))
 
 
 @route(endpoints.RENEWLEASE)
-def renewlease(asked: RenewLease) -> Response:
+def renewlease(params: RenewLease) -> Response:
     """Move the end of a lease."""
-    return responses.committed(components().clusters.renew(asked.cluster, asked.lease, asked.ttl, asked.request))
+    return responses.committed(components().clusters.renew(params.cluster, params.lease, params.ttl, params.request))

@@ -15,44 +15,44 @@ from cimaster.web.negotiation import wants_json
 
 
 @route(endpoints.POLICIES)
-def policies(asked: ListPolicies) -> Response:
-    """List policies, and say how each stands."""
+def policies(params: ListPolicies) -> Response:
+    """List policies and their status."""
     snapshot = components().clusters.view()
     shown = [
         (policy, explanation)
         for policy, explanation in components().provisioning.explained(snapshot)
-        if not asked.purpose or same(asked.purpose, policy.purpose)
+        if not params.purpose or same(params.purpose, policy.purpose)
     ]
     if wants_json():
         described = [{**policy.described(), "says": explanation} for policy, explanation in shown]
         text = json.dumps({"commit": snapshot.commit, "policies": described})
         return responses.dated(responses.json_text(text), snapshot)
-    text = text_lists.policies(shown) or _none(asked, snapshot)
+    text = text_lists.policies(shown) or _none(params, snapshot)
     return responses.dated(responses.text_answer(text), snapshot)
 
 
-def _none(asked: ListPolicies, snapshot: Snapshot) -> str:
-    what = f"no policy is for {brief(asked.purpose)}" if snapshot.pool.policies else "no policy keeps clusters vacant"
+def _none(params: ListPolicies, snapshot: Snapshot) -> str:
+    what = f"no policy is for {brief(params.purpose)}" if snapshot.pool.policies else "no policy keeps clusters vacant"
     return f"{what}: /setpolicy sets one\n"
 
 
 @route(endpoints.SETPOLICY)
-def setpolicy(asked: SetPolicy) -> Response:
+def setpolicy(params: SetPolicy) -> Response:
     """Keep a minimum of clusters of a purpose vacant."""
     terms = PolicyTerms(
-        asked.min_vacant,
-        asked.max_total,
-        asked.max_creating,
-        asked.cooldown,
-        asked.hours,
-        asked.job,
-        asked.branch,
+        params.min_vacant,
+        params.max_total,
+        params.max_creating,
+        params.cooldown,
+        params.hours,
+        params.job,
+        params.branch,
     )
-    done = components().provisioning.set_policy(asked.purpose, asked.name, terms, asked.request)
+    done = components().provisioning.set_policy(params.purpose, params.name, terms, params.request)
     return responses.committed(done)
 
 
 @route(endpoints.REMOVEPOLICY)
-def removepolicy(asked: RemovePolicy) -> Response:
+def removepolicy(params: RemovePolicy) -> Response:
     """Stop keeping a minimum of a purpose vacant."""
-    return responses.committed(components().provisioning.remove_policy(asked.purpose, asked.request))
+    return responses.committed(components().provisioning.remove_policy(params.purpose, params.request))

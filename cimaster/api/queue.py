@@ -1,4 +1,4 @@
-"""The queue of callers that wait for a cluster: queue, leavequeue."""
+"""The queue of callers that are waiting for a cluster: queue, leavequeue."""
 
 import json
 
@@ -13,8 +13,8 @@ from cimaster.web.negotiation import wants_json
 
 
 @route(endpoints.QUEUE)
-def queue(_asked: ListQueue) -> Response:
-    """List the callers that wait."""
+def queue(_params: ListQueue) -> Response:
+    """List the callers that are waiting."""
     snapshot, now = components().clusters.view(), components().clusters.repository.now()
     ranked = queue_order.in_serving_order(snapshot.pool, now)
     if wants_json():
@@ -24,6 +24,6 @@ def queue(_asked: ListQueue) -> Response:
 
 
 @route(endpoints.LEAVEQUEUE)
-def leavequeue(asked: LeaveQueue) -> Response:
+def leavequeue(params: LeaveQueue) -> Response:
     """Give up a place in the queue."""
-    return responses.committed(components().clusters.leave_queue(asked.request_id, callers.owner()))
+    return responses.committed(components().clusters.leave_queue(params.request_id, callers.owner()))

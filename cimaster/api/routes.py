@@ -1,4 +1,4 @@
-"""How endpoints of the table become routes: check who calls, read the parameters, hand them to a function."""
+"""Turns endpoints of the table into routes: checks the caller, reads the parameters, passes them to a function."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -24,7 +24,7 @@ def route(endpoint: Endpoint[P]) -> Callable[[Callable[[P], Response]], Callable
         @wraps(view)
         def serve() -> Response:
             g.endpoint = endpoint
-            if endpoint.changes and (refusal := _refuse_reading(endpoint)):
+            if endpoint.changes and (refusal := _refuse_safe_method(endpoint)):
                 return refusal
             g.parameters = parameters = _read(endpoint)
             if endpoint.role is Role.ADMIN:
@@ -39,7 +39,7 @@ def route(endpoint: Endpoint[P]) -> Callable[[Callable[[P], Response]], Callable
 
 
 def _read(endpoint: Endpoint[P]) -> P:
-    """Read the parameters; those that the endpoint does not have are counted, ignored ones too."""
+    """Read the parameters; count those that the endpoint does not have, even ignored ones."""
     sent = request_parameters.sent(endpoint)
     try:
         ignored = request_parameters.unknown(endpoint, sent, components().settings.ignored_parameters)
@@ -51,11 +51,11 @@ def _read(endpoint: Endpoint[P]) -> P:
     return request_parameters.read(endpoint, sent)
 
 
-def _refuse_reading(endpoint: Endpoint[P]) -> Response | None:
+def _refuse_safe_method(endpoint: Endpoint[P]) -> Response | None:
     """Refuse HEAD, and a GET that a browser, a link preview or a prefetch sent; a browser gets a page with a button."""
     if request.method == "HEAD":
         abort(405, valid_methods=["GET", "POST"])
-    if request.method != "GET" or not (why := browsers.why_it_may_change_nothing()):
+    if request.method != "GET" or not (why := browsers.why_read_only()):
         return None
     sentence = f"{endpoint.path} changes the pool, and a GET {why} may not: send it as POST"
     refusal = problems.refused(UsePost(sentence, endpoint=endpoint.name))

@@ -9,9 +9,9 @@ _log = logging.getLogger(__name__)
 
 
 class BackgroundThread:
-    """Calls `work` again and again in a thread of its own; a subclass says what `work` does.
+    """Calls `work` repeatedly in a thread of its own; subclasses define `work`.
 
-    An exception in `work` is logged and counted in `errors` under the thread's name, and the loop goes on.
+    An exception in `work` is logged and counted in `errors` under the thread's name, and the loop continues.
     """
 
     pause_after_error = 1.0  # seconds
@@ -31,7 +31,7 @@ class BackgroundThread:
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Let the running round end and the thread with it; give up waiting for that after `timeout` seconds."""
+        """End the thread after its current round; wait for that at most `timeout` seconds."""
         self._stopping.set()
         self.wake()
         if self.alive:
@@ -42,7 +42,7 @@ class BackgroundThread:
         self._woken.set()
 
     def pause(self, seconds: float) -> bool:
-        """Wait; return True if `wake` or `stop` ended the wait early. For the thread itself."""
+        """Wait; return True if `wake` or `stop` ended the wait early. Only the thread itself may call it."""
         return self.stopping or self._woken.wait(seconds)
 
     @property
@@ -52,7 +52,7 @@ class BackgroundThread:
 
     @property
     def stopping(self) -> bool:
-        """Whether the thread is to end."""
+        """Whether `stop` was called."""
         return self._stopping.is_set()
 
     @property

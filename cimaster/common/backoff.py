@@ -11,7 +11,7 @@ class Backoff:
 
     def __init__(self) -> None:
         self.failures = 0
-        """How many there were in a row."""
+        """The number of failures in a row."""
 
     @property
     def pause(self) -> float:

@@ -21,5 +21,5 @@ class Clock:
         time.sleep(seconds)
 
     def wait(self, waiting: Callable[[float], object], seconds: float) -> None:
-        """Call `waiting` with a time-out of so many seconds, for example a method of an event."""
+        """Call `waiting` with a time-out in seconds, for example a method of an event."""
         waiting(seconds)

@@ -1,4 +1,4 @@
-"""Why a request is not answered with its result: what every refusal has, and every outage."""
+"""The base classes of refusals and outages, and the refusals that both programs share."""
 
 from typing import ClassVar, Self
 
@@ -7,8 +7,8 @@ class Problem(Exception):
     """A request that cannot be answered with its result.
 
     `code` is stable and part of the API; `status` is the HTTP status; the message is one sentence that names the
-    remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, where
-    asking again later makes sense.
+    remedy; `facts` are further members of the answer (holder, parameter, ...); `retry_after` is in seconds, set if a
+    later retry makes sense.
     """
 
     code: ClassVar[str] = "refused"
@@ -21,30 +21,30 @@ class Problem(Exception):
         self.facts = facts
 
     def again(self) -> Self:
-        """Return the same problem to be raised once more; a raised exception belongs to one thread."""
+        """Return a copy to be raised again: an exception that was raised belongs to one thread."""
         return type(self)(self.sentence, retry_after=self.retry_after, **self.facts)
 
 
 class Refusal(Problem):
-    """A request that is answered with no, because of what it asks for or of what the pool is."""
+    """A request that is refused because of what it asks for, or because of the state of the pool."""
 
 
 class MissingParameter(Refusal):
-    """A required parameter was not given."""
+    """A required parameter is missing."""
 
     code = "missing_parameter"
     status = 400
 
 
 class UnknownParameter(Refusal):
-    """A parameter that the endpoint does not have; the sentence names the nearest one that it has."""
+    """A parameter that the endpoint does not have; the sentence names the most similar one."""
 
     code = "unknown_parameter"
     status = 400
 
 
 class BadParameter(Refusal):
-    """A parameter whose value is not of the expected form."""
+    """A parameter whose value does not have the expected form."""
 
     code = "bad_parameter"
     status = 400

@@ -45,7 +45,7 @@ def register(app: Flask, refused: Callable[[Problem], Response], problem: Proble
 
 
 def refused(problem: ProblemAnswer, refusal: Problem) -> Response:
-    """Answer a refusal: what `problem` makes of it, and Retry-After where asking again makes sense."""
+    """Answer a refusal in the shape that `problem` gives it, with Retry-After if a retry makes sense."""
     response = problem(refusal.status, refusal.code, refusal.sentence, refusal.facts)
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(refusal.retry_after)
@@ -62,9 +62,9 @@ def http_refused(problem: ProblemAnswer, error: HTTPException) -> Response:
 
 
 def failed(problem: ProblemAnswer, error: Exception) -> Response:
-    """Answer a request that a bug has stopped; the log shows the exception under the request's id."""
+    """Answer a request that failed because of a bug; the log shows the exception under the request's id."""
     _log.error("a request failed", exc_info=error)
-    sentence = f"the service failed; its log tells why under request {correlation_id.get()}"
+    sentence = f"the service failed: look in its log for the reason, under request {correlation_id.get()}"
     return problem(500, "internal_error", sentence)
 
 

@@ -1,4 +1,4 @@
-"""Reads watches of an API server, and says how long to wait before a watch that ended early is repeated."""
+"""Reads watches of an API server, and says how long to wait before repeating a watch that ended early."""
 
 import json
 import logging

@@ -39,20 +39,20 @@ class ParameterType(Generic[T]):
         """Return the same type for a parameter with another meaning."""
         return replace(self, meaning=meaning)
 
-    # These declare a field of a Parameters class. They return a dataclass field, and say that they return its value:
-    # type checkers take what stands behind `=` for the default value of the field.
+    # These declare a field of a Parameters class. They return a dataclass field but are annotated with the type of its
+    # value, because type checkers take the right side of `=` for the field's default value.
     def required(self) -> T:
-        """Declare a parameter that must be given."""
+        """Declare a required parameter."""
         declared: T = self._declared(required=True)
         return declared
 
     def optional(self, default: D) -> T | D:
-        """Declare a parameter that is `default` where it is not given."""
+        """Declare a parameter that is `default` if it is not sent."""
         declared: T | D = self._declared(default=default)
         return declared
 
     def repeated(self) -> tuple[T, ...]:
-        """Declare a parameter that may be given any number of times."""
+        """Declare a parameter that may be sent any number of times."""
         declared: tuple[T, ...] = self._declared(default=(), repeated=True)
         return declared
 
@@ -73,16 +73,16 @@ class Parameter:
     repeated: bool
 
     def needed(self) -> "Parameter":
-        """Return the same parameter as one that must be given."""
+        """Return the same parameter, required."""
         return replace(self, required=True)
 
     @property
     def missing(self) -> MissingParameter:
-        """The refusal of a request that does not give it."""
+        """The refusal of a request without it."""
         return MissingParameter(f"{self.name} is required: {self.meaning}", parameter=self.name)
 
     def values(self, texts: Sequence[str]) -> tuple[Any, ...]:
-        """Read the texts that were sent; an empty one counts as not given. A refusal names the parameter."""
+        """Read the texts that were sent; an empty one counts as not sent. A refusal names the parameter."""
         if not texts:
             if self.required:
                 raise self.missing
@@ -119,7 +119,7 @@ class Parameters:
 def read(kind: type[P], declared: Sequence[Parameter], sent: "MultiDict[str, str]") -> P:
     """Read what was sent as parameters of a kind; a refusal names the parameter and the remedy.
 
-    `declared` are the parameters of that kind, of which a form may require more than the API does.
+    `declared` are the parameters of that kind; a form may require more of them than the API does.
     """
     values: dict[str, Any] = {}
     for parameter in declared:
@@ -130,7 +130,7 @@ def read(kind: type[P], declared: Sequence[Parameter], sent: "MultiDict[str, str
 
 
 def unknown(path: str, name: str, known: Sequence[str]) -> UnknownParameter:
-    """Return the refusal of a parameter that the path does not have; it names the nearest one that it has, or all."""
+    """Return the refusal of a parameter that the path does not have; it names the most similar one, or all."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known) or 'none'}"
     return UnknownParameter(f"{path} has no parameter {echo(name)}: {remedy}", parameter=name[:ECHO])

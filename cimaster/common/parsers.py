@@ -41,7 +41,7 @@ def one_of(choices: Collection[str], expected: str = "") -> Callable[[str], str]
 
 
 def number(least: int, most: int, expected: str, digits: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers of at most so many digits."""
+    """Return a parser of whole numbers within these bounds, with at most `digits` digits."""
 
     def read(text: str) -> int:
         if not (
@@ -60,7 +60,7 @@ def flag(text: str) -> bool:
     return text == "true"
 
 
-request_id = matching(r"[!-~]{1,128}", "1 to 128 printable ASCII characters without spaces, best a new uuid")
+request_id = matching(r"[!-~]{1,128}", "1 to 128 printable ASCII characters without spaces, preferably a new uuid")
 
 
 def any_text(text: str) -> str:
@@ -88,20 +88,20 @@ def switch(text: str) -> bool:
     return text.casefold() in ("on", "true")
 
 
-def lasting(most: timedelta) -> Callable[[str], timedelta]:
+def duration_up_to(most: timedelta) -> Callable[[str], timedelta]:
     """Return a parser of durations up to a maximum."""
 
     def read(text: str) -> timedelta:
-        lasts = parse_duration(text)
-        if lasts is None or lasts > most:
+        parsed = parse_duration(text)
+        if parsed is None or parsed > most:
             raise ValueError(f"{A_DURATION}, at most {format_duration(most)}")
-        return lasts
+        return parsed
 
     return read
 
 
-duration = lasting(CENTURY)  # longer ones could overflow a time
-wait = lasting(timedelta(days=7))  # a socket's time-out is limited to 24 days
+duration = duration_up_to(CENTURY)  # longer ones could overflow a time
+wait = duration_up_to(timedelta(days=7))  # a socket's time-out is limited to 24 days
 port_number = number(1, 65535, "a port number between 1 and 65535")
 thread_count = number(4, 512, "a number between 4 and 512")
 waiter_count = number(0, 700, "a number between 0 and 700")

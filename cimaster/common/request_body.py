@@ -1,4 +1,4 @@
-"""What a request brings: query, form and JSON body together, as the texts that a form would send."""
+"""Reads query, form and JSON body of a request together, as the texts that a form would send."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -17,8 +17,8 @@ REQUEST_ID = "request_id"
 def sent(example: str, parameters: Sequence[Parameter]) -> "MultiDict[str, str]":
     """Return all that the request sent: query, form and JSON body together.
 
-    BadBody if it cannot be read, with an `example` of a body that can. A list in JSON stands for a repeated parameter.
-    The header Idempotency-Key counts as `request_id` where that is an optional parameter.
+    BadBody if it cannot be read, with an `example` of a valid body. A list in JSON stands for a repeated parameter.
+    The header Idempotency-Key counts as `request_id` if that is an optional parameter.
     """
     single = [parameter.name for parameter in parameters if not parameter.repeated]
     everything: MultiDict[str, str] = MultiDict()
@@ -34,7 +34,7 @@ def sent(example: str, parameters: Sequence[Parameter]) -> "MultiDict[str, str]"
 
 
 def _check_utf8(encoded: bytes) -> None:
-    """Refuse escapes that are not UTF-8: Flask would keep them undecoded, as a value that the caller did not mean."""
+    """Refuse escapes that are not UTF-8: Flask would keep them undecoded, and so change the value."""
     for pair in encoded.split(b"&") if b"%" in encoded or not encoded.isascii() else ():
         try:
             unquote_to_bytes(pair).decode()
@@ -56,7 +56,7 @@ def _form() -> "MultiDict[str, str]":
 
 def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
     try:
-        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps what is given twice
+        body = json.loads(request.get_data() or b"{}", object_pairs_hook=MultiDict)  # it keeps repeated keys
     except (ValueError, RecursionError) as error:
         raise BadBody(f"the body {json_errors.reason(error)}: send a JSON object in UTF-8, such as {example}") from None
     if not isinstance(body, MultiDict):
@@ -68,7 +68,7 @@ def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
 
 
 def _texts(key: str, value: object) -> Iterable[str]:
-    """Yield a JSON value as the texts that a form would send; what is no text is named by its kind."""
+    """Yield a JSON value as the texts that a form would send; refuse one that has no such text."""
     for one in value if isinstance(value, list) else [value]:
         if one is None:
             yield ""

@@ -29,11 +29,11 @@ class FromEnvironment:
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings; raise BadSetting with a sentence for the first value that cannot be used."""
         environ = os.environ if environ is None else environ
-        given = cls.found(environ) | {name: environ[name] for name, _ in cls.variables() if environ.get(name)}
-        return cls(**{f.name: _parsed(f, name, given[name]) for name, f in cls.variables() if name in given})
+        texts = cls.detected(environ) | {name: environ[name] for name, _ in cls.variables() if environ.get(name)}
+        return cls(**{f.name: _parsed(f, name, texts[name]) for name, f in cls.variables() if name in texts})
 
     @classmethod
-    def found(cls, _environ: Mapping[str, str], /) -> dict[str, str]:
+    def detected(cls, _environ: Mapping[str, str], /) -> dict[str, str]:
         """Return the defaults that depend on where the process runs."""
         return {}
 
@@ -84,7 +84,7 @@ def add_flags(parser: argparse.ArgumentParser, prefix: str, variables: "Iterable
 
 
 def put_in_environment(options: argparse.Namespace, prefix: str) -> None:
-    """Pass settings that were given as flags to the server process, which reads only the environment."""
+    """Pass settings from flags to the server process, which reads only the environment."""
     os.environ.update({name: text for name, text in vars(options).items() if name.startswith(prefix) and text})
 
 
@@ -94,10 +94,10 @@ def names_in_environment() -> Iterable[str]:
 
 
 def in_environment(name: str) -> bool:
-    """Say whether a variable of others (KUBECONFIG, a pod's service address) is set."""
+    """Say whether a variable that is not ours (KUBECONFIG, a pod's service address) is set."""
     return bool(os.environ.get(name))
 
 
 def inherited(*names: str) -> dict[str, str]:
-    """Return these variables as far as they are set, for a child process or a library."""
+    """Return those of these variables that are set, for a child process or a library."""
     return {name: os.environ[name] for name in names if name in os.environ}

@@ -49,6 +49,6 @@ def folded(text: str) -> str:
 
 
 def brief(text: str, longest: int = 60) -> str:
-    """Return a text, shortened, for being repeated in a sentence."""
+    """Return a text, shortened, to be quoted in a sentence."""
     text = printable(text)
     return text if len(text) <= longest else f"{text[:longest]}..."

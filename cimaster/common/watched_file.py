@@ -15,16 +15,16 @@ _log = logging.getLogger(__name__)
 class WatchedFile(Generic[T]):
     """The parsed content of a file. `trouble` says why the current file cannot be used; it is empty if it can.
 
-    The value of a missing file is `nothing`. So is that of an unreadable one, unless it `keeps` the last good value.
+    The value of a missing file is `default`. So is that of an unreadable one, unless `keep_last_good` is set.
     """
 
-    def __init__(self, path: str | Path, parse: Callable[[str], T], nothing: T, *, keeps: bool) -> None:
+    def __init__(self, path: str | Path, parse: Callable[[str], T], default: T, *, keep_last_good: bool) -> None:
         self.path = Path(path)
         self.trouble = ""
         self._parse = parse
-        self._nothing = nothing
-        self._keeps = keeps
-        self._value = nothing
+        self._default = default
+        self._keep_last_good = keep_last_good
+        self._value = default
         self._good = False  # whether the value was read from the file
         self._stamp: object = ()
         self._lock = threading.Lock()
@@ -51,12 +51,12 @@ class WatchedFile(Generic[T]):
         try:
             self._value, self._good = self._parse(decoded(self.path.read_bytes())), True
         except (FileNotFoundError, NotADirectoryError):
-            self._value, self._good, self.trouble = self._nothing, False, f"{self.path} is not there: create it"
+            self._value, self._good, self.trouble = self._default, False, f"{self.path} does not exist: create it"
         except (OSError, ValueError) as error:
-            kept = "the last good one stays" if self._keeps and self._good else "it counts as empty"
-            self.trouble = f"{self.path} cannot be used, {kept}: {_reason(error)}"
-            if not self._keeps:
-                self._value, self._good = self._nothing, False
+            consequence = "the last good one stays" if self._keep_last_good and self._good else "it counts as empty"
+            self.trouble = f"{self.path} cannot be used, {consequence}: {_reason(error)}"
+            if not self._keep_last_good:
+                self._value, self._good = self._default, False
         if self.trouble:
             _log.warning("%s", self.trouble)
 

@@ -16,7 +16,7 @@ from cimaster.manual_trigger.trigger_service import TriggerService
 
 @dataclass(frozen=True)
 class Components:
-    """What one application is made of."""
+    """The parts of one application."""
 
     settings: TriggerSettings
     metrics: Metrics

@@ -46,7 +46,7 @@ class WrongRepository(Refusal):
 
 
 class UnsupportedAgent(Refusal):
-    """The job does not run on Kubernetes, so that it could not be told its user."""
+    """The job does not run on Kubernetes, so its user could not be passed to it."""
 
     code = "unsupported_agent"
     status = 422

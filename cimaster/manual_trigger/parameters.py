@@ -1,6 +1,6 @@
-"""The parameters of a request to start a job: each has a form, and is refused by name if it has another.
+"""The parameters of a request to start a job; a refusal names the parameter and the expected form.
 
-Most values end up in git's arguments, in a shell and in Kubernetes: nothing unusual gets through. The user becomes a
+Most values end up in git's arguments, in a shell and in Kubernetes, so nothing unusual is accepted. The user becomes a
 value in the environment of the job, and may be any text.
 """
 
@@ -16,21 +16,21 @@ from cimaster.manual_trigger.jobs.trigger_request import KINDS
 
 _REF = re.compile(r"[!-~]{1,255}")
 _BAD_IN_REF = re.compile(
-    r"""^[-/]|[/.]$|^@$|\.\.|//|@\{|(^|/)\.|\.lock(/|$)"""  # what git forbids, and what it would take for an option
-    r"""|[~^:?*\[\\]|[$`"';|&<>(){}!]"""  # and what a script that forgets its quotes would carry out
+    r"""^[-/]|[/.]$|^@$|\.\.|//|@\{|(^|/)\.|\.lock(/|$)"""  # what git forbids, or would take for an option
+    r"""|[~^:?*\[\\]|[$`"';|&<>(){}!]"""  # what a script without quotes would execute
 )
 
 
-def _shown(longest: int) -> Callable[[str], str]:
-    """Read what only tells people something: any text, so far as it can be seen."""
+def _display_text(longest: int) -> Callable[[str], str]:
+    """Return a parser of text for people, which drops invisible characters and cuts the text to `longest`."""
     return lambda text: printable(text)[:longest].rstrip()
 
 
 def _branch(text: str) -> str:
     if not _REF.fullmatch(text) or _BAD_IN_REF.search(text):
-        raise ValueError("a branch as git allows it, without blanks, quotes and other signs of the shell")
+        raise ValueError("a branch as git allows it, without blanks, quotes and other special characters of the shell")
     if not git_branches.is_branch(text):
-        raise ValueError("the name of a branch, such as master; not a commit, a tag or a pull request")
+        raise ValueError("the name of a branch, such as master, not a commit, a tag or a pull request")
     return text
 
 
@@ -50,18 +50,18 @@ REPO = ParameterType(_repo, "the repository")
 BASE_REF = ParameterType(_branch, "the branch")
 BASE_SHA = ParameterType(_sha, "commit to check out, where a rule allows one; default the tip of the branch")
 PROW_JOB = ParameterType(_job, "name of the job")
-USER = ParameterType(_shown(254), "person that the job is for: its AUTHOR")
+USER = ParameterType(_display_text(254), "person that the job is for: its AUTHOR")
 PULL_REQUEST = ParameterType(_pull, "number of the pull request; a presubmit needs it")
 PULL_SHA = ParameterType(_sha, "commit of the pull request; default its tip")
 PULL_AUTHOR = ParameterType(_author, "author of the pull request")
 FORCE = ParameterType(flag, "true: another run, even while an equal one is running")
 REQUEST_ID = ParameterType(request_id, "repeats a request safely: the same id gets the same job")
-SOURCE = ParameterType(_shown(200), "where the request comes from")
+SOURCE = ParameterType(_display_text(200), "where the request comes from")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerParameters(Parameters):
-    """The parameters of a request to start a job; a text that is not given is empty."""
+    """The parameters of a request to start a job; a text that is not sent is empty."""
 
     org: str = ORG.optional("")
     repo: str = REPO.optional("")

@@ -1,4 +1,4 @@
-"""Whether the service wants requests, and in what state each of its parts is."""
+"""Whether the service is ready for requests, and the state of each of its parts."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _SHORTEST_SILENCE = 60.0  # seconds without an answer from the API server after 
 
 
 def report(components: Components) -> dict[str, Any]:
-    """Return the body of /readyz; `ready` says whether the service wants requests."""
+    """Return the body of /readyz; `ready` says whether to send requests here."""
     catalog, prowjobs = components.catalog, components.prowjobs
     longest_silence = max(3 * components.settings.reload_every.total_seconds(), _SHORTEST_SILENCE)
     age = catalog.age

@@ -1,4 +1,4 @@
-"""The thread that reads the configuration again and checks now and then that the API server still answers."""
+"""The thread that regularly reads the configuration and checks that the API server still answers."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +14,7 @@ _IN_TROUBLE = 5.0  # seconds between two rounds while something is wrong
 
 
 class Refresher(BackgroundThread):
-    """Checks both every so many seconds, and more often while one of them is in trouble."""
+    """Checks both at an interval in seconds, and more often while one of them fails."""
 
     def __init__(
         self, catalog: Catalog, prowjobs: ProwJobs, namespace: Callable[[], str], every: float, errors: Counter

@@ -1,4 +1,4 @@
-"""What a request says, read as a request for a job, or refused by the name of the parameter."""
+"""Reads the parameters of a request to start a job; a refusal names the parameter."""
 
 from werkzeug.datastructures import MultiDict
 
@@ -40,7 +40,7 @@ def trigger_request(sent: "MultiDict[str, str]") -> TriggerRequest:
 
 
 def _check_place(read: TriggerParameters) -> None:
-    """Refuse a job that runs on a branch and does not say which."""
+    """Require org, repo and base_ref for jobs that run on a branch."""
     place = {"org": read.org, "repo": read.repo, "base_ref": read.base_ref}
     for parameter in PARAMETERS:
         if read.prowtype != PERIODIC and place.get(parameter.name) == "":
@@ -48,14 +48,14 @@ def _check_place(read: TriggerParameters) -> None:
 
 
 def _check_pull_request(read: TriggerParameters) -> None:
-    """Refuse a presubmit without a pull request, and a pull request of another type of job."""
+    """Refuse a presubmit without a pull request, and a pull request for other types of jobs."""
     if read.prowtype == PRESUBMIT:
         if not read.pullrequest:
             sentence = "pullrequest is required for presubmit jobs: give the number of the pull request"
             raise MissingParameter(sentence, parameter="pullrequest")
         return
-    given = {"pullrequest": read.pullrequest, "pull_sha": read.pull_sha, "pull_author": read.pull_author}
-    for name, value in given.items():
+    pull_fields = {"pullrequest": read.pullrequest, "pull_sha": read.pull_sha, "pull_author": read.pull_author}
+    for name, value in pull_fields.items():
         if value:
             sentence = f"{name} is only allowed with prowtype presubmit: leave it out"
             raise BadParameter(sentence, parameter=name)

@@ -12,12 +12,12 @@ from cimaster.common.settings import BadSetting, FromEnvironment, check_ports, s
 from cimaster.common.times import format_duration, stored_duration
 
 _RATE = re.compile(r"([1-9][0-9]{0,4})/(\S+)")
-_wait = parsers.lasting(timedelta(minutes=1))
+_wait = parsers.duration_up_to(timedelta(minutes=1))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A number of jobs per time, written `10/1m`."""
+    """A number of jobs per period, written `10/1m`."""
 
     count: int
     per: timedelta
@@ -30,7 +30,7 @@ def _rate(text: str) -> Rate:
     match = _RATE.fullmatch(text)
     per = stored_duration(match[2]) if match else None
     if match is None or per is None:
-        raise ValueError("a number of jobs per time, such as 10/1m")
+        raise ValueError("a number of jobs per period, such as 10/1m")
     return Rate(int(match[1]), per)
 
 
@@ -70,7 +70,7 @@ class TriggerSettings(FromEnvironment):
     metrics_port: int = setting("port of /metrics", 8091, parsers.port_number)
     reload_every: timedelta = setting("how often the configuration is read", timedelta(minutes=1), parsers.wait)
     wait: timedelta = setting("how long a request waits for the build id", timedelta(seconds=15), _wait)
-    rate: Rate = setting("jobs that one user may start per time", Rate(10, timedelta(minutes=1)), _rate)
+    rate: Rate = setting("jobs that one user may start per period", Rate(10, timedelta(minutes=1)), _rate)
     threads: int = setting(
         "requests answered concurrently, including those that wait for a build id", 64, parsers.thread_count
     )

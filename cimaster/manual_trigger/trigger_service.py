@@ -27,10 +27,10 @@ from cimaster.manual_trigger.jobs.prowjob import ProwJobBuilder
 from cimaster.manual_trigger.jobs.trigger_request import PERIODIC, TriggerRequest, fresh_name, name_of, next_name
 from cimaster.manual_trigger.metrics import Metrics
 from cimaster.manual_trigger.prow.catalog import Catalog
-from cimaster.manual_trigger.prow.prowjobs import AlreadyThere, AnswerLost, ProwJobs
+from cimaster.manual_trigger.prow.prowjobs import AlreadyExists, AnswerLost, ProwJobs
 from cimaster.manual_trigger.settings import TriggerSettings
 
-_ATTEMPTS = 2  # to create a ProwJob; with their time-outs they fit into the 30 s that callers wait
+_ATTEMPTS = 2  # to create a ProwJob; with their time-outs, both fit into the 30 s that callers wait
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")  # only valid names may become part of the API server's path
 _log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class TriggerService:
         for _ in range(_ATTEMPTS):
             try:
                 return self._prowjobs.create(self.namespace, prowjob), True
-            except AlreadyThere:
+            except AlreadyExists:
                 pass
             except AnswerLost as error:
                 lost = str(error)
@@ -169,7 +169,7 @@ class TriggerService:
             stored = self._found(name, lost)
             if stored:
                 return self._same(stored, builder.request), bool(lost)
-        raise self._unknown(name, lost or "it was there and then was not")
+        raise self._unknown(name, lost or "it appeared and disappeared")
 
     def _found(self, name: str, lost: str) -> dict[str, Any] | None:
         try:
@@ -187,7 +187,7 @@ class TriggerService:
         return OutcomeUnknown(sentence, retry_after=5, **links(self._settings.pages, name))
 
     def _wait_until_settled(self, stored: dict[str, Any], began: float) -> JobStatus:
-        """Wait until the job has a build id or has ended, at most as long as the setting says."""
+        """Wait until the job has a build id or has ended, but no longer than the setting says."""
         status, ends = self._status(stored), began + self._settings.wait.total_seconds()
         watches = Watches(f"ProwJob {status.name}", self._clock)
         try:

@@ -70,7 +70,7 @@ class Provisioner:
 
 
 def chosen(settings: Settings) -> Provisioner | None:
-    """Return the provisioner that the settings name, None for none; raise BadSetting if its settings cannot be used."""
+    """Return the provisioner that the settings name, or None; raise BadSetting if its settings cannot be used."""
     name = settings.provisioner
     if not name:
         name = "manual-trigger" if manual_trigger.Settings.from_environ().url else ""
@@ -79,9 +79,9 @@ def chosen(settings: Settings) -> Provisioner | None:
     if name not in KINDS:
         raise BadSetting(f"CIMASTER_PROVISIONER is {name!r}: expected {', '.join(KINDS)} or none")
     kind = KINDS[name]
-    given = kind.settings.from_environ()
-    given.check()
-    return Provisioner(name, kind, given)
+    kind_settings = kind.settings.from_environ()
+    kind_settings.check()
+    return Provisioner(name, kind, kind_settings)
 
 
 def all_settings() -> "Iterator[tuple[str, Field[Any]]]":

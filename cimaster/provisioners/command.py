@@ -51,7 +51,7 @@ class Settings(FromEnvironment):
     program: tuple[str, ...] = setting("program that creates a cluster, with its arguments", (), read_program)
     timeout: timedelta = setting("how long it may run", timedelta(minutes=30), parsers.wait)
     environment: tuple[str, ...] = setting(
-        "variables of the service's environment that it gets beside PATH, HOME, LANG and TMPDIR, such as credentials",
+        "variables of the service's environment that it gets besides PATH, HOME, LANG and TMPDIR, such as credentials",
         (),
         parsers.words,
     )
@@ -67,12 +67,12 @@ class Settings(FromEnvironment):
 
     @property
     def name(self) -> str:
-        """The program's name without its folder, which is no information for users."""
+        """The program's name without its folder, which users need not know."""
         return Path(self.program[0]).name
 
 
 def begin(settings: Settings, creation: Creation, stop: Event) -> Built:
-    """Run the program until it ends. Its environment describes the cluster, and has a key that repeats share."""
+    """Run the program until it ends. Its environment describes the cluster, with a key that all retries share."""
     try:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             return _run(settings, creation, stop, output, errors)
@@ -136,10 +136,10 @@ def _wait(program: "subprocess.Popen[bytes]", settings: Settings, stop: Event) -
 
 def _end(program: "subprocess.Popen[bytes]") -> None:
     """End the program and its child processes: with SIGTERM, and after a while with SIGKILL."""
-    ends = time.monotonic() + _GRACE_PERIOD
+    deadline = time.monotonic() + _GRACE_PERIOD
     with suppress(ProcessLookupError):
         os.killpg(program.pid, signal.SIGTERM)
-        while time.monotonic() < ends:
+        while time.monotonic() < deadline:
             program.poll()  # a zombie would remain a member of the group
             os.killpg(program.pid, 0)
             time.sleep(_POLL_INTERVAL)

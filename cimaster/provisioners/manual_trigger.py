@@ -49,7 +49,9 @@ class Settings(FromEnvironment):
 
     url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8080`", "", read_url)
     token_file: str = setting(
-        "file whose first token it is shown; lines that begin with # are remarks", "", parsers.any_text
+        "file with the token for it, the first word of a line; lines that begin with # are comments",
+        "",
+        parsers.any_text,
     )
     org: str = setting("organisation of the repository whose jobs create clusters", "tess", parsers.prow_name)
     repo: str = setting("that repository", "tessops", parsers.prow_name)
@@ -64,7 +66,7 @@ class Settings(FromEnvironment):
 
 
 def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
-    """Start the job that creates the cluster; a creation starts it only once, even if this is repeated."""
+    """Start the job that creates the cluster; a creation starts it only once, even if this call is repeated."""
     status, body, pause = _call(settings, "POST", settings.url, _request_body(settings, creation))
     job = _triggered_job(body)
     if 200 <= status < 300 and body.get("success") is True and job:
@@ -104,11 +106,11 @@ def _triggered_job(body: dict[str, Any]) -> TriggeredJob | None:
 
 
 def look(settings: Settings, creation: Creation) -> JobStatus:
-    """Return the status of the job; a job that Prow does not know any more has ended."""
+    """Return the status of the job; a job that Prow no longer knows has ended."""
     url = f"{settings.url}/{quote(creation.job_name, safe='')}"
     status, body, pause = _call(settings, "GET", url)
     if status == 404 and body.get("code") == "unknown_job":
-        return JobStatus(ended=True, failure="Prow does not know its job any more")
+        return JobStatus(ended=True, failure="Prow no longer knows its job")
     if not 200 <= status < 300:
         raise Failure(UNREACHABLE, _text(body, "message") or f"manual-trigger answered {status}", pause)
     state, ended = _text(body, "state"), body.get("complete") is True
@@ -124,8 +126,8 @@ def look(settings: Settings, creation: Creation) -> JobStatus:
 def _call(
     settings: Settings, method: str, url: str, body: dict[str, Any] | None = None
 ) -> tuple[int, dict[str, Any], timedelta | None]:
-    """Return the status, the JSON body (empty if it is no object) and Retry-After; raise Failure without an answer."""
-    ends = time.monotonic() + settings.timeout.total_seconds()
+    """Return status, JSON body (empty if it is not an object) and Retry-After; raise Failure if there is no answer."""
+    deadline = time.monotonic() + settings.timeout.total_seconds()
     try:
         with requests.Session() as session:
             sent = session.request(
@@ -138,7 +140,7 @@ def _call(
                 timeout=(_CONNECT, settings.timeout.total_seconds()),
             )
             with sent as answer:
-                return answer.status_code, _read(answer, ends), _retry_after(answer)
+                return answer.status_code, _read(answer, deadline), _retry_after(answer)
     except (requests.RequestException, HTTPError) as error:
         reason = getattr(error.args[0], "reason", None) if error.args else None
         if isinstance(reason, NewConnectionError | ConnectTimeoutError):
@@ -150,7 +152,7 @@ def _call(
 
 
 class _Token(requests.auth.AuthBase):
-    """Sends the token; an explicit one keeps requests from looking for another one in a .netrc."""
+    """Sends the token; setting it explicitly keeps requests from searching a .netrc."""
 
     def __init__(self, settings: Settings) -> None:
         self._token = _token(settings) if settings.token_file else ""
@@ -174,11 +176,11 @@ def _token(settings: Settings) -> str:
     return token
 
 
-def _read(answer: requests.Response, ends: float) -> dict[str, Any]:
+def _read(answer: requests.Response, deadline: float) -> dict[str, Any]:
     received = b""
     while chunk := answer.raw.read1(8192, decode_content=True):
         received += chunk
-        if len(received) > _LONGEST_ANSWER or time.monotonic() > ends:
+        if len(received) > _LONGEST_ANSWER or time.monotonic() > deadline:
             raise requests.Timeout("the answer did not end in time")
     try:
         body = json.loads(received)

@@ -1,4 +1,4 @@
-// What htmx does not do by itself: countdowns, a warning when updates stop, and the dialog.
+// What htmx does not do: countdowns, a warning when updates stop, and the dialog.
 // All pages work without this file too. It keeps no state in polled elements, because a swap would reset it.
 'use strict';
 

@@ -47,7 +47,7 @@ document.addEventListener('htmx:finally:request', event => {
 
 dialog.addEventListener('close', () => setTimeout(refocus));
 
-// A second press by keyboard hits whatever has the focus by then; a second click hits whatever has moved under it.
+// A second key press would hit the element that has the focus by then; a second click, the one that moved under it.
 document.addEventListener('click', event => {
   const [x, y] = lastAction.place, byKeyboard = event.detail === 0;
   const control = event.target.closest('a, button');

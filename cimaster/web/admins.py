@@ -1,4 +1,4 @@
-"""The admins: with `auth = open` names are what callers say, and the names in a file are admins."""
+"""The admins: with `auth = open` callers state their names, and a file lists which of them are admins."""
 
 import logging
 import re
@@ -13,15 +13,15 @@ _log = logging.getLogger(__name__)
 
 
 class Admins:
-    """The admins named in the file `users` of a folder, with line breaks, commas or semicolons between.
+    """The admins named in the file `users` of a folder, separated by line breaks, commas or semicolons.
 
-    Lines that begin with `#` are comments. The file is read at the start, and again when it changes. While it cannot be
-    read, the last good list counts; without a file there are no admins.
+    Lines that begin with `#` are comments. The file is read at the start, and again when it changes. If it cannot be
+    read, the last good list stays in force; without a file there are no admins.
     """
 
     def __init__(self, folder: str) -> None:
         self._file: WatchedFile[frozenset[str]] = WatchedFile(
-            Path(folder) / "users", self._parsed, frozenset(), keeps=True
+            Path(folder) / "users", self._parsed, frozenset(), keep_last_good=True
         )
         self.names()
 
@@ -35,7 +35,9 @@ class Admins:
     def _parsed(self, text: str) -> frozenset[str]:
         names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", _COMMENT.sub("", text)))))
         level = logging.INFO if names else logging.WARNING
-        _log.log(level, "the list of admins is read: it names %d", len(names), extra={"path": str(self._file.path)})
+        _log.log(
+            level, "read the list of admins; number of names: %d", len(names), extra={"path": str(self._file.path)}
+        )
         return names
 
     def require(self, name: str) -> None:

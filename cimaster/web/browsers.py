@@ -48,8 +48,8 @@ def wants_html() -> bool:
     return any(kind.lower() in _HTML and not _ZERO.fullmatch(options.get("q", "1")) for kind, options in named)
 
 
-def why_it_may_change_nothing() -> str:
-    """Return what shows that a GET may come from a link, a preview or a prefetch; empty where a program sent it."""
+def why_read_only() -> str:
+    """Return why a GET must not change anything: it may come from a link or a preview; empty if a program sent it."""
     environ = request.environ
     if from_browser():
         return "from a browser"
@@ -83,8 +83,8 @@ def check_origin(settings: Settings) -> None:
 
 
 def check_host(settings: Settings) -> None:
-    """Refuse a browser's request for a host name that is not known to be ours, against DNS rebinding."""
-    if not _has_marks_of_a_browser():
+    """Refuse a browser's request for an unknown host name, as a defence against DNS rebinding."""
+    if not _may_be_browser():
         return
     host = _host()
     if host is None or not _is_known(host, settings):
@@ -95,11 +95,11 @@ def check_host(settings: Settings) -> None:
         )
 
 
-def _has_marks_of_a_browser() -> bool:
+def _may_be_browser() -> bool:
     """Say whether a browser may have sent the request, even if a page's script set User-Agent, as Firefox allows.
 
-    Browsers always send Accept-Language. Of programs hardly any but Node.js does, which also sends Sec-Fetch-Mode
-    without Sec-Fetch-Site: no script can make a browser do that.
+    Browsers always send Accept-Language. Among programs, hardly any but Node.js does, and Node.js also sends
+    Sec-Fetch-Mode without Sec-Fetch-Site: no script can make a browser do that.
     """
     environ = request.environ
     names_languages = "HTTP_ACCEPT_LANGUAGE" in environ and "HTTP_SEC_FETCH_MODE" not in environ

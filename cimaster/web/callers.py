@@ -1,4 +1,4 @@
-"""Where a request comes from: the address of its caller as far as it is trusted, and the owner it counts for."""
+"""Where a request comes from: its caller's address, and the owner that limits count it for."""
 
 import functools
 import ipaddress
@@ -14,21 +14,21 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
-    """Return the address of the caller of a WSGI request; empty where there is none, as on a UNIX socket.
+    """Return the address of the caller of a WSGI request; empty if there is none, as on a UNIX socket.
 
     The X-Forwarded-For header of a trusted proxy is read from its end up to the first address that is not a trusted
-    proxy's: the caller itself may have written what stands before. (Werkzeug's ProxyFix trusts a fixed number of
-    entries instead, whatever address connects.)
+    proxy's: the caller may have forged all entries before that. (Werkzeug's ProxyFix trusts a fixed number of entries
+    instead, from any address.)
     """
     connected = str(environ.get("REMOTE_ADDR") or "")
-    caller = _read(connected)
+    caller = _parsed(connected)
     if caller is None:
         return connected
     for entry in reversed(str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")):
-        before = _read(_without_port(entry.strip())) if any(caller in network for network in trusted) else None
-        if before is None:
+        forwarded = _parsed(_without_port(entry.strip())) if any(caller in network for network in trusted) else None
+        if forwarded is None:
             break
-        caller = before
+        caller = forwarded
     return str(caller)
 
 
@@ -37,13 +37,13 @@ def owner() -> str:
 
     For IPv6 that is its /64 network, which one host usually has for itself.
     """
-    caller = _read(g.caller)
+    caller = _parsed(g.caller)
     network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller
     return fair_shares.owner_hash(f"address {network or g.caller}")
 
 
 @functools.lru_cache(4096)
-def _read(text: str) -> Address | None:
+def _parsed(text: str) -> Address | None:
     try:
         found = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The parts of the application that its routes use, joined by `app.create_app`."""
+"""The parts of the application that its routes use, connected by `app.create_app`."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """Compressed answers, for callers that accept them: the page of 1,000 clusters has 1.2 MB, and 40 kB compressed.
 
 Only answers to reads are compressed. From the sizes of compressed answers an observer of the network could guess a
-secret that stands beside text of the observer's choice (the BREACH attack). Our reads are safe: no page holds a secret
+secret next to text of the observer's choice (the BREACH attack). Our reads are safe: no page holds a secret
 such as a form token, no body repeats a cookie, and requests that another site's page makes carry no cookies (SameSite).
 Answers to verbs hold a lease's id and stay uncompressed. A page that shows a secret beside the text of a filter must
 not be compressed.
@@ -10,7 +10,7 @@ not be compressed.
 from flask import Flask, Response, g, request
 from flask_compress import Compress
 
-_LEAST = 1024  # bytes; less fits into one packet anyway
+_MIN_SIZE = 1024  # bytes; smaller answers fit into one packet anyway
 _ALGORITHMS = ("zstd", "br", "gzip")
 _TYPES = (
     "text/html",
@@ -29,13 +29,13 @@ def install(app: Flask) -> None:
     """Have an application compress its answers to GET, with the caller's preferred one of zstd, br and gzip.
 
     The levels are the fast ones: for that page they take 5 % (zstd, br) or 20 % (gzip) of the time of rendering it, and
-    higher ones up to half of it (measured). So compressed lists are not cached either.
+    higher ones up to half of it (measured). That is why compressed lists are not cached.
     """
     app.config.update(
         COMPRESS_REGISTER=False,
         COMPRESS_ALGORITHM=list(_ALGORITHMS),
         COMPRESS_MIMETYPES=list(_TYPES),
-        COMPRESS_MIN_SIZE=_LEAST,
+        COMPRESS_MIN_SIZE=_MIN_SIZE,
         COMPRESS_STREAMS=False,
         COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,
         COMPRESS_LEVEL=3,
@@ -46,11 +46,11 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        return _compressed(compress, response) if _reads(response) else response
+        return _compressed(compress, response) if _is_compressible(response) else response
 
 
-def _reads(response: Response) -> bool:
-    if response.status_code != 200 or (response.content_length or 0) < _LEAST or response.mimetype not in _TYPES:
+def _is_compressible(response: Response) -> bool:
+    if response.status_code != 200 or (response.content_length or 0) < _MIN_SIZE or response.mimetype not in _TYPES:
         return False
     return request.method in ("GET", "HEAD") and not ("endpoint" in g and g.endpoint.changes)
 
@@ -62,6 +62,6 @@ def _compressed(compress: Compress, response: Response) -> Response:
     if request.endpoint != "static":
         return compress.after_request(response)
     response.make_sequence()
-    # The compressed file has an ETag of its own, so the comparison with the browser's is made after compression.
+    # The compressed file has its own ETag, so it is compared with the browser's after compression.
     compress.after_request(response).make_conditional(request)
     return response

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 from cimaster.common.parameters import Parameter, Parameters
-from cimaster.web import endpoint_parameters as of
+from cimaster.web import endpoint_parameters as params
 from cimaster.web.endpoint_parameters import NamedParameters
 
 P_co = TypeVar("P_co", bound=Parameters, covariant=True)
@@ -34,7 +34,7 @@ class Endpoint(Generic[P_co]):
     """One path: its parameters, the role that may use it, and what it answers.
 
     `answers` names a response of openapi.yaml for each status that is not common to all. `also_required` are
-    parameters of which a form requires a value where the API does not.
+    parameters that a form requires although the API does not.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Endpoint(Generic[P_co]):
     answers: Mapping[int, str] = field(default_factory=dict, hash=False)
     changes: bool = False
     verb: str = ""
-    """Its name where that is not the path's: such a verb shares its path with a read, and takes POST only."""
+    """Its name if that differs from the path's: such a verb shares its path with a read, and takes POST only."""
     also_required: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Endpoint(Generic[P_co]):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The HTTP methods that it answers; legacy scripts send changes with GET."""
+        """The HTTP methods that it accepts; legacy scripts send changes with GET."""
         if self.verb:
             return ("POST",)
         return ("GET", "POST") if self.changes else ("GET",)
@@ -77,15 +77,15 @@ class Endpoint(Generic[P_co]):
 
     @property
     def description(self) -> str:
-        """What a caller should know beside the summary; may be empty."""
+        """What else a caller should know; may be empty."""
         return inspect.cleandoc(self.kind.__doc__ or "").partition("\n\n")[2]
 
     def taking(self, kind: type[Q]) -> "Endpoint[Q]":
-        """Return the endpoint with other parameters, for a form that asks for less or more than the API."""
+        """Return the endpoint with other parameters, for a form with fewer or more than the API."""
         return replace(cast(Endpoint[Q], self), kind=kind)
 
     def requiring(self, *names: str) -> "Endpoint[P_co]":
-        """Return the endpoint with parameters required that the API does not require."""
+        """Return the endpoint with these parameters required as well."""
         return replace(self, also_required=frozenset(names))
 
     def parameter(self, name: str) -> Parameter | None:
@@ -105,29 +105,29 @@ _OF_LEASE = {**_OF_CLUSTER, 410: "Over"}
 
 GETVACANT = Endpoint(
     "/getvacant",
-    of.GetVacant,
+    params.GetVacant,
     Role.CI,
     JOBS,
     {**_OF_LEASE, 200: "Lent", 404: "NoneVacant", 429: "Queued"},
     changes=True,
 )
-FINISHTEST = Endpoint("/finishtest", of.FinishTest, Role.CI, JOBS, _OF_LEASE, changes=True)
-RENEWLEASE = Endpoint("/renewlease", of.RenewLease, Role.CI, JOBS, _OF_LEASE, changes=True)
-LEAVEQUEUE = Endpoint("/leavequeue", of.LeaveQueue, Role.CI, JOBS, {**_DONE, 409: "Conflict"}, changes=True)
+FINISHTEST = Endpoint("/finishtest", params.FinishTest, Role.CI, JOBS, _OF_LEASE, changes=True)
+RENEWLEASE = Endpoint("/renewlease", params.RenewLease, Role.CI, JOBS, _OF_LEASE, changes=True)
+LEAVEQUEUE = Endpoint("/leavequeue", params.LeaveQueue, Role.CI, JOBS, {**_DONE, 409: "Conflict"}, changes=True)
 HOLDCLUSTER = Endpoint(
-    "/holdcluster", of.HoldCluster, Role.PERSON, PEOPLE, {**_BY_NAME, 404: "NoneVacant"}, changes=True
+    "/holdcluster", params.HoldCluster, Role.PERSON, PEOPLE, {**_BY_NAME, 404: "NoneVacant"}, changes=True
 )
-RELEASECLUSTER = Endpoint("/releasecluster", of.ReleaseCluster, Role.HOLDER, PEOPLE, _BY_NAME, changes=True)
+RELEASECLUSTER = Endpoint("/releasecluster", params.ReleaseCluster, Role.HOLDER, PEOPLE, _BY_NAME, changes=True)
 ADDCLUSTER = Endpoint(
-    "/addcluster", of.AddCluster, Role.ADMIN, INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
+    "/addcluster", params.AddCluster, Role.ADMIN, INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
 )
-UPDATECLUSTER = Endpoint("/updatecluster", of.UpdateCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-DELETECLUSTER = Endpoint("/deletecluster", of.DeleteCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-DISABLECLUSTER = Endpoint("/disablecluster", of.DisableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-ENABLECLUSTER = Endpoint("/enablecluster", of.EnableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+UPDATECLUSTER = Endpoint("/updatecluster", params.UpdateCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+DELETECLUSTER = Endpoint("/deletecluster", params.DeleteCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+DISABLECLUSTER = Endpoint("/disablecluster", params.DisableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+ENABLECLUSTER = Endpoint("/enablecluster", params.EnableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
 CREATECLUSTER = Endpoint(
     "/createcluster",
-    of.CreateCluster,
+    params.CreateCluster,
     Role.PERSON,
     PEOPLE,
     {
@@ -143,26 +143,26 @@ CREATECLUSTER = Endpoint(
     },
     changes=True,
 )
-CREATIONS = Endpoint("/creations", of.ListCreations, Role.READER, READS, {200: "Creations", 404: "UnknownCreation"})
+CREATIONS = Endpoint("/creations", params.ListCreations, Role.READER, READS, {200: "Creations", 404: "UnknownCreation"})
 CHANGE_CREATION = Endpoint(
-    "/creations", of.ChangeCreation, Role.PERSON, PEOPLE, _BY_NAME, changes=True, verb="changecreation"
+    "/creations", params.ChangeCreation, Role.PERSON, PEOPLE, _BY_NAME, changes=True, verb="changecreation"
 )
-POLICIES = Endpoint("/policies", of.ListPolicies, Role.READER, READS, {200: "Policies"})
-SETPOLICY = Endpoint("/setpolicy", of.SetPolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-REMOVEPOLICY = Endpoint("/removepolicy", of.RemovePolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-CLUSTERS = Endpoint("/clusters", of.ListClusters, Role.READER, READS, {200: "Clusters"})
+POLICIES = Endpoint("/policies", params.ListPolicies, Role.READER, READS, {200: "Policies"})
+SETPOLICY = Endpoint("/setpolicy", params.SetPolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+REMOVEPOLICY = Endpoint("/removepolicy", params.RemovePolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+CLUSTERS = Endpoint("/clusters", params.ListClusters, Role.READER, READS, {200: "Clusters"})
 ONE_CLUSTER = Endpoint(
     "/clusters/<name>",
-    of.OneCluster,
+    params.OneCluster,
     Role.READER,
     READS,
     {200: "OneCluster", 400: "BadRequest", 404: "UnknownCluster", 409: "Conflict"},
 )
-QUEUE = Endpoint("/queue", of.ListQueue, Role.READER, READS, {200: "Queue"})
-HISTORY = Endpoint("/history", of.ListHistory, Role.READER, READS, {200: "History"})
-HEALTHZ = Endpoint("/healthz", of.Health, Role.EVERYBODY, OPERATION, {200: "Alive"})
-READYZ = Endpoint("/readyz", of.Readiness, Role.EVERYBODY, OPERATION, {200: "Ready", 503: "NotReady"})
-OPENAPI = Endpoint("/openapi.yaml", of.OpenAPI, Role.EVERYBODY, OPERATION, {200: "Description"})
+QUEUE = Endpoint("/queue", params.ListQueue, Role.READER, READS, {200: "Queue"})
+HISTORY = Endpoint("/history", params.ListHistory, Role.READER, READS, {200: "History"})
+HEALTHZ = Endpoint("/healthz", params.Health, Role.EVERYBODY, OPERATION, {200: "Alive"})
+READYZ = Endpoint("/readyz", params.Readiness, Role.EVERYBODY, OPERATION, {200: "Ready", 503: "NotReady"})
+OPENAPI = Endpoint("/openapi.yaml", params.OpenAPI, Role.EVERYBODY, OPERATION, {200: "Description"})
 
 VERBS: tuple[Endpoint[Parameters], ...] = (
     GETVACANT,

@@ -13,6 +13,6 @@ def wants_json() -> bool:
     json_liked, text_liked = accepted["application/json"], accepted["text/plain"]
     if json_liked != text_liked or not json_liked:
         return json_liked > text_liked
-    header = request.headers.get("Accept", "").lower()  # on equal quality the first named wins
+    header = request.headers.get("Accept", "").lower()  # at equal quality the first one named wins
     named = (kind.partition(";")[0].strip() for kind in header.split(","))
     return next((kind in _JSON for kind in named if kind in _JSON + _TEXT), False)

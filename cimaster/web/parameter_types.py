@@ -1,6 +1,6 @@
 """The types of the API's parameters: how each is read, what it means, and its schema in openapi.yaml.
 
-What is only compared with stored data may be any text; what is written has a form.
+A value that is only compared with stored data may be any text; a value that will be stored must be well-formed.
 """
 
 from cimaster.common.parameters import ParameterType
@@ -10,7 +10,9 @@ REQUEST_ID = ParameterType(
     parsers.request_id, "repeats a request safely: the same id gets the same answer", "RequestID"
 )
 REQUEST = ParameterType(
-    parsers.compared, "request_id of the waiting request; a cluster that it was just given goes back", "KnownRequest"
+    parsers.compared,
+    "request_id of the waiting request; a cluster that it has just been given is returned",
+    "KnownRequest",
 )
 CLUSTER = ParameterType(parsers.compared, "name of the cluster", "ClusterName")
 NEW_CLUSTER = ParameterType(parsers.new_cluster, "name of the new cluster", "NewClusterName")
@@ -34,18 +36,18 @@ JOB = ParameterType(parsers.job, "name of the job", "Job")
 BUILD = ParameterType(parsers.job, "number of the build", "Build")
 KNOWN_JOB = ParameterType(parsers.compared, "name of the job", "KnownJob")
 KNOWN_BUILD = ParameterType(parsers.compared, "number of the build", "KnownBuild")
-LEASE = ParameterType(parsers.compared, "lease that the take answered (`CIMaster-Lease`)", "KnownLease")
+LEASE = ParameterType(parsers.compared, "id of the lease, from the take's answer (`CIMaster-Lease`)", "KnownLease")
 TTL = ParameterType(parsers.lease_time, "the lease ends after this time unless it is renewed", "TTL")
 WAIT = ParameterType(parsers.wait, "how long to wait in the queue if no cluster is vacant; needs request_id", "Wait")
 PRIORITY = ParameterType(
     parsers.priority, "low, normal (default) or high: the queue is served in that order", "Priority"
 )
-SKIP_IF_NONE = ParameterType(parsers.flag, "true: refuse immediately if none is vacant, whatever wait says", "Flag")
+SKIP_IF_NONE = ParameterType(parsers.flag, "true: refuse immediately if none is vacant, even with wait", "Flag")
 
 DESC = ParameterType(parsers.plain, "what the hold is for", "Description")
 DURATION = ParameterType(parsers.duration, "how long to hold, from now; default 6h", "Duration")
 EXPECT = ParameterType(parsers.state, "refuses unless the cluster is in this state", "State")
-FORCE = ParameterType(parsers.flag, "true: also when the cluster is in use; needs a reason", "Flag")
+FORCE = ParameterType(parsers.flag, "true: even if the cluster is in use; needs a reason", "Flag")
 REASON = ParameterType(parsers.plain, "the reason; it is kept in the history", "Reason")
 
 REGION = ParameterType(parsers.word, "region of the cluster", "Region")
@@ -62,7 +64,7 @@ SEARCH = ParameterType(
     parsers.compared, "words to find in names, people, jobs, labels, notes and reasons", "SearchWords"
 )
 AFTER = ParameterType(parsers.commit, "not older than this commit (`CIMaster-Commit` of an answer)", "CommitNumber")
-SINCE = ParameterType(parsers.moment, "only from this time on, or of the last `2h`", "Since")
+SINCE = ParameterType(parsers.moment, "only from this time on, or within the last `2h`", "Since")
 LIMIT = ParameterType(parsers.limit, "the largest number of changes to list; default 100", "Limit")
 
 CREATION = ParameterType(parsers.compared, "id of a creation, or the name of its ProwJob", "KnownCreation")
@@ -71,7 +73,7 @@ BRANCH = ParameterType(parsers.branch, "branch that the job runs on; default mas
 PROW_JOB = ParameterType(parsers.prow_job, "job that creates the cluster; a setting names the default", "ProwJobName")
 MIN_VACANT = ParameterType(parsers.clusters, "creates clusters while fewer are vacant or being created", "ClusterCount")
 MAX_TOTAL = ParameterType(
-    parsers.clusters, "never more clusters of this purpose than this, those being created included", "ClusterCount"
+    parsers.clusters, "never more clusters of this purpose than this, including those being created", "ClusterCount"
 )
 MAX_CREATING = ParameterType(
     parsers.concurrency, "largest number being created at the same time; default 1", "CreationLimit"

@@ -16,12 +16,12 @@ _OURS = {"ui", "static", *(endpoint.path.split("/")[1] for endpoint in ENDPOINTS
 
 
 def prefix(settings: Settings) -> str:
-    """Return the path prefix of the public URL; empty where it has none."""
+    """Return the path prefix of the public URL; empty if it has none."""
     return urlsplit(settings.public_url).path
 
 
 def check(settings: Settings) -> None:
-    """Raise BadSetting for a path prefix that a route of the service begins with: the two could not be told apart."""
+    """Raise BadSetting for a path prefix that is also the start of a route: the two could not be distinguished."""
     first = prefix(settings).split("/")[1:2]
     if _OURS.intersection(first):
         raise BadSetting(
@@ -31,7 +31,7 @@ def check(settings: Settings) -> None:
 
 
 def origin() -> str:
-    """Return the origin of the public URL; empty where none is set."""
+    """Return the origin of the public URL; empty if none is set."""
     parts = urlsplit(_settings().public_url)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
@@ -51,7 +51,7 @@ def is_secure() -> bool:
 
 
 def link(endpoint: str, **values: Any) -> str:
-    """Return the absolute URL of a route, for answers that are read outside of our pages."""
+    """Return the absolute URL of a route, for answers that are read outside our pages."""
     return (origin() or request.host_url.rstrip("/")) + url_for(endpoint, **values)
 
 

@@ -14,14 +14,14 @@ class RenderedLists:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._version = ""
-        self._kept: dict[Hashable, bytes] = {}
+        self._lists: dict[Hashable, bytes] = {}
 
     def of(self, snapshot: Snapshot, what: Hashable, write: Callable[[], str]) -> bytes:
         """Return the list `what` of a state, rendered by `write` once for all callers."""
         with self._lock:
-            if self._version != snapshot.version or len(self._kept) >= _CAPACITY:
-                self._version, self._kept = snapshot.version, {}
-            kept = self._kept
-        if what not in kept:
-            kept[what] = write().encode("utf-8", "replace")
-        return kept[what]
+            if self._version != snapshot.version or len(self._lists) >= _CAPACITY:
+                self._version, self._lists = snapshot.version, {}
+            lists = self._lists
+        if what not in lists:
+            lists[what] = write().encode("utf-8", "replace")
+        return lists[what]

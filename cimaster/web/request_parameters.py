@@ -1,4 +1,4 @@
-"""What a request says, read as the typed parameters of an endpoint, and as what decisions take."""
+"""Reads a request as the typed parameters of its endpoint, and turns those into arguments of the services."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ def sent(endpoint: Endpoint[P]) -> "MultiDict[str, str]":
 
 
 def unknown(endpoint: Endpoint[P], sent: "MultiDict[str, str]", ignored: Iterable[str] = ()) -> list[str]:
-    """Return the parameters that the endpoint does not have.
+    """Return the names of parameters that the endpoint does not have.
 
     UnknownParameter for one that is not `ignored`: a typo must not silently take any cluster.
     """
@@ -61,10 +61,10 @@ def only_with(name: str, other: str) -> BadParameter:
     return BadParameter(f"{name} is only allowed with {other}: leave it out", parameter=name)
 
 
-def labels(given: Collection[tuple[str, str]]) -> dict[str, str]:
-    """Return repeated `label` parameters as one mapping; BadParameter if one key is given two values."""
-    mapping = dict(given)
-    if len(mapping) != len(set(given)):
+def labels(pairs: Collection[tuple[str, str]]) -> dict[str, str]:
+    """Return repeated `label` parameters as one mapping; BadParameter if a key has two values."""
+    mapping = dict(pairs)
+    if len(mapping) != len(set(pairs)):
         raise BadParameter("label gives one key two values: no cluster has both; send one", parameter="label")
     return mapping
 
@@ -78,7 +78,7 @@ def criteria(
     by: str = "",
     ttl: timedelta | None = None,
 ) -> Criteria:
-    """Return the kind of cluster that the parameters ask for; for tnet-ci the image must be named."""
+    """Return the kind of cluster that the parameters request; tnet-ci requires an image."""
     if kind.purpose == IMAGE_PURPOSE and not kind.osimage and not cluster:
         raise MissingParameter(f"osimage is required for purpose {IMAGE_PURPOSE}: name the image", parameter="osimage")
     return Criteria(
@@ -94,11 +94,11 @@ def criteria(
     )
 
 
-def facts(said: FactParameters) -> ClusterFacts:
-    """Return what the parameters say of a cluster; what is not given stays as it is."""
-    return ClusterFacts(said.region, said.purpose, said.osimage, labels(said.label) if said.label else None, said.note)
+def facts(sent: FactParameters) -> ClusterFacts:
+    """Return the facts about a cluster that were sent; None leaves a fact unchanged."""
+    return ClusterFacts(sent.region, sent.purpose, sent.osimage, labels(sent.label) if sent.label else None, sent.note)
 
 
-def filter_of(shown: ListClusters) -> Filter:
-    """Return which clusters the parameters of a list ask for."""
-    return Filter(shown.state, shown.purpose, shown.region, labels(shown.label), shown.holder, shown.q)
+def filter_of(query: ListClusters) -> Filter:
+    """Return the filter that the parameters of a list describe."""
+    return Filter(query.state, query.purpose, query.region, labels(query.label), query.holder, query.q)

@@ -1,4 +1,4 @@
-"""Answers of the API: text or JSON, with the number of the commit that they show."""
+"""Answers of the API: text or JSON, with the number of the commit that they reflect."""
 
 import json
 
@@ -27,7 +27,7 @@ def answer(body: bytes, status: int, mimetype: str) -> Response:
 
 
 def committed(done: Committed, *, bare: bool = False) -> Response:
-    """Answer a change that was carried out; `bare` answers carry no newline, for `$(...)` of legacy scripts."""
+    """Answer a change that was carried out; `bare` answers have no newline, for `$(...)` of legacy scripts."""
     answer = done.answer
     text = answer.text if bare else printable(answer.text)
     if wants_json():
@@ -44,7 +44,7 @@ def committed(done: Committed, *, bare: bool = False) -> Response:
 
 
 def dated(response: Response, snapshot: Snapshot) -> Response:
-    """Add which commit an answer shows, and for how many seconds the store has not confirmed that it is the newest."""
+    """Add the commit that an answer shows, and the seconds since the store last confirmed that it is the newest."""
     response.headers["CIMaster-Commit"] = str(snapshot.commit)
     response.headers["CIMaster-Age"] = f"{components().clusters.repository.age:.1f}"
     response.headers["Cache-Control"] = "no-store"

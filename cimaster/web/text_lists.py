@@ -39,13 +39,13 @@ def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
 
 
 def _situation(cluster: Cluster) -> str:
-    """Return the situation; for a broken record, with its name where it has one."""
+    """Return the situation; for a broken record, with its name if it has one."""
     named = f" (its name is {cluster.name_as_written})" if cluster.fault and cluster.name_as_written else ""
     return descriptions.situation(cluster) + named
 
 
 def one(pool: Pool, cluster: Cluster) -> str:
-    """Return what is known of one cluster, a line for each fact."""
+    """Describe one cluster, with a line for each fact."""
     facts = {
         "name": pool.reference(cluster),
         "state": cluster.state,
@@ -70,7 +70,7 @@ def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
 
 
 def policies(explained: Sequence[tuple[Policy, str]]) -> str:
-    """Return a line on how each policy stands, and one with its terms."""
+    """Return two lines per policy: its status and its terms."""
     terms = ("" if policy.fault else f"  {printable(describe_terms(policy))}\n" for policy, _ in explained)
     return "".join(f"{printable(text)}\n{line}" for (_, text), line in zip(explained, terms, strict=True))
 
@@ -78,7 +78,7 @@ def policies(explained: Sequence[tuple[Policy, str]]) -> str:
 def queue(ranked: Sequence[Ticket], now: datetime) -> str:
     """Return one line per ticket, in the order in which they are served."""
     if not ranked:
-        return "no caller waits for a cluster\n"
+        return "no caller is waiting for a cluster\n"
     rows = [
         (str(place), ticket.id, f"{BROKEN}: {ticket.fault}", *[""] * 6)
         if ticket.fault
@@ -95,13 +95,13 @@ def queue(ranked: Sequence[Ticket], now: datetime) -> str:
         )
         for place, ticket in enumerate(ranked, 1)
     ]
-    return _aligned([("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITS", "UNTIL", "THERE"), *rows])
+    return _aligned([("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITING", "UNTIL", "CONNECTED"), *rows])
 
 
 def history(entries: Sequence[Entry]) -> str:
     """Return one line per change, newest first."""
     if not entries:
-        return "no changes are remembered\n"
+        return "no changes are recorded\n"
     rows = [
         (
             entry.get_text("at"),

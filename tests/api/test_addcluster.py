@@ -1,4 +1,4 @@
-"""Adding clusters to the inventory: by admins, once, and with all that jobs may ask for."""
+"""Adding clusters to the inventory: by admins, once, and with every property that jobs may request."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ def add_one(client: FlaskClient, cluster: str = "cluster-01", **more: Any) -> Te
 
 
 def record(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
-    """Return what everybody sees of a cluster."""
+    """Return the public record of a cluster."""
     found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
     return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -46,7 +46,7 @@ def test_add_by_an_admin_answers_with_the_promised_sentence(client: FlaskClient)
     assert expected.items() <= record(client).items()
 
 
-def test_a_new_cluster_has_all_that_jobs_may_ask_for(client: FlaskClient) -> None:
+def test_a_new_cluster_has_every_property_that_jobs_may_request(client: FlaskClient) -> None:
     answer = add_one(
         client, purpose="tnet-ci", osimage="flatcar", label=["gpu=yes", "size=large"], note="has new network cards"
     )
@@ -60,7 +60,7 @@ def test_a_new_cluster_has_all_that_jobs_may_ask_for(client: FlaskClient) -> Non
     assert expected.items() <= record(client).items()
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient) -> None:
+def test_users_who_are_no_admins_are_not_authorized(client: FlaskClient) -> None:
     answer = add_one(client, name="alice")
     assert refusal(answer) == (403, "not_authorized")
     assert answer.text.startswith("user alice is not authorized")
@@ -129,19 +129,19 @@ def test_no_cluster_can_be_called_any(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "5", "cluster-05", "a.b-c.d", "x" * 63])
-def test_dns_names_are_taken(client: FlaskClient, name: str) -> None:
+def test_dns_names_are_accepted(client: FlaskClient, name: str) -> None:
     assert add_one(client, name).status_code == 200
     assert client.get("/getvacant?build=1&job=a").text == name
 
 
 @pytest.mark.parametrize("label", ["gpu", "=yes", "gpu yes=1", "gpu=a b", "-a=b", "a=-b", "a=b=c", "x" * 64 + "=y"])
-def test_a_label_is_one_as_kubernetes_has_them(client: FlaskClient, label: str) -> None:
+def test_a_label_follows_the_rules_of_kubernetes(client: FlaskClient, label: str) -> None:
     answer = add_one(client, label=label)
     assert refusal(answer) == (400, "bad_parameter")
     assert "key=value" in answer.text
 
 
-def test_labels_with_a_prefix_and_without_a_value_are_taken(client: FlaskClient) -> None:
+def test_labels_with_a_prefix_and_without_a_value_are_accepted(client: FlaskClient) -> None:
     assert add_one(client, label=["example.com/gpu=yes", "spare="]).status_code == 200
     assert record(client)["labels"] == {"example.com/gpu": "yes", "spare": ""}
 

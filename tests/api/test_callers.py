@@ -1,4 +1,4 @@
-"""Where a caller is: what is believed of it, and that the log says so."""
+"""The caller's address: which headers are trusted for it, and that the log has it."""
 
 import dataclasses
 import io
@@ -26,10 +26,10 @@ def settings(settings: Settings) -> Settings:
     ("connected", "forwarded", "caller"),
     [
         (CALLER, None, CALLER),
-        (CALLER, "203.0.113.9", CALLER),  # no proxy of ours says so
+        (CALLER, "203.0.113.9", CALLER),  # not sent by one of our proxies
         (PROXY, None, PROXY),
         (PROXY, CALLER, CALLER),
-        (PROXY, f"203.0.113.9, {CALLER}", CALLER),  # the first entry is the caller's own
+        (PROXY, f"203.0.113.9, {CALLER}", CALLER),  # the first entry was sent by the caller
         (PROXY, f"203.0.113.9, {CALLER}, 10.0.0.8, 10.9.9.9", CALLER),
         (PROXY, "10.0.0.8, 10.9.9.9", "10.0.0.8"),
         (PROXY, f"{CALLER}:4711", CALLER),
@@ -49,7 +49,7 @@ def test_the_callers_address_is_what_a_trusted_proxy_says(connected: str, forwar
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy.example.com", "10.0.0.0/33", "*"])
-def test_what_is_no_network_is_refused(text: str) -> None:
+def test_a_malformed_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"networks such as 10\.0\.0\.0/8"):
         parsers.networks(text)
 

@@ -130,7 +130,7 @@ def test_a_commit_far_ahead_is_refused_and_costs_no_read(
     assert not reads
 
 
-def test_an_unknown_state_is_refused_with_those_that_there_are(client: FlaskClient) -> None:
+def test_an_unknown_state_is_refused_with_the_known_ones(client: FlaskClient) -> None:
     answer = client.get("/clusters?state=free")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (400, "bad_parameter")
     assert "vacant" in answer.text
@@ -152,7 +152,7 @@ def test_one_cluster_as_json_is_its_record_and_its_state(client: FlaskClient, mi
     assert abs((datetime.fromisoformat(got["acquiredAt"]) - datetime.now(UTC)).total_seconds()) < 60
 
 
-def test_one_cluster_that_is_not_there_names_the_nearest(client: FlaskClient, add: Add) -> None:
+def test_an_unknown_cluster_is_refused_with_the_nearest_name(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/clusters/cluster-1")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "unknown_cluster")

@@ -1,4 +1,4 @@
-"""Compressed answers: for those that ask, where it pays, and without a change of what polls and caches rely on."""
+"""Compressed answers: only on request, only if it pays, and without breaking polls and caches."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def get(client: FlaskClient, url: str, encoding: str = "", **headers: str) -> Te
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("accept", ["text/plain", "application/json"])
-def test_a_list_is_compressed_for_those_that_ask(full: FlaskClient, encoding: str, accept: str) -> None:
+def test_a_list_is_compressed_on_request(full: FlaskClient, encoding: str, accept: str) -> None:
     plain = get(full, "/clusters", Accept=accept)
     assert "Content-Encoding" not in plain.headers
     answer = get(full, "/clusters", f"deflate, {encoding}", Accept=accept)
@@ -61,7 +61,7 @@ def test_the_page_of_a_thousand_clusters_is_much_smaller(full: FlaskClient, enco
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("accepted", "expected"),
     [
         ("gzip, deflate, br, zstd", "zstd"),
         ("br;q=0.5, gzip", "gzip"),
@@ -74,13 +74,13 @@ def test_the_page_of_a_thousand_clusters_is_much_smaller(full: FlaskClient, enco
         ("x" * 2000, None),
     ],
 )
-def test_the_caller_chooses(full: FlaskClient, asked: str, expected: str | None) -> None:
-    answer = get(full, "/clusters", asked)
+def test_the_caller_chooses(full: FlaskClient, accepted: str, expected: str | None) -> None:
+    answer = get(full, "/clusters", accepted)
     assert answer.status_code == 200
-    assert answer.headers.get("Content-Encoding") in (expected, "gzip" if "q=x" in asked else expected)
+    assert answer.headers.get("Content-Encoding") in (expected, "gzip" if "q=x" in accepted else expected)
 
 
-def test_what_is_short_stays_as_it_is(add: Add, client: FlaskClient) -> None:
+def test_short_answers_are_not_compressed(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     for url in ("/clusters", "/clusters/cluster-01", "/healthz", "/readyz", "/queue"):
         answer = get(client, url, "gzip")
@@ -89,7 +89,7 @@ def test_what_is_short_stays_as_it_is(add: Add, client: FlaskClient) -> None:
         assert "Accept-Encoding" not in answer.headers.get("Vary", "")
 
 
-def test_answers_to_verbs_and_refusals_stay_as_they_are(full: FlaskClient) -> None:
+def test_answers_to_verbs_and_refusals_are_not_compressed(full: FlaskClient) -> None:
     note = "x" * 490
     labels = [("label", f"k{number}={'v' * 60}") for number in range(10)]
     facts = [("cluster", "long"), ("region", "us-west"), ("name", "root"), ("note", note), *labels]
@@ -103,8 +103,10 @@ def test_answers_to_verbs_and_refusals_stay_as_they_are(full: FlaskClient) -> No
     assert "Content-Encoding" not in get(full, "/ui/clusters/none", "gzip").headers
 
 
-def test_a_poll_of_what_is_shown_already_is_304(full: FlaskClient, clock: MovableClock) -> None:
-    clock.forward(seconds=CLOCK + 1 - clock().timestamp() % CLOCK)  # the table was just drawn anew for the time alone
+def test_a_poll_without_changes_is_304(full: FlaskClient, clock: MovableClock) -> None:
+    clock.forward(
+        seconds=CLOCK + 1 - clock().timestamp() % CLOCK
+    )  # just after the table was rendered again because of the time
     htmx = {"HX-Request": "true"}
     first = get(full, "/ui/fragments/clusters", "gzip", **htmx)
     assert first.headers["Content-Encoding"] == "gzip"
@@ -115,7 +117,7 @@ def test_a_poll_of_what_is_shown_already_is_304(full: FlaskClient, clock: Movabl
     assert "Content-Encoding" not in again.headers
 
 
-def test_a_head_tells_what_a_get_would(full: FlaskClient) -> None:
+def test_head_has_the_headers_of_get(full: FlaskClient) -> None:
     headers = {"Accept-Encoding": "br"}
     head, body = full.head("/openapi.yaml", headers=headers), full.get("/openapi.yaml", headers=headers)
     assert head.data == b""

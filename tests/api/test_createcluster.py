@@ -1,4 +1,4 @@
-"""Asking for another cluster: once for each wish, answered when it has begun, and never lost."""
+"""Creating a cluster: once per request, answered when the creation has started, and never lost."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,19 +26,19 @@ JOB_NAME = "609e2b4e-326e-435d-af60-903000c646f7"
 
 
 class Script:
-    """What the trigger says: `answer` to a POST, `standing` to a GET; tests change them as they go on."""
+    """The answers of the trigger: `answer` to a POST, `status` to a GET; tests replace them."""
 
     def __init__(self) -> None:
         self.answer: Callable[[dict[str, Any]], Answer | None] = lambda body: begun(body["request_id"])
-        self.standing: Callable[[], Answer] = lambda: said(200, success=True, state="pending", complete=False)
+        self.status: Callable[[], Answer] = lambda: said(200, success=True, state="pending", complete=False)
 
     def __call__(self, _path: str, body: dict[str, Any]) -> Answer | None:
-        return self.answer(body) if body else self.standing()
+        return self.answer(body) if body else self.status()
 
 
 @pytest.fixture
 def script() -> Script:
-    """A trigger that begins whatever it is asked for."""
+    """A trigger that starts every job."""
     return Script()
 
 
@@ -51,7 +51,7 @@ def trigger(script: Script) -> Iterator[ScriptedTrigger]:
 
 @pytest.fixture
 def provisioner(trigger: ScriptedTrigger) -> Provisioner:
-    """A provisioner that asks that server."""
+    """A provisioner that uses that server."""
     return Provisioner("manual-trigger", KINDS["manual-trigger"], Prow(url=trigger.url))
 
 
@@ -65,18 +65,18 @@ def second(settings: Settings, another_store: Store, provisioner: Provisioner) -
 
 
 def create(client: FlaskClient, **more: str) -> TestResponse:
-    """Ask for a cluster as john."""
+    """Request a cluster as john."""
     return client.get("/createcluster", query_string={"user": "john", "job": "e2e", **more})
 
 
 def creations(client: FlaskClient, **more: str) -> list[dict[str, Any]]:
-    """Return what is listed."""
+    """Return the listed creations."""
     found: list[dict[str, Any]] = client.get("/creations", query_string=more, headers=JSON).get_json()["creations"]
     return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -85,10 +85,10 @@ def test_the_answer_has_the_promised_sentence_the_job_and_its_links(
 ) -> None:
     answer = create(client, branch="release-1.32")
     assert answer.status_code == 200
-    words, brace, told = answer.text.partition("{")
+    words, brace, details = answer.text.partition("{")
     assert words == "cluster creation triggered successfully: "
     (creation,) = creations(client)
-    assert json.loads(brace + told) == {
+    assert json.loads(brace + details) == {
         "success": True,
         "message": "ProwJob created successfully",
         "job_name": creation["jobName"],
@@ -102,12 +102,12 @@ def test_the_answer_has_the_promised_sentence_the_job_and_its_links(
 
 
 def test_programs_get_json(client: FlaskClient) -> None:
-    told = client.post("/createcluster", json={"user": "john", "job": "e2e"}, headers=JSON).get_json()
-    assert (told["success"], told["creation"]["state"]) == (True, "running")
-    assert "claimBy" not in told["creation"]
+    details = client.post("/createcluster", json={"user": "john", "job": "e2e"}, headers=JSON).get_json()
+    assert (details["success"], details["creation"]["state"]) == (True, "running")
+    assert "claimBy" not in details["creation"]
 
 
-def test_the_branch_is_master_and_the_job_has_to_be_named(client: FlaskClient, trigger: ScriptedTrigger) -> None:
+def test_the_branch_defaults_to_master_and_the_job_is_required(client: FlaskClient, trigger: ScriptedTrigger) -> None:
     create(client)
     assert trigger.requests[0][1]["base_ref"] == "master"
     answer = client.get("/createcluster?user=john", headers=JSON)
@@ -135,7 +135,7 @@ def test_the_branch_is_master_and_the_job_has_to_be_named(client: FlaskClient, t
         ("force", "yes"),
     ],
 )
-def test_what_would_reach_git_or_a_shell_is_refused_by_name(
+def test_values_unsafe_for_git_or_a_shell_are_refused_by_name(
     client: FlaskClient, trigger: ScriptedTrigger, name: str, text: str
 ) -> None:
     answer = client.get("/createcluster", query_string={"user": "john", "job": "e2e", name: text}, headers=JSON)
@@ -144,7 +144,7 @@ def test_what_would_reach_git_or_a_shell_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    ("user", "told"),
+    ("user", "details"),
     [
         ("Jane Doe", "Jane Doe"),
         (" José\n", "José"),
@@ -155,17 +155,17 @@ def test_what_would_reach_git_or_a_shell_is_refused_by_name(
         ("x" * 300, "x" * 254),
     ],
 )
-def test_any_user_text_is_accepted(client: FlaskClient, trigger: ScriptedTrigger, user: str, told: str) -> None:
+def test_any_user_text_is_accepted(client: FlaskClient, trigger: ScriptedTrigger, user: str, details: str) -> None:
     for answer in (
         client.get("/createcluster", query_string={"user": user, "job": "e2e"}),
         client.post("/createcluster", json={"user": user, "job": "e2e", "force": True}),
     ):
         assert answer.status_code == 200, answer.text
-    assert [asked["user"] for _, asked in trigger.requests] == [told, told]
-    assert {creation["user"] for creation in creations(client)} == {told}
+    assert [creating["user"] for _, creating in trigger.requests] == [details, details]
+    assert {creation["user"] for creation in creations(client)} == {details}
 
 
-def test_asking_again_meanwhile_returns_the_same_creation(client: FlaskClient, trigger: ScriptedTrigger) -> None:
+def test_an_equal_request_meanwhile_returns_the_same_creation(client: FlaskClient, trigger: ScriptedTrigger) -> None:
     first, again = create(client), create(client)
     assert again.text == first.text
     assert again.headers["CIMaster-Repeated"] == "true"
@@ -217,7 +217,7 @@ def test_a_refusal_of_the_trigger_is_reported_immediately_with_its_reason(client
 
 
 @pytest.mark.slow
-def test_a_trigger_that_cannot_be_reached_leaves_a_creation_that_goes_on(
+def test_a_creation_continues_when_the_trigger_cannot_be_reached(
     app: Flask, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cimaster.services.provisioning.WAIT", 0.5)
@@ -243,12 +243,12 @@ def test_a_slow_trigger_does_not_delay_other_requests(app: Flask, add: Add, scri
 
     script.answer = slow
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(create, app.test_client())
+        creating = pool.submit(create, app.test_client())
         assert come.wait(30)
         assert app.test_client().get("/getvacant?job=a&build=1").text == "cluster-01"
-        assert not asked.done()
+        assert not creating.done()
         go.set()
-        assert asked.result().status_code == 200
+        assert creating.result().status_code == 200
 
 
 def test_a_request_beyond_the_waiting_limit_is_answered_immediately(
@@ -266,7 +266,7 @@ def test_a_request_beyond_the_waiting_limit_is_answered_immediately(
     until(lambda: creations(app.test_client())[0]["state"] == "running")
 
 
-def test_the_added_cluster_makes_it_ready_and_is_lent(client: FlaskClient, script: Script) -> None:
+def test_adding_the_cluster_makes_the_creation_ready(client: FlaskClient, script: Script) -> None:
     script.answer = lambda _body: begun(JOB_NAME)
     create(client)
     sent = {"cluster": "new-1", "region": "us", "name": "root", "creation": JOB_NAME}
@@ -277,7 +277,7 @@ def test_the_added_cluster_makes_it_ready_and_is_lent(client: FlaskClient, scrip
     assert client.get("/getvacant?job=a&build=1").text == "new-1"
 
 
-def test_a_cluster_of_another_purpose_is_not_that_of_the_creation(client: FlaskClient, script: Script) -> None:
+def test_a_cluster_of_another_purpose_does_not_complete_the_creation(client: FlaskClient, script: Script) -> None:
     script.answer = lambda _body: begun(JOB_NAME)
     create(client)
     sent = {"cluster": "new-1", "region": "us", "name": "root", "creation": JOB_NAME, "purpose": "perf"}
@@ -293,19 +293,17 @@ def test_an_unknown_creation_is_refused_and_the_cluster_not_added(client: FlaskC
 
 
 @pytest.mark.slow
-def test_a_job_that_ends_badly_fails_its_creation(
-    client: FlaskClient, script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_job_fails_its_creation(client: FlaskClient, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cimaster.workers.provisioning._JOB_CHECK", 0.1)
     create(client)
-    script.standing = lambda: said(200, success=True, state="failure", complete=True, description="no quota")
+    script.status = lambda: said(200, success=True, state="failure", complete=True, description="no quota")
     until(lambda: creations(client)[0]["state"] == "failed")
     (creation,) = creations(client)
     assert (creation["failure"], creation["reason"]) == ("job", "its job ended with failure: no quota")
     assert creation["jobEnded"]
 
 
-def test_a_creation_is_given_up_and_a_late_cluster_is_welcome(
+def test_a_cluster_added_after_the_time_out_makes_the_creation_ready(
     client: FlaskClient, clock: MovableClock, script: Script
 ) -> None:
     script.answer = lambda _body: begun(JOB_NAME)
@@ -316,7 +314,7 @@ def test_a_creation_is_given_up_and_a_late_cluster_is_welcome(
     assert [(c["state"], c["cluster"]) for c in creations(client)] == [("ready", "late")]
 
 
-def test_the_list_is_one_line_for_each(client: FlaskClient) -> None:
+def test_the_list_has_one_line_per_creation(client: FlaskClient) -> None:
     assert client.get("/creations").text == "no cluster is being created\n"
     create(client)
     head, line = client.get("/creations").text.splitlines()
@@ -334,7 +332,7 @@ def test_one_creation_is_found_by_its_id_or_its_job(client: FlaskClient, script:
     assert refusal(client.get("/creations?creation=c-none")) == (404, "unknown_creation")
 
 
-def test_what_failed_is_tried_again_by_a_post(client: FlaskClient, script: Script, trigger: ScriptedTrigger) -> None:
+def test_a_failed_creation_is_retried_by_a_post(client: FlaskClient, script: Script, trigger: ScriptedTrigger) -> None:
     script.answer = lambda _body: said(403, success=False, message="not allowed")
     create(client)
     (failed,) = creations(client)
@@ -346,7 +344,7 @@ def test_what_failed_is_tried_again_by_a_post(client: FlaskClient, script: Scrip
     assert refusal(client.post("/creations", data={"retry": failed["id"], "name": "eve"})) == (409, "creation_not_so")
 
 
-def test_what_failed_is_dismissed_by_a_post(client: FlaskClient, script: Script) -> None:
+def test_a_failed_creation_is_dismissed_by_a_post(client: FlaskClient, script: Script) -> None:
     script.answer = lambda _body: said(403, success=False, message="not allowed")
     create(client)
     (failed,) = creations(client)
@@ -363,7 +361,7 @@ def test_what_failed_is_dismissed_by_a_post(client: FlaskClient, script: Script)
         ({"name": ""}, "name"),
     ],
 )
-def test_a_post_says_what_is_to_be_done(client: FlaskClient, sent: dict[str, str], parameter: str) -> None:
+def test_a_post_needs_retry_or_dismiss(client: FlaskClient, sent: dict[str, str], parameter: str) -> None:
     answer = client.post("/creations", data={"name": "eve", **sent}, headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, parameter)
 

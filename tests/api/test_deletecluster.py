@@ -14,7 +14,7 @@ def delete(client: FlaskClient, cluster: str = "cluster-01", **more: object) -> 
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -28,7 +28,7 @@ def test_an_admin_deletes_a_vacant_cluster(client: FlaskClient, add: Add) -> Non
     assert (entry["event"], entry["by"], entry["reason"]) == ("deleted", "root", "its rack is moved")
 
 
-def test_json_tells_only_that_it_is_gone(client: FlaskClient, add: Add) -> None:
+def test_the_json_answer_has_no_record(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     got = client.get("/deletecluster?cluster=cluster-01&name=root", headers=JSON).get_json()
     assert got == {"message": "cluster cluster-01 is deleted", "commit": 2}
@@ -54,7 +54,7 @@ def test_a_held_cluster_needs_force_and_a_reason(client: FlaskClient, add: Add) 
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     assert "held by alice" in delete(client).text
     client.get("/holdcluster?cluster=cluster-02&name=alice")
-    client.get("/disablecluster?cluster=cluster-02&name=root")  # shows as disabled, and alice still has it
+    client.get("/disablecluster?cluster=cluster-02&name=root")  # it is shown as disabled, and alice still holds it
     assert refusal(delete(client, "cluster-02")) == (409, "cluster_in_use")
     assert delete(client, "cluster-02", force="true", reason="gone").status_code == 200
 
@@ -90,7 +90,7 @@ def test_the_same_delete_with_a_request_id_gets_the_same_answer(client: FlaskCli
     assert client.get("/clusters/cluster-01").status_code == 200
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
+def test_users_who_are_no_admins_are_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/deletecluster?cluster=cluster-01&name=alice")
     assert refusal(answer) == (403, "not_authorized")

@@ -1,4 +1,4 @@
-"""Taking a cluster out of lending: it drains, and it says why."""
+"""Taking a cluster out of lending: its job finishes first, and the reason is shown."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def disable(client: FlaskClient, **more: object) -> TestResponse:
 
 
 def record(client: FlaskClient) -> dict[str, Any]:
-    """Return what everybody sees of cluster-01."""
+    """Return the public record of cluster-01."""
     found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
     return found
 
@@ -50,7 +50,7 @@ def test_disabling_it_again_is_a_success_that_says_so(client: FlaskClient, add: 
     assert record(client)["disabledReason"] == "b"
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
+def test_users_who_are_no_admins_are_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = disable(client, name="alice")
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (403, "not_authorized")

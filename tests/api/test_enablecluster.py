@@ -16,7 +16,7 @@ def enable(client: FlaskClient, **more: object) -> TestResponse:
 
 
 def record(client: FlaskClient) -> dict[str, Any]:
-    """Return what everybody sees of cluster-01."""
+    """Return the public record of cluster-01."""
     found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
     return found
 
@@ -46,7 +46,7 @@ def test_an_enabled_cluster_is_the_last_to_be_lent(client: FlaskClient, add: Add
     assert client.get("/getvacant?build=1&job=a").text == "cluster-02"
 
 
-def test_a_job_that_still_has_it_goes_on(client: FlaskClient, add: Add) -> None:
+def test_a_job_that_still_has_it_keeps_it(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e")
     client.get("/disablecluster?cluster=cluster-01&name=root")
@@ -55,7 +55,7 @@ def test_a_job_that_still_has_it_goes_on(client: FlaskClient, add: Add) -> None:
     assert client.get("/finishtest?cluster=cluster-01&build=124").text == "cluster cluster-01 is finished\n"
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
+def test_users_who_are_no_admins_are_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/disablecluster?cluster=cluster-01&name=root")
     answer = enable(client, name="alice")

@@ -12,23 +12,23 @@ JSON = {"Accept": "application/json"}
 
 
 def take(client: FlaskClient, build: object = 1, **more: object) -> TestResponse:
-    """Ask for a cluster as a job does."""
+    """Take a cluster as a job does."""
     return client.get("/getvacant", query_string={"build": build, "job": "e2e-test", **more})
 
 
-def finish(client: FlaskClient, **said: object) -> TestResponse:
+def finish(client: FlaskClient, **parameters: object) -> TestResponse:
     """Give cluster-01 back."""
-    return client.get("/finishtest", query_string={"cluster": "cluster-01", **said})
+    return client.get("/finishtest", query_string={"cluster": "cluster-01", **parameters})
 
 
 def state(client: FlaskClient, name: str = "cluster-01") -> str:
-    """Return the state that everybody sees."""
+    """Return the public state of cluster-01."""
     found: str = client.get(f"/clusters/{name}", headers=JSON).get_json()["state"]
     return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -48,14 +48,14 @@ def test_a_job_gives_its_cluster_back_by_lease(client: FlaskClient, add: Add) ->
     assert state(client) == "vacant"
 
 
-def test_an_old_script_gives_a_cluster_back_by_its_name_alone(client: FlaskClient, add: Add) -> None:
+def test_a_legacy_script_gives_a_cluster_back_by_its_name_alone(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client)
     assert finish(client).text == "cluster cluster-01 is finished\n"
     assert state(client) == "vacant"
 
 
-def test_json_tells_the_record_as_it_is_now(client: FlaskClient, add: Add) -> None:
+def test_the_json_answer_has_the_current_record(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 9, name="Alice")
     got = client.get("/finishtest?cluster=cluster-01&build=9", headers=JSON).get_json()
@@ -75,9 +75,9 @@ def fence(how: str, lease: str) -> dict[str, Any]:
 def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client).headers["CIMaster-Lease"]
-    said = fence(how, lease)
-    assert finish(client, **said).status_code == 200
-    again = finish(client, **said)
+    parameters = fence(how, lease)
+    assert finish(client, **parameters).status_code == 200
+    again = finish(client, **parameters)
     assert again.status_code == 200
     assert "already finished" in again.text
 
@@ -86,10 +86,10 @@ def test_a_second_finish_is_a_success_that_says_so(client: FlaskClient, add: Add
 def test_a_late_finish_does_not_hurt_the_next_job(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client, 1).headers["CIMaster-Lease"]
-    said = fence(how, lease)
-    finish(client, **said)
+    parameters = fence(how, lease)
+    finish(client, **parameters)
     take(client, 2)
-    late = finish(client, **said)
+    late = finish(client, **parameters)
     assert late.status_code == 200
     assert "already finished" in late.text
     assert state(client) == "occupied"
@@ -111,8 +111,8 @@ def test_finish_of_an_expired_lease_is_refused(client: FlaskClient, add: Add, cl
 def test_finish_by_a_job_without_a_lease_names_the_current_job(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1, name="Alice")
-    for said in ({"job": "other"}, {"build": 2}, {"job": "e2e-test", "build": 3}, {"lease": "a" * 32}):
-        answer = finish(client, **said)
+    for parameters in ({"job": "other"}, {"build": 2}, {"job": "e2e-test", "build": 3}, {"lease": "a" * 32}):
+        answer = finish(client, **parameters)
         assert refusal(answer) == (409, "not_current")
         assert "occupied by e2e-test #1 for Alice" in answer.text
     assert state(client) == "occupied"
@@ -124,16 +124,16 @@ def test_a_finish_of_a_cluster_that_was_never_taken_is_not_current(client: Flask
     assert finish(client).status_code == 200
 
 
-@pytest.mark.parametrize("said", [{"job": "e2e-test", "build": 7}, {"build": 7}, {"job": "e2e-test"}])
+@pytest.mark.parametrize("parameters", [{"job": "e2e-test", "build": 7}, {"build": 7}, {"job": "e2e-test"}])
 def test_a_job_that_is_run_again_with_the_same_build_ends_its_new_lease(
-    client: FlaskClient, add: Add, clock: MovableClock, said: dict[str, Any]
+    client: FlaskClient, add: Add, clock: MovableClock, parameters: dict[str, Any]
 ) -> None:
     add("cluster-01")
     take(client, 7)
-    finish(client, **said)
+    finish(client, **parameters)
     take(client, 7)
     clock.forward(seconds=31)
-    answer = finish(client, **said)
+    answer = finish(client, **parameters)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is finished\n")
     assert state(client) == "vacant"
 
@@ -153,11 +153,11 @@ def test_a_repeated_finish_does_not_end_the_lease_of_the_second_run(
 
 
 @pytest.mark.parametrize("how", ["lease", "name", "build"])
-def test_only_an_equal_finish_is_taken_for_a_repeat(client: FlaskClient, add: Add, how: str) -> None:
+def test_only_an_equal_finish_counts_as_a_repeat(client: FlaskClient, add: Add, how: str) -> None:
     add("cluster-01")
     lease = take(client, 7).headers["CIMaster-Lease"]
-    said: dict[str, dict[str, Any]] = {"lease": {"lease": lease}, "name": {}, "build": {"build": 7}}
-    finish(client, **said[how])
+    parameters: dict[str, dict[str, Any]] = {"lease": {"lease": lease}, "name": {}, "build": {"build": 7}}
+    finish(client, **parameters[how])
     take(client, 7)
     answer = finish(client, job="e2e-test", build=7)
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is finished\n")

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer names what is wrong with it and never is a failure of the service."""
+"""Any input is answered with a refusal that names its fault, never with a failure of the service."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from cimaster.web.components import components_of
 from cimaster.web.endpoints import ENDPOINTS, HISTORY, VERBS, Endpoint
 from tests.conftest import ADMIN
 
-# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+# The service's threads draw random pauses, which make hypothesis report a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 JSON = {"Accept": "application/json"}
@@ -84,7 +84,7 @@ EACH_OF_A_VERB = [
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One application for a thousand tests, over SQLite: what is refused here never reaches a store."""
+    """One application for a thousand tests, over SQLite: refused requests never reach a store."""
     folder = tmp_path_factory.mktemp("garbage")
     (folder / "users").write_text(ADMIN)
     store = SQLiteStore(str(folder / "pool.db"), "clusters")
@@ -105,7 +105,7 @@ def one_cluster(app: Flask) -> Pool:
 
 @pytest.fixture(autouse=True)
 def pool(app: Flask, one_cluster: Pool) -> Iterator[None]:
-    """The pool is for each test what it was for the first one."""
+    """Checks that each test leaves the pool unchanged."""
     yield
     clusters = components_of(app).clusters
     if clusters.view().pool.clusters != one_cluster.clusters or clusters.view().pool.queue:
@@ -113,12 +113,12 @@ def pool(app: Flask, one_cluster: Pool) -> Iterator[None]:
 
 
 def needed(endpoint: Endpoint[Any], but: Parameter | None = None) -> dict[str, str]:
-    """Return good values for what the endpoint requires."""
+    """Return valid values for the required parameters of the endpoint."""
     return {p.name: GOOD[p.name] for p in endpoint.parameters if p.required and p != but}
 
 
 def check_named(answer: TestResponse, parameter: str, code: str = "bad_parameter") -> None:
-    """A refusal names the parameter to programs and to people, and says what was expected."""
+    """Check that a refusal names the parameter, for programs and for people, and says what was expected."""
     problem = answer.get_json()
     assert (answer.status_code, problem["code"]) == (400, code), answer.text
     assert problem["parameter"] == parameter
@@ -133,14 +133,14 @@ UNSEEN = ["a\x00b", "a\nb", "a\r\nX-Header: b", "\x1b[2J", "a\u202eb", "a\u200bb
 
 
 def check_taken(answer: TestResponse) -> None:
-    """What a parameter says may find nothing, or not be possible; how it is written is no reason to refuse."""
+    """Check that a value is accepted as well-formed, even if it matches nothing or is not possible."""
     lacks_another = answer.headers.get("CIMaster-Code") == "missing_parameter" or "is only allowed with" in answer.text
     assert answer.status_code != 400 or lacks_another, answer.text
     assert answer.status_code < 500 or answer.headers["CIMaster-Code"] == "no_provisioner", answer.text
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_what_is_empty_was_not_given(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
+def test_an_empty_value_counts_as_not_sent(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
     for value in BLANK:
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.get(endpoint.path, query_string=sent, headers=JSON)
@@ -166,7 +166,7 @@ def test_long_values_are_refused_unless_only_shown_or_compared(
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(
+def test_invisible_characters_are_dropped_from_texts_or_refused(
     client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
 ) -> None:
     for value in UNSEEN:
@@ -179,9 +179,7 @@ def test_unseen_characters_are_dropped_from_texts_and_refused_elsewhere(
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH)
-def test_look_alikes_are_not_taken_for_the_real_thing(
-    client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter
-) -> None:
+def test_look_alike_characters_are_refused(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
     good = GOOD[parameter.name]
     fullwidth = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in good)
     for value in (fullwidth, good + "\u0430", "\u0441" + good[1:], "\u0663", good + "\u0301"):
@@ -215,7 +213,7 @@ def test_a_parameter_given_twice_is_refused_by_name(
     good = quote(GOOD[parameter.name])
     for twice in (f"{parameter.name}={good}&{parameter.name}={good}", f"{parameter.name}=&{parameter.name}={good}"):
         answer = client.get(f"{endpoint.path}?{twice}", query_string=None, headers=JSON)
-        if answer.get_json()["code"] == "missing_parameter":  # an earlier one in the table
+        if answer.get_json()["code"] == "missing_parameter":  # earlier in the table
             rest = "&".join(f"{key}={quote(value)}" for key, value in needed(endpoint, parameter).items())
             answer = client.get(f"{endpoint.path}?{twice}&{rest}", headers=JSON)
         check_named(answer, parameter.name)
@@ -246,7 +244,7 @@ def test_wrong_json_types_are_refused_by_name(
 
 
 @pytest.mark.parametrize(("endpoint", "parameter"), EACH_OF_A_VERB)
-def test_null_in_json_was_not_given(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
+def test_null_in_json_counts_as_not_sent(client: FlaskClient, endpoint: Endpoint[Any], parameter: Parameter) -> None:
     for value in (None, *([[], [None], [None, ""]] if parameter.repeated else [])):
         sent = {**needed(endpoint, parameter), parameter.name: value}
         answer = client.post(endpoint.path, json=sent, headers=JSON)
@@ -256,7 +254,7 @@ def test_null_in_json_was_not_given(client: FlaskClient, endpoint: Endpoint[Any]
             check_taken(answer)
 
 
-def test_a_list_for_what_is_given_once_takes_nothing(client: FlaskClient) -> None:
+def test_a_list_for_a_single_parameter_is_refused(client: FlaskClient) -> None:
     answer = client.post("/getvacant", json={"job": ["e2e"], "build": 1}, headers=JSON)
     check_named(answer, "job")
     assert answer.get_json()["detail"] == "job is 'a list': expected one value"
@@ -286,7 +284,7 @@ def test_odd_names_of_parameters_are_refused_as_unknown(client: FlaskClient, nam
 
 
 def refused(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -311,7 +309,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
     for endpoint in VERBS:
         answer = client.post(endpoint.path, data=body, content_type="application/json", headers=JSON)
         assert answer.status_code == 400
@@ -320,7 +318,7 @@ def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: byt
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "beginning"),
     [
         (b'{"job": "\xff"}', "the body is not UTF-8 (byte 9): send a JSON object in UTF-8, such as {"),
         (BODIES["too large a number"], "the body has a number with too many digits: send"),
@@ -328,12 +326,12 @@ def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: byt
         (b'{"a"', "the body is not valid JSON (line 1, column 5): send"),
     ],
 )
-def test_a_body_that_is_not_json_is_refused_in_plain_words(client: FlaskClient, body: bytes, told: str) -> None:
-    assert client.post("/getvacant", data=body, content_type="application/json").text.startswith(told)
+def test_a_body_that_is_not_json_is_refused_in_plain_words(client: FlaskClient, body: bytes, beginning: str) -> None:
+    assert client.post("/getvacant", data=body, content_type="application/json").text.startswith(beginning)
 
 
 def test_nested_bodies_of_any_depth_are_refused(client: FlaskClient) -> None:
-    for depth in range(200, 1100):  # somewhere between, the recursion limit is met while reading or while answering
+    for depth in range(200, 1100):  # at some depth, the recursion limit is reached while reading or while answering
         body = '{"build": ' + "[" * depth + "]" * depth + ', "job": "a"}'
         assert client.post("/getvacant", data=body, content_type="application/json").status_code == 400
 
@@ -352,7 +350,7 @@ def test_a_file_is_refused_by_name(client: FlaskClient) -> None:
     assert "parameters as text" in answer.text
 
 
-def test_multipart_forms_without_files_are_taken(client: FlaskClient) -> None:
+def test_multipart_forms_without_files_are_accepted(client: FlaskClient) -> None:
     answer = client.post("/getvacant", data={"job": "a", "build": "1"}, content_type="multipart/form-data")
     assert answer.text == "cluster-01"
 
@@ -364,7 +362,7 @@ def test_multipart_that_is_cut_off_is_refused(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
-def test_a_megabyte_is_too_large_whatever_it_is(client: FlaskClient, kind: str) -> None:
+def test_a_megabyte_of_any_type_is_too_large(client: FlaskClient, kind: str) -> None:
     for endpoint in VERBS:
         body = json.dumps({**needed(endpoint), "reason": "x" * 1_000_000})
         assert refused(client.post(endpoint.path, data=body, content_type=kind)) == (413, "request_entity_too_large")

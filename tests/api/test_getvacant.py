@@ -1,4 +1,4 @@
-"""Taking a cluster: what jobs rely on when they ask for one, first of all the scripts of the first service."""
+"""Taking a cluster: what jobs rely on, first of all the scripts of the first service."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,12 +10,12 @@ JSON = {"Accept": "application/json"}
 
 
 def take(client: FlaskClient, build: object = 1, job: str = "e2e-test", **more: object) -> TestResponse:
-    """Ask for a cluster as a job does."""
+    """Take a cluster as a job does."""
     return client.get("/getvacant", query_string={"build": build, "job": job, **more})
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -102,7 +102,7 @@ def test_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:
     assert refusal(take(client, purpose="tnet-ci", osimage="flatcar-9")) == (404, "no_such_cluster_kind")
 
 
-def test_a_job_may_ask_for_a_region(client: FlaskClient, add: Add) -> None:
+def test_a_job_may_request_a_region(client: FlaskClient, add: Add) -> None:
     add("cluster-01", region="us-west")
     add("cluster-02", region="eu-central")
     assert take(client, region="eu-central").text == "cluster-02"
@@ -110,7 +110,7 @@ def test_a_job_may_ask_for_a_region(client: FlaskClient, add: Add) -> None:
     assert refusal(take(client, region="mars")) == (404, "no_such_cluster_kind")
 
 
-def test_a_job_may_ask_for_labels_and_gets_a_cluster_that_has_them_all(client: FlaskClient, add: Add) -> None:
+def test_a_job_gets_a_cluster_that_has_all_requested_labels(client: FlaskClient, add: Add) -> None:
     add("cluster-01", label=["gpu=yes"])
     add("cluster-02", label=["gpu=yes", "size=large"])
     assert client.get("/getvacant?build=1&job=a&label=size=large&label=gpu=yes").text == "cluster-02"
@@ -126,7 +126,7 @@ def test_two_values_for_one_label_are_refused(client: FlaskClient, add: Add) -> 
 
 
 @pytest.mark.parametrize(
-    ("who", "kept"),
+    ("who", "stored"),
     [
         ({"email": "ci-bot@example.com"}, "ci-bot"),
         ({"name": "Alice"}, "Alice"),
@@ -135,11 +135,11 @@ def test_two_values_for_one_label_are_refused(client: FlaskClient, add: Add) -> 
     ],
 )
 def test_the_trigger_name_is_name_or_else_the_local_part_of_email(
-    client: FlaskClient, add: Add, who: dict[str, str], kept: str
+    client: FlaskClient, add: Add, who: dict[str, str], stored: str
 ) -> None:
     add("cluster-01")
     assert take(client, **who).status_code == 200
-    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["lastTriggerName"] == kept
+    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["lastTriggerName"] == stored
 
 
 def test_the_name_of_the_previous_user_never_stays(client: FlaskClient, add: Add) -> None:
@@ -151,7 +151,7 @@ def test_the_name_of_the_previous_user_never_stays(client: FlaskClient, add: Add
     assert (record["lastTriggerName"], record["lastBuild"]) == ("", "2")
 
 
-def test_a_job_may_ask_for_one_cluster_and_no_other(client: FlaskClient, add: Add) -> None:
+def test_a_job_may_request_one_cluster_by_name(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     assert take(client, cluster="cluster-02").text == "cluster-02"
     assert refusal(take(client, cluster="cluster-09")) == (404, "unknown_cluster")
@@ -209,7 +209,7 @@ def test_none_vacant_says_how_many_are_in_each_state_and_what_comes_next(
     assert 25 <= int(take(client, 3).headers["Retry-After"]) <= 30
 
 
-def test_none_vacant_and_no_end_known(client: FlaskClient, add: Add) -> None:
+def test_none_vacant_without_a_known_end(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, 1)
     answer = take(client, 2)
@@ -303,9 +303,7 @@ def test_a_refused_take_may_be_repeated_with_its_request_id(client: FlaskClient,
     assert take(client, 2, request_id="r-1").text == "cluster-01"
 
 
-def test_a_lease_with_ttl_ends_by_itself_and_one_without_does_not(
-    client: FlaskClient, add: Add, clock: MovableClock
-) -> None:
+def test_only_a_lease_with_ttl_ends_automatically(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01", "cluster-02")
     take(client, 1, ttl="1m")
     take(client, 2)
@@ -377,7 +375,7 @@ def test_any_trigger_name_is_accepted(client: FlaskClient, add: Add, email: str)
         assert len(stored) <= 254
 
 
-def test_a_name_of_nothing_that_can_be_seen_leaves_it_to_the_email(client: FlaskClient, add: Add) -> None:
+def test_an_invisible_name_is_ignored_in_favour_of_the_email(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     take(client, name="\u200b", email="jane@example.com")
     assert client.get("/clusters/cluster-01", headers=JSON).get_json()["lastTriggerName"] == "jane"

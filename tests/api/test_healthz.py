@@ -1,9 +1,9 @@
-"""Whether the process serves."""
+"""The liveness check."""
 
 from flask.testing import FlaskClient
 
 
-def test_a_process_that_serves_says_so(client: FlaskClient) -> None:
+def test_a_running_process_answers_ok(client: FlaskClient) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
     assert client.head("/healthz").status_code == 200

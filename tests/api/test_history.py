@@ -1,4 +1,4 @@
-"""What happened, as people look it up afterwards."""
+"""The history of changes, as people look it up afterwards."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -17,7 +17,7 @@ def events(client: FlaskClient, **filters: object) -> list[str]:
 
 
 def live(client: FlaskClient, add: Add, clock: MovableClock) -> None:
-    """Let something happen to cluster-01."""
+    """Make some changes to cluster-01."""
     add("cluster-01")
     client.get("/getvacant?build=124&job=e2e&name=Alice")
     client.get("/holdcluster?cluster=cluster-01&name=bob&desc=logs")
@@ -90,12 +90,12 @@ def test_the_history_as_text_has_an_aligned_line_for_each_change(
     assert "added" in oldest
 
 
-def test_a_cluster_of_which_nothing_is_remembered(client: FlaskClient, add: Add) -> None:
+def test_a_cluster_without_history(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
-    assert client.get("/history?cluster=cluster-09").text == "no changes are remembered\n"
+    assert client.get("/history?cluster=cluster-09").text == "no changes are recorded\n"
 
 
-def test_the_last_twenty_changes_of_a_cluster_are_remembered(client: FlaskClient, add: Add) -> None:
+def test_the_last_twenty_changes_of_a_cluster_are_kept(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     for number in range(30):
         client.get(f"/disablecluster?cluster=cluster-01&name=root&reason={number}")
@@ -103,7 +103,7 @@ def test_the_last_twenty_changes_of_a_cluster_are_remembered(client: FlaskClient
     assert events(client, cluster="cluster-02") == ["added"]
 
 
-def test_a_change_that_was_refused_leaves_no_trace(client: FlaskClient, add: Add) -> None:
+def test_a_refused_change_is_not_recorded(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     client.get("/holdcluster?cluster=cluster-01&name=charlie")

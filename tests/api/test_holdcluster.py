@@ -1,4 +1,4 @@
-"""Holding a cluster to debug on it: for how long, behind whom, and against whom."""
+"""Holding a cluster to debug on it: its duration, after a running job, and in conflict with other holders."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,13 +19,13 @@ def hold(client: FlaskClient, name: str = "alice", cluster: str = "cluster-01", 
 
 
 def record(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
-    """Return what everybody sees of a cluster."""
+    """Return the public record of a cluster."""
     found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
     return found
 
 
-def left(client: FlaskClient) -> timedelta:
-    """Return how long, by the real clock, the hold of cluster-01 still lasts."""
+def time_left(client: FlaskClient) -> timedelta:
+    """Return the remaining time of the hold of cluster-01, by the real clock."""
     return datetime.fromisoformat(record(client)["holdExpires"]) - datetime.now(UTC)
 
 
@@ -36,12 +36,12 @@ def newest(client: FlaskClient) -> dict[str, Any]:
 
 
 def nearly(duration: timedelta, **expected: float) -> bool:
-    """Say whether a duration is what is expected, but for the seconds that a test takes."""
+    """Say whether a duration is the expected one, within the seconds that a test takes."""
     return abs(duration - timedelta(**expected)) < timedelta(seconds=20)
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -51,12 +51,14 @@ def test_a_person_holds_a_vacant_cluster_for_six_hours(client: FlaskClient, add:
     assert answer.status_code == 200
     assert answer.text.startswith("cluster cluster-01 is held by alice until 20")
     assert answer.text.endswith("Z\n")
-    assert nearly(left(client), hours=6)
+    assert nearly(time_left(client), hours=6)
     held = record(client)
     assert (held["state"], held["holdBy"], held["holdDesc"]) == ("held", "alice", "debugging network issue")
 
 
-def test_a_forgotten_hold_ends_by_itself(client: FlaskClient, add: Add, clock: MovableClock, service: Clusters) -> None:
+def test_a_forgotten_hold_ends_automatically(
+    client: FlaskClient, add: Add, clock: MovableClock, service: Clusters
+) -> None:
     add("cluster-01")
     hold(client)
     clock.forward(hours=5, minutes=59)
@@ -72,16 +74,16 @@ def test_a_forgotten_hold_ends_by_itself(client: FlaskClient, add: Add, clock: M
 def test_a_person_chooses_how_long(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, duration="90m")
-    assert nearly(left(client), minutes=90)
+    assert nearly(time_left(client), minutes=90)
 
 
 def test_holding_again_with_a_duration_moves_the_end(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client, duration="1h")
     assert hold(client, duration="5h").status_code == 200
-    assert nearly(left(client), hours=5)
+    assert nearly(time_left(client), hours=5)
     assert hold(client, duration="30m").status_code == 200
-    assert nearly(left(client), minutes=30)
+    assert nearly(time_left(client), minutes=30)
     entries = client.get("/history", headers=JSON).get_json()["history"]
     assert [entry["event"] for entry in entries[:2]] == ["hold shortened", "hold extended"]
 
@@ -92,7 +94,7 @@ def test_holding_again_is_a_success_that_says_so(client: FlaskClient, add: Add) 
     again = hold(client)
     assert again.status_code == 200
     assert "you hold it already" in again.text
-    assert nearly(left(client), hours=1)
+    assert nearly(time_left(client), hours=1)
 
 
 def test_names_are_compared_without_case(client: FlaskClient, add: Add) -> None:
@@ -160,7 +162,7 @@ def test_a_hold_of_an_occupied_cluster_starts_when_the_job_finishes(
     clock.forward(hours=30)
     client.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
     assert record(client)["state"] == "held"
-    assert nearly(left(client) - timedelta(hours=30), hours=2)
+    assert nearly(time_left(client) - timedelta(hours=30), hours=2)
 
 
 def test_a_hold_behind_a_lease_that_runs_out_starts_then(
@@ -172,10 +174,10 @@ def test_a_hold_behind_a_lease_that_runs_out_starts_then(
     clock.forward(minutes=61)
     assert service.expire()
     assert record(client)["state"] == "held"
-    assert nearly(left(client) - timedelta(minutes=61), hours=2)
+    assert nearly(time_left(client) - timedelta(minutes=61), hours=2)
 
 
-def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, add: Add, clock: MovableClock) -> None:
+def test_the_length_of_a_hold_behind_a_job_can_be_changed(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     hold(client, duration="2h")
@@ -184,7 +186,7 @@ def test_a_hold_behind_a_job_may_be_given_another_length(client: FlaskClient, ad
     assert hold(client, duration="10h").status_code == 200
     assert newest(client)["event"] == "hold extended"
     client.get("/finishtest?cluster=cluster-01&job=e2e&build=1")
-    assert nearly(left(client), hours=10)
+    assert nearly(time_left(client), hours=10)
 
 
 def test_expect_vacant_refuses_a_cluster_taken_in_the_meantime(client: FlaskClient, add: Add) -> None:
@@ -226,7 +228,9 @@ def test_any_of_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:
 
 
 @pytest.mark.parametrize("what", [{"purpose": "perf"}, {"region": "us-west"}, {"osimage": "x"}, {"label": "a=b"}])
-def test_a_kind_goes_only_with_any(client: FlaskClient, add: Add, what: dict[str, str]) -> None:
+def test_purpose_region_and_label_are_only_allowed_with_any(
+    client: FlaskClient, add: Add, what: dict[str, str]
+) -> None:
     add("cluster-01")
     answer = hold(client, **what)
     assert refusal(answer) == (400, "bad_parameter")
@@ -258,7 +262,7 @@ def test_name_and_cluster_are_required(client: FlaskClient, add: Add) -> None:
 
 
 @pytest.mark.parametrize(
-    ("desc", "kept"),
+    ("desc", "stored"),
     [
         ("two\r\nlines\tof text\n", "two lines of text"),
         ("\ufeffnotes", "notes"),
@@ -270,20 +274,20 @@ def test_name_and_cluster_are_required(client: FlaskClient, add: Add) -> None:
         ("x" * 500 + "\n", "x" * 500),
     ],
 )
-def test_a_text_is_one_line_of_what_can_be_seen(client: FlaskClient, add: Add, desc: str, kept: str) -> None:
+def test_a_description_is_stored_as_one_visible_line(client: FlaskClient, add: Add, desc: str, stored: str) -> None:
     add("cluster-01")
     assert hold(client, desc=desc).status_code == 200
-    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == kept
+    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == stored
 
 
 @pytest.mark.parametrize("nothing", ["", " \n", "\u200b", None])
-def test_an_empty_text_was_not_given(client: FlaskClient, add: Add, nothing: str | None) -> None:
+def test_an_empty_description_counts_as_not_sent(client: FlaskClient, add: Add, nothing: str | None) -> None:
     add("cluster-01")
-    assert hold(client, desc="kept").status_code == 200
+    assert hold(client, desc="stored").status_code == 200
     sent = {"cluster": "cluster-01", "name": "alice", "desc": nothing, "duration": nothing, "expect": nothing}
     for answer in (client.get("/holdcluster", query_string=sent), client.post("/holdcluster", json=sent)):
         assert answer.text.startswith("you hold it already")
-    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == "kept"
+    assert client.get("/clusters/cluster-01", headers=JSON).get_json()["holdDesc"] == "stored"
 
 
 @pytest.mark.parametrize(
@@ -330,7 +334,7 @@ def test_a_duration_without_a_unit_is_refused(client: FlaskClient, add: Add) -> 
 
 
 def take_over(client: FlaskClient, name: str = "root", **more: Any) -> TestResponse:
-    """Take the hold of cluster-01 over as an admin does."""
+    """Take over the hold of cluster-01 as an admin does."""
     return hold(client, name, force="true", reason="alice has left", **more)
 
 
@@ -342,18 +346,18 @@ def test_an_admin_takes_a_hold_over_in_one_change(client: FlaskClient, add: Add)
     assert answer.text.startswith("cluster cluster-01 is held by root until 20")
     assert int(answer.headers["CIMaster-Commit"]) == before + 1
     assert (record(client)["holdBy"], record(client)["holdDesc"]) == ("root", "the disks")
-    assert nearly(left(client), hours=2)
-    told = newest(client)
-    assert (told["event"], told["by"], told["holder"], told["reason"]) == (
+    assert nearly(time_left(client), hours=2)
+    entry = newest(client)
+    assert (entry["event"], entry["by"], entry["holder"], entry["reason"]) == (
         "taken over",
         "root",
         "alice",
         "alice has left",
     )
-    assert (told["from"], told["to"]) == ("held", "held")
+    assert (entry["from"], entry["to"]) == ("held", "held")
 
 
-def test_a_job_that_waits_does_not_get_a_cluster_that_is_taken_over(client: FlaskClient, add: Add) -> None:
+def test_a_waiting_job_does_not_get_a_cluster_that_is_taken_over(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     hold(client)
     for _ in range(2):  # a legacy script that repeats an identical request has a place in the queue
@@ -374,7 +378,7 @@ def test_a_taken_over_hold_still_starts_when_the_job_finishes(
     assert "held by root from when e2e #124 finishes" in take_over(client, duration="2h").text
     clock.forward(hours=1)
     client.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
-    assert nearly(left(client) - timedelta(hours=1), hours=2)
+    assert nearly(time_left(client) - timedelta(hours=1), hours=2)
 
 
 def test_a_take_over_of_a_cluster_that_is_not_held_is_a_hold(client: FlaskClient, add: Add) -> None:

@@ -1,4 +1,4 @@
-"""Under which names browsers may reach the service: a site that points its own at us is no page of ours."""
+"""The host names by which browsers may reach the service; a site that points its own name at us is refused."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ MARKS = [
     {"User-Agent": CHROMIUM},
     {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
     {"Origin": "http://evil.test:8080"},
-    {"User-Agent": "curl/8.5.0", "Accept-Language": "en"},  # a script chose the agent, as Firefox lets it
+    {"User-Agent": "curl/8.5.0", "Accept-Language": "en"},  # a page's script set User-Agent, as Firefox allows
 ]
 
 
@@ -78,7 +78,7 @@ def test_names_that_any_site_may_have_are_refused(client: FlaskClient, host: str
         "ci.example.com:8443",
     ],
 )
-def test_names_that_are_ours_or_no_sites_are_served(client: FlaskClient, host: str) -> None:
+def test_our_names_and_names_that_no_site_can_have_are_served(client: FlaskClient, host: str) -> None:
     assert client.get("/", headers={"User-Agent": CHROMIUM, "Host": host}).status_code == 200
 
 
@@ -95,6 +95,6 @@ def test_a_browser_sees_the_setting_and_its_value(client: FlaskClient, add: Add)
 
 
 @pytest.mark.parametrize("text", ["cimaster.example.com:8080", "https://cimaster.example.com", "a/b", "*"])
-def test_what_is_no_name_of_a_host_is_refused(text: str) -> None:
+def test_a_malformed_host_name_is_refused(text: str) -> None:
     with pytest.raises(BadSetting, match=r"CIMASTER_HOSTS is .*: expected host names"):
         Settings.from_environ({"CIMASTER_HOSTS": text})

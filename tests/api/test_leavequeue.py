@@ -12,7 +12,7 @@ from tests.conftest import Add, MovableClock
 
 @pytest.fixture
 def lent(client: FlaskClient, add: Add) -> None:
-    """A pool with one cluster, which a job has."""
+    """A pool with one cluster, which is lent to a job."""
     add("cluster-01")
     client.get("/getvacant?build=1&job=first")
 
@@ -21,10 +21,10 @@ def test_leaving_is_answered_immediately_and_the_next_ticket_is_served(
     app: Flask, client: FlaskClient, lent: None
 ) -> None:
     with ThreadPoolExecutor(2) as threads:
-        asked, after = (waits(app, client, threads, build) for build in ("2", "3"))
+        leaving, after = (waits(app, client, threads, build) for build in ("2", "3"))
         answer = client.get("/leavequeue?request_id=2")
         assert (answer.status_code, answer.text) == (200, "request 2 is no longer waiting\n")
-        gone = asked.result()
+        gone = leaving.result()
         assert (gone.status_code, gone.headers["CIMaster-Code"]) == (410, "request_over")
         assert in_line(client) == ["3"]
         give_back(client, "1", "first")
@@ -50,15 +50,13 @@ def test_a_cluster_that_was_served_long_ago_stays_with_its_job(
     assert client.get("/clusters?state=occupied").text.startswith("NAME")
 
 
-def test_leaving_twice_or_without_a_place_is_no_mistake(client: FlaskClient, lent: None) -> None:
+def test_leaving_twice_or_without_a_place_is_a_success(client: FlaskClient, lent: None) -> None:
     for _ in range(2):
         answer = client.get("/leavequeue?request_id=7")
         assert (answer.status_code, answer.text) == (200, "request 7 is not waiting\n")
 
 
-def test_an_idempotency_key_that_a_library_sends_by_itself_changes_nothing(
-    app: Flask, client: FlaskClient, add: Add
-) -> None:
+def test_an_idempotency_key_sent_by_a_library_changes_nothing(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     ask(app, "2")
     assert "given back" in client.post("/leavequeue?request_id=2", headers={"Idempotency-Key": "another"}).text

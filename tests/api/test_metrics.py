@@ -1,4 +1,4 @@
-"""What Prometheus is told: every label has values from a closed set, whatever callers and the data say."""
+"""The metrics: every label has values from a closed set, whatever callers send and the data contain."""
 
 import json
 
@@ -13,8 +13,8 @@ from cimaster.settings import Settings
 from cimaster.web.components import components_of
 
 
-def told(app: Flask) -> str:
-    """Return what a scrape sees."""
+def scraped(app: Flask) -> str:
+    """Return the metrics as a scrape gets them."""
     return generate_latest(components_of(app).metrics.registry).decode()
 
 
@@ -26,7 +26,7 @@ def test_invented_methods_are_refused_and_make_no_series(app: Flask, client: Fla
             assert answer.headers["Allow"]
         client.get(path)
         client.open(path, method="OPTIONS")
-    seen = told(app)
+    seen = scraped(app)
     assert 'method="GET"' in seen
     assert 'method="OPTIONS"' in seen
     for method in ("PROPFIND1", "PUT", "DELETE", "M-SEARCH"):
@@ -39,8 +39,8 @@ def test_invented_paths_and_parameters_make_no_series(app: Flask, client: FlaskC
         client.get(f"/getvacant?invented-{number}=1")
         client.get(f"/clusters/invented-{number}")
         client.get(f"/getvacant?build=1&job=invented-{number}&purpose=invented-{number}")
-    assert "invented" not in told(app)
-    assert "nowhere" not in told(app)
+    assert "invented" not in scraped(app)
+    assert "nowhere" not in scraped(app)
 
 
 def test_purposes_are_those_of_the_inventory_and_not_too_many(
@@ -52,7 +52,7 @@ def test_purposes_are_those_of_the_inventory_and_not_too_many(
         for number in range(2 if purpose < 50 else 1)
     ]
     repository.update(importing(json.dumps(records), settings, replace=False))
-    lines = [line for line in told(app).splitlines() if line.startswith("cimaster_clusters{")]
+    lines = [line for line in scraped(app).splitlines() if line.startswith("cimaster_clusters{")]
     assert len(lines) == 51
     assert 'cimaster_clusters{purpose="other",state="vacant"} 20.0' in lines
     assert 'cimaster_clusters{purpose="purpose-49",state="vacant"} 2.0' in lines

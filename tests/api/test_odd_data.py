@@ -1,4 +1,4 @@
-"""Where a parameter only compares, whatever the data may hold can be said."""
+"""Parameters that are only compared with stored data accept any value that the data may hold."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ RECORDS: list[dict[str, Any]] = [
 
 @pytest.fixture(autouse=True)
 def pool(repository: ConfigMapRepository, settings: Settings) -> None:
-    """A pool that others wrote."""
+    """A pool written by other programs."""
     repository.update(importing(json.dumps(RECORDS), settings, replace=False))
 
 
@@ -96,9 +96,9 @@ def test_a_holder_of_any_name_can_release(client: FlaskClient, cluster: str, nam
 
 
 def test_any_unauthorized_name_gets_the_promised_sentence(client: FlaskClient) -> None:
-    for name, told in {"José": "José", "a\nb\u202e": "a b", "Jane  Do": "Jane Do"}.items():
+    for name, shown in {"José": "José", "a\nb\u202e": "a b", "Jane  Do": "Jane Do"}.items():
         answer = client.get("/releasecluster", query_string={"cluster": "held", "name": name})
-        assert (answer.status_code, answer.text.partition(":")[0]) == (403, f"user {told} is not authorized")
+        assert (answer.status_code, answer.text.partition(":")[0]) == (403, f"user {shown} is not authorized")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_any_unauthorized_name_gets_the_promised_sentence(client: FlaskClient) -
         ({"q": "x" * 2000}, []),
     ],
 )
-def test_a_list_can_be_filtered_by_whatever_is_there(
+def test_a_list_can_be_filtered_by_any_stored_value(
     client: FlaskClient, filters: dict[str, Any], shown: list[str]
 ) -> None:
     assert names(client, **filters) == shown

@@ -1,4 +1,4 @@
-"""The data of the first service: lent and held without a migration, and what we do not know keeps its very bytes."""
+"""The data of the first service: lent and held without a migration; unknown content keeps its exact bytes."""
 
 import hashlib
 import json
@@ -90,7 +90,7 @@ def texts(repository: ConfigMapRepository) -> list[str]:
 
 
 def changed(repository: ConfigMapRepository) -> set[str]:
-    """Return the names of the records that are not what they were."""
+    """Return the names of the records that have changed."""
     before, after = RECORDS, texts(repository)
     assert len(before) == len(after)
     assert [i.gap for i in json_edit.parse_array(stored(repository)).items] == [
@@ -99,7 +99,7 @@ def changed(repository: ConfigMapRepository) -> set[str]:
     return {json.loads(old)["name"] for old, new in zip(before, after, strict=True) if old != new}
 
 
-TIMELESS = {"lease-01", "lease-02", "hold-01", "hold-02"}  # get their times written the first time we see them
+TIMELESS = {"lease-01", "lease-02", "hold-01", "hold-02"}  # their times are written when we first see them
 
 
 def of(name: str, repository: ConfigMapRepository) -> str:
@@ -108,14 +108,12 @@ def of(name: str, repository: ConfigMapRepository) -> str:
 
 
 def show(client: FlaskClient, name: str) -> dict[str, Any]:
-    """Return what everybody sees of a cluster."""
+    """Return the public record of a cluster."""
     found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
     return found
 
 
-def test_reading_changes_nothing_but_times_that_were_lacking(
-    client: FlaskClient, repository: ConfigMapRepository
-) -> None:
+def test_reading_only_adds_missing_times(client: FlaskClient, repository: ConfigMapRepository) -> None:
     assert client.get("/clusters").status_code == 200
     assert client.get("/clusters", headers=JSON).status_code == 200
     assert changed(repository) <= TIMELESS
@@ -140,13 +138,11 @@ def test_every_record_is_listed_and_broken_ones_say_what_is_wrong(client: FlaskC
         assert reason in text
 
 
-def test_a_record_that_is_no_object_says_so(client: FlaskClient) -> None:
+def test_a_record_that_is_not_an_object_is_reported(client: FlaskClient) -> None:
     assert client.get("/clusters").text.count("the record is not an object") == 4
 
 
-def test_a_take_changes_one_record_and_those_that_lack_their_times(
-    client: FlaskClient, repository: ConfigMapRepository
-) -> None:
+def test_a_take_changes_one_record_and_adds_missing_times(client: FlaskClient, repository: ConfigMapRepository) -> None:
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
     assert changed(repository) == {"cluster-01"} | TIMELESS
     assert stored(repository).startswith(" \n[\r\n")
@@ -192,8 +188,8 @@ def test_unchanged_records_keep_their_bytes_through_all_that_happens(
 def test_adding_and_deleting_leave_the_others_alone(client: FlaskClient, repository: ConfigMapRepository) -> None:
     client.get("/addcluster?cluster=new-01&region=us-west&name=root")
     client.get("/deletecluster?cluster=cluster-01&name=root")
-    kept = [text for text in texts(repository) if text in RECORDS]
-    assert len(kept) == len(RECORDS) - 1 - len(TIMELESS)
+    unchanged = [text for text in texts(repository) if text in RECORDS]
+    assert len(unchanged) == len(RECORDS) - 1 - len(TIMELESS)
     assert show(client, "new-01")["state"] == "vacant"
 
 
@@ -203,21 +199,21 @@ def test_a_record_without_a_purpose_serves_the_default(client: FlaskClient, repo
     assert '"name": "bare-01"' in of("bare-01", repository)
 
 
-@pytest.mark.parametrize("said", ["&job=e2e-conformance&build=12345", ""])
+@pytest.mark.parametrize("parameters", ["&job=e2e-conformance&build=12345", ""])
 def test_an_old_lease_is_ended_by_its_job_and_build_or_the_name_alone(
-    client: FlaskClient, repository: ConfigMapRepository, said: str
+    client: FlaskClient, repository: ConfigMapRepository, parameters: str
 ) -> None:
     assert show(client, "lease-01")["state"] == "occupied"
-    answer = client.get(f"/finishtest?cluster=lease-01{said}")
+    answer = client.get(f"/finishtest?cluster=lease-01{parameters}")
     assert (answer.status_code, answer.text) == (200, "cluster lease-01 is finished\n")
     assert show(client, "lease-01")["state"] == "vacant"
     assert '"x": 1.10' in of("lease-01", repository)
-    assert "already finished" in client.get(f"/finishtest?cluster=lease-01{said}").text
+    assert "already finished" in client.get(f"/finishtest?cluster=lease-01{parameters}").text
 
 
 def test_an_old_lease_is_not_ended_by_another_job(client: FlaskClient) -> None:
-    for said in ("job=e2e-conformance&build=12346", "job=other", "lease=abc"):
-        answer = client.get(f"/finishtest?cluster=lease-01&{said}")
+    for parameters in ("job=e2e-conformance&build=12346", "job=other", "lease=abc"):
+        answer = client.get(f"/finishtest?cluster=lease-01&{parameters}")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
     assert show(client, "lease-01")["state"] == "occupied"
 
@@ -285,9 +281,9 @@ def test_broken_records_are_never_lent_and_deleted_by_position_and_digest(
     assert f"name the record as {named(position)}" in alone.text
     sent = {"cluster": named(position), "name": "root"}
     assert client.get("/deletecluster", query_string=sent).status_code == 200
-    assert client.get("/deletecluster", query_string=sent).status_code == 404  # and no other that stands there now
-    assert client.get("/getvacant?build=1&job=a&purpose=old").text == "twin"  # the other one is whole again
-    assert client.get("/clusters/%233").status_code == 404  # odd-01 stands there, which has a name
+    assert client.get("/deletecluster", query_string=sent).status_code == 404  # nor is the record that is there now
+    assert client.get("/getvacant?build=1&job=a&purpose=old").text == "twin"  # the other record has been repaired
+    assert client.get("/clusters/%233").status_code == 404  # odd-01 is at that position, and it has a name
 
 
 def test_one_broken_record_is_shown_by_position_with_its_reason(client: FlaskClient) -> None:
@@ -315,7 +311,7 @@ def test_clusters_with_odd_old_names_can_be_used(
         assert client.get(f"/clusters/{name}").status_code == 200
 
 
-def test_a_line_of_a_list_stays_a_line_whatever_the_data_hold(
+def test_each_line_of_a_list_stays_one_line_with_any_data(
     client: FlaskClient, repository: ConfigMapRepository, settings: Settings
 ) -> None:
     record = {"name": "a\nb", "status": "finished", "region": "x\ty", "note": "n\u2028m", "purpose": "p\x1b[2J"}

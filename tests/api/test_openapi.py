@@ -1,4 +1,4 @@
-"""The description of the API for programs, where they look for it."""
+"""The OpenAPI description is served at its usual path."""
 
 import yaml
 from flask.testing import FlaskClient

@@ -195,5 +195,5 @@ def test_what_is_no_origin_cannot_be_trusted(origin: str) -> None:
 
 
 def test_origins_are_read_as_browsers_write_them() -> None:
-    given = Settings.from_environ({"CIMASTER_TRUSTED_ORIGINS": "HTTPS://Portal.Example.com:443/, http://[::1]:8080"})
-    assert given.trusted_origins == ("https://portal.example.com", "http://[::1]:8080")
+    trusting = Settings.from_environ({"CIMASTER_TRUSTED_ORIGINS": "HTTPS://Portal.Example.com:443/, http://[::1]:8080"})
+    assert trusting.trusted_origins == ("https://portal.example.com", "http://[::1]:8080")

@@ -1,4 +1,4 @@
-"""Pools that keep themselves filled: set by admins, explained to everybody, carried out once over all replicas."""
+"""Automatic top-up: set by admins, explained to all readers, carried out once over all replicas."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def built(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def provisioner(built: Path) -> Provisioner:
-    """A program that builds a cluster at once."""
+    """A program that builds a cluster immediately."""
     return Provisioner("command", KINDS["command"], command.Settings(program=("sh", "-c", BUILDS % built)))
 
 
@@ -60,12 +60,12 @@ def vacant(client: FlaskClient) -> int:
 
 
 def says(client: FlaskClient) -> str:
-    """Return how the policies stand, in words."""
+    """Return the status of the policies, in words."""
     return client.get("/policies").text
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -85,7 +85,7 @@ def test_a_minimum_is_kept_vacant_and_each_cluster_built_once(replicas: list[Fla
     assert len(keys) == len(set(keys)) == 6
 
 
-def test_everybody_sees_how_a_policy_stands(client: FlaskClient) -> None:
+def test_all_readers_see_the_status_of_a_policy(client: FlaskClient) -> None:
     assert says(client) == "no policy keeps clusters vacant: /setpolicy sets one\n"
     set_policy(client, min_vacant=1, max_total=1)
     set_policy(client, purpose="perf", min_vacant=0, max_total=1)
@@ -107,7 +107,7 @@ def test_a_failed_program_is_retried_after_a_pause_with_its_reason_shown(client:
     assert (failed["state"], failed["user"], failed["policy"]) == ("failed", "cimaster", True)
 
 
-def test_terms_that_are_not_given_stay(client: FlaskClient) -> None:
+def test_omitted_terms_keep_their_values(client: FlaskClient) -> None:
     set_policy(client, min_vacant=0, max_total=5, hours="Mon-Fri 07:00-19:00", job="e2e", branch="dev")
     set_policy(client, max_total=4)
     (policy,) = client.get("/policies", headers=JSON).get_json()["policies"]
@@ -166,11 +166,11 @@ def test_only_admins_set_and_remove_policies(client: FlaskClient) -> None:
 
 
 class TestSwitchedOff:
-    """Policies are written down and nothing acts on them until the operator says so."""
+    """Policies are stored but not applied until the operator enables them."""
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        """The settings of those who did not ask for it."""
+        """The default settings, with top-up off."""
         return Settings(admin_dir=settings.admin_dir, store=settings.store, port=settings.port)
 
     def test_nothing_is_created(self, client: FlaskClient, app: Flask) -> None:
@@ -182,7 +182,7 @@ class TestSwitchedOff:
 
 
 class TestWithoutProvisioner:
-    """Where nothing creates clusters, that is said."""
+    """Without a provisioner, refusals say so."""
 
     @pytest.fixture
     def provisioner(self) -> None:

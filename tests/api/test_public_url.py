@@ -1,4 +1,4 @@
-"""Where people reach the service: links, cookies and redirects keep to it, whatever the proxy in front does."""
+"""The public URL: links, cookies and redirects keep to it, whatever the proxy in front does."""
 
 import dataclasses
 import re
@@ -15,7 +15,7 @@ from cimaster.web.endpoints import ENDPOINTS, Endpoint
 from tests.conftest import Add
 
 PUBLIC = "https://ci.example.com:8443/pool"
-INSIDE = "http://10.1.2.3:8080"  # what a proxy that rewrites Host asks for
+INSIDE = "http://10.1.2.3:8080"  # the Host header of a proxy that rewrites it
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 PAGES = [
     "/",
@@ -35,7 +35,7 @@ passed_on = pytest.mark.parametrize("before", ["", "/pool"], ids=["stripped", "w
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings that say where people reach the service."""
+    """Settings with a public URL."""
     return dataclasses.replace(settings, public_url=PUBLIC)
 
 
@@ -53,7 +53,7 @@ def test_every_address_in_a_page_is_below_the_prefix(client: FlaskClient, add: A
 
 @passed_on
 @pytest.mark.parametrize("path", ["/static/app.js", "/healthz", "/clusters", "/ui/fragments/clusters"])
-def test_what_is_no_page_is_there_too(client: FlaskClient, before: str, path: str) -> None:
+def test_the_api_and_static_files_are_served_below_the_prefix_too(client: FlaskClient, before: str, path: str) -> None:
     with client.get(before + path, base_url=INSIDE) as answer:
         assert answer.status_code == 200
 
@@ -75,7 +75,7 @@ def test_a_form_is_sent_and_leads_back_below_the_prefix(client: FlaskClient, add
 
 
 @passed_on
-def test_a_piece_of_the_page_where_a_form_was_sent_is_drawn(client: FlaskClient, add: Add, before: str) -> None:
+def test_a_form_updates_the_element_of_the_page_where_it_was_sent(client: FlaskClient, add: Add, before: str) -> None:
     add("cluster-01")
     sent = {**FIREFOX, "Origin": "https://ci.example.com:8443", "HX-Request": "true"}
     client.set_cookie("cimaster_name", "root", domain="10.1.2.3")
@@ -125,13 +125,13 @@ def test_refusals_and_the_description_point_below_the_prefix(client: FlaskClient
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
 def test_a_path_that_is_our_own_is_refused_at_the_start(endpoint: Endpoint[Any]) -> None:
     first = endpoint.path.split("/")[1]
-    given = Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com/{first}/x"})
+    reserved = Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com/{first}/x"})
     with pytest.raises(BadSetting, match=f"expected another path than /{first}"):
-        public_url.check(given)
+        public_url.check(reserved)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/pool", "/clusters-of-ci", "/a/clusters"])
-def test_other_paths_are_taken(path: str) -> None:
+def test_other_paths_are_accepted(path: str) -> None:
     public_url.check(Settings.from_environ({"CIMASTER_PUBLIC_URL": f"https://ci.example.com{path}"}))
 
 
@@ -148,6 +148,6 @@ def test_other_paths_are_taken(path: str) -> None:
         "https://[x",
     ],
 )
-def test_what_is_no_public_url_is_refused(text: str) -> None:
+def test_a_malformed_public_url_is_refused(text: str) -> None:
     with pytest.raises(BadSetting, match=r"CIMASTER_PUBLIC_URL is .*: expected an address such as"):
         Settings.from_environ({"CIMASTER_PUBLIC_URL": text})

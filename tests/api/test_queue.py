@@ -1,4 +1,4 @@
-"""The queue: everybody sees who waits for what, since when, and in which order."""
+"""The queue: all readers see the waiting callers, what they requested, since when, and in which order."""
 
 import pytest
 from flask import Flask
@@ -16,7 +16,7 @@ def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_queue_of_an_idle_pool_is_empty(client: FlaskClient, add: Add) -> None:
-    assert client.get("/queue").text == "no caller waits for a cluster\n"
+    assert client.get("/queue").text == "no caller is waiting for a cluster\n"
     assert client.get("/queue", headers=JSON).get_json() == {"tickets": []}
 
 
@@ -24,12 +24,12 @@ def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west&label=gpu%3Dyes")
-    assert client.get("/queue").text == "no caller waits for a cluster\n"  # no cluster has that label
+    assert client.get("/queue").text == "no caller is waiting for a cluster\n"  # no cluster has that label
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&request_id=r-2&region=us-west")
     client.get("/getvacant?build=3&job=e2e&name=bob&wait=10m&request_id=r-3&priority=high")
     clock.forward(minutes=1)
     heads, first, second = client.get("/queue").text.splitlines()
-    assert heads.split() == ["PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITS", "UNTIL", "THERE"]
+    assert heads.split() == ["PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITING", "UNTIL", "CONNECTED"]
     assert first.split()[:6] == ["1", "r-3", "e2e", "#3", "bob", "tess-ci"]
     assert "high" in first
     assert second.startswith("2      r-2")
@@ -37,7 +37,7 @@ def test_each_ticket_is_a_line_in_the_order_of_service(client: FlaskClient, add:
     assert second.endswith("no")
 
 
-def test_programs_get_all_that_is_known(app: Flask, client: FlaskClient, add: Add) -> None:
+def test_json_has_all_facts_about_a_ticket(app: Flask, client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     client.get("/getvacant?build=2&job=e2e&name=ann&wait=10m&ttl=2h&request_id=r-2")

@@ -1,4 +1,4 @@
-"""Whether a replica wants requests; trouble of the store shows there and is no reason to vanish."""
+"""Readiness of a replica; a failure of the store shows there but does not make it unready."""
 
 from flask import Flask
 from flask.testing import FlaskClient

@@ -1,4 +1,4 @@
-"""Saying no: every refusal has a real status, a stable code and one sentence, in one shape whatever went wrong."""
+"""Refusals: each has a real status, a stable code and one sentence, always in the same shape."""
 
 import dataclasses
 import re
@@ -37,7 +37,7 @@ def fails() -> str:
 def busy(
     app: Flask, client: FlaskClient, repository: ConfigMapRepository, settings: Settings, add: Add, clock: MovableClock
 ) -> None:
-    """A pool in which every refusal can be had, and a page that fails."""
+    """A pool in which every refusal can be provoked, and a page that fails."""
     app.add_url_rule("/fails", view_func=fails)
     repository.update(importing(BROKEN, settings, replace=False))
     add("cluster-01", "cluster-02", "cluster-03")
@@ -98,7 +98,7 @@ def test_every_refusal_has_one_shape(client: FlaskClient, busy: None, code: str)
     plain = ask(client, code, "*/*")
     assert plain.content_type == "text/plain; charset=utf-8"
     assert (plain.status_code, plain.headers["CIMaster-Code"]) == (status, code)
-    if code != "internal_error":  # that one names its own request
+    if code != "internal_error":  # that one names its request
         assert plain.text == problem["detail"] + "\n"
     assert len(plain.text.splitlines()) == 1
     for one in (answer, plain):
@@ -160,7 +160,7 @@ def test_an_unknown_parameter_names_the_nearest_and_takes_nothing(
     assert client.get("/getvacant?build=1&job=a").text == "cluster-01"
 
 
-def test_an_unknown_parameter_that_is_near_to_none_lists_what_there_is(client: FlaskClient) -> None:
+def test_an_unknown_parameter_without_a_near_one_lists_all(client: FlaskClient) -> None:
     answer = client.get("/renewlease?cluster=a&lease=b&zzz=1")
     assert "it takes cluster, lease, ttl, request_id" in answer.text
 
@@ -201,7 +201,7 @@ def test_a_path_that_is_nearly_right_is_refused_with_the_right_one(client: Flask
     assert client.get(path, headers=JSON).get_json()["code"] == "not_found"
 
 
-def test_a_path_that_is_near_to_none_lists_what_there_is(client: FlaskClient) -> None:
+def test_an_unknown_path_without_a_near_one_lists_all(client: FlaskClient) -> None:
     for path in ("/x", "/%00%0d%0aa%E2%80%AE", "/" + "x" * 5000):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (404, "not_found")
@@ -210,12 +210,12 @@ def test_a_path_that_is_near_to_none_lists_what_there_is(client: FlaskClient) ->
         assert answer.text.rstrip("\n").isprintable()
 
 
-def test_refusals_that_pass_say_when_to_ask_again(client: FlaskClient, busy: None) -> None:
+def test_temporary_refusals_say_when_to_retry(client: FlaskClient, busy: None) -> None:
     again = {code for code in REFUSALS if "Retry-After" in ask(client, code, "*/*").headers}
     assert again == {"no_vacant_cluster"}
 
 
-def test_what_the_store_answered_does_not_pass_for_our_status(app: Flask, client: FlaskClient) -> None:
+def test_the_status_of_the_store_is_not_passed_on(app: Flask, client: FlaskClient) -> None:
     def forbidden() -> str:
         raise StoreTrouble("ConfigMap ci/clusters: the API server answered 403: forbidden", status=403)
 
@@ -225,11 +225,11 @@ def test_what_the_store_answered_does_not_pass_for_our_status(app: Flask, client
     assert answer.headers["Retry-After"]
 
 
-def test_a_failure_names_its_request_and_tells_nothing_else(
+def test_a_failure_names_its_request_and_reveals_nothing_else(
     client: FlaskClient, busy: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = client.get("/fails", headers={"X-Request-ID": "find-me-0001"})
-    assert answer.text == "the service failed; its log tells why under request find-me-0001\n"
+    assert answer.text == "the service failed: look in its log for the reason, under request find-me-0001\n"
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -17,13 +17,13 @@ def release(client: FlaskClient, name: str = "alice", **more: object) -> TestRes
 
 
 def record(client: FlaskClient) -> dict[str, Any]:
-    """Return what everybody sees of cluster-01."""
+    """Return the public record of cluster-01."""
     found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
     return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
@@ -56,7 +56,7 @@ def test_release_of_anothers_hold_is_refused_with_the_holder(client: FlaskClient
 def test_an_admin_releases_anothers_hold_and_the_history_says_why(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
-    assert release(client, "bob", reason="she is on holiday").status_code == 200  # the file calls him Bob
+    assert release(client, "bob", reason="she is on holiday").status_code == 200  # the admin file spells it Bob
     newest = client.get("/history?cluster=cluster-01&limit=1", headers=JSON).get_json()["history"][0]
     assert (newest["event"], newest["by"], newest["holder"], newest["reason"]) == (
         "released",
@@ -116,8 +116,8 @@ def test_the_holder_hands_over_in_one_change_and_the_end_stays(
     for key in ("holdExpires", "heldAt", "holdDesc", "state"):
         assert shown[key] == before[key]
     assert shown["holdBy"] == "charlie"
-    told = newest(client)
-    assert (told["event"], told["by"], told["newHolder"], told["from"], told["to"]) == (
+    entry = newest(client)
+    assert (entry["event"], entry["by"], entry["newHolder"], entry["from"], entry["to"]) == (
         "handed over",
         "alice",
         "charlie",
@@ -131,8 +131,8 @@ def test_an_admin_hands_another_persons_hold_over(client: FlaskClient, add: Add)
     add("cluster-01")
     client.get("/holdcluster?cluster=cluster-01&name=alice")
     assert release(client, "root", to="charlie", reason="alice has left").status_code == 200
-    told = newest(client)
-    assert (told["by"], told["holder"], told["newHolder"], told["reason"]) == (
+    entry = newest(client)
+    assert (entry["by"], entry["holder"], entry["newHolder"], entry["reason"]) == (
         "root",
         "alice",
         "charlie",

@@ -1,4 +1,4 @@
-"""Renewing a lease: a job that is alive keeps its cluster, one that is late learns it."""
+"""Renewing a lease: a live job keeps its cluster, a late one is refused."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,19 +24,17 @@ def renew(client: FlaskClient, lease: str, **more: object) -> TestResponse:
 
 
 def record(client: FlaskClient) -> dict[str, Any]:
-    """Return what everybody sees of cluster-01."""
+    """Return the public record of cluster-01."""
     found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
     return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_a_lease_is_renewed_by_the_time_that_it_was_taken_for(
-    client: FlaskClient, add: Add, clock: MovableClock
-) -> None:
+def test_a_lease_is_renewed_by_its_own_ttl(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     lease = take(client, ttl="30m")
     for _ in range(3):
@@ -54,10 +52,10 @@ def test_a_lease_is_renewed_by_another_time(client: FlaskClient, add: Add, clock
     lease = take(client, ttl="30m")
     renew(client, lease, ttl="2h")
     end = datetime.fromisoformat(record(client)["leaseExpires"])
-    left = end - datetime.now(UTC)
-    assert timedelta(minutes=119) < left <= timedelta(minutes=120, seconds=1)
+    remaining = end - datetime.now(UTC)
+    assert timedelta(minutes=119) < remaining <= timedelta(minutes=120, seconds=1)
     clock.forward(minutes=100)
-    renew(client, lease)  # the new length is now its own
+    renew(client, lease)  # the new ttl is now its own
     clock.forward(minutes=100)
     assert renew(client, lease).status_code == 200
 

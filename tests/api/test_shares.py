@@ -1,4 +1,4 @@
-"""What all callers share: one address, however it behaves, leaves the others what they need."""
+"""Fair shares: one address cannot use up what the others need."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ PROXY, FLOOD, OTHER = "10.0.0.7", "192.0.2.1", "192.0.2.2"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings of a replica that keeps no connection of those who wait, and is reached through a proxy."""
+    """Settings of a replica behind a proxy that keeps no waiting connections open."""
     return dataclasses.replace(settings, waiters=0, trusted_proxies=parsers.networks(PROXY))
 
 
 @pytest.fixture
 def trigger() -> Iterator[ScriptedTrigger]:
-    """A server that begins every job that it is asked for, and of which none ends."""
+    """A trigger that starts every job; no job ends."""
     running = said(200, success=True, state="pending", complete=False)
     with ScriptedTrigger(lambda _, body: begun(body["request_id"]) if body else running) as server:
         yield server
@@ -35,7 +35,7 @@ def trigger() -> Iterator[ScriptedTrigger]:
 
 @pytest.fixture
 def provisioner(trigger: ScriptedTrigger) -> Provisioner:
-    """A provisioner that asks that server."""
+    """A provisioner that uses that server."""
     return Provisioner("manual-trigger", KINDS["manual-trigger"], Prow(url=trigger.url))
 
 
@@ -45,12 +45,12 @@ def send(client: FlaskClient, path: str, caller: str, **parameters: object) -> T
 
 
 def code(answer: TestResponse) -> tuple[int, str | None]:
-    """Return how a request was answered."""
+    """Return the code of an answer."""
     return answer.status_code, answer.headers.get("CIMaster-Code")
 
 
 def take(client: FlaskClient, caller: str, request_id: str, **parameters: object) -> TestResponse:
-    """Ask for a cluster and wait for it."""
+    """Request a cluster and wait for it."""
     wanted = {"job": "e2e", "build": "1", "wait": "1d", "request_id": request_id, **parameters}
     return send(client, "/getvacant", caller, **wanted)
 
@@ -95,7 +95,7 @@ def test_requests_of_one_address_do_not_displace_those_of_another(client: FlaskC
 
 
 def test_a_repeat_from_another_address_is_known(client: FlaskClient, add: Add) -> None:
-    """A job's repeat may come through another proxy; in open mode its id is all that tells whose it is."""
+    """A job's repeat may come through another proxy; in open mode only its id shows to which job it belongs."""
     add("cluster-01", "cluster-02")
     first, again = take(client, OTHER, "mine"), take(client, "2001:db8::1", "mine")
     assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
@@ -125,12 +125,12 @@ def test_addresses_of_one_ipv6_network_are_one_caller(
 
 
 @pytest.mark.parametrize(
-    ("used", "limit", "kept"),
+    ("used", "limit", "level"),
     [([], 10, 10), ([3, 4], 10, 10), ([1000], 10, 10), ([2, 1000], 10, 8), ([2, 90, 90], 10, 4), ([9, 9, 9], 9, 3)],
 )
-def test_the_level_divides_what_small_users_leave(used: list[int], limit: int, kept: int) -> None:
-    assert fair_shares.fair_level(used, limit) == kept
-    assert sum(min(each, kept) for each in used) <= limit
+def test_the_level_divides_what_small_users_leave(used: list[int], limit: int, level: int) -> None:
+    assert fair_shares.fair_level(used, limit) == level
+    assert sum(min(each, level) for each in used) <= limit
 
 
 @pytest.mark.parametrize(("others", "most"), [(0, 20), (20, 10), (30, 5), (35, 3), (39, 1), (40, 0), (50, 0)])

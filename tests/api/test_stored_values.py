@@ -20,7 +20,7 @@ from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.components import components_of
 from tests.stored import OBJECTS
 
-# The service's threads draw random pauses, which hypothesis takes for a strategy that is not reproducible.
+# The service's threads draw random pauses, which make hypothesis report a strategy that is not reproducible.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 JSON = {"Accept": "application/json"}
@@ -57,13 +57,13 @@ THREADS = ("committer", "watcher", "reaper", "provisioning", "queue-dispatcher")
 
 @pytest.fixture
 def store(tmp_path: Path) -> SQLiteStore:
-    """SQLite only: what is stored means the same everywhere."""
+    """SQLite only: stored data mean the same in each store."""
     return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
 
 
 @pytest.fixture
 def provisioner() -> Provisioner:
-    """A provisioner that has no room for any more clusters, and knows no job."""
+    """A provisioner that cannot create more clusters, and knows no job."""
 
     def begin(_settings: object, _creation: Creation, _stop: object) -> TriggeredJob:
         raise Failure(JOB, "no quota left")
@@ -82,7 +82,7 @@ def write(store: SQLiteStore, data: dict[str, str]) -> None:
 
 
 def well(client: FlaskClient, path: str, method: str = "GET", **headers: str) -> str:
-    """Return an answer that is no failure of the service."""
+    """Check that an answer is not a failure of the service, and return it."""
     answer = client.open(path, method=method, headers=headers)
     assert answer.status_code < 500, (path, answer.text)
     return answer.text

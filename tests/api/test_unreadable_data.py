@@ -1,4 +1,4 @@
-"""What people write into the data by hand: what can be read counts, the rest stays as it is and is told of."""
+"""Data edited by hand: readable values count, others are kept unchanged and reported."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def stored(repository: ConfigMapRepository, store: Store) -> Callable[..., None]:
-    """Store records by hand: `stored({"name": ...}, "raw text", queue=..)`, other keys as they are to be."""
+    """Store records by hand: `stored({"name": ...}, "raw text", queue=..)`, with the content of other keys."""
 
     def stored(*records: object, **others: str) -> None:
         texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
@@ -32,18 +32,18 @@ def stored(repository: ConfigMapRepository, store: Store) -> Callable[..., None]
                 store.replace(found.replaced(data, found.annotations))
                 break
         repository.fresh()
-        repository.update(lambda pool, _now: (pool, Answer("")))  # every change first settles what is due
+        repository.update(lambda pool, _now: (pool, Answer("")))  # every change first applies what has expired
 
     return stored
 
 
 def whole(name: str = "c-1", **fields: object) -> dict[str, object]:
-    """Return a record that is whole but for what a test says."""
+    """Return a valid record with the changes of a test."""
     return {"name": name, "status": "finished", **fields}
 
 
 def show(client: FlaskClient, name: str = "c-1") -> dict[str, Any]:
-    """Return what everybody sees of a cluster."""
+    """Return the public record of a cluster."""
     found: dict[str, Any] = client.get(f"/clusters/{name}", headers=JSON).get_json()
     return found
 
@@ -136,7 +136,7 @@ ODD_NEIGHBOURS = {
 }
 
 
-def test_one_odd_record_of_any_kind_stops_no_write(
+def test_no_malformed_record_of_any_kind_stops_a_write(
     client: FlaskClient, stored: Callable[..., None], service: Clusters, clock: MovableClock
 ) -> None:
     odd = whole("odd", hold=True, holdBy="al", holdFor="99999999d", vacantSince="9999-12-31T23:59:59Z")
@@ -195,19 +195,19 @@ def test_malformed_ids_count_as_none(client: FlaskClient, stored: Callable[..., 
 
 
 def test_of_two_identical_broken_records_only_one_is_deleted(client: FlaskClient, stored: Callable[..., None]) -> None:
-    for note in ("one", "two"):  # read twice: the second time they are known
+    for note in ("one", "two"):  # read twice: the second time they are cached
         stored("7", "7", "7", whole("c-1", note=note), '{"name": "x"}', '{"name": "x"}')
     lines = client.get("/clusters").text.splitlines()[1:]
     names = [line.split()[0] for line in lines]
     assert len(set(names)) == len(names) == 6
     assert client.get("/deletecluster", query_string={"cluster": names[1], "name": "root"}).status_code == 200
-    left = client.get("/clusters").text.splitlines()[1:]
-    assert [line.split()[0] for line in left[:2]] == names[:2]  # the one behind it moved up, and has the same bytes
-    assert len(left) == 5
+    remaining = client.get("/clusters").text.splitlines()[1:]
+    assert [line.split()[0] for line in remaining[:2]] == names[:2]  # the next record moved up, and has the same bytes
+    assert len(remaining) == 5
     assert client.get("/").text.count('data-state="broken"') == 4
 
 
-def test_lists_show_no_character_that_moves_or_hides_others(client: FlaskClient, stored: Callable[..., None]) -> None:
+def test_lists_show_no_invisible_or_direction_characters(client: FlaskClient, stored: Callable[..., None]) -> None:
     hidden = "a\u202eb\u200dc\u2060d\u00ade\u3164f\u2066g\ufeffh"
     stored(
         whole(region=hidden, hold=True, holdBy=hidden, holdDesc="x" + "\u0301" * 499),

@@ -1,4 +1,4 @@
-"""Changing the facts of a cluster, also while it is in use."""
+"""Changing the facts about a cluster, even while it is in use."""
 
 from typing import Any
 
@@ -17,17 +17,17 @@ def update(client: FlaskClient, **facts: object) -> TestResponse:
 
 
 def record(client: FlaskClient) -> dict[str, Any]:
-    """Return what everybody sees of cluster-01."""
+    """Return the public record of cluster-01."""
     found: dict[str, Any] = client.get("/clusters/cluster-01", headers=JSON).get_json()
     return found
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return what programs look at in a refusal."""
+    """Return status and code of a refusal."""
     return answer.status_code, answer.headers["CIMaster-Code"]
 
 
-def test_an_admin_changes_what_is_given_and_nothing_else(client: FlaskClient, add: Add) -> None:
+def test_an_admin_changes_only_the_facts_that_are_sent(client: FlaskClient, add: Add) -> None:
     add("cluster-01", note="old", osimage="flatcar")
     answer = update(client, region="eu-central", label="gpu=yes")
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is updated\n")
@@ -35,7 +35,7 @@ def test_an_admin_changes_what_is_given_and_nothing_else(client: FlaskClient, ad
     assert expected.items() <= record(client).items()
 
 
-def test_labels_that_are_given_replace_all_labels(client: FlaskClient, add: Add) -> None:
+def test_labels_replace_all_labels(client: FlaskClient, add: Add) -> None:
     add("cluster-01", label=["gpu=yes", "size=large"])
     update(client, label="size=small")
     assert record(client)["labels"] == {"size": "small"}
@@ -64,7 +64,7 @@ def test_an_update_that_changes_nothing_is_a_success_that_says_so(client: FlaskC
     assert (answer.status_code, answer.text) == (200, "cluster cluster-01 is unchanged\n")
 
 
-def test_an_update_without_facts_says_what_could_be_given(client: FlaskClient, add: Add) -> None:
+def test_an_update_without_facts_lists_the_possible_ones(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = update(client)
     assert refusal(answer) == (400, "missing_parameter")
@@ -79,7 +79,7 @@ def test_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:
     assert update(client, purpose="tnet-ci", osimage="flatcar").status_code == 200
 
 
-def test_everybody_else_is_not_authorized(client: FlaskClient, add: Add) -> None:
+def test_users_who_are_no_admins_are_not_authorized(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     answer = client.get("/updatecluster?cluster=cluster-01&name=charlie&region=mars")
     assert refusal(answer) == (403, "not_authorized")
@@ -91,11 +91,11 @@ def test_an_unknown_cluster_is_not_found(client: FlaskClient) -> None:
     assert refusal(update(client, region="mars")) == (404, "unknown_cluster")
 
 
-@pytest.mark.parametrize("given", ["note", "region"])
-def test_the_same_update_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add, given: str) -> None:
+@pytest.mark.parametrize("fact", ["note", "region"])
+def test_the_same_update_with_a_request_id_gets_the_same_answer(client: FlaskClient, add: Add, fact: str) -> None:
     add("cluster-01")
-    first = update(client, request_id="r-1", **{given: "a"})
-    update(client, **{given: "b"})
-    again = update(client, request_id="r-1", **{given: "a"})
+    first = update(client, request_id="r-1", **{fact: "a"})
+    update(client, **{fact: "b"})
+    again = update(client, request_id="r-1", **{fact: "a"})
     assert (again.text, again.headers["CIMaster-Repeated"]) == (first.text, "true")
-    assert record(client)[given] == "b"
+    assert record(client)[fact] == "b"

@@ -1,4 +1,4 @@
-"""Waiting for a cluster: a job that finds none is served in its turn, and need not poll for luck."""
+"""Waiting for a cluster: a job that finds none is served in its turn, without polling for luck."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,26 +23,26 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def elsewhere() -> Iterator[ThreadPoolExecutor]:
-    """Threads of callers that wait."""
+    """Threads of waiting callers."""
     with ThreadPoolExecutor(8) as pool:
         yield pool
 
 
 @pytest.fixture
 def lent(client: FlaskClient, add: Add) -> None:
-    """A pool with one cluster, which a job has."""
+    """A pool with one cluster, which is lent to a job."""
     add("cluster-01")
     client.get("/getvacant?build=1&job=first")
 
 
 @pytest.fixture
 def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers are kept for a short time only."""
+    """Waiting requests are held open for a short time only."""
     monkeypatch.setattr(waiting_room, "_LONGEST_REQUEST", 0.3)
 
 
 def ask(app: Flask, build: str, wait: str = "10m", headers: dict[str, str] | None = None, **more: str) -> TestResponse:
-    """Ask as a job that waits, with a request id that is the build."""
+    """Take a cluster as a waiting job; its request id is its build."""
     sent = {"build": build, "job": "e2e", "wait": wait, "request_id": build, **more}
     return app.test_client().get("/getvacant", query_string=sent, headers=headers)
 
@@ -54,7 +54,7 @@ def give_back(client: FlaskClient, build: str, job: str = "e2e", cluster: str = 
 
 
 def in_line(client: FlaskClient) -> list[str]:
-    """Return the builds that wait, in order."""
+    """Return the waiting builds, in order."""
     return [ticket["ask"]["build"] for ticket in client.get("/queue", headers=JSON).get_json()["tickets"]]
 
 
@@ -62,17 +62,17 @@ def waits(
     app: Flask, client: FlaskClient, threads: ThreadPoolExecutor, build: str, **more: Any
 ) -> Future[TestResponse]:
     """Have a job wait in another thread; return when it has its place."""
-    asked = threads.submit(ask, app, build, **more)
+    waiting = threads.submit(ask, app, build, **more)
     until(lambda: build in in_line(client))
-    return asked
+    return waiting
 
 
 def test_a_waiting_take_gets_the_cluster_as_soon_as_it_is_returned(
     app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
 ) -> None:
-    asked = waits(app, client, elsewhere, "2", name="bob", ttl="2h")
+    waiting = waits(app, client, elsewhere, "2", name="bob", ttl="2h")
     give_back(client, "1", "first")
-    answer = asked.result()
+    answer = waiting.result()
     assert (answer.status_code, answer.text) == (200, "cluster-01")
     assert answer.headers["CIMaster-Lease"]
     record = client.get("/clusters/cluster-01", headers=JSON).get_json()
@@ -110,13 +110,13 @@ def test_an_identical_repeat_keeps_its_place(
 def test_jobs_that_wait_are_served_in_order_and_priority_comes_first(
     app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
 ) -> None:
-    asked = {build: waits(app, client, elsewhere, build) for build in ("2", "3")}
-    asked["4"] = waits(app, client, elsewhere, "4", priority="high")
+    waiting = {build: waits(app, client, elsewhere, build) for build in ("2", "3")}
+    waiting["4"] = waits(app, client, elsewhere, "4", priority="high")
     assert in_line(client) == ["4", "2", "3"]
     before, job = "1", "first"
     for build in ("4", "2", "3"):
         give_back(client, before, job)
-        assert asked[build].result().text == "cluster-01"
+        assert waiting[build].result().text == "cluster-01"
         before, job = build, "e2e"
 
 
@@ -156,7 +156,7 @@ def test_simultaneous_tries_of_one_request_get_the_same_cluster(
     assert len({answer.headers["CIMaster-Lease"] for answer in answers}) == 1
 
 
-def test_to_wait_needs_a_request_id(client: FlaskClient, lent: None) -> None:
+def test_a_wait_needs_a_request_id(client: FlaskClient, lent: None) -> None:
     answer = client.get("/getvacant?build=2&job=e2e&wait=10m", headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "request_id")
 
@@ -183,19 +183,19 @@ def test_waiting_for_a_kind_that_does_not_exist_is_refused(app: Flask, client: F
 def test_a_ticket_for_one_cluster_gets_that_cluster(
     app: Flask, client: FlaskClient, lent: None, add: Add, elsewhere: ThreadPoolExecutor
 ) -> None:
-    asked = waits(app, client, elsewhere, "2", cluster="cluster-01")
+    waiting = waits(app, client, elsewhere, "2", cluster="cluster-01")
     add("cluster-02")
     assert client.get("/getvacant?build=3&job=other").text == "cluster-02"
     give_back(client, "1", "first")
-    assert asked.result().text == "cluster-01"
+    assert waiting.result().text == "cluster-01"
 
 
 def test_a_new_cluster_goes_to_a_matching_ticket(
     app: Flask, client: FlaskClient, lent: None, add: Add, elsewhere: ThreadPoolExecutor
 ) -> None:
-    asked = waits(app, client, elsewhere, "2")
+    waiting = waits(app, client, elsewhere, "2")
     add("cluster-02")
-    assert asked.result().text == "cluster-02"
+    assert waiting.result().text == "cluster-02"
 
 
 def test_an_expired_lease_frees_a_cluster_for_the_queue(
@@ -203,14 +203,14 @@ def test_an_expired_lease_frees_a_cluster_for_the_queue(
 ) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e&ttl=1m")
-    asked = waits(app, client, elsewhere, "2")
+    waiting = waits(app, client, elsewhere, "2")
     clock.forward(seconds=61)
-    add("cluster-02", purpose="perf")  # any change applies what has expired; else the reaper does
-    assert asked.result().text == "cluster-01"
+    add("cluster-02", purpose="perf")  # any change applies what has expired, otherwise the reaper does
+    assert waiting.result().text == "cluster-01"
 
 
 class TestScriptsThatPoll:
-    """A script of the first service asks again and again in the same words."""
+    """A script of the first service repeats an identical request."""
 
     WORDS = "/getvacant?build=2&job=old"
 
@@ -238,7 +238,9 @@ class TestScriptsThatPoll:
         add("cluster-02", "cluster-03")
         assert [client.get(self.WORDS).text for _ in range(2)] == ["cluster-02", "cluster-03"]
 
-    def test_priority_tells_its_place_too(self, app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
+    def test_priority_counts_for_its_place_too(
+        self, app: Flask, client: FlaskClient, lent: None, briefly: None
+    ) -> None:
         ask(app, "3")
         assert [client.get(f"{self.WORDS}&priority=high").headers.get("CIMaster-Place") for _ in range(2)] == [
             None,
@@ -256,11 +258,11 @@ def test_a_request_beyond_the_kept_connections_still_has_a_place(
         client = app.test_client()
         client.get("/addcluster?cluster=cluster-01&region=us&name=root")
         client.get("/getvacant?build=1&job=first")
-        kept = waits(app, client, elsewhere, "2")
+        connected = waits(app, client, elsewhere, "2")
         answer = ask(app, "3")
         assert (answer.status_code, answer.headers["Retry-After"], answer.headers["CIMaster-Place"]) == (429, "2", "2")
         give_back(client, "1", "first")
-        assert kept.result().text == "cluster-01"
+        assert connected.result().text == "cluster-01"
     finally:
         lifecycle.stop()
 
@@ -268,9 +270,9 @@ def test_a_request_beyond_the_kept_connections_still_has_a_place(
 def test_a_draining_replica_keeps_no_request_waiting(
     app: Flask, client: FlaskClient, lent: None, elsewhere: ThreadPoolExecutor
 ) -> None:
-    asked = waits(app, client, elsewhere, "2")
+    waiting = waits(app, client, elsewhere, "2")
     components_of(app).lifecycle.draining = lambda: True
-    assert asked.result().status_code == 429
+    assert waiting.result().status_code == 429
     assert ask(app, "2").status_code == 429
     assert in_line(client) == ["2"]
 
@@ -288,17 +290,17 @@ def test_a_waiter_is_served_when_another_replica_takes_the_cluster_back(
     lifecycle = components_of(other).lifecycle
     lifecycle.start()
     try:
-        asked = waits(app, client, elsewhere, "2")
+        waiting = waits(app, client, elsewhere, "2")
         give_back(other.test_client(), "1", "first")
-        assert asked.result().text == "cluster-01"
+        assert waiting.result().text == "cluster-01"
         until(lambda: in_line(other.test_client()) == [])
     finally:
         lifecycle.stop()
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the other the server's clock decides
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # on the API server, the server's clock decides
 @pytest.mark.parametrize("hours", [1, -1])
-def test_with_a_wrong_clock_the_store_tells_the_time(
+def test_a_replica_with_a_wrong_clock_uses_the_time_of_the_store(
     app: Flask,
     client: FlaskClient,
     add: Add,
@@ -308,20 +310,20 @@ def test_with_a_wrong_clock_the_store_tells_the_time(
     hours: int,
 ) -> None:
     add("cluster-01")
-    begun = datetime.now(UTC)
+    start = datetime.now(UTC)
     clock.forward(hours=hours)
     store.clock_skew = hours * 3600.0
     client.get("/getvacant?build=1&job=first")
     record = client.get("/clusters/cluster-01", headers=JSON).get_json()
-    assert abs(datetime.fromisoformat(record["acquiredAt"]) - begun) < timedelta(minutes=5)
-    asked = waits(app, client, elsewhere, "2")
+    assert abs(datetime.fromisoformat(record["acquiredAt"]) - start) < timedelta(minutes=5)
+    waiting = waits(app, client, elsewhere, "2")
     (ticket,) = client.get("/queue", headers=JSON).get_json()["tickets"]
     assert ticket["there"]
     give_back(client, "1", "first")
-    assert asked.result().text == "cluster-01"
+    assert waiting.result().text == "cluster-01"
 
 
-def test_what_waits_is_counted(app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
+def test_waiting_callers_are_counted(app: Flask, client: FlaskClient, lent: None, briefly: None) -> None:
     registry = components_of(app).metrics.registry
     ask(app, "2", priority="high")
     assert registry.get_sample_value("cimaster_queue", {"purpose": "tess-ci", "priority": "high"}) == 1

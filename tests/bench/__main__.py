@@ -1,6 +1,6 @@
 """`make bench`: our service beside a naive version of the same job and a route that does nothing, on both stores.
 
-Every server runs on this machine, the load generator too: compare figures of one run, and do not take them as absolute.
+Every server runs on this machine, the load generator too: compare only figures of one run; they are not absolute.
 """
 
 import argparse
@@ -95,11 +95,11 @@ def _also(control_plane: ControlPlane | None, folder: Path, seconds: float) -> l
     stores: list[PoolStore] = [Embedded(folder)]
     if control_plane:
         stores.insert(0, OnApiServer(control_plane))
-    told: list[Sequence[str]] = []
+    figures: list[Sequence[str]] = []
     for store in stores:
         with fleet(store, folder, _CLUSTERS, 1) as running:
-            told.append((f"one write of {_CLUSTERS} clusters, {store.name}, p50", measure.write_time(running)))
-    return [*told, *measure.single_figures(stores[0], folder, seconds)]
+            figures.append((f"one write of {_CLUSTERS} clusters, {store.name}, p50", measure.write_time(running)))
+    return [*figures, *measure.single_figures(stores[0], folder, seconds)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run of the benchmark stands on: a filled store, replicas of a service over it, and what both cost."""
+"""The setup of a benchmark run: a filled store, replicas of a service over it, and the cost of both."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _SAMPLE = re.compile(r"^(cimaster_[a-z_]+?)(?:_total)?(?:\{[^}]*\})? ([0-9.e+]+)
 
 
 def records(count: int) -> str:
-    """Return the stored array of so many vacant clusters."""
+    """Return the stored array of a number of vacant clusters."""
     return json.dumps(
         [
             {
@@ -123,7 +123,7 @@ def resident_bytes(server: Server) -> int:
 
 @dataclass(frozen=True)
 class Cost:
-    """What replicas and store have done so far."""
+    """What replicas and store have used so far."""
 
     service_cpu: float
     store_cpu: float
@@ -147,7 +147,7 @@ class Fleet:
         self.ports = [int(replica.url.rpartition(":")[2]) for replica in replicas]
 
     def cost(self) -> Cost:
-        """Return what was used up to now; replicas of another program have no counters of their own."""
+        """Return the cost so far; replicas of another program have no counters of their own."""
         seen: dict[str, float] = {}
         for replica in self.replicas:
             answer = requests.get(replica.metrics_url, timeout=10)
@@ -175,7 +175,7 @@ def fleet(
     """Start replicas over a new pool: of our service, of another `application` (module:name), or of other `code`."""
     store.fill(clusters)
     arguments = ["python:tests.bench.plain_conf", application] if application else ["python:cimaster.gunicorn_conf"]
-    cores = sorted(os.sched_getaffinity(0))  # named, so that chance does not put all replicas on one
+    cores = sorted(os.sched_getaffinity(0))  # by number, so that not all replicas land on one by chance
     with ExitStack() as stack:
         started = [
             stack.enter_context(

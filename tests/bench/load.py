@@ -1,4 +1,4 @@
-"""Callers that take and give back in a loop: light enough to share two cores with what they measure.
+"""Callers that take and give back in a loop: light enough to share two cores with the measured service.
 
 Each caller speaks HTTP by hand on one kept-alive connection. The commit numbers of the answers show whether a cluster
 was ever with two: its tenancies, each from the commit of a take to the commit of its give-back, must not overlap.
@@ -15,9 +15,9 @@ from itertools import pairwise
 from typing import Any
 
 NOBODY_VACANT = "no_vacant_cluster"
-_RETRY_PAUSE = 0.05  # seconds before a caller that was refused asks again
+_RETRY_PAUSE = 0.05  # seconds before a refused caller retries
 _LONGEST = 60.0  # seconds that a caller waits for one answer
-_KEPT = 0.3  # seconds for which a job that comes at random keeps its cluster
+_HOLD_TIME = 0.3  # seconds for which a job that arrives at random keeps its cluster
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Figures:
     tenancies: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     seconds: float = 0.0
     repeated_turns: bool = True
-    """Whether callers went on for a time; after a burst there is no rate to speak of."""
+    """Whether callers ran for a while; a burst has no meaningful rate."""
 
     @property
     def rate(self) -> float:
@@ -44,14 +44,14 @@ class Figures:
         return sum(later[0] < earlier[1] for spans in ordered for earlier, later in spans)
 
     def percentile(self, share: float) -> float:
-        """Return the time of a take that `share` of all takes did not pass."""
+        """Return the time within which this share of all takes was answered."""
         ordered = sorted(self.takes)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 @dataclass
 class Answer:
-    """A response, as far as callers look at it; the names of headers are in lower case."""
+    """The parts of a response that callers use; the names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -158,19 +158,19 @@ class Load:
         idle = [Caller(self._host, port) for port in self._ports for _ in range(2)]
         random.shuffle(idle)
         jobs: list[asyncio.Task[None]] = []
-        begun = moment = time.perf_counter()
-        while (moment := moment + random.expovariate(rate)) < begun + seconds:
+        started = moment = time.perf_counter()
+        while (moment := moment + random.expovariate(rate)) < started + seconds:
             await asyncio.sleep(max(moment - time.perf_counter(), 0.0))
             caller = idle.pop(0) if idle else Caller(self._host, self._ports[len(jobs) % len(self._ports)])
             jobs.append(asyncio.create_task(self._one_job(caller, len(jobs), moment, idle)))
         await asyncio.gather(*jobs)
-        self._figures.seconds = time.perf_counter() - begun
+        self._figures.seconds = time.perf_counter() - started
         for caller in idle:
             caller.close()
         return self._figures
 
     async def _one_job(self, caller: Caller, number: int, came: float, idle: list[Caller]) -> None:
-        await self._pair(caller, number, 0, "", came, _KEPT)
+        await self._pair(caller, number, 0, "", came, _HOLD_TIME)
         idle.append(caller)
 
     async def burst(self, callers: int) -> Figures:
@@ -179,9 +179,9 @@ class Load:
 
     async def _run(self, callers: int, seconds: float, waits: str = "") -> Figures:
         self._figures = Figures(repeated_turns=seconds > 0)
-        begun = time.perf_counter()
-        await asyncio.gather(*(self._loop(number, begun + seconds, waits) for number in range(callers)))
-        self._figures.seconds = time.perf_counter() - begun
+        started = time.perf_counter()
+        await asyncio.gather(*(self._loop(number, started + seconds, waits) for number in range(callers)))
+        self._figures.seconds = time.perf_counter() - started
         return self._figures
 
     async def _loop(self, number: int, until: float, waits: str) -> None:
@@ -195,17 +195,17 @@ class Load:
             caller.close()
 
     async def _pair(
-        self, caller: Caller, number: int, turn: int, waits: str, came: float | None = None, kept: float = 0.0
+        self, caller: Caller, number: int, turn: int, waits: str, came: float | None = None, held_for: float = 0.0
     ) -> None:
-        begun = time.perf_counter() if came is None else came
+        started = time.perf_counter() if came is None else came
         answer = await caller.get(f"/getvacant?job=bench-{number}&build={turn}{waits}")
         if answer.status != 200:
             self._figures.refused[answer.headers.get("cimaster-code", str(answer.status))] += 1
             await asyncio.sleep(_RETRY_PAUSE)
             return
-        self._figures.takes.append(time.perf_counter() - begun)
+        self._figures.takes.append(time.perf_counter() - started)
         cluster, lease = answer.text, answer.headers.get("cimaster-lease", "")
-        await asyncio.sleep(kept)
+        await asyncio.sleep(held_for)
         if await self._finished(caller, cluster, lease, int(answer.headers["cimaster-commit"])):
             self._figures.pairs += 1
 

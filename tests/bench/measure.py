@@ -1,4 +1,4 @@
-"""The single figures that explain the tables: a write alone, lists, pages that poll, callers that wait in the queue."""
+"""The single figures that explain the tables: one write, lists, polling pages, callers waiting in the queue."""
 
 import asyncio
 import os
@@ -35,16 +35,16 @@ def requests_per_second(port: int, path: str, callers: int, seconds: float, **he
         until = time.perf_counter() + seconds
         return sum(await asyncio.gather(*(ask(until) for _ in range(callers))))
 
-    begun = time.perf_counter()
-    return asyncio.run(all_callers()) / (time.perf_counter() - begun)
+    started = time.perf_counter()
+    return asyncio.run(all_callers()) / (time.perf_counter() - started)
 
 
 def polling_share(running: Fleet, seconds: float) -> float:
-    """Return the share of one core that pages cost which poll each second while nothing changes."""
+    """Return the share of one core used by pages that poll each second while nothing changes."""
 
     async def poll(until: float, number: int) -> None:
         caller, tag = Caller("127.0.0.1", running.ports[0]), ""
-        await asyncio.sleep(number / POLLERS)  # as pages do, which were opened at different moments
+        await asyncio.sleep(number / POLLERS)  # as pages do that were opened at different moments
         while time.perf_counter() < until:
             tagged: dict[str, Any] = {"HX-PTag": tag} if tag else {}
             answer = await caller.get("/ui/fragments/clusters", **tagged)
@@ -68,7 +68,7 @@ def polling_share(running: Fleet, seconds: float) -> float:
 
 
 def write_time(running: Fleet) -> str:
-    """Return the median time of a write of the store's present object, by nothing but the store itself."""
+    """Return the median time of a write of the store's present object, by the store alone."""
     asyncio.run(Load(running.ports).pairs(8, 1.0))
     environment = running.store.environment
     os.environ.update(environment)

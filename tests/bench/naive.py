@@ -1,6 +1,6 @@
-"""The same job done the plain way, to compare with: the first service's algorithm, honestly written.
+"""A naive version for comparison: the first service's algorithm, fairly implemented.
 
-Each request reads the object, chooses, and replaces it at the version that it read. If another writer was faster it
+Each request reads the object, chooses, and replaces it at the version that it read. After a conflict it
 pauses 50 to 200 ms and begins again, three times at most. It uses our stores, which are faster than the generated
 client that a first version would have used.
 """
@@ -27,7 +27,7 @@ Records = list[dict[str, Any]]
 
 
 class Refused(Exception):
-    """A request that is answered with no: its status, and why."""
+    """A refused request: its status, and the reason."""
 
 
 def _update(change: Callable[[Records], str]) -> Response:
@@ -80,5 +80,5 @@ def finishtest() -> Response:
 
 @app.get("/readyz")
 def readyz() -> str:
-    """Say that requests may come."""
+    """Answer that the service is ready."""
     return "ok\n"

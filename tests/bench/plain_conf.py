@@ -1,4 +1,4 @@
-"""The gunicorn set-up of the service without its threads, for the programs that it is compared with."""
+"""The gunicorn setup of the service without its threads, for the programs in the comparison."""
 
 from cimaster.gunicorn_conf import (
     backlog,

@@ -1,4 +1,4 @@
-"""Measures several services by turns, so that a machine whose speed drifts treats all of them alike.
+"""Measures several services in turns, so that drifting speed of the machine affects all of them alike.
 
 Each round gives every service every load once, in an order drawn anew; what is reported of a service and a load is the
 median of its rounds, and the worst of them where that is what counts.
@@ -23,14 +23,14 @@ _WARM_UP = 1.5  # seconds
 
 @dataclass(frozen=True)
 class Kind:
-    """One way in which callers come."""
+    """One pattern of load."""
 
     name: str
     run: Callable[[Load, float], Coroutine[Any, Any, Figures]]
 
     @property
     def is_loop(self) -> bool:
-        """Whether the rate is what the service makes of it; else it is what the callers want."""
+        """Whether the service determines the rate; otherwise the callers do."""
         return self.name.endswith("in a loop")
 
 
@@ -49,7 +49,7 @@ async def _in_a_loop(count: int, load: Load, seconds: float) -> Figures:
 def kinds(
     at_random: Iterable[int] = AT_RANDOM, bursts: Iterable[int] = BURSTS, loops: Iterable[int] = LOOPS
 ) -> list[Kind]:
-    """Return the loads, those that users have first."""
+    """Return the loads, those of real users first."""
     return [
         *(Kind(f"{rate} a second at random", partial(_at_random, rate)) for rate in at_random),
         *(Kind(f"burst of {count}", partial(_burst, count)) for count in bursts),
@@ -80,7 +80,7 @@ class Series:
         return median(each.rate for each in self.figures)
 
     def percentile(self, share: float) -> float:
-        """Return the median over the rounds of the time that `share` of the takes of a round did not pass."""
+        """Return the median, over the rounds, of the time within which this share of a round's takes was answered."""
         return median(each.percentile(share) for each in self.figures)
 
     @property
@@ -105,17 +105,17 @@ class Series:
 
     @property
     def cost(self) -> Cost:
-        """What all rounds together cost."""
+        """The cost of all rounds together."""
         return sum(self.costs[1:], self.costs[0])
 
     @property
     def pairs(self) -> int:
-        """Pairs of all rounds."""
+        """The number of pairs in all rounds."""
         return sum(each.pairs for each in self.figures)
 
 
 def measured(services: Sequence[Service], loads: Sequence[Kind], rounds: int, seconds: float) -> list[Series]:
-    """Measure each service under each load, `rounds` times for so many seconds."""
+    """Measure each service under each load, `rounds` times for some seconds."""
     for service in services:
         asyncio.run(Load(service.running.ports).pairs(8, _WARM_UP))
     series = {(kind.name, service.name): Series(service, kind) for kind in loads for service in services}

@@ -1,4 +1,4 @@
-"""`make soak`: does memory stay flat, and the object small? A replica on the embedded store, worked hard."""
+"""`make soak`: does memory stay flat, and the object small? A replica on the embedded store under heavy load."""
 
 import asyncio
 import tempfile
@@ -10,7 +10,7 @@ from tests.bench.load import Load
 
 _REQUESTS = 200_000
 _CALLERS = 100
-_STEP = 20.0  # seconds between two looks
+_STEP = 20.0  # seconds between two samples
 
 
 def main() -> None:

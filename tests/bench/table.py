@@ -1,4 +1,4 @@
-"""The figures as tables for docs/performance.md: all of them, and those that users ask for first."""
+"""The figures as tables for docs/performance.md: all of them, and the most important ones."""
 
 from collections.abc import Sequence
 
@@ -50,11 +50,11 @@ def whole(every: Sequence[Series], also: Sequence[Sequence[str]]) -> str:
 def brief(every: Sequence[Series], names: Sequence[str], loads: Sequence[str]) -> str:
     """Return p50 and p99 of taking, or pairs per second in a loop: a line for each load, a column for each service."""
     found = {(series.kind.name, series.service.name): series for series in every}
-    rows = [[load, *(_told(found[load, name]) for name in names)] for load in loads]
+    rows = [[load, *(_cell(found[load, name]) for name in names)] for load in loads]
     return markdown(("callers", *names), rows)
 
 
-def _told(series: Series) -> str:
+def _cell(series: Series) -> str:
     times = f"{_milliseconds(series.percentile(0.5))} / {_milliseconds(series.percentile(0.99))} ms"
     failed = f", {series.refused} refused" if series.refused else ""
     return (f"{series.rate:.0f}/s, {times}" if series.kind.is_loop else times) + failed

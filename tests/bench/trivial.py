@@ -1,4 +1,4 @@
-"""Flask routes that decide nothing and store nothing: what any service of this kind could serve at best."""
+"""Flask routes that decide and store nothing: the upper limit for any service of this kind."""
 
 from flask import Flask, Response
 
@@ -10,5 +10,5 @@ app = Flask(__name__)
 @app.get("/getvacant")
 @app.get("/finishtest")
 def index() -> Response:
-    """Answer a word, with a commit number that load generators expect."""
+    """Answer with a word, and the commit number that load generators expect."""
     return Response("ok", headers={"CIMaster-Commit": "0"}, mimetype="text/plain")

@@ -1,4 +1,4 @@
-"""`make chaos`: break everything for some minutes, judge every answer, print the figures."""
+"""`make chaos`: inject faults for some minutes, check every answer, print the figures."""
 
 import argparse
 import random
@@ -19,12 +19,12 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     outcome = storm(options.seed, options.operations, options.longest)
-    told = outcome.told
-    print(f"{told.operations} requests in {outcome.seconds:.0f} s; {len(told.history)} operations judged")
-    print("answers:", ", ".join(f"{count} {code}" for code, count in told.answers.most_common()))
+    observed = outcome.observed
+    print(f"{observed.operations} requests in {outcome.seconds:.0f} s; {len(observed.history)} operations judged")
+    print("answers:", ", ".join(f"{count} {code}" for code, count in observed.answers.most_common()))
     print("events:", ", ".join(f"{count} x {name}" for name, count in Counter(outcome.events.seen).most_common()))
     print(f"a cluster was lent again {outcome.slowest_return:.1f} s after the API server's return, at worst")
-    print(f"takes whose callers were left without an answer: {len(told.unknown_takes)}")
+    print(f"takes whose callers were left without an answer: {len(observed.unknown_takes)}")
     print("\n".join(outcome.problems) or "nothing doubled, nothing lost, no caller stuck")
     return 1 if outcome.problems else 0
 

@@ -28,12 +28,12 @@ _CLOCKS_DIFFER = 10.0  # seconds by which the end of a hold may be seen early
 
 
 @dataclass
-class Told:
-    """All answers that the callers got."""
+class Observations:
+    """All answers that the callers received."""
 
     history: list[Operation] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
-    unknown_takes: set[str] = field(default_factory=set)  # builds of takes that got no answer
+    unknown_takes: set[str] = field(default_factory=set)  # builds of takes without an answer
     stuck: list[str] = field(default_factory=list)
     successes: list[float] = field(default_factory=list)  # moments at which a caller got a cluster
 
@@ -44,10 +44,10 @@ class Told:
 
 
 class Person:
-    """One caller: takes and returns, or holds and releases, again and again, at whichever replica answers."""
+    """One caller: repeatedly takes and returns, or holds and releases, a cluster, at any replica that answers."""
 
-    def __init__(self, number: int, replicas: list[Replica], told: Told, seed: int) -> None:
-        self._number, self._replicas, self._told = number, replicas, told
+    def __init__(self, number: int, replicas: list[Replica], observed: Observations, seed: int) -> None:
+        self._number, self._replicas, self._observed = number, replicas, observed
         self._random = random.Random(f"{seed}-{number}")
         self._turn = self._tries = 0
         self._goes_on: Callable[[], bool] = lambda: True
@@ -61,45 +61,47 @@ class Person:
             await act()
 
     async def _take(self) -> None:
-        build, begun = f"{self._number}-{self._turn}", time.monotonic()
+        build, started = f"{self._number}-{self._turn}", time.monotonic()
         fenced = self._random.random() < 0.8
         wait = {"wait": "5m"} if fenced and self._random.random() < 0.7 else {}
         answer = await self._ask("/getvacant", once=not fenced, job="chaos", build=build, **wait)
         if answer is None:
-            self._told.unknown_takes.add(build)
+            self._observed.unknown_takes.add(build)
         if answer is None or answer.status != 200:
             await asyncio.sleep(_PAUSE)
             return
         lease = answer.headers["cimaster-lease"]
-        self._note("take", answer.text, lease, begun, answer)
-        self._told.successes.append(time.monotonic())
+        self._note("take", answer.text, lease, started, answer)
+        self._observed.successes.append(time.monotonic())
         await asyncio.sleep(self._random.uniform(0.0, 0.1))
-        begun = time.monotonic()
+        started = time.monotonic()
         finished = await self._ask("/finishtest", cluster=answer.text, lease=lease)
         if finished is not None and finished.status == 200:
-            self._note("leave", answer.text, lease, begun, finished)
+            self._note("leave", answer.text, lease, started, finished)
         elif finished is not None and finished.headers.get("cimaster-code") == "not_current" and self._tries > 1:
             # an earlier attempt did it; five tenants and hundreds of requests later the pool no longer remembers that
-            self._told.history.append(Operation(answer.text, "leave", lease, begun, time.monotonic(), sure=False))
+            self._observed.history.append(Operation(answer.text, "leave", lease, started, time.monotonic(), sure=False))
 
     async def _hold(self) -> None:
-        name, begun = f"p{self._number}-{self._turn}", time.monotonic()
+        name, started = f"p{self._number}-{self._turn}", time.monotonic()
         answer = await self._ask("/holdcluster", cluster="any", name=name, duration=f"{_HOLD}s", **_JSON)
         if answer is None or answer.status != 200:
             return
         cluster = answer.json()["name"]
-        self._note("take", cluster, name, begun, answer)
-        ends = begun + _HOLD - _CLOCKS_DIFFER
-        self._told.history.append(Operation(cluster, "leave", name, ends, NEVER, sure=False))
+        self._note("take", cluster, name, started, answer)
+        ends = started + _HOLD - _CLOCKS_DIFFER
+        self._observed.history.append(Operation(cluster, "leave", name, ends, NEVER, sure=False))
         await asyncio.sleep(self._random.choice([0.1, 1.5 * _HOLD]))
-        begun = time.monotonic()
+        started = time.monotonic()
         released = await self._ask("/releasecluster", cluster=cluster, name=name)
         if released is not None and released.status == 200 and "not held" not in released.text:
-            self._note("leave", cluster, name, begun, released, sure=False)  # it may have ended just before
+            self._note("leave", cluster, name, started, released, sure=False)  # it may have ended just before
 
-    def _note(self, action: str, cluster: str, tenant: str, begun: float, answer: Answer, *, sure: bool = True) -> None:
+    def _note(
+        self, action: str, cluster: str, tenant: str, started: float, answer: Answer, *, sure: bool = True
+    ) -> None:
         commit = int(answer.headers["cimaster-commit"])
-        self._told.history.append(Operation(cluster, action, tenant, begun, time.monotonic(), sure, commit))
+        self._observed.history.append(Operation(cluster, action, tenant, started, time.monotonic(), sure, commit))
 
     async def _ask(self, path: str, *, once: bool = False, **parameters: str) -> Answer | None:
         """Return the final answer to a request, which is repeated until there is one if that is safe.
@@ -108,19 +110,19 @@ class Person:
         """
         headers = {"Accept": parameters.pop("accept")} if "accept" in parameters else {}
         identity = {} if once else {"request_id": str(uuid.uuid4())}
-        query, begun = urlencode({**parameters, **identity}), time.monotonic()
+        query, started = urlencode({**parameters, **identity}), time.monotonic()
         self._tries = 0
-        while time.monotonic() - begun < _GIVE_UP:
+        while time.monotonic() - started < _GIVE_UP:
             self._tries += 1
             answer = await self._try(f"{path}?{query}", headers)
             code = answer.headers.get("cimaster-code", "") if answer else "no answer"
-            self._told.answers[code or "done"] += 1
+            self._observed.answers[code or "done"] += 1
             if answer and (answer.status not in (429, 503) or (code == "queued" and not self._goes_on())):
                 return answer
             if once and code in ("no answer", "outcome_unknown"):
                 return None
             await asyncio.sleep(1.0 if code == "queued" else _PAUSE)
-        self._told.stuck.append(f"{path}?{query}")
+        self._observed.stuck.append(f"{path}?{query}")
         return None
 
     async def _try(self, target: str, headers: dict[str, str]) -> Answer | None:
@@ -133,7 +135,7 @@ class Person:
             return await asyncio.wait_for(caller.get(target, tries=1, **headers), patience)
         except TimeoutError:
             if not replica.paused and not hangs_up:
-                self._told.stuck.append(f"{replica.url} did not answer {target}")
+                self._observed.stuck.append(f"{replica.url} did not answer {target}")
         except OSError:
             pass
         finally:

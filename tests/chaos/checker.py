@@ -1,6 +1,6 @@
 """Judges whether one correct pool, serving one caller at a time, could have given these answers at these moments.
 
-Each cluster is checked by itself (a history is linearizable if it is for every object). The search is Wing and Gong's,
+Each cluster is checked separately (a history is linearizable if that of each object is). The search is Wing and Gong's,
 with Lowe's memory of what was tried; it looks for an order of all operations that respects real time.
 """
 
@@ -24,7 +24,7 @@ class Operation:
     cluster: str
     action: str  # take: a tenant gets the vacant cluster; leave: that tenant leaves; see: the tenant is this one
     tenant: str
-    begun: float
+    began: float
     ended: float = NEVER
     sure: bool = True
     commit: int = 0
@@ -43,7 +43,7 @@ def violations(history: Iterable[Operation]) -> list[str]:
     by_cluster: defaultdict[str, list[Operation]] = defaultdict(list)
     for operation in history:
         by_cluster[operation.cluster].append(operation)
-    found = (_impossible(sorted(operations, key=lambda o: o.begun)) for operations in by_cluster.values())
+    found = (_impossible(sorted(operations, key=lambda o: o.began)) for operations in by_cluster.values())
     return [text for text in found if text]
 
 
@@ -70,10 +70,10 @@ def _next(operations: Sequence[Operation], done: int, tenant: str) -> list[tuple
     """Return what may come next: the operations that began before the first of the rest must have ended."""
     steps = []
     must_end = NEVER
-    first = (~done & (done + 1)).bit_length() - 1  # all before it are done
+    first = (~done & (done + 1)).bit_length() - 1  # all operations before it are done
     for place in range(first, len(operations)):
         operation = operations[place]
-        if operation.begun > must_end:
+        if operation.began > must_end:
             break
         if done >> place & 1:
             continue
@@ -94,5 +94,5 @@ def steps_back(history: Iterable[Operation]) -> list[str]:
     return [
         f"{operation} after commit {known}"
         for operation in answered
-        if operation.commit < (known := newest[bisect.bisect_left(ends, operation.begun)])
+        if operation.commit < (known := newest[bisect.bisect_left(ends, operation.began)])
     ]

@@ -14,7 +14,7 @@ from typing import Any
 from kubernetes.client import CoreV1Api
 
 from tests.bench.fleet import records
-from tests.chaos.callers import Person, Told
+from tests.chaos.callers import Observations, Person
 from tests.chaos.checker import NEVER, Operation, steps_back, violations
 from tests.chaos.events import Events
 from tests.kube.apiserver import ControlPlane
@@ -31,7 +31,7 @@ _SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one i
 class Outcome:
     """The result of a storm."""
 
-    told: Told
+    observed: Observations
     events: Events
     seconds: float
     problems: list[str]
@@ -40,7 +40,7 @@ class Outcome:
     def slowest_return(self) -> float:
         """Seconds from the return of the API server to the next cluster that a caller got, at worst."""
         gaps = (
-            min((moment - back for moment in self.told.successes if moment >= back), default=0.0)
+            min((moment - back for moment in self.observed.successes if moment >= back), default=0.0)
             for back in self.events.store_back
         )
         return max(gaps, default=0.0)
@@ -60,26 +60,28 @@ class Storm:
         Leases and holds that must expire have `patience` seconds to do so.
         """
         self._fill()
-        told, begun = Told(), time.monotonic()
+        observed, started = Observations(), time.monotonic()
         with self._replicas() as (replicas, networks):
             events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
             events.start()
             try:
-                asyncio.run(self._live(replicas, told, events, operations, longest))
+                asyncio.run(self._live(replicas, observed, events, operations, longest))
             finally:
                 events.stop()
             for network in networks:
                 network.release_late()
-            stored = self._settled(replicas[0], told, patience)
-        return Outcome(told, events, time.monotonic() - begun, _judge(told, stored))
+            stored = self._settled(replicas[0], observed, patience)
+        return Outcome(observed, events, time.monotonic() - started, _judge(observed, stored))
 
-    async def _live(self, replicas: list[Replica], told: Told, events: Events, operations: int, longest: float) -> None:
-        """Let all callers go on until there were enough operations and enough faults."""
-        people = [Person(number, replicas, told, self._seed) for number in range(PEOPLE)]
+    async def _live(
+        self, replicas: list[Replica], observed: Observations, events: Events, operations: int, longest: float
+    ) -> None:
+        """Let all callers continue until there were enough operations and faults."""
+        people = [Person(number, replicas, observed, self._seed) for number in range(PEOPLE)]
         until = time.monotonic() + longest
 
         def goes_on() -> bool:
-            enough = told.operations >= operations and len(events.seen) >= _KINDS
+            enough = observed.operations >= operations and len(events.seen) >= _KINDS
             return not enough and time.monotonic() < until
 
         await asyncio.gather(*(person.live(goes_on) for person in people))
@@ -116,7 +118,7 @@ class Storm:
         )
 
     @staticmethod
-    def _settled(replica: Replica, told: Told, patience: float) -> list[dict[str, str]]:
+    def _settled(replica: Replica, observed: Observations, patience: float) -> list[dict[str, str]]:
         """Return the stored records once everything that expires has expired."""
         until = time.monotonic() + patience
         while True:
@@ -124,18 +126,18 @@ class Storm:
                 f"{replica.url}/clusters?after=1", headers={"Accept": "application/json"}, timeout=30
             )
             stored: list[dict[str, str]] = json.loads(listed.text)["clusters"]
-            strangers = [r for r in stored if r["state"] == "occupied" and r["lastBuild"] not in told.unknown_takes]
+            strangers = [r for r in stored if r["state"] == "occupied" and r["lastBuild"] not in observed.unknown_takes]
             if not strangers or time.monotonic() > until:
                 return stored
             time.sleep(0.2)
 
 
-def _judge(told: Told, stored: list[dict[str, str]]) -> list[str]:
+def _judge(observed: Observations, stored: list[dict[str, str]]) -> list[str]:
     now = time.monotonic()
-    problems = [f"stuck: {text}" for text in told.stuck] + steps_back(told.history)
-    seen = list(told.history)
+    problems = [f"stuck: {text}" for text in observed.stuck] + steps_back(observed.history)
+    seen = list(observed.history)
     for record in stored:
-        unclaimed = record["state"] == "occupied" and record["lastBuild"] in told.unknown_takes
+        unclaimed = record["state"] == "occupied" and record["lastBuild"] in observed.unknown_takes
         tenant = "" if unclaimed else str(record.get("leaseId") or record.get("holdBy") or "")
         seen.append(Operation(record["name"], "see", tenant, now, NEVER))
     return problems + violations(seen)

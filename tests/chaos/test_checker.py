@@ -5,11 +5,11 @@ import random
 from tests.chaos.checker import NEVER, Operation, steps_back, violations
 
 
-def op(action: str, tenant: str, begun: float, ended: float, *, sure: bool = True, commit: int = 0) -> Operation:
-    return Operation("c1", action, tenant, begun, ended, sure, commit)
+def op(action: str, tenant: str, began: float, ended: float, *, sure: bool = True, commit: int = 0) -> Operation:
+    return Operation("c1", action, tenant, began, ended, sure, commit)
 
 
-def test_one_after_the_other_is_fine() -> None:
+def test_a_sequential_history_is_possible() -> None:
     assert not violations([op("take", "a", 0, 1), op("leave", "a", 2, 3), op("take", "b", 4, 5), op("see", "b", 6, 7)])
 
 
@@ -17,15 +17,15 @@ def test_a_double_lease_is_found() -> None:
     assert violations([op("take", "a", 0, 1), op("take", "b", 2, 3), op("leave", "a", 4, 5), op("leave", "b", 4, 5)])
 
 
-def test_answers_may_come_in_another_order_than_what_they_tell_of() -> None:
+def test_answers_may_arrive_in_another_order_than_their_operations() -> None:
     assert not violations([op("take", "a", 0, 1), op("leave", "a", 2, 9), op("take", "b", 3, 4)])
 
 
-def test_a_cluster_that_was_given_back_only_later_is_found() -> None:
+def test_a_cluster_lent_before_its_return_is_found() -> None:
     assert violations([op("take", "a", 0, 1), op("take", "b", 2, 3), op("leave", "a", 4, 5)])
 
 
-def test_what_may_have_happened_explains_and_need_not() -> None:
+def test_an_unsure_operation_may_or_may_not_have_happened() -> None:
     expired = op("leave", "a", 5, NEVER, sure=False)
     taken = [op("take", "a", 0, 1), op("take", "b", 6, 7)]
     assert not violations([*taken, expired])
@@ -33,7 +33,7 @@ def test_what_may_have_happened_explains_and_need_not() -> None:
     assert violations([op("take", "a", 0, 1), op("take", "b", 3, 4), expired])
 
 
-def test_a_tenancy_that_was_lost_is_found() -> None:
+def test_a_lost_tenancy_is_found() -> None:
     assert violations([op("take", "a", 0, 1), op("see", "", 2, 3)])
 
 

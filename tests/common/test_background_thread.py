@@ -18,17 +18,17 @@ class Scripted(BackgroundThread):
     def __init__(self, round_: Callable[[], None]) -> None:
         self.registry = CollectorRegistry()
         super().__init__("scripted", Counter("errors", "Failed rounds", ("thread",), registry=self.registry))
-        self._round, self.rounds, self.left = round_, 0, 0
+        self._round, self.rounds, self.pending = round_, 0, 0
 
     def work(self) -> None:
         self.rounds += 1
-        self.left = max(self.left - 1, 0)
+        self.pending = max(self.pending - 1, 0)
         self._round()
         self.pause(3600)
 
     @property
     def unfinished(self) -> bool:
-        return bool(self.left)
+        return bool(self.pending)
 
     @property
     def errors(self) -> float | None:
@@ -76,10 +76,10 @@ def test_a_wake_during_a_round_ends_the_pause_after_it() -> None:
 
 def test_unfinished_work_is_done_before_it_ends() -> None:
     thread = Scripted(lambda: None)
-    thread.left = 5
+    thread.pending = 5
     thread.start()
     thread.stop()
-    assert thread.left == 0
+    assert thread.pending == 0
 
 
 def test_one_that_was_never_started_can_be_stopped() -> None:

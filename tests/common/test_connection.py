@@ -44,7 +44,7 @@ def cast(waiting: WaitingConnections) -> Iterator[Cast]:
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", ""])
-def test_an_address_that_has_too_many_loses_its_oldest(waiting: WaitingConnections, cast: Cast, address: str) -> None:
+def test_an_address_with_too_many_loses_its_oldest(waiting: WaitingConnections, cast: Cast, address: str) -> None:
     oldest, _ = cast.connect(address), cast.connect(address)
     cast.connect(address, IDLE)
     assert waiting.oldest_over_limit(address) is None

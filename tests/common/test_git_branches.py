@@ -52,20 +52,20 @@ BRANCHES = [
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_what_is_no_branch(name: str) -> None:
+def test_other_names_are_no_branches(name: str) -> None:
     assert not is_branch(name)
     with pytest.raises(ValueError, match="not a commit, a tag or a pull request"):
         parsers.branch(name)
 
 
 @pytest.mark.parametrize("name", BRANCHES)
-def test_what_is_a_branch(name: str) -> None:
+def test_branches_are_recognized(name: str) -> None:
     assert is_branch(name)
     assert parsers.branch(name) == name
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="there is no git")
-def test_git_fetches_for_such_names_what_is_no_branch(tmp_path: Path) -> None:
+def test_git_fetches_no_branch_for_such_names(tmp_path: Path) -> None:
     def git(*words: str, where: str = "origin") -> str:
         options = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=master"]
         done = subprocess.run(

@@ -72,11 +72,11 @@ def test_an_odd_kubeconfig_is_reported_without_its_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], expected: str
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, **changes)))
-    with pytest.raises(BadSetting, match="no access to a Kubernetes cluster is configured") as told:
+    with pytest.raises(BadSetting, match="no access to a Kubernetes cluster is configured") as error:
         stores.check_access(Settings(store="kubernetes"))
-    assert expected in str(told.value)
-    assert SECRET not in str(told.value)
-    assert told.value.__suppress_context__  # a traceback does not show the library's message
+    assert expected in str(error.value)
+    assert SECRET not in str(error.value)
+    assert error.value.__suppress_context__  # a traceback does not show the library's message
 
 
 @pytest.mark.parametrize("text", ["clusters: [", "[]", "", "5", "\0"])
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_kubeconfig_is_reported(tmp_path: Path, monkeypatch: p
 
 
 class TestProxies:
-    """A proxy that cannot be used stops the start, whichever part would use it."""
+    """A proxy that cannot be used stops the start, whichever component would use it."""
 
     @pytest.fixture
     def access(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -100,7 +100,7 @@ class TestProxies:
     def start(
         self, request: pytest.FixtureRequest, access: Callable[[], None], monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[], object]:
-        """Start the part that calls a server at https://10.20.30.40."""
+        """Start the component that calls a server at https://10.20.30.40."""
         if request.param == "store":
             return access
         if request.param == "provisioner":
@@ -114,13 +114,13 @@ class TestProxies:
         self, start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
     ) -> None:
         monkeypatch.setenv(name, f"{scheme}://me:{SECRET}@127.0.0.1:1080")
-        with pytest.raises(BadSetting, match=f"^{name} is a SOCKS proxy, which needs .* PySocks: install it") as told:
+        with pytest.raises(BadSetting, match=f"^{name} is a SOCKS proxy, which needs .* PySocks: install it") as error:
             start()
-        assert "list 10.20.30.40 in NO_PROXY" in str(told.value)
-        assert SECRET not in str(told.value)
+        assert "list 10.20.30.40 in NO_PROXY" in str(error.value)
+        assert SECRET not in str(error.value)
 
     @pytest.mark.parametrize("proxy", ["socks://127.0.0.1:1080", "ftp://127.0.0.1"])
-    def test_what_is_no_proxy_names_the_variable(
+    def test_a_malformed_proxy_names_the_variable(
         self, start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, proxy: str
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
@@ -135,14 +135,14 @@ class TestProxies:
             ("HTTPS_PROXY", "http://127.0.0.1:3128", ""),
         ],
     )
-    def test_a_proxy_that_is_not_on_the_way_or_works_stops_nothing(
+    def test_an_unused_or_working_proxy_stops_nothing(
         self, start: Callable[[], object], monkeypatch: pytest.MonkeyPatch, name: str, proxy: str, exempt: str
     ) -> None:
         monkeypatch.setenv(name, proxy)
         monkeypatch.setenv("NO_PROXY", exempt)
         start()
 
-    def test_the_one_of_the_kubeconfig_is_named_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_proxy_of_the_kubeconfig_is_named_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         cluster = {"server": SERVER, "proxy-url": "socks5://127.0.0.1:1080"}
         path = kubeconfig(tmp_path, clusters=[{"name": "test", "cluster": cluster}])
         monkeypatch.setenv("KUBECONFIG", str(path))
@@ -237,7 +237,7 @@ class TestClientCertificate:
             )
             yield guarded
 
-    def test_it_is_used_once_the_former_is_refused(self, guarded: Guarded, tmp_path: Path) -> None:
+    def test_it_is_used_once_the_previous_one_is_refused(self, guarded: Guarded, tmp_path: Path) -> None:
         with closing(kube_access_by(tmp_path / "kubeconfig")) as access:
             assert access.request("GET", "/", {}).data == b"first"
             guarded.let_in("second")

@@ -38,7 +38,9 @@ def requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 
 @given(requests(), BYTES, st.lists(st.integers(0, 300)))
-def test_it_is_whole_at_its_last_byte_and_not_before(sent: tuple[bytes, bytes], behind: bytes, cuts: list[int]) -> None:
+def test_it_is_complete_at_its_last_byte_and_not_before(
+    sent: tuple[bytes, bytes], behind: bytes, cuts: list[int]
+) -> None:
     request, body = sent
     early, late = RequestArrival(), RequestArrival()
     places = sorted({cut for cut in cuts if cut < len(request)} | {0, len(request) - 1})
@@ -55,7 +57,7 @@ def test_it_is_whole_at_its_last_byte_and_not_before(sent: tuple[bytes, bytes], 
 
 
 @given(st.binary(), st.lists(st.binary(min_size=1), min_size=1))
-def test_it_ends_whatever_is_sent(start: bytes, pieces: list[bytes]) -> None:
+def test_any_input_ends(start: bytes, pieces: list[bytes]) -> None:
     arrival = RequestArrival(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + start)
     sent = 0
     while not arrival.complete:

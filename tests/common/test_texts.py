@@ -16,7 +16,7 @@ MARKS = st.text(st.sampled_from("a\u0301\u0344\u0335\u200d\u0f71\u20dd ")) | st.
 
 
 @pytest.mark.parametrize("char", UNSEEN, ids=lambda char: f"U+{ord(char):04X}")
-def test_what_cannot_be_seen_is_dropped(char: str) -> None:
+def test_invisible_characters_are_dropped(char: str) -> None:
     assert printable(f"a{char}b") == "ab"
     assert printable(char * 3) == ""
     assert has_unseen(f"a{char}b")
@@ -31,13 +31,13 @@ def test_line_breaks_and_blanks_of_all_kinds_are_one_blank(char: str) -> None:
 
 
 @given(MARKS)
-def test_the_rest_is_one_line_that_stays_as_it_is(text: str) -> None:
-    kept = printable(text)
-    assert kept.isprintable()
-    assert kept == kept.strip() == unicodedata.normalize("NFC", kept)
-    assert printable(kept) == kept
-    assert not has_unseen(kept)
-    assert same(text, kept)
+def test_cleaned_texts_are_one_line_and_stable(text: str) -> None:
+    cleaned = printable(text)
+    assert cleaned.isprintable()
+    assert cleaned == cleaned.strip() == unicodedata.normalize("NFC", cleaned)
+    assert printable(cleaned) == cleaned
+    assert not has_unseen(cleaned)
+    assert same(text, cleaned)
     assert folded(text) == folded(folded(text))
 
 
@@ -46,7 +46,7 @@ def test_names_that_differ_in_case_only_are_the_same(one: str, other: str) -> No
     assert folded(one) == folded(other)
 
 
-def test_of_many_marks_in_a_row_few_stay() -> None:
+def test_of_many_marks_in_a_row_four_are_kept() -> None:
     assert printable("z" + "\u0335" * 499 + "a") == "z" + "\u0335" * 4 + "a"
     assert printable("z" + "\u0335\u200b" * 499) == "z" + "\u0335" * 4
     assert has_unseen("z" + "\u0335" * 5)

@@ -58,12 +58,12 @@ def test_other_ways_to_write_a_time_are_read(text: str) -> None:
         "\uff12026-01-02T12:00:00Z",
     ],
 )
-def test_what_is_no_time_is_none(text: object) -> None:
+def test_anything_else_is_no_time(text: object) -> None:
     assert parse_time(text) is None
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading_of_times_and_durations(text: str) -> None:
+def test_no_text_breaks_the_parsers_of_times_and_durations(text: str) -> None:
     parse_time(text)
     parse_time(f"2026-01-02T{text}")
     parse_duration(text)
@@ -114,12 +114,12 @@ def test_durations_are_read(text: str, seconds: int) -> None:
         6,
     ],
 )
-def test_what_is_no_duration_is_none(text: object) -> None:
+def test_anything_else_is_no_duration(text: object) -> None:
     assert parse_duration(text) is None
 
 
 @given(st.integers(1, 10**8))
-def test_a_duration_is_read_back_as_it_was(seconds: int) -> None:
+def test_a_duration_is_read_back_unchanged(seconds: int) -> None:
     duration = timedelta(seconds=seconds)
     assert parse_duration(format_duration(duration)) == duration
 

@@ -61,7 +61,7 @@ def test_what_deck_writes_reads_the_same_by_either_rules() -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "a: b: c", "\tx", "!!python/name:os.system x", "!!binary aGk="])
-def test_what_is_no_such_yaml_is_refused(text: str) -> None:
+def test_other_yaml_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not valid YAML"):
         yaml_core_schema.read(text.encode())
 
@@ -80,7 +80,7 @@ def test_an_alias_bomb_is_refused_immediately() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("a: &a [*a]", r"column 8\): the alias \*a"),
         ("a: &a {x: 1}\nb: {<<: *a}", r"line 2, column 9\): the alias \*a"),
@@ -95,8 +95,8 @@ def test_an_alias_bomb_is_refused_immediately() -> None:
         ("!mine {a: 1}", "the tag !mine is not supported"),
     ],
 )
-def test_what_is_too_much_or_too_odd_is_refused_with_its_place(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_too_large_or_unsupported_yaml_is_refused_with_its_place(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         yaml_core_schema.read(text.encode())
 
 
@@ -109,7 +109,7 @@ def test_values_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch
         list(yaml_core_schema.documents(b"--- {a: [1, 2], b: {}}\n--- 1"))
 
 
-def test_anchors_that_nothing_refers_to_are_nothing_special() -> None:
+def test_anchors_without_aliases_are_allowed() -> None:
     assert yaml_core_schema.read(b"a: &a [1, &b 2]\nb: &c x") == {"a": [1, 2], "b": "x"}
 
 

@@ -34,7 +34,7 @@ FRAMEWORK = {
     "request_entity_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 kB."),
     "internal_error": (
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The service failed; its log tells why under the request's id.",
+        "The service failed; its log has the reason, under the request's id.",
     ),
 }
 

@@ -129,7 +129,7 @@ class ControlPlane:
 
     def stop_etcd(self) -> None:
         """Stop etcd; its data stay."""
-        # On SIGTERM alone it waits 7 s for the watches of the API server, which never end by themselves.
+        # On SIGTERM alone it waits 7 s for the watches of the API server, which never end on their own.
         self._etcd.stop(1.0)
 
     def start_apiserver(self) -> None:

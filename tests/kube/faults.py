@@ -41,7 +41,7 @@ class FaultyServer:
     write reaches the server only after `release_late`. slow: the answer comes after the client stopped waiting.
     unavailable: 503, not applied. cut_after: applied, the answer is lost, and so is everything until `down` is unset.
 
-    `watches` says what becomes of each watch. pass: nothing. gone: it begins with an event that says 410. brief: it is
+    `watches` says what happens to each watch. pass: nothing. gone: it begins with an event that says 410. brief: it is
     closed after its first event. nothing: it is closed before that. reset: it breaks before that. odd: it is a page of
     some other server. `watched` has the moments at which they began.
     """

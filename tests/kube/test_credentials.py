@@ -106,7 +106,7 @@ def place(
     return place
 
 
-def test_a_refused_call_is_made_again_with_the_credentials_of_now(
+def test_a_refused_call_is_repeated_with_the_current_credentials(
     place: Place, tokens: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -131,7 +131,7 @@ def test_credentials_are_read_again_every_minute(place: Place, tokens: dict[str,
         until(lambda: who(access) == second)
 
 
-def test_simultaneous_refused_calls_read_them_once(
+def test_simultaneous_refused_calls_read_credentials_once(
     control_plane: ControlPlane, tokens: dict[str, str], tmp_path: Path
 ) -> None:
     place, (name, token) = Place(tmp_path, control_plane, "exec"), next(iter(tokens.items()))
@@ -179,7 +179,7 @@ class TestThroughAProxy:
             assert (store.read().version, store.read().data) == (version, {"cluster.json": "[]"})
 
 
-def test_a_watch_goes_on_with_a_new_token(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+def test_a_watch_continues_with_a_new_token(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
     place = Place(tmp_path, control_plane, "tokenFile")
     with closing(KubernetesStore(kube_access_by(place.kubeconfig), namespace, "clusters")) as store:
         with pytest.raises(StoreTrouble, match="401"):
@@ -216,7 +216,7 @@ class TestFormerOnes:
         ],
         ids=["empty", "not YAML", "no user", "no token", "no header", "another server", "context gone"],
     )
-    def test_they_do_where_the_file_is_odd(
+    def test_they_do_if_the_file_is_malformed(
         self,
         place: Place,
         clock: LeapingClock,
@@ -236,7 +236,9 @@ class TestFormerOnes:
         assert token not in caplog.text
         assert token[20:] not in caplog.text
 
-    def test_the_context_of_the_start_stays(self, place: Place, clock: LeapingClock, tokens: dict[str, str]) -> None:
+    def test_the_context_at_the_start_stays_in_use(
+        self, place: Place, clock: LeapingClock, tokens: dict[str, str]
+    ) -> None:
         (first, _), (_, other) = tokens.items()
         config = yaml.safe_load(place.kubeconfig.read_text())
         with closing(kube_access_by(place.kubeconfig, clock)) as access:

@@ -37,9 +37,7 @@ def use(store: KubernetesStore) -> None:
 
 
 @pytest.mark.parametrize("missing", ["", *VERBS])
-def test_with_each_right_the_store_works_and_without_one_it_does_not(
-    control_plane: ControlPlane, tmp_path: Path, missing: str
-) -> None:
+def test_the_store_needs_each_of_its_rights(control_plane: ControlPlane, tmp_path: Path, missing: str) -> None:
     namespace = control_plane.namespace()
     control_plane.apply(namespace)
     [rule] = manifest("", "rbac", "Role")["rules"]
@@ -49,7 +47,7 @@ def test_with_each_right_the_store_works_and_without_one_it_does_not(
     kubeconfig = control_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig")
     store = KubernetesStore(kube_access_by(kubeconfig), namespace, "clusters")
 
-    def told() -> str:
+    def trouble() -> str:
         try:
             use(store)
         except StoreTrouble as trouble:
@@ -57,11 +55,11 @@ def test_with_each_right_the_store_works_and_without_one_it_does_not(
         return ""
 
     with closing(store):
-        until(lambda: (f"cannot {missing} resource" in told()) if missing else not told())
+        until(lambda: (f"cannot {missing} resource" in trouble()) if missing else not trouble())
 
 
 @pytest.mark.parametrize("folder", PROGRAMS)
-def test_the_pods_keep_what_they_run_to_themselves(folder: str) -> None:
+def test_the_pods_run_locked_down(folder: str) -> None:
     pod = manifest(folder, "deployment")["spec"]["template"]["spec"]
     [container] = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -77,7 +75,7 @@ def test_the_pods_keep_what_they_run_to_themselves(folder: str) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
 
 
-def test_a_config_map_sets_nothing_but_settings_of_ours() -> None:
+def test_a_config_map_sets_only_our_settings() -> None:
     [container] = manifest("", "deployment")["spec"]["template"]["spec"]["containers"]
     assert [source["prefix"] for source in container["envFrom"]] == [Settings.prefix]
     assert "envFrom" not in manifest("manual-trigger", "deployment")["spec"]["template"]["spec"]["containers"][0]
@@ -88,7 +86,7 @@ def ports(rule: dict[str, Any]) -> set[int]:
 
 
 @pytest.mark.parametrize("folder", PROGRAMS)
-def test_the_pods_reach_nothing_but_what_they_call(folder: str) -> None:
+def test_the_pods_reach_only_the_servers_that_they_call(folder: str) -> None:
     policy = manifest(folder, "networkpolicy")["spec"]
     labels = manifest(folder, "deployment")["spec"]["template"]["metadata"]["labels"]
     assert policy["podSelector"]["matchLabels"].items() <= labels.items()
@@ -107,7 +105,7 @@ def test_the_pods_reach_nothing_but_what_they_call(folder: str) -> None:
         assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "prow"}
 
 
-def test_the_api_server_takes_them_unchanged(control_plane: ControlPlane) -> None:
+def test_the_api_server_accepts_them_unchanged(control_plane: ControlPlane) -> None:
     namespace = control_plane.namespace()
     for folder in PROGRAMS:
         control_plane.apply(namespace, folder)

@@ -76,7 +76,7 @@ def kubeconfig(prow_plane: ControlPlane, namespace: str, tmp_path: Path) -> Path
 
 @pytest.fixture
 def settings(deck: Deck, tmp_path: Path) -> TriggerSettings:
-    """Settings with one token, rules that allow everything, and a rate limit that no test reaches by chance."""
+    """Settings with one token, rules that allow everything, and a rate limit that no test reaches by accident."""
     (tmp_path / "tokens").write_text(f"# callers\n\n{TOKEN}\n")
     (tmp_path / "allow").write_text(ALLOW_ALL)
     return TriggerSettings(

@@ -1,4 +1,4 @@
-"""The configuration is read repeatedly, and on demand; the last good one stays when that fails."""
+"""The configuration is read repeatedly, and on demand; if that fails, the last good one stays."""
 
 import threading
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def answers(caller: Caller) -> bool:
     return refusal(caller.trigger())[1] == "prow_unreachable"
 
 
-def test_reload_tells_what_was_loaded(alone: Caller, deck: Deck) -> None:
+def test_reload_answers_with_the_number_of_jobs(alone: Caller, deck: Deck) -> None:
     deck.serve({**sample(), "presubmits": {}})
     answer = alone.post("/reload")
     assert (answer.status_code, answer.get_json()["success"]) == (200, True)
@@ -77,14 +77,14 @@ def test_a_job_that_was_just_added_is_found(run: Start, nowhere: Path, deck: Dec
     assert refusal(caller.trigger(prowjob="new"))[1] == "prow_unreachable"
 
 
-def test_a_job_that_is_never_found_does_not_make_deck_busy(alone: Caller, deck: Deck) -> None:
+def test_requests_for_an_unknown_job_do_not_overload_deck(alone: Caller, deck: Deck) -> None:
     requests = deck.requests
     for _ in range(10):
         assert refusal(alone.trigger(prowjob="never"))[1] == "unknown_job"
     assert deck.requests == requests
 
 
-def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: Deck) -> None:
+def test_the_thread_reads_the_configuration_regularly(run: Start, nowhere: Path, deck: Deck) -> None:
     caller = run(nowhere, reload_every=timedelta(milliseconds=20))
     refresher = components_of(caller.client.application).refresher
     refresher.start()
@@ -102,7 +102,7 @@ def test_the_thread_reads_it_again_by_itself(run: Start, nowhere: Path, deck: De
         refresher.stop()
 
 
-def test_one_request_that_waits_for_deck_holds_up_no_other(alone: Caller, deck: Deck) -> None:
+def test_a_request_that_waits_for_deck_delays_no_other(alone: Caller, deck: Deck) -> None:
     requests = deck.requests
     deck.gate.clear()
     waiting = threading.Thread(target=alone.post, args=("/reload",))
@@ -114,7 +114,7 @@ def test_one_request_that_waits_for_deck_holds_up_no_other(alone: Caller, deck: 
     waiting.join()
 
 
-def test_a_file_is_read_in_place_of_deck(tmp_path: Path) -> None:
+def test_a_file_is_read_instead_of_deck(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_bytes(b"periodics: []")
     assert config_source.fetch(str(tmp_path / "config.yaml")) == b"periodics: []"
     with pytest.raises(ConfigurationUnreachable, match="No such file"):

@@ -29,9 +29,9 @@ def wanted(job: str, kind: str = "postsubmit", base_ref: str = "master", repo: s
 
 
 def refused(where: Configuration, wanted: TriggerRequest, kind: type[Refusal]) -> str:
-    with pytest.raises(kind) as told:
+    with pytest.raises(kind) as error:
         where.find(wanted)
-    return str(told.value)
+    return str(error.value)
 
 
 SAMPLED = Configuration(SAMPLE)
@@ -57,7 +57,7 @@ def test_jobs_with_one_name_are_distinguished_by_their_branches() -> None:
     assert both.find(wanted("e2e", base_ref="master")).fields["max_concurrency"] == 2
 
 
-def test_jobs_that_nothing_tells_apart_are_ambiguous() -> None:
+def test_indistinguishable_jobs_are_ambiguous() -> None:
     job = {"name": "e2e", "branches": ["master"], "spec": POD}
     sentence = refused(configuration(postsubmits={"tess/tessops": [job, job]}), wanted("e2e"), AmbiguousJob)
     assert "2 jobs are called e2e: one on branches that match master; one on" in sentence
@@ -65,7 +65,7 @@ def test_jobs_that_nothing_tells_apart_are_ambiguous() -> None:
     assert "2 jobs are called nightly" in refused(twice, TriggerRequest("periodic", "nightly", "john"), AmbiguousJob)
 
 
-def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
+def test_the_refusal_of_a_branch_lists_the_possible_ones() -> None:
     sentence = refused(SAMPLED, wanted("e2e-k8s-1.32", base_ref="main"), WrongBranch)
     assert (
         "does not run on main: choose a branch on which it runs: branches that match ^master$ or ^release-.*$"
@@ -74,7 +74,7 @@ def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "error"),
     [
         (wanted("e2e-k8s-1.31"), "similar names: e2e-k8s-1.32"),
         (wanted("e2e-k8s-1.31"), ".prow.yaml cannot be started"),
@@ -86,11 +86,11 @@ def test_the_refusal_of_a_branch_lists_the_right_ones() -> None:
     ],
     ids=lambda value: getattr(value, "job", None),
 )
-def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: TriggerRequest, told: str) -> None:
-    assert told in refused(SAMPLED, wanted, UnknownJob)
+def test_the_refusal_of_an_unknown_job_lists_the_known_ones(wanted: TriggerRequest, error: str) -> None:
+    assert error in refused(SAMPLED, wanted, UnknownJob)
 
 
-def test_a_job_of_another_name_says_no_more_than_that() -> None:
+def test_a_job_without_similar_names_lists_none() -> None:
     assert "that name" not in refused(SAMPLED, wanted("zzz"), UnknownJob)
 
 
@@ -179,7 +179,7 @@ def test_an_empty_env_value_needs_no_value() -> None:
     ],
     ids=lambda text: ascii(text[:40]),
 )
-def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
+def test_other_content_than_a_configuration_of_prow_is_refused(text: bytes) -> None:
     with pytest.raises(ConfigurationInvalid):
         Configuration(text)
 
@@ -187,16 +187,16 @@ def test_what_is_no_configuration_of_prow_is_refused(text: bytes) -> None:
 def test_aliases_for_millions_of_values_are_refused_with_their_place() -> None:
     lists = "".join(f"  x{step + 1}: &x{step + 1} [{', '.join([f'*x{step}'] * 9)}]\n" for step in range(8))
     began = time.monotonic()
-    with pytest.raises(ConfigurationInvalid) as told:
+    with pytest.raises(ConfigurationInvalid) as error:
         Configuration(f"periodics:\n- name: e2e\n  x0: &x0 [ha, ha]\n{lists}".encode())
     assert time.monotonic() - began < 1
-    assert "line 4, column 12): the alias *x0 is not followed: write out the content of its anchor" in str(told.value)
+    assert "line 4, column 12): the alias *x0 is not followed: write out the content of its anchor" in str(error.value)
 
 
 def test_only_the_first_document_counts() -> None:
     assert Configuration(b"periodics: []\nprowjob_namespace: ci\n---\nprowjob_namespace: other\n").namespace == "ci"
 
 
-def test_what_a_configuration_leaves_out_is_as_prow_has_it() -> None:
+def test_missing_settings_have_the_defaults_of_prow() -> None:
     bare = Configuration(b"periodics: []")
     assert (bare.namespace, bare.pod_namespace, bare.link_url) == ("default", "default", "https://github.com")

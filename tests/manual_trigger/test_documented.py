@@ -1,4 +1,4 @@
-"""docs/manual-trigger.md tells of everything that the service takes, answers and counts, and of nothing else."""
+"""docs/manual-trigger.md documents every setting, parameter, answer and metric of the service, and no others."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SETTINGS = markdown.rows(markdown.section(PAGE, "## Settings"))
 
 
 @pytest.mark.parametrize("setting", fields(TriggerSettings), ids=lambda setting: setting.name)
-def test_the_page_tells_of_the_setting_and_its_default(setting: Field[Any]) -> None:
+def test_the_page_documents_the_setting_and_its_default(setting: Field[Any]) -> None:
     name = f"`{TriggerSettings.prefix}{setting.name.upper()}`"
     row = next((row for row in SETTINGS if row[0] == name), None)
     assert row, f"no row of a table begins with {name}"
@@ -38,13 +38,13 @@ def test_the_page_tells_of_the_setting_and_its_default(setting: Field[Any]) -> N
     assert setting.metadata["meaning"]
 
 
-def test_the_page_tells_of_no_setting_that_there_is_not() -> None:
+def test_the_page_documents_no_unknown_setting() -> None:
     pages = "\n".join(map(markdown.text_of, markdown.PAGES))
     named = set(re.findall(rf"\b{TriggerSettings.prefix}[A-Z_]+\b", pages))
     assert named == {TriggerSettings.prefix + setting.name.upper() for setting in fields(TriggerSettings)}
 
 
-def test_the_manifests_use_settings_that_there_are() -> None:
+def test_the_manifests_use_known_settings() -> None:
     text = (ROOT / "k8s" / "manual-trigger" / "deployment.yaml").read_text("utf-8")
     names = {TriggerSettings.prefix + setting.name.upper() for setting in fields(TriggerSettings)}
     assert set(re.findall(rf"\b{TriggerSettings.prefix}[A-Z_]+\b", text)) <= names
@@ -53,21 +53,23 @@ def test_the_manifests_use_settings_that_there_are() -> None:
         assert f"mountPath: {folder}\n" in text
 
 
-def test_the_page_tells_of_every_parameter_and_which_are_required() -> None:
+def test_the_page_documents_every_parameter_and_which_are_required() -> None:
     cells = [row[0] for row in markdown.rows(markdown.section(PAGE, "## Parameters"))]
     for parameter in PARAMETERS:
-        told = f"**`{parameter.name}`**" if parameter.required else f"`{parameter.name}`"
-        assert any(told in cell and (parameter.required or f"**{told}**" not in cell) for cell in cells), parameter.name
+        documented = f"**`{parameter.name}`**" if parameter.required else f"`{parameter.name}`"
+        assert any(documented in cell and (parameter.required or f"**{documented}**" not in cell) for cell in cells), (
+            parameter.name
+        )
 
 
-def test_the_page_tells_of_every_route(alone: Caller) -> None:
+def test_the_page_documents_every_route(alone: Caller) -> None:
     for rule in alone.client.application.url_map.iter_rules():
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         for method in methods:
             assert f"{method} {rule.rule}" in TICKED
 
 
-def test_the_page_tells_of_every_refusal_and_its_status() -> None:
+def test_the_page_documents_every_refusal_and_its_status() -> None:
     for refusal in all_refusals():
         rows = markdown.rows(markdown.section(PAGE, "## Refusals"))
         row = next((row for row in rows if f"`{refusal.code}`" in row[0]), None)
@@ -75,7 +77,7 @@ def test_the_page_tells_of_every_refusal_and_its_status() -> None:
         assert str(refusal.status) in row[1], refusal.code
 
 
-def test_the_page_tells_of_every_metric_and_of_no_other(alone: Caller) -> None:
+def test_the_page_documents_every_metric_and_no_other(alone: Caller) -> None:
     registry = components_of(alone.client.application).metrics.registry
     names = {
         family.name + ("_total" if family.type == "counter" else "")
@@ -85,10 +87,10 @@ def test_the_page_tells_of_every_metric_and_of_no_other(alone: Caller) -> None:
     assert {name for name in TICKED if name.startswith("manual_trigger_")} == names
 
 
-def test_the_page_says_what_to_do_about_every_refusal() -> None:
+def test_the_page_has_advice_on_every_refusal() -> None:
     advice = {code for row in markdown.rows(markdown.section(PAGE, "## Refusals")) if len(row) == 2 for code in row[:1]}
-    told = {code for codes in advice for code in re.findall(r"`(\w+)`", codes)}
-    assert told == {refusal.code for refusal in all_refusals()}
+    documented = {code for codes in advice for code in re.findall(r"`(\w+)`", codes)}
+    assert documented == {refusal.code for refusal in all_refusals()}
 
 
 def test_the_command_of_the_page_starts_a_job(

@@ -19,7 +19,7 @@ def test_a_job_can_be_followed_to_its_end(caller: Caller, prow: Prow) -> None:
     assert ended["log_link"] == started["log_link"]
 
 
-def test_a_job_that_prow_could_not_run_is_no_success(caller: Caller, prow: Prow) -> None:
+def test_a_job_that_prow_could_not_run_is_a_failure(caller: Caller, prow: Prow) -> None:
     name = caller.trigger().get_json()["job_name"]
     prow.end(name, "error", "Pod scheduling timeout.")
     answer = caller.get(f"/manual-trigger/{name}")
@@ -27,7 +27,7 @@ def test_a_job_that_prow_could_not_run_is_no_success(caller: Caller, prow: Prow)
     assert answer.get_json()["message"] == "e2e-k8s-1.32 is in state error: Pod scheduling timeout."
 
 
-def test_a_job_that_is_gone_is_unknown(caller: Caller, prow: Prow) -> None:
+def test_a_removed_job_is_unknown(caller: Caller, prow: Prow) -> None:
     name = caller.trigger().get_json()["job_name"]
     prow.delete(name)
     assert refusal(caller.get(f"/manual-trigger/{name}"))[:2] == (404, "unknown_job")
@@ -36,7 +36,7 @@ def test_a_job_that_is_gone_is_unknown(caller: Caller, prow: Prow) -> None:
 @pytest.mark.parametrize(
     "name", ["never-was", "A", "..", "%2e%2e", "a%2fb", "x" * 300, "a%20b", "%ff", "?watch=1", "a%3fb"]
 )
-def test_a_name_that_never_was_is_unknown(caller: Caller, name: str) -> None:
+def test_a_name_that_never_existed_is_unknown(caller: Caller, name: str) -> None:
     assert caller.get(f"/manual-trigger/{name}").status_code == 404
 
 

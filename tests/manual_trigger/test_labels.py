@@ -1,4 +1,4 @@
-"""Labels of ProwJobs: values that are too long or not allowed are corrected as Prow does it."""
+"""Labels of ProwJobs: values that are too long or not allowed are corrected as Prow corrects them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from cimaster.manual_trigger.jobs.labels import labels_of, valid
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "corrected"),
     [
         ("master", "master"),
         ("", ""),
@@ -33,8 +33,8 @@ from cimaster.manual_trigger.jobs.labels import labels_of, valid
         ("\u0661", None),
     ],
 )
-def test_an_invalid_label_is_shortened_to_its_last_part_or_left_out(value: str, kept: str | None) -> None:
-    assert valid({"key": value}).get("key") == kept
+def test_an_invalid_label_is_shortened_to_its_last_part_or_left_out(value: str, corrected: str | None) -> None:
+    assert valid({"key": value}).get("key") == corrected
 
 
 def spec(job: str, **more: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def test_long_names_are_cut_and_their_ends_trimmed(name: str, label: str) -> Non
     assert labels_of(spec(name, context=name), {})["prow.k8s.io/context"] == label
 
 
-def test_the_jobs_own_labels_win_and_are_mended_too() -> None:
+def test_the_jobs_own_labels_win_and_are_corrected_too() -> None:
     made = labels_of(spec("e2e"), {"prow.k8s.io/job": "mine", "path": "a/b", "bad": "_"})
     assert (made["prow.k8s.io/job"], made["path"]) == ("mine", "b")
     assert "bad" not in made

@@ -25,7 +25,7 @@ from tests.manual_trigger.plank import Prow
 
 @pytest.fixture
 def may(kubeconfig: Path, namespace: str) -> Iterator[Callable[..., bool]]:
-    """Asks the API server whether the account has a permission."""
+    """Return a function that asks the API server whether the account has a permission."""
     configuration = Configuration()
     load_kube_config(str(kubeconfig), client_configuration=configuration)
     client = ApiClient(configuration)
@@ -108,7 +108,7 @@ def test_applying_the_manifests_again_changes_nothing(prow_plane: ControlPlane, 
     assert prow.call("GET", path).json()["metadata"]["resourceVersion"] == before
 
 
-def test_only_cimaster_and_the_monitoring_get_in() -> None:
+def test_only_cimaster_and_the_monitoring_may_connect() -> None:
     policy = yaml.safe_load((MANIFESTS / "manual-trigger" / "networkpolicy.yaml").read_text())
     cimaster = yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())
     http, metrics = policy["spec"]["ingress"]
@@ -119,7 +119,7 @@ def test_only_cimaster_and_the_monitoring_get_in() -> None:
     assert "namespaceSelector" in metrics["from"][0]
 
 
-def test_the_rules_that_are_shipped_allow_nothing() -> None:
+def test_the_shipped_rules_allow_nothing() -> None:
     shipped = yaml.safe_load((MANIFESTS / "manual-trigger" / "rules.yaml").read_text())["data"]["allow"]
     assert parse(shipped) == ()
     examples = "\n".join(line.removeprefix("# ") for line in shipped.splitlines() if "tess/" in line)

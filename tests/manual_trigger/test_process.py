@@ -1,4 +1,4 @@
-"""The service as an operator runs it: started by its own command, ended by SIGTERM."""
+"""The service as an operator runs it: started by its own command, stopped by SIGTERM."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def deck_port(body: dict[str, Any]) -> str:
     return port
 
 
-def test_requests_that_wait_for_a_build_hold_up_no_other(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
+def test_requests_that_wait_for_a_build_delay_no_other(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
     plank.mode = "stall"
     answers: list[requests.Response] = []
     users = [f"user{number}" for number in range(8)]
@@ -78,7 +78,7 @@ def test_requests_that_wait_for_a_build_hold_up_no_other(process: ManualTrigger,
     assert {answer.json()["build_id"] for answer in answers} == {"123"}
 
 
-def test_sigterm_finishes_what_waits_and_exits_0(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
+def test_sigterm_finishes_waiting_requests_and_exits_0(process: ManualTrigger, plank: Plank, prow: Prow) -> None:
     plank.mode = "stall"
     answers: list[requests.Response] = []
     waiting = threading.Thread(target=lambda: answers.append(process.trigger(**REQUEST_BODY)))
@@ -98,7 +98,7 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence() -> None:
     command = [sys.executable, "-m", "cimaster.manual_trigger", "--config", "http://deck/config", "--rate", "often"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "MANUAL_TRIGGER_RATE is 'often': expected a number of jobs per time" in done.stderr
+    assert "MANUAL_TRIGGER_RATE is 'often': expected a number of jobs per period" in done.stderr
 
 
 def test_without_access_to_a_cluster_the_start_stops_with_a_sentence(tmp_path: Path) -> None:

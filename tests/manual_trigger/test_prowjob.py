@@ -1,4 +1,4 @@
-"""How a job's fields appear in its ProwJob, where the samples of mkpj do not show it."""
+"""How a job's fields appear in its ProwJob, for cases that the samples of mkpj do not cover."""
 
 import json
 from contextlib import suppress
@@ -32,7 +32,7 @@ def made(
     return ProwJobBuilder(configuration, configuration.find(request), request).build("name", NOW)
 
 
-def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
+def test_missing_fields_are_filled_in_as_prow_does() -> None:
     spec = made(top={"pod_namespace": "pods"})["spec"]
     assert spec == {
         "type": "postsubmit",
@@ -52,7 +52,7 @@ def test_what_a_file_leaves_out_is_filled_in_as_prow_does() -> None:
     ("user", "value"),
     [("Jane Doe", "Jane Doe"), ("José", "José"), ("$(TOKEN)", "$$(TOKEN)"), ("$$(TOKEN)$x", "$$$$(TOKEN)$$x")],
 )
-def test_a_user_of_any_name_reaches_the_job_as_it_is(user: str, value: str) -> None:
+def test_any_user_name_reaches_the_job_unchanged(user: str, value: str) -> None:
     """Kubernetes reads `$(NAME)` as the value of another variable, and `$$` as a `$`."""
     prowjob = made(user=user)
     assert prowjob["spec"]["pod_spec"]["containers"][0]["env"] == [{"name": "AUTHOR", "value": value}]
@@ -75,13 +75,13 @@ def test_the_time_is_in_whole_seconds() -> None:
     assert made()["status"] == {"startTime": "2026-11-25T01:02:03Z", "state": "triggered"}
 
 
-def test_a_job_that_reports_nothing_says_so_by_silence() -> None:
+def test_a_job_that_reports_nothing_has_no_report_field() -> None:
     assert "report" not in made(skip_report=True)["spec"]
 
 
 @pytest.mark.parametrize("empty", [0, False, "", None, [], {}])
 @pytest.mark.parametrize("key", ["max_concurrency", "hidden", "error_on_eviction", "rerun_auth_config", "clone_uri"])
-def test_what_is_empty_is_left_out(key: str, empty: Any) -> None:
+def test_empty_fields_are_left_out(key: str, empty: Any) -> None:
     if key == "clone_uri" and empty not in ("", None):
         return
     spec = made(**{key: empty})["spec"]
@@ -125,8 +125,8 @@ def test_slack_is_notified_unless_the_job_reports_no_states(slack: dict[str, Any
     assert made_of.get("job_states_to_report") != []
 
 
-def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
-    given: dict[str, Any] = {
+def test_fields_for_other_components_of_prow_are_passed_on() -> None:
+    passed_on: dict[str, Any] = {
         "max_concurrency": 2,
         "error_on_eviction": True,
         "hidden": True,
@@ -136,8 +136,8 @@ def test_what_belongs_to_other_parts_of_prow_is_passed_on() -> None:
         "tekton_pipeline_run_spec": {"b": 2},
         "jenkins_spec": {"github_branch_source_job": True},
     }
-    spec = made(**given, prowjob_defaults={"tenant_id": "t", "resultstore_config": {"project_id": "p"}})["spec"]
-    assert {key: spec[key] for key in given} == given
+    spec = made(**passed_on, prowjob_defaults={"tenant_id": "t", "resultstore_config": {"project_id": "p"}})["spec"]
+    assert {key: spec[key] for key in passed_on} == passed_on
     assert spec["prowjob_defaults"] == {"tenant_id": "t", "resultstore_config": {"project_id": "p"}}
 
 
@@ -184,7 +184,7 @@ _FIELDS = (
 
 
 @given(field=st.sampled_from(_FIELDS), value=_JSON, inner=st.sampled_from(["", "containers", "slack", "env"]))
-def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: object, inner: str) -> None:
+def test_any_value_of_a_field_gives_a_job_or_a_refusal(field: str, value: object, inner: str) -> None:
     wrapped = {"containers": [{"image": "a", "env": value}]} if inner == "env" else {inner: value} if inner else value
     job = {"name": "e2e", "spec": {"containers": [{"image": "alpine"}]}, field: wrapped}
     text = json.dumps({"postsubmits": {"tess/tessops": [job]}}, ensure_ascii=False).encode()
@@ -195,7 +195,7 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
 
 
 @pytest.mark.parametrize(
-    ("fields", "kind", "told"),
+    ("fields", "kind", "sentence"),
     [
         ({"agent": "jenkins"}, UnsupportedAgent, "run by jenkins"),
         ({"agent": "tekton-pipeline"}, UnsupportedAgent, "choose a job whose agent is kubernetes"),
@@ -206,12 +206,12 @@ def test_whatever_a_field_is_the_job_is_made_or_refused(field: str, value: objec
         ({"decoration_config": {"timeout": "2h"}}, BadJob, "Deck's /config"),
     ],
 )
-def test_a_job_that_prow_could_not_run_is_refused(fields: dict[str, Any], kind: type[Refusal], told: str) -> None:
-    with pytest.raises(kind, match=told):
+def test_a_job_that_prow_could_not_run_is_refused(fields: dict[str, Any], kind: type[Refusal], sentence: str) -> None:
+    with pytest.raises(kind, match=sentence):
         made(**fields)
 
 
-def test_where_all_jobs_are_decorated_a_job_needs_its_decoration_too() -> None:
+def test_if_all_jobs_are_decorated_a_job_needs_its_decoration() -> None:
     with pytest.raises(BadJob, match="is decorated"):
         made(top={"decorate_all_jobs": True})
     assert "decoration_config" not in made(top={"decorate_all_jobs": True}, decorate=False)["spec"]

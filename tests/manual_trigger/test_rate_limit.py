@@ -1,4 +1,4 @@
-"""The limit of jobs that one user may start per time."""
+"""The limit of jobs that one user may start per period."""
 
 from datetime import timedelta
 
@@ -30,23 +30,23 @@ def rates(clock: HandClock) -> RateLimit:
 def test_a_user_may_start_a_burst_and_then_one_per_interval(rates: RateLimit, clock: HandClock) -> None:
     for _ in range(3):
         rates.take("john")
-    with pytest.raises(TooMany) as told:
+    with pytest.raises(TooMany) as error:
         rates.take("john")
-    assert told.value.retry_after == 20
-    assert "repeat the request in 20 s" in str(told.value)
+    assert error.value.retry_after == 20
+    assert "repeat the request in 20 s" in str(error.value)
     clock.now += 20
     rates.take("john")
     with pytest.raises(TooMany):
         rates.take("john")
 
 
-def test_users_do_not_use_up_one_anothers_share(rates: RateLimit) -> None:
+def test_each_user_has_a_separate_share(rates: RateLimit) -> None:
     for _ in range(3):
         rates.take("john")
     rates.take("alice")
 
 
-def test_a_pause_gives_no_more_than_the_whole_share(rates: RateLimit, clock: HandClock) -> None:
+def test_a_pause_restores_at_most_the_whole_share(rates: RateLimit, clock: HandClock) -> None:
     rates.take("john")
     clock.now += 86400
     for _ in range(3):
@@ -55,7 +55,7 @@ def test_a_pause_gives_no_more_than_the_whole_share(rates: RateLimit, clock: Han
         rates.take("john")
 
 
-def test_users_of_long_ago_are_forgotten(rates: RateLimit, clock: HandClock) -> None:
+def test_users_are_forgotten_after_a_while(rates: RateLimit, clock: HandClock) -> None:
     for number in range(1000):
         rates.take(f"user{number}")
     clock.now += 3600

@@ -16,14 +16,14 @@ def readiness(caller: Caller) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.get_json()
 
 
-def test_without_an_answer_of_the_api_server_it_is_not_ready(alone: Caller) -> None:
+def test_without_an_answer_from_the_api_server_it_is_not_ready(alone: Caller) -> None:
     status, body = readiness(alone)
     assert (status, body["ready"], body["configuration"], body["api"]) == (503, False, "ok", "not called yet")
     alone.trigger()
     assert "cannot be reached" in readiness(alone)[1]["api"]
 
 
-def test_the_files_are_looked_at(alone: Caller, tmp_path: Path) -> None:
+def test_the_state_of_the_files_is_reported(alone: Caller, tmp_path: Path) -> None:
     body = readiness(alone)[1]
     assert (body["tokens"], body["rules"]) == ("ok: 1", "ok: 1")
     (tmp_path / "tokens").write_text("\n")
@@ -34,11 +34,11 @@ def test_the_files_are_looked_at(alone: Caller, tmp_path: Path) -> None:
     (tmp_path / "tokens").unlink()
     (tmp_path / "allow").write_text("")
     body = readiness(alone)[1]
-    assert "is not there" in body["tokens"]
+    assert "does not exist" in body["tokens"]
     assert body["rules"] == "none: nothing may be started"
 
 
-def test_it_is_ready_as_long_as_the_api_server_has_answered_lately(start: Start, deck: Deck, namespace: str) -> None:
+def test_it_is_ready_while_the_api_server_has_answered_recently(start: Start, deck: Deck, namespace: str) -> None:
     clock = LeapingClock()
     caller = start(clock=clock)
     components_of(caller.client.application).prowjobs.ping(namespace)
@@ -50,7 +50,7 @@ def test_it_is_ready_as_long_as_the_api_server_has_answered_lately(start: Start,
     assert readiness(caller)[0] == 503
 
 
-def test_the_thread_finds_out_by_itself(start: Start) -> None:
+def test_the_thread_notices_changes(start: Start) -> None:
     caller = start(read=False, reload_every=timedelta(seconds=1))
     refresher = components_of(caller.client.application).refresher
     assert readiness(caller)[0] == 503
@@ -81,7 +81,7 @@ def test_triggers_are_counted_by_outcome(start: Start, plank: Plank) -> None:
     assert (metric(caller, "manual_trigger_configuration_age_seconds") or -1) >= 0
 
 
-def test_troubles_are_counted(alone: Caller, deck: Deck) -> None:
+def test_failures_are_counted(alone: Caller, deck: Deck) -> None:
     alone.trigger()
     deck.broken = True
     alone.post("/reload")
@@ -90,7 +90,7 @@ def test_troubles_are_counted(alone: Caller, deck: Deck) -> None:
     assert metric(alone, "manual_trigger_configuration_reads_total", outcome="good") == 1
 
 
-def test_home_says_what_this_is(alone: Caller) -> None:
+def test_the_home_page_describes_the_service(alone: Caller) -> None:
     answer = alone.client.get("/")
     assert answer.mimetype == "text/plain"
     assert "manual-trigger service" in answer.text

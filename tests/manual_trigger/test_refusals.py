@@ -33,7 +33,7 @@ from tests.manual_trigger.process import TOKEN
         ("GET", "/manual-trigger/a/b", 404, "not_found"),
     ],
 )
-def test_errors_of_the_framework_have_the_shape_of_all(
+def test_errors_of_the_framework_have_the_common_shape(
     alone: Caller, method: str, path: str, status: int, code: str
 ) -> None:
     answer = alone.client.open(path, method=method, headers=alone.headers)
@@ -42,7 +42,7 @@ def test_errors_of_the_framework_have_the_shape_of_all(
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "code"),
+    ("parameters", "status", "code"),
     [
         ({"prowjob": "e2e-k8s-1.31"}, 404, "unknown_job"),
         ({"repo": "nothing"}, 404, "unknown_job"),
@@ -51,8 +51,8 @@ def test_errors_of_the_framework_have_the_shape_of_all(
     ],
     ids=str,
 )
-def test_a_job_that_is_not_there_is_refused(alone: Caller, asked: dict[str, Any], status: int, code: str) -> None:
-    assert refusal(alone.trigger(**asked))[:2] == (status, code)
+def test_an_unknown_job_is_refused(alone: Caller, parameters: dict[str, Any], status: int, code: str) -> None:
+    assert refusal(alone.trigger(**parameters))[:2] == (status, code)
 
 
 def job(**fields: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_a_user_without_a_rule_is_refused_with_the_missing_line(alone: Caller, t
     assert refusal(alone.trigger(user="alice"))[1] == "prow_unreachable"
 
 
-def test_a_commit_is_started_only_where_the_rule_says_so(alone: Caller, tmp_path: Path) -> None:
+def test_a_commit_is_started_only_if_the_rule_allows_it(alone: Caller, tmp_path: Path) -> None:
     (tmp_path / "allow").write_text("e2e-* tess/tessops master john\n")
     status, code, sentence = refusal(alone.trigger(base_sha="a" * 40))
     assert (status, code) == (403, "not_allowed")
@@ -95,16 +95,16 @@ def test_a_commit_is_started_only_where_the_rule_says_so(alone: Caller, tmp_path
     assert refusal(alone.trigger(base_sha="a" * 40))[1] == "prow_unreachable"
 
 
-def test_a_periodic_job_is_allowed_by_where_it_works(alone: Caller, tmp_path: Path) -> None:
+def test_a_periodic_job_is_allowed_by_its_repository(alone: Caller, tmp_path: Path) -> None:
     name = sample()["periodics"][0]["name"]
     (tmp_path / "allow").write_text("ci-* tess/tessops master john\n")
-    given = {"prowtype": "periodic", "prowjob": name, "org": None, "repo": None, "base_ref": None}
-    assert refusal(alone.trigger(**given))[1] == "prow_unreachable"
+    parameters = {"prowtype": "periodic", "prowjob": name, "org": None, "repo": None, "base_ref": None}
+    assert refusal(alone.trigger(**parameters))[1] == "prow_unreachable"
     (tmp_path / "allow").write_text("ci-* tess/other ** john\n")
-    assert refusal(alone.trigger(**given))[1] == "not_allowed"
+    assert refusal(alone.trigger(**parameters))[1] == "not_allowed"
 
 
-def test_an_api_server_that_is_not_there_is_named_so(alone: Caller) -> None:
+def test_an_unreachable_api_server_is_reported(alone: Caller) -> None:
     answer = alone.trigger()
     status, code, sentence = refusal(answer)
     assert (status, code, answer.headers["Retry-After"]) == (503, "prow_unreachable", "5")
@@ -172,22 +172,22 @@ def bare_plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.mark.parametrize("asked", [{}, {"force": True}, {"request_id": "r"}], ids=str)
+@pytest.mark.parametrize("parameters", [{}, {"force": True}, {"request_id": "r"}], ids=str)
 def test_a_cluster_without_prowjobs_has_its_own_refusal(
-    start: Start, bare_plane: ControlPlane, tmp_path: Path, asked: dict[str, Any]
+    start: Start, bare_plane: ControlPlane, tmp_path: Path, parameters: dict[str, Any]
 ) -> None:
     namespace = bare_plane.namespace()
     bare_plane.apply(namespace, "manual-trigger")
     access = bare_plane.service_account_kubeconfig(namespace, tmp_path / "bare.kubeconfig", account="manual-trigger")
     caller = start(access, namespace=namespace)
-    status, code, sentence = refusal(caller.trigger(**asked))
+    status, code, sentence = refusal(caller.trigger(**parameters))
     assert (status, code) == (502, "prow_missing")
     assert "install Prow's CRD" in sentence
     assert refusal(caller.get("/manual-trigger/x"))[:2] == (502, "prow_missing")
 
 
 def all_refusals() -> set[type[Refusal]]:
-    """Return every class of refusal that the manual-trigger service answers with."""
+    """Return every class of refusal of the manual-trigger service."""
     shared = {BadBody, BadParameter, MissingParameter, RequestIdReused, UnknownParameter}
     ours = {each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Refusal)}
     return (ours | shared) - {Refusal}

@@ -40,7 +40,7 @@ def test_the_header_idempotency_key_is_a_request_id(caller: Caller, prow: Prow) 
     assert len(prow.jobs()) == 1
 
 
-def test_a_repeat_gets_its_job_also_after_the_end_and_when_force_is_given(caller: Caller, prow: Prow) -> None:
+def test_a_repeat_gets_its_job_even_after_its_end_or_with_force(caller: Caller, prow: Prow) -> None:
     name = caller.trigger(request_id="r-1").get_json()["job_name"]
     prow.end(name)
     again = caller.trigger(request_id="r-1", force=True)
@@ -48,7 +48,7 @@ def test_a_repeat_gets_its_job_also_after_the_end_and_when_force_is_given(caller
     assert (again.get_json()["state"], again.get_json()["complete"]) == ("success", True)
 
 
-def test_a_repeat_gets_its_job_also_when_the_configuration_has_lost_it(caller: Caller, deck: Deck) -> None:
+def test_a_repeat_gets_its_job_even_if_it_left_the_configuration(caller: Caller, deck: Deck) -> None:
     name = caller.trigger(request_id="r-1").get_json()["job_name"]
     deck.serve({"periodics": []})
     assert caller.post("/reload").status_code == 200
@@ -80,7 +80,7 @@ def test_another_request_id_starts_another_job(caller: Caller, prow: Prow) -> No
     assert len(prow.jobs()) == 2
 
 
-def test_without_an_id_a_second_request_gets_the_job_that_runs(caller: Caller, prow: Prow) -> None:
+def test_without_an_id_a_second_request_gets_the_running_job(caller: Caller, prow: Prow) -> None:
     first = caller.trigger()
     again = caller.trigger(source="somewhere else")
     assert (first.status_code, again.status_code) == (201, 200)
@@ -112,13 +112,13 @@ def test_a_job_that_was_removed_can_be_started_again(caller: Caller, prow: Prow)
     assert caller.trigger().status_code == 201
 
 
-def test_force_starts_another_job_beside_the_one_that_runs(caller: Caller, prow: Prow) -> None:
+def test_force_starts_another_job_next_to_the_running_one(caller: Caller, prow: Prow) -> None:
     assert caller.trigger().status_code == 201
     assert caller.trigger(force=True).status_code == 201
     assert len(prow.jobs()) == 2
 
 
-def test_a_job_started_by_another_program_is_no_repeat(caller: Caller, prow: Prow) -> None:
+def test_a_job_started_by_another_program_is_not_a_repeat(caller: Caller, prow: Prow) -> None:
     stored = prow.job(caller.trigger().get_json()["job_name"])
     theirs = {"name": "theirs", "labels": stored["metadata"]["labels"]}
     assert prow.create({**stored, "metadata": theirs}).status == 201
@@ -126,16 +126,16 @@ def test_a_job_started_by_another_program_is_no_repeat(caller: Caller, prow: Pro
     assert caller.trigger().status_code == 201
 
 
-@pytest.mark.parametrize("given", [{}, {"request_id": "r-1"}], ids=["without-id", "with-id"])
+@pytest.mark.parametrize("parameters", [{}, {"request_id": "r-1"}], ids=["without-id", "with-id"])
 def test_simultaneous_requests_to_two_replicas_start_one_job(
-    start: Start, plank: Plank, prow: Prow, given: dict[str, Any]
+    start: Start, plank: Plank, prow: Prow, parameters: dict[str, Any]
 ) -> None:
     callers = [start(clock=StoppedClock()) for _ in range(2)] * 4
     together = threading.Barrier(len(callers))
 
     def ask(caller: Caller) -> tuple[int, str]:
         together.wait()
-        answer = caller.trigger(**given)
+        answer = caller.trigger(**parameters)
         return answer.status_code, answer.get_json()["job_name"]
 
     with ThreadPoolExecutor(len(callers)) as pool:
@@ -160,13 +160,13 @@ def unlucky(
     return start(path)
 
 
-@pytest.mark.parametrize("given", [{}, {"request_id": "r-1"}, {"force": True}], ids=["plain", "with-id", "force"])
+@pytest.mark.parametrize("parameters", [{}, {"request_id": "r-1"}, {"force": True}], ids=["plain", "with-id", "force"])
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "conflict_after", "unavailable"])
-def test_whatever_happens_to_the_answer_one_job_is_started(
-    unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, given: dict[str, Any]
+def test_one_job_is_started_with_any_fault_of_the_answer(
+    unlucky: Caller, faulty: FaultyServer, prow: Prow, fault: str, parameters: dict[str, Any]
 ) -> None:
     faulty.script.append(fault)
-    answer = unlucky.trigger(**given)
+    answer = unlucky.trigger(**parameters)
     assert answer.status_code in (200, 201), answer.text
     assert [job["metadata"]["name"] for job in prow.jobs()] == [answer.get_json()["job_name"]]
 

@@ -25,16 +25,16 @@ def test_a_missing_parameter_is_named(alone: Caller, name: str) -> None:
     assert sentence.startswith(f"{name} is required: ")
 
 
-@pytest.mark.parametrize("given", [{}, {"pullrequest": 0}])
-def test_a_presubmit_needs_the_number_of_its_pull_request(alone: Caller, given: dict[str, Any]) -> None:
-    status, code, sentence = refusal(alone.trigger(prowtype="presubmit", prowjob="pull-tessops-verify", **given))
+@pytest.mark.parametrize("parameters", [{}, {"pullrequest": 0}])
+def test_a_presubmit_needs_the_number_of_its_pull_request(alone: Caller, parameters: dict[str, Any]) -> None:
+    status, code, sentence = refusal(alone.trigger(prowtype="presubmit", prowjob="pull-tessops-verify", **parameters))
     assert (status, code) == (400, "missing_parameter")
     assert sentence == "pullrequest is required for presubmit jobs: give the number of the pull request"
 
 
-@pytest.mark.parametrize("given", [{"pullrequest": 7}, {"pull_sha": "a" * 40}, {"pull_author": "alice"}], ids=str)
-def test_only_presubmits_have_a_pull_request(alone: Caller, given: dict[str, Any]) -> None:
-    status, code, sentence = refusal(alone.trigger(**given))
+@pytest.mark.parametrize("parameters", [{"pullrequest": 7}, {"pull_sha": "a" * 40}, {"pull_author": "alice"}], ids=str)
+def test_only_presubmits_have_a_pull_request(alone: Caller, parameters: dict[str, Any]) -> None:
+    status, code, sentence = refusal(alone.trigger(**parameters))
     assert (status, code) == (400, "bad_parameter")
     assert "is only allowed with prowtype presubmit" in sentence
 
@@ -43,8 +43,8 @@ def test_only_presubmits_have_a_pull_request(alone: Caller, given: dict[str, Any
     ("name", "near"), [("baseref", "base_ref"), ("job", "prowjob"), ("usr", "user"), ("zzzzz", None)]
 )
 def test_an_unknown_parameter_is_refused_with_the_nearest_one(alone: Caller, name: str, near: str | None) -> None:
-    given: dict[str, Any] = {name: "x"}
-    answer = alone.trigger(**given)
+    parameters: dict[str, Any] = {name: "x"}
+    answer = alone.trigger(**parameters)
     status, code, sentence = refusal(answer)
     assert (status, code, answer.get_json()["parameter"]) == (400, "unknown_parameter", name)
     assert (f"did you mean {near}?" if near else "it takes org, repo") in sentence
@@ -98,10 +98,10 @@ def test_a_branch_that_git_or_a_shell_could_misread_is_refused(alone: Caller, br
 
 
 @pytest.mark.parametrize("branch", ["refs/pull/1/head", "pull/1/head", "HEAD", "a" * 40, "tags/v1"])
-def test_what_git_takes_for_a_commit_or_a_pull_request_is_no_branch(alone: Caller, branch: str) -> None:
+def test_names_that_git_reads_as_commits_or_pull_requests_are_refused(alone: Caller, branch: str) -> None:
     status, code, sentence = refusal(alone.trigger(base_ref=branch))
     assert (status, code) == (400, "bad_parameter")
-    assert "expected the name of a branch, such as master; not a commit, a tag or a pull request" in sentence
+    assert "expected the name of a branch, such as master, not a commit, a tag or a pull request" in sentence
 
 
 @pytest.mark.parametrize("branch", ["release/1.32", "a.b", "a@b", "feature-x", "x.locks", "a+b=c,d#1", "@x", "x" * 255])
@@ -160,16 +160,16 @@ def test_a_malformed_value_is_refused_by_name(alone: Caller, name: str, value: o
 )
 def test_user_and_agent_may_be_any_text(alone: Caller, value: str) -> None:
     for name in ("user", "source"):
-        given: dict[str, Any] = {name: value}
-        assert refusal(alone.trigger(**given, prowjob="plain-script"))[1] == "prow_unreachable"
+        parameters: dict[str, Any] = {name: value}
+        assert refusal(alone.trigger(**parameters, prowjob="plain-script"))[1] == "prow_unreachable"
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n", None])
-def test_what_is_optional_and_empty_is_not_given(alone: Caller, nothing: str | None) -> None:
-    given = dict.fromkeys(
+def test_an_empty_optional_value_counts_as_not_sent(alone: Caller, nothing: str | None) -> None:
+    parameters = dict.fromkeys(
         ("pullrequest", "pull_sha", "base_sha", "pull_author", "force", "request_id", "source"), nothing
     )
-    answer = alone.post("/manual-trigger", json={**REQUEST_BODY, "prowjob": "plain-script", **given})
+    answer = alone.post("/manual-trigger", json={**REQUEST_BODY, "prowjob": "plain-script", **parameters})
     assert refusal(answer)[1] == "prow_unreachable"
     answer = alone.post("/manual-trigger", json={**REQUEST_BODY, "base_ref": nothing})
     assert refusal(answer)[:2] == (400, "missing_parameter")
@@ -196,13 +196,13 @@ def test_a_parameter_given_twice_is_refused(alone: Caller) -> None:
 
 
 def test_numbers_and_truth_values_are_read_as_a_form_would_send_them(alone: Caller) -> None:
-    given: dict[str, Any] = {"prowtype": "presubmit", "prowjob": "pull-tessops-verify"}
+    parameters: dict[str, Any] = {"prowtype": "presubmit", "prowjob": "pull-tessops-verify"}
     for number in (7, 7.0, "7"):
-        assert refusal(alone.trigger(**given, pullrequest=number, force=True))[1] == "prow_unreachable"
+        assert refusal(alone.trigger(**parameters, pullrequest=number, force=True))[1] == "prow_unreachable"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"7", b'"x"', b"\xff", b"[" * 9999, b"{" + b'"a":{' * 9999])
-def test_a_body_that_is_no_object_is_refused(alone: Caller, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(alone: Caller, body: bytes) -> None:
     assert refusal(alone.post("/manual-trigger", data=body, content_type="application/json"))[:2] == (400, "bad_body")
 
 
@@ -223,7 +223,7 @@ def test_a_body_that_is_too_large_is_refused(alone: Caller) -> None:
     assert "larger than 64 kB" in sentence
 
 
-def test_an_escape_that_is_no_utf8_is_refused(alone: Caller) -> None:
+def test_an_escape_that_is_not_utf8_is_refused(alone: Caller) -> None:
     assert refusal(alone.post("/manual-trigger?user=%ff"))[2].startswith("'user' is not UTF-8")
 
 

@@ -14,7 +14,7 @@ CONFIG = {"MANUAL_TRIGGER_CONFIG": "http://deck/config"}
 
 
 def test_every_setting_comes_from_the_environment() -> None:
-    given = {
+    environment = {
         "CONFIG": "https://deck.example.com:8443/prow/config",
         "STATUS_URL": "https://prow.example.com/",
         "NAMESPACE": "prow",
@@ -31,9 +31,11 @@ def test_every_setting_comes_from_the_environment() -> None:
         "LOG_LEVEL": "debug",
         "CONNECTIONS_PER_ADDRESS": "7",
     }
-    assert set(given) == {setting.name.upper() for setting in fields(TriggerSettings)}
-    settings = TriggerSettings.from_environ({TriggerSettings.prefix + name: value for name, value in given.items()})
-    assert (settings.config, settings.status_url) == (given["CONFIG"], "https://prow.example.com")
+    assert set(environment) == {setting.name.upper() for setting in fields(TriggerSettings)}
+    settings = TriggerSettings.from_environ(
+        {TriggerSettings.prefix + name: value for name, value in environment.items()}
+    )
+    assert (settings.config, settings.status_url) == (environment["CONFIG"], "https://prow.example.com")
     assert (settings.namespace, settings.token_file, settings.allow_file) == ("prow", "/t", "/a")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
     assert settings.connections_per_address == 7
@@ -64,21 +66,21 @@ def test_the_default_as_text_is_read_as_the_default(setting: Field[Any]) -> None
         ("PORT", "0", "a port number"),
         ("RELOAD_EVERY", "60", "a duration"),
         ("RELOAD_EVERY", "9999999d", "at most 7d"),
-        ("RATE", "10/9999999d", "a number of jobs per time"),
+        ("RATE", "10/9999999d", "a number of jobs per period"),
         ("WAIT", "2m", "at most 1m"),
-        ("RATE", "10", "a number of jobs per time, such as 10/1m"),
-        ("RATE", "0/1m", "a number of jobs per time"),
-        ("RATE", "10/60", "a number of jobs per time"),
+        ("RATE", "10", "a number of jobs per period, such as 10/1m"),
+        ("RATE", "0/1m", "a number of jobs per period"),
+        ("RATE", "10/60", "a number of jobs per period"),
         ("THREADS", "1", "between 4 and 512"),
         ("REPO_LINKS", "yes", "on or off"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
     ],
 )
 def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected: str) -> None:
-    with pytest.raises(BadSetting) as told:
+    with pytest.raises(BadSetting) as error:
         TriggerSettings.from_environ({**CONFIG, TriggerSettings.prefix + name: value})
-    assert f"MANUAL_TRIGGER_{name} is {value!r}: expected " in str(told.value)
-    assert expected in str(told.value)
+    assert f"MANUAL_TRIGGER_{name} is {value!r}: expected " in str(error.value)
+    assert expected in str(error.value)
 
 
 def test_one_port_for_both_listeners_is_reported_in_a_sentence() -> None:

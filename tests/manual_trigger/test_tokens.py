@@ -23,7 +23,7 @@ def lets_in(callers: Tokens, token: str) -> bool:
     return True
 
 
-def test_each_line_is_a_token_but_for_blank_ones_and_remarks(path: Path) -> None:
+def test_each_line_is_a_token_except_blank_ones_and_comments(path: Path) -> None:
     path.write_text("# cimaster\n\n  first  \nsecond\r\n#third\n")
     callers = Tokens(str(path))
     assert [lets_in(callers, token) for token in ("first", "second", "third", "#third", "# cimaster", "")] == [
@@ -80,7 +80,7 @@ def test_without_a_valid_file_every_token_is_refused(path: Path, content: bytes 
         ("GET", "/nothing"),
     ],
 )
-def test_whatever_changes_or_tells_of_jobs_needs_a_token(alone: Caller, method: str, path: str, header: str) -> None:
+def test_requests_about_jobs_need_a_token(alone: Caller, method: str, path: str, header: str) -> None:
     answer = alone.client.open(path, method=method, json=REQUEST_BODY, headers={"Authorization": header})
     status, code, _ = refusal(answer)
     assert (status, code, answer.headers["WWW-Authenticate"]) == (401, "no_token", "Bearer")
@@ -88,7 +88,7 @@ def test_whatever_changes_or_tells_of_jobs_needs_a_token(alone: Caller, method: 
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
-def test_what_probes_and_passers_by_ask_needs_none(alone: Caller, path: str) -> None:
+def test_probes_and_the_home_page_need_no_token(alone: Caller, path: str) -> None:
     assert alone.client.get(path).status_code in (200, 503)
 
 

@@ -45,7 +45,7 @@ def without_author(container: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_a_prowjob_is_the_one_that_prow_itself_would_make(start: Start, prow: Prow, sample: Path) -> None:
+def test_a_prowjob_equals_the_one_that_prow_would_make(start: Start, prow: Prow, sample: Path) -> None:
     expected = yaml.safe_load(sample.read_text())
     kind = expected["spec"]["type"]
     request: dict[str, Any] = {"prowtype": kind, "prowjob": expected["spec"]["job"]}
@@ -83,14 +83,14 @@ def authors(stored: dict[str, Any]) -> list[list[dict[str, Any]]]:
     ]
 
 
-def test_author_replaces_the_entry_that_is_there_in_its_place(caller: Caller, prow: Prow) -> None:
+def test_author_replaces_an_existing_entry_in_its_place(caller: Caller, prow: Prow) -> None:
     stored = prow.job(caller.trigger().get_json()["job_name"])
     env = stored["spec"]["pod_spec"]["containers"][0]["env"]
     assert env[0] == {"name": "AUTHOR", "value": "john"}
     assert [entry["name"] for entry in env] == ["AUTHOR", "K8S_VERSION", "KEEP_ON_FAILURE", "CLOUD_CREDENTIALS"]
 
 
-def test_author_is_set_in_every_container_and_added_where_it_is_not(caller: Caller, prow: Prow) -> None:
+def test_author_is_set_in_every_container(caller: Caller, prow: Prow) -> None:
     stored = prow.job(caller.trigger(prowjob="e2e-tnet").get_json()["job_name"])
     assert authors(stored) == [[{"name": "AUTHOR", "value": "john"}]] * 2
 
@@ -115,7 +115,7 @@ def test_a_prowjob_names_its_user_and_its_origin(caller: Caller, prow: Prow) -> 
     }
 
 
-def test_the_answer_tells_the_build_and_where_to_see_it(caller: Caller) -> None:
+def test_the_answer_has_the_build_and_links_to_it(caller: Caller) -> None:
     answer = caller.trigger()
     body = answer.get_json()
     name, build = body["job_name"], body["build_id"]
@@ -160,7 +160,7 @@ def test_a_job_that_prow_cannot_run_is_a_failure_with_the_reason(caller: Caller,
     assert refusal(caller.trigger(request_id="r-1")) == (status, code, sentence)
 
 
-def test_a_job_that_has_ended_already_was_started_all_the_same(caller: Caller, plank: Plank, prow: Prow) -> None:
+def test_a_job_that_has_already_ended_counts_as_started(caller: Caller, plank: Plank, prow: Prow) -> None:
     plank.mode = "finish"
     answer = caller.trigger()
     assert (answer.status_code, answer.get_json()["success"]) == (201, True)
@@ -180,7 +180,7 @@ def test_a_job_that_is_aborted_before_it_has_a_build_ends_the_waiting(start: Sta
     assert "ended without a build id: aborted. Aborted by trigger plugin" in body["message"]
 
 
-def test_where_a_scheduler_chooses_the_cluster_the_job_begins_there(start: Start, deck: Deck, prow: Prow) -> None:
+def test_if_a_scheduler_chooses_the_cluster_the_job_starts_there(start: Start, deck: Deck, prow: Prow) -> None:
     deck.serve({**sample(), "scheduler": {"enabled": True}})
     body = start(wait=NO_TIME).trigger().get_json()
     assert body["state"] == prow.job(body["job_name"])["status"]["state"] == "scheduling"

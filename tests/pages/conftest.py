@@ -1,4 +1,4 @@
-"""People at their browsers: each with a cookie jar; and a pool written by hand."""
+"""Visitors with browsers, each with a cookie jar; and a pool edited by hand."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ Visit = Callable[..., Person]
 
 @pytest.fixture
 def person(app: Flask) -> SignIn:
-    """Make a browser whose user gave a name: `person("alice")`."""
+    """Make a browser whose visitor has entered a name: `person("alice")`."""
 
     def person(name: str) -> FlaskClient:
         browser = app.test_client()
@@ -69,7 +69,7 @@ def rewritten(store: Store, repository: ConfigMapRepository) -> WriteKey:
                 continue
             break
         repository.fresh()
-        # A read of the watcher's own may have begun before and end later: then the news of the write are still to come.
+        # A read by the watcher may have begun before the write and end after it: then the write shows only later.
         until(lambda: repository.snapshot().object.data.get(key) == text)
 
     return rewritten
@@ -77,7 +77,7 @@ def rewritten(store: Store, repository: ConfigMapRepository) -> WriteKey:
 
 @pytest.fixture
 def written(rewritten: WriteKey) -> WriteRecords:
-    """Write records by hand, as they may stand in data from before: `written({"name": ...}, "raw text")`."""
+    """Write records by hand, as older data may have them: `written({"name": ...}, "raw text")`."""
 
     def written(*records: object) -> None:
         texts = [record if isinstance(record, str) else json.dumps(record) for record in records]
@@ -138,7 +138,7 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def added(replica: Replica, curl: Curl) -> Iterator[AddOne]:
-    """Add clusters that go again with the test, so that pages stay small: `added("name", note=...)`."""
+    """Add clusters that are deleted after the test, so that pages stay small: `added("name", note=...)`."""
     names = []
 
     def added(name: str, **facts: str) -> str:
@@ -154,13 +154,13 @@ def added(replica: Replica, curl: Curl) -> Iterator[AddOne]:
 
 @pytest.fixture
 def cluster(added: AddOne) -> str:
-    """A vacant cluster of this test's own."""
+    """A vacant cluster for this test only."""
     return added(f"cluster-{next(NUMBERS):02}")
 
 
 @pytest.fixture
 def curl(replica: Replica) -> Curl:
-    """Make a change beside the browser: `curl("holdcluster", cluster=..., name=...)`."""
+    """Make a change outside the browser: `curl("holdcluster", cluster=..., name=...)`."""
 
     def curl(verb: str, **fields: str) -> None:
         answer = replica.http.post(f"{replica.url}/{verb}", fields)

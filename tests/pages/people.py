@@ -1,4 +1,4 @@
-"""A person at a page in a real browser, and what must hold for every page that they see."""
+"""A visitor with a real browser, and what must be true of every page."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
-REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own note of a refused form
+REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own message about a refused form
 
 
 class Person:
@@ -46,7 +46,7 @@ class Person:
         self.row(cluster).get_by_role("button", name=f"{label} {cluster}", exact=True).click()
 
     def rests(self) -> None:
-        """Wait until a press counts as one of its own, and not as the last one's second."""
+        """Wait until a press no longer counts as a repeat of the last one."""
         until(lambda: self.page.evaluate("performance.now() - lastAction.at > REPEAT_MS"))
 
     def fill(self, **fields: str) -> None:
@@ -71,14 +71,14 @@ class Person:
 
 
 def check(page: Page, what: str) -> None:
-    """Expect axe to find nothing, and nothing to stick out sideways: light and dark, wide and narrow."""
+    """Expect no findings of axe and no horizontal overflow: light and dark, wide and narrow."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme, width in itertools.product(schemes, (1280, 320)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
-        told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found["violations"]]
-        assert not told, f"{what}, {scheme}, {width}: {told}"
+        violations = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found["violations"]]
+        assert not violations, f"{what}, {scheme}, {width}: {violations}"
         assert not page.evaluate(_STICKS_OUT), f"{what} at {width} px"
     page.set_viewport_size({"width": 1000, "height": 900})
     assert not page.evaluate(_STICKS_OUT), f"{what} at 1000 px"

@@ -1,4 +1,4 @@
-"""The files that pages load: the vendored ones are what was released, and none is fetched twice for nothing."""
+"""The files that pages load: vendored ones are the released ones, and none is fetched again without need."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ FORBIDDEN = re.compile(
 
 
 @pytest.mark.parametrize("name", VENDORED)
-def test_a_vendored_file_is_the_released_one(name: str) -> None:
+def test_vendored_files_are_the_released_ones(name: str) -> None:
     content = (ROOT / "static/vendor/htmx-4.0.1" / name).read_bytes()
     assert base64.b64encode(hashlib.sha384(content).digest()).decode() == VENDORED[name]
 

@@ -53,7 +53,7 @@ def test_hold_extend_and_release(visit: Visit, cluster: str, script: bool) -> No
 
 
 @both
-def test_the_inventory_is_kept(visit: Visit, curl: Curl, script: bool) -> None:
+def test_an_admin_maintains_the_inventory(visit: Visit, curl: Curl, script: bool) -> None:
     root, name = visit("root", script), f"new-{next(NUMBERS)}"
     root.go("/ui/admin")
     root.page.locator("#add-link").click()
@@ -110,7 +110,7 @@ def test_the_table_follows_changes_made_elsewhere(visit: Visit, cluster: str, cu
     expect(alice.page.locator(".card-held .card-number")).to_have_text(str(held + 1))
 
 
-def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit: Visit, cluster: str, curl: Curl) -> None:
+def test_only_a_pressed_button_shows_that_it_is_busy(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
@@ -130,7 +130,7 @@ def test_a_pressed_button_says_what_it_does_and_a_poll_presses_none(visit: Visit
 def test_nothing_new_is_304(visit: Visit, cluster: str) -> None:
     alice = visit("alice")
     alice.go()
-    wanted = "/ui/fragments/clusters"  # the first poll may still tell of what another test did
+    wanted = "/ui/fragments/clusters"  # the first poll may still show a change by another test
     with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
         pass
 
@@ -166,7 +166,7 @@ def test_a_refused_click_in_a_row_leaves_the_table(visit: Visit, cluster: str, c
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
     curl("releasecluster", cluster=cluster, name="alice")
     curl("holdcluster", cluster=cluster, name="bob")
     alice.press(cluster, "Release")
@@ -175,12 +175,12 @@ def test_a_refused_click_in_a_row_leaves_the_table(visit: Visit, cluster: str, c
 
 
 def _proxy_speaks(route: Route) -> None:
-    """Answer as a proxy does whose service is away."""
+    """Answer as a proxy does when its service is down."""
     route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
 
 
 @pytest.mark.parametrize("fails", [lambda route: route.abort(), _proxy_speaks])
-def test_a_click_that_gets_no_answer_says_so(visit: Visit, cluster: str, fails: Callable[[Route], None]) -> None:
+def test_a_click_without_an_answer_shows_a_message(visit: Visit, cluster: str, fails: Callable[[Route], None]) -> None:
     alice = visit("alice", listening=False)
     alice.page.context.add_init_script(AXE)
     alice.go()
@@ -253,7 +253,7 @@ def test_everything_is_done_by_keyboard_and_the_focus_stays(visit: Visit, cluste
     expect(name).to_be_focused()
 
 
-def test_a_strip_tells_of_the_store_and_goes_away(visit: Visit, cluster: str, replica: Replica) -> None:
+def test_a_banner_reports_a_store_failure_and_goes_away(visit: Visit, cluster: str, replica: Replica) -> None:
     alice = visit("alice")
     alice.go()
     file = Path(replica.server.environment["CIMASTER_STORE"].removeprefix("sqlite:"))
@@ -267,7 +267,7 @@ def test_a_strip_tells_of_the_store_and_goes_away(visit: Visit, cluster: str, re
     expect(alice.page.locator("#warnings .strip")).to_have_count(0)
 
 
-def test_a_strip_tells_when_updates_stop_and_goes_away(visit: Visit, cluster: str) -> None:
+def test_a_banner_reports_that_updates_stopped_and_goes_away(visit: Visit, cluster: str) -> None:
     alice = visit("alice", listening=False)
     alice.page.clock.install()
     alice.go()
@@ -291,7 +291,7 @@ def test_time_counts_down_between_updates(visit: Visit, cluster: str, curl: Curl
 
 @pytest.fixture
 def busy(replica: Replica, curl: Curl, added: AddOne) -> str:
-    """Something in every state; returns a cluster that alice has."""
+    """A cluster in every state; returns one that alice holds."""
     for number, state in enumerate(("held", "mine", "occupied", "disabled", "waiting")):
         name = f"{state}-{next(NUMBERS)}-{'long-name-' * number}x"
         added(name, note="a <b>note</b>", label="gpu=yes")

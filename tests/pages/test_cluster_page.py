@@ -1,4 +1,4 @@
-"""The page of one cluster: what is known, and who had it before."""
+"""The page of one cluster: its facts, and its previous users."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from tests.conftest import Add, MovableClock
 from tests.pages.conftest import HTMX, WriteRecords, hold, text
 
 
-def test_it_tells_what_is_known(add: Add, alice: FlaskClient) -> None:
+def test_it_shows_all_facts(add: Add, alice: FlaskClient) -> None:
     add("cluster-01", osimage="flatcar", note="slow disks", label="gpu=yes")
     page = text(alice.get("/ui/clusters/cluster-01"))
     assert "Purpose tess-ci Region us-west OS image flatcar Labels gpu=yes Note slow disks" in page
@@ -56,7 +56,7 @@ def test_a_hold_that_expired_is_shown(add: Add, alice: FlaskClient, clock: Movab
     assert "its time was over" in page
 
 
-def test_what_may_not_be_done_is_greyed_with_the_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_forbidden_actions_are_disabled_with_the_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     page = alice.get("/ui/clusters/cluster-01").text
     assert page.count('aria-disabled="true" aria-describedby=') == 3

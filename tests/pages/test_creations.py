@@ -1,4 +1,4 @@
-"""The clusters that are being created: how each state looks on the first page, and asking, retrying, dismissing."""
+"""Creations on pages: how each state is shown on the dashboard, and requesting, retrying and dismissing them."""
 
 import json
 import re
@@ -27,7 +27,7 @@ DOWN, REFUSED = said(503, message="Prow is away"), said(400, message="there is n
 
 @pytest.fixture
 def answers() -> list[Answer]:
-    """What the trigger answers next; it begins a job where nothing is left."""
+    """The next answers of the trigger; when there are none, it starts a job."""
     return []
 
 
@@ -46,20 +46,20 @@ def trigger(answers: list[Answer]) -> Iterator[ScriptedTrigger]:
 
 @pytest.fixture
 def provisioner(trigger: ScriptedTrigger) -> Provisioner:
-    """What creates clusters by that server."""
+    """A provisioner that uses that server."""
     return Provisioner("manual-trigger", KINDS["manual-trigger"], Prow(url=trigger.url))
 
 
 @pytest.fixture
-def asked(client: FlaskClient) -> Callable[..., str]:
-    """Ask for a cluster by curl; return its creation's id when that is so far: `asked("running", user="bob")`."""
+def request_cluster(client: FlaskClient) -> Callable[..., str]:
+    """Request a cluster by curl; return the id of its creation once that has this state."""
 
-    def asked(state: str, **more: str) -> str:
+    def request_cluster(state: str, **more: str) -> str:
         client.post("/createcluster", data={"user": "john", "job": "build-it", **more})
         until(lambda: creations(client)[0]["state"] == state)
         return str(creations(client)[0]["id"])
 
-    return asked
+    return request_cluster
 
 
 def creations(client: FlaskClient) -> list[dict[str, Any]]:
@@ -69,14 +69,14 @@ def creations(client: FlaskClient) -> list[dict[str, Any]]:
 
 
 def panel(answer: TestResponse) -> str:
-    """Return what the panel of a page says."""
+    """Return the text of the panel on a page."""
     body = answer.text.partition('<div id="creations"')[2].partition('<form id="filter"')[0]
     words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", f"<{body}", flags=re.DOTALL)
     return re.sub(r" ([,.:;])", r"\1", " ".join(words.split()))
 
 
 def add_for(client: FlaskClient, creation: str, cluster: str = "cluster-31") -> None:
-    """Add the cluster that came of a creation."""
+    """Add the cluster that a creation made."""
     fields = {"cluster": cluster, "region": "us-west", "name": ADMIN, "creation": creation}
     assert client.post("/addcluster", data=fields).status_code == 200
 
@@ -93,9 +93,9 @@ def test_without_creations_there_is_no_panel(client: FlaskClient) -> None:
 
 
 def test_a_running_creation_is_shown_with_its_job_links_and_deadline(
-    asked: Callable[..., str], alice: FlaskClient
+    request_cluster: Callable[..., str], alice: FlaskClient
 ) -> None:
-    asked("running", branch="release-1.32")
+    request_cluster("running", branch="release-1.32")
     page = alice.get("/")
     assert "tess-ci for john running job job-c-" in panel(page)
     assert re.search(r"build-it release-1.32 just now (2 h|1 h 59 min) Dismiss", panel(page))
@@ -104,18 +104,18 @@ def test_a_running_creation_is_shown_with_its_job_links_and_deadline(
     assert 'href="https://prow/prowjob?prowjob=job-c-' in page.text
 
 
-def test_one_that_waits_says_why_and_when_it_is_tried_again(answers: list[Answer], alice: FlaskClient) -> None:
+def test_a_waiting_creation_shows_the_reason_and_the_next_try(answers: list[Answer], alice: FlaskClient) -> None:
     answers += [DOWN] * 20
     create(alice)
     until(lambda: "waiting to start: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
     assert "data-soon" in alice.get("/").text
 
 
-def test_one_that_failed_says_why_until_it_is_dismissed(
-    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient, clock: MovableClock
+def test_a_failed_creation_shows_the_reason_until_it_is_dismissed(
+    request_cluster: Callable[..., str], answers: list[Answer], alice: FlaskClient, clock: MovableClock
 ) -> None:
     answers += [REFUSED]
-    asked("failed")
+    request_cluster("failed")
     clock.forward(days=2)
     page = alice.get("/")
     assert "tess-ci for john failed manual-trigger answered 400: there is no such &lt;job&gt;" in panel(page)
@@ -124,10 +124,10 @@ def test_one_that_failed_says_why_until_it_is_dismissed(
     assert "failed" not in panel(alice.get("/"))
 
 
-def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(
-    asked: Callable[..., str], client: FlaskClient, alice: FlaskClient, clock: MovableClock
+def test_a_ready_creation_links_to_its_cluster_for_half_an_hour(
+    request_cluster: Callable[..., str], client: FlaskClient, alice: FlaskClient, clock: MovableClock
 ) -> None:
-    add_for(client, asked("running"))
+    add_for(client, request_cluster("running"))
     page = alice.get("/")
     assert "tess-ci for john ready cluster cluster-31 was added" in panel(page)
     assert '<a href="/ui/clusters/cluster-31">cluster-31</a> was added' in page.text
@@ -135,19 +135,19 @@ def test_one_that_is_ready_leads_to_its_cluster_for_half_an_hour(
     assert "is there" not in panel(alice.get("/"))
 
 
-def test_the_cluster_of_one_that_is_ready_is_no_link_once_it_is_gone(
-    asked: Callable[..., str], client: FlaskClient, alice: FlaskClient
+def test_a_ready_creation_has_no_link_to_a_deleted_cluster(
+    request_cluster: Callable[..., str], client: FlaskClient, alice: FlaskClient
 ) -> None:
-    add_for(client, asked("running"))
+    add_for(client, request_cluster("running"))
     client.post("/deletecluster", data={"cluster": "cluster-31", "name": ADMIN})
     assert "cluster cluster-31 was added" in panel(alice.get("/"))
     assert 'href="/ui/clusters/cluster-31"' not in alice.get("/").text
 
 
-def test_one_that_was_given_up_says_that_its_job_still_runs(
-    asked: Callable[..., str], alice: FlaskClient, clock: MovableClock
+def test_a_creation_that_timed_out_says_that_its_job_still_runs(
+    request_cluster: Callable[..., str], alice: FlaskClient, clock: MovableClock
 ) -> None:
-    asked("running")
+    request_cluster("running")
     clock.forward(hours=2, minutes=1)
     until(lambda: creations(alice)[0]["state"] == "failed")
     page = panel(alice.get("/"))
@@ -155,9 +155,7 @@ def test_one_that_was_given_up_says_that_its_job_still_runs(
     assert "Retry tess-ci for john its job is still running" in page
 
 
-def test_what_stands_in_the_data_is_text_whatever_it_contains(
-    rewritten: WriteKey, alice: FlaskClient, root: FlaskClient
-) -> None:
+def test_stored_values_are_shown_as_text(rewritten: WriteKey, alice: FlaskClient, root: FlaskClient) -> None:
     hostile = dict.fromkeys(("id", "purpose", "user", "branch", "job", "reason"), '</td><script>alert("1")')
     rewritten("creations.json", lambda _: json.dumps([{**hostile, "state": "failed"}]))
     rewritten("policies.json", lambda _: json.dumps([{"purpose": "<script>", "minVacant": 1, "maxTotal": 1}]))
@@ -167,7 +165,7 @@ def test_what_stands_in_the_data_is_text_whatever_it_contains(
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
 
 
-def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten: WriteKey, alice: FlaskClient) -> None:
+def test_repeated_failures_of_a_policy_hide_nothing_else(rewritten: WriteKey, alice: FlaskClient) -> None:
     failed = {"state": "failed", "user": "cimaster", "policy": True, "failedAt": format_time(datetime.now(UTC))}
     by_policy = [{**failed, "id": f"c-{number}", "purpose": "odd", "reason": f"no {number}"} for number in range(9)]
     mine = {"id": "c-mine", "state": "failed", "purpose": "mine", "user": "alice", "reason": "mine too"}
@@ -178,16 +176,20 @@ def test_a_policy_that_fails_again_and_again_hides_nothing_else(rewritten: Write
     assert "Show 5 more" in page
 
 
-def test_a_link_that_is_none_is_not_shown(asked: Callable[..., str], alice: FlaskClient, rewritten: WriteKey) -> None:
-    asked("running")
+def test_a_link_that_is_no_url_is_not_shown(
+    request_cluster: Callable[..., str], alice: FlaskClient, rewritten: WriteKey
+) -> None:
+    request_cluster("running")
     rewritten("creations.json", lambda text: text.replace("https://prow/log", "javascript:alert(1)"))
     page = alice.get("/").text
     assert "prow/prowjob" in page
     assert "javascript:" not in page
 
 
-def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked: Callable[..., str], alice: FlaskClient) -> None:
-    made = [asked("running", user=f"user-{number}") for number in range(7)]
+def test_a_separate_page_shows_those_beyond_the_first_five(
+    request_cluster: Callable[..., str], alice: FlaskClient
+) -> None:
+    made = [request_cluster("running", user=f"user-{number}") for number in range(7)]
     assert panel(alice.get("/")).count("running") == 5
     assert "New clusters 7 being created" in panel(alice.get("/"))
     assert "Show 2 more" in panel(alice.get("/"))
@@ -197,10 +199,10 @@ def test_when_there_are_many_the_rest_is_on_a_page_of_its_own(asked: Callable[..
 
 
 def test_retry_starts_the_creation_again_and_says_so(
-    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient
+    request_cluster: Callable[..., str], answers: list[Answer], alice: FlaskClient
 ) -> None:
     answers += [REFUSED]
-    identity = asked("failed")
+    identity = request_cluster("failed")
     page = follow(alice, alice.post("/ui/retry", data={"retry": identity, "back": "/?state=held"}))
     assert f"creation {identity} is requested again" in text(page)
     until(lambda: "running job job-" in panel(alice.get("/")))
@@ -209,11 +211,11 @@ def test_retry_starts_the_creation_again_and_says_so(
 
 
 @pytest.mark.parametrize("verb", ["retry", "dismiss"])
-def test_the_answer_to_a_click_is_the_panel_as_it_is_now(
-    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient, verb: str
+def test_the_answer_to_a_click_is_the_current_panel(
+    request_cluster: Callable[..., str], answers: list[Answer], alice: FlaskClient, verb: str
 ) -> None:
     answers += [REFUSED, DOWN]
-    identity = asked("failed")
+    identity = request_cluster("failed")
     answer = alice.post(f"/ui/{verb}", data={verb: identity}, headers=CLICK)
     assert answer.status_code == 200
     assert 'hx-target="#creations"' in answer.text
@@ -221,8 +223,10 @@ def test_the_answer_to_a_click_is_the_panel_as_it_is_now(
     assert "failed" not in panel(answer)
 
 
-def test_what_cannot_be_done_is_refused_with_the_reason(asked: Callable[..., str], alice: FlaskClient) -> None:
-    identity = asked("running")
+def test_an_impossible_action_is_refused_with_the_reason(
+    request_cluster: Callable[..., str], alice: FlaskClient
+) -> None:
+    identity = request_cluster("running")
     answer = alice.post("/ui/dismiss", data={"dismiss": identity}, headers=CLICK)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "creation_not_so")
     assert f"creation {identity} is being carried out" in text(answer)
@@ -232,10 +236,10 @@ def test_what_cannot_be_done_is_refused_with_the_reason(asked: Callable[..., str
 
 
 def test_a_visitor_without_a_name_is_asked_for_it_first(
-    asked: Callable[..., str], answers: list[Answer], client: FlaskClient
+    request_cluster: Callable[..., str], answers: list[Answer], client: FlaskClient
 ) -> None:
     answers += [REFUSED]
-    identity = asked("failed")
+    identity = request_cluster("failed")
     assert 'action="/ui/retry" hx-get="/ui/retry"' in client.get("/").text
     form = client.get(f"/ui/retry?retry={identity}")
     assert "Retry: tess-ci for john" in text(form)
@@ -248,10 +252,10 @@ def test_a_visitor_without_a_name_is_asked_for_it_first(
 
 @pytest.mark.parametrize("path", ["create", "retry", "dismiss"])
 def test_pages_of_other_sites_may_not_send_it(
-    asked: Callable[..., str], answers: list[Answer], alice: FlaskClient, path: str
+    request_cluster: Callable[..., str], answers: list[Answer], alice: FlaskClient, path: str
 ) -> None:
     answers += [REFUSED]
-    identity = asked("failed")
+    identity = request_cluster("failed")
     before = creations(alice)
     fields = {path: identity, "job": "build-it", "purpose": "other"}
     answer = alice.post(f"/ui/{path}", data=fields, headers={"Sec-Fetch-Site": "cross-site"})
@@ -259,26 +263,26 @@ def test_pages_of_other_sites_may_not_send_it(
     assert creations(alice) == before
 
 
-def test_nothing_new_is_304_whatever_else_the_pool_does(
-    asked: Callable[..., str], add: Add, alice: FlaskClient
+def test_other_changes_of_the_pool_leave_polls_at_304(
+    request_cluster: Callable[..., str], add: Add, alice: FlaskClient
 ) -> None:
     add("cluster-01")
-    asked("running")
+    request_cluster("running")
     first = alice.get(PANEL, headers=HTMX)
     tag = first.headers["HX-PTag"]
     assert f'hx-ptag="{tag}"' in alice.get("/").text
     alice.get("/getvacant?build=1&job=e2e")
     again = alice.get(PANEL, headers={**HTMX, "HX-PTag": tag})
     assert (again.status_code, again.data) == (304, b"")
-    asked("running", user="bob")
+    request_cluster("running", user="bob")
     changed = alice.get(PANEL, headers={**HTMX, "HX-PTag": tag})
     assert (changed.status_code, "for bob" in changed.text) == (200, True)
 
 
-def test_time_alone_changes_the_panel_where_it_shows_something_else_then(
-    asked: Callable[..., str], client: FlaskClient, clock: MovableClock
+def test_time_alone_changes_the_panel_only_if_it_looks_different(
+    request_cluster: Callable[..., str], client: FlaskClient, clock: MovableClock
 ) -> None:
-    add_for(client, asked("running"))
+    add_for(client, request_cluster("running"))
     tag = client.get(PANEL).headers["HX-PTag"]
     clock.forward(minutes=29)
     assert client.get(PANEL, headers={"HX-PTag": tag}).status_code == 304
@@ -286,7 +290,7 @@ def test_time_alone_changes_the_panel_where_it_shows_something_else_then(
     assert client.get(PANEL, headers={"HX-PTag": tag}).status_code == 200
 
 
-def test_the_form_knows_what_is_usual(add: Add, alice: FlaskClient) -> None:
+def test_the_form_has_the_defaults(add: Add, alice: FlaskClient) -> None:
     add("cluster-01", purpose="gpu-ci")
     assert 'href="/ui/create"' in alice.get("/").text
     form = alice.get("/ui/create").text
@@ -317,11 +321,11 @@ def test_the_answer_to_the_dialog_is_the_panel_with_the_new_creation(alice: Flas
     assert "tess-ci for alice" in panel(answer)
 
 
-def test_asking_twice_is_noticed_and_can_be_meant(alice: FlaskClient) -> None:
+def test_a_second_request_must_be_confirmed(alice: FlaskClient) -> None:
     create(alice, branch="b1")
     again = create(alice, branch="b1", purpose="tess-ci")
     assert again.status_code == 409
-    assert "such a cluster is being created for alice already" in text(again)
+    assert "a cluster like this is already being created for alice" in text(again)
     assert "Create another one anyway" in text(again)
     assert 'value="b1"' in again.text
     assert len(creations(alice)) == 1
@@ -338,7 +342,7 @@ def test_asking_twice_is_noticed_and_can_be_meant(alice: FlaskClient) -> None:
         ({"purpose": "<b>"}, "purpose is '<b>'"),
     ],
 )
-def test_a_refused_wish_can_be_corrected(alice: FlaskClient, fields: dict[str, str], said_: str) -> None:
+def test_a_refused_request_can_be_corrected(alice: FlaskClient, fields: dict[str, str], said_: str) -> None:
     changed: dict[str, Any] = {"branch": "kept", **fields}
     answer = create(alice, **changed)
     assert answer.status_code == 400
@@ -358,14 +362,14 @@ def test_an_unknown_visitor_gives_a_name_with_the_request(client: FlaskClient) -
 
 
 class TestWithoutAProvisioner:
-    """Where no provisioner is configured."""
+    """No provisioner is configured."""
 
     @pytest.fixture
     def provisioner(self) -> None:
-        """Nothing."""
+        """No provisioner."""
         return
 
-    def test_the_button_is_greyed_with_the_reason(self, alice: FlaskClient) -> None:
+    def test_the_button_is_disabled_with_the_reason(self, alice: FlaskClient) -> None:
         page = alice.get("/")
         assert 'href="/ui/create"' not in page.text
         assert "Create a cluster no provisioner is configured" in text(page)

@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 
 def answer(_path: str, body: dict[str, Any]) -> Answer:
-    """Start the job, unless its name says otherwise; it runs until the end of the tests."""
+    """Start the job, unless its name demands a failure; it runs until the end of the tests."""
     if not body:
         return said(200, state="pending", complete=False)
     if body["prowjob"] == "waits":
@@ -31,7 +31,7 @@ def answer(_path: str, body: dict[str, Any]) -> Answer:
 
 @pytest.fixture(scope="module")
 def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
-    """A server whose clusters are created by a trigger of ours."""
+    """A server whose clusters are created by a scripted trigger."""
     folder = tmp_path_factory.mktemp("creating")
     with (
         ScriptedTrigger(answer) as trigger,
@@ -53,13 +53,13 @@ def creations(replica: Replica) -> list[dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def _tidy(replica: Replica) -> Iterator[None]:
-    """Leave no creation to the next test, so that pages stay small."""
+    """Remove all creations after a test, so that pages stay small."""
     yield
     until(lambda: not [creation for creation in creations(replica) if not gone(replica, creation)])
 
 
 def gone(replica: Replica, creation: dict[str, Any]) -> bool:
-    """End a creation and dismiss it; say whether that could be done, which it cannot while it is being begun."""
+    """End a creation and dismiss it; say whether that was possible, which it is not while it is being started."""
     if creation["state"] == "running":
         end(replica, creation["id"], cluster := f"gone-{next(_numbers)}")
         replica.http.post(f"{replica.url}/deletecluster", {"cluster": cluster, "name": "root"})
@@ -67,19 +67,19 @@ def gone(replica: Replica, creation: dict[str, Any]) -> bool:
 
 
 def dismissed(replica: Replica, identity: str) -> bool:
-    """Dismiss a creation; say whether that could be done."""
+    """Dismiss a creation; say whether that was possible."""
     answer = replica.http.post(f"{replica.url}/creations", {"dismiss": identity, "name": "root"})
     return answer.status_code in (200, 404)
 
 
 def end(replica: Replica, identity: str, cluster: str) -> None:
-    """Add the cluster that a creation was for."""
+    """Add the cluster of a creation."""
     fields = {"cluster": cluster, "region": "us-west", "name": "root", "creation": identity}
     assert replica.http.post(f"{replica.url}/addcluster", fields).ok
 
 
-def asked(replica: Replica, job: str, user: str = "john", purpose: str = "tess-ci") -> str:
-    """Ask for a cluster; return its creation's id when the trigger has answered."""
+def request_cluster(replica: Replica, job: str, user: str = "john", purpose: str = "tess-ci") -> str:
+    """Request a cluster; return the id of its creation once the trigger has answered."""
     fields = {"name": user, "job": job, "purpose": purpose}
     assert replica.http.post(f"{replica.url}/ui/create", fields).ok
     until(lambda: creations(replica)[0].get("tries") or creations(replica)[0].get("failure"))
@@ -121,8 +121,8 @@ def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, s
 
 
 @both
-def test_one_that_failed_is_tried_again_and_dismissed(visit: Visit, replica: Replica, script: bool) -> None:
-    asked(replica, "fails", user="john")
+def test_a_failed_creation_is_retried_and_dismissed(visit: Visit, replica: Replica, script: bool) -> None:
+    request_cluster(replica, "fails", user="john")
     alice = visit("alice", script)
     alice.go()
     row(alice, "failed").get_by_role("button", name="Retry tess-ci for john").click()
@@ -137,7 +137,7 @@ def test_one_that_failed_is_tried_again_and_dismissed(visit: Visit, replica: Rep
 
 @both
 def test_a_new_visitor_is_asked_for_a_name(visit: Visit, replica: Replica, script: bool) -> None:
-    asked(replica, "fails", user="john")
+    request_cluster(replica, "fails", user="john")
     dora = visit(script=script)
     dora.go()
     row(dora, "failed").get_by_role("button", name="Retry tess-ci for john").click()
@@ -147,7 +147,7 @@ def test_a_new_visitor_is_asked_for_a_name(visit: Visit, replica: Replica, scrip
 
 
 @both
-def test_policies_are_kept(visit: Visit, script: bool) -> None:
+def test_an_admin_maintains_policies(visit: Visit, script: bool) -> None:
     root, purpose = visit("root", script), f"purpose-{script}".lower()
     root.go("/ui/admin")
     root.page.locator("#policy-link").click()
@@ -179,7 +179,7 @@ def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica
     alice = visit("alice")
     alice.go()
     expect(alice.page.get_by_role("heading", name="New clusters")).to_have_count(0)
-    identity, cluster = asked(replica, "build"), f"built-{next(_numbers)}"
+    identity, cluster = request_cluster(replica, "build"), f"built-{next(_numbers)}"
     expect(row(alice, "john")).to_contain_text("running")
     expect(row(alice, "john").get_by_role("link", name="log")).to_have_attribute("rel", "noopener")
     end(replica, identity, cluster)
@@ -187,8 +187,8 @@ def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica
     expect(alice.page.get_by_role("heading", name=cluster)).to_be_visible()
 
 
-def test_a_pressed_button_says_what_it_does(visit: Visit, replica: Replica) -> None:
-    asked(replica, "fails")
+def test_a_pressed_button_shows_that_it_is_busy(visit: Visit, replica: Replica) -> None:
+    request_cluster(replica, "fails")
     alice = visit("alice")
     alice.go()
     waiting: list[Route] = []
@@ -200,11 +200,11 @@ def test_a_pressed_button_says_what_it_does(visit: Visit, replica: Replica) -> N
     expect(row(alice, "failed")).to_have_count(0)
 
 
-def test_a_refused_click_says_why_and_shows_how_things_are(visit: Visit, replica: Replica) -> None:
-    identity = asked(replica, "fails")
+def test_a_refused_click_shows_the_reason_and_the_current_state(visit: Visit, replica: Replica) -> None:
+    identity = request_cluster(replica, "fails")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
     assert dismissed(replica, identity)
     row(alice, "failed").get_by_role("button", name="Retry").click()
     expect(alice.page.locator("#alerts")).to_contain_text(f"creation {identity} is not known")
@@ -213,8 +213,8 @@ def test_a_refused_click_says_why_and_shows_how_things_are(visit: Visit, replica
 
 
 def test_keyboard_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: Visit, replica: Replica) -> None:
-    asked(replica, "fails", user="first")
-    asked(replica, "fails", user="second")
+    request_cluster(replica, "fails", user="first")
+    request_cluster(replica, "fails", user="second")
     alice = visit("alice")
     alice.go()
     dismiss = row(alice, "for second").get_by_role("button", name="Dismiss")
@@ -230,7 +230,7 @@ def test_keyboard_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: V
 
 
 def test_the_time_to_the_next_try_counts_down(visit: Visit, replica: Replica) -> None:
-    asked(replica, "waits")
+    request_cluster(replica, "waits")
     alice = visit("alice")
     alice.page.clock.install()
     alice.go()
@@ -242,7 +242,7 @@ def test_the_time_to_the_next_try_counts_down(visit: Visit, replica: Replica) ->
 
 
 def test_nothing_new_is_304(visit: Visit, replica: Replica) -> None:
-    asked(replica, "build")
+    request_cluster(replica, "build")
     alice = visit("alice")
     alice.go()
     wanted = "/ui/fragments/creations"
@@ -255,10 +255,10 @@ def test_nothing_new_is_304(visit: Visit, replica: Replica) -> None:
 @pytest.fixture
 def busy(replica: Replica, curl: Curl) -> Iterator[str]:
     """A creation in each state, and policies; returns the id of one that failed."""
-    end(replica, asked(replica, "build", user="erin"), cluster := f"built-{next(_numbers)}")
-    asked(replica, "build", user="policy", purpose="purpose-" + "long-" * 15)
-    asked(replica, "waits")
-    failed = asked(replica, "fails")
+    end(replica, request_cluster(replica, "build", user="erin"), cluster := f"built-{next(_numbers)}")
+    request_cluster(replica, "build", user="policy", purpose="purpose-" + "long-" * 15)
+    request_cluster(replica, "waits")
+    failed = request_cluster(replica, "fails")
     for purpose in ("tess-ci", "purpose-" + "long-" * 15):
         terms = {"min_vacant": "3", "max_total": "9", "hours": "Mon-Fri 07:00-19:00, Sat 08:00-12:00"}
         curl("setpolicy", purpose=purpose, name="root", **terms)

@@ -1,4 +1,4 @@
-"""The first page: figures, filter, table, and what it says when there is nothing to show."""
+"""The dashboard: counts, filter, table, and its messages when there is nothing to show."""
 
 import re
 from datetime import timedelta
@@ -29,7 +29,7 @@ def test_every_cluster_is_shown_with_its_state_and_its_user(add: Add, client: Fl
     assert re.search(r"cluster-03 held alice debugging the network just now 6 h", page)
 
 
-def test_figures_count_the_states_and_lead_to_them(add: Add, client: FlaskClient) -> None:
+def test_counts_are_per_state_and_link_to_it(add: Add, client: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     client.get("/getvacant?build=1&job=e2e")
     page = client.get("/")
@@ -39,7 +39,7 @@ def test_figures_count_the_states_and_lead_to_them(add: Add, client: FlaskClient
 
 
 def cards(page: str) -> dict[str, tuple[int, str]]:
-    """Return what the figures say, and where they lead."""
+    """Return the counts, and where their links lead."""
     found = re.findall(r'class="card card-(\w+)" href="([^"]*)".*?card-number">(\d+)<', page, re.DOTALL)
     return {state: (int(count), unescape(url)) for state, url, count in found}
 
@@ -55,7 +55,7 @@ def cards(page: str) -> dict[str, tuple[int, str]]:
         ("state=vacant", {"all": 3, "vacant": 2, "held": 1}),
     ],
 )
-def test_figures_follow_the_other_filters_and_keep_them(
+def test_counts_follow_the_other_filters_and_keep_them(
     add: Add, alice: FlaskClient, query: str, counts: dict[str, int]
 ) -> None:
     add("cluster-01")
@@ -138,14 +138,14 @@ def test_an_empty_pool_says_what_to_do_next(client: FlaskClient, alice: FlaskCli
     assert "Add the first cluster" in text(root.get("/"))
 
 
-def test_a_filter_that_shows_nothing_is_no_empty_pool(add: Add, client: FlaskClient) -> None:
+def test_a_filter_without_matches_is_not_an_empty_pool(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     page = text(client.get("/?q=nothing-like-it"))
     assert "No cluster matches" in page
     assert "0 of 1" in page
 
 
-def test_names_notes_and_reasons_are_text_whatever_they_contain(
+def test_names_notes_and_reasons_are_shown_as_text(
     written: WriteRecords, alice: FlaskClient, root: FlaskClient
 ) -> None:
     record = {"name": HOSTILE, "status": "finished", "note": "</td><b>", "hold": True, "holdBy": "<i>", "holdDesc": '"'}
@@ -158,13 +158,13 @@ def test_names_notes_and_reasons_are_text_whatever_they_contain(
         assert "<i>" not in page.text
 
 
-def test_a_script_half_of_a_character_in_a_name_breaks_no_page(written: WriteRecords, root: FlaskClient) -> None:
+def test_a_lone_surrogate_in_a_name_breaks_no_page(written: WriteRecords, root: FlaskClient) -> None:
     written('{"name": "bad \\ud800", "status": "finished"}', '{"name": "\\udfff", "status": "x"}')
     for url in ("/", "/ui/admin"):
         assert root.get(url).status_code == 200
 
 
-def test_a_page_has_nothing_that_its_own_policy_forbids(add: Add, root: FlaskClient) -> None:
+def test_a_page_has_nothing_that_its_csp_forbids(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     hold(root, "cluster-01")
     for url in ("/", "/ui/admin", "/ui/clusters/cluster-01", "/ui/extend?cluster=cluster-01", "/ui/whoami", "/ui/no"):
@@ -189,9 +189,7 @@ def test_time_left_is_right_without_script(add: Add, alice: FlaskClient, clock: 
     assert "time-left-late" in alice.get("/").text
 
 
-def test_a_job_that_lasts_suspiciously_long_is_flagged(
-    add: Add, client: FlaskClient, service: Clusters, clock: MovableClock
-) -> None:
+def test_an_overdue_job_is_flagged(add: Add, client: FlaskClient, service: Clusters, clock: MovableClock) -> None:
     add("cluster-01")
     client.get("/getvacant?build=1&job=e2e")
     assert "overdue" not in text(client.get("/"))
@@ -199,7 +197,7 @@ def test_a_job_that_lasts_suspiciously_long_is_flagged(
     assert "overdue" in text(client.get("/"))
 
 
-def test_while_the_store_was_never_read_the_page_is_503_and_says_why(
+def test_before_the_first_read_of_the_store_the_page_is_503(
     settings: Settings, written: WriteRecords, store: Store
 ) -> None:
     with pytest.raises(StoreUnreadable):

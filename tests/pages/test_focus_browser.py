@@ -1,4 +1,4 @@
-"""Where the focus is after a change, and what a second press in a hurry does: nothing."""
+"""Where the focus is after a change; a hasty second press does nothing."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def mine(added: AddOne, curl: Curl) -> list[str]:
 
 
 def states(person: Person, names: list[str]) -> list[str]:
-    """Return the states that the API tells."""
+    """Return the states that the API lists."""
     return [person.page.request.get(f"{person.url}/clusters?q={name}").text().split()[6] for name in names]
 
 
@@ -51,7 +51,7 @@ def test_release_clicked_twice_by_mouse_releases_one(visit: Visit, mine: list[st
     place = (box["x"] + 20, box["y"] + 10)
     alice.page.mouse.click(*place)
     expect(alice.row("mine-1")).to_have_count(0)
-    alice.page.mouse.click(*place)  # where the release of the next one has moved to
+    alice.page.mouse.click(*place)  # where the next row's release button has moved to
     alice.rests()
     assert states(alice, mine) == ["vacant", "held", "held"]
     alice.press("mine-2", "Release")
@@ -91,7 +91,7 @@ def test_a_poll_that_takes_the_focused_button_leaves_the_focus_on_a_name(
     expect(alice.row(next_one).get_by_role("link", name=next_one)).to_be_focused()
 
 
-def test_the_last_row_gone_leaves_the_focus_on_the_content(visit: Visit, added: AddOne, curl: Curl) -> None:
+def test_after_the_last_row_the_focus_is_on_the_content(visit: Visit, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("only"), name="alice")
     alice = visit("alice")
     alice.go("/?holder=alice")
@@ -131,7 +131,7 @@ def test_focus_moved_before_the_answer_arrives_stays_there(visit: Visit, mine: l
     waiting = []
     alice.page.route("**/ui/release", lambda route: waiting.append(route))
     alice.press("mine-1", "Release")
-    until(lambda: alice.page.evaluate("true") and waiting)  # handlers run while the page is asked
+    until(lambda: alice.page.evaluate("true") and waiting)  # handlers run while playwright queries the page
     elsewhere = alice.row("mine-3").get_by_role("button", name="Extend mine-3")
     elsewhere.focus()
     waiting[0].continue_()
@@ -140,7 +140,7 @@ def test_focus_moved_before_the_answer_arrives_stays_there(visit: Visit, mine: l
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["keyboard", "touch"])
-def test_why_a_button_is_greyed_can_be_read_without_a_mouse(
+def test_the_reason_of_a_disabled_button_is_readable_by_keyboard(
     visit: Visit, added: AddOne, curl: Curl, touch: bool
 ) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
@@ -164,7 +164,7 @@ def test_why_a_button_is_greyed_can_be_read_without_a_mouse(
             expect(button).to_be_focused()
 
 
-def test_a_reason_that_is_read_survives_a_poll(visit: Visit, added: AddOne, curl: Curl) -> None:
+def test_an_open_reason_survives_a_poll(visit: Visit, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
     alice = visit("alice")
     alice.go()

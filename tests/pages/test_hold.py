@@ -22,7 +22,7 @@ def state(client: FlaskClient, name: str = "cluster-01") -> dict[str, Any]:
 
 
 def history(client: FlaskClient) -> list[dict[str, str]]:
-    """Return what happened, newest first."""
+    """Return the history, newest first."""
     found: list[dict[str, str]] = client.get("/history", headers={"Accept": "application/json"}).get_json()["history"]
     return found
 
@@ -33,7 +33,7 @@ def test_the_form_has_duration_and_reason(add: Add, alice: FlaskClient) -> None:
     assert "<title>Hold cluster-01" in form.text
     assert '<option value="6h" selected>6 h</option>' in form.text
     assert [f'value="{choice}"' in form.text for choice in ("30m", "1h", "4h")] == [True] * 3
-    assert 'name="name"' not in form.text  # it is known
+    assert 'name="name"' not in form.text  # the name is known
 
 
 def test_a_hold_leads_back_to_its_page_with_a_message_shown_once(add: Add, alice: FlaskClient) -> None:
@@ -47,7 +47,7 @@ def test_a_hold_leads_back_to_its_page_with_a_message_shown_once(add: Add, alice
     assert state(alice)["holdDesc"] == "my reason"
 
 
-def test_a_row_sends_the_form_back_to_where_it_stood(add: Add, alice: FlaskClient) -> None:
+def test_a_form_returns_to_the_page_of_its_row(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     form = alice.get("/ui/hold?cluster=cluster-01", headers={"Referer": "http://localhost/?q=a&state=vacant"})
     assert 'name="back" value="/?q=a&amp;state=vacant"' in form.text
@@ -75,7 +75,7 @@ def test_an_unknown_visitor_gives_a_name_once(add: Add, client: FlaskClient) -> 
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "said"),
+    ("fields", "status", "sentence"),
     [
         ({"name": ""}, 400, "name is required"),
         ({"name": "a\u200bb"}, 400, "name is 'a\\u200bb'"),
@@ -86,12 +86,12 @@ def test_an_unknown_visitor_gives_a_name_once(add: Add, client: FlaskClient) -> 
     ],
 )
 def test_a_refused_form_comes_back_as_it_was_filled_in(
-    add: Add, client: FlaskClient, fields: dict[str, str], status: int, said: str
+    add: Add, client: FlaskClient, fields: dict[str, str], status: int, sentence: str
 ) -> None:
     add("cluster-01")
     answer = client.post("/ui/hold", data={"cluster": "cluster-01", "desc": "kept <b>", "duration": "4h", **fields})
     assert answer.status_code == status
-    assert said in text(answer)
+    assert sentence in text(answer)
     assert 'role="alert"' in answer.text
     if "desc" not in fields:
         assert 'value="kept &lt;b&gt;"' in answer.text
@@ -123,7 +123,7 @@ def test_a_cluster_just_taken_can_be_held_from_the_end_of_its_job(add: Add, alic
     assert "then held by alice" in text(page)
 
 
-def test_the_answer_to_a_click_has_the_changed_row_and_a_word_of_success(add: Add, alice: FlaskClient) -> None:
+def test_the_answer_to_a_click_has_the_changed_row_and_a_message(add: Add, alice: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     answer = alice.post("/ui/hold", data={"cluster": "cluster-01", "duration": "6h"}, headers=DIALOG)
     assert answer.status_code == 200
@@ -148,7 +148,7 @@ def ends(browser: FlaskClient, cluster: str = "cluster-01") -> datetime:
 
 
 def offers(browser: FlaskClient, cluster: str = "cluster-01") -> dict[str, str]:
-    """Return by how much the form extends a hold, and what it sends for that."""
+    """Return the extensions that the form offers, and the value that each sends."""
     page = browser.get(f"/ui/extend?cluster={cluster}").text
     return dict(re.findall(r'id="form-extend-(\w+)" name="until" value="([^"]+)"', page))
 
@@ -158,7 +158,7 @@ def extend(browser: FlaskClient, until: str, cluster: str = "cluster-01", **head
     return browser.post("/ui/extend", data={"cluster": cluster, "until": until}, headers=headers)
 
 
-def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(
+def test_an_extension_adds_to_the_remaining_time_and_shows_the_end(
     add: Add, alice: FlaskClient, clock: MovableClock
 ) -> None:
     add("cluster-01")
@@ -174,7 +174,7 @@ def test_an_extension_adds_to_what_is_left_and_says_where_that_leads(
     assert re.search(r"You hold cluster-01 until .* UTC \(1 d 1[23] h", text(page))
 
 
-def test_two_clicks_or_two_tabs_extend_to_what_both_of_them_showed(add: Add, alice: FlaskClient) -> None:
+def test_two_clicks_or_two_tabs_extend_only_to_the_end_they_showed(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01", duration="2h")
     before, offered = ends(alice), offers(alice)
@@ -196,7 +196,7 @@ def test_an_extension_of_a_hold_behind_a_job_makes_it_longer(add: Add, alice: Fl
     assert state(alice)["holdFor"] == "3h"
     alice.get("/finishtest?cluster=cluster-01&job=e2e&build=124")
     before = ends(alice)
-    extend(alice, offered["4h"])  # from a form that was opened while the job ran
+    extend(alice, offered["4h"])  # from a form that was opened while the job was running
     assert timedelta(seconds=-1) <= ends(alice) - before - timedelta(hours=3) <= timedelta()
 
 
@@ -256,7 +256,7 @@ def test_an_extension_that_no_form_offers_is_refused(add: Add, alice: FlaskClien
         assert state(alice) == before
 
 
-def test_ones_own_hold_is_released_with_one_click(add: Add, alice: FlaskClient) -> None:
+def test_the_holder_releases_with_one_click(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     page = follow(alice, alice.post("/ui/release", data={"cluster": "cluster-01"}))
@@ -305,7 +305,7 @@ def test_a_refused_click_in_a_row_replaces_no_table(add: Add, alice: FlaskClient
     answer = alice.post("/ui/release", data={"cluster": "cluster-01"}, headers=ROW)
     assert answer.text.strip().startswith('<div class="alert" data-about=')
     assert answer.headers["CIMaster-Code"] == "not_authorized"
-    assert "pool-acted" in answer.headers["HX-Trigger"]  # the table shows at once how things really are
+    assert "pool-acted" in answer.headers["HX-Trigger"]  # the table immediately shows the current state
 
 
 def test_names_are_compared_without_case(add: Add, person: SignIn) -> None:
@@ -389,13 +389,13 @@ def test_an_admin_takes_a_hold_over(add: Add, alice: FlaskClient, root: FlaskCli
     page = follow(root, take_over(root, holder="alice", reason="she has left", desc="her disks"))
     assert "You hold cluster-01 until" in text(page)
     assert (state(alice)["holdBy"], state(alice)["holdDesc"]) == ("root", "her disks")
-    told = text(alice.get("/ui/clusters/cluster-01"))
-    assert "taken over" in told
-    assert "alice's hold: she has left" in told
-    assert "Previous use alice" in told
+    shown = text(alice.get("/ui/clusters/cluster-01"))
+    assert "taken over" in shown
+    assert "alice's hold: she has left" in shown
+    assert "Previous use alice" in shown
 
 
-def test_a_take_over_meets_no_other_holder_than_the_one_that_was_shown(
+def test_a_take_over_is_refused_if_the_holder_has_changed(
     add: Add, alice: FlaskClient, person: SignIn, root: FlaskClient
 ) -> None:
     add("cluster-01")

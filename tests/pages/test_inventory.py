@@ -40,7 +40,7 @@ def test_an_admin_adds_a_cluster(root: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "said"),
+    ("fields", "status", "sentence"),
     [
         ({}, 400, "region is required"),
         ({"region": "r", "cluster": "Bad Name"}, 400, "cluster is 'Bad Name'"),
@@ -51,12 +51,12 @@ def test_an_admin_adds_a_cluster(root: FlaskClient) -> None:
     ],
 )
 def test_a_refused_cluster_can_be_corrected(
-    add: Add, root: FlaskClient, fields: dict[str, str], status: int, said: str
+    add: Add, root: FlaskClient, fields: dict[str, str], status: int, sentence: str
 ) -> None:
     add("there")
     answer = send(root, "add", note="kept", **fields)
     assert answer.status_code == status
-    assert said in text(answer)
+    assert sentence in text(answer)
     assert 'value="kept"' in answer.text
 
 
@@ -71,9 +71,7 @@ def test_a_person_without_the_admin_role_is_refused(add: Add, alice: FlaskClient
     assert state(alice) == before
 
 
-def test_without_the_admin_role_the_inventory_has_greyed_buttons(
-    add: Add, alice: FlaskClient, client: FlaskClient
-) -> None:
+def test_without_the_admin_role_the_buttons_are_disabled(add: Add, alice: FlaskClient, client: FlaskClient) -> None:
     add("cluster-01")
     page = alice.get("/ui/admin")
     assert page.status_code == 200
@@ -83,7 +81,7 @@ def test_without_the_admin_role_the_inventory_has_greyed_buttons(
 
 
 @pytest.mark.parametrize("names", ["", "root;Bob"])
-def test_no_page_tells_where_the_admins_are_named(
+def test_no_page_reveals_the_path_of_the_admin_file(
     app: Flask, add: Add, person: SignIn, client: FlaskClient, settings: Settings, names: str
 ) -> None:
     add("cluster-01")
@@ -131,7 +129,7 @@ def test_labels_can_be_taken_away(add: Add, root: FlaskClient) -> None:
     assert "labels" not in state(root)
 
 
-def test_disable_needs_a_reason_which_everybody_reads(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
+def test_disable_needs_a_reason_which_all_visitors_see(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01")
     refused = send(root, "disable", reason=" ")
     assert refused.status_code == 400
@@ -158,7 +156,7 @@ def test_enable_is_one_click(add: Add, root: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "cluster-02", "CLUSTER-01", "yes"])
-def test_delete_wants_the_name_typed(add: Add, root: FlaskClient, typed: str) -> None:
+def test_delete_requires_the_typed_name(add: Add, root: FlaskClient, typed: str) -> None:
     add("cluster-01")
     answer = send(root, "delete", typed=typed)
     assert answer.status_code == 400
@@ -166,7 +164,7 @@ def test_delete_wants_the_name_typed(add: Add, root: FlaskClient, typed: str) ->
     assert state(root)["name"] == "cluster-01"
 
 
-def test_delete_takes_the_cluster_out(add: Add, root: FlaskClient) -> None:
+def test_delete_removes_the_cluster(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     page = follow(root, send(root, "delete", typed="cluster-01"))
     assert "cluster cluster-01 is deleted" in text(page)
@@ -174,7 +172,7 @@ def test_delete_takes_the_cluster_out(add: Add, root: FlaskClient) -> None:
     assert root.get("/clusters/cluster-01").status_code == 404
 
 
-def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
+def test_delete_of_a_cluster_in_use_needs_force_and_a_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
     assert "even though it is in use" in text(root.get("/ui/admin/delete?cluster=cluster-01"))
@@ -188,7 +186,7 @@ def test_delete_of_a_cluster_in_use_wants_force_and_a_reason(add: Add, alice: Fl
     assert root.get("/clusters/cluster-01").status_code == 404
 
 
-def test_after_the_delete_on_its_own_page_one_is_led_elsewhere(add: Add, root: FlaskClient) -> None:
+def test_a_delete_on_the_clusters_own_page_leads_to_the_dashboard(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     assert send(root, "delete", typed="cluster-01", back="/ui/clusters/cluster-01").location == "/"
 
@@ -210,7 +208,7 @@ def test_broken_records_show_their_reason_and_are_deleted_by_position(
     assert "good" in text(page)
 
 
-def test_a_broken_record_that_moved_is_not_mistaken_for_another(written: WriteRecords, root: FlaskClient) -> None:
+def test_a_broken_record_that_moved_is_not_confused_with_another(written: WriteRecords, root: FlaskClient) -> None:
     written("1", "2")
     first = root.get("/ui/admin").text.partition('value="#0.')[2][:8]
     written("2")
@@ -220,7 +218,7 @@ def test_a_broken_record_that_moved_is_not_mistaken_for_another(written: WriteRe
     assert "at position #0" in text(root.get("/ui/admin"))
 
 
-def test_a_broken_record_is_deleted_from_the_first_page_too(
+def test_a_broken_record_is_deleted_from_the_dashboard_too(
     written: WriteRecords, root: FlaskClient, alice: FlaskClient
 ) -> None:
     written({"name": "twin", "status": "finished"}, {"name": "twin", "status": "finished", "note": "second"})
@@ -237,7 +235,7 @@ def test_a_broken_record_can_only_be_deleted(written: WriteRecords, root: FlaskC
     assert "an admin can delete it as #0" in text(answer)
 
 
-def test_the_answer_to_a_click_is_the_inventory_as_it_is_now(add: Add, root: FlaskClient) -> None:
+def test_the_answer_to_a_click_is_the_current_inventory(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     answer = root.post(
         "/ui/admin/disable", data={"cluster": "cluster-01", "reason": "why", "back": "/ui/admin"}, headers=DIALOG
@@ -247,7 +245,7 @@ def test_the_answer_to_a_click_is_the_inventory_as_it_is_now(add: Add, root: Fla
     assert "disabled why" in text(answer)
 
 
-def test_a_form_for_nothing_is_404(root: FlaskClient) -> None:
+def test_a_form_for_an_unknown_cluster_is_404(root: FlaskClient) -> None:
     for verb in ("edit", "disable", "enable", "delete"):
         assert root.get(f"/ui/admin/{verb}?cluster=gone").status_code == 404
         assert root.get(f"/ui/admin/{verb}").status_code == 404
@@ -255,7 +253,7 @@ def test_a_form_for_nothing_is_404(root: FlaskClient) -> None:
 
 @pytest.mark.parametrize("record", ['{"name": "twin"}', "7", '{"status": "finished"}'])
 def test_two_broken_records_of_the_same_bytes_are_two(written: WriteRecords, root: FlaskClient, record: str) -> None:
-    for name in ("other", "cluster-01"):  # the second time the broken ones are known by their text
+    for name in ("other", "cluster-01"):  # the second time the broken records come from the cache
         written({"name": name, "status": "finished"}, record, record)
     for url in ("/", "/ui/admin"):
         page = root.get(url).text

@@ -1,4 +1,4 @@
-"""How long messages stay: some seconds, while they are pointed at, and never beside a row that says otherwise."""
+"""How long messages stay: some seconds, while the pointer is on them, and never next to a row that contradicts them."""
 
 import re
 
@@ -17,12 +17,12 @@ def cluster(added: AddOne) -> str:
 
 
 def held(cluster: str) -> re.Pattern[str]:
-    """Return what a holder is told."""
+    """Return the message for a holder."""
     return re.compile(rf"You hold {cluster} until .* UTC \(6 h\)")
 
 
 @pytest.mark.parametrize("name", ["", "alice"], ids=["first hold of a visitor", "in place"])
-def test_a_word_of_success_ends_by_itself(visit: Visit, cluster: str, name: str) -> None:
+def test_a_success_message_disappears(visit: Visit, cluster: str, name: str) -> None:
     alice = visit(name)
     alice.page.clock.install()
     alice.go()
@@ -35,14 +35,14 @@ def test_a_word_of_success_ends_by_itself(visit: Visit, cluster: str, name: str)
 
 
 @pytest.mark.parametrize("name", ["", "alice"], ids=["first hold of a visitor", "in place"])
-def test_a_word_of_success_goes_when_the_row_says_otherwise(visit: Visit, cluster: str, curl: Curl, name: str) -> None:
+def test_a_success_message_goes_when_the_row_contradicts_it(visit: Visit, cluster: str, curl: Curl, name: str) -> None:
     alice = visit(name)
     alice.go()
     alice.press(cluster, "Hold")
     alice.fill(**({} if name else {"name": "alice"}))
     message = alice.page.get_by_text(held(cluster))
     expect(message).to_be_visible()
-    message.hover()  # so that it does not end by itself
+    message.hover()  # so that it does not disappear
     curl("releasecluster", cluster=cluster, name="alice", to="bob")
     alice.sees(cluster, "bob", state="held")
     expect(message).to_have_count(0)
@@ -66,11 +66,11 @@ def test_a_message_stays_while_it_is_pointed_at_or_has_the_focus(visit: Visit, c
     expect(message).to_have_count(0)
 
 
-def test_a_refusal_goes_when_the_row_says_otherwise(visit: Visit, cluster: str, curl: Curl) -> None:
+def test_a_refusal_goes_when_the_row_contradicts_it(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row grows stale
+    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
     curl("releasecluster", cluster=cluster, name="alice", to="bob")
     alice.press(cluster, "Release")
     refusal = alice.page.get_by_text(f"user alice is not authorized: {cluster} is held by bob")
@@ -110,14 +110,14 @@ def test_did_not_answer_goes_when_the_service_answers_again(visit: Visit, cluste
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-def test_where_cookies_are_blocked_a_hold_is_made_and_released(visit: Visit, cluster: str, script: bool) -> None:
+def test_a_hold_is_made_and_released_with_cookies_blocked(visit: Visit, cluster: str, script: bool) -> None:
     dora = visit(script=script)
     dora.page.route("**/*", _without_cookies)
     dora.go()
     dora.press(cluster, "Hold")
     dora.fill(name="dora")
-    told = "Your browser blocks cookies: the hold is made; to release it you must give your name again"
-    expect(dora.page.get_by_text(told)).to_be_visible()
+    sentence = "Your browser blocks cookies: the hold is made; to release it you must give your name again"
+    expect(dora.page.get_by_text(sentence)).to_be_visible()
     if not script:
         dora.page.get_by_role("link", name="Back to clusters").click()
     dora.sees(cluster, "dora", state="held")
@@ -129,17 +129,22 @@ def test_where_cookies_are_blocked_a_hold_is_made_and_released(visit: Visit, clu
 
 
 def _without_cookies(route: Route) -> None:
-    """Carry a request out as a browser does that takes no cookies."""
-    asked = route.request
+    """Carry out a request as a browser without cookies does."""
+    request = route.request
     answer = requests.request(
-        asked.method, asked.url, headers=asked.headers, data=asked.post_data_buffer, allow_redirects=False, timeout=60
+        request.method,
+        request.url,
+        headers=request.headers,
+        data=request.post_data_buffer,
+        allow_redirects=False,
+        timeout=60,
     )
     dropped = ("set-cookie", "content-encoding", "transfer-encoding", "content-length", "connection")
     headers = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
     route.fulfill(status=answer.status_code, headers=headers, body=answer.content)
 
 
-def test_axe_finds_nothing_where_something_is_said(visit: Visit, cluster: str, added: AddOne, curl: Curl) -> None:
+def test_axe_finds_nothing_on_pages_with_messages(visit: Visit, cluster: str, added: AddOne, curl: Curl) -> None:
     curl("holdcluster", cluster=added("theirs"), name="bob")
     alice = visit("alice")
     alice.page.context.add_init_script(AXE)

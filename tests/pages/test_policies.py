@@ -1,4 +1,4 @@
-"""Pools that keep themselves filled: how each policy stands, and the admins' forms."""
+"""Automatic top-up on pages: the status of each policy, and the admins' forms."""
 
 import dataclasses
 import re
@@ -34,13 +34,13 @@ FRAGMENT = "/ui/fragments/policies"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings under which policies act."""
+    """Settings with which policies are applied."""
     return dataclasses.replace(settings, manage_cluster=True, default_prow_job="usual-job")
 
 
 @pytest.fixture
 def provisioner(tmp_path: Path) -> Provisioner:
-    """A program that creates nothing, and says why."""
+    """A program that creates nothing, and prints the reason."""
     program = tmp_path / "create"
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no <quota> left')\n")
     program.chmod(0o755)
@@ -48,13 +48,13 @@ def provisioner(tmp_path: Path) -> Provisioner:
 
 
 def send(browser: FlaskClient, verb: str, headers: dict[str, str] | None = None, **fields: str) -> TestResponse:
-    """Send a form as it is filled at first, but for some fields."""
+    """Send a form with its defaults, except for some fields."""
     data = {"purpose": "tess-ci", "back": "/ui/admin", **(TERMS if verb != "removepolicy" else {}), **fields}
     return browser.post(f"/ui/admin/{verb}", data=data, headers=headers or {})
 
 
 def edit(browser: FlaskClient, **fields: Any) -> TestResponse:
-    """Send the form of a policy that has the terms of TERMS, some of them changed."""
+    """Send the form of a policy with the terms TERMS, some of them changed."""
     known: dict[str, Any] = {f"was_{name}": was for name, was in TERMS.items()}
     return send(browser, "editpolicy", **{**known, **fields})
 
@@ -67,7 +67,7 @@ def policies(client: FlaskClient) -> list[dict[str, object]]:
     return found
 
 
-def test_without_policies_the_inventory_says_what_one_is_for(root: FlaskClient) -> None:
+def test_without_policies_the_inventory_explains_them(root: FlaskClient) -> None:
     assert "No policies yet. A policy creates clusters when too few" in text(root.get("/ui/admin"))
     assert "Being created" not in text(root.get("/"))
 
@@ -79,12 +79,12 @@ def test_an_admin_adds_a_policy(root: FlaskClient) -> None:
     )
     page = follow(root, answer)
     assert "policy tess-ci: keeps 0 vacant, at most 5 clusters in total" in text(page)
-    assert "tess-ci 0 vacant vacant 0 maximum 5 creating at once 1 cooldown 5m" in text(page)
+    assert "tess-ci 0 vacant vacant 0 maximum 5 parallel creations 1 cooldown 5m" in text(page)
     assert "Mon-Fri 00:00-24:00, Sat-Sun 00:00-24:00 UTC usual-job release-1.32" in text(page)
     assert policies(root)[0]["branch"] == "release-1.32"
 
 
-def test_how_a_policy_stands_is_on_the_first_page_too(root: FlaskClient, alice: FlaskClient) -> None:
+def test_the_status_of_a_policy_is_on_the_dashboard_too(root: FlaskClient, alice: FlaskClient) -> None:
     send(root, "addpolicy")
     until(lambda: "next try in" in panel(alice.get("/")))
     page = alice.get("/")
@@ -100,13 +100,13 @@ def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) 
     days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     other = days[(clock().weekday() + 3) % 7]
     send(root, "addpolicy", hours=f"{other} 10:00-11:00")
-    told = f"tess-ci: 0 of 2 vacant (only active {other} 10:00-11:00 UTC)"
-    assert told in panel(root.get("/"))
+    sentence = f"tess-ci: 0 of 2 vacant (only active {other} 10:00-11:00 UTC)"
+    assert sentence in panel(root.get("/"))
     assert "No clusters are being created." in panel(root.get("/"))
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "sentence"),
     [
         ("hours", "Mon-Fri 19-20", "expected days and hours, such as Mon-Fri 07:00-19:00 or Mon-Fri 22:00-06:00"),
         ("hours", "Mon 20:00-06:00 MEZ", "expected a time zone such as Europe/Berlin in place of MEZ"),
@@ -120,26 +120,24 @@ def test_hours_without_top_up_are_shown(root: FlaskClient, clock: MovableClock) 
         ("job", "a b", "expected the name of a job"),
     ],
 )
-def test_what_is_refused_is_shown_at_its_field_and_can_be_corrected(
-    root: FlaskClient, field: str, value: str, said: str
-) -> None:
+def test_a_refused_value_is_shown_at_its_field(root: FlaskClient, field: str, value: str, sentence: str) -> None:
     changed: dict[str, Any] = {"branch": "kept", field: value}
     answer = send(root, "addpolicy", **changed)
     assert answer.status_code == 400
-    assert said in text(answer)
+    assert sentence in text(answer)
     assert re.search(rf'id="form-{field}"[^>]*aria-describedby="form-alert[^>]*aria-invalid="true"', answer.text)
     assert 'value="kept"' in answer.text
     assert policies(root) == []
 
 
-def test_a_policy_that_is_there_is_not_replaced_by_a_new_one(root: FlaskClient) -> None:
+def test_an_existing_policy_is_not_replaced_by_a_new_one(root: FlaskClient) -> None:
     send(root, "addpolicy", min_vacant="0")
     answer = send(root, "addpolicy", min_vacant="1")
     assert "purpose tess-ci already has a policy" in text(answer)
     assert policies(root)[0]["minVacant"] == 0
 
 
-def test_terms_are_changed_and_taken_away(root: FlaskClient) -> None:
+def test_terms_are_changed_and_removed(root: FlaskClient) -> None:
     send(root, "addpolicy", hours="Mon 10:00-11:00", job="special", min_vacant="0")
     form = root.get("/ui/admin/editpolicy?purpose=tess-ci").text
     assert 'name="hours" value="Mon 10:00-11:00"' in form
@@ -204,7 +202,7 @@ def test_pages_of_other_sites_may_not_send_it(root: FlaskClient, verb: str) -> N
     assert policies(root) == []
 
 
-def test_the_answer_to_the_dialog_is_the_piece_that_it_was_opened_on(root: FlaskClient) -> None:
+def test_the_answer_to_the_dialog_is_the_element_of_its_page(root: FlaskClient) -> None:
     answer = send(root, "addpolicy", DIALOG)
     assert 'hx-target="#policies"' in answer.text
     on_first_page = {**DIALOG, "HX-Current-URL": "http://localhost/"}
@@ -213,7 +211,7 @@ def test_the_answer_to_the_dialog_is_the_piece_that_it_was_opened_on(root: Flask
     assert 'hx-target="#creations"' in answer.text
 
 
-def test_nothing_new_is_304_until_the_policy_stands_differently(add: Add, root: FlaskClient) -> None:
+def test_polls_are_304_until_the_status_of_the_policy_changes(add: Add, root: FlaskClient) -> None:
     add("other-01", purpose="other")
     send(root, "addpolicy", min_vacant="0")
     tag = root.get(FRAGMENT, headers=HTMX).headers["HX-PTag"]
@@ -227,31 +225,31 @@ def test_nothing_new_is_304_until_the_policy_stands_differently(add: Add, root: 
 
 
 class TestSwitchedOff:
-    """Where no operator said that policies may act."""
+    """The operator has not enabled policies."""
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        """Settings as they are at first."""
+        """The default settings."""
         return dataclasses.replace(settings, manage_cluster=False)
 
-    def test_the_pages_say_that_nothing_acts_on_policies(self, root: FlaskClient) -> None:
+    def test_the_pages_say_that_policies_are_not_applied(self, root: FlaskClient) -> None:
         send(root, "addpolicy")
-        told = "Automatic top-up is off: an operator must set CIMASTER_MANAGE_CLUSTER=on"
-        assert told in text(root.get("/ui/admin"))
+        sentence = "Automatic top-up is off: an operator must set CIMASTER_MANAGE_CLUSTER=on"
+        assert sentence in text(root.get("/ui/admin"))
         page = panel(root.get("/"))
         assert "tess-ci: 0 of 2 vacant Edit" in page
         assert "Automatic top-up is off: an operator must set CIMASTER_MANAGE_CLUSTER=on" in page
 
 
 class TestWithoutAProvisioner:
-    """Where no provisioner is configured."""
+    """No provisioner is configured."""
 
     @pytest.fixture
     def provisioner(self) -> None:
-        """Nothing."""
+        """No provisioner."""
         return
 
-    def test_the_pages_say_that_nothing_acts_on_policies(self, root: FlaskClient) -> None:
+    def test_the_pages_say_that_policies_are_not_applied(self, root: FlaskClient) -> None:
         root.post("/setpolicy", data={"purpose": "tess-ci", "name": ADMIN, "min_vacant": "1", "max_total": "2"})
-        told = "Automatic top-up is off: no provisioner is configured: an operator must set CIM"
-        assert told in text(root.get("/ui/admin"))
+        sentence = "Automatic top-up is off: no provisioner is configured: an operator must set CIM"
+        assert sentence in text(root.get("/ui/admin"))

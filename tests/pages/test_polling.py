@@ -1,4 +1,4 @@
-"""Live pieces of pages: nothing is sent twice, no page goes back in time, and no cookie can do harm."""
+"""Live fragments: nothing is sent twice, no page goes back in time, and no cookie can do harm."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,7 +17,7 @@ LIVE = ["/ui/fragments/clusters", "/ui/fragments/cluster?name=cluster-01", "/ui/
 
 @pytest.fixture(autouse=True)
 def _early(clock: MovableClock) -> None:
-    """Begin just after the pages were last drawn anew for the time alone."""
+    """Begin just after pages were rendered again because of the time."""
     clock.forward(seconds=CLOCK + 1 - clock().timestamp() % CLOCK)
 
 
@@ -26,7 +26,7 @@ def poll(browser: FlaskClient, url: str = LIVE[0], tag: str = "") -> TestRespons
 
 
 @pytest.mark.parametrize("url", LIVE)
-def test_what_the_browser_shows_already_is_304_until_something_changes(add: Add, alice: FlaskClient, url: str) -> None:
+def test_polls_are_304_until_something_changes(add: Add, alice: FlaskClient, url: str) -> None:
     add("cluster-01")
     first = poll(alice, url)
     tag = first.headers["HX-PTag"]
@@ -38,17 +38,17 @@ def test_what_the_browser_shows_already_is_304_until_something_changes(add: Add,
     changed = poll(alice, url, tag)
     assert changed.status_code == 200
     assert changed.headers["HX-PTag"] != tag
-    assert "pool-changed" in changed.headers["HX-Trigger"]  # the figures and the strip follow
+    assert "pool-changed" in changed.headers["HX-Trigger"]  # the counts and the banner follow
 
 
-def test_the_tag_of_the_page_is_the_tag_of_its_live_piece(add: Add, alice: FlaskClient) -> None:
+def test_the_page_and_its_fragment_have_the_same_tag(add: Add, alice: FlaskClient) -> None:
     add("cluster-01")
     tag = poll(alice).headers["HX-PTag"]
     assert f'hx-ptag="{tag}"' in alice.get("/").text
     assert int(tag.partition(".")[0]) > 0
 
 
-def test_the_tag_tells_filters_and_visitors_apart(
+def test_tags_differ_between_filters_and_visitors(
     add: Add, alice: FlaskClient, root: FlaskClient, client: FlaskClient
 ) -> None:
     add("cluster-01")
@@ -88,7 +88,7 @@ def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(
     add: Add, settings: Settings, store: Store, alice: FlaskClient, person: SignIn
 ) -> None:
     add("cluster-01")
-    other = create_app(settings, store).test_client()  # its threads rest: it reads only when it must
+    other = create_app(settings, store).test_client()  # its threads do not run: it reads only when it must
     assert "cluster-01 vacant" in text(other.get("/"))
     hold(alice, "cluster-01")
     assert "cluster-01 vacant" in text(other.get("/"))
@@ -116,7 +116,7 @@ def test_a_cookie_or_tag_that_is_no_commit_does_no_harm(add: Add, alice: FlaskCl
         assert poll(alice, tag=f"{cookie}.abc").status_code == 200
 
 
-def test_a_commit_that_never_was_is_taken_back(
+def test_a_commit_that_never_existed_is_removed_from_the_cookie(
     add: Add, alice: FlaskClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add("cluster-01")
@@ -128,7 +128,7 @@ def test_a_commit_that_never_was_is_taken_back(
 
 
 @pytest.mark.parametrize("name", ["%E2%80%8B", "a%0Ab", "x" * 64, "%FF", "%00", ""])
-def test_a_cookie_that_is_no_name_counts_as_none(client: FlaskClient, name: str) -> None:
+def test_a_cookie_with_a_malformed_name_is_ignored(client: FlaskClient, name: str) -> None:
     client.set_cookie("cimaster_name", name)
     page = client.get("/")
     assert page.status_code == 200

@@ -1,4 +1,4 @@
-"""The pages in a real browser behind a proxy that rewrites Host and has them below a path; and under another name."""
+"""The pages in a real browser, behind a proxy that rewrites Host and adds a path prefix, and under a foreign name."""
 
 import os
 import shutil
@@ -17,11 +17,11 @@ from tests.replica import Replica
 from tests.server import free_ports
 
 PREFIX = "/pool"
-NAMES = "MAP ci.example.com 127.0.0.1, MAP evil.test 127.0.0.1"  # names that browsers do not trust as they do loopback
+NAMES = "MAP ci.example.com 127.0.0.1, MAP evil.test 127.0.0.1"  # names that browsers do not trust as much as loopback
 
 
 class Proxy:
-    """Passes on what is asked below a path, with the path or without it, and never says which host was asked."""
+    """Forwards requests below a path prefix, which it keeps or strips, and hides the requested host."""
 
     def __init__(self, port: int) -> None:
         self.url, self.target, self.strips = f"http://ci.example.com:{port}{PREFIX}", "", True
@@ -42,7 +42,7 @@ class Proxy:
         """Answer a WSGI request."""
         path = environ["RAW_URI"]
         if not path.startswith(f"{PREFIX}/"):
-            self.strayed += [path] if path != "/favicon.ico" else []  # which browsers ask for beside a text
+            self.strayed += [path] if path != "/favicon.ico" else []  # which browsers request next to a text
             start_response("404 Not Found", [])
             return [b"not below the prefix"]
         headers = {key[5:].replace("_", "-"): text for key, text in environ.items() if key.startswith("HTTP_")}
@@ -61,21 +61,21 @@ class Proxy:
                 timeout=60,
             )
         dropped = ("connection", "transfer-encoding", "content-encoding", "content-length", "keep-alive")
-        told = [(key, text) for key, text in answer.raw.headers.items() if key.lower() not in dropped]
-        start_response(f"{answer.status_code} {answer.reason}", told)
+        passed_on = [(key, text) for key, text in answer.raw.headers.items() if key.lower() not in dropped]
+        start_response(f"{answer.status_code} {answer.reason}", passed_on)
         return [answer.content]
 
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[Proxy]:
-    """The proxy that the browser asks."""
+    """The proxy that the browser uses."""
     with Proxy(free_ports(1)[0]) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="module")
 def replica(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
-    """A server that knows where people reach it."""
+    """A server that knows its public URL."""
     folder = tmp_path_factory.mktemp("served")
     settings: dict[str, Any] = {"CIMASTER_STORE": f"sqlite:{folder / 'pool.db'}", "CIMASTER_PUBLIC_URL": proxy.url}
     with Replica(folder, **settings) as replica:
@@ -85,7 +85,7 @@ def replica(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A chromium to which the names of the tests are this machine."""
+    """A chromium that resolves the names of the tests to this machine."""
     path = shutil.which("chromium")
     if path is None:
         if os.environ.get("CIMASTER_TEST_ALL"):
@@ -102,7 +102,7 @@ def browser() -> Iterator[Browser]:
 def visitor(
     request: pytest.FixtureRequest, browser: Browser, proxy: Proxy, replica: Replica, curl: Curl
 ) -> Iterator[Person]:
-    """Make a person sit down behind either kind of proxy, where there is one vacant cluster."""
+    """Open a browser behind either kind of proxy, on a pool with one vacant cluster."""
     proxy.strips = request.param
     curl("addcluster", cluster="cluster-01", region="us-west", name="root")
     context = browser.new_context(reduced_motion="reduce")
@@ -150,7 +150,7 @@ def test_a_link_to_a_verb_has_a_button_that_works_behind_the_proxy(visitor: Pers
     visitor.sees("cluster-01", "carol", state="held")
 
 
-def test_a_site_that_gives_its_name_our_address_sees_nothing(browser: Browser, replica: Replica) -> None:
+def test_a_site_that_rebinds_its_name_to_us_sees_nothing(browser: Browser, replica: Replica) -> None:
     context = browser.new_context()
     page = context.new_page()
     evil = replica.url.replace("127.0.0.1", "evil.test")

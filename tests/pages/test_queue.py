@@ -1,4 +1,4 @@
-"""The queue on pages: how the first page shows it, and how a ticket is cancelled."""
+"""The queue on pages: the panel of the dashboard, and cancelling a ticket."""
 
 import json
 import re
@@ -27,7 +27,7 @@ Waits = Callable[..., str]
 
 @pytest.fixture(autouse=True)
 def _none_vacant(add: Add, client: FlaskClient) -> None:
-    """A pool of one cluster, which a job has."""
+    """A pool of one cluster, which is lent to a job."""
     add("cluster-01")
     client.get("/getvacant?job=e2e&build=1&email=bob@example.com")
 
@@ -66,7 +66,7 @@ def served(service: Clusters) -> Callable[[str], str]:
 
 
 def panel(answer: TestResponse) -> str:
-    """Return what the panel of a page says."""
+    """Return the text of the panel on a page."""
     body = answer.text.partition('<div id="queue"')[2].partition('<div id="creations"')[0]
     words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", f"<{body}", flags=re.DOTALL)
     return re.sub(r" ([,.:;])", r"\1", " ".join(words.split()))
@@ -99,7 +99,7 @@ def test_it_shows_each_waiter_with_criteria_start_and_end(
     assert "not connected" not in panel(page)
 
 
-def test_they_stand_in_the_order_in_which_they_are_served(waits: Waits, client: FlaskClient) -> None:
+def test_tickets_are_listed_in_serving_order(waits: Waits, client: FlaskClient) -> None:
     for build, priority in (("1", "low"), ("2", "normal"), ("3", "high")):
         waits(build=build, priority=priority)
     page = panel(client.get("/"))
@@ -107,9 +107,7 @@ def test_they_stand_in_the_order_in_which_they_are_served(waits: Waits, client: 
     assert re.findall(r"(\w+) priority", page) == ["high", "low"]
 
 
-def test_the_place_counts_tickets_that_are_served_before(
-    waits: Waits, client: FlaskClient, clock: MovableClock
-) -> None:
+def test_the_place_counts_tickets_served_earlier(waits: Waits, client: FlaskClient, clock: MovableClock) -> None:
     waits(build="1", priority="low")
     clock.forward(minutes=5)
     waits(build="2")
@@ -144,7 +142,7 @@ def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(
     assert '<a href="/?state=occupied">Show occupied clusters</a>' in page.text
 
 
-def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits: Waits, client: FlaskClient) -> None:
+def test_a_separate_page_shows_those_beyond_the_first_five(waits: Waits, client: FlaskClient) -> None:
     identities = [waits(build=str(build)) for build in range(1, 8)]
     page = client.get("/")
     assert "7 jobs waiting · longest" in panel(page)
@@ -155,7 +153,7 @@ def test_when_many_wait_the_rest_is_on_a_page_of_its_own(waits: Waits, client: F
     assert f'hx-get="{PANEL}?all=1"' in everything
 
 
-def test_ones_own_stand_out_whatever_the_case(waits: Waits, person: SignIn) -> None:
+def test_the_visitors_own_tickets_are_marked_in_any_case(waits: Waits, person: SignIn) -> None:
     waits(build="1", by="john")
     waits(build="2", by="Alice")
     page = person("aLICE").get("/").text.partition('<div id="queue"')[2].partition('<div id="creations"')[0]
@@ -163,9 +161,7 @@ def test_ones_own_stand_out_whatever_the_case(waits: Waits, person: SignIn) -> N
     assert page.index("e2e #2") < page.index(">yours<")
 
 
-def test_what_stands_in_the_data_is_text_whatever_it_contains(
-    rewritten: WriteKey, waits: Waits, alice: FlaskClient
-) -> None:
+def test_stored_values_are_shown_as_text(rewritten: WriteKey, waits: Waits, alice: FlaskClient) -> None:
     waits()
     hostile = '</td><script>alert("1")'
 
@@ -178,13 +174,13 @@ def test_what_stands_in_the_data_is_text_whatever_it_contains(
     for page in (alice.get("/"), alice.get("/ui/queue")):
         assert page.status_code == 200
         assert "1 job waiting" in text(page)
-        assert "1970" not in page.text  # since when is not known
+        assert "1970" not in page.text  # without a known start
         assert "has waited" not in text(page)
         assert "&lt;script&gt;" in page.text
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", page.text)
 
 
-def test_cancel_asks_for_confirmation_and_says_what_is_lost(waits: Waits, alice: FlaskClient) -> None:
+def test_cancel_asks_for_confirmation_with_the_consequences(waits: Waits, alice: FlaskClient) -> None:
     identity = waits()
     assert 'action="/ui/cancel" hx-get="/ui/cancel"' in alice.get("/").text
     form = alice.get(f"/ui/cancel?request_id={identity}")
@@ -195,7 +191,7 @@ def test_cancel_asks_for_confirmation_and_says_what_is_lost(waits: Waits, alice:
     assert waiting(alice) == ["12"]
 
 
-def test_of_a_script_it_tells_that_it_may_come_back(alice: FlaskClient) -> None:
+def test_cancelling_a_script_warns_that_it_may_return(alice: FlaskClient) -> None:
     alice.get(POLL)
     alice.get(POLL)
     (identity,) = (ticket["id"] for ticket in alice.get("/queue", headers=JSON).get_json()["tickets"])
@@ -216,7 +212,7 @@ def test_cancel_removes_a_ticket_and_says_so(waits: Waits, alice: FlaskClient) -
 
 
 @pytest.mark.parametrize(("where", "polled"), [("/", PANEL), ("/ui/queue", f"{PANEL}?all=1")])
-def test_the_answer_to_the_dialog_is_the_panel_as_it_is_now(
+def test_the_answer_to_the_dialog_is_the_current_panel(
     waits: Waits, alice: FlaskClient, where: str, polled: str
 ) -> None:
     gone = waits(build="1")
@@ -269,7 +265,7 @@ def test_pages_of_other_sites_may_not_cancel(waits: Waits, alice: FlaskClient) -
     assert waiting(alice) == ["12"]
 
 
-def test_nothing_new_is_304_whatever_else_the_pool_does(waits: Waits, add: Add, alice: FlaskClient) -> None:
+def test_other_changes_of_the_pool_leave_polls_at_304(waits: Waits, add: Add, alice: FlaskClient) -> None:
     waits(build="1")
     first = alice.get(PANEL, headers=HTMX)
     tag = first.headers["HX-PTag"]
@@ -287,13 +283,13 @@ def test_nothing_new_is_304_whatever_else_the_pool_does(waits: Waits, add: Add, 
 def test_a_change_of_the_queue_does_not_redraw_the_clusters(
     waits: Waits, alice: FlaskClient, clock: MovableClock, piece: str
 ) -> None:
-    clock.forward(seconds=301 - clock().timestamp() % 300)  # when pages were just drawn anew for the time alone
+    clock.forward(seconds=301 - clock().timestamp() % 300)  # just after pages were rendered again because of the time
     tag = alice.get(f"/ui/fragments/{piece}", headers=HTMX).headers["HX-PTag"]
     waits()
     assert alice.get(f"/ui/fragments/{piece}", headers={**HTMX, "HX-PTag": tag}).status_code == 304
 
 
-def test_the_history_tells_how_long_a_job_had_waited(
+def test_the_history_shows_how_long_a_job_had_waited(
     waits: Waits, served: Callable[[str], str], alice: FlaskClient, clock: MovableClock
 ) -> None:
     identity = waits()

@@ -28,13 +28,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server keeps its pool."""
+    """The folder of the server's pool."""
     return tmp_path_factory.mktemp("waited")
 
 
 @pytest.fixture(scope="module")
 def replica(folder: Path) -> Iterator[Replica]:
-    """A server whose only cluster a job has."""
+    """A server whose only cluster is lent to a job."""
     with Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}") as replica:
         fields = {"cluster": "cluster-01", "region": "us-west", "name": "root"}
         assert replica.http.post(f"{replica.url}/addcluster", fields).ok
@@ -43,7 +43,7 @@ def replica(folder: Path) -> Iterator[Replica]:
 
 
 def tickets(replica: Replica) -> list[dict[str, Any]]:
-    """Return who waits."""
+    """Return the tickets."""
     found: list[dict[str, Any]] = replica.http.get(f"{replica.url}/queue", headers=JSON).json()["tickets"]
     return found
 
@@ -53,13 +53,13 @@ def waits(replica: Replica) -> Iterator[Waits]:
     """Have a job wait, connected for 25 s: `waits("e2e", "12", email="john@x.org")`; returns the request's id."""
     callers = []
 
-    def ask(**said: str) -> None:
-        requests.get(f"{replica.url}/getvacant", said, timeout=60)
+    def ask(**query: str) -> None:
+        requests.get(f"{replica.url}/getvacant", query, timeout=60)
 
     def waits(job: str, build: str, **more: str) -> str:
         identity = f"r-{next(_numbers)}"
-        said = {"job": job, "build": build, "wait": "30m", "request_id": identity, **more}
-        callers.append(threading.Thread(target=ask, kwargs=said))
+        query = {"job": job, "build": build, "wait": "30m", "request_id": identity, **more}
+        callers.append(threading.Thread(target=ask, kwargs=query))
         callers[-1].start()
         until(lambda: identity in [ticket["id"] for ticket in tickets(replica)])
         return identity
@@ -73,19 +73,19 @@ def waits(replica: Replica) -> Iterator[Waits]:
 
 @pytest.fixture
 def long_ago(folder: Path) -> Callable[[], None]:
-    """Have everybody who waits have begun 41 minutes ago."""
+    """Make all waits 41 minutes old."""
 
     def long_ago() -> None:
         store = SQLiteStore(str(folder / "pool.db"), "clusters")
         since = format_time(datetime.now(UTC) - timedelta(minutes=41))
-        until(lambda: begun(store, since))
+        until(lambda: set_since(store, since))
         store.close()
 
     return long_ago
 
 
-def begun(store: SQLiteStore, since: str) -> bool:
-    """Write since when each ticket waits; say whether no other writer was faster."""
+def set_since(store: SQLiteStore, since: str) -> bool:
+    """Set the start of all waits; say whether that succeeded without a conflicting write."""
     stored = store.read()
     queue = [{**ticket, "since": since} for ticket in json.loads(stored.data["queue.json"])]
     try:
@@ -163,7 +163,7 @@ def test_a_long_wait_leads_to_the_occupied_clusters(visit: Visit, waits: Waits, 
     expect(alice.page.locator("#filter-state")).to_have_value("occupied")
 
 
-def test_the_time_of_waiting_goes_on_between_polls(visit: Visit, waits: Waits) -> None:
+def test_the_waiting_time_advances_between_polls(visit: Visit, waits: Waits) -> None:
     waits("e2e", "12")
     alice = visit("alice")
     alice.page.clock.install()
@@ -202,7 +202,7 @@ def test_the_queue_stays_shown_while_nothing_changes(visit: Visit, waits: Waits)
 
 @pytest.fixture
 def crowded(waits: Waits, replica: Replica, long_ago: Callable[[], None]) -> str:
-    """More who wait than the first page shows, of each sort; returns the id of one."""
+    """More tickets than the dashboard shows, of each kind; returns the id of one."""
     long_name = "conformance-" + "long-" * 15
     identity = waits("e2e", "12", email="john@example.com", cluster="cluster-01")
     waits("e2e", "13", email="alice@example.com", priority="low")

@@ -1,4 +1,4 @@
-"""A link that would change the pool, opened in a browser: a page that says so, with one button."""
+"""A link that would change the pool, opened in a browser: it shows a page with a confirmation button."""
 
 from flask.testing import FlaskClient
 
@@ -8,7 +8,7 @@ from tests.pages.conftest import text
 BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html,*/*"}
 
 
-def test_the_page_says_what_would_be_done_and_one_button_does_it(add: Add, client: FlaskClient) -> None:
+def test_the_page_shows_the_change_and_a_button_carries_it_out(add: Add, client: FlaskClient) -> None:
     add("cluster-01")
     answer = client.get("/holdcluster?cluster=cluster-01&name=alice&desc=%3Cb%3E", headers=BROWSER)
     assert (answer.status_code, answer.headers["CIMaster-Code"], answer.headers["Allow"]) == (405, "use_post", "POST")

@@ -1,4 +1,4 @@
-"""Who are you? Asked once, and changed at will."""
+"""The visitor's name: asked for once, and changed at will."""
 
 import unicodedata
 
@@ -27,7 +27,7 @@ def test_an_admin_is_shown_as_one(person: SignIn) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "two\nlines", "<b>\u200d</b>", "x" * 64, "\u3164", "a" + "\u0301" * 200])
-def test_what_is_no_name_is_refused_and_can_be_corrected(client: FlaskClient, name: str) -> None:
+def test_a_malformed_name_is_refused_and_can_be_corrected(client: FlaskClient, name: str) -> None:
     answer = client.post("/ui/whoami", data={"name": name})
     assert answer.status_code == 400
     assert "a name of 1 to 63 characters that can all be seen" in text(answer)
@@ -38,18 +38,18 @@ def test_what_is_no_name_is_refused_and_can_be_corrected(client: FlaskClient, na
 @pytest.mark.parametrize(
     "name", ["Jane  Doe ", "José O'Brien", "Jose\u0301 O'Brien", "<b>日本 & co; 100%</b>", "-a", "ü" * 63]
 )
-def test_any_name_that_can_be_seen_is_kept_shown_and_used(client: FlaskClient, add: Add, name: str) -> None:
+def test_any_visible_name_is_kept_shown_and_used(client: FlaskClient, add: Add, name: str) -> None:
     add("cluster-01")
-    told = unicodedata.normalize("NFC", " ".join(name.split()))
+    shown = unicodedata.normalize("NFC", " ".join(name.split()))
     page = text(follow(client, client.post("/ui/whoami", data={"name": name})))
-    assert f"You are {told} unverified" in page
+    assert f"You are {shown} unverified" in page
     assert client.post("/ui/hold", data={"cluster": "cluster-01"}).status_code == 303
     held = client.get("/clusters/cluster-01", headers={"Accept": "application/json"}).get_json()
-    assert held["holdBy"] == told
-    assert f"yours held {told}" in text(client.get("/"))
+    assert held["holdBy"] == shown
+    assert f"yours held {shown}" in text(client.get("/"))
     assert client.post("/ui/release", data={"cluster": "cluster-01"}).status_code == 303
-    assert client.get("/holdcluster", query_string={"cluster": "cluster-01", "name": told}).status_code == 200
-    answer = client.get("/releasecluster", query_string={"cluster": "cluster-01", "name": told.upper()})
+    assert client.get("/holdcluster", query_string={"cluster": "cluster-01", "name": shown}).status_code == 200
+    answer = client.get("/releasecluster", query_string={"cluster": "cluster-01", "name": shown.upper()})
     assert answer.text == "cluster cluster-01 is released\n"
 
 
@@ -61,14 +61,14 @@ def test_the_name_can_be_changed_and_forgotten(alice: FlaskClient) -> None:
     assert "Who are you?" in text(page)
 
 
-def test_htmx_loads_the_page_anew_since_every_button_may_differ(client: FlaskClient) -> None:
+def test_htmx_reloads_the_page_because_every_button_may_differ(client: FlaskClient) -> None:
     headers = {**HTMX, "HX-Current-URL": "http://localhost/?state=held"}
     assert client.get("/ui/whoami", headers=headers).text.lstrip().startswith("<form")
     answer = client.post("/ui/whoami", data={"name": "alice"}, headers=headers)
     assert answer.headers["HX-Redirect"] == "/?state=held"
 
 
-def test_where_cookies_are_blocked_the_form_says_that_the_name_is_not_kept(app: Flask) -> None:
+def test_with_blocked_cookies_the_form_says_that_no_name_is_kept(app: Flask) -> None:
     dora = app.test_client(use_cookies=False)
     assert 'name="probed"' in dora.get("/ui/whoami").text
     answer = dora.post("/ui/whoami", data={"name": "dora", "probed": "true"})

@@ -1,4 +1,4 @@
-"""The application of a replica that waits for others only briefly: a test need not wait a minute with it."""
+"""The application of a replica whose claims last only briefly, so that tests need not wait for a minute."""
 
 import importlib
 from datetime import timedelta

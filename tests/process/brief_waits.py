@@ -1,4 +1,4 @@
-"""The application of a replica that keeps callers briefly: a test need not wait half a minute for their next try."""
+"""The application of a replica that holds waiting requests open only briefly, so that tests need not wait for 25 s."""
 
 import importlib
 

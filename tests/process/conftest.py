@@ -1,4 +1,4 @@
-"""Replicas as real processes, side by side over one store."""
+"""Replicas as real processes that share one store."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any
 
 @pytest.fixture
 def start(environment: dict[str, Any], tmp_path: Path) -> Iterator[Start]:
-    """Starts replicas over one store, which end with the test."""
+    """Return a function that starts replicas over one store; they are stopped after the test."""
     with ExitStack() as stack:
         yield lambda name="a", application="wsgi:app": stack.enter_context(
             Replica(tmp_path, name, arguments=("python:cimaster.gunicorn_conf", application), **environment)
@@ -34,7 +34,7 @@ def start(environment: dict[str, Any], tmp_path: Path) -> Iterator[Start]:
 
 
 def fill(replica: Replica, count: int) -> None:
-    """Add so many clusters."""
+    """Add a number of clusters."""
     for number in range(count):
         answer = replica.get("/addcluster", cluster=f"cluster-{number:03}", region="r", name="root")
         assert answer.ok, answer.text

@@ -1,4 +1,4 @@
-"""Clients that send exactly what a test says, and both programs as they are before any client has behaved badly."""
+"""Clients that send exactly the bytes of a test, and both programs before any client has misbehaved."""
 
 import select
 import socket
@@ -19,11 +19,11 @@ from tests.manual_trigger.process import ManualTrigger, no_cluster
 from tests.replica import Replica
 
 Program = Replica | ManualTrigger
-QUICKLY = 0.2  # seconds, of issue 11
+QUICKLY = 0.2  # seconds
 
 
 class WithoutCluster(ManualTrigger):
-    """manual-trigger with no cluster to start jobs in: it is never ready, and answers all the same."""
+    """manual-trigger without a cluster: it is never ready, but answers requests."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         (folder / "config.yaml").write_bytes(SAMPLE)
@@ -39,7 +39,7 @@ class WithoutCluster(ManualTrigger):
 
 @dataclass
 class Answer:
-    """What a client got."""
+    """The answer that a client received."""
 
     status: int
     headers: Message
@@ -55,7 +55,7 @@ class Answer:
 
 
 def connect(program: Program, sent: bytes = b"", *, source: str = "127.0.0.1", takes: int = 0) -> socket.socket:
-    """Connect to a program from an address of the loopback; `takes` is how many bytes of answers fit in at most."""
+    """Connect to a program from a loopback address; `takes` is the size of the receive buffer in bytes."""
     client = socket.socket()
     client.settimeout(60)
     if takes:
@@ -80,7 +80,7 @@ def ask(program: Program, sent: bytes) -> Answer:
 
 
 def is_closed(client: socket.socket) -> bool:
-    """Say whether the program has closed the connection, and sent nothing that was not read."""
+    """Say whether the program has closed the connection without sending more data."""
     try:
         return has_news(client, 0) and client.recv(1, socket.MSG_PEEK) == b""
     except ConnectionResetError:
@@ -88,22 +88,22 @@ def is_closed(client: socket.socket) -> bool:
 
 
 def has_news(client: socket.socket, seconds: float) -> bool:
-    """Say whether something comes within some seconds: data, or the end of the connection."""
+    """Say whether data or the end of the connection arrives within some seconds."""
     return bool(select.select([client], [], [], seconds)[0])
 
 
 @contextmanager
 def crowd(program: Program, size: int, sent: bytes, **options: Any) -> Iterator[list[socket.socket]]:
-    """Clients that send the same and then nothing, and stay."""
+    """Clients that all send the same bytes, then nothing, and stay connected."""
     with ExitStack() as stack:
         yield [stack.enter_context(connect(program, sent, **options)) for _ in range(size)]
 
 
 def seconds_to_answer(program: Program) -> float:
-    """Return how long the quickest of a few requests takes."""
+    """Return the time of the fastest of a few requests."""
     times = []
     for _ in range(5):
-        begun = time.monotonic()
+        started = time.monotonic()
         assert ask(program, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
-        times.append(time.monotonic() - begun)
+        times.append(time.monotonic() - started)
     return min(times)

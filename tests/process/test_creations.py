@@ -20,18 +20,18 @@ from tests.manual_trigger.process import TOKEN, ManualTrigger
 from tests.replica import Replica
 
 JOB = "e2e-k8s-1.32"
-BRIEF_CLAIMS = "tests.process.brief_claims:app"  # where one dies, perhaps with a claim: others wait for its end
+BRIEF_CLAIMS = "tests.process.brief_claims:app"  # for a replica that may die with a claim
 
 
 class Upstream(NamedTuple):
-    """What a faulty road leads to."""
+    """The server behind a faulty connection."""
 
     url: str
     ca_file: None = None
 
 
 class Site:
-    """A namespace with everything in it; replicas of CIMaster are started as a test needs them."""
+    """A namespace with all components; each test starts the replicas of CIMaster that it needs."""
 
     def __init__(self, folder: Path, stack: ExitStack, control_plane: ControlPlane) -> None:
         self._folder, self._stack = folder, stack
@@ -67,7 +67,7 @@ class Site:
         )
 
     def authors(self) -> list[str]:
-        """Return for whom ProwJobs were created."""
+        """Return the users for whom ProwJobs were created."""
         return [
             variable["value"]
             for job in self.prow.jobs()
@@ -78,13 +78,13 @@ class Site:
 
 @pytest.fixture
 def site(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Site]:
-    """Everything but replicas."""
+    """All components except replicas."""
     with ExitStack() as stack:
         yield Site(tmp_path, stack, control_plane)
 
 
 def creations(replica: Replica) -> list[dict[str, Any]]:
-    """Return what is listed."""
+    """Return the listed creations."""
     answer = requests.get(f"{replica.url}/creations", headers={"Accept": "application/json"}, timeout=30)
     found: list[dict[str, Any]] = answer.json()["creations"]
     return found
@@ -101,14 +101,14 @@ def test_a_cluster_is_requested_built_by_prow_added_and_lent(site: Site) -> None
     replica = site.replica()
     answer = replica.get("/createcluster", user="john", branch="master")
     assert answer.status_code == 200, answer.text
-    words, brace, told = answer.text.partition("{")
-    said = json.loads(brace + told)
+    words, brace, details = answer.text.partition("{")
+    facts = json.loads(brace + details)
     (job,) = site.prow.jobs()
     name = job["metadata"]["name"]
     assert words == "cluster creation triggered successfully: "
-    assert (said["success"], said["job_name"]) == (True, name)
-    assert said["status_link"] == f"https://prow.example.com/prowjob?prowjob={name}"
-    assert said["log_link"] == f"https://prow.example.com/log?job={JOB}&id={site.prow.job(name)['status']['build_id']}"
+    assert (facts["success"], facts["job_name"]) == (True, name)
+    assert facts["status_link"] == f"https://prow.example.com/prowjob?prowjob={name}"
+    assert facts["log_link"] == f"https://prow.example.com/log?job={JOB}&id={site.prow.job(name)['status']['build_id']}"
     assert site.authors() == ["john"]
     assert replica.get("/addcluster", cluster="new-1", region="us", name="root", creation=name).ok
     assert [(c["state"], c["cluster"]) for c in creations(replica)] == [("ready", "new-1")]
@@ -116,7 +116,7 @@ def test_a_cluster_is_requested_built_by_prow_added_and_lent(site: Site) -> None
 
 
 @pytest.mark.parametrize("fault", ["lose_before", "lose_after", "unavailable"])
-def test_a_job_is_created_once_also_when_an_answer_is_lost_on_the_way(site: Site, fault: str) -> None:
+def test_a_job_is_created_once_even_if_an_answer_is_lost(site: Site, fault: str) -> None:
     site.road.script.extend([fault, fault])
     replica = site.replica()
     assert replica.get("/createcluster", user="john").status_code == 200
@@ -128,10 +128,10 @@ def test_a_replica_killed_after_the_post_leaves_one_job_to_another(site: Site) -
     site.plank.mode = "stall"  # manual-trigger waits for a build id, and its answer does not come
     doomed, other = (site.replica(name, BRIEF_CLAIMS, CIMASTER_PROW_TIMEOUT="3s") for name in ("a", "b"))
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(doomed.get, "/createcluster", user="john")
+        parameters = pool.submit(doomed.get, "/createcluster", user="john")
         until(site.prow.jobs)
         doomed.server.crash()
-        assert isinstance(asked.exception(), requests.ConnectionError)
+        assert isinstance(parameters.exception(), requests.ConnectionError)
     until(lambda: [(c["state"], c["tries"]) for c in creations(other)] == [("requested", 1)])
     site.plank.mode = "run"
     (job,) = site.prow.jobs()
@@ -160,16 +160,18 @@ def test_simultaneous_clicks_on_two_replicas_create_one_job_each(site: Site) -> 
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("parameters", "words"),
     [
         ({"job": "e2e-k8s-1.3"}, "e2e-k8s-1.32"),
         ({"branch": "feature"}, "^release-"),
         ({"job": "pull-tessops-verify"}, "presubmit"),
     ],
 )
-def test_a_job_unknown_to_prow_is_refused_and_nothing_is_created(site: Site, asked: dict[str, Any], words: str) -> None:
+def test_a_job_unknown_to_prow_is_refused_and_nothing_is_created(
+    site: Site, parameters: dict[str, Any], words: str
+) -> None:
     replica = site.replica()
-    answer = replica.get("/createcluster", user="john", **asked)
+    answer = replica.get("/createcluster", user="john", **parameters)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (502, "creation_failed")
     assert words in answer.text
     assert site.prow.jobs() == []
@@ -185,7 +187,7 @@ def test_a_job_that_cannot_be_started_is_reported_with_prows_reason(site: Site) 
 
 @contextmanager
 def built(site: Site, replicas: list[Replica]) -> Iterator[None]:
-    """Play the jobs until the block ends: each one adds its cluster, by whichever replica answers, and ends."""
+    """Act as the jobs until the block ends: each adds its cluster, through any replica that answers, and ends."""
     over = threading.Event()
 
     def build() -> None:
@@ -229,7 +231,7 @@ def test_a_pool_stays_filled_through_faults_within_its_limit(site: Site) -> None
         until(lambda: vacant(first) == 3)
         for build in range(3):
             assert first.get("/getvacant", job="e2e", build=str(build)).ok
-        site.road.down = True  # the next round meets an unreachable trigger
+        site.road.down = True  # in the next round the trigger is unreachable
         until(lambda: any(c.get("reason") for c in creations(first)))
         doomed.server.crash()
         site.road.down = False

@@ -1,7 +1,7 @@
-"""What the README promises of the SQLite file, on real processes that share one: every answer given stays true.
+"""The README's promises about the SQLite file, with real processes that share one: every answer stays true.
 
-One process is killed or stopped while it writes, or the machine loses power. Callers do as the README tells scripts to:
-one request_id for one request, and the same again on the other process where a connection broke.
+One process is killed or stopped while it writes, or the machine loses power. Callers follow the README's advice for
+scripts: one request_id per request, repeated on the other process if a connection breaks.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ Start = Callable[..., Replica]
 
 
 @dataclass
-class Told:
-    """What callers know, and what they asked for; a lease is named by its id, a take by its request_id."""
+class Known:
+    """What callers know and have requested; a lease is named by its id, a take by its request_id."""
 
     leases: dict[str, str] = field(default_factory=dict)
     """The cluster of each lease that an answer named."""
@@ -53,13 +53,13 @@ class Told:
     commit: int = 0
     answers: int = 0
 
-    def allowing_for(self, later: "Told") -> "Told":
-        """Return the same, where what was asked until a later moment may have been carried out, or not."""
+    def allowing_for(self, later: "Known") -> "Known":
+        """Return a copy in which requests made until a later moment may or may not have been carried out."""
         return replace(self, asked_back=later.asked_back, open_takes=self.open_takes | (later.takes - self.takes))
 
     def untrue(self, replica: Replica) -> list[str]:
-        """Return what of all this a process does not know, or contradicts."""
-        newest = {"after": str(self.commit)}  # or the list might be older than the other process's answers
+        """Return the facts that a process does not know, or contradicts."""
+        newest = {"after": str(self.commit)}  # otherwise the list might be older than the other process's answers
         answer = requests.get(f"{replica.url}/clusters", newest, headers={"Accept": "application/json"}, timeout=60)
         now = {record["name"]: record for record in answer.json()["clusters"]}
         commit = int(answer.headers["CIMaster-Commit"])
@@ -81,9 +81,9 @@ class Told:
 
 
 class Callers:
-    """Scripts that take clusters and give them back, and repeat on the next process what got no answer.
+    """Scripts that take clusters and give them back; a request without an answer is repeated on the next process.
 
-    Some are impatient: they do not repeat what broke off, and never learn what they got.
+    Some are impatient: they do not repeat a broken request, and never learn its result.
     """
 
     def __init__(self, *replicas: Replica, count: int, impatient: int = 0) -> None:
@@ -91,7 +91,7 @@ class Callers:
         self._urls = [replica.url for replica in replicas]
         self._count = count
         self._impatient = impatient
-        self._told = Told()
+        self._known = Known()
         self._lock = threading.Lock()
         self._enough = threading.Event()
         self._pool = ThreadPoolExecutor(count)
@@ -109,18 +109,18 @@ class Callers:
         if error is None:
             self._raise_failures()
 
-    def told(self) -> Told:
-        """Return what callers were told up to now."""
+    def known(self) -> Known:
+        """Return what callers know now."""
         with self._lock:
-            return deepcopy(self._told)
+            return deepcopy(self._known)
 
     def wait_for(self, more: int) -> None:
-        """Wait until callers got that many more answers."""
-        enough = self._told.answers + more
+        """Wait until callers have received that many more answers."""
+        enough = self._known.answers + more
 
         def answered() -> bool:
             self._raise_failures()
-            return self._told.answers >= enough
+            return self._known.answers >= enough
 
         until(answered)
 
@@ -139,55 +139,55 @@ class Callers:
                 self._give_back(number, mine.popleft())
 
     def _take(self, number: int, build: int) -> list[str]:
-        """Take a cluster; return its lease, or nothing if that was not told."""
-        asked = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
+        """Take a cluster; return its lease, or nothing if no answer came."""
+        query = {"job": f"e2e-{number}", "build": str(build), "request_id": uuid.uuid4().hex}
         with self._lock:
-            self._told.open_takes.add(asked["request_id"])
-            self._told.takes.add(asked["request_id"])
-        answer = self._ask(number, "/getvacant", asked)
+            self._known.open_takes.add(query["request_id"])
+            self._known.takes.add(query["request_id"])
+        answer = self._ask(number, "/getvacant", query)
         if answer is None:
             return []
         lease = answer.headers["CIMaster-Lease"]
-        self._note_take(asked["request_id"], answer.text, lease)
-        repeated = self._ask_again(number, "/getvacant", asked, answer)
+        self._note_take(query["request_id"], answer.text, lease)
+        repeated = self._ask_again(number, "/getvacant", query, answer)
         assert repeated is None or repeated.headers["CIMaster-Lease"] == lease
         return [lease]
 
     def _note_take(self, request: str, cluster: str, lease: str) -> None:
         with self._lock:
-            told = self._told
-            assert lease not in told.leases, f"{lease} was told twice"
-            others = [other for other, its in told.leases.items() if its == cluster and other not in told.asked_back]
+            known = self._known
+            assert lease not in known.leases, f"{lease} was told twice"
+            others = [other for other, its in known.leases.items() if its == cluster and other not in known.asked_back]
             assert not others, f"{cluster} was told twice, as {lease} and as {others}"
-            told.leases[lease] = cluster
-            told.open_takes.remove(request)
+            known.leases[lease] = cluster
+            known.open_takes.remove(request)
 
     def _give_back(self, number: int, lease: str) -> None:
-        asked = {"cluster": self._told.leases[lease], "lease": lease, "request_id": uuid.uuid4().hex}
+        query = {"cluster": self._known.leases[lease], "lease": lease, "request_id": uuid.uuid4().hex}
         with self._lock:
-            self._told.asked_back.add(lease)
-        answer = self._ask(number, "/finishtest", asked)
+            self._known.asked_back.add(lease)
+        answer = self._ask(number, "/finishtest", query)
         if answer is not None:
             with self._lock:
-                self._told.given_back.add(lease)
-            self._ask_again(number, "/finishtest", asked, answer)
+                self._known.given_back.add(lease)
+            self._ask_again(number, "/finishtest", query, answer)
 
     def _ask_again(
-        self, number: int, path: str, asked: dict[str, str], answer: requests.Response
+        self, number: int, path: str, query: dict[str, str], answer: requests.Response
     ) -> requests.Response | None:
-        """Repeat on the next process what was answered; it must say the same."""
-        repeated = self._ask(number + 1, path, asked)
+        """Repeat an answered request on the next process; the answer must be the same."""
+        repeated = self._ask(number + 1, path, query)
         if repeated is not None:
             assert repeated.headers.get("CIMaster-Repeated") == "true"
             assert repeated.text == answer.text
         return repeated
 
-    def _ask(self, number: int, path: str, asked: dict[str, str]) -> requests.Response | None:
+    def _ask(self, number: int, path: str, query: dict[str, str]) -> requests.Response | None:
         """Return the answer; None if the caller gave up."""
         for attempt in itertools.count(number):
             gives_up = False
             try:
-                answer = requests.get(self._urls[attempt % len(self._urls)] + path, params=asked, timeout=60)
+                answer = requests.get(self._urls[attempt % len(self._urls)] + path, params=query, timeout=60)
             except requests.RequestException as error:
                 self.broke_off += "refused" not in str(error)
                 gives_up = number < self._impatient
@@ -202,8 +202,8 @@ class Callers:
 
     def _count_answer(self, answer: requests.Response) -> None:
         with self._lock:
-            self._told.commit = max(self._told.commit, int(answer.headers["CIMaster-Commit"]))
-            self._told.answers += 1
+            self._known.commit = max(self._known.commit, int(answer.headers["CIMaster-Commit"]))
+            self._known.answers += 1
 
 
 def fill(replica: Replica) -> None:
@@ -222,13 +222,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(file: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts processes over a file, which end with the test."""
+    """Return a function that starts processes over a file; they are stopped after the test."""
     with ExitStack() as stack:
 
         def start(name: str, path: Path = file, **environment: Any) -> Replica:
             replica = Replica(tmp_path, name, CIMASTER_STORE=f"sqlite:{path}", **environment)
             stack.enter_context(replica)
-            stack.callback(replica.server.crash)  # nothing here is about an orderly end, which takes seconds
+            stack.callback(replica.server.crash)  # no test here is about an orderly shutdown, which takes seconds
             return replica
 
         yield start
@@ -245,11 +245,11 @@ def test_answers_stay_true_while_one_of_two_processes_is_killed(start: Start) ->
         callers.wait_for(80)
     assert callers.broke_off
     for replica in replicas:
-        assert callers.told().untrue(replica) == []
+        assert callers.known().untrue(replica) == []
 
 
 class Disk:
-    """A folder of which it is known what a power cut would leave: only what was synced. powercut.c does the work."""
+    """A folder that shows what a power cut would leave: only synced data. powercut.c does the work."""
 
     def __init__(self, folder: Path, durable: Path, shim: Path) -> None:
         self.environment = {
@@ -260,18 +260,18 @@ class Disk:
         self._durable = durable
 
     def lie(self) -> None:
-        """From now on confirm every sync and keep nothing."""
+        """From now on confirm every sync without keeping the data."""
         (self._durable / "lies").touch()
 
     def cut(self, copy: Path) -> Path:
-        """Write into a new folder what a power cut at this moment would leave; return the pool's file in it."""
+        """Write the state after a power cut at this moment into a new folder; return the pool's file in it."""
         copy.mkdir()
         with (self._durable / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for line in (self._durable / "names").read_text().splitlines():
                 inode, _, name = line.partition(" ")
                 content = self._durable / f"content-{inode}"
-                if content.exists() and not name.endswith("-shm"):  # SQLite makes that anew
+                if content.exists() and not name.endswith("-shm"):  # SQLite creates that file again
                     shutil.copy(content, copy / name)
         return copy / "pool.db"
 
@@ -292,46 +292,46 @@ def disk(file: Path, tmp_path: Path) -> Disk:
 def test_every_answer_given_before_a_power_cut_is_true_after_it(start: Start, disk: Disk, tmp_path: Path) -> None:
     replicas = [start(name, **disk.environment) for name in "ab"]
     fill(replicas[0])
-    cuts: list[tuple[Told, Path]] = []
+    cuts: list[tuple[Known, Path]] = []
     with Callers(*replicas, count=8) as callers:
         for number in range(4):
             callers.wait_for(120)
-            told = callers.told()  # before the cut: what is answered later may be lost
+            known = callers.known()  # before the cut: later answers may be lost
             path = disk.cut(tmp_path / f"cut-{number}")
-            cuts.append((told.allowing_for(callers.told()), path))
+            cuts.append((known.allowing_for(callers.known()), path))
         replicas[0].server.crash()
         replicas[0].start()
         callers.wait_for(120)
         for replica in replicas:
             replica.server.crash()
-        cuts.append((callers.told(), disk.cut(tmp_path / "cut-at-the-end")))
-    for told, path in cuts:
-        assert told.untrue(start(path.parent.name, path)) == []
+        cuts.append((callers.known(), disk.cut(tmp_path / "cut-at-the-end")))
+    for known, path in cuts:
+        assert known.untrue(start(path.parent.name, path)) == []
 
 
-def test_the_check_finds_answers_lost_by_a_disk_that_lies(start: Start, disk: Disk, tmp_path: Path) -> None:
+def test_the_check_finds_answers_lost_by_a_lying_disk(start: Start, disk: Disk, tmp_path: Path) -> None:
     replicas = [start(name, **disk.environment) for name in "ab"]
     fill(replicas[0])
     with Callers(*replicas, count=8) as callers:
         callers.wait_for(120)
         disk.lie()
         callers.wait_for(120)
-        told = callers.told()
+        known = callers.known()
         cut = disk.cut(tmp_path / "cut")
-    untrue = told.untrue(start("after", cut))
+    untrue = known.untrue(start("after", cut))
     assert any("should be with" in lie for lie in untrue)
     assert untrue[-1].startswith("commit ")
 
 
 @contextlib.contextmanager
 def stopped(replica: Replica, path: Path, *, writing: bool) -> Iterator[None]:
-    """Stop a process at a moment at which it has SQLite's lock for writing, or has not."""
+    """Stop a process at a moment when it has SQLite's write lock, or has not."""
     assert replica.server.process is not None
     group = replica.server.process.pid
     while True:
         os.killpg(group, signal.SIGSTOP)
         try:
-            while not stands_still(group):
+            while not is_stopped(group):
                 pass
             if is_locked(path) == writing:
                 yield
@@ -341,8 +341,8 @@ def stopped(replica: Replica, path: Path, *, writing: bool) -> Iterator[None]:
         time.sleep(0.01)
 
 
-def stands_still(group: int) -> bool:
-    """Say whether all threads of all processes of a group are stopped."""
+def is_stopped(group: int) -> bool:
+    """Say whether all threads of a process group are stopped."""
     states = set()
     for stat in Path("/proc").glob("[0-9]*/task/*/stat"):
         with contextlib.suppress(OSError):
@@ -352,7 +352,7 @@ def stands_still(group: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether anybody has the lock for writing."""
+    """Say whether any process has the write lock."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -363,23 +363,23 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="that a process stands still is read from /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc whether a process is stopped")
 def test_a_process_paused_in_a_write_costs_the_other_only_a_503(start: Start, file: Path) -> None:
     stopping, other = (start(name) for name in "ab")
     fill(other)
     with Callers(stopping, count=8) as callers:
         for number, writing in enumerate([False, False, True, False, False]):
-            asked = {"job": "other", "build": str(number), "request_id": uuid.uuid4().hex}
+            query = {"job": "other", "build": str(number), "request_id": uuid.uuid4().hex}
             callers.wait_for(10 + 7 * number)
             with stopped(stopping, file, writing=writing):
-                answer = other.get("/getvacant", **asked)
+                answer = other.get("/getvacant", **query)
                 assert other.get("/clusters").ok
             if writing:
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["CIMaster-Code"] in ("store_unavailable", "too_busy", "outcome_unknown")
-                while (answer := other.get("/getvacant", **asked)).status_code == 503:
+                while (answer := other.get("/getvacant", **query)).status_code == 503:
                     pass
             assert answer.status_code == 200, answer.text
             assert other.get("/finishtest", cluster=answer.text, lease=answer.headers["CIMaster-Lease"]).ok
             callers.wait_for(10)
-    assert callers.told().untrue(other) == []
+    assert callers.known().untrue(other) == []

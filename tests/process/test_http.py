@@ -1,4 +1,4 @@
-"""HTTP as programs send it, over real connections: in pieces, one after the other, wrong, large."""
+"""HTTP as programs send it, over real connections: in pieces, pipelined, malformed, large."""
 
 import json
 import re
@@ -26,14 +26,14 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
 
 @pytest.fixture(scope="module")
 def trigger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """manual-trigger, which answers as much as can be answered without a cluster."""
+    """manual-trigger without a cluster, which answers some requests."""
     with WithoutCluster(tmp_path_factory.mktemp("trigger")) as trigger:
         yield trigger
 
 
 @pytest.fixture(params=["replica", "trigger"])
 def program(request: pytest.FixtureRequest) -> Program:
-    """Either of them."""
+    """Either program."""
     found: Program = request.getfixturevalue(request.param)
     return found
 
@@ -52,7 +52,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-def test_a_body_arrives_whole_however_it_is_sent(replica: Replica, body: bytes) -> None:
+def test_a_body_arrives_whole_however_it_is_split(replica: Replica, body: bytes) -> None:
     request = b"POST /holdcluster HTTP/1.1\r\n" + FORM + body
     with connect(replica, request) as client:
         assert b"is held by alice" in read(client).body
@@ -77,7 +77,7 @@ def test_a_client_that_expects_100_continue_gets_it(replica: Replica) -> None:
 def test_a_client_that_expects_100_continue_is_refused_a_large_body(program: Program) -> None:
     head = b"POST /holdcluster HTTP/1.1\r\nExpect: 100-continue\r\n" + FORM + b"Content-Length: 100000\r\n\r\n"
     with connect(program, head) as client:
-        assert client.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 401")  # manual-trigger looks for a token first
+        assert client.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 401")  # manual-trigger checks the token first
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_pipelined_requests_are_answered_in_turn(replica: Replica) -> None:
     assert re.findall(rb"HTTP/1\.[01] (\d+)", got) == [b"200", b"200", b"404"]
 
 
-def test_connections_stay_as_their_clients_say(program: Program) -> None:
+def test_clients_decide_whether_connections_stay_open(program: Program) -> None:
     def stays(request: bytes) -> bool:
         with connect(program, request) as client:
             answer = read(client)
@@ -128,7 +128,7 @@ def test_connections_stay_as_their_clients_say(program: Program) -> None:
     assert not stays(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
 
-def test_no_header_moves_the_path_or_says_how_the_proxy_was_reached(program: Program) -> None:
+def test_no_header_changes_the_path_or_the_scheme(program: Program) -> None:
     for headers in (b"SCRIPT_NAME: /x", b"PATH_INFO: /x", b"X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off"):
         assert ask(program, b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n").status == 200
     moved = ask(program, b"GET /x/healthz HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /x\r\n\r\n")

@@ -1,4 +1,4 @@
-"""`cimaster import` takes a pool as people have it in a file, and says of other files what they are."""
+"""`cimaster import` reads pools in all usual file formats, and says what is wrong with other files."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Importer:
         self.store = f"sqlite:{folder / 'pool.db'}"
 
     def run(self, data: bytes, *arguments: str, by_stdin: bool = False) -> subprocess.CompletedProcess[bytes]:
-        """Import what a file holds."""
+        """Import a file with this content."""
         self.file.write_bytes(data)
         return subprocess.run(
             [sys.executable, "-m", "cimaster", "import", "-" if by_stdin else str(self.file), *arguments],
@@ -40,16 +40,16 @@ class Importer:
         )
 
     def refused(self, data: bytes) -> str:
-        """Import what cannot be, and return the one sentence that says so."""
+        """Import a file that must be refused, and return the refusal."""
         done = self.run(data)
-        said = done.stderr.decode()
-        assert (done.returncode, done.stdout, said.count("\n")) == (1, b"", 1), said
-        assert said.startswith("cimaster: the file ")
-        return said
+        sentence = done.stderr.decode()
+        assert (done.returncode, done.stdout, sentence.count("\n")) == (1, b"", 1), sentence
+        assert sentence.startswith("cimaster: the file ")
+        return sentence
 
     @property
     def data(self) -> dict[str, str]:
-        """What the store has."""
+        """The data in the store."""
         store = open_store(Settings(store=self.store))
         data = dict(store.read().data)
         store.close()
@@ -99,12 +99,12 @@ def test_a_pool_in_any_layout_is_read_and_its_records_keep_their_bytes(importer:
     assert importer.data[CLUSTERS] == ARRAY
 
 
-def test_standard_input_is_read_alike_and_other_keys_come_along(importer: Importer) -> None:
+def test_standard_input_is_read_too_with_all_keys(importer: Importer) -> None:
     assert importer.run(yaml.safe_dump(CONFIG_MAP).encode("utf-16"), by_stdin=True).returncode == 0
     assert (importer.data[CLUSTERS], importer.data["mine"]) == (ARRAY, "kept")
 
 
-def test_an_array_in_yaml_is_understood(importer: Importer) -> None:
+def test_an_array_in_yaml_is_read(importer: Importer) -> None:
     written = (
         b"# ours\n- name: a\n  status: finished\n  labels: {gpu: 'yes'}\n- {name: b, status: testing, lastBuild: '7'}\n"
     )
@@ -112,7 +112,7 @@ def test_an_array_in_yaml_is_understood(importer: Importer) -> None:
     assert json.loads(importer.data[CLUSTERS]) == yaml.safe_load(written)
 
 
-def test_an_export_goes_back_in(importer: Importer) -> None:
+def test_an_export_can_be_imported(importer: Importer) -> None:
     importer.run(ARRAY.encode())
     command = [sys.executable, "-m", "cimaster", "export", "--store", importer.store]
     exported = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
@@ -122,7 +122,7 @@ def test_an_export_goes_back_in(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reason"),
     [
         (b"", "holds nothing, and no pool: expected an array of clusters"),
         (b"cluster-01\ncluster-02\n", "holds a text, and no pool"),
@@ -151,6 +151,6 @@ def test_an_export_goes_back_in(importer: Importer) -> None:
     ],
     ids=lambda value: ascii(value[:30]),
 )
-def test_a_file_without_a_pool_is_refused_and_nothing_is_written(importer: Importer, data: bytes, told: str) -> None:
-    assert told in importer.refused(data)
+def test_a_file_without_a_pool_is_refused_and_nothing_is_written(importer: Importer, data: bytes, reason: str) -> None:
+    assert reason in importer.refused(data)
     assert importer.data == {}

@@ -1,4 +1,4 @@
-"""What another user of the same machine can do to the service: neither drain it nor read its pool."""
+"""Another user of the same machine can neither drain the service nor read its pool."""
 
 import os
 import shutil
@@ -21,26 +21,26 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as a
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A folder for everybody, such as /tmp."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # where another user gets to, unlike the folders of pytest
+    """A folder that all users may write to."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # accessible to other users, unlike the folders of pytest
     folder.chmod(0o1777)
     yield folder
     shutil.rmtree(folder)
 
 
 def by_another_user(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script of the shell as another user."""
+    """Run a shell script as another user."""
     command = ["sh", "-c", script]
     return subprocess.run(command, cwd=folder, user=OTHER, group=OTHER, extra_groups=[], capture_output=True, text=True)
 
 
 def replica(shared: Path, folder: Path) -> Replica:
-    """A replica that keeps its files where everybody can look."""
+    """A replica that keeps its files in a folder that all users can read."""
     return Replica(folder, TMPDIR=str(shared), CIMASTER_STORE=f"sqlite:{shared / 'pool.db'}")
 
 
 def is_ready(running: Replica) -> bool:
-    """Say whether load balancers send requests."""
+    """Say whether the replica is ready for requests."""
     return requests.get(f"{running.url}/readyz", timeout=5).status_code == 200
 
 
@@ -67,11 +67,11 @@ def test_a_folder_made_by_another_user_drains_nothing_and_is_reported(shared: Pa
         port = running.url.rpartition(":")[2]
         assert by_another_user(f"touch {folder}/{port}.draining", shared).returncode == 0
         assert is_ready(running)
-        told = f"{folder} is not a folder that only this user may write to: remove it"
+        sentence = f"{folder} is not a folder that only this user may write to: remove it"
         drained = cimaster("drain", "--port", port, environment={"TMPDIR": str(shared)})
-        assert (drained.returncode, drained.stderr) == (1, f"cimaster: {told}\n")
+        assert (drained.returncode, drained.stderr) == (1, f"cimaster: {sentence}\n")
         assert is_ready(running)
-    assert f"cimaster drain cannot reach this process: {told}" in running.server.log.read_text()
+    assert f"cimaster drain cannot reach this process: {sentence}" in running.server.log.read_text()
 
 
 def test_files_of_the_database_are_for_their_user_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -87,10 +87,10 @@ def test_files_of_the_database_are_for_their_user_alone_whatever_the_umask(tmp_p
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
-def test_make_run_keeps_its_folders_from_others(tmp_path: Path) -> None:
+def test_make_run_makes_folders_that_others_cannot_read(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "cimaster"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")  # what make run makes before any program of ours
+    program.write_text("#!/bin/sh\n")  # what make run creates before it starts a program of ours
     program.chmod(0o755)
     state = tmp_path / "state"
     command = ["make", "-s", "-o", ".venv/run.stamp", "run", f"STATE={state}", f"BIN={program.parent}"]

@@ -1,4 +1,4 @@
-"""What only real processes show: replicas side by side, crashes, restarts, draining."""
+"""Behaviour that only real processes show: several replicas, crashes, restarts, draining."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.replica import Replica
 
 
 def cimaster(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command of the server's command line."""
+    """Run a command of `cimaster`."""
     command = [sys.executable, "-m", "cimaster", *arguments]
     environment = {**os.environ, **(environment or {})}
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
@@ -56,7 +56,7 @@ def test_every_answer_given_before_a_crash_is_true_after_it(start: Start) -> Non
         try:
             answer = requests.get(f"{replica.url}/getvacant", params={"job": "e2e", "build": str(build)}, timeout=60)
         except requests.RequestException:
-            return  # no answer was given
+            return  # no answer came
         if answer.status_code == 200:
             taken[answer.text] = str(build)
         if len(taken) >= 40:
@@ -117,7 +117,7 @@ def block_writes(environment: dict[str, str], request: pytest.FixtureRequest) ->
 
 
 def in_flight(replica: Replica) -> bool:
-    """Say whether a change is on its way to the store."""
+    """Say whether a change is being written to the store."""
     text = requests.get(replica.metrics_url, timeout=5).text
     return "cimaster_changes_waiting 1.0" in text
 
@@ -130,7 +130,7 @@ def test_a_drained_replica_says_not_ready_and_still_serves(start: Start) -> None
     assert replica.get("/clusters").ok
 
 
-def test_the_metrics_have_a_port_of_their_own(start: Start) -> None:
+def test_the_metrics_have_a_separate_port(start: Start) -> None:
     replica = start()
     fill(replica, 1)
     text = requests.get(replica.metrics_url, timeout=5).text

@@ -1,4 +1,4 @@
-"""The commands of the README and of docs/ do what the pages say, as they stand: also the script for CI jobs."""
+"""The commands of the README and of docs/ work as documented, including the script for CI jobs."""
 
 import os
 import shutil
@@ -28,14 +28,14 @@ OLD_POOL = '[{"name": "cluster-01", "region": "us-west", "status": "finished"}]'
 
 
 def script(replica: Replica, test: str) -> "subprocess.Popen[str]":
-    """Run the script with something to do in place of the test."""
-    (told,) = commands("README.md", CI_SCRIPT)
-    steps, comment = told.split("# ... test on $CLUSTER")
+    """Run the script with a command in place of the test."""
+    (script_text,) = commands("README.md", CI_SCRIPT)
+    steps, comment = script_text.split("# ... test on $CLUSTER")
     assert "renewlease" in comment
     job: Mapping[str, str] = {"CIMASTER": replica.url, "BUILD": "7", "JOB": "e2e", "AUTHOR": "ann@example.com"}
-    given = "".join(f"{name}={value}\n" for name, value in job.items())
+    variables = "".join(f"{name}={value}\n" for name, value in job.items())
     return subprocess.Popen(
-        ["bash", "-c", f"{given}{steps}{test}"],
+        ["bash", "-c", f"{variables}{steps}{test}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -114,19 +114,19 @@ def test_every_page_with_commands_is_tried_somewhere() -> None:
     kinds = {kind_of(block) for page in markdown.PAGES for block in markdown.blocks(page, "sh")}
     assert kinds == {CI_SCRIPT, MAKE, CLUSTER, TRIGGER, SERVICE}
     assert pages_with(CI_SCRIPT) == ["README.md"]
-    assert pages_with(TRIGGER) == ["docs/manual-trigger.md"]  # tests/manual_trigger tries that one
+    assert pages_with(TRIGGER) == ["docs/manual-trigger.md"]  # tests/manual_trigger runs that one
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
 @pytest.mark.parametrize("page", pages_with(MAKE))
-def test_make_knows_the_targets_of_the_page(page: str) -> None:
+def test_make_has_the_targets_of_the_page(page: str) -> None:
     for block in commands(page, MAKE):
         run(f'make() {{ command make -n "$@"; }}\n{block}', markdown.ROOT)
 
 
 @pytest.fixture
 def sample_pool(tmp_path: Path) -> dict[str, str]:
-    """The settings of `make run`, but that its program creates clusters in no time, and none for the user prow."""
+    """The settings of `make run`, except that its program creates clusters immediately, and none for the user prow."""
     (tmp_path / "admins").mkdir()
     (tmp_path / "admins" / "users").write_text(ADMIN)
     sample = markdown.ROOT / "cimaster" / "samples"
@@ -145,15 +145,15 @@ def sample_pool(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("page", pages_with(SERVICE))
-def test_the_service_does_what_the_page_says(page: str, sample_pool: dict[str, str], tmp_path: Path) -> None:
+def test_the_service_works_as_the_page_says(page: str, sample_pool: dict[str, str], tmp_path: Path) -> None:
     with Replica(tmp_path, code=None, **sample_pool) as replica:
         assert replica.get("/createcluster", user="prow").ok
         listed = requests.get(f"{replica.url}/creations", headers={"Accept": "application/json"}, timeout=10)
         (creation,) = listed.json()["creations"]
-        given = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
+        variables = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
         for block in commands(page, SERVICE):
             script = block.replace(f"http://127.0.0.1:{Settings.port}", replica.url)
-            run(script, tmp_path, **sample_pool, **given)
+            run(script, tmp_path, **sample_pool, **variables)
 
 
 def names(listed: Any) -> set[str]:
@@ -162,7 +162,7 @@ def names(listed: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("page", pages_with(CLUSTER))
-def test_a_cluster_takes_what_the_page_says(page: str, control_plane: ControlPlane, tmp_path: Path) -> None:
+def test_a_cluster_accepts_the_commands_of_the_page(page: str, control_plane: ControlPlane, tmp_path: Path) -> None:
     for name in ("k8s", "Dockerfile"):
         (tmp_path / name).symlink_to(markdown.ROOT / name)
     program(tmp_path / "kubectl", f'exec {sys.executable} {kubectl.__file__} "$@"')

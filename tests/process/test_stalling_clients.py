@@ -1,4 +1,4 @@
-"""Clients that send slowly, do not take their answer or do not hang up: none of them holds up another."""
+"""Clients that send slowly, do not read their answers or do not hang up: none of them delays another."""
 
 import signal
 import time
@@ -56,14 +56,14 @@ def serving(kind: str, folder: Path) -> Program:
 
 @pytest.fixture(scope="module", params=PROGRAMS)
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """Either program, for all tests that leave it running."""
+    """Either program, shared by the tests that leave it running."""
     with serving(request.param, tmp_path_factory.mktemp("program")) as program:
         yield program
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Replica]:
-    """A replica with 1,000 clusters, few threads, and little patience with each address."""
+    """A replica with 1,000 clusters, few threads, and a low limit of connections per address."""
     path = str(tmp_path / "pool.db")
     store = SQLiteStore(path, "clusters")
     store.replace(store.read().replaced({"cluster.json": records(1000)}, {}))
@@ -74,13 +74,13 @@ def small(tmp_path: Path) -> Iterator[Replica]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_five_hundred_of_them_hold_up_no_other(program: Program, shape: str) -> None:
+def test_five_hundred_stalled_clients_delay_no_other(program: Program, shape: str) -> None:
     with crowd(program, 500, SHAPES[shape]):
         assert seconds_to_answer(program) < QUICKLY
 
 
-def test_those_that_do_not_read_their_answers_hold_up_no_other(small: Replica) -> None:
-    wanted = b"GET /clusters HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n" * 60  # the system takes some MB
+def test_clients_that_do_not_read_their_answers_delay_no_other(small: Replica) -> None:
+    wanted = b"GET /clusters HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n" * 60  # the system buffers some MB
     with ExitStack() as stack:
         clients = [
             stack.enter_context(connect(small, wanted, source=f"127.0.1.{number}", takes=4096))
@@ -94,14 +94,14 @@ def test_those_that_do_not_read_their_answers_hold_up_no_other(small: Replica) -
 
 
 def test_a_request_has_10_s_to_arrive_whole(program: Program) -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     unfinished = [connect(program, SHAPES[shape]) for shape in ("a byte", "half a head", "half a body", "half a chunk")]
     idle, silent = connect(program, HEALTHZ), connect(program)
     read(idle)
     dripping = connect(program)
     while not has_news(dripping, 0.5):
         dripping.send(b"A")
-    assert 9 < time.monotonic() - begun < 20
+    assert 9 < time.monotonic() - started < 20
     for client in (*unfinished, dripping):
         assert read(client).refusal == (408, "request_timeout")
     until(lambda: is_closed(silent))
@@ -111,7 +111,7 @@ def test_a_request_has_10_s_to_arrive_whole(program: Program) -> None:
         client.close()
 
 
-def test_of_one_address_the_oldest_is_closed_where_it_has_too_many(small: Replica) -> None:
+def test_an_address_with_too_many_connections_loses_the_oldest(small: Replica) -> None:
     with connect(small, HALF_A_BODY, source="127.0.0.2") as elsewhere, crowd(small, 5, HALF_A_BODY) as clients:
         until(lambda: [is_closed(client) for client in clients] == [True, True, False, False, False])
         for client in (elsewhere, clients[2], clients[4]):
@@ -137,7 +137,7 @@ def test_a_request_that_is_on_its_way_at_sigterm_is_answered(kind: str, tmp_path
     with serving(kind, tmp_path) as program:
         with connect(program, HEALTHZ[:-4]) as late, connect(program), connect(program, HEALTHZ) as idle:
             read(idle)
-            assert ask(program, HEALTHZ).status == 200  # so the others were seen
+            assert ask(program, HEALTHZ).status == 200  # so the server has seen the others
             program.server.send(signal.SIGTERM)
             until(lambda: is_closed(idle))
             late.sendall(HEALTHZ[-4:])

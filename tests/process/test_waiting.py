@@ -1,4 +1,4 @@
-"""Waiting, with what only real processes have: connections that break, replicas that die, and curl."""
+"""Waiting with real processes: connections that break, replicas that die, and curl."""
 
 import socket
 import subprocess
@@ -17,9 +17,9 @@ BRIEF = "tests.process.brief_waits:app"
 
 
 def url(replica: Replica, build: object, wait: str = "10m", **more: str) -> str:
-    """Return what a job that waits asks for."""
-    told = "".join(f"&{key}={value}" for key, value in more.items())
-    return f"{replica.url}/getvacant?job=e2e&build={build}&wait={wait}&request_id=r-{build}{told}"
+    """Return the URL of a waiting take."""
+    query = "".join(f"&{key}={value}" for key, value in more.items())
+    return f"{replica.url}/getvacant?job=e2e&build={build}&wait={wait}&request_id=r-{build}{query}"
 
 
 def curl(replica: Replica, build: object) -> "subprocess.Popen[str]":
@@ -29,7 +29,7 @@ def curl(replica: Replica, build: object) -> "subprocess.Popen[str]":
 
 
 def tickets(replica: Replica) -> dict[str, bool]:
-    """Return who waits, in order, and whether they are there."""
+    """Return the waiting builds, in order, and whether each is connected."""
     answer = requests.get(f"{replica.url}/queue", headers={"Accept": "application/json"}, timeout=10)
     return {ticket["ask"]["build"]: ticket["there"] for ticket in answer.json()["tickets"]}
 
@@ -71,7 +71,7 @@ def test_a_place_outlives_the_replica_at_which_it_was_taken(start: Start) -> Non
         doomed.server.crash()
         assert isinstance(broken.exception(), requests.ConnectionError)
         again = threads.submit(requests.get, url(other, 2), timeout=60)
-        until(lambda: kept(other) == 2)
+        until(lambda: waiting_callers(other) == 2)
         assert other.get("/finishtest", cluster="cluster-000", job="first", build="1").ok
         assert again.result().text == "cluster-000"
         assert other.get("/finishtest", cluster="cluster-000", job="e2e", build="2").ok
@@ -90,8 +90,8 @@ def test_a_request_abandoned_while_the_process_was_paused_gets_nothing(start: St
     assert tickets(replica) == {}
 
 
-def kept(replica: Replica) -> int:
-    """Return how many callers the replica keeps."""
+def waiting_callers(replica: Replica) -> int:
+    """Return how many waiting callers the replica keeps connected."""
     lines = requests.get(replica.metrics_url, timeout=10).text.splitlines()
     return int(float(next(line for line in lines if line.startswith("cimaster_callers_kept ")).split()[1]))
 
@@ -101,10 +101,10 @@ def test_sigterm_sends_waiters_to_another_replica(start: Start) -> None:
     fill(leaving, 1)
     assert leaving.get("/getvacant", job="first", build="1").ok
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(requests.get, url(leaving, 2), timeout=60)
-        until(lambda: kept(leaving) == 1)
+        waiting = threads.submit(requests.get, url(leaving, 2), timeout=60)
+        until(lambda: waiting_callers(leaving) == 1)
         leaving.server.stop(60)
-        assert (asked.result().status_code, asked.result().text) == (429, "")
+        assert (waiting.result().status_code, waiting.result().text) == (429, "")
     assert list(tickets(other)) == ["2"]
 
 

@@ -188,7 +188,7 @@ def test_long_texts_are_shortened_to_one_line() -> None:
             True,
             "its job ended with failure: Job failed.",
         ),
-        (said(404, success=False, code="unknown_job"), True, "Prow does not know its job any more"),
+        (said(404, success=False, code="unknown_job"), True, "Prow no longer knows its job"),
     ],
 )
 def test_the_status_of_a_job_is_reported(answer: Answer, ended: bool, failure: str) -> None:

@@ -15,7 +15,7 @@ from cimaster.web.admins import Admins
 
 @pytest.fixture
 def users(tmp_path: Path) -> Path:
-    """The file; there is none yet."""
+    """The path of the file; it does not exist yet."""
     return tmp_path / "users"
 
 
@@ -53,24 +53,24 @@ def test_names_are_compared_without_case_and_unicode_form(users: Path) -> None:
     assert "jose" not in admins
 
 
-def test_each_reading_tells_the_log_how_many_admins_there_are(users: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_read_logs_the_number_of_admins(users: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     users.write_text("admin\nbob\n")
     admins = Admins(str(users.parent))
-    assert "the list of admins is read: it names 2" in caplog.text
+    assert "read the list of admins; number of names: 2" in caplog.text
     assert caplog.records[-1].__dict__["path"] == str(users)
     caplog.clear()
     assert "bob" in admins
     assert caplog.text == ""
     users.write_text("admin")
     assert "bob" not in admins
-    assert "it names 1" in caplog.text
+    assert "number of names: 1" in caplog.text
     users.write_text("\n")
     assert "admin" not in admins
-    assert (caplog.records[-1].levelname, caplog.records[-1].getMessage()[-10:]) == ("WARNING", "it names 0")
+    assert (caplog.records[-1].levelname, caplog.records[-1].getMessage()[-8:]) == ("WARNING", "names: 0")
     users.unlink()
     assert "admin" not in admins
-    assert f"{users} is not there" in caplog.text
+    assert f"{users} does not exist" in caplog.text
 
 
 def test_a_list_that_cannot_be_read_leaves_the_last_good_one(users: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,7 +89,7 @@ def test_a_list_that_cannot_be_read_leaves_the_last_good_one(users: Path, caplog
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_a_list_that_may_be_read_again_is_read_again(tmp_path: Path) -> None:
+def test_a_list_that_becomes_readable_is_read_again(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from cimaster.web.admins import Admins\n"
         "path = Path('users'); path.write_text('bob'); path.chmod(0)\n"

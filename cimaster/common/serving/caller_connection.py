@@ -8,7 +8,7 @@ from urllib3.util import wait_for_read
 WSGIEnvironment = dict[str, Any]
 
 
-def still_there(environ: WSGIEnvironment) -> bool:
+def is_connected(environ: WSGIEnvironment) -> bool:
     """Say whether the caller of a request that was read completely is still connected."""
     connection: socket.socket | None = environ.get("gunicorn.socket")
     if connection is None or not wait_for_read(connection, timeout=0):

@@ -22,7 +22,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     ),
     errors.ExpectationFailed: (417, "{}: leave the header Expect out"),
     errors.LimitRequestHeaders: (431, "the headers are too long: send at most 100 of at most 8 kB each"),
-    errors.UnsupportedTransferCoding: (501, "{}: send the body as it is, or chunked"),
+    errors.UnsupportedTransferCoding: (501, "{}: send the body chunked, or without a transfer coding"),
     errors.ParseException: (400, "{}: send a valid HTTP/1.1 request"),
 }
 _SERVER_ERRORS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
@@ -33,7 +33,7 @@ def refusal_of(error: Exception) -> tuple[int, str]:
     """Return status and sentence for an exception; 500 if the client did nothing wrong."""
     kind = next((kind for kind in REFUSALS if isinstance(error, kind)), None)
     if kind is None or isinstance(error, _SERVER_ERRORS):
-        return 500, "the service failed; its log tells why"
+        return 500, "the service failed: look in its log for the reason"
     status, sentence = REFUSALS[kind]
     return status, sentence.format(str(error)[:_LONGEST_REASON])
 

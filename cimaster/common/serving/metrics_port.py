@@ -35,7 +35,7 @@ class PortDispatch:
         self._metrics_port = str(metrics_port)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a WSGI request; SERVER_PORT is the listener's, whatever the Host header says."""
+        """Answer a WSGI request; SERVER_PORT is the listener's, independent of the Host header."""
         path = environ["PATH_INFO"]
         if environ.get("SERVER_PORT") != self._metrics_port or path in ("/healthz", "/readyz"):
             return self.app(environ, start_response)

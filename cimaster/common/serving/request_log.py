@@ -16,10 +16,10 @@ _log = logging.getLogger("cimaster.request")
 
 
 def identify(caller: str) -> None:
-    """Start a request of a caller at that address: take its X-Request-ID as correlation id, or make one."""
-    given = request.headers.get("X-Request-ID", "")
+    """Start a request from that address: use its X-Request-ID as correlation id, or make one."""
+    sent_id = request.headers.get("X-Request-ID", "")
     g.started = time.monotonic()
-    correlation_id.set(given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex)
+    correlation_id.set(sent_id if _CORRELATION.fullmatch(sent_id) else uuid.uuid4().hex)
     remote.set(caller)
 
 

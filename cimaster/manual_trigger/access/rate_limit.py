@@ -1,4 +1,4 @@
-"""Limits how many jobs one user may start per time."""
+"""Limits how many jobs one user may start per period."""
 
 import math
 import threading
@@ -16,15 +16,15 @@ class RateLimit:
     def __init__(self, rate: Rate, clock: Clock) -> None:
         self._rate = rate
         self._clock = clock
-        self._each = rate.per.total_seconds() / rate.count
+        self._seconds_per_job = rate.per.total_seconds() / rate.count
         self._full_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def take(self, user: str) -> None:
-        """Take one token of the user's bucket; raise TooMany, which says when there is another, if it is empty."""
+        """Take a token from the user's bucket; if it is empty, raise TooMany, which says when there will be one."""
         with self._lock:
             now = self._clock.monotonic()
-            full_at = max(now, self._full_at.get(user, now)) + self._each
+            full_at = max(now, self._full_at.get(user, now)) + self._seconds_per_job
             per = self._rate.per.total_seconds()
             wait = full_at - now - per
             if wait > 1e-6:

@@ -88,7 +88,7 @@ class Rules:
     """The rules of a file; if it has an error, the last good rules stay in force."""
 
     def __init__(self, path: str) -> None:
-        self.file: WatchedFile[tuple[Rule, ...]] = WatchedFile(path, parse, (), keeps=True)
+        self.file: WatchedFile[tuple[Rule, ...]] = WatchedFile(path, parse, (), keep_last_good=True)
 
     def require(self, job: str, repository: str, branch: str, user: str, *, commit: bool = False) -> None:
         """Raise NotAllowed, with the line that would allow it, unless a rule does; `commit`: the request names one."""

@@ -8,7 +8,7 @@ from cimaster.manual_trigger.errors import NoToken
 
 
 def parse(text: str) -> tuple[bytes, ...]:
-    """Return the digest of each line's first word; the rest of a line, and lines that begin with #, are remarks."""
+    """Return the digest of each line's first word; the rest of a line, and lines that begin with #, are comments."""
     words = [line.split(maxsplit=1) for line in text.splitlines()]
     tokens = [first for first, *_ in filter(None, words) if not first.startswith("#")]
     if not tokens:
@@ -20,10 +20,10 @@ class Tokens:
     """The tokens of a file. If it cannot be read, or has none, every request is refused."""
 
     def __init__(self, path: str) -> None:
-        self.file: WatchedFile[tuple[bytes, ...]] = WatchedFile(path, parse, (), keeps=False)
+        self.file: WatchedFile[tuple[bytes, ...]] = WatchedFile(path, parse, (), keep_last_good=False)
 
     def require(self, authorization: str) -> None:
-        """Raise NoToken unless the header has a known token; takes the same time whichever it is."""
+        """Raise NoToken unless the header has a known token; takes the same time for each token."""
         scheme, _, token = authorization.partition(" ")
         sent = _digest(token.strip())
         known = [hmac.compare_digest(sent, digest) for digest in self.file.value]

@@ -1,6 +1,6 @@
 """Checks the fields of a job that Prow expects to be text, where YAML may have read a number or a boolean.
 
-An API server whose CRD checks less would accept such a ProwJob, and then Prow's controller could read none at all.
+An API server whose CRD checks less would accept such a ProwJob, and Prow's controller could then read no ProwJob.
 """
 
 from collections.abc import Iterator, Mapping

@@ -18,7 +18,7 @@ _NAMES = uuid.UUID(
 
 @dataclass(frozen=True)
 class TriggerRequest:
-    """A request to start a job; texts that were not given are empty."""
+    """A request to start a job; texts that were not sent are empty."""
 
     kind: str
     job: str
@@ -61,21 +61,23 @@ class TriggerRequest:
     def asks_for(self, prowjob: dict[str, Any], user: str) -> bool:
         """Say whether this request asks for that ProwJob, which was started for that user."""
         spec = prowjob.get("spec") or {}
-        there = spec.get("refs") or {}
-        refs = {key: there[key] for key in ("org", "repo", "base_ref", "base_sha", "pulls") if there.get(key)}
+        stored_refs = spec.get("refs") or {}
+        refs = {
+            key: stored_refs[key] for key in ("org", "repo", "base_ref", "base_sha", "pulls") if stored_refs.get(key)
+        }
         same_job = (spec.get("type"), spec.get("job")) == (self.kind, self.job)
         return same_job and refs == (self.refs or {}) and user == self.user
 
 
 def name_of(identity: str) -> str:
-    """Return the ProwJob's name for an identity: always the same, so that a repeat finds the first one."""
+    """Return the ProwJob's name for an identity: always the same, so that a repeated request finds it."""
     return str(uuid.uuid5(_NAMES, identity))
 
 
 def next_name(identity: str, before: Iterable[str], now: datetime) -> str:
     """Return the name of the run that follows the runs `before`: the same in every process within the same ten seconds.
 
-    Without the time, a name would be used again after Prow has removed the earlier runs, maybe while a pod of that name
+    Without the time, a name would be reused after Prow has removed the earlier runs, perhaps while a pod of that name
     still exists.
     """
     return str(uuid.uuid5(_NAMES, json.dumps([identity, sorted(before), format_time(now)[:-2]])))

@@ -21,7 +21,7 @@ from cimaster.manual_trigger.metrics import Metrics
 _NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
-class AlreadyThere(Exception):
+class AlreadyExists(Exception):
     """A ProwJob of that name exists."""
 
 
@@ -45,7 +45,7 @@ class ProwJobs:
         return self._clock.monotonic() - self._answered_at
 
     def create(self, namespace: str, prowjob: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a ProwJob and return it as stored; raise AlreadyThere, AnswerLost, or a refusal if that failed."""
+        """Create a ProwJob and return it as stored; raise AlreadyExists, AnswerLost, or a refusal if that failed."""
         try:
             body = json.dumps({**prowjob, "metadata": {**prowjob["metadata"], "namespace": namespace}}, allow_nan=False)
         except ValueError as error:
@@ -58,7 +58,7 @@ class ProwJobs:
             self._unreachable(error)
             raise AnswerLost(reason(error)) from error
         if response.status == 409:
-            raise AlreadyThere
+            raise AlreadyExists
         if response.status >= 500:  # etcd may have written it before the server gave up
             self._refused(response)
             raise AnswerLost(f"it answered {response.status}: {_message(response)}")
@@ -66,7 +66,7 @@ class ProwJobs:
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """Return a ProwJob; None if none has that name."""
-        response = self._ask(_url(namespace, name))
+        response = self._send_get(_url(namespace, name))
         if response.status == 404 and _details(response).get("name") == name:
             self._succeeded()
             return None
@@ -75,18 +75,18 @@ class ProwJobs:
     def with_labels(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the ProwJobs with these labels."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        items: list[dict[str, Any]] = self._read(self._ask(_url(namespace, labelSelector=selector)), 200)["items"]
+        items: list[dict[str, Any]] = self._read(self._send_get(_url(namespace, labelSelector=selector)), 200)["items"]
         return items
 
     def ping(self, namespace: str) -> None:
         """Read one ProwJob to check that the API server answers and grants access; raise a refusal if not."""
-        self._read(self._ask(_url(namespace, limit="1")), 200)
+        self._read(self._send_get(_url(namespace, limit="1")), 200)
 
     def watch(self, watches: Watches, namespace: str, name: str, seconds: float) -> Generator[dict[str, Any]]:
-        """Yield a ProwJob and then each change of it, until `seconds` have passed, it is deleted, or it breaks."""
+        """Yield a ProwJob, then each change to it, until `seconds` have passed, it is deleted, or the watch breaks."""
         query = {"watch": "true", "fieldSelector": f"metadata.name={name}", "timeoutSeconds": str(max(1, int(seconds)))}
         patience = urllib3.Timeout(connect=2, read=seconds + 1)
-        response = self._ask(_url(namespace, **query), preload_content=False, timeout=patience)
+        response = self._send_get(_url(namespace, **query), preload_content=False, timeout=patience)
         try:
             if response.status != 200:
                 raise self._refused(response)
@@ -105,7 +105,7 @@ class ProwJobs:
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "manual-trigger"}
         return self._client.request(method, path, headers, **options)
 
-    def _ask(self, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
+    def _send_get(self, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:
             return self._request("GET", path, **options)
         except FAILED as error:

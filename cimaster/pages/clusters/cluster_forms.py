@@ -22,7 +22,7 @@ def context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
     name, snapshot = values.get("cluster", ""), latest()
     cluster = cluster_page.find(snapshot, name)
     if cluster is None and not is_shown_again:
-        snapshot.pool.find_any(name)  # raises what is wrong with the name
+        snapshot.pool.find_any(name)  # raises a refusal that says what is wrong with the name
     rules, now = snapshot.pool.rules, components().clusters.clock()
     row = cluster_rows.row(snapshot.pool, cluster, current_visitor(), now) if cluster else None
     return {
@@ -35,7 +35,7 @@ def context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
 
 
 def _fields(row: cluster_rows.Row) -> dict[str, str]:
-    """Return what the inventory says of a cluster, as the fields of a form."""
+    """Return the facts about a cluster, as the fields of a form."""
     cluster = row.cluster
     labels = " ".join(f"{key}={value}" for key, value in cluster.labels.items())
     if cluster.fault:

@@ -18,7 +18,7 @@ from cimaster.pool.records.pool import Pool
 
 @dataclass(frozen=True)
 class Use:
-    """The user of a cluster, the reason, and for how long; `no_end_text` stands where a lease or hold has no end."""
+    """The user of a cluster, the reason, and for how long; `no_end_text` is shown if a lease or hold has no end."""
 
     by: str = ""
     on_behalf_of: str = ""
@@ -85,7 +85,7 @@ def _use(cluster: Cluster) -> Use:
 
 
 def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[tuple[str, str], ...]:
-    """Return what else there is to say beside the state, as pairs of an icon and words."""
+    """Return what to show beside the state, as pairs of an icon and a text."""
     if cluster.state == BROKEN:
         return ()
     flags = [("alert", problem) for problem in descriptions.unreadable_fields(cluster)]
@@ -102,7 +102,7 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
 
 
 def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
-    """Return the row of the dashboard as HTML, cached for all visitors who see the same, for up to 15 s."""
+    """Return the row of the dashboard as HTML, cached for up to 15 s for all visitors to whom it looks the same."""
     viewer = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
     return _rendered(cluster, pool.reference(cluster), viewer, about_now, pool.rules.overdue_after)

@@ -21,7 +21,7 @@ from cimaster.web.endpoint_parameters import HoldCluster, ReleaseCluster
 
 
 def _hold_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
-    """Refuse at once where the cluster has changed since the page with the button was rendered."""
+    """Refuse immediately if the cluster has changed since the page with the button was rendered."""
     context = cluster_forms.context(values, is_shown_again)
     row, expected = context["row"], values.get("expect")
     if row and expected and row.state != expected and not is_shown_again:

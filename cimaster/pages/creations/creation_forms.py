@@ -58,7 +58,7 @@ def _create(form: CreateForPerson) -> Committed:
         same = find(latest(done.commit).pool, done.answer.text)
         progress = descriptions.creation(same, components().clusters.clock())
         raise WrongCreationState(
-            f"such a cluster is being created for {wanted.user} already: {progress}; "
+            f"a cluster like this is already being created for {wanted.user}: {progress}; "
             "wait for it, or create another one",
             creation=same.id,
             parameter="force",

@@ -20,7 +20,7 @@ from cimaster.pool.records.record import BROKEN
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
-READY_FOR = timedelta(minutes=30)  # for which a creation that is ready stays on the pages
+READY_FOR = timedelta(minutes=30)  # a creation that is ready stays on the pages for this time
 _MOST_ROWS = 5  # on the dashboard, so that the table of clusters stays in sight
 _LINKS = (("statusLink", "status"), ("logLink", "log"))
 

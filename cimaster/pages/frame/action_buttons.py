@@ -14,7 +14,7 @@ STILL_RUNS = "its job is still running and may add the cluster"
 
 @dataclass(frozen=True)
 class Action:
-    """A button. With `opens_form` it asks for details first; `busy_label` shows while the request is under way."""
+    """A button. With `opens_form` a form is shown first; `busy_label` shows while the request is under way."""
 
     verb: str
     label: str

@@ -14,7 +14,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 
 def is_htmx_request() -> bool:
-    """Whether htmx asks for a part of a page, and not the browser for a whole one."""
+    """Whether htmx requests a part of a page, and not the browser a whole one."""
     return request.headers.get("HX-Request") == "true"
 
 

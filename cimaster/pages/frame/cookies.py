@@ -23,7 +23,7 @@ def name() -> str:
 
 
 def seen() -> int:
-    """Return the newest commit that the browser has seen, by its cookie or the tag of the fragment that it shows."""
+    """Return the newest commit that the browser has seen, from its cookie or the tag of the fragment that it shows."""
     return max(_commit(request.cookies.get(SEEN, "")), _commit(request.headers.get("HX-PTag", "").partition(".")[0]))
 
 
@@ -35,7 +35,7 @@ def _commit(text: str) -> int:
 
 
 def probe() -> None:
-    """Set a cookie together with a form, so that `blocked` can tell whether the browser keeps cookies."""
+    """Set a cookie together with a form, so that `blocked` can find out whether the browser keeps cookies."""
     if not request.cookies and "seen" not in g:
         remember(seen=0)
 

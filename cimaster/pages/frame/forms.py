@@ -42,7 +42,7 @@ class PageUpdate:
 FormContext = Callable[[Mapping[str, str], bool], dict[str, Any]]
 """Builds what a form's template shows, from the values of its fields: `row` is its subject, `facts` are defaults.
 
-It refuses a subject that is not there, unless the second argument says that the form is shown again after a refusal.
+It refuses a subject that does not exist, unless the second argument says that the form is shown again after a refusal.
 A `refusal` in the context is shown in the form.
 """
 
@@ -61,7 +61,7 @@ def answer_text(committed: Committed, _name: str) -> str:
 class Form(Generic[P]):
     """A form: GET on its path shows it, POST carries it out.
 
-    `subject` is the parameter that names what the form is about; empty where that is new. `update` says which element
+    `subject` is the parameter that names what the form is about; empty if that is new. `update` says which element
     of the page where the form was opened has changed. `leaves_hold`: the visitor holds the cluster afterwards.
     """
 

@@ -39,7 +39,7 @@ def _digest(text: str) -> str:
 def poll_response(
     template: str, tag: str, context: Callable[[], dict[str, Any]], *, triggers_refresh: bool = True
 ) -> Response:
-    """Answer a poll: 304 if the browser shows the fragment with this tag already, else the fragment.
+    """Answer a poll: 304 if the browser already shows the fragment with this tag, else the fragment.
 
     A fragment with `triggers_refresh` makes the page fetch its cards and warnings again. A page needs one of these.
     """

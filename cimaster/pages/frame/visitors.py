@@ -42,7 +42,7 @@ def current_visitor() -> Visitor:
 def latest(at_least: int = 0) -> Snapshot:
     """Return the snapshot to show: never older than what the browser has seen, unless the store was restored.
 
-    While the store is in trouble this is the last good state; StoreTrouble if there is none.
+    While the store fails this is the last good state; StoreTrouble if there is none.
     """
     service = components().clusters
     seen = max(at_least, cookies.seen())
@@ -78,7 +78,7 @@ def last_confirmed() -> datetime | None:
 def fragment_tag(snapshot: Snapshot, *shown: object) -> str:
     """Return the tag of a fragment: `<commit>.<hash>`, the same on all replicas.
 
-    The hash is of what is `shown`, whatever the commit; the commit tells other replicas how far to read.
+    The hash covers what is `shown` and not the commit; the commit tells other replicas how far to read.
     """
     facts = (addresses.version(), warnings(), current_visitor(), *shown)
     digest = hashlib.blake2s(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""The form that asks for the visitor's name. A cookie keeps it; with open authentication it is not verified."""
+"""The form for the visitor's name. A cookie keeps it; with open authentication it is not verified."""
 
 from flask import Response, render_template, request
 

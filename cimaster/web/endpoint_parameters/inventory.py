@@ -1,4 +1,4 @@
-"""What admins send: keep the inventory and the policies of automatic top-up."""
+"""The parameters with which admins change the inventory and the policies of automatic top-up."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +11,8 @@ from cimaster.web.endpoint_parameters.shared import ClusterParameters, FactParam
 class AddCluster(FactParameters, ClusterParameters):
     """Add a cluster to the pool.
 
-    The cluster is vacant from then on. Adding one that is there with the same facts is a success; with other facts it
-    is refused. For purpose `tnet-ci` the image must be given.
+    The cluster is vacant immediately. Adding a cluster again succeeds if the facts are the same, and is refused
+    otherwise. Purpose `tnet-ci` requires `osimage`.
     """
 
     cluster: str = types.NEW_CLUSTER.required()
@@ -24,9 +24,9 @@ class AddCluster(FactParameters, ClusterParameters):
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateCluster(FactParameters, ClusterParameters):
-    """Change what is known of a cluster.
+    """Change the facts about a cluster.
 
-    What is not given stays as it is; `label`, where given, replaces all labels. Lease, hold and history stay.
+    Omitted facts keep their values; `label` replaces all labels. Lease, hold and history are not affected.
     """
 
 
@@ -34,7 +34,7 @@ class UpdateCluster(FactParameters, ClusterParameters):
 class DeleteCluster(ClusterParameters):
     """Delete a cluster from the pool.
 
-    One that is occupied or held is deleted only with `force=true` and a `reason`. A broken record is named by its
+    An occupied or held cluster is deleted only with `force=true` and a `reason`. A broken record is named by its
     position and digest, as lists show it (`#3.1a2b3c4d`).
     """
 
@@ -69,8 +69,8 @@ class EnableCluster(SwitchCluster):
 class SetPolicy(NamedParameters):
     """Keep a minimum of clusters of a purpose vacant.
 
-    What is not given stays as it is. Policies act only where the operator has switched them on
-    (`CIMASTER_MANAGE_CLUSTER`) and a provisioner is set up.
+    Omitted terms keep their values. Policies take effect only if the operator has enabled them
+    (`CIMASTER_MANAGE_CLUSTER`) and configured a provisioner.
     """
 
     purpose: str = types.PURPOSE.required()

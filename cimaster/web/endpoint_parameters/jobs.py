@@ -1,4 +1,4 @@
-"""What jobs send: take a cluster, give it back, renew its lease, leave the queue."""
+"""The parameters with which jobs take a cluster, give it back, renew its lease and leave the queue."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,20 +13,20 @@ class GetVacant(KindParameters):
     """Lend a vacant cluster to a job.
 
     The plain answer is the cluster's name and nothing else, not even a newline. Of the clusters that match, the one
-    that has been vacant longest is lent, then the first of the list. Without `request_id` every call takes another
+    that has been vacant longest is lent, then the first in the list. Without `request_id` every call takes another
     cluster. The header `CIMaster-Lease` names the lease; a finish that names it cannot end a later lease.
 
-    Without `ttl` the lease lasts until finishtest; with it, the lease ends by itself unless it is renewed.
+    Without `ttl` the lease lasts until finishtest; with it, the lease ends automatically unless it is renewed.
 
-    With `wait` the caller gets a place in the queue when none is vacant. A request is kept for 25 s at most, then
+    With `wait` the caller gets a place in the queue if none is vacant. A request is held open for at most 25 s, then
     answered with 429 `queued`, `Retry-After`, the place in `CIMaster-Place` and an empty plain body: repeat the same
     request (`curl --retry` and HTTP libraries do) and the place is kept. A vacant cluster goes to the first ticket
     that matches, by `priority` (one level up for each 10 minutes of waiting), then by arrival. It is reserved for 5 s
     for a caller between two tries; after 90 s without a try the place is lost. A caller without a place cannot jump
     the queue. When the wait is over the answer is 404 `no_vacant_cluster`.
 
-    A caller without `wait` that is refused and repeats the same request within 90 s keeps a place too, as long as it
-    goes on; a cluster is reserved for as long as its requests are apart, 60 s at most.
+    A caller without `wait` that is refused and repeats the same request within 90 s gets a place too, and keeps it
+    while it polls; a cluster is reserved for its polling interval, at most 60 s.
     """
 
     build: str = types.BUILD.required()
@@ -44,8 +44,8 @@ class GetVacant(KindParameters):
 class FinishTest(VerbParameters):
     """Give a cluster back.
 
-    Name the lease with `lease`, or with `job` and `build`. A finish that comes late then never ends the lease of the
-    next job. Finishing a lease that was finished before is a success, and the answer says so.
+    Name the lease with `lease`, or with `job` and `build`: then a late finish never ends the lease of the next job.
+    Finishing a lease again succeeds, and the answer says so.
     """
 
     cluster: str = types.CLUSTER.required()
@@ -58,8 +58,8 @@ class FinishTest(VerbParameters):
 class LeaveQueue(Parameters):
     """Give up a place in the queue.
 
-    It is a success too if the request does not wait. A cluster that it was given within the last minute goes back;
-    one that it has had for longer is given back with finishtest.
+    Succeeds even if the request is not waiting. A cluster that the request was given within the last minute is
+    returned; after that, use finishtest.
     """
 
     request_id: str = types.REQUEST.required()
@@ -69,7 +69,7 @@ class LeaveQueue(Parameters):
 class RenewLease(VerbParameters):
     """Move the end of a lease.
 
-    The lease then ends `ttl` from now; without `ttl`, after the time that it was taken for.
+    The lease then ends `ttl` from now; without `ttl`, its most recent `ttl` applies again.
     """
 
     cluster: str = types.CLUSTER.required()

@@ -1,4 +1,4 @@
-"""What people send: hold a cluster, release it, have another one created."""
+"""The parameters with which people hold and release clusters, and create more."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +35,7 @@ class ReleaseCluster(ClusterParameters):
     """End a hold, or hand it over.
 
     Allowed for the holder and for admins. Releasing a cluster that is not held succeeds and says so. With `to` the
-    hold becomes that person's in one step, and its end stays: no waiting job gets the cluster in between.
+    hold passes to that person in one step and keeps its end: no waiting job gets the cluster in between.
     """
 
     name: str = types.KNOWN_NAME.required()
@@ -45,11 +45,11 @@ class ReleaseCluster(ClusterParameters):
 
 @dataclass(frozen=True, kw_only=True)
 class CreateCluster(VerbParameters):
-    """Have another cluster created.
+    """Create another cluster.
 
     Asks the provisioner (Prow's manual-trigger service, or a program of the operator's) for a cluster, and waits up to
-    25 s until it is being created. The creation is recorded first: whatever crashes, it is carried out once, or fails
-    with a reason. Asking again while one with the same user, job, branch and purpose is being created returns that
+    25 s for the creation to start. The creation is recorded first: even after a crash it is carried out once, or fails
+    with a reason. While one with the same user, job, branch and purpose is in progress, a further request returns that
     creation, unless `force`.
     """
 
@@ -57,16 +57,16 @@ class CreateCluster(VerbParameters):
     branch: str = types.BRANCH.optional("")
     job: str = types.PROW_JOB.optional("")
     purpose: str = types.PURPOSE.optional("")
-    force: bool = types.FORCE.meant("true: also when the same is being created already").optional(False)
+    force: bool = types.FORCE.meant("true: even if an equal creation is in progress").optional(False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeCreation(NamedParameters):
-    """Try a creation again, or take it off the list.
+    """Retry a creation, or take it off the list.
 
-    Send `retry` or `dismiss`. A failed creation can be tried again (a new job is started where there was one); one
-    that has ended, or that no provisioner has begun, can be taken off the list.
+    Send `retry` or `dismiss`. A failed creation can be retried (if it had a job, a new one is started); one that has
+    ended, or that no provisioner has started, can be taken off the list.
     """
 
-    retry: str = types.CREATION.meant("id of a failed creation to try again").optional("")
+    retry: str = types.CREATION.meant("id of a failed creation to retry").optional("")
     dismiss: str = types.CREATION.meant("id of a creation to take off the list").optional("")

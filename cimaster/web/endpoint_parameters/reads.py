@@ -1,4 +1,4 @@
-"""What readers send: lists, history, and how the service does."""
+"""The parameters of reads: lists, history, and the state of the service."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +11,8 @@ from cimaster.web import parameter_types as types
 class ListClusters(Parameters):
     """List clusters.
 
-    One aligned line for each cluster that passes all given filters, in the order of the pool. The answer comes from
-    the replica's snapshot; the headers `CIMaster-Commit` and `CIMaster-Age` say which, and how old.
+    One aligned line for each cluster that matches all filters, in the order of the pool. The answer comes from the
+    replica's snapshot; the headers `CIMaster-Commit` and `CIMaster-Age` say which one, and how old it is.
     """
 
     state: str = types.STATE.optional("")
@@ -42,21 +42,21 @@ class ListCreations(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class ListPolicies(Parameters):
-    """List the policies of automatic top-up, and how each stands."""
+    """List the policies of automatic top-up, and their status."""
 
     purpose: str = types.KNOWN_PURPOSE.meant("only the policy of this purpose").optional("")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListQueue(Parameters):
-    """List the callers that wait for a cluster, in the order in which they are served."""
+    """List the callers that are waiting for a cluster, in the order in which they are served."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListHistory(Parameters):
     """List changes, newest first.
 
-    The last changes of each cluster are remembered, 20 at most and fewer in large pools.
+    The last changes of each cluster are kept, 20 at most and fewer in large pools.
     """
 
     cluster: str = types.CLUSTER.meant("only of this cluster").optional("")
@@ -71,9 +71,9 @@ class Health(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness(Parameters):
-    """Say whether to send requests here, and the state of the store.
+    """Report whether this replica is ready, and the state of the store.
 
-    A store in trouble shows in the body and never makes this fail; reads go on from the last good state.
+    A failure of the store shows in the body and never fails this check: reads continue from the last good state.
     """
 
 

@@ -1,4 +1,4 @@
-"""What the parameters of several endpoints have in common."""
+"""Parameters that several endpoints have in common."""
 
 from dataclasses import dataclass
 
@@ -9,30 +9,30 @@ from cimaster.web import parameter_types as types
 
 @dataclass(frozen=True, kw_only=True)
 class VerbParameters(Parameters):
-    """What every endpoint takes that changes something."""
+    """The parameters of every endpoint that changes something."""
 
     request_id: str = types.REQUEST_ID.optional("")
     request: Request | None = None
-    """The identity of the request, where it has a request_id; made by `request_parameters.read`."""
+    """The identity of the request, if it has a request_id; set by `request_parameters.read`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedParameters(VerbParameters):
-    """What a person sends: their name too."""
+    """The parameters of a person's request: their name too."""
 
     name: str = types.NAME.required()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterParameters(NamedParameters):
-    """What a person sends about one cluster."""
+    """The parameters of a person's request about one cluster."""
 
     cluster: str = types.CLUSTER.required()
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindParameters(VerbParameters):
-    """The kind of cluster that a caller asks for."""
+    """The kind of cluster that a caller requests."""
 
     purpose: str = types.KNOWN_PURPOSE.optional("")
     osimage: str = types.KNOWN_IMAGE.meant("image; required for purpose tnet-ci").optional("")
@@ -42,7 +42,7 @@ class KindParameters(VerbParameters):
 
 @dataclass(frozen=True, kw_only=True)
 class FactParameters(VerbParameters):
-    """What an admin says of a cluster; None is not given."""
+    """The facts about a cluster, sent by an admin; None means omitted."""
 
     region: str | None = types.REGION.optional(None)
     purpose: str | None = types.PURPOSE.optional(None)
