@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -79,6 +80,10 @@ def _repository(settings: Settings) -> ConfigMapRepository:
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> int:
+    kind, _, path = settings.store.partition(":")
+    if kind == "sqlite" and not Path(path).exists():  # opening it would create an empty pool
+        print(f"cimaster: {path} does not exist: name the store of the service with --store", file=sys.stderr)
+        return 1
     stored = _repository(settings).fresh().object
     if not options.key:
         print(json.dumps(exported(stored), indent=1))

@@ -138,7 +138,12 @@ def unknown(path: str, name: str, known: Sequence[str]) -> UnknownParameter:
 
 def bad(name: str, text: str, expected: str) -> BadParameter:
     """Return the refusal of a value: which parameter, what was sent, what was expected."""
-    return BadParameter(f"{name[:ECHO]} is {echo(text)}: expected {expected}", parameter=name[:ECHO])
+    return unreadable(name, echo(text), expected)
+
+
+def unreadable(name: str, what: str, expected: str) -> BadParameter:
+    """Return the refusal of a value that is described, such as `a list`."""
+    return BadParameter(f"{name[:ECHO]} is {what}: expected {expected}", parameter=name[:ECHO])
 
 
 def echo(text: str) -> str:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster.common import json_errors
 from cimaster.common.errors import BadBody, BadParameter
-from cimaster.common.parameters import ECHO, Parameter, bad
+from cimaster.common.parameters import ECHO, Parameter, unreadable
 
 REQUEST_ID = "request_id"
 
@@ -63,7 +63,7 @@ def _json_body(example: str, single: Collection[str]) -> "MultiDict[str, str]":
         raise BadBody(f"the body must be a JSON object of parameters, such as {example}")
     for key, value in body.items(multi=True):
         if isinstance(value, list) and key in single:
-            raise bad(key, "a list", "one value")
+            raise unreadable(key, "a list", "one value")
     return MultiDict((key, text) for key, value in body.items(multi=True) for text in _texts(key, value))
 
 
@@ -80,4 +80,4 @@ def _texts(key: str, value: object) -> Iterable[str]:
             yield str(int(one))
         else:
             kinds: dict[type, str] = {MultiDict: "an object", list: "a list in a list"}
-            raise bad(key, kinds.get(type(one), str(one)), "a text, a whole number, true or false")
+            raise unreadable(key, kinds.get(type(one), str(one)[:ECHO]), "a text, a whole number, true or false")

@@ -50,7 +50,9 @@ def data_of(text: str) -> Mapping[str, str]:
             f"the file contains {len(pools)} pools ({_listed(map(_described, pools))}): keep only one of them"
         )
     if not pools:
-        raise BadBody(f"the file contains {_listed(map(_described, objects)) or 'nothing'}, and no pool: {_EXPECTED}")
+        raise BadBody(
+            f"the file contains {_listed(map(_described, objects)) or 'nothing'} instead of a pool: {_EXPECTED}"
+        )
     data: dict[str, str] = pools[0]["data"]
     for key, value in data.items():
         if not isinstance(value, str):

@@ -257,7 +257,7 @@ def test_null_in_json_counts_as_not_sent(client: FlaskClient, endpoint: Endpoint
 def test_a_list_for_a_single_parameter_is_refused(client: FlaskClient) -> None:
     answer = client.post("/getvacant", json={"job": ["e2e"], "build": 1}, headers=JSON)
     check_named(answer, "job")
-    assert answer.get_json()["detail"] == "job is 'a list': expected one value"
+    assert answer.get_json()["detail"] == "job is a list: expected one value"
     assert client.post("/getvacant", json={"job": "e2e", "build": 1}).text == "cluster-01"
 
 

@@ -1,6 +1,7 @@
 """The visitor's name: asked for once, and changed at will."""
 
 import unicodedata
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -66,6 +67,12 @@ def test_htmx_reloads_the_page_because_every_button_may_differ(client: FlaskClie
     assert client.get("/ui/whoami", headers=headers).text.lstrip().startswith("<form")
     answer = client.post("/ui/whoami", data={"name": "alice"}, headers=headers)
     assert answer.headers["HX-Redirect"] == "/?state=held"
+
+
+@pytest.mark.parametrize("text", ["[" * 1300, '{"text":"\\ud800"}', '{"text": 5}', "[1]", '{"x": 1}', "%FF"])
+def test_an_odd_message_cookie_breaks_no_page(client: FlaskClient, text: str) -> None:
+    cookie = f"cimaster_message={quote(text, safe='[]')}"
+    assert client.get("/", headers={"Cookie": cookie}).status_code == 200
 
 
 def test_with_blocked_cookies_the_form_says_that_no_name_is_kept(app: Flask) -> None:

@@ -112,6 +112,14 @@ def test_an_array_in_yaml_is_read(importer: Importer) -> None:
     assert json.loads(importer.data[CLUSTERS]) == yaml.safe_load(written)
 
 
+def test_an_export_of_a_file_that_does_not_exist_creates_none(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cimaster", "export", "--store", f"sqlite:{tmp_path}/none.db"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none.db does not exist: name the store of the service with --store" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_export_can_be_imported(importer: Importer) -> None:
     importer.run(ARRAY.encode())
     command = [sys.executable, "-m", "cimaster", "export", "--store", importer.store]
@@ -124,26 +132,29 @@ def test_an_export_can_be_imported(importer: Importer) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "holds nothing, and no pool: expected an array of clusters"),
-        (b"cluster-01\ncluster-02\n", "holds a text, and no pool"),
-        (b"5", "holds a number, and no pool"),
-        (b"{}", "holds an empty object, and no pool"),
-        (b'{"name": "a", "status": "finished"}', "holds an object with name, status, and no pool"),
-        (b'{"clusters": []}', "holds an object with clusters, and no pool"),
-        (json.dumps(OTHER).encode(), "holds a ConfigMap clusters-history with history.json, and no pool"),
-        (b"kind: Secret\nmetadata: {name: x}\n", "holds a Secret x, and no pool"),
-        (b"kind: List\nitems: []\n", "holds nothing, and no pool"),
-        (json.dumps({"items": [OTHER] * 7}).encode(), "with history.json, 2 more, and no pool"),
-        (json.dumps({"items": [CONFIG_MAP, CONFIG_MAP]}).encode(), "holds 2 pools (a ConfigMap clusters with cluster."),
-        (b"data: {cluster.json: 5}", "holds an object with data, and cluster.json is a number there: expected text"),
-        (json.dumps({**CONFIG_MAP, "data": {CLUSTERS: []}}).encode(), "cluster.json is a list there: expected text"),
-        (json.dumps({**CONFIG_MAP, "data": {CLUSTERS: "[]", "x": None}}).encode(), "x is null there: expected text"),
-        (b'[{"name": "a"', "the file is not valid JSON (line 1, column 14): mend it"),
-        (b"[" * 100_000, "the file is nested too deeply: mend it"),
+        (b"", "contains nothing instead of a pool: expected an array of clusters"),
+        (b"cluster-01\ncluster-02\n", "contains a text instead of a pool"),
+        (b"5", "contains a number instead of a pool"),
+        (b"{}", "contains an empty object instead of a pool"),
+        (b'{"name": "a", "status": "finished"}', "contains an object with name, status instead of a pool"),
+        (b'{"clusters": []}', "contains an object with clusters instead of a pool"),
+        (json.dumps(OTHER).encode(), "contains a ConfigMap clusters-history with history.json instead of a pool"),
+        (b"kind: Secret\nmetadata: {name: x}\n", "contains a Secret x instead of a pool"),
+        (b"kind: List\nitems: []\n", "contains nothing instead of a pool"),
+        (json.dumps({"items": [OTHER] * 7}).encode(), "with history.json, 2 more instead of a pool"),
+        (
+            json.dumps({"items": [CONFIG_MAP, CONFIG_MAP]}).encode(),
+            "contains 2 pools (a ConfigMap clusters with cluster.",
+        ),
+        (b"data: {cluster.json: 5}", "contains an object with data, but cluster.json is a number: expected text"),
+        (json.dumps({**CONFIG_MAP, "data": {CLUSTERS: []}}).encode(), "cluster.json is a list: expected text"),
+        (json.dumps({**CONFIG_MAP, "data": {CLUSTERS: "[]", "x": None}}).encode(), "x is null: expected text"),
+        (b'[{"name": "a"', "the file is not valid JSON (line 1, column 14): correct it"),
+        (b"[" * 100_000, "the file is nested too deeply: correct it"),
         (b"a: [", "looks like YAML, but it is not valid YAML: while parsing"),
         (b"a: &a [x, x]\nb: [*a, *a]\n", "(line 2, column 5): the alias *a is not followed"),
         (b"- name: a\n  x: 1e999\n", "has a number that JSON cannot express: remove it"),
-        (b'[{"x": ' + b"9" * 5000 + b"}]", "the file has a number with too many digits: mend it"),
+        (b'[{"x": ' + b"9" * 5000 + b"}]", "the file has a number with too many digits: correct it"),
         (b"- x: 0x" + b"f" * 5000, "has a number that JSON cannot express: remove it"),
         (b"\x80\x81", "is not text: byte 0 is not UTF-8: save it as UTF-8"),
         (b"\xff\xfe[\x00\x00\xd8\n\x00", "is not text: byte 4 is not UTF-16"),

@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from kubernetes.client import CoreV1Api
 from werkzeug.test import TestResponse
 
 from cimaster.app import create_app
+from cimaster.common.settings import BadSetting
 from cimaster.errors import StoreTrouble
 from cimaster.pool.codec import OBJECT_LIMIT
 from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores import check_access
 from cimaster.repository.stores.kubernetes import KubernetesStore
 from cimaster.repository.stores.port import Conflict, Store
 from cimaster.repository.stores.sqlite import SQLiteStore
@@ -193,6 +197,12 @@ class TestConfigMap:
         store.close()
 
 
+def edited(store: SQLiteStore, statement: str, *values: str) -> list[Any]:
+    """Carry out a statement as an operator would who edits the file by hand."""
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        return connection.execute(statement, values).fetchall()
+
+
 class TestFile:
     """Trouble that only a file can have."""
 
@@ -213,6 +223,37 @@ class TestFile:
         moved.rename(store.path)
         until(lambda: repository.trouble is None)
         assert take(client).text == "cluster-01"
+
+    @pytest.mark.parametrize("body", ["hello", "[]", "{}", "[" * 9000])
+    def test_an_unreadable_row_is_reported_until_it_is_restored(
+        self, add: Add, client: FlaskClient, store: SQLiteStore, repository: ConfigMapRepository, body: str
+    ) -> None:
+        add("cluster-01")
+        good = edited(store, "SELECT body FROM objects")[0][0]
+        edited(store, "UPDATE objects SET version = version + 1, body = ?", body)
+        until(lambda: repository.trouble)
+        answer = take(client)
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "store_unreadable")
+        assert "restore the file" in client.get("/readyz").get_json()["store"]
+        assert client.get("/clusters/cluster-01").status_code == 200
+        edited(store, "UPDATE objects SET version = version + 1, body = ?", good)
+        until(lambda: repository.trouble is None)
+        assert take(client).text == "cluster-01"
+
+    def test_a_deleted_row_is_missing_at_the_first_change(
+        self, add: Add, client: FlaskClient, store: SQLiteStore
+    ) -> None:
+        add("cluster-01")
+        edited(store, "DELETE FROM objects")
+        answer = take(client)
+        assert (answer.status_code, answer.headers["CIMaster-Code"]) == (503, "store_missing")
+        assert "restore the file" in answer.text
+
+    def test_a_file_that_is_no_database_stops_the_start(self, tmp_path: Path) -> None:
+        other = tmp_path / "notes.txt"
+        other.write_text("not a database, but long enough to have a header " * 9)
+        with pytest.raises(BadSetting, match="no usable SQLite database"):
+            check_access(Settings(store=f"sqlite:{other}"))
 
     def test_two_processes_see_each_others_changes(
         self, add: Add, client: FlaskClient, store: SQLiteStore, repository: ConfigMapRepository

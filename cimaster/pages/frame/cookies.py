@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 from flask import Response, g, request
 
+from cimaster.common.texts import printable
 from cimaster.pool import parsers
 from cimaster.web import public_url
 
@@ -65,9 +66,11 @@ def take_message() -> Message | None:
         return None
     g.message = None
     try:
-        return Message(**json.loads(unquote(request.cookies.get(MESSAGE, ""))))
-    except (ValueError, TypeError):
+        message = Message(**json.loads(unquote(request.cookies.get(MESSAGE, ""))))
+    except (ValueError, TypeError, RecursionError):  # other services on the same host may set any cookie
         return None
+    texts = (message.text, message.about, message.rev)
+    return Message(*map(printable, texts)) if all(isinstance(text, str) for text in texts) else None
 
 
 def remember(**values: object) -> None:

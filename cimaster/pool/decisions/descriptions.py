@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from cimaster.common.times import format_time, roughly
 from cimaster.pool.records.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT, Cluster
 from cimaster.pool.records.creation import FAILED, READY, RUNNING, Creation
+from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.record import Record
 
 
@@ -35,15 +36,18 @@ def _situation(cluster: Cluster) -> str:
         return f"broken: {cluster.fault}"
     if cluster.lease:
         triggered_by = f" for {cluster.lease.by}" if cluster.lease.by else ""
-        return f"occupied by {occupant(cluster)}{triggered_by}{until(cluster.lease.expires)}"
+        job = f"occupied by {occupant(cluster)}{triggered_by}{until(cluster.lease.expires)}"
+        return f"{job}; then {_held(cluster.hold)}" if cluster.hold else job
     if cluster.state == DISABLED:
         disabled_by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
         reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
-        return f"disabled{disabled_by}{reason}"
-    if cluster.hold:
-        reason = f" ({cluster.hold.desc})" if cluster.hold.desc else ""
-        return f"held by {occupant(cluster)}{until(cluster.hold.expires)}{reason}"
-    return cluster.state
+        return f"disabled{disabled_by}{reason}" + (f"; {_held(cluster.hold)}" if cluster.hold else "")
+    return _held(cluster.hold) if cluster.hold else cluster.state
+
+
+def _held(hold: Hold) -> str:
+    reason = f" ({hold.desc})" if hold.desc else ""
+    return f"held by {hold.by or 'an unknown user'}{until(hold.expires)}{reason}"
 
 
 def unreadable_fields(record: Record) -> list[str]:

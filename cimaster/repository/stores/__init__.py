@@ -1,6 +1,8 @@
 """The stores of the one object: a ConfigMap in a Kubernetes cluster, or a row in an SQLite file."""
 
 from cimaster.common.clock import Clock
+from cimaster.common.settings import BadSetting
+from cimaster.errors import StoreUnreadable
 from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 
@@ -19,8 +21,13 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
 
 
 def check_access(settings: Settings) -> None:
-    """Raise BadSetting if the store is in a Kubernetes cluster and no access is configured."""
+    """Raise BadSetting if the access to a Kubernetes cluster is not configured, or the file is no SQLite database."""
     if settings.store == "kubernetes":
         from cimaster.common.kubernetes_client import KubernetesClient
 
         KubernetesClient(settings.threads).close()
+        return
+    try:
+        open_store(settings).close()
+    except StoreUnreadable as unreadable:
+        raise BadSetting(f"CIMASTER_STORE is {settings.store!r}: {unreadable}") from None

@@ -10,12 +10,14 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble
+from cimaster.errors import StoreMissing, StoreRefused, StoreTrouble, StoreUnreadable
 from cimaster.repository.stores.port import AnswerLost, Change, Conflict, StoredObject
 
 POLL = 0.05  # seconds; checking whether another connection wrote takes SQLite microseconds
 VALUE_LIMIT = 1 << 20  # bytes of all values together, as in a Kubernetes API server
+_EXISTS = "SELECT 1 FROM objects WHERE name = ?"
 _SCHEMA = "CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL)"
 
 
@@ -61,6 +63,8 @@ class SQLiteStore:
             if not self.path.exists():
                 raise self._trouble(error) from error
             # a file that cannot be written (read-only, disk full) can still be read, and may recover
+        except sqlite3.DatabaseError as error:
+            raise StoreUnreadable(f"{self.where} is no usable SQLite database ({error}): restore the file") from error
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection, to the file that is at the path now: it may have been replaced."""
@@ -86,8 +90,22 @@ class SQLiteStore:
         except sqlite3.Error as error:
             raise self._trouble(error) from error
         if row is None:
-            raise StoreMissing(f"{self.where} has no object {self._name!r}: restore the file")
-        return StoredObject(json.loads(row[1])).at(str(row[0]))
+            raise self._missing()
+        return StoredObject(self._parsed(row[1])).at(str(row[0]))
+
+    def _parsed(self, body: str) -> dict[str, Any]:
+        """Return the object in a row; StoreUnreadable for one that another program wrote in another form."""
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError, TypeError) as error:
+            sentence = f"{self.where}: the object {self._name!r} is not valid JSON ({error}): restore the file"
+            raise StoreUnreadable(sentence) from None
+        if not isinstance(parsed, dict) or not isinstance(parsed.get("metadata"), dict):
+            raise StoreUnreadable(f"{self.where}: the object {self._name!r} is no ConfigMap: restore the file")
+        return parsed
+
+    def _missing(self) -> StoreMissing:
+        return StoreMissing(f"{self.where} has no object {self._name!r}: restore the file")
 
     def replace(self, changed: StoredObject) -> str:
         """Write the row if its version is still that of `changed`."""
@@ -99,13 +117,17 @@ class SQLiteStore:
         old, new = int(changed.version), int(changed.version) + 1
         body = json.dumps(changed.body)
         try:
-            cursor = self._connection().execute(
+            connection = self._connection()
+            cursor = connection.execute(
                 "UPDATE objects SET version = ?, body = ? WHERE name = ? AND version = ?", (new, body, self._name, old)
             )
+            exists = cursor.rowcount == 1 or connection.execute(_EXISTS, (self._name,)).fetchone()
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
                 raise AnswerLost(f"{self.where}: {error}") from error
             raise self._trouble(error) from error
+        if not exists:
+            raise self._missing()
         if cursor.rowcount != 1:
             raise Conflict(self.where)
         return str(new)
