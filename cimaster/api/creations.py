@@ -80,7 +80,7 @@ def creations(params: ListCreations) -> Response:
     if wants_json():
         text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
         return responses.dated(responses.json_text(text), snapshot)
-    text = text_lists.creations(shown, clusters.clock(), bool(params.state))
+    text = text_lists.creations(shown, clusters.now(), bool(params.state))
     return responses.dated(responses.text_answer(text), snapshot)
 
 

@@ -15,7 +15,7 @@ from cimaster.web.negotiation import wants_json
 @route(endpoints.QUEUE)
 def queue(_params: ListQueue) -> Response:
     """List the callers that are waiting."""
-    snapshot, now = components().clusters.view(), components().clusters.repository.now()
+    snapshot, now = components().clusters.view(), components().clusters.now()
     ranked = queue_order.in_serving_order(snapshot.pool, now)
     if wants_json():
         tickets = [ticket.described(place, now) for place, ticket in enumerate(ranked, 1)]

@@ -162,6 +162,10 @@ class Clusters:
         """Count an unknown parameter of a request to this endpoint."""
         self._metrics.unknown_parameters.labels(endpoint).inc()
 
+    def now(self) -> datetime:
+        """Return the time by which decisions are made; lists and pages use it too, so that they agree with them."""
+        return self.repository.now()
+
     def view(self, at_least: int = 0) -> Snapshot:
         """Return the newest known state, not older than commit `at_least`."""
         return self.repository.snapshot(at_least)

@@ -23,7 +23,7 @@ def context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
     cluster = cluster_page.find(snapshot, name)
     if cluster is None and not is_shown_again:
         snapshot.pool.find_any(name)  # raises a refusal that says what is wrong with the name
-    rules, now = snapshot.pool.rules, components().clusters.clock()
+    rules, now = snapshot.pool.rules, components().clusters.now()
     row = cluster_rows.row(snapshot.pool, cluster, current_visitor(), now) if cluster else None
     return {
         "row": row,
@@ -56,13 +56,13 @@ def update(result: Result) -> PageUpdate | None:
     cluster = result.committed.answer.cluster
     if cluster is None:
         return None
-    row = cluster_rows.row(result.snapshot.pool, cluster, current_visitor(), components().clusters.clock())
+    row = cluster_rows.row(result.snapshot.pool, cluster, current_visitor(), components().clusters.now())
     return PageUpdate(element_id(cluster.name), "fragments/row.html", {"row": row})
 
 
 def hold_message(committed: Committed, name: str) -> str:
     """Tell the visitor until when they hold the cluster."""
-    cluster, now = committed.answer.cluster, components().clusters.clock()
+    cluster, now = committed.answer.cluster, components().clusters.now()
     hold = cluster.hold if cluster else None
     if cluster is None or hold is None or not same_person(hold.by, name):
         return committed.answer.text

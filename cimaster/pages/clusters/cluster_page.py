@@ -31,7 +31,7 @@ def find(snapshot: Snapshot, name: str) -> Cluster | None:
 
 def context(snapshot: Snapshot, name: str) -> dict[str, Any]:
     """Build the context of fragments/cluster.html. A deleted cluster has no row, but may still have a history."""
-    cluster, visitor, now = find(snapshot, name), current_visitor(), components().clusters.clock()
+    cluster, visitor, now = find(snapshot, name), current_visitor(), components().clusters.now()
     shown_name = printable(name)
     entries = [entry for entry in reversed(snapshot.pool.history) if printable(entry.cluster) == shown_name]
     entries = entries[:_MOST_CHANGES]

@@ -80,7 +80,7 @@ class ClusterTable:
 
 def clusters_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
     """Build the context of fragments/clusters.html."""
-    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.clock()
+    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
     rows = [cluster_rows.rendered(pool, cluster, visitor, now) for cluster in view.filter.of(pool)]
     return {"table": ClusterTable(view, clusters_tag(snapshot, view.query), len(pool.clusters), rows)}
 

@@ -51,7 +51,7 @@ def _extensions(cluster: Cluster, rules: Rules, now: datetime) -> list[Extension
 
 def _extend_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
     context, rules = cluster_forms.context(values, is_shown_again), latest().pool.rules
-    row, now = context["row"], components().clusters.clock()
+    row, now = context["row"], components().clusters.now()
     context["extensions"] = _extensions(row.cluster, rules, now) if row else []
     return context
 

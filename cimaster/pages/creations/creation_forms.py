@@ -56,7 +56,7 @@ def _create(form: CreateForPerson) -> Committed:
     done = provisioning.create(wanted, form.force, form.request)
     if done.answer.repeated:
         same = find(latest(done.commit).pool, done.answer.text)
-        progress = descriptions.creation(same, components().clusters.clock())
+        progress = descriptions.creation(same, components().clusters.now())
         raise WrongCreationState(
             f"a cluster like this is already being created for {wanted.user}: {progress}; "
             "wait for it, or create another one",
@@ -92,7 +92,7 @@ def _creation(identity: str, is_shown_again: bool) -> dict[str, Any]:
         if not is_shown_again:
             raise
         return {}
-    return {"row": creation_panel.row(pool, creation, current_visitor(), components().clusters.clock())}
+    return {"row": creation_panel.row(pool, creation, current_visitor(), components().clusters.now())}
 
 
 def _retry_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def context(snapshot: Snapshot, everything: bool = False) -> dict[str, Any]:
 
 
 def _panel(snapshot: Snapshot, everything: bool) -> Panel:
-    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.clock()
+    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
     recent = _ranked([creation for creation in reversed(pool.creations) if _is_recent(creation, now)])
     shown = recent if everything else recent[:_MOST_ROWS]
     rows = tuple(row(pool, creation, visitor, now) for creation in shown)

@@ -30,7 +30,7 @@ def template_globals() -> dict[str, object]:
     """Return the variables and functions that all templates can use."""
     return {
         "visitor": visitors.current_visitor(),
-        "now": components().clusters.clock(),
+        "now": components().clusters.now(),
         "is_htmx_request": is_htmx_request(),
         "here": addresses.current_page(),
         "asset": addresses.asset,

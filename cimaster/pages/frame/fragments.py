@@ -28,7 +28,7 @@ def clusters_tag(snapshot: Snapshot, *shown: object) -> str:
     Other changes, such as each poll of a waiting job, do not change the tag.
     """
     texts = (_digest(snapshot.object.data.get(key, "")) for key in (CLUSTERS, HISTORY))
-    return fragment_tag(snapshot, *texts, int(components().clusters.clock().timestamp()) // CLOCK, *shown)
+    return fragment_tag(snapshot, *texts, int(components().clusters.now().timestamp()) // CLOCK, *shown)
 
 
 @functools.lru_cache(16)

@@ -72,7 +72,7 @@ def warnings() -> list[tuple[str, str]]:
 def last_confirmed() -> datetime | None:
     """Return when the store last confirmed that the snapshot is the newest; None if there is no snapshot."""
     repository = components().clusters.repository
-    return components().clusters.clock() - timedelta(seconds=repository.age) if repository.newest else None
+    return components().clusters.now() - timedelta(seconds=repository.age) if repository.newest else None
 
 
 def fragment_tag(snapshot: Snapshot, *shown: object) -> str:

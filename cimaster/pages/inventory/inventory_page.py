@@ -17,7 +17,7 @@ from cimaster.web.components import components
 
 def context(snapshot: Snapshot) -> dict[str, Any]:
     """Build the context of fragments/inventory.html: pairs of a row and its buttons, broken records apart."""
-    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.clock()
+    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
     rows = [
         (cluster_rows.row(pool, cluster, visitor, now), action_buttons.for_inventory(cluster, visitor))
         for cluster in pool.clusters

@@ -54,7 +54,7 @@ class Panel:
 
 def lines(snapshot: Snapshot, visitor: Visitor) -> tuple[PolicyLine, ...]:
     """Return one line per policy, sorted by purpose."""
-    pool, now, buttons = snapshot.pool, components().clusters.clock(), tuple(action_buttons.for_policy(visitor))
+    pool, now, buttons = snapshot.pool, components().clusters.now(), tuple(action_buttons.for_policy(visitor))
     is_applied = not components().provisioning.why_idle
     unsorted = [
         PolicyLine(

@@ -70,7 +70,7 @@ def context(snapshot: Snapshot, everything: bool = False) -> dict[str, Any]:
 
 
 def _panel(snapshot: Snapshot, everything: bool) -> Panel:
-    visitor, now = current_visitor(), components().clusters.repository.now()
+    visitor, now = current_visitor(), components().clusters.now()
     tickets = queue_order.in_serving_order(snapshot.pool, now)
     shown = tickets if everything else tickets[:_MOST_ROWS]
     rows = tuple(_row(ticket, place, visitor, now) for place, ticket in enumerate(shown, 1))
@@ -81,7 +81,7 @@ def _panel(snapshot: Snapshot, everything: bool) -> Panel:
 
 def find(snapshot: Snapshot, identity: str) -> Row | None:
     """Return the row of a ticket; None if it is no longer waiting."""
-    visitor, now = current_visitor(), components().clusters.repository.now()
+    visitor, now = current_visitor(), components().clusters.now()
     ranked = enumerate(queue_order.in_serving_order(snapshot.pool, now), 1)
     return next((_row(ticket, place, visitor, now) for place, ticket in ranked if ticket.id == identity), None)
 
