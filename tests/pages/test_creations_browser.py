@@ -115,7 +115,7 @@ def test_a_creation_is_requested_and_repeated_after_confirmation(visit: Visit, s
     assert alice.page.url == f"{alice.url}/"
     alice.page.locator("#create-link").click()
     alice.fill(purpose="gpu-ci", branch="release-1.32")
-    expect(alice.page.get_by_role("alert").get_by_text("is being created for")).to_be_visible()
+    expect(alice.page.get_by_role("alert").get_by_text("is already being created for")).to_be_visible()
     alice.page.get_by_role("button", name="Create another one anyway").click()
     expect(row(alice, user)).to_have_count(2)
 
