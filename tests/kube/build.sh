@@ -19,7 +19,7 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ] && built "$KUBEBUILDER_ASSETS"; then folder=
 if [ "${1:-}" = --where ]; then printf '%s\n' "$folder"; exit 0; fi
 if built "$folder"; then exit 0; fi
 
-# Run inside the module, so that a Go that downloads newer toolchains can do so.
+# Asked inside the module, so that a Go that fetches newer toolchains by itself gets its chance.
 go_version=$( (cd "$here" && go env GOVERSION) 2>/dev/null | sed 's/^go//') || go_version=
 oldest=$(printf '1.26\n%s\n' "${go_version:-0}" | sort -V | head -n 1)
 [ "$oldest" = 1.26 ] || fail "needs Go 1.26 or newer (found: ${go_version:-none}): install it from https://go.dev/dl," \
@@ -40,6 +40,6 @@ say "building etcd and kube-apiserver $version into $folder (minutes, once)"
 build etcd go.etcd.io/etcd/server/v3
 build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
 chmod 755 "$work"
-# Concurrent builds are harmless: the second one finds the folder and leaves it.
+# Two builds at once are harmless: the second finds the folder taken and keeps the first.
 mv -T "$work" "$folder" 2>/dev/null || built "$folder" || fail "cannot move the programs to $folder"
 say "ready: $folder"
