@@ -26,6 +26,8 @@ class StopSignals:
     def __init__(self, deliver: Callable[[int], None]) -> None:
         self._deliver = deliver
         self._interruptible = False
+        self._early: int | None = None  # the first signal that came before any block could be interrupted
+        self._can_be_early = True
         self._former = {number: signal.getsignal(number) for number in NUMBERS}
 
     def __enter__(self) -> Self:
@@ -42,9 +44,15 @@ class StopSignals:
 
     @contextmanager
     def interrupt(self) -> Iterator[None]:
-        """Have the first signal raise Stopped in this block, from whatever call blocks."""
+        """Have the first signal raise Stopped in this block, from whatever call blocks.
+
+        The first such block is interrupted as well by a signal that came before it.
+        """
         self._interruptible = True
         try:
+            early, self._early, self._can_be_early = self._early, None, False
+            if early is not None:
+                raise Stopped(early)
             yield
         finally:
             self._interruptible = False
@@ -53,4 +61,7 @@ class StopSignals:
         if self._interruptible:
             self._interruptible = False
             raise Stopped(number)
-        self._deliver(number)
+        if self._can_be_early:
+            self._early = self._early or number
+        else:
+            self._deliver(number)

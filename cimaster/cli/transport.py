@@ -14,7 +14,7 @@ from cimaster.cli.errors import ClientError, Refused
 from cimaster.cli.terminal_text import neutral
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0  # the service keeps a request for 25 s at most
+READ_SECONDS = 40.0  # the service keeps a request for 25 s at most
 Fields = Sequence[tuple[str, str]]
 
 
@@ -40,10 +40,11 @@ class Transport:
     """The connections to one service. It may be used from several threads."""
 
     def __init__(self, server: str) -> None:
-        self.server = server.rstrip("/")
-        if not self.server.startswith(("http://", "https://")):
-            self.server = f"http://{self.server}"
-        self._pool = _pool_for(self.server)
+        self.server = (server if "://" in server else f"http://{server}").rstrip("/")
+        try:
+            self._pool = _pool_for(self.server)
+        except urllib3.exceptions.HTTPError as error:
+            raise _unusable(self.server, error) from None
 
     def send(self, method: str, path: str, fields: Fields, *, plain: bool = False) -> Answer:
         """Send one request; raise Refused, or NotAnswered if no answer came."""
@@ -57,7 +58,7 @@ class Transport:
         try:
             reply = self._pool.request(method, url, body=body, headers=headers, redirect=False)
         except urllib3.exceptions.LocationValueError as error:
-            raise Refused(f"{self.server} is no address of a service: {error}", "bad_address", 400) from None
+            raise _unusable(self.server, error) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise NotAnswered(f"cannot reach {self.server}: {_reason(error)}") from error
         return self._read(reply, plain)
@@ -70,13 +71,13 @@ class Transport:
         text = reply.data.decode("utf-8", "replace")
         if reply.status >= 300:
             raise _refusal(reply, text)
-        if plain:
+        if plain and reply.headers.get("Content-Type", "").startswith("text/plain"):
             return Answer(text=text, headers=dict(reply.headers))
         try:
             data = json.loads(text)
         except ValueError:
             data = None
-        if not isinstance(data, dict):
+        if plain or not isinstance(data, dict):
             raise Refused(f"{self.server} answers, but not as CIMaster does: check the address", "bad_answer", 200)
         return Answer(data, headers=dict(reply.headers))
 
@@ -85,10 +86,16 @@ def _pool_for(server: str) -> urllib3.PoolManager:
     """Return the pool of connections, through the proxy that the environment names for this server."""
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     parts = urllib3.util.parse_url(server)
-    proxy = getproxies().get(parts.scheme or "http")
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise urllib3.exceptions.LocationParseError(server)
+    proxy = getproxies().get(parts.scheme)
     if proxy and not proxy_bypass(parts.netloc or ""):
         return urllib3.ProxyManager(proxy, timeout=timeout, retries=False)
     return urllib3.PoolManager(timeout=timeout, retries=False)
+
+
+def _unusable(server: str, error: Exception) -> Refused:
+    return Refused(f"{server} is no usable address, write http://HOST:PORT: {error}", "bad_address", 400)
 
 
 def _refusal(reply: urllib3.BaseHTTPResponse, text: str) -> Refused:

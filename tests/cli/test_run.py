@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -283,7 +284,8 @@ def read_until(terminal: int, text: str) -> str:
     """Return what comes from a terminal up to a text."""
     seen, deadline = "", time.monotonic() + 60
     while text not in seen:
-        assert time.monotonic() < deadline, seen
+        ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+        assert ready, seen
         seen += os.read(terminal, 4096).decode()
     return seen
 
@@ -301,7 +303,8 @@ def test_a_terminal_shows_one_line_and_ctrl_c_ends_the_wait(replica: Replica, en
 
 
 def test_a_command_reads_the_terminal_and_gets_ctrl_c_once(replica: Replica, environment: dict[str, str]) -> None:
-    script = "trap 'echo interrupted' INT; read word; echo \"got $word\"; sleep 300; echo over; exit 4"
+    loop = "until [ $over ]; do sleep 0.05; done"
+    script = f"trap 'echo interrupted; over=1' INT; read word; echo \"got $word\"; {loop}; echo over; exit 4"
     with on_terminal(environment, "run", *JOB, "--", "bash", "-c", script) as (process, terminal):
         read_until(terminal, "is lent to")
         os.write(terminal, b"hello\n")

@@ -33,7 +33,7 @@ def hold(session: Session, /, **values: object) -> None:
 @name_option()
 @click.pass_obj
 def extend(session: Session, /, **values: object) -> None:
-    """Move the end of your hold to DURATION from now."""
+    """Move the end of your hold to DURATION from now; a cluster that you do not hold yet is held."""
     session.change("holdcluster", **values)
 
 

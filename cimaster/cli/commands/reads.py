@@ -10,7 +10,7 @@ from cimaster.cli.command_line import ClientCommand, Duration, Session
 from cimaster.cli.listings import CLUSTERS, HISTORY, JSON, NAME, QUEUE, as_json
 from cimaster.cli.terminal_text import neutral, neutral_lines
 
-_SECTION = "All"
+_SECTION = "Lists"
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
 
