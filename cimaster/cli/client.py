@@ -93,8 +93,7 @@ class Client:
         values = {"job": job, "build": build, "request_id": request_id or str(uuid.uuid4()), **options}
         waits = durations.seconds(str(options.get("wait") or "0s")) or 0.0
         answer = self._repeated("POST", "/getvacant", values, max(self.timeout, waits), queued)
-        record = answer.data
-        return Lease(str(record.get("name", "")), answer.headers.get("CIMaster-Lease", ""), record)
+        return Lease(str(answer.data.get("name", "")), str(answer.data.get("leaseId", "")), answer.data)
 
     def finish(self, lease: Lease) -> Answer:
         """Give a cluster back; a success too if the lease was finished before."""

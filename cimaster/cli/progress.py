@@ -1,5 +1,6 @@
 """What a waiting command says: one line that is kept current on a terminal, and plain lines in a log."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ _ERASE_LINE = "\r\x1b[K"
 def say(sentence: str) -> None:
     """Say something about the command itself, on standard error."""
     erase = _ERASE_LINE if sys.stderr.isatty() else ""
-    print(f"{erase}cimaster: {neutral(sentence)}", file=sys.stderr, flush=True)
+    _write(sys.stderr, f"{erase}cimaster: {neutral(sentence)}\n")
 
 
 class WaitingProgress:
@@ -35,7 +36,7 @@ class WaitingProgress:
         if self._terminal:
             self._ticker.start()
         else:
-            self._write(f"cimaster: waiting for {neutral(self._subject)}\n")
+            _write(self._stream, f"cimaster: waiting for {neutral(self._subject)}\n")
         return self
 
     def __exit__(
@@ -44,7 +45,7 @@ class WaitingProgress:
         self._done.set()
         if self._terminal:
             self._ticker.join()
-            self._write(_ERASE_LINE)
+            _write(self._stream, _ERASE_LINE)
 
     def queued(self, place: str) -> None:
         """Note the place in the queue; in a log, say it when it changes and every five minutes."""
@@ -52,7 +53,7 @@ class WaitingProgress:
         due = time.monotonic() - self._said >= _LOG_SECONDS
         if not self._terminal and (changed or due):
             self._said = time.monotonic()
-            self._write(f"cimaster: {self._sentence()}\n")
+            _write(self._stream, f"cimaster: {self._sentence()}\n")
 
     def _sentence(self) -> str:
         place = f", place {neutral(self._place)} in the queue" if self._place else ""
@@ -60,8 +61,11 @@ class WaitingProgress:
 
     def _tick(self) -> None:
         while not self._done.wait(1):
-            self._write(f"{_ERASE_LINE}cimaster: {self._sentence()}")
+            _write(self._stream, f"{_ERASE_LINE}cimaster: {self._sentence()}")
 
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+
+def _write(stream: TextIO, text: str) -> None:
+    # A reader that has gone, as of `2>&1 | head`, must not keep a cluster from being given back.
+    with contextlib.suppress(OSError):
+        stream.write(text)
+        stream.flush()

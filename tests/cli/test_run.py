@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,11 @@ def errors_of(process: "subprocess.Popen[str]") -> str:
     return process.communicate(timeout=100)[1]
 
 
+def until_file(path: Path) -> str:
+    """Return a script that says that it is ready, and ends when a file is there."""
+    return f"echo ready; until [ -e {path} ]; do sleep 0.05; done"
+
+
 def alive(process_id: str) -> bool:
     """Say whether a process runs; one that has ended and is not waited for does not."""
     try:
@@ -92,6 +98,18 @@ def test_a_signal_reaches_all_processes_of_the_command(replica: Replica, start: 
     assert state(replica) == "vacant"
 
 
+def test_closed_outputs_do_not_keep_the_cluster(replica: Replica, start: Start, tmp_path: Path) -> None:
+    process = start("run", *JOB, "--", "sh", "-c", f"{until_file(tmp_path / 'end')}; exit 8")
+    assert line(process) == "ready"
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    process.stderr.close()
+    (tmp_path / "end").touch()
+    assert process.wait(60) == 8
+    assert state(replica) == "vacant"
+
+
 def test_a_command_that_a_signal_ends_has_its_status(replica: Replica, run: Run) -> None:
     assert run("run", *JOB, "--", "sh", "-c", "kill -9 $$").returncode == 128 + signal.SIGKILL
     assert state(replica) == "vacant"
@@ -121,11 +139,6 @@ def test_a_killed_run_ends_its_command_and_the_lease_runs_out(replica: Replica, 
     until(lambda: not any(map(alive, children)))
     assert state(replica) == "occupied"
     until(lambda: state(replica) == "vacant", longest=100)
-
-
-def until_file(path: Path) -> str:
-    """Return a script that says that it is ready, and ends when a file is there."""
-    return f"echo ready; until [ -e {path} ]; do sleep 0.05; done"
 
 
 def test_a_restart_of_the_service_does_not_disturb(replica: Replica, start: Start, tmp_path: Path) -> None:
@@ -290,6 +303,10 @@ def read_until(terminal: int, text: str) -> str:
     return seen
 
 
+needs_setsid = pytest.mark.skipif(not shutil.which("setsid"), reason="there is no setsid (util-linux)")
+
+
+@needs_setsid
 def test_a_terminal_shows_one_line_and_ctrl_c_ends_the_wait(replica: Replica, environment: dict[str, str]) -> None:
     occupy(replica)
     with on_terminal(environment, "run", *JOB, "--wait", "30m", "--", "echo", "never") as (process, terminal):
@@ -302,6 +319,7 @@ def test_a_terminal_shows_one_line_and_ctrl_c_ends_the_wait(replica: Replica, en
     assert tickets(replica) == {}
 
 
+@needs_setsid
 def test_a_command_reads_the_terminal_and_gets_ctrl_c_once(replica: Replica, environment: dict[str, str]) -> None:
     loop = "until [ $over ]; do sleep 0.05; done"
     script = f"trap 'echo interrupted; over=1' INT; read word; echo \"got $word\"; {loop}; echo over; exit 4"
