@@ -34,7 +34,8 @@ class Refused(ClientError):
         """Say whether the same request may succeed later: the service, its store or a proxy is in trouble."""
         if self.code == "creation_failed" or self.code.startswith("provisioner_"):
             return False
-        return self.status in (408, 500, 502, 503, 504)
+        limited_by_proxy = self.status == 429 and not self.code
+        return limited_by_proxy or self.status in (408, 500, 502, 503, 504)
 
     @property
     def ends_lease(self) -> bool:

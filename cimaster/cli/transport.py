@@ -24,11 +24,10 @@ class NotAnswered(ClientError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service answered: `data` from JSON, `text` from plain text, and the headers."""
+    """What the service answered: `data` from JSON, or `text` from plain text."""
 
     data: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -72,14 +71,14 @@ class Transport:
         if reply.status >= 300:
             raise _refusal(reply, text)
         if plain and reply.headers.get("Content-Type", "").startswith("text/plain"):
-            return Answer(text=text, headers=dict(reply.headers))
+            return Answer(text=text)
         try:
             data = json.loads(text)
         except ValueError:
             data = None
         if plain or not isinstance(data, dict):
             raise Refused(f"{self.server} answers, but not as CIMaster does: check the address", "bad_answer", 200)
-        return Answer(data, headers=dict(reply.headers))
+        return Answer(data)
 
 
 def _pool_for(server: str) -> urllib3.PoolManager:

@@ -91,3 +91,18 @@ def test_the_ci_system_names_the_job(variables: dict[str, str], job: CIJob) -> N
 )
 def test_a_refusal_has_its_exit_status(code: str, status: int, exit_status: int) -> None:
     assert Refused("why", code, status).exit_status == exit_status
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "passes"),
+    [
+        ("store_unavailable", 503, True),
+        ("", 502, True),
+        ("", 429, True),
+        ("queue_full", 429, False),
+        ("provisioner_timeout", 504, False),
+        ("lease_over", 410, False),
+    ],
+)
+def test_only_trouble_that_passes_is_tried_again(code: str, status: int, passes: bool) -> None:
+    assert Refused("why", code, status).passes == passes
