@@ -14,6 +14,9 @@ from flask import Flask
 
 from cimaster import errors, provisioners
 from cimaster.app import create_app
+from cimaster.cli import settings as client_settings
+from cimaster.cli.client import Lease
+from cimaster.cli.job_run import facts
 from cimaster.common.serving import early_refusals
 from cimaster.common.settings import default_text
 from cimaster.pool.records.cluster import STATES
@@ -252,7 +255,10 @@ def test_the_page_documents_no_unknown_setting(page: str) -> None:
     for example in examples:
         documented = documented.replace(example.text, "")
     named = {name for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", documented) if not name.endswith(("_TEST_ALL", "_"))}
-    assert named <= {variable for variable, _ in provisioners.all_settings()}
+    settings = {variable for variable, _ in provisioners.all_settings()}
+    lease = Lease("cluster-01", "", {"labels": {"gpu": "yes"}})
+    of_the_client = {client_settings.SERVER, client_settings.JOB, client_settings.BUILD, client_settings.NAME}
+    assert named <= settings | of_the_client | facts("", lease).keys()
 
 
 def metric_names(app: Flask) -> set[str]:

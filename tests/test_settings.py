@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cimaster.__main__ import parser
 from cimaster.common.settings import BadSetting, default_text
+from cimaster.server_commands import parser
 from cimaster.settings import PREFIX, Settings, default_store
 
 

@@ -49,7 +49,7 @@ def anchors(text: str) -> set[str]:
 
 @OF_A_PAGE
 def test_every_block_names_its_language(page: str) -> None:
-    assert {block.language for block in markdown.blocks(page)} <= {"sh", "python", "json", "text"}
+    assert {block.language for block in markdown.blocks(page)} <= {"sh", "python", "json", "text", "yaml", "groovy"}
     assert not re.search(r"^ {4,}(?:\$ )?(?:kubectl|make|curl|docker|cimaster) ", markdown.prose_of(page), re.MULTILINE)
 
 

@@ -151,6 +151,7 @@ def test_the_service_works_as_the_page_says(page: str, sample_pool: dict[str, st
         listed = requests.get(f"{replica.url}/creations", headers={"Accept": "application/json"}, timeout=10)
         (creation,) = listed.json()["creations"]
         variables = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
+        variables["CIMASTER_SERVER"] = replica.url  # the client's default is the address of make run
         for block in commands(page, SERVICE):
             script = block.replace(f"http://127.0.0.1:{Settings.port}", replica.url)
             run(script, tmp_path, **sample_pool, **variables)

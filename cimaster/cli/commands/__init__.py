@@ -1,0 +1,1 @@
+"""The client's commands, a module for each kind of caller."""

@@ -1,0 +1,68 @@
+"""Commands that only read: clusters, the queue and the history."""
+
+import sys
+import time
+from urllib.parse import quote
+
+import click
+
+from cimaster.cli.command_line import ClientCommand, Duration, Session
+from cimaster.cli.listings import CLUSTERS, HISTORY, JSON, NAME, QUEUE, as_json
+from cimaster.cli.terminal_text import neutral, neutral_lines
+
+_SECTION = "Lists"
+_CLEAR_SCREEN = "\x1b[H\x1b[2J"
+
+
+@click.command("list", cls=ClientCommand, section=_SECTION, example="cimaster list --state vacant -o wide")
+@click.option("--state", help="Only clusters in this state, such as vacant, occupied or held.")
+@click.option("--purpose", help="Only clusters for this purpose.")
+@click.option("--region", help="Only clusters in this region.")
+@click.option("--label", multiple=True, metavar="KEY=VALUE", help="Only clusters with this label; may be repeated.")
+@click.option("--holder", help="Only clusters that this person holds or whose job they triggered.")
+@click.option("--query", "q", help="Words to find in names, people, jobs, labels, notes and reasons.")
+@click.option("--after", help="Not older than this commit.")
+@click.option("--watch", is_flag=True, help="List again whenever something has changed, until Ctrl-C.")
+@click.option("--interval", type=Duration(), default="2s", show_default=True, help="Time between looks of --watch.")
+@click.pass_obj
+def list_clusters(session: Session, /, watch: bool, interval: float, **filters: object) -> None:
+    """List clusters."""
+    text = session.text(CLUSTERS, **filters)
+    click.echo(text, nl=False)
+    while watch:
+        time.sleep(interval)
+        newest = session.text(CLUSTERS, **filters)
+        if newest != text:
+            text = newest
+            click.echo((_CLEAR_SCREEN if sys.stdout.isatty() else "\n") + text, nl=False)
+
+
+@click.command(cls=ClientCommand, section=_SECTION, example="cimaster show cluster-05")
+@click.argument("cluster")
+@click.pass_obj
+def show(session: Session, /, cluster: str) -> None:
+    """Show what is known of one cluster."""
+    path = f"/clusters/{quote(cluster, safe='')}"
+    if session.output == JSON:
+        click.echo(as_json(session.client.read(path)), nl=False)
+    elif session.output == NAME:
+        click.echo(neutral(str(session.client.read(path).get("name", ""))))
+    else:
+        click.echo(neutral_lines(session.client.read_text(path)), nl=False)
+
+
+@click.command(cls=ClientCommand, section=_SECTION, example="cimaster queue")
+@click.pass_obj
+def queue(session: Session, /) -> None:
+    """List the callers that wait, in the order in which they are served."""
+    click.echo(session.text(QUEUE), nl=False)
+
+
+@click.command(cls=ClientCommand, section=_SECTION, example="cimaster history --cluster cluster-05 --since 2d")
+@click.option("--cluster", help="Only changes of this cluster.")
+@click.option("--since", help="Only changes from this time on, or of the last 2h.")
+@click.option("--limit", help="The largest number of changes to list.  [default: 100]")
+@click.pass_obj
+def history(session: Session, /, **filters: object) -> None:
+    """List changes, newest first."""
+    click.echo(session.text(HISTORY, **filters), nl=False)

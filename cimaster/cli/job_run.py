@@ -1,0 +1,178 @@
+"""Runs a command on a cluster: waits for one, keeps its lease alive, and gives it back whatever happens."""
+
+import queue
+import re
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cimaster.cli import waiting
+from cimaster.cli.child_process import CannotStart, ChildProcess
+from cimaster.cli.client import Client, Lease, TakeOptions
+from cimaster.cli.errors import ClientError, Unreachable
+from cimaster.cli.progress import say
+from cimaster.cli.renewal import Renewal
+from cimaster.cli.settings import SERVER, environment_with
+from cimaster.cli.stop_signals import Stopped, StopSignals
+from cimaster.cli.terminal_text import neutral
+
+_UNINTERRUPTED_SECONDS = 5.0
+_GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL for a command whose lease is lost
+
+
+@dataclass(frozen=True)
+class _Signalled:
+    number: int
+
+
+@dataclass(frozen=True)
+class _LeaseLost:
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Exited:
+    status: int
+
+
+_Event = _Signalled | _LeaseLost | _Exited
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a command is run: seconds between renewals (None: the lease is not renewed), and what a lost lease does."""
+
+    renew_every: float | None = None
+    kill_on_lost_lease: bool = False
+
+
+def run(
+    client: Client, command: Sequence[str], job: str, build: str, take_options: TakeOptions, options: RunOptions
+) -> int:
+    """Run a command on a cluster; return its exit status, or 128 and the number of the signal that ended the wait."""
+    events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+    with StopSignals(lambda number: events.put(_Signalled(number))) as signals:
+        try:
+            lease = waiting.take(client, signals, job, build, take_options)
+        except Stopped as stopped:
+            say(str(stopped))
+            return stopped.exit_status
+        say(f"{lease.cluster} is lent to {job} #{build}")
+        supervision = _Supervision(client, lease, command, options, events)
+        try:
+            return supervision.status()
+        except CannotStart as error:
+            say(str(error))
+            return error.exit_status
+        finally:
+            if not supervision.lease_is_lost:
+                give_back(client, signals, lease)
+
+
+def give_back(client: Client, signals: StopSignals, lease: Lease) -> None:
+    """Give a cluster back, and say so; where the service is away, a signal ends the attempts."""
+    try:
+        try:
+            answer = client.with_timeout(_UNINTERRUPTED_SECONDS).finish(lease)
+        except Unreachable:
+            with signals.interrupt():
+                answer = client.finish(lease)
+        say(answer.message)
+    except (ClientError, Stopped) as error:
+        say(f"WARNING: {lease.cluster} was not given back: {error}")
+
+
+class _Supervision:
+    """One command on its cluster: signals go to it, and the lease is renewed until it ends."""
+
+    def __init__(
+        self,
+        client: Client,
+        lease: Lease,
+        command: Sequence[str],
+        options: RunOptions,
+        events: "queue.SimpleQueue[_Event]",
+    ) -> None:
+        self.lease_is_lost = False
+        self._client = client
+        self._lease = lease
+        self._command = command
+        self._options = options
+        self._events = events
+        self._kill_at = float("inf")
+
+    def status(self) -> int:
+        """Run the command; return its exit status."""
+        if not self._events.empty() and isinstance(first := self._events.get(), _Signalled):
+            return 128 + first.number
+        child = ChildProcess(self._command, environment_with(facts(self._client.server, self._lease)))
+        threading.Thread(target=lambda: self._events.put(_Exited(child.wait())), name="child", daemon=True).start()
+        renewal = self._renewal()
+        try:
+            return self._until_exit(child)
+        finally:
+            renewal.stop()
+
+    def _renewal(self) -> Renewal:
+        renewal = Renewal(
+            self._client,
+            self._lease,
+            self._options.renew_every or 0,
+            lambda why: self._events.put(_LeaseLost(why)),
+            say,
+        )
+        if self._options.renew_every:
+            renewal.start()
+        return renewal
+
+    def _until_exit(self, child: ChildProcess) -> int:
+        while True:
+            event = self._next_event()
+            if isinstance(event, _Exited):
+                return event.status
+            if isinstance(event, _Signalled):
+                child.send(event.number)
+            elif isinstance(event, _LeaseLost):
+                self._lose(child, event.reason)
+            else:
+                self._kill_at = float("inf")
+                child.send(signal.SIGKILL)
+
+    def _next_event(self) -> _Event | None:
+        """Return the next event; None if the time has come to kill the command."""
+        if self._kill_at == float("inf"):
+            return self._events.get()
+        try:
+            return self._events.get(timeout=max(0, self._kill_at - time.monotonic()))
+        except queue.Empty:
+            return None
+
+    def _lose(self, child: ChildProcess, reason: str) -> None:
+        self.lease_is_lost = True
+        say("WARNING " + "!" * 60)
+        say(f"WARNING: the lease of {self._lease.cluster} is lost: {reason}")
+        if not self._options.kill_on_lost_lease:
+            say(f"WARNING: another job may get {self._lease.cluster} while the command goes on")
+            return
+        say("WARNING: the command is ended")
+        self._kill_at = time.monotonic() + _GRACE_SECONDS
+        child.send(signal.SIGTERM)
+
+
+def facts(server: str, lease: Lease) -> dict[str, str]:
+    """Return the variables that tell the command about its cluster."""
+    record = lease.record
+    variables = {
+        SERVER: server,
+        "CIMASTER_CLUSTER": lease.cluster,
+        "CIMASTER_LEASE": lease.id,
+        "CIMASTER_CLUSTER_PURPOSE": record.get("purpose"),
+        "CIMASTER_CLUSTER_REGION": record.get("region"),
+        "CIMASTER_CLUSTER_OSIMAGE": record.get("osimage"),
+    }
+    labels = record.get("labels")
+    for key, value in labels.items() if isinstance(labels, dict) else ():
+        variables["CIMASTER_CLUSTER_LABEL_" + re.sub(r"[^A-Za-z0-9]", "_", str(key)).upper()] = value
+    return {name: neutral(str(value or "")) for name, value in variables.items()}

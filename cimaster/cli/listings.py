@@ -1,0 +1,138 @@
+"""Lists in the formats that people and scripts choose."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cimaster.cli.terminal_text import aligned, neutral
+
+NAME, TABLE, WIDE, JSON = FORMATS = ("name", "table", "wide", "json")
+Record = Mapping[str, Any]
+Column = tuple[str, Callable[[Record], object]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One kind of list: its path, the member of the answer that has the records, what names one, and all columns."""
+
+    path: str
+    member: str
+    name: Callable[[Record], object]
+    columns: Sequence[Column]
+
+    def names(self, data: Record) -> str:
+        """Return the name of each record, a line each."""
+        return "".join(f"{neutral(_text(self.name(record)))}\n" for record in self._records(data))
+
+    def wide(self, data: Record) -> str:
+        """Return a table with all columns."""
+        rows = [[_text(value(record)) for _, value in self.columns] for record in self._records(data)]
+        return aligned([head for head, _ in self.columns], rows)
+
+    def _records(self, data: Record) -> list[Record]:
+        found = data.get(self.member)
+        return [record for record in found if isinstance(record, dict)] if isinstance(found, list) else []
+
+
+def as_json(data: Record) -> str:
+    """Return JSON in ASCII, so that no character of it acts on a terminal."""
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _field(name: str) -> Callable[[Record], object]:
+    return lambda record: record.get(name)
+
+
+def _either(*names: str) -> Callable[[Record], object]:
+    return lambda record: next((record[name] for name in names if record.get(name)), "")
+
+
+def _job(job: str, build: str) -> Callable[[Record], object]:
+    return lambda record: f"{record[job]} #{_text(record.get(build))}" if record.get(job) else ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}={_text(part)}" for key, part in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def _asked(name: str) -> Callable[[Record], object]:
+    """Return what reads a member of what a ticket asks for."""
+    return lambda record: record["ask"].get(name) if isinstance(record.get("ask"), dict) else ""
+
+
+CLUSTERS = Listing(
+    "/clusters",
+    "clusters",
+    _field("name"),
+    (
+        ("NAME", _field("name")),
+        ("STATE", _field("state")),
+        ("PURPOSE", _field("purpose")),
+        ("REGION", _field("region")),
+        ("OSIMAGE", _field("osimage")),
+        ("LABELS", _field("labels")),
+        ("HELD-BY", _field("holdBy")),
+        ("JOB", _job("lastJob", "lastBuild")),
+        ("TRIGGERED-BY", _field("lastTriggerName")),
+        ("SINCE", _either("acquiredAt", "heldAt", "vacantSince")),
+        ("UNTIL", _either("leaseExpires", "holdExpires")),
+        ("REASON", _either("fault", "disabledReason", "holdDesc")),
+        ("NOTE", _field("note")),
+    ),
+)
+QUEUE = Listing(
+    "/queue",
+    "tickets",
+    _field("id"),
+    (
+        ("PLACE", _field("place")),
+        ("REQUEST", _field("id")),
+        ("JOB", lambda record: _job("job", "build")(record.get("ask") or {})),
+        ("BY", _asked("by")),
+        ("PURPOSE", _asked("purpose")),
+        ("PRIORITY", _field("priority")),
+        ("SINCE", _field("since")),
+        ("UNTIL", _field("until")),
+        ("CONNECTED", _field("there")),
+    ),
+)
+HISTORY = Listing(
+    "/history",
+    "history",
+    _field("cluster"),
+    (
+        ("COMMIT", _field("commit")),
+        ("TIME", _field("at")),
+        ("CLUSTER", _field("cluster")),
+        ("EVENT", _field("event")),
+        ("FROM", _field("from")),
+        ("TO", _field("to")),
+        ("BY", _field("by")),
+        ("HOLDER", _either("newHolder", "holder")),
+        ("JOB", _job("job", "build")),
+        ("REASON", _field("reason")),
+    ),
+)
+CREATIONS = Listing(
+    "/creations",
+    "creations",
+    _field("id"),
+    (
+        ("ID", _field("id")),
+        ("STATE", _field("state")),
+        ("PURPOSE", _field("purpose")),
+        ("USER", _field("user")),
+        ("BRANCH", _field("branch")),
+        ("JOB", _field("job")),
+        ("REQUESTED", _field("requestedAt")),
+        ("CLUSTER", _field("cluster")),
+        ("STATUS-LINK", _field("statusLink")),
+        ("LOG-LINK", _field("logLink")),
+        ("REASON", _either("fault", "reason", "message")),
+    ),
+)

@@ -1,0 +1,71 @@
+"""What a waiting command says: one line that is kept current on a terminal, and plain lines in a log."""
+
+import contextlib
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+from cimaster.cli import durations
+from cimaster.cli.terminal_text import neutral
+
+_LOG_SECONDS = 300.0
+_ERASE_LINE = "\r\x1b[K"
+
+
+def say(sentence: str) -> None:
+    """Say something about the command itself, on standard error."""
+    erase = _ERASE_LINE if sys.stderr.isatty() else ""
+    _write(sys.stderr, f"{erase}cimaster: {neutral(sentence)}\n")
+
+
+class WaitingProgress:
+    """A context manager for the time in which a command waits for a cluster."""
+
+    def __init__(self, subject: str, stream: TextIO | None = None) -> None:
+        self._subject = subject
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._begin = self._said = time.monotonic()
+        self._place = ""
+        self._done = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._terminal:
+            self._ticker.start()
+        else:
+            _write(self._stream, f"cimaster: waiting for {neutral(self._subject)}\n")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        if self._terminal:
+            self._ticker.join()
+            _write(self._stream, _ERASE_LINE)
+
+    def queued(self, place: str) -> None:
+        """Note the place in the queue; in a log, say it when it changes and every five minutes."""
+        changed, self._place = place != self._place, place
+        due = time.monotonic() - self._said >= _LOG_SECONDS
+        if not self._terminal and (changed or due):
+            self._said = time.monotonic()
+            _write(self._stream, f"cimaster: {self._sentence()}\n")
+
+    def _sentence(self) -> str:
+        place = f", place {neutral(self._place)} in the queue" if self._place else ""
+        return f"waiting for {neutral(self._subject)}{place}, for {durations.words(time.monotonic() - self._begin)}"
+
+    def _tick(self) -> None:
+        while not self._done.wait(1):
+            _write(self._stream, f"{_ERASE_LINE}cimaster: {self._sentence()}")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    # A reader that has gone, as of `2>&1 | head`, must not keep a cluster from being given back.
+    with contextlib.suppress(OSError):
+        stream.write(text)
+        stream.flush()

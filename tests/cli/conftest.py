@@ -1,0 +1,82 @@
+"""The client as a process of its own, against a real service."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.docs import markdown
+from tests.replica import Replica
+
+BRIEF = "tests.process.brief_waits:app"
+ENVIRONMENT = {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "PYTHONPATH": str(markdown.ROOT),
+    "HOME": os.environ.get("HOME", "/"),
+    "LC_ALL": "C.UTF-8",
+    "CIMASTER_NAME": "root",
+}
+Start = Callable[..., "subprocess.Popen[str]"]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Iterator[Replica]:
+    """A service whose callers wait for a second per request, with one cluster."""
+    store = f"sqlite:{tmp_path / 'pool.db'}"
+    with Replica(tmp_path, arguments=("python:cimaster.gunicorn_conf", BRIEF), CIMASTER_STORE=store) as replica:
+        answer = replica.get("/addcluster", cluster="cluster-01", region="r", name="root", label="a/gpu=yes")
+        assert answer.ok, answer.text
+        yield replica
+
+
+@pytest.fixture
+def environment(replica: Replica) -> dict[str, str]:
+    """What a shell has that calls this service; nothing of a CI system that runs these tests."""
+    return {**ENVIRONMENT, "CIMASTER_SERVER": replica.url}
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    """Starts `cimaster` with arguments; processes that still run at the end of the test are killed."""
+    started = []
+
+    def start(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cimaster", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**environment, **variables},
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def run(start: Start) -> Run:
+    """Runs `cimaster` with arguments to its end."""
+
+    def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        process = start(*arguments, **variables)
+        printed, errors = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(arguments, process.returncode, printed, errors)
+
+    return run
+
+
+def state(replica: Replica, cluster: str = "cluster-01") -> str:
+    """Return the state of a cluster."""
+    answer = requests.get(f"{replica.url}/clusters/{cluster}", headers={"Accept": "application/json"}, timeout=10)
+    return str(answer.json()["state"])

@@ -1,0 +1,167 @@
+"""The commands beside `run`, against a real service."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, Start, state
+from tests.conditions import until
+from tests.process.test_waiting import tickets
+from tests.replica import Replica
+
+pytestmark = pytest.mark.slow
+JOB = ("--job", "e2e", "--build", "7")
+
+
+def test_a_job_takes_renews_and_finishes(replica: Replica, run: Run) -> None:
+    taken = run("take", *JOB, "--ttl", "2h", "-o", "wide")
+    cluster, lease = taken.stdout.split()
+    assert (cluster, state(replica)) == ("cluster-01", "occupied")
+    assert "ends at" in run("renew", cluster, "--lease", lease, "--ttl", "3h").stdout
+    assert run("finish", cluster, "--job", "other", "--build", "1").returncode == 1
+    assert run("finish", cluster, "--lease", lease).stdout == "cluster cluster-01 is finished\n"
+    assert state(replica) == "vacant"
+
+
+def test_a_take_prints_the_bare_name_or_all(run: Run) -> None:
+    assert run("take", *JOB).stdout == "cluster-01\n"
+    assert run("finish", "cluster-01", *JOB).returncode == 0
+    assert json.loads(run("take", *JOB, "--json").stdout)["leaseId"]
+
+
+def test_a_take_that_is_ended_leaves_the_queue(replica: Replica, run: Run, start: Start) -> None:
+    assert run("take", "--job", "first", "--build", "1").returncode == 0
+    process = start("take", *JOB, "--wait", "30m")
+    until(lambda: tickets(replica))
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+    assert (process.returncode, printed, tickets(replica)) == (143, "", {})
+
+
+def test_a_waiting_request_is_listed_and_taken_out(replica: Replica, run: Run, start: Start) -> None:
+    assert run("take", "--job", "first", "--build", "1").returncode == 0
+    process = start("take", *JOB, "--wait", "30m")
+    until(lambda: tickets(replica))
+    assert "e2e #7" in run("queue").stdout
+    assert "e2e #7" in run("queue", "-o", "wide").stdout
+    request_id = run("queue", "-o", "name").stdout.strip()
+    assert run("leave", request_id).returncode == 0
+    assert "queue" in process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+
+
+def test_a_person_holds_extends_hands_over_and_releases(replica: Replica, run: Run) -> None:
+    held = run("hold", "any", "--name", "alice", "--desc", "disk errors", "--duration", "2h", "-o", "name")
+    assert (held.stdout, state(replica)) == ("cluster-01\n", "held")
+    assert "until" in run("extend", "cluster-01", "4h", "--name", "alice").stdout
+    refused = run("release", "cluster-01", "--name", "bo")
+    assert refused.returncode == 1
+    assert "user bo is not authorized" in refused.stderr
+    assert "bo" in run("hand-over", "cluster-01", "bo", "--name", "alice").stdout
+    assert run("release", "cluster-01", "--name", "bo").returncode == 0
+    assert state(replica) == "vacant"
+
+
+def test_an_admin_keeps_the_inventory(replica: Replica, run: Run) -> None:
+    facts = ("--region", "r", "--label", "gpu=yes", "--label", "size=l")
+    assert run("add", "cluster-02", *facts).stdout == "cluster cluster-02 is added successfully\n"
+    assert run("update", "cluster-02", "--note", "new switch").returncode == 0
+    assert run("list", "--label", "size=l", "-o", "name").stdout == "cluster-02\n"
+    assert "new switch" in run("list", "-o", "wide").stdout
+    assert run("disable", "cluster-02", "--reason", "repair").returncode == 0
+    assert state(replica, "cluster-02") == "disabled"
+    assert run("enable", "cluster-02").returncode == 0
+    assert run("delete", "cluster-02").returncode == 0
+    assert run("show", "cluster-02").returncode == 1
+
+
+def test_only_an_admin_may(run: Run) -> None:
+    assert run("disable", "cluster-01", CIMASTER_NAME="alice").returncode == 1
+
+
+def test_creations_need_a_provisioner(run: Run) -> None:
+    refused = run("create", "--purpose", "tess-ci")
+    assert refused.returncode == 1
+    assert "no provisioner is configured" in refused.stderr
+    assert json.loads(run("creations", "--json").stdout)["creations"] == []
+    assert run("creations", "--retry", "c-0").returncode == 1
+
+
+def test_a_cluster_and_its_history_are_shown(run: Run) -> None:
+    assert "name       cluster-01" in run("show", "cluster-01").stdout
+    assert json.loads(run("show", "cluster-01", "--json").stdout)["labels"] == {"a/gpu": "yes"}
+    assert "added" in run("history", "--cluster", "cluster-01", "--since", "1h").stdout
+    assert run("history", "-o", "name").stdout == "cluster-01\n"
+
+
+def test_a_watch_lists_what_changes(replica: Replica, run: Run, start: Start) -> None:
+    process = start("list", "--watch", "--interval", "1s")
+    assert process.stdout
+    lines = process.stdout
+    until(lambda: "vacant" in lines.readline())
+    assert replica.get("/getvacant", job="e2e", build="7").ok
+    until(lambda: "occupied by e2e #7" in lines.readline())
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("list", "--state", "no-such-state"), 2),
+        (("list", "--no-such-option"), 2),
+        (("no-such-command",), 2),
+        (("finish", "cluster-01"), 2),
+        (("show", "no-such-cluster"), 1),
+        (("list", "--server", "http://127.0.0.1:9", "--timeout", "0s"), 3),
+        (("list", "--server", "http://no-such-host.invalid", "--timeout", "0s"), 3),
+    ],
+)
+def test_what_went_wrong_is_in_the_exit_status(run: Run, arguments: tuple[str, ...], status: int) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert len(done.stderr.splitlines()) <= 4, done.stderr
+
+
+def test_data_cannot_act_on_the_terminal(replica: Replica, run: Run, tmp_path: Path) -> None:
+    """An admin who edits the stored data by hand may write anything into it."""
+    record = {
+        "name": "cluster-09",
+        "region": "\u202er",
+        "status": "finished",
+        "note": "\x1b[31m",
+        "labels": {"a": "\x9b"},
+    }
+    (tmp_path / "odd.json").write_text(json.dumps([record]))
+    done = run("import", str(tmp_path / "odd.json"), "--replace", CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}")
+    assert done.returncode == 0, done.stderr
+    until(lambda: "cluster-09" in replica.get("/clusters").text)
+    for output in ("table", "wide", "json"):
+        printed = run("list", "-o", output).stdout + run("show", "cluster-09", "-o", output).stdout
+        assert "cluster-09" in printed
+        assert not set(printed) & {"\x1b", "\x9b", "\u202e"}, printed
+
+
+def test_the_shell_completes(run: Run) -> None:
+    words = {"_CIMASTER_COMPLETE": "bash_complete", "COMP_WORDS": "cimaster hand", "COMP_CWORD": "1"}
+    assert run(**words).stdout == "plain,hand-over\n"
+    assert "complete" in run(_CIMASTER_COMPLETE="bash_source").stdout
+
+
+def test_every_command_has_an_example(run: Run) -> None:
+    listed = run("--help").stdout
+    for command in ("run", "take", "hold", "hand-over", "list", "creations", "delete", "serve"):
+        assert command in listed
+    assert "Example:\n  cimaster run --purpose tess-ci --wait 30m -- make e2e" in run("run", "--help").stdout
+
+
+def test_a_closed_pipe_is_no_traceback(start: Start) -> None:
+    process = start("list")
+    assert process.stdout
+    process.stdout.close()
+    process.wait(60)
+    assert process.stderr
+    assert "Traceback" not in process.stderr.read()
