@@ -1,4 +1,4 @@
-"""Refusals: each class is one reason to refuse a request, with a stable code for programs and a sentence for people."""
+"""Refusals: a class with a stable code for each reason to refuse; the sentence stands where the class is raised."""
 
 from cimaster.common.errors import BadBody as BadBody
 from cimaster.common.errors import BadParameter as BadParameter

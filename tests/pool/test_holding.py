@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cimaster.errors import Refusal
 from cimaster.pool import expire, extend, hand_over, take_over
-from tests.pool.test_transitions import NOW, RECORDS, only, pool_of
+from tests.pool.test_expiry import NOW, RECORDS, only, pool_of
 
 UNTIL = st.integers(-100, 1000).map(lambda hours: NOW + timedelta(hours=hours)) | st.integers(1, 100).map(
     lambda hours: timedelta(hours=hours)

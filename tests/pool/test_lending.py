@@ -6,7 +6,7 @@ import pytest
 
 from cimaster.errors import LeaseOver
 from cimaster.pool import FinishRequest, finish
-from tests.pool.test_transitions import NOW, pool_of
+from tests.pool.test_expiry import NOW, pool_of
 
 
 @pytest.mark.parametrize(("how", "why"), [("expired", "its time ran out"), ("evicted", "it has ended"), ("", "ended")])

@@ -12,7 +12,7 @@ from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
 from cimaster.pool import Rules
-from cimaster.pool.decisions.holding import ROUNDED
+from cimaster.pool.decisions.hold_times import ROUNDED
 from cimaster.pool.records.cluster import HELD, Cluster
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints

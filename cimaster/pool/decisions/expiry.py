@@ -2,10 +2,15 @@
 
 import dataclasses
 import logging
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
 
-from cimaster.pool.decisions.transitions import end_lease, normalized, without_hold
+from cimaster.common.times import format_time
+from cimaster.pool.decisions.hold_times import start_times, without_hold
+from cimaster.pool.decisions.lease_endings import end_lease
 from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS
 from cimaster.pool.records.pool import Pool, earliest_end
 from cimaster.pool.records.record import expiry_fault
 
@@ -37,7 +42,7 @@ def _expire_alone(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
 
 
 def _expire_record(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
-    tidy = normalized(cluster, now, pool.rules.hold)
+    tidy = _normalized(cluster, now, pool.rules.hold)
     if tidy is not cluster:
         pool = pool.with_record(cluster, tidy, pool.history)
     if tidy.lease and tidy.lease.expires and tidy.lease.expires <= now:
@@ -47,3 +52,21 @@ def _expire_record(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
         by = tidy.hold.by
         pool = pool.changed(tidy, without_hold(tidy, now), "hold ended", now, holder=by, reason="its time was over")
     return pool
+
+
+def _normalized(cluster: Cluster, now: datetime, default_hold: timedelta) -> Cluster:
+    """Return the record with the times that an old-style lease or hold lacks, and without stale fields."""
+    edits: dict[str, Any] = {}
+    if cluster.lease is None or not cluster.lease_is_current:
+        edits |= _without(cluster, LEASE_FIELDS)
+    if cluster.lease_is_bare:
+        edits |= {"acquiredAt": format_time(now), "leaseJob": cluster.last_job, "leaseBuild": cluster.last_build}
+    if cluster.hold is None:
+        edits |= _without(cluster, HOLD_FIELDS)
+    elif cluster.hold_is_bare:
+        edits |= start_times(cluster, now, default_hold)
+    return cluster.edited(**edits) if edits else cluster
+
+
+def _without(cluster: Cluster, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: None for key in keys if key in cluster.fields}

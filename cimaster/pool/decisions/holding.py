@@ -3,18 +3,14 @@
 from datetime import datetime, timedelta
 
 from cimaster.common.texts import folded
-from cimaster.common.times import format_duration, format_end, format_time
-from cimaster.errors import ClusterNotVacant, HeldByOther, HoldTooLong, NotAuthorized
+from cimaster.common.times import format_duration, format_end
+from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
 from cimaster.pool.decisions import descriptions
+from cimaster.pool.decisions.hold_times import ROUNDED, new_end, too_long, with_hold, without_hold
 from cimaster.pool.decisions.lending import choose
-from cimaster.pool.decisions.transitions import with_hold, without_hold
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
-from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.pool import Answer, Pool
-
-_RETRIED_WITHIN = timedelta(seconds=30)  # within which `curl --retry` repeats a hold whose answer was lost
-ROUNDED = timedelta(seconds=1)  # a hold may be this much longer than requested: its start is stored in whole seconds
 
 
 def same_person(one: str, other: str) -> bool:
@@ -39,7 +35,7 @@ def hold(
     """
     cluster = pool.find(name)
     if duration and duration > pool.rules.max_hold:
-        raise _too_long(pool)
+        raise too_long(pool)
     before = cluster.hold
     if before and same_person(before.by, by):
         return _hold_again(pool, now, cluster, desc, duration)
@@ -104,16 +100,6 @@ def _held(cluster: Cluster) -> str:
     return f"cluster {cluster.name} is held by {held.by}{descriptions.until(held.expires)}"
 
 
-def _too_long(pool: Pool, since: datetime | None = None) -> HoldTooLong:
-    most = format_duration(pool.rules.max_hold)
-    start = f"; this one began at {format_time(since)}" if since else ""
-    return HoldTooLong(
-        f"a hold lasts at most {most}, extensions included{start}: choose an earlier end",
-        parameter="duration",
-        max=most,
-    )
-
-
 def _hold_again(
     pool: Pool, now: datetime, cluster: Cluster, desc: str, duration: timedelta | None
 ) -> tuple[Pool, Answer]:
@@ -123,23 +109,13 @@ def _hold_again(
     if duration and cluster.lease and held.expires is None:
         edits |= {"holdFor": format_duration(duration), "holdExpires": None}
     elif duration:
-        edits |= {"holdExpires": format_end(_new_end(pool, now, held, duration)), "holdFor": None}
+        edits |= {"holdExpires": format_end(new_end(pool, now, held, duration)), "holdFor": None}
     again = cluster.edited(**edits)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
     event = _moved(cluster, again) if duration else "hold described"
     pool = pool.changed(cluster, again, event, now, held.by, reason=desc)
     return pool, Answer(_held(again), again)
-
-
-def _new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> datetime:
-    """Return the new end of a hold, `duration` from now; a retry of the longest possible hold does not change it."""
-    end, latest = now + duration, held.since + pool.rules.max_hold if held.since else None
-    if latest is None or end <= latest:
-        return end
-    if end > latest + _RETRIED_WITHIN:
-        raise _too_long(pool, held.since)
-    return max(latest, held.expires or latest)
 
 
 def _moved(cluster: Cluster, again: Cluster) -> str:
@@ -174,7 +150,7 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
     since = held.since if held.expires and held.since else now
     lasts = until if isinstance(until, timedelta) else until - since
     if lasts > pool.rules.max_hold + ROUNDED:
-        raise _too_long(pool, since if held.expires else None)
+        raise too_long(pool, since if held.expires else None)
     if lasts <= (held.expires - since if held.expires else held.lasts or timedelta()):
         return pool, Answer(f"it lasts that long already: {_held(cluster)}", cluster)
     if held.expires:

@@ -8,7 +8,7 @@ from datetime import datetime
 from cimaster.common.times import format_time
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull, WrongCreationState
 from cimaster.pool.decisions import creation_matching, descriptions
-from cimaster.pool.decisions.transitions import remember_ended_request
+from cimaster.pool.decisions.lease_endings import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.records.pool import Answer, Pool
 

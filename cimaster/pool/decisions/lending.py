@@ -9,7 +9,7 @@ from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import ClusterNotVacant, LeaseOver, NoSuchClusterKind, NotCurrent, NoVacantCluster
 from cimaster.pool.decisions import descriptions, queue_order
 from cimaster.pool.decisions.idempotency import Request, earlier_take
-from cimaster.pool.decisions.transitions import end_lease
+from cimaster.pool.decisions.lease_endings import end_lease
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import HOLD_FIELDS, Lease

@@ -15,8 +15,8 @@ from cimaster.errors import (
 )
 from cimaster.pool.decisions import queue_order
 from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused, live_take
+from cimaster.pool.decisions.lease_endings import end_lease
 from cimaster.pool.decisions.lending import take
-from cimaster.pool.decisions.transitions import end_lease
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import Lease

@@ -1,0 +1,64 @@
+"""When a hold starts and ends: its first end, a new end, and the longest that is allowed."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from cimaster.common.times import format_duration, format_end, format_time
+from cimaster.errors import HoldTooLong
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.lease import HOLD_FIELDS, Hold
+from cimaster.pool.records.pool import Pool
+
+_RETRIED_WITHIN = timedelta(seconds=30)  # within which `curl --retry` repeats a hold whose answer was lost
+ROUNDED = timedelta(seconds=1)  # a hold may be this much longer than requested: its start is stored in whole seconds
+
+
+def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
+    """Return the record held by a person; if a job has the cluster, the duration counts from when it finishes."""
+    held = cluster.edited(
+        hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
+    )
+    return held.edited(**start_times(held, now, lasts))
+
+
+def without_hold(cluster: Cluster, now: datetime) -> Cluster:
+    """Return the record without its hold; unless a job has the cluster, it is vacant from now on."""
+    edits: dict[str, Any] = {"hold": False, **dict.fromkeys(HOLD_FIELDS)}
+    if cluster.lease is None:
+        edits["vacantSince"] = format_time(now)
+    return cluster.edited(**edits)
+
+
+def start_times(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
+    """Return the times of a hold that starts; its duration counts from when no job has the cluster.
+
+    An end that is already stored is kept, and so is an unreadable value.
+    """
+    start = {} if cluster.unreadable_among("heldAt") else {"heldAt": format_time(now)}
+    if not cluster.hold_has_no_end:
+        return {} if cluster.has("heldAt") else start
+    lasts = (cluster.hold and cluster.hold.lasts) or default_hold
+    if cluster.lease:
+        return {**start, "holdFor": format_duration(lasts)}
+    return {**start, "holdExpires": format_end(now + lasts), "holdFor": None}
+
+
+def new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> datetime:
+    """Return the new end of a hold, `duration` from now; a retry of the longest possible hold does not change it."""
+    end, latest = now + duration, held.since + pool.rules.max_hold if held.since else None
+    if latest is None or end <= latest:
+        return end
+    if end > latest + _RETRIED_WITHIN:
+        raise too_long(pool, held.since)
+    return max(latest, held.expires or latest)
+
+
+def too_long(pool: Pool, since: datetime | None = None) -> HoldTooLong:
+    """Return the refusal of a hold that would last longer than holds may."""
+    most = format_duration(pool.rules.max_hold)
+    start = f"; this one began at {format_time(since)}" if since else ""
+    return HoldTooLong(
+        f"a hold lasts at most {most}, extensions included{start}: choose an earlier end",
+        parameter="duration",
+        max=most,
+    )
