@@ -1,4 +1,4 @@
-"""The thread that writes expirations. Decisions apply them anyway; pages and notifications depend on the writes."""
+"""The thread that writes what has expired. Decisions apply it anyway; pages and lists show it once it is written."""
 
 import logging
 import random

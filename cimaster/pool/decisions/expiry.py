@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cimaster.common.times import format_time
-from cimaster.pool.decisions.hold_times import start_times, without_hold
+from cimaster.pool.decisions.hold_times import first_end, without_hold
 from cimaster.pool.decisions.lease_endings import end_lease
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS
@@ -64,7 +64,7 @@ def _normalized(cluster: Cluster, now: datetime, default_hold: timedelta) -> Clu
     if cluster.hold is None:
         edits |= _without(cluster, HOLD_FIELDS)
     elif cluster.hold_is_bare:
-        edits |= start_times(cluster, now, default_hold)
+        edits |= first_end(cluster, now, default_hold)
     return cluster.edited(**edits) if edits else cluster
 
 

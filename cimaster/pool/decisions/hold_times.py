@@ -1,4 +1,4 @@
-"""When a hold starts and ends: its first end, a new end, and the longest that is allowed."""
+"""When a hold ends: at first, with a new duration, and after an extension; and how long it may last."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datet
     held = cluster.edited(
         hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
     )
-    return held.edited(**start_times(held, now, lasts))
+    return held.edited(**first_end(held, now, lasts))
 
 
 def without_hold(cluster: Cluster, now: datetime) -> Cluster:
@@ -29,7 +29,7 @@ def without_hold(cluster: Cluster, now: datetime) -> Cluster:
     return cluster.edited(**edits)
 
 
-def start_times(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
+def first_end(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[str, Any]:
     """Return the times of a hold that starts; its duration counts from when no job has the cluster.
 
     An end that is already stored is kept, and so is an unreadable value.
@@ -43,7 +43,34 @@ def start_times(cluster: Cluster, now: datetime, default_hold: timedelta) -> dic
     return {**start, "holdExpires": format_end(now + lasts), "holdFor": None}
 
 
-def new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> datetime:
+def with_duration(pool: Pool, now: datetime, cluster: Cluster, duration: timedelta) -> Cluster:
+    """Return the record with its hold lasting for `duration` from now, or from when its job finishes."""
+    held = cluster.hold
+    assert held is not None
+    if cluster.lease and held.expires is None:
+        return cluster.edited(holdFor=format_duration(duration), holdExpires=None)
+    return cluster.edited(holdExpires=format_end(_new_end(pool, now, held, duration)), holdFor=None)
+
+
+def extended(pool: Pool, now: datetime, cluster: Cluster, until: datetime | timedelta) -> Cluster:
+    """Return the record with its hold extended to an end, or to a duration if it has not started.
+
+    The same record is returned if the hold lasts that long already.
+    """
+    held = cluster.hold
+    assert held is not None
+    since = held.since if held.expires and held.since else now
+    lasts = until if isinstance(until, timedelta) else until - since
+    if lasts > pool.rules.max_hold + ROUNDED:
+        raise too_long(pool, since if held.expires else None)
+    if lasts <= (held.expires - since if held.expires else held.lasts or timedelta()):
+        return cluster
+    if held.expires:
+        return cluster.edited(holdExpires=format_end(since + lasts))
+    return cluster.edited(holdFor=format_duration(lasts), holdExpires=None)
+
+
+def _new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> datetime:
     """Return the new end of a hold, `duration` from now; a retry of the longest possible hold does not change it."""
     end, latest = now + duration, held.since + pool.rules.max_hold if held.since else None
     if latest is None or end <= latest:

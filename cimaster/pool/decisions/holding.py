@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 
 from cimaster.common.texts import folded
-from cimaster.common.times import format_duration, format_end
 from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.hold_times import ROUNDED, new_end, too_long, with_hold, without_hold
+from cimaster.pool.decisions.hold_times import extended, too_long, with_duration, with_hold, without_hold
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
@@ -61,7 +60,7 @@ def holder_of(cluster: Cluster) -> str:
 
 def _no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
     return ClusterNotVacant(
-        f"{cluster.name} is no longer {expected}: it is now {descriptions.situation(cluster)}",
+        f"{cluster.name} is no longer {expected}: it is now {descriptions.situation(cluster)}; check, and decide again",
         cluster=cluster.name,
         state=cluster.state,
         holder=descriptions.occupant(cluster),
@@ -105,12 +104,9 @@ def _hold_again(
 ) -> tuple[Pool, Answer]:
     held = cluster.hold
     assert held is not None
-    edits: dict[str, str | None] = {"holdDesc": desc} if desc and desc != held.desc else {}
-    if duration and cluster.lease and held.expires is None:
-        edits |= {"holdFor": format_duration(duration), "holdExpires": None}
-    elif duration:
-        edits |= {"holdExpires": format_end(new_end(pool, now, held, duration)), "holdFor": None}
-    again = cluster.edited(**edits)
+    again = cluster.edited(holdDesc=desc) if desc and desc != held.desc else cluster
+    if duration:
+        again = with_duration(pool, now, again, duration)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
     event = _moved(cluster, again) if duration else "hold described"
@@ -147,16 +143,9 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
         )
     if held.expires is None and cluster.lease is None:
         return pool, Answer(f"the hold of {name} has no end", cluster)
-    since = held.since if held.expires and held.since else now
-    lasts = until if isinstance(until, timedelta) else until - since
-    if lasts > pool.rules.max_hold + ROUNDED:
-        raise too_long(pool, since if held.expires else None)
-    if lasts <= (held.expires - since if held.expires else held.lasts or timedelta()):
+    again = extended(pool, now, cluster, until)
+    if again is cluster:
         return pool, Answer(f"it lasts that long already: {_held(cluster)}", cluster)
-    if held.expires:
-        again = cluster.edited(holdExpires=format_end(since + lasts))
-    else:
-        again = cluster.edited(holdFor=format_duration(lasts), holdExpires=None)
     pool = pool.changed(cluster, again, "hold extended", now, held.by)
     return pool, Answer(_held(again), again)
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_time
-from cimaster.pool.decisions.hold_times import start_times
+from cimaster.pool.decisions.hold_times import first_end
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.lease import LEASE_FIELDS, EndedLease
 from cimaster.pool.records.pool import Pool
@@ -23,7 +23,7 @@ def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timed
         **dict.fromkeys(LEASE_FIELDS), status="finished", vacantSince=format_time(now), endedLeases=remembered
     )
     if finished.hold and finished.hold_has_no_end:
-        return finished.edited(**start_times(finished, now, default_hold))
+        return finished.edited(**first_end(finished, now, default_hold))
     return finished
 
 

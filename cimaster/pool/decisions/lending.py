@@ -86,7 +86,7 @@ def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) 
     others = sum(ticket.id != ticket_id and not ticket.fault for ticket in pool.queue)
     queue = f"; {others} waiting in the queue" if others else ""
     return NoVacantCluster(
-        f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{queue}",
+        f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{queue}; try again later, or send wait",
         retry_after=_retry_after(matching, now),
         counts=_counts(matching),
     )
@@ -94,7 +94,7 @@ def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) 
 
 def _not_vacant(cluster: Cluster) -> ClusterNotVacant:
     return ClusterNotVacant(
-        f"{cluster.name} is not vacant: {descriptions.situation(cluster)}",
+        f"{cluster.name} is not vacant: {descriptions.situation(cluster)}; choose another cluster, or try again later",
         cluster=cluster.name,
         state=cluster.state,
         holder=descriptions.occupant(cluster),
