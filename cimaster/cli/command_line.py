@@ -82,8 +82,9 @@ class ClientCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Make the session, and run the command with it."""
         server, timeout = ctx.params.pop("server"), ctx.params.pop("timeout")
-        output = JSON if ctx.params.pop("json", False) else ctx.params.pop("output", TABLE)
-        ctx.params.pop("output", None)
+        output = ctx.params.pop("output", TABLE)
+        if ctx.params.pop("json", False):
+            output = JSON
         ctx.obj = Session(Client(server, timeout, say), output)
         return super().invoke(ctx)
 
@@ -104,19 +105,6 @@ class ClientGroup(click.Group):
             formatter.write_dl([("serve, import, export, drain", "Run the service, and move its data.")])
 
 
-def name_option(**attrs: Any) -> Decorator:
-    """Return the option that names the caller, by default the user at this machine."""
-    return click.option(
-        "--name",
-        envvar=settings.NAME,
-        default=settings.login_name,
-        show_default="your login name",
-        show_envvar=True,
-        help="Your name.",
-        **attrs,
-    )
-
-
 def criteria(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe a kind of cluster."""
     function = label_option(function)
@@ -125,6 +113,14 @@ def criteria(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--purpose", help="What the cluster is for.")(function)
 
 
+name_option = click.option(
+    "--name",
+    envvar=settings.NAME,
+    default=settings.login_name,
+    show_default="your login name",
+    show_envvar=True,
+    help="Your name.",
+)
 label_option = click.option("--label", multiple=True, metavar="KEY=VALUE", help="A label; may be repeated.")
 reason_option = click.option("--reason", help="The reason; it is kept in the history.")
 

@@ -1,6 +1,6 @@
 """What a waiting command says: one line that is kept current on a terminal, and plain lines in a log."""
 
-import contextlib
+import os
 import sys
 import threading
 import time
@@ -65,7 +65,14 @@ class WaitingProgress:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    # A reader that has gone, as of `2>&1 | head`, must not keep a cluster from being given back.
-    with contextlib.suppress(OSError):
+    """Write to a stream; where its reader has gone, as of `2>&1 | head`, write to nothing from then on.
+
+    The cluster must be given back all the same, and Python would exit with 120 if it could not flush the stream.
+    """
+    try:
         stream.write(text)
         stream.flush()
+    except OSError:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)

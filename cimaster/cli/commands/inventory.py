@@ -26,7 +26,7 @@ def _facts(region_required: bool) -> Callable[[Callable[..., Any]], Callable[...
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster add cluster-31 --region us-west --label gpu=yes")
 @_cluster
-@name_option()
+@name_option
 @_facts(region_required=True)
 @click.option("--creation", help="Creation that built it: its id, or the name of its ProwJob.")
 @click.pass_obj
@@ -37,7 +37,7 @@ def add(session: Session, /, **values: object) -> None:
 
 @click.command(cls=ClientCommand, section=_SECTION, example='cimaster update cluster-31 --note "new switch"')
 @_cluster
-@name_option()
+@name_option
 @_facts(region_required=False)
 @click.pass_obj
 def update(session: Session, /, **values: object) -> None:
@@ -47,7 +47,7 @@ def update(session: Session, /, **values: object) -> None:
 
 @click.command(cls=ClientCommand, section=_SECTION, example='cimaster disable cluster-31 --reason "a new switch"')
 @_cluster
-@name_option()
+@name_option
 @reason_option
 @click.pass_obj
 def disable(session: Session, /, **values: object) -> None:
@@ -57,7 +57,7 @@ def disable(session: Session, /, **values: object) -> None:
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster enable cluster-31")
 @_cluster
-@name_option()
+@name_option
 @reason_option
 @click.pass_obj
 def enable(session: Session, /, **values: object) -> None:
@@ -67,7 +67,7 @@ def enable(session: Session, /, **values: object) -> None:
 
 @click.command(cls=ClientCommand, section=_SECTION, example='cimaster delete cluster-31 --force --reason "gone"')
 @_cluster
-@name_option()
+@name_option
 @click.option("--force", is_flag=True, help="Also when the cluster is in use; needs a reason.")
 @reason_option
 @click.pass_obj

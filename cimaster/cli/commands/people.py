@@ -11,7 +11,7 @@ _cluster = click.argument("cluster")
 
 @click.command(cls=ClientCommand, section=_SECTION, example='cimaster hold cluster-05 --desc "disk errors"')
 @_cluster
-@name_option()
+@name_option
 @criteria
 @click.option("--desc", help="What the hold is for.")
 @click.option("--duration", metavar="DURATION", help="How long to hold, from now.  [default: 6h]")
@@ -30,7 +30,7 @@ def hold(session: Session, /, **values: object) -> None:
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster extend cluster-05 4h")
 @_cluster
 @click.argument("duration")
-@name_option()
+@name_option
 @click.pass_obj
 def extend(session: Session, /, **values: object) -> None:
     """Move the end of your hold to DURATION from now; a cluster that you do not hold yet is held."""
@@ -39,7 +39,7 @@ def extend(session: Session, /, **values: object) -> None:
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster release cluster-05")
 @_cluster
-@name_option()
+@name_option
 @reason_option
 @click.pass_obj
 def release(session: Session, /, **values: object) -> None:
@@ -50,7 +50,7 @@ def release(session: Session, /, **values: object) -> None:
 @click.command("hand-over", cls=ClientCommand, section=_SECTION, example="cimaster hand-over cluster-05 bob")
 @_cluster
 @click.argument("to", metavar="PERSON")
-@name_option()
+@name_option
 @reason_option
 @click.pass_obj
 def hand_over(session: Session, /, **values: object) -> None:
@@ -59,7 +59,7 @@ def hand_over(session: Session, /, **values: object) -> None:
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster create --purpose tess-ci --branch master")
-@name_option()
+@name_option
 @click.option("--branch", help="Branch that the job runs on.  [default: master]")
 @click.option("--job", help="Job that creates the cluster.")
 @click.option("--purpose", help="What the cluster is for.")
@@ -75,7 +75,7 @@ def create(session: Session, /, name: str, **values: object) -> None:
 @click.option("--creation", help="Only this one: its id, or the name of its ProwJob.")
 @click.option("--retry", metavar="ID", help="Try a failed creation again.")
 @click.option("--dismiss", metavar="ID", help="Take a creation off the list.")
-@name_option()
+@name_option
 @click.pass_obj
 def creations(
     session: Session, /, state: str | None, creation: str | None, retry: str | None, dismiss: str | None, name: str
