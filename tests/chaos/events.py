@@ -116,9 +116,9 @@ class Events:
         """Set a replica's clock off by an hour: the replica must expire nothing, and report that."""
         replica, network = self._replicas[-1], self._networks[-1]
         right, network.skew = network.skew, timedelta(hours=1)
-        _until(lambda: "nothing expires here" in replica.get("/readyz").text, self._stop)
+        _until(lambda: replica.get("/readyz").json()["clock"] != "ok", self._stop)
         network.skew = right
-        _until(lambda: "nothing expires here" not in replica.get("/readyz").text, self._stop)
+        _until(lambda: replica.get("/readyz").json()["clock"] == "ok", self._stop)
 
 
 def _until(check: Callable[[], bool], stop: threading.Event) -> None:
