@@ -67,9 +67,9 @@ class Clusters:
         """Remove a request from the queue, and give back a cluster that it was just given; `owner` is the caller."""
         return self.repository.update(partial(decide.leave, request_id=ticket, owner=owner))
 
-    def cancel_wait(self, ticket: str, by: str, request: Request | None = None) -> Committed:
+    def cancel_wait(self, ticket: str, by: str) -> Committed:
         """Remove a waiting request from the queue, on behalf of a person."""
-        return self.repository.update(idempotent(decide.cancel, request, ticket, by))
+        return self.repository.update(partial(decide.cancel, request_id=ticket, by=by))
 
     def finish(self, finish: FinishRequest, request: Request | None = None) -> Committed:
         """Give a job's cluster back. Without lease, job or build, this ends the lease that it finds first."""
@@ -106,7 +106,7 @@ class Clusters:
 
     def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
         """Extend a hold to an end, or to a duration if it has not started; never shorten it."""
-        return self.repository.update(idempotent(decide.extend, None, cluster, by, until))
+        return self.repository.update(partial(decide.extend, name=cluster, by=by, until=until))
 
     def release(
         self, cluster: str, by: str, is_admin: bool, reason: str = "", request: Request | None = None
@@ -124,7 +124,10 @@ class Clusters:
         self, cluster: str, by: str, holder: str, reason: str, desc: str, duration: timedelta | None
     ) -> Committed:
         """Take over the hold of the person that an admin saw as its holder."""
-        return self.repository.update(idempotent(decide.take_over, None, cluster, by, holder, reason, desc, duration))
+        change = partial(
+            decide.take_over, name=cluster, by=by, holder=holder, reason=reason, desc=desc, duration=duration
+        )
+        return self.repository.update(change)
 
     def add(
         self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None, *, creation: str = ""
