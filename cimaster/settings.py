@@ -38,6 +38,21 @@ class Settings(FromEnvironment):
     )
     max_hold: timedelta = setting("the longest hold, extensions included", timedelta(hours=72), parsers.duration)
     overdue_after: timedelta = setting("age at which a lease shows as overdue", timedelta(hours=8), parsers.duration)
+    quarantine_after: int = setting(
+        "failures in a row after which a cluster is quarantined (an error counts double); 0: never",
+        3,
+        parsers.number(0, 5, "a number from 0 to 5", digits=1),
+    )
+    max_clusters_per_job: int = setting(
+        "clusters that the builds of one job may have at the same time; 0: no limit",
+        0,
+        parsers.number(0, 1000, "a number from 0 to 1000", digits=4),
+    )
+    max_clusters_per_person: int = setting(
+        "clusters that one person may hold at the same time; 0: no limit",
+        0,
+        parsers.number(0, 1000, "a number from 0 to 1000", digits=4),
+    )
     deadline: timedelta = setting(
         "the longest time that a caller waits for its change to be written", timedelta(seconds=20), parsers.wait
     )

@@ -6,5 +6,6 @@ from cimaster.api import holds as holds
 from cimaster.api import inventory as inventory
 from cimaster.api import leases as leases
 from cimaster.api import policies as policies
+from cimaster.api import purposes as purposes
 from cimaster.api import queue as queue
 from cimaster.api.routes import api as api

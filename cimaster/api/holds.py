@@ -3,7 +3,9 @@
 from flask import Response
 
 from cimaster.api.routes import route
+from cimaster.common.texts import same_person
 from cimaster.errors import MissingParameter
+from cimaster.pool import HoldTerms
 from cimaster.web import endpoints, request_parameters, responses
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import HoldCluster, ReleaseCluster
@@ -15,16 +17,14 @@ ANY = "any"
 def holdcluster(params: HoldCluster) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters describe."""
     _check_together(params)
-    clusters = components().clusters
+    clusters, holder, terms = components().clusters, params.to or params.name, _terms(params)
     if params.cluster == ANY:
-        criteria = request_parameters.criteria(params)
-        done = clusters.hold_any(criteria, params.name, params.desc, params.duration, params.request)
+        done = clusters.hold_any(request_parameters.criteria(params), holder, terms, params.request)
     else:
         done = clusters.hold(
             params.cluster,
-            params.name,
-            params.desc,
-            params.duration,
+            holder,
+            terms,
             params.request,
             expect=params.expect,
             force=params.force,
@@ -33,8 +33,15 @@ def holdcluster(params: HoldCluster) -> Response:
     return responses.committed(done)
 
 
+def _terms(params: HoldCluster) -> HoldTerms:
+    is_for_other = params.to and not same_person(params.to, params.name)
+    return HoldTerms(params.desc, params.duration, params.with_, made_by=params.name if is_for_other else "")
+
+
 def _check_together(params: HoldCluster) -> None:
     """Refuse parameters that make no sense together."""
+    if params.to and not same_person(params.to, params.name):
+        components().admins.require(params.name)
     if params.force:
         components().admins.require(params.name)
         if params.cluster == ANY:

@@ -1,11 +1,18 @@
-"""Keep the inventory: addcluster, updatecluster, deletecluster, disablecluster, enablecluster."""
+"""Keep the inventory: addcluster, updatecluster, deletecluster, disablecluster, enablecluster, healthcluster."""
 
 from flask import Response
 
 from cimaster.api.routes import route
 from cimaster.web import endpoints, request_parameters, responses
 from cimaster.web.components import components
-from cimaster.web.endpoint_parameters import AddCluster, DeleteCluster, DisableCluster, EnableCluster, UpdateCluster
+from cimaster.web.endpoint_parameters import (
+    AddCluster,
+    DeleteCluster,
+    DisableCluster,
+    EnableCluster,
+    HealthCluster,
+    UpdateCluster,
+)
 
 
 @route(endpoints.ADDCLUSTER)
@@ -44,3 +51,10 @@ def disablecluster(params: DisableCluster) -> Response:
 def enablecluster(params: EnableCluster) -> Response:
     """Put a cluster back into lending."""
     return responses.committed(components().clusters.enable(params.cluster, params.name, params.reason, params.request))
+
+
+@route(endpoints.HEALTHCLUSTER)
+def healthcluster(params: HealthCluster) -> Response:
+    """Set the health of a cluster."""
+    done = components().clusters.set_health(params.cluster, params.name, params.health, params.reason, params.request)
+    return responses.committed(done)

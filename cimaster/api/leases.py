@@ -5,7 +5,7 @@ from flask import Response, request
 from cimaster.api.routes import route
 from cimaster.common.serving import caller_connection
 from cimaster.errors import MissingParameter
-from cimaster.pool import Criteria, FinishRequest
+from cimaster.pool import Criteria, FinishRequest, Return
 from cimaster.pool.records.ticket import NORMAL
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import callers, endpoints, request_parameters, responses
@@ -37,6 +37,9 @@ def _taken(params: GetVacant) -> Committed:
 
 
 def _criteria(params: GetVacant) -> Criteria:
+    if params.hold_on_failure and not (params.name or params.email):
+        sentence = "name or email is required with hold_on_failure: the cluster is held for that person"
+        raise MissingParameter(sentence, parameter="name")
     return request_parameters.criteria(
         params,
         cluster=params.cluster,
@@ -44,13 +47,15 @@ def _criteria(params: GetVacant) -> Criteria:
         build=params.build,
         by=params.name or params.email,
         ttl=params.ttl,
+        hold_on_failure=params.hold_on_failure,
     )
 
 
 @route(endpoints.FINISHTEST)
 def finishtest(params: FinishTest) -> Response:
     """Give a job's cluster back."""
-    finish = FinishRequest(params.cluster, params.lease, params.job, params.build)
+    returned = Return(params.result, params.hold)
+    finish = FinishRequest(params.cluster, params.lease, params.job, params.build, returned)
     return responses.committed(components().clusters.finish(finish, params.request))
 
 

@@ -11,6 +11,7 @@ mypy checks each use of a parameter; documentation reads the same declarations.
 """
 
 import difflib
+import keyword
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
@@ -72,6 +73,11 @@ class Parameter:
     required: bool
     repeated: bool
 
+    @property
+    def field(self) -> str:
+        """The field of the dataclass: its name, with an underscore if that is a keyword of Python."""
+        return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
+
     def needed(self) -> "Parameter":
         """Return the same parameter, required."""
         return replace(self, required=True)
@@ -108,7 +114,8 @@ class Parameters:
     @classmethod
     def declared(cls) -> tuple[Parameter, ...]:
         """Return the declared parameters, in order."""
-        return tuple(replace(f.metadata[_DECLARED], name=f.name) for f in fields(cls) if _DECLARED in f.metadata)
+        declared = (f for f in fields(cls) if _DECLARED in f.metadata)
+        return tuple(replace(f.metadata[_DECLARED], name=f.name.removesuffix("_")) for f in declared)
 
     def first(self, *names: str) -> str:
         """Return the first of these parameters that has a value, as text; for logs."""
@@ -125,7 +132,7 @@ def read(kind: type[P], declared: Sequence[Parameter], sent: "MultiDict[str, str
     for parameter in declared:
         found = parameter.values(sent.getlist(parameter.name))
         if found:
-            values[parameter.name] = found if parameter.repeated else found[0]
+            values[parameter.field] = found if parameter.repeated else found[0]
     return kind(**values)
 
 

@@ -52,3 +52,8 @@ def brief(text: str, longest: int = 60) -> str:
     """Return a text, shortened, to be quoted in a sentence."""
     text = printable(text)
     return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def same_person(one: str, other: str) -> bool:
+    """Say whether two names mean the same person, ignoring case."""
+    return folded(one) == folded(other)

@@ -26,6 +26,7 @@ from cimaster.errors.lending import ClusterNotVacant as ClusterNotVacant
 from cimaster.errors.lending import HeldByOther as HeldByOther
 from cimaster.errors.lending import HoldTooLong as HoldTooLong
 from cimaster.errors.lending import LeaseOver as LeaseOver
+from cimaster.errors.lending import LimitReached as LimitReached
 from cimaster.errors.lending import NoSuchClusterKind as NoSuchClusterKind
 from cimaster.errors.lending import NotCurrent as NotCurrent
 from cimaster.errors.lending import NoVacantCluster as NoVacantCluster

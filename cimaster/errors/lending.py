@@ -38,6 +38,13 @@ class QueueFull(Refusal):
     status = 429
 
 
+class LimitReached(Refusal):
+    """The job or the person has as many clusters as one may have: give one back first."""
+
+    code = "limit_reached"
+    status = 429
+
+
 class ClusterNotVacant(Refusal):
     """The named cluster is in use, or its state does not allow it to be lent."""
 

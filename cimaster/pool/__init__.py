@@ -3,7 +3,10 @@
 A decision returns the new pool and an answer, or raises a refusal. It may run more than once for one request.
 """
 
+from cimaster.pool.decisions.endings import Return as Return
 from cimaster.pool.decisions.expiry import expire as expire
+from cimaster.pool.decisions.health import set_health as set_health
+from cimaster.pool.decisions.holding import HoldTerms as HoldTerms
 from cimaster.pool.decisions.holding import extend as extend
 from cimaster.pool.decisions.holding import hand_over as hand_over
 from cimaster.pool.decisions.holding import hold as hold
@@ -24,6 +27,8 @@ from cimaster.pool.decisions.lending import lease_of_unfenced_finish as lease_of
 from cimaster.pool.decisions.lending import renew as renew
 from cimaster.pool.decisions.lending import take as take
 from cimaster.pool.decisions.lending import undo as undo
+from cimaster.pool.decisions.purposes import PurposeTerms as PurposeTerms
+from cimaster.pool.decisions.purposes import set_purpose as set_purpose
 from cimaster.pool.decisions.queueing import WaitTerms as WaitTerms
 from cimaster.pool.decisions.queueing import cancel as cancel
 from cimaster.pool.decisions.queueing import leave as leave

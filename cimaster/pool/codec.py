@@ -15,13 +15,14 @@ from cimaster.pool.records.creation import Creation, parse_creations
 from cimaster.pool.records.json_values import load, utf8_safe
 from cimaster.pool.records.policy import Policy, parse_policies
 from cimaster.pool.records.pool import Pool, Rules
+from cimaster.pool.records.purpose import PurposeRules, parse_purposes
 from cimaster.pool.records.record import Record
 from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
 from cimaster.pool.records.ticket import Ticket, parse_queue
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
-CREATIONS, POLICIES, QUEUE = "creations.json", "policies.json", "queue.json"
-_OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, QUEUE)
+CREATIONS, POLICIES, PURPOSES, QUEUE = "creations.json", "policies.json", "purposes.json", "queue.json"
+_OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, PURPOSES, QUEUE)
 OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
 OBJECT_AIM = 128_000  # bytes up to which history may exceed MIN_HISTORY: every write sends the whole object
 MIN_HISTORY = 32_000
@@ -49,6 +50,9 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         requests=_or_empty(REQUESTS, data, lambda text: parse_requests(text, earlier_requests), {}),
         creations=_or_set_aside(CREATIONS, data, other_keys, lambda text: parse_creations(text, before.creations)),
         policies=_or_set_aside(POLICIES, data, other_keys, lambda text: parse_policies(text, before.policies)),
+        purpose_rules=_or_set_aside(
+            PURPOSES, data, other_keys, lambda text: parse_purposes(text, before.purpose_rules)
+        ),
         queue=_or_empty(QUEUE, data, lambda text: parse_queue(text, before.queue), ()),
         commit=commit,
         rules=rules,
@@ -61,6 +65,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     _log_faults("cluster", pool.clusters, before.clusters)
     _log_faults("creation", pool.creations, before.creations)
     _log_faults("policy", pool.policies, before.policies)
+    _log_faults("rules of purpose", pool.purpose_rules, before.purpose_rules)
     _log_faults("ticket", pool.queue, before.queue)
     return pool
 
@@ -94,7 +99,7 @@ def _cluster(item: json_edit.Item, reusable: dict[str, Cluster]) -> Cluster:
     return known if known.gap == item.gap else known.with_gap(item.gap)
 
 
-_Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...])
+_Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...], tuple[PurposeRules, ...])
 
 
 def _or_set_aside(
@@ -169,6 +174,8 @@ def _encode_rest(pool: Pool) -> dict[str, str]:
         rest[CREATIONS] = record_lists.encode(pool.creations)
     if pool.policies:
         rest[POLICIES] = record_lists.encode(pool.policies)
+    if pool.purpose_rules:
+        rest[PURPOSES] = record_lists.encode(pool.purpose_rules)
     if pool.queue:
         rest[QUEUE] = record_lists.encode(pool.queue)
     return rest

@@ -13,6 +13,9 @@ from cimaster.common.times import A_DURATION, parse_duration
 from cimaster.pool.records import weekly_hours
 from cimaster.pool.records.cluster import STATES
 from cimaster.pool.records.creation import CREATION_STATES, MAX_OPEN
+from cimaster.pool.records.health import HEALTHS, RESULTS
+from cimaster.pool.records.lease import LONGEST_PERSON
+from cimaster.pool.records.purpose import AFTER_EXPIRY
 from cimaster.pool.records.ticket import PRIORITIES
 
 _ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
@@ -21,8 +24,9 @@ _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
 _LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
-_LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME, _LONGEST_PERSON = 500, 253, 254, 63
+_LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME = 500, 253, 254
 _A_BRANCH = "the name of a branch, such as master or release-1.32"
+MOST_SHARED = 10  # people that may extend and release another person's hold
 _FOREVER = timedelta(days=36500)  # longer than any hold may be, yet short enough to add to a date
 
 
@@ -42,9 +46,13 @@ prow_job = parsers.matching(
     r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,199}[A-Za-z0-9_])?",
     "the name of a job: letters, digits, '.', '_' and '-', such as e2e-k8s-1.32",
 )
+health, result = parsers.one_of(HEALTHS), parsers.one_of(RESULTS)
+_after_expiry = parsers.one_of((*AFTER_EXPIRY, "default"))
 priority, state, creation_state = parsers.one_of(PRIORITIES), parsers.one_of(STATES), parsers.one_of(CREATION_STATES)
 lease_time = _duration_between(timedelta(minutes=1), timedelta(days=7), "a duration from 1m to 7d, such as 90m")
 wait = _duration_between(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 30m")
+check_interval = _duration_between(timedelta(minutes=1), timedelta(days=7), "a duration from 1m to 7d, such as 10m")
+long_wait = _duration_between(timedelta(seconds=1), timedelta(days=14), "a duration from 1s to 14d, such as 2d")
 cooldown = _duration_between(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 5m")
 clusters = parsers.number(0, 1000, "a number from 0 to 1000", digits=4)
 concurrency = parsers.number(1, MAX_OPEN, f"a number from 1 to {MAX_OPEN}", digits=2)
@@ -54,6 +62,7 @@ _cluster = parsers.matching(
     r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
     "a name of 1 to 63 lower case letters, digits, '-' and '.', such as cluster-05",
 )
+_check_name = parsers.matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "the name of a check, or none")
 _branch = parsers.matching(
     r"(?!.*(\.\.|//|/\.|\.lock(/|$)))[A-Za-z0-9_]([A-Za-z0-9._/+-]{0,200}[A-Za-z0-9_+-])?", _A_BRANCH
 )
@@ -74,9 +83,17 @@ def compared(text: str) -> str:
 def person(text: str) -> str:
     """Read a person's or a bot's name."""
     name = printable(text)
-    if not 1 <= len(name) <= _LONGEST_PERSON or has_unseen(text.strip()) or "\ufffd" in name:
+    if not 1 <= len(name) <= LONGEST_PERSON or has_unseen(text.strip()) or "\ufffd" in name:
         raise ValueError("a name of 1 to 63 characters that can all be seen, such as alice or Jane Doe")
     return name
+
+
+def people(text: str) -> tuple[str, ...]:
+    """Read the names of people, separated by commas."""
+    names = tuple(dict.fromkeys(person(part) for part in text.split(",") if part.strip()))
+    if not 1 <= len(names) <= MOST_SHARED:
+        raise ValueError(f"1 to {MOST_SHARED} names separated by commas, such as alice,carol")
+    return names
 
 
 def triggered_by(text: str) -> str:
@@ -157,6 +174,18 @@ def branch(text: str) -> str:
     if not git_branches.is_branch(text):
         raise ValueError(f"{_A_BRANCH}; not a commit, a tag or a pull request")
     return _branch(text)
+
+
+def check_name(text: str) -> str:
+    """Read the name of a check that the operator defined; `none` means no check."""
+    name = _check_name(text)
+    return "" if name == "none" else name
+
+
+def after_expiry(text: str) -> str:
+    """Read what follows a lease that ran out; `default` means the same as after a finish."""
+    read = _after_expiry(text)
+    return "" if read == "default" else read
 
 
 def hours(text: str) -> str:

@@ -14,7 +14,17 @@ from cimaster import pool as decide
 from cimaster.common.clock import Clock
 from cimaster.common.texts import printable
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import Answer, ClusterFacts, Criteria, FinishRequest, Pool, Request, WaitTerms
+from cimaster.pool import (
+    Answer,
+    ClusterFacts,
+    Criteria,
+    FinishRequest,
+    HoldTerms,
+    Pool,
+    PurposeTerms,
+    Request,
+    WaitTerms,
+)
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
@@ -86,8 +96,7 @@ class Clusters:
         self,
         cluster: str,
         by: str,
-        desc: str,
-        duration: timedelta | None,
+        terms: HoldTerms,
         request: Request | None = None,
         *,
         expect: str = "",
@@ -95,14 +104,12 @@ class Clusters:
         reason: str = "",
     ) -> Committed:
         """Hold a cluster for a person; with `force`, an admin takes over another person's hold."""
-        change = idempotent(decide.hold, request, cluster, by, desc, duration, expect, force, reason)
+        change = idempotent(decide.hold, request, cluster, by, terms, expect, force, reason)
         return self.repository.update(change)
 
-    def hold_any(
-        self, criteria: Criteria, by: str, desc: str, duration: timedelta | None, request: Request | None = None
-    ) -> Committed:
+    def hold_any(self, criteria: Criteria, by: str, terms: HoldTerms, request: Request | None = None) -> Committed:
         """Hold the longest vacant cluster of a kind."""
-        return self.repository.update(idempotent(decide.hold_any, request, criteria, by, desc, duration))
+        return self.repository.update(idempotent(decide.hold_any, request, criteria, by, terms))
 
     def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
         """Extend a hold to an end, or to a duration if it has not started; never shorten it."""
@@ -120,14 +127,20 @@ class Clusters:
         """Hand a hold over to another person in one step; its end is unchanged."""
         return self.repository.update(idempotent(decide.hand_over, request, cluster, by, is_admin, to, reason))
 
-    def take_over(
-        self, cluster: str, by: str, holder: str, reason: str, desc: str, duration: timedelta | None
-    ) -> Committed:
+    def take_over(self, cluster: str, by: str, holder: str, reason: str, terms: HoldTerms) -> Committed:
         """Take over the hold of the person that an admin saw as its holder."""
-        change = partial(
-            decide.take_over, name=cluster, by=by, holder=holder, reason=reason, desc=desc, duration=duration
-        )
+        change = partial(decide.take_over, name=cluster, by=by, holder=holder, reason=reason, terms=terms)
         return self.repository.update(change)
+
+    def set_health(
+        self, cluster: str, by: str, health: str, reason: str = "", request: Request | None = None
+    ) -> Committed:
+        """Set the health of a cluster, on behalf of an admin or a probe."""
+        return self.repository.update(idempotent(decide.set_health, request, cluster, by, health, reason))
+
+    def set_purpose(self, purpose: str, by: str, terms: PurposeTerms, request: Request | None = None) -> Committed:
+        """Change how the clusters of a purpose are checked and cleaned."""
+        return self.repository.update(idempotent(decide.set_purpose, request, purpose, by, terms))
 
     def add(
         self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None, *, creation: str = ""

@@ -51,4 +51,12 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
 def rules_of(settings: Settings) -> Rules:
     """Return the durations from the settings."""
-    return Rules(settings.hold, settings.max_hold, settings.overdue_after, settings.creation)
+    return Rules(
+        settings.hold,
+        settings.max_hold,
+        settings.overdue_after,
+        settings.creation,
+        settings.quarantine_after,
+        settings.max_clusters_per_job,
+        settings.max_clusters_per_person,
+    )

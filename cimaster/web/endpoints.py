@@ -125,6 +125,9 @@ UPDATECLUSTER = Endpoint("/updatecluster", params.UpdateCluster, Role.ADMIN, INV
 DELETECLUSTER = Endpoint("/deletecluster", params.DeleteCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
 DISABLECLUSTER = Endpoint("/disablecluster", params.DisableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
 ENABLECLUSTER = Endpoint("/enablecluster", params.EnableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+HEALTHCLUSTER = Endpoint("/healthcluster", params.HealthCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+PURPOSES = Endpoint("/purposes", params.ListPurposes, Role.READER, READS, {200: "Purposes"})
+SETPURPOSE = Endpoint("/setpurpose", params.SetPurpose, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
 CREATECLUSTER = Endpoint(
     "/createcluster",
     params.CreateCluster,
@@ -176,6 +179,8 @@ VERBS: tuple[Endpoint[Parameters], ...] = (
     DELETECLUSTER,
     DISABLECLUSTER,
     ENABLECLUSTER,
+    HEALTHCLUSTER,
+    SETPURPOSE,
     CREATECLUSTER,
     CHANGE_CREATION,
     SETPOLICY,
@@ -187,6 +192,7 @@ ENDPOINTS: tuple[Endpoint[Parameters], ...] = (
     ONE_CLUSTER,
     CREATIONS,
     POLICIES,
+    PURPOSES,
     QUEUE,
     HISTORY,
     HEALTHZ,

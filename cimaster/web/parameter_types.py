@@ -44,11 +44,43 @@ PRIORITY = ParameterType(
 )
 SKIP_IF_NONE = ParameterType(parsers.flag, "true: refuse immediately if none is vacant, even with wait", "Flag")
 
+RESULT = ParameterType(parsers.result, "how the test ended: pass, fail or error", "Result")
+HOLD_AFTER = ParameterType(
+    parsers.duration,
+    "unless the test passed, the person who triggered the job holds the cluster for this time",
+    "Duration",
+)
+HOLD_ON_FAILURE = ParameterType(
+    parsers.duration,
+    "if the test fails or the lease runs out, the person who triggered the job holds the cluster for this time",
+    "Duration",
+)
+
 DESC = ParameterType(parsers.plain, "what the hold is for", "Description")
 DURATION = ParameterType(parsers.duration, "how long to hold, from now; default 6h", "Duration")
+WITH = ParameterType(parsers.people, "people that may extend and release the hold too, separated by commas", "People")
+FOR = ParameterType(parsers.person, "holds the cluster for this person; the caller must be an admin", "Person")
 EXPECT = ParameterType(parsers.state, "refuses unless the cluster is in this state", "State")
 FORCE = ParameterType(parsers.flag, "true: even if the cluster is in use; needs a reason", "Flag")
 REASON = ParameterType(parsers.plain, "the reason; it is kept in the history", "Reason")
+
+HEALTH = ParameterType(parsers.health, "ok, suspect or quarantined", "Health")
+CHECK = ParameterType(
+    parsers.check_name,
+    "check of vacant clusters, by the name that the operator gave it; `none` removes it",
+    "CheckName",
+)
+CHECK_EVERY = ParameterType(
+    parsers.check_interval, "time between two checks of a cluster; default 10m", "CheckInterval"
+)
+CLEAN = ParameterType(
+    parsers.check_name, "clean after each use, as the operator named it; `none` removes it", "CheckName"
+)
+AFTER_EXPIRY = ParameterType(
+    parsers.after_expiry,
+    "what follows a lease that ran out: `vacant`, `clean` or `quarantine`; `default` is as after a finish",
+    "AfterExpiry",
+)
 
 REGION = ParameterType(parsers.word, "region of the cluster", "Region")
 PURPOSE = ParameterType(parsers.word, "what the cluster is for", "Purpose")

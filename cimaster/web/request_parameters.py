@@ -77,6 +77,7 @@ def criteria(
     build: str = "",
     by: str = "",
     ttl: timedelta | None = None,
+    hold_on_failure: timedelta | None = None,
 ) -> Criteria:
     """Return the kind of cluster that the parameters request; tnet-ci requires an image."""
     if kind.purpose == IMAGE_PURPOSE and not kind.osimage and not cluster:
@@ -91,6 +92,7 @@ def criteria(
         labels=labels(kind.label),
         cluster=cluster,
         ttl=ttl,
+        hold_on_failure=hold_on_failure,
     )
 
 

@@ -7,6 +7,7 @@ from cimaster.common.texts import printable
 from cimaster.common.times import format_time, roughly
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.automatic_top_up import describe_terms
+from cimaster.pool.decisions.purposes import describe
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.history import Entry
@@ -31,11 +32,20 @@ def as_json(pool: Pool, shown: Iterable[Cluster]) -> str:
 
 def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
     """Return a header and one line per cluster; for an empty pool, a sentence that says so."""
-    heads = ("NAME", "STATE", "PURPOSE", "REGION", "SITUATION")
-    rows = [(pool.reference(c), c.state, "" if c.fault else c.purpose, c.region, _situation(c)) for c in shown]
+    heads = ("NAME", "STATE", "HEALTH", "PURPOSE", "REGION", "SITUATION")
+    rows = [
+        (pool.reference(c), c.state, _health(c), "" if c.fault else c.purpose, c.region, _situation(c)) for c in shown
+    ]
     if not rows:
         return "no clusters match\n" if pool.clusters else "the pool is empty: add clusters with /addcluster\n"
     return _aligned([heads, *rows])
+
+
+def _health(cluster: Cluster) -> str:
+    """Return the health and the last results, newest last, such as `ok pass,fail`."""
+    if cluster.fault:
+        return ""
+    return f"{cluster.health.state} {','.join(r.result for r in reversed(cluster.results))}".strip()
 
 
 def _situation(cluster: Cluster) -> str:
@@ -50,6 +60,7 @@ def one(pool: Pool, cluster: Cluster) -> str:
         "name": pool.reference(cluster),
         "state": cluster.state,
         "situation": _situation(cluster),
+        "health": _health(cluster),
         "purpose": "" if cluster.fault else cluster.purpose,
         "region": cluster.region,
         "osimage": cluster.osimage,
@@ -73,6 +84,19 @@ def policies(explained: Sequence[tuple[Policy, str]]) -> str:
     """Return two lines per policy: its status and its terms."""
     terms = ("" if policy.fault else f"  {printable(describe_terms(policy))}\n" for policy, _ in explained)
     return "".join(f"{printable(text)}\n{line}" for (_, text), line in zip(explained, terms, strict=True))
+
+
+def purposes(pool: Pool) -> str:
+    """Return one line per purpose: how many clusters it has, and how they are checked and cleaned."""
+    rows = [
+        (
+            purpose,
+            str(sum(not c.fault and c.purpose == purpose for c in pool.clusters)),
+            describe(pool.rules_for(purpose)),
+        )
+        for purpose in pool.purposes()
+    ]
+    return _aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows])
 
 
 def queue(ranked: Sequence[Ticket], now: datetime) -> str:

@@ -66,8 +66,17 @@ GOOD = {
     "wait": "1s",
     "priority": "high",
     "skip_if_none": "true",
+    "hold_on_failure": "1h",
+    "result": "fail",
+    "hold": "1h",
+    "with": "carol",
+    "health": "suspect",
+    "check": "none",
+    "every": "10m",
+    "clean": "none",
+    "after_expiry": "vacant",
 }
-ANY_TEXT = {form.compared, form.triggered_by, form.email, form.job, form.plain, form.person}
+ANY_TEXT = {form.compared, form.triggered_by, form.email, form.job, form.plain, form.person, form.people}
 ANY_LENGTH = {form.compared, form.triggered_by, form.email}
 BY_GET = [e for e in ENDPOINTS if e.parameters and "GET" in e.methods]
 EACH = [

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cimaster.pool.records.cluster import BROKEN, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
+from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
+from cimaster.pool.records.health import QUARANTINED
 from cimaster.pool.records.json_values import load
 
 FLAGS = (True, False, None)
@@ -41,7 +42,7 @@ def test_the_state_is_the_first_that_applies(status: str, disabled: bool | None,
 
 
 def test_states_are_listed_in_the_order_in_which_they_apply() -> None:
-    assert STATES == (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
+    assert STATES == (BROKEN, OCCUPIED, QUARANTINED, DISABLED, HELD, CHECKING, VACANT)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from cimaster.pool import (
     ClusterFacts,
     Criteria,
     FinishRequest,
+    HoldTerms,
     Pool,
     Request,
     Rules,
@@ -100,7 +101,7 @@ def of_cluster(name: str) -> Iterator[Decision]:
     yield lambda p, now: finish(p, now, FinishRequest(name))
     yield lambda p, now: renew(p, now, name, "l-1", None)
     yield lambda p, now: renew(p, now, name, "l-1", MINUTE)
-    yield lambda p, now: hold(p, now, name, "al", "why", MINUTE)
+    yield lambda p, now: hold(p, now, name, "al", HoldTerms("why", MINUTE, ("carol",)))
     yield lambda p, now: hold(p, now, name, "bob")
     yield lambda p, now: extend(p, now, name, "al", MINUTE)
     yield lambda p, now: extend(p, now, name, "al", now + timedelta(hours=9))

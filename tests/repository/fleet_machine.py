@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
-from cimaster.pool import Criteria, FinishRequest, Request
+from cimaster.pool import Criteria, FinishRequest, HoldTerms, Request
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
 from cimaster.repository.write_attempts import WriteAttempts
@@ -166,7 +166,7 @@ class Replicas(RuleBasedStateMachine):
         self.model.holds[hold.person] = hold
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.hold(hold.cluster, hold.person, "", None, request)
+            return service.hold(hold.cluster, hold.person, HoldTerms(), request)
 
         self._request(on, then, act, hold.calls, partial(self._must_be_over, hold), to_repeat=True)
 

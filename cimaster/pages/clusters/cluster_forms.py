@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from cimaster.common.texts import same_person
 from cimaster.common.times import format_duration, roughly
 from cimaster.pages.clusters import cluster_page, cluster_rows
 from cimaster.pages.frame import template_filters
 from cimaster.pages.frame.forms import PageUpdate, Result
 from cimaster.pages.frame.visitors import current_visitor, element_id, latest
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.holding import same_person
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web.components import components
 

@@ -11,7 +11,7 @@ from cimaster.pages.clusters import cluster_forms
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
-from cimaster.pool import Rules
+from cimaster.pool import HoldTerms, Rules
 from cimaster.pool.decisions.hold_times import ROUNDED
 from cimaster.pool.records.cluster import HELD, Cluster
 from cimaster.repository.configmap_repository import Committed
@@ -95,7 +95,7 @@ serve(
 
 
 def _change_end(form: HoldCluster) -> Committed:
-    return components().clusters.hold(form.cluster, form.name, "", form.duration, expect=HELD)
+    return components().clusters.hold(form.cluster, form.name, HoldTerms(duration=form.duration), expect=HELD)
 
 
 serve(

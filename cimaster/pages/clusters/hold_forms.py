@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cimaster.common.texts import same_person
 from cimaster.errors import ClusterNotVacant, MissingParameter
 from cimaster.pages.clusters import cluster_forms
 from cimaster.pages.clusters.cluster_rows import Row
@@ -11,7 +12,7 @@ from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.holding import holder_of, same_person
+from cimaster.pool.decisions.holding import HoldTerms, holder_of
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints, parameter_types
 from cimaster.web.components import components
@@ -39,7 +40,9 @@ def _state_changed(row: Row, expected: str) -> ClusterNotVacant:
 
 
 def _hold(form: HoldCluster) -> Committed:
-    return components().clusters.hold(form.cluster, form.name, form.desc, form.duration, expect=form.expect)
+    return components().clusters.hold(
+        form.cluster, form.name, HoldTerms(form.desc, form.duration, form.with_), expect=form.expect
+    )
 
 
 serve(
@@ -103,7 +106,9 @@ class TakeOver(HoldCluster):
 
 
 def _take_over(form: TakeOver) -> Committed:
-    return components().clusters.take_over(form.cluster, form.name, form.holder, form.reason, form.desc, form.duration)
+    return components().clusters.take_over(
+        form.cluster, form.name, form.holder, form.reason, HoldTerms(form.desc, form.duration)
+    )
 
 
 serve(

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from flask import g
 
+from cimaster.common.texts import same_person
 from cimaster.errors import StoreTrouble
 from cimaster.pages.frame import addresses, cookies
-from cimaster.pool.decisions.holding import same_person
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ticket import Ticket
 from cimaster.repository.snapshots import Snapshot

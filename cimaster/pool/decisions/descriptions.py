@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_time, roughly
-from cimaster.pool.records.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT, Cluster
+from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, VACANT, Cluster
 from cimaster.pool.records.creation import FAILED, READY, RUNNING, Creation
+from cimaster.pool.records.health import CLEAN, OK, QUARANTINED
 from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.record import Record
 
@@ -37,17 +38,46 @@ def _situation(cluster: Cluster) -> str:
     if cluster.lease:
         triggered_by = f" for {cluster.lease.by}" if cluster.lease.by else ""
         job = f"occupied by {occupant(cluster)}{triggered_by}{until(cluster.lease.expires)}"
-        return f"{job}; then {_held(cluster.hold)}" if cluster.hold else job
-    if cluster.state == DISABLED:
-        disabled_by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
-        reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
-        return f"disabled{disabled_by}{reason}" + (f"; {_held(cluster.hold)}" if cluster.hold else "")
-    return _held(cluster.hold) if cluster.hold else cluster.state
+        then = _held(cluster.hold) if cluster.hold else ""
+        return "; ".join((job, *([f"then {then}"] if then else []), *_health(cluster)))
+    overlays = [*_health(cluster)]
+    if cluster.disabled:
+        overlays.append(_disabled(cluster))
+    if cluster.hold:
+        overlays.append(_held(cluster.hold))
+    if cluster.checking:
+        overlays.append(check_progress(cluster))
+    return "; ".join(overlays) if cluster.state != VACANT else "; ".join((VACANT, *overlays))
+
+
+def _health(cluster: Cluster) -> list[str]:
+    """Return the health of a cluster and its reason; empty if it is ok."""
+    health = cluster.health
+    if health.state == OK:
+        return []
+    by = f" by {health.by}" if health.by else ""
+    return [f"{health.state}{by}: {health.reason}" if health.reason else f"{health.state}{by}"]
+
+
+def _disabled(cluster: Cluster) -> str:
+    disabled_by = f" by {cluster.disabled_by}" if cluster.disabled_by else ""
+    return f"disabled{disabled_by}: {cluster.disabled_reason}" if cluster.disabled_reason else f"disabled{disabled_by}"
+
+
+def check_progress(cluster: Cluster) -> str:
+    """Say whether a cluster is being cleaned or checked, or waits for that; empty if neither."""
+    if not cluster.checking:
+        return ""
+    is_claimed = bool(cluster.check_claimed_by)
+    if cluster.checking == CLEAN:
+        return "being cleaned" if is_claimed else "waits to be cleaned"
+    return "being checked" if is_claimed else "waits to be checked"
 
 
 def _held(hold: Hold) -> str:
+    shared = f", shared with {', '.join(hold.shared_with)}" if hold.shared_with else ""
     reason = f" ({hold.desc})" if hold.desc else ""
-    return f"held by {hold.by or 'an unknown user'}{until(hold.expires)}{reason}"
+    return f"held by {hold.by or 'an unknown user'}{until(hold.expires)}{shared}{reason}"
 
 
 def unreadable_fields(record: Record) -> list[str]:
@@ -83,12 +113,13 @@ def expected_end(cluster: Cluster) -> datetime | None:
     """Return when the cluster's lease or hold expires; None if no end is known."""
     if cluster.lease:
         return cluster.lease.expires
-    return cluster.hold.expires if cluster.hold and not cluster.disabled else None
+    is_out = cluster.disabled or cluster.health.state == QUARANTINED
+    return cluster.hold.expires if cluster.hold and not is_out else None
 
 
 def free_at(cluster: Cluster) -> datetime | None:
     """Return when a cluster becomes vacant by expiry; None if that is unknown, or something else must happen first."""
-    if cluster.disabled or (cluster.lease and cluster.hold):
+    if cluster.disabled or cluster.health.state == QUARANTINED or (cluster.lease and cluster.hold):
         return None
     return expected_end(cluster)
 
@@ -102,7 +133,11 @@ def overdue(cluster: Cluster, now: datetime, after: timedelta) -> bool:
 def shortage(matching: list[Cluster]) -> str:
     """Explain why none of the matching clusters can be lent, and which is vacant next: `2 occupied; next: …`."""
     states = [cluster.state for cluster in matching]
-    labels = {VACANT: "reserved for waiting callers", OCCUPIED: OCCUPIED, HELD: HELD, DISABLED: DISABLED}
+    labels = {
+        VACANT: "reserved for waiting callers",
+        **{state: state for state in (OCCUPIED, HELD, QUARANTINED, DISABLED)},
+        CHECKING: "being checked or cleaned",
+    }
     counts = ", ".join(f"{states.count(state)} {label}" for state, label in labels.items() if state in states)
     upcoming = sorted((end, cluster.name) for cluster in matching if (end := free_at(cluster)))
     if not upcoming:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cimaster.common.times import format_time
-from cimaster.pool.decisions.hold_times import first_end, without_hold
-from cimaster.pool.decisions.lease_endings import end_lease
+from cimaster.pool.decisions.endings import end_hold, expire_lease
+from cimaster.pool.decisions.hold_times import first_end
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS
 from cimaster.pool.records.pool import Pool, earliest_end
@@ -46,11 +46,11 @@ def _expire_record(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
     if tidy is not cluster:
         pool = pool.with_record(cluster, tidy, pool.history)
     if tidy.lease and tidy.lease.expires and tidy.lease.expires <= now:
-        pool = end_lease(pool, tidy, "expired", "lease ended", now, reason="its time was over")
+        pool = expire_lease(pool, tidy, now)
         tidy = pool.find(cluster.name)
     if tidy.hold and tidy.hold.expires and tidy.hold.expires <= now:
         by = tidy.hold.by
-        pool = pool.changed(tidy, without_hold(tidy, now), "hold ended", now, holder=by, reason="its time was over")
+        pool = end_hold(pool, tidy, "hold ended", now, holder=by, reason="its time was over")
     return pool
 
 

@@ -1,22 +1,37 @@
 """When a hold ends: at first, with a new duration, and after an extension; and how long it may last."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import HoldTooLong
 from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.health import CHECK, CHECK_FIELDS, CLAIM_FIELDS
 from cimaster.pool.records.lease import HOLD_FIELDS, Hold
-from cimaster.pool.records.pool import Pool
+from cimaster.pool.records.pool import Pool, Rules
 
 _RETRIED_WITHIN = timedelta(seconds=30)  # within which `curl --retry` repeats a hold whose answer was lost
 ROUNDED = timedelta(seconds=1)  # a hold may be this much longer than requested: its start is stored in whole seconds
 
 
-def with_hold(cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime) -> Cluster:
-    """Return the record held by a person; if a job has the cluster, the duration counts from when it finishes."""
+def with_hold(
+    cluster: Cluster, by: str, desc: str, lasts: timedelta, now: datetime, shared_with: Sequence[str] = ()
+) -> Cluster:
+    """Return the record held by a person; if a job has the cluster, the duration counts from when it finishes.
+
+    A hold interrupts a check or clean: the check is dropped, the clean is done after the hold.
+    """
+    edits: dict[str, Any] = dict.fromkeys(CHECK_FIELDS if cluster.checking == CHECK else CLAIM_FIELDS)
     held = cluster.edited(
-        hold=True, holdBy=by, holdDesc=desc or None, holdFor=format_duration(lasts), heldAt=None, holdExpires=None
+        **edits,
+        hold=True,
+        holdBy=by,
+        holdDesc=desc or None,
+        holdWith=list(shared_with) or None,
+        holdFor=format_duration(lasts),
+        heldAt=None,
+        holdExpires=None,
     )
     return held.edited(**first_end(held, now, lasts))
 
@@ -78,6 +93,13 @@ def _new_end(pool: Pool, now: datetime, held: Hold, duration: timedelta) -> date
     if end > latest + _RETRIED_WITHIN:
         raise too_long(pool, held.since)
     return max(latest, held.expires or latest)
+
+
+def check_duration(rules: Rules, lasts: timedelta, parameter: str) -> None:
+    """Refuse a duration that is longer than any hold may be."""
+    if lasts > rules.max_hold:
+        most = format_duration(rules.max_hold)
+        raise HoldTooLong(f"a hold lasts at most {most}: choose a shorter {parameter}", parameter=parameter, max=most)
 
 
 def too_long(pool: Pool, since: datetime | None = None) -> HoldTooLong:

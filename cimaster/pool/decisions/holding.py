@@ -1,20 +1,32 @@
 """Hold clusters for people, and release them."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.common.texts import folded
 from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
-from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.hold_times import extended, too_long, with_duration, with_hold, without_hold
+from cimaster.pool.decisions import descriptions, limits
+from cimaster.pool.decisions.endings import end_hold
+from cimaster.pool.decisions.hold_times import extended, too_long, with_duration, with_hold
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.pool import Answer, Pool
 
 
-def same_person(one: str, other: str) -> bool:
-    """Say whether two names mean the same person, ignoring case."""
-    return folded(one) == folded(other)
+@dataclass(frozen=True)
+class HoldTerms:
+    """How a person holds a cluster: what for, for how long, and with which people.
+
+    `made_by` is the admin that makes the hold for the person; empty if they make it themselves.
+    """
+
+    desc: str = ""
+    duration: timedelta | None = None
+    shared_with: tuple[str, ...] = ()
+    made_by: str = ""
+
+
+_DEFAULT_TERMS = HoldTerms()
 
 
 def hold(
@@ -22,8 +34,7 @@ def hold(
     now: datetime,
     name: str,
     by: str,
-    desc: str = "",
-    duration: timedelta | None = None,
+    terms: HoldTerms = _DEFAULT_TERMS,
     expect: str = "",
     force: bool = False,
     reason: str = "",
@@ -33,11 +44,11 @@ def hold(
     With `force`, which only admins may use, another person's hold ends in the same step.
     """
     cluster = pool.find(name)
-    if duration and duration > pool.rules.max_hold:
+    if terms.duration and terms.duration > pool.rules.max_hold:
         raise too_long(pool)
     before = cluster.hold
-    if before and same_person(before.by, by):
-        return _hold_again(pool, now, cluster, desc, duration)
+    if before and before.may_be_changed_by(by) and not (force and not before.is_of(by)):
+        return _hold_again(pool, now, cluster, by, terms)
     if before and not force:
         until = descriptions.until(before.expires)
         raise HeldByOther(
@@ -47,10 +58,12 @@ def hold(
         )
     if expect and cluster.state != expect:
         raise _no_longer(cluster, expect)
-    held = with_hold(cluster, by, desc, duration or pool.rules.hold, now)
+    limits.check_holds(pool, by)
+    held = with_hold(cluster, by, terms.desc, terms.duration or pool.rules.hold, now, terms.shared_with)
     event, holder = ("taken over", before.by) if before else ("held", "")
-    pool = pool.changed(cluster, held, event, now, by, holder=holder, reason=reason or desc)
-    return pool, Answer(_held(held), held)
+    actor, new_holder = (terms.made_by, by) if terms.made_by else (by, "")
+    facts = {"holder": holder, "newHolder": new_holder, "reason": reason or terms.desc}
+    return pool.changed(cluster, held, event, now, actor, **facts), Answer(_held(held), held)
 
 
 def holder_of(cluster: Cluster) -> str:
@@ -74,21 +87,20 @@ def take_over(
     by: str,
     holder: str,
     reason: str,
-    desc: str = "",
-    duration: timedelta | None = None,
+    terms: HoldTerms = _DEFAULT_TERMS,
 ) -> tuple[Pool, Answer]:
     """Hold a cluster for an admin in place of `holder`; refuse if `holder` no longer holds it."""
     cluster = pool.find(name)
-    if not cluster.hold or not same_person(cluster.hold.by, holder):
+    if not cluster.hold or not cluster.hold.is_of(holder):
         raise _no_longer(cluster, f"held by {holder or 'an unknown user'}")
-    return hold(pool, now, name, by, desc, duration, force=True, reason=reason)
+    return hold(pool, now, name, by, terms, force=True, reason=reason)
 
 
 def hold_any(
-    pool: Pool, now: datetime, criteria: Criteria, by: str, desc: str = "", duration: timedelta | None = None
+    pool: Pool, now: datetime, criteria: Criteria, by: str, terms: HoldTerms = _DEFAULT_TERMS
 ) -> tuple[Pool, Answer]:
     """Hold the longest vacant cluster of a kind."""
-    return hold(pool, now, choose(pool, criteria, now).name, by, desc, duration)
+    return hold(pool, now, choose(pool, criteria, now).name, by, terms)
 
 
 def _held(cluster: Cluster) -> str:
@@ -99,18 +111,19 @@ def _held(cluster: Cluster) -> str:
     return f"cluster {cluster.name} is held by {held.by}{descriptions.until(held.expires)}"
 
 
-def _hold_again(
-    pool: Pool, now: datetime, cluster: Cluster, desc: str, duration: timedelta | None
-) -> tuple[Pool, Answer]:
+def _hold_again(pool: Pool, now: datetime, cluster: Cluster, by: str, terms: HoldTerms) -> tuple[Pool, Answer]:
     held = cluster.hold
     assert held is not None
-    again = cluster.edited(holdDesc=desc) if desc and desc != held.desc else cluster
-    if duration:
-        again = with_duration(pool, now, again, duration)
+    again = cluster.edited(holdDesc=terms.desc) if terms.desc and terms.desc != held.desc else cluster
+    if terms.shared_with and held.is_of(by):
+        again = again.edited(holdWith=list(terms.shared_with))
+    if terms.duration:
+        again = with_duration(pool, now, again, terms.duration)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
-    event = _moved(cluster, again) if duration else "hold described"
-    pool = pool.changed(cluster, again, event, now, held.by, reason=desc)
+    event = _moved(cluster, again) if terms.duration else "hold described"
+    holder = "" if held.is_of(by) else held.by
+    pool = pool.changed(cluster, again, event, now, held.by if held.is_of(by) else by, holder=holder, reason=terms.desc)
     return pool, Answer(_held(again), again)
 
 
@@ -135,7 +148,7 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
     held = cluster.hold
     if held is None:
         raise _no_longer(cluster, "held")
-    if not same_person(held.by, by):
+    if not held.may_be_changed_by(by):
         raise HeldByOther(
             f"{name} is held by {holder_of(cluster)}: ask the holder to extend it, or hold another cluster",
             cluster=name,
@@ -146,7 +159,8 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
     again = extended(pool, now, cluster, until)
     if again is cluster:
         return pool, Answer(f"it lasts that long already: {_held(cluster)}", cluster)
-    pool = pool.changed(cluster, again, "hold extended", now, held.by)
+    holder = "" if held.is_of(by) else held.by
+    pool = pool.changed(cluster, again, "hold extended", now, held.by if held.is_of(by) else by, holder=holder)
     return pool, Answer(_held(again), again)
 
 
@@ -155,9 +169,10 @@ def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reaso
     cluster = pool.find(name)
     if not cluster.hold:
         return pool, Answer(f"cluster {name} was not held", cluster)
-    other = _other_holder(cluster, by, is_admin, "release it")
-    released = without_hold(cluster, now)
-    pool = pool.changed(cluster, released, "released", now, by, holder=other, reason=reason)
+    shares = cluster.hold.may_be_changed_by(by)
+    other = _other_holder(cluster, by, is_admin or shares, "release it")
+    pool = end_hold(pool, cluster, "released", now, by, holder=other, reason=reason)
+    released = pool.find(name)
     note = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
     return pool, Answer(f"cluster {name} is released{note}", released)
 
@@ -169,10 +184,11 @@ def hand_over(
     cluster = pool.find(name)
     if not cluster.hold:
         raise _no_longer(cluster, "held")
-    if same_person(cluster.hold.by, to):
+    if cluster.hold.is_of(to):
         return pool, Answer(f"{to} holds it already: {_held(cluster)}", cluster)
     other = _other_holder(cluster, by, is_admin, "hand it over")
-    handed = cluster.edited(holdBy=to)
+    limits.check_holds(pool, to)
+    handed = cluster.edited(holdBy=to, holdWith=None)
     pool = pool.changed(cluster, handed, "handed over", now, by, holder=other, newHolder=to, reason=reason)
     return pool, Answer(_held(handed), handed)
 
@@ -180,7 +196,7 @@ def hand_over(
 def _other_holder(cluster: Cluster, by: str, is_admin: bool, what: str) -> str:
     """Return the holder, or "" if that is `by`; NotAuthorized if `by` is neither the holder nor an admin."""
     holder = cluster.hold.by if cluster.hold else ""
-    if same_person(holder, by):
+    if cluster.hold and cluster.hold.is_of(by):
         return ""
     if not is_admin:
         raise NotAuthorized(

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from cimaster.common.times import format_time
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull, WrongCreationState
-from cimaster.pool.decisions import creation_matching, descriptions
-from cimaster.pool.decisions.lease_endings import remember_ended_request
+from cimaster.pool.decisions import creation_matching, descriptions, health
+from cimaster.pool.decisions.endings import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
+from cimaster.pool.records.health import QUARANTINED
 from cimaster.pool.records.pool import Answer, Pool
 
 RECORDS_LIMIT = 900_000  # bytes: the rest of the API server's 1 MiB is for leases, history and other keys
@@ -179,8 +180,13 @@ def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> 
 
 
 def enable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
-    """Enable a disabled cluster, so that it is lent again."""
+    """Enable a disabled cluster and bring a quarantined one back, so that it is lent again."""
     cluster = pool.find(name)
+    if cluster.health.state == QUARANTINED:
+        pool, answer = health.bring_back(pool, cluster, now, by, reason)
+        cluster = pool.find(name)
+        if not cluster.disabled:
+            return pool, answer
     if not cluster.disabled:
         return pool, Answer(f"cluster {name} was not disabled", cluster)
     edits: dict[str, object] = {"disabled": False, "disabledBy": None, "disabledReason": None}

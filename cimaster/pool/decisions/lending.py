@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from cimaster.common.texts import same
 from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import ClusterNotVacant, LeaseOver, NoSuchClusterKind, NotCurrent, NoVacantCluster
-from cimaster.pool.decisions import descriptions, queue_order
+from cimaster.pool.decisions import descriptions, limits, queue_order
+from cimaster.pool.decisions.endings import Return, end_lease, give_back
+from cimaster.pool.decisions.hold_times import check_duration
 from cimaster.pool.decisions.idempotency import Request, earlier_take
-from cimaster.pool.decisions.lease_endings import end_lease
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import HOLD_FIELDS, Lease
@@ -36,7 +37,10 @@ def take(
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
         return pool, Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
+    if criteria.hold_on_failure:
+        check_duration(pool.rules, criteria.hold_on_failure, "hold_on_failure")
     cluster = choose(pool, criteria, now, ticket.id if ticket else "")
+    limits.check_takes(pool, criteria.job)
     lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(criteria, lease_id, request, now))
     waited = now - ticket.since if ticket else timedelta()
     facts = {"waited": format_duration(waited)} if waited >= timedelta(seconds=1) else {}
@@ -59,6 +63,7 @@ def _lease_fields(criteria: Criteria, lease_id: str, request: Request | None, no
         "acquiredAt": format_time(now),
         "leaseExpires": format_end(now + criteria.ttl) if criteria.ttl else None,
         "leaseTtl": format_duration(criteria.ttl) if criteria.ttl else None,
+        "holdOnFailure": format_duration(criteria.hold_on_failure) if criteria.hold_on_failure else None,
         "vacantSince": None,
     }
 
@@ -70,11 +75,11 @@ def choose(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str = "") -
         if criteria.matches(named) and named.state != VACANT:
             raise _not_vacant(named)
     reserved = queue_order.reservations(pool, now, (ticket_id,)) if pool.queue else {}
-    for cluster in pool.vacant:
-        is_free = cluster.name not in reserved or reserved[cluster.name].id == ticket_id
-        if is_free and criteria.matches(cluster):
-            return cluster
-    raise _none_vacant(pool, criteria, now, ticket_id)
+    free = (c for c in pool.vacant if c.name not in reserved or reserved[c.name].id == ticket_id)
+    chosen = criteria.first_of(free)
+    if chosen is None:
+        raise _none_vacant(pool, criteria, now, ticket_id)
+    return chosen
 
 
 def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) -> NoSuchClusterKind | NoVacantCluster:
@@ -115,12 +120,16 @@ def _retry_after(matching: list[Cluster], now: datetime) -> int:
 
 @dataclass(frozen=True)
 class FinishRequest:
-    """The lease that a job wants to end, by its id, by job and build, or (unfenced) only by the cluster's name."""
+    """The lease that a job wants to end, by its id, by job and build, or (unfenced) only by the cluster's name.
+
+    `returned` is the result of its test, and whether the cluster is held afterwards.
+    """
 
     cluster: str
     lease: str = ""
     job: str = ""
     build: str = ""
+    returned: Return = Return()
 
     @property
     def fenced(self) -> bool:
@@ -154,7 +163,7 @@ def finish(
         _check_remembered(cluster, wanted, means_current)
     if current is None or not means_current or not all(_same(current, lease) for lease in bound_to):
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
-    pool = end_lease(pool, cluster, "finished", "finished", now, wanted.identified_by)
+    pool = give_back(pool, cluster, "finished", now, wanted.returned, wanted.identified_by)
     finished = pool.find(cluster.name)
     note = "" if finished.state == VACANT else f"; it is now {descriptions.situation(finished)}"
     return pool, Answer(f"cluster {cluster.name} is finished{note}", finished, current.id)

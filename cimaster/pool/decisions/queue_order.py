@@ -40,8 +40,7 @@ def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> di
     for ticket in in_serving_order(pool, now):
         if ticket.id not in present and not ticket.is_present(now):
             continue
-        criteria = ticket.criteria
-        cluster = next((c for c in pool.vacant if c.name not in reserved and criteria.matches(c)), None)
+        cluster = ticket.criteria.first_of(c for c in pool.vacant if c.name not in reserved)
         if cluster:
             reserved[cluster.name] = ticket
         if len(reserved) == len(pool.vacant):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from cimaster.common.times import format_end, format_time, roughly
 from cimaster.errors import (
     ClusterNotVacant,
+    LimitReached,
     NoSuchClusterKind,
     NotCurrent,
     NoVacantCluster,
@@ -14,8 +15,8 @@ from cimaster.errors import (
     UnknownCluster,
 )
 from cimaster.pool.decisions import queue_order
+from cimaster.pool.decisions.endings import Return, give_back
 from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused, live_take
-from cimaster.pool.decisions.lease_endings import end_lease
 from cimaster.pool.decisions.lending import take
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.criteria import Criteria
@@ -59,7 +60,7 @@ def take_or_wait(
     waiting, ticket = _with_ticket(pool, now, criteria, ticket_id, terms, request)
     try:
         lent, answer = take(waiting, now, criteria, lease_id, request, ticket)
-    except (NoVacantCluster, ClusterNotVacant) as none_vacant:
+    except (NoVacantCluster, ClusterNotVacant, LimitReached) as none_vacant:
         return _keep_waiting(pool, waiting, ticket, none_vacant, now)
     except (NoSuchClusterKind, UnknownCluster) as no_such_cluster:
         if queue_order.find(pool, ticket_id) is None:
@@ -88,7 +89,7 @@ def _with_ticket(
 
 
 def _keep_waiting(
-    pool: Pool, waiting: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant, now: datetime
+    pool: Pool, waiting: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant | LimitReached, now: datetime
 ) -> tuple[Pool, Answer]:
     """Keep the caller's place, unless its wait is over or the queue has no room for it."""
     if ticket.wait_is_over(now):
@@ -122,7 +123,7 @@ def _queue_full(pool: Pool, owner: str) -> QueueFull:
 
 
 def _end_wait(
-    pool: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant, now: datetime
+    pool: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant | LimitReached, now: datetime
 ) -> tuple[Pool, Answer]:
     """Remove a ticket whose wait is over, and remember its request, so that a repeat does not wait again."""
     pool = queue_order.remove(pool, ticket.id)
@@ -181,6 +182,6 @@ def _give_back(pool: Pool, now: datetime, request_id: str, served: Cluster, leas
             cluster=served.name,
             request_id=request_id,
         )
-    pool = end_lease(pool, served, "finished", "finished", now, reason="its caller left the queue")
+    pool = give_back(pool, served, "finished", now, Return(), reason="its caller left the queue")
     sentence = f"request {request_id} had just been given {served.name}, which is given back"
     return pool, Answer(sentence, pool.find(served.name))

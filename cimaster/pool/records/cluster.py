@@ -7,13 +7,14 @@ from typing import Any
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit
 from cimaster.pool.records.field_types import checked
+from cimaster.pool.records.health import CHECK, CLEAN, QUARANTINED, Health, JobResult, read_results
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
 from cimaster.pool.records.record import Fields, Record
 
-VACANT, OCCUPIED, HELD, DISABLED = "vacant", "occupied", "held", "disabled"
-STATES = (BROKEN, OCCUPIED, DISABLED, HELD, VACANT)
+VACANT, OCCUPIED, HELD, DISABLED, CHECKING = "vacant", "occupied", "held", "disabled", "checking"
+STATES = (BROKEN, OCCUPIED, QUARANTINED, DISABLED, HELD, CHECKING, VACANT)  # of those that apply, the first counts
 DEFAULT_PURPOSE = "tess-ci"
 IMAGE_PURPOSE = "tnet-ci"  # jobs must name the image of clusters of this purpose
 
@@ -74,7 +75,7 @@ class Cluster(Record):
 
     def described(self, **more: Any) -> str:
         """Return the record as JSON for callers: as stored, with its state and `more` members."""
-        added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, **more}
+        added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})
@@ -84,9 +85,13 @@ class Cluster(Record):
             return BROKEN
         if self.fields["status"] == "testing":
             return OCCUPIED
+        if self.fields.get("health") == QUARANTINED:
+            return QUARANTINED
         if self.disabled:
             return DISABLED
-        return HELD if self.held else VACANT
+        if self.held:
+            return HELD
+        return CHECKING if self.checking else VACANT
 
     def edited(self, **edits: Any) -> "Cluster":
         """Return the record with some fields changed; None removes a field."""
@@ -117,6 +122,32 @@ class Cluster(Record):
     def disabled_reason(self) -> str:
         """Why it was disabled."""
         return self.get_text("disabledReason") if self.disabled else ""
+
+    @cached_property
+    def health(self) -> Health:
+        """The health of the cluster, regardless of its status."""
+        return Health.read(self)
+
+    @cached_property
+    def results(self) -> tuple[JobResult, ...]:
+        """The last results of jobs on it, newest first."""
+        return read_results(self.fields.get("results"))
+
+    @property
+    def checking(self) -> str:
+        """Whether it waits for a `clean` or a `check`, or one is running; empty if neither."""
+        kind = self.get_text("checking")
+        return kind if kind in (CLEAN, CHECK) else ""
+
+    @property
+    def check_claimed_by(self) -> str:
+        """The replica that runs its check or clean."""
+        return self.get_text("checkBy")
+
+    @property
+    def check_claimed_until(self) -> datetime | None:
+        """The end of that replica's claim, after which another one may take over."""
+        return self.get_time("checkUntil")
 
     @property
     def last_job(self) -> str:
@@ -153,33 +184,14 @@ class Cluster(Record):
         """The lease of an occupied cluster; None if no job has it."""
         if self.fault or self.fields["status"] != "testing":
             return None
-        current = (self.last_job, self.last_build, self.last_trigger_name)
-        if not self.lease_is_current:
-            return Lease("", *current)
-        return Lease(
-            self.get_id("leaseId"),
-            *current,
-            self.get_id("requestId"),
-            self.get_text("requestHash"),
-            self.get_time("acquiredAt"),
-            self.get_time("leaseExpires"),
-            self.get_duration("leaseTtl"),
-            self.get_text("leaseOwner"),
-        )
+        return Lease.read(self, self.lease_is_current)
 
     @cached_property
     def hold(self) -> Hold | None:
         """The hold of the cluster; None if it is not held."""
         if self.fault or not self.held:
             return None
-        ends = self.get_time("holdExpires")
-        return Hold(
-            printable(self.get_text("holdBy")),
-            self.get_text("holdDesc"),
-            self.get_time("heldAt"),
-            ends,
-            self.get_duration("holdFor"),
-        )
+        return Hold.read(self)
 
     @cached_property
     def ended_leases(self) -> tuple[EndedLease, ...]:

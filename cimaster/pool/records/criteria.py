@@ -1,6 +1,6 @@
 """The criteria by which a job takes a cluster or waits for one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -29,6 +29,7 @@ class Criteria:
     labels: Mapping[str, str] = field(default_factory=dict)
     cluster: str = ""
     ttl: timedelta | None = None
+    hold_on_failure: timedelta | None = None
 
     def matches(self, cluster: Cluster) -> bool:
         """Say whether a cluster meets the criteria, regardless of its state."""
@@ -41,6 +42,20 @@ class Criteria:
             and (not self.region or cluster.region == self.region)
             and (not self.labels or has_labels(cluster, self.labels))
         )
+
+    def first_of(self, clusters: Iterable[Cluster]) -> Cluster | None:
+        """Return the first cluster that meets the criteria; one on which this job has just failed comes last."""
+        just_failed_on = None
+        for cluster in clusters:
+            if self.matches(cluster):
+                if not cluster.results or not self._just_failed_on(cluster):
+                    return cluster
+                just_failed_on = just_failed_on or cluster
+        return just_failed_on
+
+    def _just_failed_on(self, cluster: Cluster) -> bool:
+        last = cluster.results[0]
+        return last.is_bad and bool(self.job) and same(last.job, self.job)
 
     def describe(self) -> str:
         """Name the wanted kind of cluster, for refusals: `tess-ci cluster with region us-west`."""

@@ -69,6 +69,18 @@ def of_policy(value: object) -> str:
     return _no_text(value, ("job", "branch"))
 
 
+def of_purpose(value: object, after_expiry: Sequence[str]) -> str:
+    """Say what is wrong with the rules of a purpose."""
+    if not isinstance(value, dict):
+        return of_object(value)
+    fields = Fields(value)
+    if not fields.get_text("purpose"):
+        return "'purpose' is missing or not a text"
+    if fields.has("afterExpiry") and value["afterExpiry"] not in after_expiry:
+        return f"'afterExpiry' is none of {', '.join(after_expiry)}"
+    return _no_text(value, ("check", "clean"))
+
+
 def _no_text(fields: dict[str, object], keys: Iterable[str]) -> str:
     for key in keys:
         value = fields.get(key)

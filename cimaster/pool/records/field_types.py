@@ -10,20 +10,24 @@ from cimaster.pool.records.json_values import utf8_safe
 LARGEST_NUMBER = 1_000_000_000
 _ID = re.compile(r"[!-~]{1,256}")
 
-DURATIONS = ("leaseTtl", "holdFor", "keeps", "ttl", "cooldown", "waited")
+DURATIONS = ("leaseTtl", "holdFor", "holdOnFailure", "keeps", "ttl", "cooldown", "checkEvery", "waited")
 _LENDING_TIMES = ("acquiredAt", "leaseExpires", "heldAt", "holdExpires", "vacantSince", "at", "since", "until", "here")
 _CREATION_TIMES = ("requestedAt", "retriedAt", "triggeredAt", "readyAt", "failedAt", "jobEnded", "deadline", "nextTry")
-_TIMES = (*_LENDING_TIMES, *_CREATION_TIMES, "claimUntil")
+_HEALTH_TIMES = ("healthSince", "healthyFrom", "checkedAt", "checkAfter", "checkUntil", "setAt")
+_TIMES = (*_LENDING_TIMES, *_CREATION_TIMES, *_HEALTH_TIMES, "claimUntil")
 _FLAGS = ("hold", "disabled", "policy", "force", "maybeBegun", "jobGuessed")
-_NUMBERS = ("tries", "round", "minVacant", "maxTotal", "maxCreating")
-_IDS = ("leaseId", "requestId", "id")
+_NUMBERS = ("tries", "round", "minVacant", "maxTotal", "maxCreating", "failedChecks")
+_IDS = ("leaseId", "requestId", "checkId", "id")
 _CLUSTER_TEXTS = ("name", "status", "region", "purpose", "osimage", "note", "disabledBy", "disabledReason")
 _LEASE_TEXTS = ("lastJob", "lastBuild", "lastTriggerName", "leaseJob", "leaseBuild", "requestHash")
 _HOLD_TEXTS = ("holdBy", "holdDesc")
-_HISTORY_TEXTS = ("cluster", "event", "from", "to", "by", "job", "build", "reason", "holder", "newHolder")
+_HEALTH_TEXTS = ("health", "healthReason", "healthCause", "healthBy", "checking", "checkBy")
+_PURPOSE_TEXTS = ("check", "clean", "afterExpiry", "setBy")
+_HISTORY_TEXTS = ("cluster", "event", "from", "to", "by", "job", "build", "reason", "holder", "newHolder", "result")
 _CREATION_TEXTS = ("state", "user", "branch", "message", "jobName", "statusLink", "logLink", "failure", "claimBy")
 _OTHER_TEXTS = ("retriedBy", "dismissedBy", "hours", "hash", "priority", "verb", "say")
-_TEXTS = (*_CLUSTER_TEXTS, *_LEASE_TEXTS, *_HOLD_TEXTS, *_HISTORY_TEXTS, *_CREATION_TEXTS, *_OTHER_TEXTS)
+_LENDING_TEXTS = (*_CLUSTER_TEXTS, *_LEASE_TEXTS, *_HOLD_TEXTS, *_HEALTH_TEXTS)
+_TEXTS = (*_LENDING_TEXTS, *_PURPOSE_TEXTS, *_HISTORY_TEXTS, *_CREATION_TEXTS, *_OTHER_TEXTS)
 
 
 def is_id(value: object) -> TypeGuard[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cimaster.common.texts import printable, same_person
 from cimaster.common.times import format_time
 from cimaster.pool.records.record import Fields
 
@@ -17,8 +18,10 @@ LEASE_FIELDS = (
     "acquiredAt",
     "leaseExpires",
     "leaseTtl",
+    "holdOnFailure",
 )
-HOLD_FIELDS = ("holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor")
+LONGEST_PERSON = 63  # characters of a holder's name
+HOLD_FIELDS = ("holdBy", "holdDesc", "holdWith", "heldAt", "holdExpires", "holdFor")
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,32 @@ class Lease:
     expires: datetime | None = None
     ttl: timedelta | None = None
     owner: str = ""
+    hold_on_failure: timedelta | None = None
+
+    @classmethod
+    def read(cls, record: Fields, is_current: bool) -> "Lease":
+        """Read the lease of an occupied cluster; unless `is_current`, its fields belong to an earlier job."""
+        job = record.get_text("lastJob"), record.get_text("lastBuild"), record.get_text("lastTriggerName")
+        if not is_current:
+            return cls("", *job)
+        return cls(
+            record.get_id("leaseId"),
+            *job,
+            record.get_id("requestId"),
+            record.get_text("requestHash"),
+            record.get_time("acquiredAt"),
+            record.get_time("leaseExpires"),
+            record.get_duration("leaseTtl"),
+            record.get_text("leaseOwner"),
+            record.get_duration("holdOnFailure"),
+        )
 
 
 @dataclass(frozen=True)
 class Hold:
     """The hold of a person, and its reason. `expires` is None while the hold waits for a job to finish.
 
-    `lasts` is its duration.
+    `lasts` is its duration; the people that it is `shared_with` may extend and release it too.
     """
 
     by: str
@@ -49,6 +71,28 @@ class Hold:
     since: datetime | None
     expires: datetime | None
     lasts: timedelta | None
+    shared_with: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, record: Fields) -> "Hold":
+        """Read the hold of a held cluster."""
+        shared = record.fields.get("holdWith")
+        return cls(
+            printable(record.get_text("holdBy")),
+            record.get_text("holdDesc"),
+            record.get_time("heldAt"),
+            record.get_time("holdExpires"),
+            record.get_duration("holdFor"),
+            tuple(printable(name) for name in shared if isinstance(name, str)) if isinstance(shared, list) else (),
+        )
+
+    def is_of(self, person: str) -> bool:
+        """Say whether a person holds the cluster, ignoring case."""
+        return same_person(self.by, person)
+
+    def may_be_changed_by(self, person: str) -> bool:
+        """Say whether a person may extend and release it: its holder, and those that it is shared with."""
+        return any(same_person(name, person) for name in (self.by, *self.shared_with))
 
 
 @dataclass(frozen=True)

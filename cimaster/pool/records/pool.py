@@ -17,6 +17,7 @@ from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.history import Entry, History
 from cimaster.pool.records.policy import Policy
+from cimaster.pool.records.purpose import NO_RULES, PurposeRules
 from cimaster.pool.records.remembered_request import RememberedRequest
 from cimaster.pool.records.ticket import Ticket
 
@@ -25,12 +26,15 @@ _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that decisions need: default and maximum durations."""
+    """The settings that decisions need: durations, and limits of which 0 means none."""
 
     hold: timedelta = timedelta(hours=6)
     max_hold: timedelta = timedelta(hours=72)
     overdue_after: timedelta = timedelta(hours=8)
     creation: timedelta = timedelta(hours=2)
+    quarantine_after: int = 3
+    max_per_job: int = 0
+    max_per_person: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Pool:
     requests: Mapping[str, RememberedRequest] = field(default_factory=dict)
     creations: tuple[Creation, ...] = ()  # oldest first
     policies: tuple[Policy, ...] = ()
+    purpose_rules: tuple[PurposeRules, ...] = ()
     queue: tuple[Ticket, ...] = ()  # in order of arrival
     commit: int = 0
     rules: Rules = Rules()
@@ -78,11 +83,16 @@ class Pool:
         return {state: seen[state] for state in STATES}
 
     def purposes(self) -> list[str]:
-        """Return the purposes of clusters, creations and policies, including the default one."""
+        """Return the purposes of clusters, creations, policies and rules, including the default one."""
         of_clusters = {cluster.purpose for cluster in self.clusters if not cluster.fault}
         of_creations = {creation.purpose for creation in self.creations if not creation.fault}
         of_policies = {policy.purpose for policy in self.policies if not policy.fault}
-        return sorted({DEFAULT_PURPOSE} | of_clusters | of_creations | of_policies)
+        of_rules = {rules.purpose for rules in self.purpose_rules if not rules.fault}
+        return sorted({DEFAULT_PURPOSE} | of_clusters | of_creations | of_policies | of_rules)
+
+    def rules_for(self, purpose: str) -> PurposeRules:
+        """Return the rules for the clusters of a purpose; without any, nothing is checked or cleaned."""
+        return next((r for r in self.purpose_rules if not r.fault and r.purpose == purpose), NO_RULES)
 
     def reference(self, cluster: Cluster) -> str:
         """Return the name of a cluster; for a broken record its position and digest, such as `#3.1a2b3c4d`."""

@@ -71,7 +71,7 @@ class Ticket(Record):
         owner: str = "",
     ) -> "Ticket":
         """Make a ticket for a caller that waits for at most `wait`; it counts towards the owner's share."""
-        kind = dataclasses.asdict(criteria) | {"ttl": format_duration(criteria.ttl) if criteria.ttl else ""}
+        kind = _stored(criteria)
         return cls(
             checked(
                 {
@@ -108,7 +108,9 @@ class Ticket(Record):
         }
         labels = fields.fields.get("labels")
         pairs = {key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
-        return Criteria(**texts, labels=pairs, ttl=fields.get_duration("ttl"))
+        return Criteria(
+            **texts, labels=pairs, ttl=fields.get_duration("ttl"), hold_on_failure=fields.get_duration("holdOnFailure")
+        )
 
     @cached_property
     def charged_bytes(self) -> int:
@@ -133,6 +135,17 @@ class Ticket(Record):
         return self.until is not None and self.until <= now
 
 
+def _stored(criteria: Criteria) -> dict[str, Any]:
+    """Return the criteria as a ticket stores them."""
+    stored = dataclasses.asdict(criteria) | {"ttl": _duration_text(criteria.ttl)}
+    del stored["hold_on_failure"]
+    return stored | {"holdOnFailure": _duration_text(criteria.hold_on_failure)}
+
+
+def _duration_text(duration: timedelta | None) -> str:
+    return format_duration(duration) if duration else ""
+
+
 def reservation_for(interval: timedelta) -> timedelta:
     """Return how long a cluster stays reserved for a script that polls at this interval."""
     return min(max(interval * _SLACK, BETWEEN_POLLS), _LONGEST_INTERVAL + BETWEEN_POLLS)
@@ -141,6 +154,8 @@ def reservation_for(interval: timedelta) -> timedelta:
 def poll_ticket_id(criteria: Criteria) -> str:
     """Return the ticket id of a legacy script that polls with these criteria."""
     values = dataclasses.asdict(criteria) | {"ttl": str(criteria.ttl), "labels": sorted(criteria.labels.items())}
+    if values.pop("hold_on_failure"):  # left out otherwise, as in the ids that earlier versions made
+        values["hold_on_failure"] = str(criteria.hold_on_failure)
     return _POLLS + hashlib.sha256(dump(values).encode()).hexdigest()[:16]
 
 

@@ -4,8 +4,10 @@ from cimaster.web.endpoint_parameters.inventory import AddCluster as AddCluster
 from cimaster.web.endpoint_parameters.inventory import DeleteCluster as DeleteCluster
 from cimaster.web.endpoint_parameters.inventory import DisableCluster as DisableCluster
 from cimaster.web.endpoint_parameters.inventory import EnableCluster as EnableCluster
+from cimaster.web.endpoint_parameters.inventory import HealthCluster as HealthCluster
 from cimaster.web.endpoint_parameters.inventory import RemovePolicy as RemovePolicy
 from cimaster.web.endpoint_parameters.inventory import SetPolicy as SetPolicy
+from cimaster.web.endpoint_parameters.inventory import SetPurpose as SetPurpose
 from cimaster.web.endpoint_parameters.inventory import SwitchCluster as SwitchCluster
 from cimaster.web.endpoint_parameters.inventory import UpdateCluster as UpdateCluster
 from cimaster.web.endpoint_parameters.jobs import FinishTest as FinishTest
@@ -21,6 +23,7 @@ from cimaster.web.endpoint_parameters.reads import ListClusters as ListClusters
 from cimaster.web.endpoint_parameters.reads import ListCreations as ListCreations
 from cimaster.web.endpoint_parameters.reads import ListHistory as ListHistory
 from cimaster.web.endpoint_parameters.reads import ListPolicies as ListPolicies
+from cimaster.web.endpoint_parameters.reads import ListPurposes as ListPurposes
 from cimaster.web.endpoint_parameters.reads import ListQueue as ListQueue
 from cimaster.web.endpoint_parameters.reads import OneCluster as OneCluster
 from cimaster.web.endpoint_parameters.reads import OpenAPI as OpenAPI

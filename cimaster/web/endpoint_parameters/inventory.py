@@ -62,7 +62,35 @@ class DisableCluster(SwitchCluster):
 
 @dataclass(frozen=True, kw_only=True)
 class EnableCluster(SwitchCluster):
-    """Put a cluster back into lending."""
+    """Put a disabled or quarantined cluster back into lending."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCluster(ClusterParameters):
+    """Set the health of a cluster.
+
+    A quarantined cluster is not lent; a job that has it keeps it until it finishes, and it may still be held. `ok` or a
+    passed check brings it back: its earlier results no longer count. A suspect cluster is lent, and marked as suspect.
+    """
+
+    health: str = types.HEALTH.required()
+    reason: str = types.REASON.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetPurpose(NamedParameters):
+    """Choose how the clusters of a purpose are checked and cleaned.
+
+    Omitted rules keep their values. The operator defines the checks in `CIMASTER_CHECKS_FILE`. A check runs while a
+    cluster is vacant. A clean runs after each use, before the cluster is lent again. The first failure in a row makes
+    the cluster suspect, the second quarantines it.
+    """
+
+    purpose: str = types.PURPOSE.required()
+    check: str | None = types.CHECK.optional(None)
+    every: timedelta | None = types.CHECK_EVERY.optional(None)
+    clean: str | None = types.CLEAN.optional(None)
+    after_expiry: str | None = types.AFTER_EXPIRY.optional(None)
 
 
 @dataclass(frozen=True, kw_only=True)

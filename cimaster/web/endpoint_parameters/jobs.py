@@ -17,6 +17,8 @@ class GetVacant(KindParameters):
     cluster. The header `CIMaster-Lease` names the lease; a finish that names it cannot end a later lease.
 
     Without `ttl` the lease lasts until finishtest; with it, the lease ends automatically unless it is renewed.
+    With `hold_on_failure` the person who triggered the job (`name` or `email`) holds the cluster afterwards if the
+    result is fail or error, or the lease runs out.
 
     With `wait` the caller gets a place in the queue if none is vacant. A request is held open for at most 25 s, then
     answered with 429 `queued`, `Retry-After`, the place in `CIMaster-Place` and an empty plain body: repeat the same
@@ -35,6 +37,7 @@ class GetVacant(KindParameters):
     name: str = types.TRIGGERED_BY.optional("")
     cluster: str = types.CLUSTER.meant("this cluster and no other").optional("")
     ttl: timedelta | None = types.TTL.optional(None)
+    hold_on_failure: timedelta | None = types.HOLD_ON_FAILURE.optional(None)
     wait: timedelta | None = types.WAIT.optional(None)
     priority: str = types.PRIORITY.optional("")
     skip_if_none: bool = types.SKIP_IF_NONE.optional(False)
@@ -46,12 +49,18 @@ class FinishTest(VerbParameters):
 
     Name the lease with `lease`, or with `job` and `build`: then a late finish never ends the lease of the next job.
     Finishing a lease again succeeds, and the answer says so.
+
+    With `result` the cluster remembers how the test ended. After three failures in a row, of different builds, it is
+    quarantined (an error counts double), unless half of the clusters of its purpose are quarantined already.
+    With `hold` the person who triggered the job holds the cluster afterwards, unless the result is pass.
     """
 
     cluster: str = types.CLUSTER.required()
     lease: str = types.LEASE.optional("")
     job: str = types.KNOWN_JOB.optional("")
     build: str = types.KNOWN_BUILD.optional("")
+    result: str = types.RESULT.optional("")
+    hold: timedelta | None = types.HOLD_AFTER.optional(None)
 
 
 @dataclass(frozen=True, kw_only=True)

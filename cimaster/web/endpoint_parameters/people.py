@@ -17,12 +17,15 @@ class HoldCluster(KindParameters, ClusterParameters):
     `region` and `label` describe; these are only allowed with `any`.
 
     With `force=true` and a `reason` an admin takes over the hold of another person: it ends and the admin's begins in
-    one step, so that no waiting job gets the cluster in between.
+    one step, so that no waiting job gets the cluster in between. With `to` an admin holds the cluster for another
+    person. The people in `with` may extend and release the hold too.
     """
 
     cluster: str = types.CLUSTER.meant("name of the cluster, or `any` for one that matches").required()
     desc: str = types.DESC.optional("")
     duration: timedelta | None = types.DURATION.optional(None)
+    with_: tuple[str, ...] = types.WITH.optional(())
+    to: str = types.FOR.optional("")
     expect: str = types.EXPECT.optional("")
     force: bool = types.FORCE.meant("true: an admin takes over the hold of another person; needs a reason").optional(
         False
@@ -34,8 +37,9 @@ class HoldCluster(KindParameters, ClusterParameters):
 class ReleaseCluster(ClusterParameters):
     """End a hold, or hand it over.
 
-    Allowed for the holder and for admins. Releasing a cluster that is not held succeeds and says so. With `to` the
-    hold passes to that person in one step and keeps its end: no waiting job gets the cluster in between.
+    Allowed for the holder, the people that the hold is shared with, and admins. Releasing a cluster that is not held
+    succeeds and says so. With `to` the holder or an admin hands the hold over: it passes to that person in one step and
+    keeps its end, so that no waiting job gets the cluster in between.
     """
 
     name: str = types.KNOWN_NAME.required()

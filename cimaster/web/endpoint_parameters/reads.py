@@ -48,6 +48,11 @@ class ListPolicies(Parameters):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListPurposes(Parameters):
+    """List the purposes of the clusters, and how the clusters of each are checked and cleaned."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListQueue(Parameters):
     """List the callers that are waiting for a cluster, in the order in which they are served."""
 
