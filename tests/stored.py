@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, QUEUE, REQUESTS
+from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, PURPOSES, QUEUE, REQUESTS
 
 _NOW, _LATER = ('"2026-01-02T11:59:00Z"', '"2026-01-02T13:00:00Z"')
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -24,6 +24,20 @@ _CLUSTER = {
     "vacantSince": _NOW,
     "disabledBy": '"root"',
     "disabledReason": '"r"',
+    "health": '"suspect"',
+    "healthReason": '"its check failed"',
+    "healthSince": _NOW,
+    "healthCause": '"checks"',
+    "healthBy": '"root"',
+    "healthyFrom": _NOW,
+    "failedChecks": "1",
+    "checking": '"clean"',
+    "checkId": '"4"',
+    "checkBy": '"x"',
+    "checkUntil": _NOW,
+    "checkAfter": _NOW,
+    "checkedAt": _NOW,
+    "results": f'[{{"result": "fail", "job": "e2e", "build": "7", "at": {_NOW}}}]',
     "endedLeases": f'[{{"id": "l-0", "job": "e2e", "build": "7", "how": "finished", "at": {_NOW}}}]',
 }
 _HELD = _CLUSTER | {
@@ -34,6 +48,7 @@ _HELD = _CLUSTER | {
     "heldAt": _NOW,
     "holdExpires": _LATER,
     "holdFor": '"6h"',
+    "holdWith": '["carol"]',
 }
 _TAKEN = _HELD | {
     "name": '"cluster-03"',
@@ -46,6 +61,7 @@ _TAKEN = _HELD | {
     "acquiredAt": _NOW,
     "leaseExpires": _LATER,
     "leaseTtl": '"1h"',
+    "holdOnFailure": '"2h"',
 }
 _ENTRY = {
     "commit": "3",
@@ -123,6 +139,15 @@ _POLICY = {
     "by": '"root"',
     "at": _NOW,
 }
+_PURPOSE = {
+    "purpose": '"tess-ci"',
+    "check": '"ping"',
+    "checkEvery": '"5m"',
+    "clean": '"wipe"',
+    "afterExpiry": '"quarantine"',
+    "setBy": '"root"',
+    "setAt": _NOW,
+}
 _TICKET = {
     "id": '"r-3"',
     "hash": '"h"',
@@ -139,6 +164,7 @@ _RECORDS = {
     REQUESTS: (_REQUEST,),
     CREATIONS: (_CREATION, _JOB, _FAILED),
     POLICIES: (_POLICY,),
+    PURPOSES: (_PURPOSE,),
     QUEUE: (_TICKET,),
 }
 _DEEP = "[" * 5000 + "]" * 5000
@@ -181,6 +207,8 @@ _ODD = (
     '"testing"',
     '"finished"',
     '"running"',
+    '"quarantined"',
+    '"check"',
     '"broken"',
     '"0001-01-01T00:00:00Z"',
     '"9999-12-31T23:59:59Z"',

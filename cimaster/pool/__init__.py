@@ -21,10 +21,10 @@ from cimaster.pool.decisions.inventory import delete as delete
 from cimaster.pool.decisions.inventory import disable as disable
 from cimaster.pool.decisions.inventory import enable as enable
 from cimaster.pool.decisions.inventory import update as update
-from cimaster.pool.decisions.lending import FinishRequest as FinishRequest
-from cimaster.pool.decisions.lending import finish as finish
-from cimaster.pool.decisions.lending import lease_of_unfenced_finish as lease_of_unfenced_finish
-from cimaster.pool.decisions.lending import renew as renew
+from cimaster.pool.decisions.leases import FinishRequest as FinishRequest
+from cimaster.pool.decisions.leases import finish as finish
+from cimaster.pool.decisions.leases import lease_of_unfenced_finish as lease_of_unfenced_finish
+from cimaster.pool.decisions.leases import renew as renew
 from cimaster.pool.decisions.lending import take as take
 from cimaster.pool.decisions.lending import undo as undo
 from cimaster.pool.decisions.purposes import PurposeTerms as PurposeTerms

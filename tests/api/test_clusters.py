@@ -34,7 +34,7 @@ def test_the_list_has_one_aligned_line_for_each_cluster(client: FlaskClient, mix
     answer = client.get("/clusters")
     heads, *lines = answer.text.splitlines()
     assert answer.content_type == "text/plain; charset=utf-8"
-    assert heads.split() == ["NAME", "STATE", "PURPOSE", "REGION", "SITUATION"]
+    assert heads.split() == ["NAME", "STATE", "HEALTH", "PURPOSE", "REGION", "SITUATION"]
     assert [line.split()[:2] for line in lines] == [
         ["cluster-01", "occupied"],
         ["cluster-02", "held"],

@@ -41,7 +41,7 @@ from cimaster.pool import (
     take_or_wait,
 )
 from cimaster.pool.decisions import queue_order
-from cimaster.pool.decisions.lending import finish as give_back
+from cimaster.pool.decisions.leases import finish as give_back
 from cimaster.pool.records import record_lists
 from cimaster.pool.records.ticket import PRIORITIES, parse_queue, poll_ticket_id
 

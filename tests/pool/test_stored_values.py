@@ -16,7 +16,9 @@ from cimaster.pool import (
     FinishRequest,
     HoldTerms,
     Pool,
+    PurposeTerms,
     Request,
+    Return,
     Rules,
     WaitTerms,
     add,
@@ -36,13 +38,15 @@ from cimaster.pool import (
     once,
     release,
     renew,
+    set_health,
+    set_purpose,
     take,
     take_or_wait,
     take_over,
     undo,
     update,
 )
-from cimaster.pool.decisions import automatic_top_up, creation_attempts, provisioning, queue_order
+from cimaster.pool.decisions import automatic_top_up, checking, creation_attempts, provisioning, queue_order
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
@@ -92,6 +96,8 @@ def of_policy(purpose: str) -> Iterator[Decision]:
     """Yield every decision about one policy."""
     yield lambda p, now: automatic_top_up.set_policy(p, now, purpose, "root", PolicyTerms(min_vacant=1, max_total=2))
     yield lambda p, now: automatic_top_up.remove_policy(p, now, purpose)
+    yield lambda p, now: set_purpose(p, now, purpose, "root", PurposeTerms("ping", MINUTE, "wipe", "clean"))
+    yield lambda p, now: set_purpose(p, now, purpose, "root", PurposeTerms("", None, "", ""))
 
 
 def of_cluster(name: str) -> Iterator[Decision]:
@@ -99,6 +105,14 @@ def of_cluster(name: str) -> Iterator[Decision]:
     yield lambda p, now: take(p, now, Criteria("e2e", "9", cluster=name, ttl=MINUTE), "l-9")
     yield lambda p, now: finish(p, now, FinishRequest(name, job="e2e", build="7"))
     yield lambda p, now: finish(p, now, FinishRequest(name))
+    yield lambda p, now: finish(p, now, FinishRequest(name, returned=Return("error", MINUTE)))
+    yield lambda p, now: set_health(p, now, name, "root", "quarantined", "why")
+    yield lambda p, now: set_health(p, now, name, "root", "ok")
+    yield lambda p, now: checking.claim(p, now, name, "x", MINUTE)
+    yield lambda p, now: checking.renew_claim(p, now, name, "x", MINUTE)
+    yield lambda p, now: checking.release_claim(p, now, name, "x")
+    yield lambda p, now: checking.record_outcome(p, now, name, "x", "")
+    yield lambda p, now: checking.record_outcome(p, now, name, "x", "no answer")
     yield lambda p, now: renew(p, now, name, "l-1", None)
     yield lambda p, now: renew(p, now, name, "l-1", MINUTE)
     yield lambda p, now: hold(p, now, name, "al", HoldTerms("why", MINUTE, ("carol",)))
@@ -141,6 +155,7 @@ def read_again(pool: Pool, now: datetime) -> Pool:
     assert [ticket.text for ticket in again.queue] == [ticket.text for ticket in stored.queue]
     assert [creation.text for creation in again.creations] == [creation.text for creation in stored.creations]
     assert [policy.text for policy in again.policies] == [policy.text for policy in stored.policies]
+    assert [rules.text for rules in again.purpose_rules] == [rules.text for rules in stored.purpose_rules]
     assert len(again.history) == len(stored.history)
     return again
 
@@ -153,6 +168,7 @@ def show(pool: Pool, now: datetime) -> None:
         *(text_lists.one(pool, cluster) for cluster in shown),
         text_lists.history(pool.history),
         text_lists.creations(pool.creations, now, False),
+        text_lists.purposes(pool),
         text_lists.queue(queue_order.in_serving_order(pool, now), now),
         text_lists.policies([(policy, automatic_top_up.explain(pool, policy, now)) for policy in pool.policies]),
     ]
@@ -164,6 +180,7 @@ def show(pool: Pool, now: datetime) -> None:
         [*(made.described() for made in pool.creations), *(policy.described() for policy in pool.policies)],
         allow_nan=False,
     )
+    json.dumps([rules.described() for rules in pool.purpose_rules], allow_nan=False)
     json.dumps([ticket.described(1, now) for ticket in pool.queue], allow_nan=False)
 
 

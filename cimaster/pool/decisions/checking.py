@@ -11,6 +11,7 @@ from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.purpose import PurposeRules
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=30)  # after a failure, before the next try
+_FARTHEST = timedelta(days=1)
 _MOST_CHECKED = 4  # one in so many vacant clusters of a purpose is checked at a time, so that jobs find others
 
 
@@ -38,8 +39,12 @@ def _in_use(cluster: Cluster) -> bool:
 
 
 def _is_claimable(cluster: Cluster, now: datetime) -> bool:
-    until, after = cluster.check_claimed_until, cluster.get_time("checkAfter")
-    return (until is None or until <= now) and (after is None or after <= now)
+    return not any(_is_ahead(time, now) for time in (cluster.check_claimed_until, cluster.get_time("checkAfter")))
+
+
+def _is_ahead(time: datetime | None, now: datetime) -> bool:
+    """Say whether a stored time is in the future; one that is more than a day ahead was written by hand."""
+    return time is not None and now < time <= now + _FARTHEST
 
 
 def _checks_due(pool: Pool, now: datetime) -> list[Cluster]:

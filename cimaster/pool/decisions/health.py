@@ -58,11 +58,11 @@ def bring_back(pool: Pool, cluster: Cluster, now: datetime, by: str = "", reason
 
 def with_health(cluster: Cluster, health: str, reason: str, cause: str, now: datetime, by: str = "") -> Cluster:
     """Return the record as suspect or quarantined."""
-    since = cluster.fields.get("healthSince") if cluster.health.state == health else format_time(now)
+    since = cluster.health.since if cluster.health.state == health else None
     return cluster.edited(
         health=health,
         healthReason=reason[:_LONGEST_REASON] or None,
-        healthSince=since or format_time(now),
+        healthSince=format_time(since or now),
         healthCause=cause,
         healthBy=by or None,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit
 from cimaster.pool.records.field_types import checked
-from cimaster.pool.records.health import CHECK, CLEAN, QUARANTINED, Health, JobResult, read_results
+from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health, JobResult, read_results
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
@@ -203,14 +203,16 @@ class Cluster(Record):
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The times and durations of its lease and hold that have an unreadable value, which is ignored."""
+        """The times and durations of its lease, hold and health that have an unreadable value, which is ignored."""
         lease, hold = self.lease, self.hold
         read: dict[str, object] = {}
         if lease and self.lease_is_current:
             read |= {"acquiredAt": lease.acquired, "leaseExpires": lease.expires, "leaseTtl": lease.ttl}
+            read["holdOnFailure"] = lease.hold_on_failure
         if hold:
             read |= {"heldAt": hold.since, "holdExpires": hold.expires, "holdFor": hold.lasts}
-        return tuple(key for key, value in read.items() if value is None and self.has(key)) if read else ()
+        of_use = tuple(key for key, value in read.items() if value is None and self.has(key)) if read else ()
+        return of_use + self.unreadable_among(*HEALTH_TIMES)
 
     @cached_property
     def due(self) -> datetime | None:

@@ -19,6 +19,7 @@ BY_RESULTS, BY_CHECKS, BY_EXPIRY, BY_PERSON = "results", "checks", "expiry", "pe
 """What changed the health: results of jobs, a failed check or clean, a lease that ran out, or a person or probe."""
 
 HEALTH_FIELDS = ("health", "healthReason", "healthSince", "healthCause", "healthBy", "failedChecks")
+HEALTH_TIMES = ("healthSince", "healthyFrom", "checkedAt", "checkAfter", "checkUntil")
 CLAIM_FIELDS = ("checkBy", "checkUntil")
 CHECK_FIELDS = ("checking", "checkId", "checkAfter", *CLAIM_FIELDS)
 
