@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, PURPOSES, QUEUE, REQUESTS
+from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, PURPOSES, QUEUE, REQUESTS, TICKETS
 
 _NOW, _LATER = ('"2026-01-02T11:59:00Z"', '"2026-01-02T13:00:00Z"')
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -158,6 +158,20 @@ _TICKET = {
     "keeps": '"9s"',
     "ask": '{"job": "e2e", "build": "8", "by": "al", "labels": {"gpu": "yes"}, "ttl": "1h", "purpose": "tess-ci"}',
 }
+_SHORT_TICKET = {
+    "id": '"r-3"',
+    "h": '"h"',
+    "o": '"f00"',
+    "p": '"high"',
+    "s": "1767355140",
+    "u": "3660",
+    "c": "3660",
+    "k": '"9s"',
+    "j": '"e2e"',
+    "b": '"8"',
+    "n": '"al"',
+    "ask": '{"labels": {"gpu": "yes"}, "ttl": "1h", "purpose": "tess-ci"}',
+}
 _RECORDS = {
     CLUSTERS: (_CLUSTER, _HELD, _TAKEN),
     HISTORY: (_ENTRY,),
@@ -166,6 +180,7 @@ _RECORDS = {
     POLICIES: (_POLICY,),
     PURPOSES: (_PURPOSE,),
     QUEUE: (_TICKET,),
+    TICKETS: (_TICKET, _SHORT_TICKET),
 }
 _DEEP = "[" * 5000 + "]" * 5000
 _ODD = (

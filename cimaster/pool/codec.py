@@ -8,27 +8,27 @@ from datetime import datetime
 from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool.decisions import creation_retention, idempotency
+from cimaster.pool.decisions import creation_retention, idempotency, queue_room
 from cimaster.pool.records import history, json_edit, record_lists
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.creation import Creation, parse_creations
 from cimaster.pool.records.json_values import load, utf8_safe
+from cimaster.pool.records.object_size import MIN_HISTORY, OBJECT_AIM, OBJECT_LIMIT, byte_count
 from cimaster.pool.records.policy import Policy, parse_policies
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.pool.records.purpose import PurposeRules, parse_purposes
+from cimaster.pool.records.queue import EMPTY, Queue, parse_queue, with_earlier_form
 from cimaster.pool.records.record import Record
 from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
-from cimaster.pool.records.ticket import Ticket, parse_queue
 
 CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
-CREATIONS, POLICIES, PURPOSES, QUEUE = "creations.json", "policies.json", "purposes.json", "queue.json"
-_OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, PURPOSES, QUEUE)
-OBJECT_LIMIT = 1_000_000  # bytes of all values; the API server takes 1 MiB
-OBJECT_AIM = 128_000  # bytes up to which history may exceed MIN_HISTORY: every write sends the whole object
-MIN_HISTORY = 32_000
+CREATIONS, POLICIES, PURPOSES, TICKETS = "creations.json", "policies.json", "purposes.json", "tickets.json"
+QUEUE = "queue.json"  # the tickets of earlier versions, which cannot read those under TICKETS, but keep them
+_OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, PURPOSES, TICKETS, QUEUE)
 _LOST = {
     HISTORY: "the history starts empty",
     REQUESTS: "earlier requests are forgotten",
+    TICKETS: "waiting callers have to repeat their requests",
     QUEUE: "waiting callers have to repeat their requests",
 }
 _MAX_LOGGED = 10  # faulty records of one kind that are logged individually
@@ -53,7 +53,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         purpose_rules=_or_set_aside(
             PURPOSES, data, other_keys, lambda text: parse_purposes(text, before.purpose_rules)
         ),
-        queue=_or_empty(QUEUE, data, lambda text: parse_queue(text, before.queue), ()),
+        queue=_queue(data, before),
         commit=commit,
         rules=rules,
         other_keys=other_keys,
@@ -114,7 +114,13 @@ def _or_set_aside(
         return ()
 
 
-_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], tuple[Ticket, ...])
+def _queue(data: Mapping[str, str], before: Pool) -> Queue:
+    tickets = _or_empty(TICKETS, data, lambda text: parse_queue(text, before.queue), EMPTY)
+    earlier = _or_empty(QUEUE, data, lambda text: parse_queue(text, before.queue), EMPTY)
+    return with_earlier_form(tickets, earlier)
+
+
+_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], Queue)
 
 
 def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept) -> _Kept:
@@ -141,34 +147,39 @@ def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     """Return the pool as it is stored, and the data of the object.
 
-    If it is too large, history is dropped first, then remembered leases; PoolFull if the rest still does not fit.
+    If it is too large, history is dropped first, then tickets, then remembered leases; PoolFull if that is not enough.
     """
     pool = dataclasses.replace(
         pool,
         requests=idempotency.trimmed(pool.requests, now),
         creations=creation_retention.trimmed(pool.creations, now),
     )
-    rest = _encode_rest(pool)
-    size_of_rest = sum(_size(text) for text in rest.values())
-    clusters = _encode_clusters(pool)
-    excess = size_of_rest + _size(clusters) - OBJECT_LIMIT
-    if excess > 0:
-        pool = _with_fewer_leases(pool, excess)
-        clusters = _encode_clusters(pool)
-    size = size_of_rest + _size(clusters)
-    room = OBJECT_LIMIT - size
+    data = _encode_all_but_history(pool)
+    if _room(data) < 0 and pool.queue:
+        pool = _with_fewer_tickets(pool, -_room(data))
+        data = _encode_all_but_history(pool)
+    if _room(data) < 0:
+        pool = _with_fewer_leases(pool, -_room(data))
+        data = _encode_all_but_history(pool)
+    room = _room(data)
     if room < 0:
         raise PoolFull(
             f"the pool would exceed the store's limit of {OBJECT_LIMIT} bytes by {-room}: "
             "delete clusters, or shorten notes and labels"
         )
-    history_budget = min(max(OBJECT_AIM - size, MIN_HISTORY), room)
+    size_without_queue = OBJECT_LIMIT - room - byte_count(data.get(TICKETS, ""))
+    history_budget = min(max(OBJECT_AIM - size_without_queue, MIN_HISTORY), room)
     pool = dataclasses.replace(pool, history=history.trimmed(pool.history, history_budget, len(pool.clusters)))
-    return pool, {**rest, CLUSTERS: clusters, HISTORY: record_lists.encode(pool.history)}
+    return pool, {**data, HISTORY: record_lists.encode(pool.history)}
 
 
-def _encode_rest(pool: Pool) -> dict[str, str]:
-    """Return the data of all keys except clusters and history; keys without records are omitted."""
+def _room(data: Mapping[str, str]) -> int:
+    """Return how many bytes the object has left; negative if the data are too large."""
+    return OBJECT_LIMIT - sum(map(byte_count, data.values()))
+
+
+def _encode_all_but_history(pool: Pool) -> dict[str, str]:
+    """Return the data of all keys except history; keys without records are omitted, apart from the clusters'."""
     rest = {**pool.other_keys, REQUESTS: record_lists.encode(pool.requests.values())}
     if pool.creations:
         rest[CREATIONS] = record_lists.encode(pool.creations)
@@ -177,8 +188,8 @@ def _encode_rest(pool: Pool) -> dict[str, str]:
     if pool.purpose_rules:
         rest[PURPOSES] = record_lists.encode(pool.purpose_rules)
     if pool.queue:
-        rest[QUEUE] = record_lists.encode(pool.queue)
-    return rest
+        rest[TICKETS] = pool.queue.text
+    return {**rest, CLUSTERS: _encode_clusters(pool)}
 
 
 def _encode_clusters(pool: Pool) -> str:
@@ -189,8 +200,12 @@ def _encode_clusters(pool: Pool) -> str:
     return pool.head + "".join(texts) + pool.tail
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+def _with_fewer_tickets(pool: Pool, excess: int) -> Pool:
+    queue = queue_room.shortened(pool.queue, excess)
+    if queue is not pool.queue:
+        lost = len(pool.queue) - len(queue)
+        _log.warning("the object is full: the newest %d callers in the queue have to repeat their requests", lost)
+    return dataclasses.replace(pool, queue=queue)
 
 
 def _with_fewer_leases(pool: Pool, excess: int) -> Pool:

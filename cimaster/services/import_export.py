@@ -7,6 +7,7 @@ from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
 from cimaster.pool.decisions import creation_retention
+from cimaster.pool.records.queue import EMPTY
 from cimaster.repository.pending_changes import Decision
 from cimaster.repository.stores.port import StoredObject
 from cimaster.services import pool_file
@@ -38,7 +39,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             other_keys={**pool.other_keys, **loaded.other_keys},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
-            queue=(),  # waiting callers repeat their requests
+            queue=EMPTY,  # waiting callers repeat their requests
         ).with_creations(
             creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))
         )

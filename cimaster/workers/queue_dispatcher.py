@@ -49,9 +49,8 @@ class QueueDispatcher(BackgroundThread):
         pool = self._repository.recent(_BEHIND).pool
         reservations = queue_order.reservations(pool, self._repository.now(), {caller.ticket for caller in callers})
         next_tickets = {ticket.id for ticket in reservations.values()}
-        queued_tickets = {ticket.id for ticket in pool.queue}
         for caller in callers:
-            has_left_queue = caller.queued and caller.ticket not in queued_tickets
+            has_left_queue = caller.queued and caller.ticket not in pool.queue.by_id
             if caller.ticket in next_tickets or has_left_queue:
                 caller.called.set()
         if self._repository.behind and not self._repository.trouble:

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cimaster.common import parsers
-from cimaster.pool.decisions import fair_shares
+from cimaster.pool.decisions import fair_shares, queue_room
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
 from cimaster.repository.configmap_repository import ConfigMapRepository
@@ -55,11 +55,12 @@ def take(client: FlaskClient, caller: str, request_id: str, **parameters: object
     return send(client, "/getvacant", caller, **wanted)
 
 
-def test_one_address_does_not_close_the_queue(client: FlaskClient, add: Add) -> None:
+def test_one_address_does_not_close_the_queue(client: FlaskClient, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_room, "MOST_TICKETS", 80)
     add("cluster-01")
     assert take(client, OTHER, "owner").text == "cluster-01"
-    answers = [code(take(client, FLOOD, f"{n:03}-" + "x" * 124, job="j" * 253, build="b" * 253)) for n in range(100)]
-    assert answers[0] == (429, "queued")
+    answers = [code(take(client, FLOOD, f"{n:03}-" + "x" * 124, job="j" * 253, build="b" * 253)) for n in range(40)]
+    assert set(answers) == {(429, "queued")}
     full = take(client, FLOOD, "one-more-" + "x" * 119, job="j" * 253, build="b" * 253)
     assert code(full) == (429, "queue_full")
     assert int(full.headers["Retry-After"]) > 0

@@ -167,10 +167,10 @@ def test_stored_values_are_shown_as_text(rewritten: WriteKey, waits: Waits, alic
 
     def harmed(stored: str) -> str:
         (ticket,) = json.loads(stored)
-        odd = {**ticket, "id": hostile, "since": 7, "priority": hostile}
+        odd = {**ticket, "id": hostile, "s": "7", "p": hostile}
         return json.dumps([{**odd, "ask": dict.fromkeys(("job", "build", "by", "purpose", "region"), hostile)}])
 
-    rewritten("queue.json", harmed)
+    rewritten("tickets.json", harmed)
     for page in (alice.get("/"), alice.get("/ui/queue")):
         assert page.status_code == 200
         assert "1 job waiting" in text(page)

@@ -87,9 +87,9 @@ def long_ago(folder: Path) -> Callable[[], None]:
 def set_since(store: SQLiteStore, since: str) -> bool:
     """Set the start of all waits; say whether that succeeded without a conflicting write."""
     stored = store.read()
-    queue = [{**ticket, "since": since} for ticket in json.loads(stored.data["queue.json"])]
+    queue = [{**ticket, "since": since} for ticket in json.loads(stored.data["tickets.json"])]
     try:
-        store.replace(stored.replaced({**stored.data, "queue.json": json.dumps(queue)}, stored.annotations))
+        store.replace(stored.replaced({**stored.data, "tickets.json": json.dumps(queue)}, stored.annotations))
     except Conflict:
         return False
     return True

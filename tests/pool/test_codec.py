@@ -8,9 +8,10 @@ import pytest
 
 from cimaster.errors import PoolFull, StoreUnreadable
 from cimaster.pool import ClusterFacts, Criteria, FinishRequest, Pool, Rules, add, codec, finish, take
-from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, OBJECT_LIMIT, POLICIES, REQUESTS
+from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, REQUESTS
 from cimaster.pool.decisions import automatic_top_up, provisioning
 from cimaster.pool.decisions.inventory import RECORDS_LIMIT
+from cimaster.pool.records.object_size import OBJECT_LIMIT
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 TEXT = ' [ {"name":"a","status" : "finished"}\n,{"x": 1.10, "name": "b", "status": "testing"} ,7]\n'

@@ -1,6 +1,5 @@
 """Waiting callers are served in order: none is overtaken or lost, and none blocks the others for long."""
 
-import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,6 @@ from cimaster.errors import (
     NotCurrent,
     NoVacantCluster,
     Queued,
-    QueueFull,
-    Refusal,
     RequestIdReused,
     RequestOver,
 )
@@ -42,8 +39,7 @@ from cimaster.pool import (
 )
 from cimaster.pool.decisions import queue_order
 from cimaster.pool.decisions.leases import finish as give_back
-from cimaster.pool.records import record_lists
-from cimaster.pool.records.ticket import PRIORITIES, parse_queue, poll_ticket_id
+from cimaster.pool.records.ticket import PRIORITIES, poll_ticket_id
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 CONNECTED = timedelta(seconds=25)
@@ -388,61 +384,6 @@ class TestLeaving:
             wait(remaining, "ann")
 
 
-def queued(pool: Pool, identity: str, owner: str) -> Refusal:
-    """Let a caller wait, and return the refusal that names its place."""
-    refusal = wait(pool, identity, owner=owner)[1].refusal
-    assert refusal
-    assert refusal.code == "queued"
-    return refusal
-
-
-def flooded(pool: Pool, owner: str, job: str = "e2e") -> Pool:
-    """Return the pool after one caller has queued as many requests as allowed."""
-    with contextlib.suppress(QueueFull):
-        for number in range(1000):
-            pool = wait(pool, f"{owner}-{number:04}", job=job, owner=owner)[0]
-    return pool
-
-
-@pytest.mark.parametrize("job", ["e2e", "x" * 253, "\N{GRINNING FACE}" * 253])
-def test_no_caller_fills_the_queue_for_the_others(job: str) -> None:
-    pool = flooded(occupied("a"), "office", job)
-    own = len(pool.queue)
-    assert own > 40
-    with pytest.raises(QueueFull, match=f"full for this caller: {own} of the {own} waiting requests") as refusal:
-        wait(pool, "office-one-more", job=job, owner="office")
-    assert "/leavequeue" in refusal.value.sentence
-    assert refusal.value.retry_after
-    assert queued(pool, "other", owner="else").facts["place"] == own + 1
-    assert queued(flooded(pool, "second", job), "third", owner="third")
-    assert len(record_lists.encode(flooded(pool, "second", job).queue).encode()) < queue_order.BUDGET
-
-
-def test_tickets_without_an_owner_share_one_limit() -> None:
-    pool = flooded(occupied("a"), "")
-    assert not pool.queue[0].owner
-    mine = len(flooded(pool, "me").queue) - len(pool.queue)
-    assert len(pool.queue) / 3 < mine < len(pool.queue)
-
-
-def test_leaving_makes_room_in_the_queue() -> None:
-    pool, _ = leave(flooded(occupied("a"), "office"), NOW, "office-0000")
-    assert queued(pool, "one-more", owner="office")
-
-
-def test_a_full_queue_still_serves() -> None:
-    pool = occupied("a")
-    for number in range(12):
-        pool = flooded(pool, f"caller-{number}")
-    with pytest.raises(QueueFull, match="the queue is full: "):
-        wait(pool, "late", owner="late")
-    assert len(record_lists.encode(pool.queue)) < queue_order.BUDGET
-    assert isinstance(poll(pool, "script")[1].refusal, NoVacantCluster)
-    assert wait(free(pool, "a"), "caller-0-0000")[1].text == "a"
-    other, _ = add(pool, NOW, "p", "root", ClusterFacts("us", purpose="perf"))
-    assert wait(other, "perf", purpose="perf")[1].text == "p"
-
-
 def test_the_queue_is_stored_and_read_back() -> None:
     wanted: dict[str, Any] = {"region": "us", "labels": {}, "ttl": timedelta(hours=2)}
     pool = poll(wait(occupied("a"), "ann", priority="high", **wanted)[0], "1")[0]
@@ -456,7 +397,7 @@ def test_the_queue_is_stored_and_read_back() -> None:
     )
     assert read.due == pool.due
     empty, _ = leave(leave(read, NOW, "ann")[0], NOW, read.queue[1].id)
-    assert codec.QUEUE not in codec.encode(empty, NOW)[1]
+    assert codec.TICKETS not in codec.encode(empty, NOW)[1]
 
 
 ODD = ['"here": "9999-12-31T23:59:59Z"', '"since": "0001-01-01T00:00:00Z"', '"keeps": "999999999d"']
@@ -465,7 +406,7 @@ ODD = ['"here": "9999-12-31T23:59:59Z"', '"since": "0001-01-01T00:00:00Z"', '"ke
 @pytest.mark.parametrize("text", ["{", "7"])
 def test_an_unreadable_queue_becomes_empty(text: str) -> None:
     _, data = codec.encode(occupied("a"), NOW)
-    assert codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules).queue == ()
+    assert codec.decode({**data, codec.TICKETS: text, codec.QUEUE: text}, 1, Pool().rules).queue == ()
 
 
 @pytest.mark.parametrize(
@@ -473,9 +414,9 @@ def test_an_unreadable_queue_becomes_empty(text: str) -> None:
 )
 def test_a_broken_ticket_is_kept_and_does_not_affect_others(odd: str) -> None:
     _, data = codec.encode(wait(occupied("a"), "ann")[0], NOW)
-    text = data[codec.QUEUE].replace("\n]", f",\n{odd}\n]")
-    read = expire(codec.decode({**data, codec.QUEUE: text}, 1, Pool().rules), after(seconds=20))
-    assert codec.encode(read, NOW)[1][codec.QUEUE] == text
+    text = data[codec.TICKETS].replace("\n]", f",\n{odd}\n]")
+    read = expire(codec.decode({**data, codec.TICKETS: text}, 1, Pool().rules), after(seconds=20))
+    assert codec.encode(read, NOW)[1][codec.TICKETS] == text
     assert [bool(ticket.fault) for ticket in queue_order.in_serving_order(read, NOW)] == [False, True]
     assert [ticket.id for ticket in queue_order.reservations(free(read, "a"), NOW).values()] == ["ann"]
     assert [ticket.id for ticket in leave(read, NOW, read.queue[1].id)[0].queue] == ["ann"]
@@ -492,15 +433,16 @@ def test_an_impossible_time_in_a_ticket_is_ignored(odd: str) -> None:
     expire(read, NOW)
 
 
-@pytest.mark.parametrize("field", ["priority", "since", "until", "here", "keeps", "ask", "hash"])
-def test_a_ticket_corrupted_by_hand_raises_nothing(field: str) -> None:
-    pool = poll(wait(occupied("a"), "ann", priority="high")[0], "script")[0]
-    assert f'"{field}":' in record_lists.encode(pool.queue)
-    spoilt = parse_queue(record_lists.encode(pool.queue).replace(f'"{field}":', f'"{field}": 7, "was-{field}":'))
-    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.QUEUE: record_lists.encode(spoilt)}, 1, pool.rules)
+@pytest.mark.parametrize("member", ["p", "s", "u", "c", "k", "j", "ask", "h"])
+def test_a_ticket_corrupted_by_hand_raises_nothing(member: str) -> None:
+    pool = poll(wait(occupied("a"), "ann", priority="high", region="us")[0], "script")[0]
+    assert f'"{member}":' in pool.queue.text
+    spoilt = pool.queue.text.replace(f'"{member}":', f'"{member}": [], "was-{member}":')
+    with_it = codec.decode({**codec.encode(pool, NOW)[1], codec.TICKETS: spoilt}, 1, pool.rules)
     freed = free(with_it, "a")
     assert queue_order.in_serving_order(freed, NOW)
     assert take(freed, after(minutes=5), Criteria("e2e", "eve"), "l")[1].text == "a"
+    assert any('"was-' in ticket.connected(NOW, CONNECTED).text for ticket in with_it.queue)
 
 
 KINDS: list[dict[str, Any]] = [{}, {"region": "us"}, {"region": "eu"}, {"cluster": "a"}]

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from cimaster.app import create_app
 from cimaster.common.settings import BadSetting
 from cimaster.errors import StoreTrouble
-from cimaster.pool.codec import OBJECT_LIMIT
+from cimaster.pool.records.object_size import OBJECT_LIMIT
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores import check_access
 from cimaster.repository.stores.kubernetes import KubernetesStore

@@ -26,7 +26,7 @@ def expire(pool: Pool, now: datetime) -> Pool:
         if cluster.due and cluster.due <= now:
             expired = _expire_alone(expired, cluster, now)
     creations = tuple(creation.expired(now) for creation in pool.creations)
-    queue = tuple(ticket for ticket in pool.queue if now < ticket.dropped_at)
+    queue = pool.queue.only(ticket for ticket in pool.queue if now < ticket.dropped_at)
     due = earliest_end(expired.clusters, creations, queue)
     return dataclasses.replace(expired, creations=creations, queue=queue, due=due)
 

@@ -1,31 +1,40 @@
 """The order of the queue, and the vacant clusters that are reserved for its tickets."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.pool import Pool
-from cimaster.pool.records.ticket import Ticket
-
-BUDGET = 100_000  # bytes of the stored object, all of which every write sends
-
-Queue = tuple[Ticket, ...]
+from cimaster.pool.records.ticket import NORMAL, PRIORITIES, RISES_EVERY, Ticket
 
 
 def find(pool: Pool, identity: str) -> Ticket | None:
     """Return a ticket by its id."""
-    return next((ticket for ticket in pool.queue if ticket.id == identity), None)
+    return pool.queue.by_id.get(identity)
 
 
 def in_serving_order(pool: Pool, now: datetime) -> list[Ticket]:
     """Return the tickets in serving order: by rank, then by arrival."""
-    return sorted(pool.queue, key=lambda ticket: -ticket.rank(now))
+    return _ranked(pool.queue, now)
 
 
-def position(pool: Pool, now: datetime, identity: str) -> int:
-    """Return the position of a ticket; 1 is served next."""
-    return [ticket.id for ticket in in_serving_order(pool, now)].index(identity) + 1
+def _ranked(tickets: Iterable[Ticket], now: datetime) -> list[Ticket]:
+    return sorted(tickets, key=lambda ticket: (now - ticket.begins_at) // RISES_EVERY, reverse=True)
+
+
+def before(pool: Pool, now: datetime, ticket: Ticket | None) -> list[Ticket]:
+    """Return the tickets that precede a ticket in the queue, or a new one of normal priority, in order of arrival."""
+    rank = ticket.rank(now) if ticket else PRIORITIES.index(NORMAL)
+    arrival = pool.queue.index(ticket) if ticket else len(pool.queue)
+    same_rank_since = now - rank * RISES_EVERY
+    higher_rank_since = same_rank_since - RISES_EVERY
+    earlier = [other for other in pool.queue[:arrival] if other.begins_at <= same_rank_since]
+    return earlier + [other for other in pool.queue[arrival:] if other.begins_at <= higher_rank_since]
+
+
+def position(pool: Pool, now: datetime, ticket: Ticket) -> int:
+    """Return the position of a ticket of the queue; 1 is served next."""
+    return len(before(pool, now, ticket)) + 1
 
 
 def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> dict[str, Ticket]:
@@ -34,44 +43,32 @@ def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> di
     In serving order, each ticket whose caller is present gets the longest vacant cluster that it matches. The callers
     of the tickets with ids in `present` count as present.
     """
+    matching = {
+        kind: [cluster for cluster in pool.vacant if criteria.matches(cluster)]
+        for kind, criteria in (pool.queue.kinds.items() if pool.vacant else ())
+    }
+    remaining = {cluster.name for clusters in matching.values() for cluster in clusters}
+    if not remaining:
+        return {}
     reserved: dict[str, Ticket] = {}
-    if not pool.vacant:
-        return reserved
-    for ticket in in_serving_order(pool, now):
-        if ticket.id not in present and not ticket.is_present(now):
-            continue
-        cluster = ticket.criteria.first_of(c for c in pool.vacant if c.name not in reserved)
-        if cluster:
+    for ticket in _ranked((ticket for ticket in pool.queue if matching[ticket.kind]), now):
+        cluster = ticket.criteria.first_of(c for c in matching[ticket.kind] if c.name in remaining)
+        if cluster and (ticket.id in present or ticket.is_present(now)):
             reserved[cluster.name] = ticket
-        if len(reserved) == len(pool.vacant):
-            break
+            remaining.remove(cluster.name)
+            if not remaining:
+                break
     return reserved
 
 
 def put(pool: Pool, ticket: Ticket) -> Pool:
     """Return the pool with a ticket replaced, or added at the end of the queue."""
-    if find(pool, ticket.id):
-        return _with(pool, tuple(ticket if known.id == ticket.id else known for known in pool.queue))
-    return _with(pool, (*pool.queue, ticket))
-
-
-def has_room(pool: Pool, ticket: Ticket) -> bool:
-    """Say whether a new ticket fits into its owner's share of the queue, which is half of what others leave."""
-    own = sum(known.charged_bytes for known in of_owner(pool, ticket.owner))
-    others = sum(known.charged_bytes for known in pool.queue) - own
-    return own + ticket.charged_bytes <= fair_shares.share_limit(BUDGET, others)
-
-
-def of_owner(pool: Pool, owner: str) -> list[Ticket]:
-    """Return the tickets of one owner."""
-    return [ticket for ticket in pool.queue if ticket.owner == owner]
+    due = min(pool.due, ticket.dropped_at) if pool.due else ticket.dropped_at
+    return dataclasses.replace(pool, queue=pool.queue.with_ticket(ticket), due=due)
 
 
 def remove(pool: Pool, identity: str) -> Pool:
     """Return the pool without a ticket."""
-    return _with(pool, tuple(t for t in pool.queue if t.id != identity)) if find(pool, identity) else pool
-
-
-def _with(pool: Pool, queue: Queue) -> Pool:
-    due = min((end for end in (pool.due, *(ticket.dropped_at for ticket in queue)) if end), default=None)
-    return dataclasses.replace(pool, queue=queue, due=due)
+    if find(pool, identity) is None:
+        return pool
+    return dataclasses.replace(pool, queue=pool.queue.without(identity))

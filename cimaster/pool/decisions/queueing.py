@@ -11,10 +11,9 @@ from cimaster.errors import (
     NotCurrent,
     NoVacantCluster,
     Queued,
-    QueueFull,
     UnknownCluster,
 )
-from cimaster.pool.decisions import queue_order
+from cimaster.pool.decisions import queue_order, queue_room
 from cimaster.pool.decisions.endings import Return, give_back
 from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused, live_take
 from cimaster.pool.decisions.lending import take
@@ -26,7 +25,6 @@ from cimaster.pool.records.remembered_request import RememberedRequest, request_
 from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, poll_ticket_id, reservation_for
 
 _WORTH_A_WRITE = timedelta(seconds=2)  # by which a connection must outlast the stored time before that is rewritten
-_FULL_RETRY = 10  # seconds, Retry-After while the queue is full
 _JUST_SERVED = timedelta(minutes=1)  # after a take, within which leaving the queue gives the cluster back
 
 
@@ -94,32 +92,19 @@ def _keep_waiting(
     """Keep the caller's place, unless its wait is over or the queue has no room for it."""
     if ticket.wait_is_over(now):
         return _end_wait(pool, ticket, refusal, now)
-    has_place = queue_order.find(pool, ticket.id) is not None or queue_order.has_room(pool, ticket)
+    has_place = queue_order.find(pool, ticket.id) is not None or queue_room.has_room(pool, ticket)
     if ticket.until is None:
         if not has_place:
             return pool, Answer("", refusal=refusal)
-        refusal.facts["place"] = queue_order.position(waiting, now, ticket.id)
+        refusal.facts["place"] = queue_order.position(waiting, now, ticket)
         return waiting, Answer("", refusal=refusal)
     if not has_place:
-        raise _queue_full(pool, ticket.owner)
-    place, until = queue_order.position(waiting, now, ticket.id), format_end(ticket.until)
+        raise queue_room.queue_full(pool, ticket.owner)
+    place, until = queue_order.position(waiting, now, ticket), format_end(ticket.until)
     sentence = (
         f"number {place} of {len(waiting.queue)} in the queue until {until}: repeat the same request to keep waiting"
     )
     return waiting, Answer("", refusal=Queued(sentence, retry_after=1, place=place, until=until))
-
-
-def _queue_full(pool: Pool, owner: str) -> QueueFull:
-    own, waiting = len(queue_order.of_owner(pool, owner)), len(pool.queue)
-    if not own:
-        return QueueFull(f"the queue is full: {waiting} requests are waiting; try again later", retry_after=_FULL_RETRY)
-    return QueueFull(
-        f"the queue is full for this caller: {own} of the {waiting} waiting requests are its own; remove some of them "
-        "with /leavequeue, or try again later",
-        retry_after=_FULL_RETRY,
-        waiting=waiting,
-        own=own,
-    )
 
 
 def _end_wait(

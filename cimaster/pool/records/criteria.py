@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from cimaster.common.texts import brief, printable, same
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, Cluster
+from cimaster.pool.records.json_values import dump
 
 
 def has_labels(cluster: Cluster, wanted: Mapping[str, str]) -> bool:
@@ -30,6 +32,11 @@ class Criteria:
     cluster: str = ""
     ttl: timedelta | None = None
     hold_on_failure: timedelta | None = None
+
+    @cached_property
+    def kind(self) -> str:
+        """The kind of cluster that they describe: equal for criteria that match the same clusters."""
+        return dump([self.purpose, self.osimage, self.region, self.cluster, sorted(self.labels.items())])
 
     def matches(self, cluster: Cluster) -> bool:
         """Say whether a cluster meets the criteria, regardless of its state."""

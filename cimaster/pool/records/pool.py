@@ -18,8 +18,8 @@ from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.history import Entry, History
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.purpose import NO_RULES, PurposeRules
+from cimaster.pool.records.queue import EMPTY, Queue
 from cimaster.pool.records.remembered_request import RememberedRequest
-from cimaster.pool.records.ticket import Ticket
 
 _POSITION = re.compile(r"#([0-9]{1,6})(?:\.([0-9a-f]{8}))?")
 
@@ -62,7 +62,7 @@ class Pool:
     creations: tuple[Creation, ...] = ()  # oldest first
     policies: tuple[Policy, ...] = ()
     purpose_rules: tuple[PurposeRules, ...] = ()
-    queue: tuple[Ticket, ...] = ()  # in order of arrival
+    queue: Queue = EMPTY  # in order of arrival
     commit: int = 0
     rules: Rules = Rules()
     other_keys: Mapping[str, str] = field(default_factory=dict)  # unknown keys of the object
@@ -202,9 +202,7 @@ class Pool:
         return dataclasses.replace(self, requests={**self.requests, request.key: request})
 
 
-def earliest_end(
-    clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: tuple[Ticket, ...]
-) -> datetime | None:
+def earliest_end(clusters: tuple[Cluster, ...], creations: tuple[Creation, ...], queue: Queue) -> datetime | None:
     """Return the earliest time at which one of them expires."""
     ends = (*(c.due for c in clusters), *(c.due for c in creations), *(ticket.dropped_at for ticket in queue))
     return min((end for end in ends if end), default=None)

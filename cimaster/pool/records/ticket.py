@@ -2,16 +2,15 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from cimaster.common.times import format_duration, format_end, format_time
-from cimaster.pool.records import faults, record_lists
+from cimaster.pool.records import faults, ticket_form
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.field_types import checked
-from cimaster.pool.records.json_edit import ObjectText
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.record import BROKEN, Fields, Record
 
@@ -24,13 +23,12 @@ _LONGEST_INTERVAL = timedelta(seconds=60)  # between two polls for which a clust
 _SLACK = 1.25  # factor by which the next pause between two polls may be longer than the last
 _LONGEST_CONNECTION = timedelta(days=1)  # from now; a later time was written by hand, and reserves nothing
 LONG_AGO = datetime.fromtimestamp(0, UTC)  # in place of a time that cannot be read
-_SMALLEST_CHARGE = 300  # bytes
 NEVER = datetime.max.replace(tzinfo=UTC)
 _POLLS = "poll-"
 
 
 class Ticket(Record):
-    """The record of a ticket; unknown fields are kept.
+    """The record of a ticket; unknown fields are kept. `fields` has the long names, `text` is the stored form.
 
     Its caller is connected until `connected_until`; a cluster stays reserved for `reserved_for` after that.
     `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket is dropped, unless
@@ -39,7 +37,7 @@ class Ticket(Record):
 
     TIMES = ("since", "until", "here", "keeps")
 
-    def __init__(self, fields: Mapping[str, Any], text: str | ObjectText | None = None, fault: str = "") -> None:
+    def __init__(self, fields: Mapping[str, Any], text: str | None = None, fault: str = "") -> None:
         super().__init__(fields, text, fault)
         self.id = f"{BROKEN}-{self.digest}" if fault else self.get_text("id")
         self.hash, self.owner = self.get_text("hash"), self.get_text("owner")
@@ -51,13 +49,13 @@ class Ticket(Record):
         # plain attributes, because every decision reads them in every ticket
         self.reserved_until = self.connected_until + self.reserved_for
         self.dropped_at = NEVER if fault else self.connected_until + FORGOTTEN_AFTER
-        self._begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
+        self.begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Ticket":
         """Read a stored record. A broken one is kept unchanged, and ignored until it is corrected or removed."""
         fault = faults.of_ticket(value)
-        return cls(value if isinstance(value, dict) and not fault else {}, text, fault)
+        return cls(ticket_form.expanded(value) if isinstance(value, dict) and not fault else {}, text, fault)
 
     @classmethod
     def new(
@@ -89,7 +87,10 @@ class Ticket(Record):
     def connected(self, until: datetime, reserved_for: timedelta) -> "Ticket":
         """Return the ticket with its caller connected until then."""
         keeps = format_duration(reserved_for) if reserved_for != BETWEEN_POLLS else None
-        return Ticket(*self._edited({"here": format_end(until), "keeps": keeps}))
+        changed = {**self.fields, **checked({"here": format_end(until), "keeps": keeps})}
+        connected = Ticket({name: value for name, value in changed.items() if value is not None})
+        connected.criteria = self.criteria
+        return connected
 
     def described(self, place: int, now: datetime) -> dict[str, Any]:
         """Return the fields that callers may see, with its place in the queue."""
@@ -113,9 +114,19 @@ class Ticket(Record):
         )
 
     @cached_property
-    def charged_bytes(self) -> int:
-        """The bytes that count towards its owner's share of the queue: at least those of a typical ticket."""
-        return max(len(self.text.encode("utf-8", "surrogatepass")), _SMALLEST_CHARGE)
+    def kind(self) -> str:
+        """The kind of cluster that it waits for: equal for tickets that match the same clusters."""
+        return self.criteria.kind
+
+    @cached_property
+    def text(self) -> str:
+        """The ticket's JSON as it is stored."""
+        return dump(ticket_form.shortened(self.fields))
+
+    @cached_property
+    def size(self) -> int:
+        """Its bytes in the stored object, including the separator."""
+        return len(self.text.encode("utf-8", "surrogatepass")) + 2
 
     @property
     def is_legacy_poll(self) -> bool:
@@ -124,7 +135,7 @@ class Ticket(Record):
 
     def rank(self, now: datetime) -> int:
         """Return its priority as a number, which grows while it waits."""
-        return (now - self._begins_at) // RISES_EVERY
+        return (now - self.begins_at) // RISES_EVERY
 
     def is_present(self, now: datetime) -> bool:
         """Whether its caller is connected, or was so recently that a cluster stays reserved for it."""
@@ -157,8 +168,3 @@ def poll_ticket_id(criteria: Criteria) -> str:
     if values.pop("hold_on_failure"):  # left out otherwise, as in the ids that earlier versions made
         values["hold_on_failure"] = str(criteria.hold_on_failure)
     return _POLLS + hashlib.sha256(dump(values).encode()).hexdigest()[:16]
-
-
-def parse_queue(text: str, known: Iterable[Ticket] = ()) -> tuple[Ticket, ...]:
-    """Read the stored tickets, reusing the `known` ones; ValueError if the text is not an array."""
-    return record_lists.parse(text, known, Ticket.parse, lambda ticket: ticket.id)

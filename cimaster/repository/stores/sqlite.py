@@ -32,6 +32,7 @@ class SQLiteStore:
         self._name = name
         self._mine = threading.local()
         self._open: list[sqlite3.Connection] = []
+        self._quoted: dict[str, tuple[str, str]] = {}
         self._last_seen: Change | None = None
         self._stopped = threading.Event()
         self._prepare()
@@ -115,7 +116,7 @@ class SQLiteStore:
         if size > VALUE_LIMIT:
             raise StoreRefused(f"{self.where}: the object's values take {size} bytes, more than {VALUE_LIMIT}")
         old, new = int(changed.version), int(changed.version) + 1
-        body = json.dumps(changed.body)
+        body = self._as_json(changed)
         try:
             connection = self._connection()
             cursor = connection.execute(
@@ -131,6 +132,18 @@ class SQLiteStore:
         if cursor.rowcount != 1:
             raise Conflict(self.where)
         return str(new)
+
+    def _as_json(self, stored: StoredObject) -> str:
+        """Return the object as JSON; a long value that a write leaves unchanged is not escaped again."""
+        values = (f"{json.dumps(key)}: {self._quote(key, text)}" for key, text in stored.data.items())
+        rest = json.dumps({key: value for key, value in stored.body.items() if key != "data"})
+        return f'{rest[:-1]}, "data": {{{", ".join(values)}}}}}'
+
+    def _quote(self, key: str, text: str) -> str:
+        known = self._quoted.get(key)
+        if known is None or known[0] is not text:
+            known = self._quoted[key] = text, json.dumps(text)
+        return known[1]
 
     def wait_for_change(self, timeout: float) -> Change | None:
         """Check every 50 ms whether another connection wrote, in this or another process."""
