@@ -172,6 +172,7 @@ _SHORT_TICKET = {
     "n": '"al"',
     "ask": '{"labels": {"gpu": "yes"}, "ttl": "1h", "purpose": "tess-ci"}',
 }
+_HOLD_TICKET = _TICKET | {"id": '"hold-1"', "holdFor": '"2h"', "desc": '"why"', "holdWith": '["carol"]'}
 _RECORDS = {
     CLUSTERS: (_CLUSTER, _HELD, _TAKEN),
     HISTORY: (_ENTRY,),
@@ -180,7 +181,7 @@ _RECORDS = {
     POLICIES: (_POLICY,),
     PURPOSES: (_PURPOSE,),
     QUEUE: (_TICKET,),
-    TICKETS: (_TICKET, _SHORT_TICKET),
+    TICKETS: (_TICKET, _SHORT_TICKET, _HOLD_TICKET),
 }
 _DEEP = "[" * 5000 + "]" * 5000
 _ODD = (

@@ -5,8 +5,8 @@ from flask import Response
 from cimaster.api.routes import route
 from cimaster.common.texts import same_person
 from cimaster.errors import MissingParameter
-from cimaster.pool import HoldTerms
-from cimaster.web import endpoints, request_parameters, responses
+from cimaster.pool import Criteria, HoldTerms
+from cimaster.web import callers, endpoints, request_parameters, responses
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import HoldCluster, ReleaseCluster
 
@@ -18,7 +18,11 @@ def holdcluster(params: HoldCluster) -> Response:
     """Hold a cluster for a person; `any` holds one of the kind that the other parameters describe."""
     _check_together(params)
     clusters, holder, terms = components().clusters, params.to or params.name, _terms(params)
-    if params.cluster == ANY:
+    if params.wait:
+        done = clusters.hold_or_wait(
+            _wanted(params, holder), holder, terms, params.wait, params.request, callers.owner()
+        )
+    elif params.cluster == ANY:
         done = clusters.hold_any(request_parameters.criteria(params), holder, terms, params.request)
     else:
         done = clusters.hold(
@@ -33,6 +37,11 @@ def holdcluster(params: HoldCluster) -> Response:
     return responses.committed(done)
 
 
+def _wanted(params: HoldCluster, holder: str) -> Criteria:
+    name = "" if params.cluster == ANY else params.cluster
+    return request_parameters.criteria(params, cluster=name, by=holder)
+
+
 def _terms(params: HoldCluster) -> HoldTerms:
     is_for_other = params.to and not same_person(params.to, params.name)
     return HoldTerms(params.desc, params.duration, params.with_, made_by=params.name if is_for_other else "")
@@ -43,6 +52,8 @@ def _check_together(params: HoldCluster) -> None:
     if params.to and not same_person(params.to, params.name):
         components().admins.require(params.name)
     if params.force:
+        if params.wait:
+            raise request_parameters.only_with("wait", "a hold without force")
         components().admins.require(params.name)
         if params.cluster == ANY:
             raise request_parameters.only_with("force", "the name of a cluster")

@@ -6,6 +6,7 @@ A decision returns the new pool and an answer, or raises a refusal. It may run m
 from cimaster.pool.decisions.endings import Return as Return
 from cimaster.pool.decisions.expiry import expire as expire
 from cimaster.pool.decisions.health import set_health as set_health
+from cimaster.pool.decisions.hold_queue import hold_or_wait as hold_or_wait
 from cimaster.pool.decisions.holding import HoldTerms as HoldTerms
 from cimaster.pool.decisions.holding import extend as extend
 from cimaster.pool.decisions.holding import hand_over as hand_over

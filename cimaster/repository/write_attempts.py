@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from cimaster.common.times import format_time, parse_time
 from cimaster.errors import OutcomeUnknown
+from cimaster.pool.decisions import hold_queue
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.repository.pending_changes import NEVER, Decision, PendingChange
 from cimaster.repository.stores.port import StoredObject, commit_number
@@ -40,7 +41,10 @@ Results = list[tuple[PendingChange, Answer | BaseException]]
 
 
 def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tuple[Results, Pool]:
-    """Decide changes in order, each on the result of the previous ones; an exception fails only its own change."""
+    """Decide changes in order, each on the result of the previous ones; an exception fails only its own change.
+
+    Clusters that become vacant are held in the same step for the people whose turn it is.
+    """
     results: Results = []
     for change in batch:
         try:
@@ -48,7 +52,7 @@ def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tu
             results.append((change, answer))
         except Exception as error:
             results.append((change, error))
-    return results, pool
+    return results, hold_queue.serve(pool, now)
 
 
 class WriteAttempts:

@@ -25,6 +25,7 @@ from cimaster.pool import (
     Request,
     WaitTerms,
 )
+from cimaster.pool.decisions import hold_queue
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
@@ -111,6 +112,19 @@ class Clusters:
         """Hold the longest vacant cluster of a kind."""
         return self.repository.update(idempotent(decide.hold_any, request, criteria, by, terms))
 
+    def hold_or_wait(
+        self,
+        criteria: Criteria,
+        by: str,
+        terms: HoldTerms,
+        wait: timedelta,
+        request: Request | None = None,
+        owner: str = "",
+    ) -> Committed:
+        """Hold a cluster for a person now, or when their turn comes within `wait`; `owner` is the caller."""
+        change = idempotent(decide.hold_or_wait, request, criteria, by, terms, wait, owner)
+        return self.repository.update(change)
+
     def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
         """Extend a hold to an end, or to a duration if it has not started; never shorten it."""
         return self.repository.update(partial(decide.extend, name=cluster, by=by, until=until))
@@ -167,9 +181,10 @@ class Clusters:
         return self.repository.update(idempotent(decide.enable, request, cluster, by, reason))
 
     def expire(self) -> bool:
-        """Write what has expired by now; return whether anything had."""
-        due = self.repository.snapshot().pool.due
-        if due is None or due > self.repository.now() or not self.repository.clock_is_right:
+        """Write what has expired by now and hold clusters for people whose turn it is; return whether there was any."""
+        pool, now = self.repository.snapshot().pool, self.repository.now()
+        is_due = (pool.due is not None and pool.due <= now) or hold_queue.is_due(pool, now)
+        if not is_due or not self.repository.clock_is_right:
             return False
         self.repository.update(lambda pool, _now: (pool, Answer("")))  # the committer expires the pool first
         return True

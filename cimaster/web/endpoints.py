@@ -115,7 +115,12 @@ FINISHTEST = Endpoint("/finishtest", params.FinishTest, Role.CI, JOBS, _OF_LEASE
 RENEWLEASE = Endpoint("/renewlease", params.RenewLease, Role.CI, JOBS, _OF_LEASE, changes=True)
 LEAVEQUEUE = Endpoint("/leavequeue", params.LeaveQueue, Role.CI, JOBS, {**_DONE, 409: "Conflict"}, changes=True)
 HOLDCLUSTER = Endpoint(
-    "/holdcluster", params.HoldCluster, Role.PERSON, PEOPLE, {**_BY_NAME, 404: "NoneVacant"}, changes=True
+    "/holdcluster",
+    params.HoldCluster,
+    Role.PERSON,
+    PEOPLE,
+    {**_BY_NAME, 202: "Waiting", 404: "NoneVacant", 429: "Queued"},
+    changes=True,
 )
 RELEASECLUSTER = Endpoint("/releasecluster", params.ReleaseCluster, Role.HOLDER, PEOPLE, _BY_NAME, changes=True)
 ADDCLUSTER = Endpoint(

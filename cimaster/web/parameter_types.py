@@ -60,6 +60,9 @@ DESC = ParameterType(parsers.plain, "what the hold is for", "Description")
 DURATION = ParameterType(parsers.duration, "how long to hold, from now; default 6h", "Duration")
 WITH = ParameterType(parsers.people, "people that may extend and release the hold too, separated by commas", "People")
 FOR = ParameterType(parsers.person, "holds the cluster for this person; the caller must be an admin", "Person")
+HOLD_WAIT = ParameterType(
+    parsers.long_wait, "hold it when it is free: how long to stay in the queue, without a connection", "HoldWait"
+)
 EXPECT = ParameterType(parsers.state, "refuses unless the cluster is in this state", "State")
 FORCE = ParameterType(parsers.flag, "true: even if the cluster is in use; needs a reason", "Flag")
 REASON = ParameterType(parsers.plain, "the reason; it is kept in the history", "Reason")

@@ -32,10 +32,15 @@ def committed(done: Committed, *, bare: bool = False) -> Response:
     text = answer.text if bare else printable(answer.text)
     if wants_json():
         facts = {"message": text, "commit": done.commit}
+        if answer.place:
+            facts |= {"place": answer.place, "ticket": answer.ticket}
         response = json_text(answer.cluster.described(**facts) if answer.cluster else json.dumps(facts))
     else:
         response = text_answer(text if bare else text + "\n")
     response.headers["CIMaster-Commit"] = str(done.commit)
+    if answer.place:
+        response.status_code = 202
+        response.headers["CIMaster-Place"] = str(answer.place)
     if answer.lease:
         response.headers["CIMaster-Lease"] = answer.lease
     if answer.repeated:

@@ -109,7 +109,7 @@ def queue(ranked: Sequence[Ticket], now: datetime) -> str:
         else (
             str(place),
             ticket.id,
-            descriptions.job_label(ticket.criteria.job, ticket.criteria.build),
+            "hold" if ticket.is_hold else descriptions.job_label(ticket.criteria.job, ticket.criteria.build),
             ticket.criteria.by,
             ticket.criteria.describe(),
             ticket.priority,

@@ -7,9 +7,11 @@ from datetime import timedelta
 from cimaster.common.background_thread import BackgroundThread
 from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
+from cimaster.pool.decisions import hold_queue
 from cimaster.services.clusters import Clusters
 
 _LONGEST = timedelta(minutes=10)
+_WHILE_PEOPLE_WAIT = timedelta(seconds=1)  # and a vacant cluster is reserved for a job that may disconnect
 _AFTER_TROUBLE = 1.0  # seconds
 _REST = 1.0  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class Reaper(BackgroundThread):
 
     def _until_next_expiry(self) -> float:
         """Return seconds to the next expiry, with a random delay so that usually only one replica writes."""
-        due = self._service.repository.snapshot().pool.due
-        until = min(due - self._service.repository.now(), _LONGEST) if due else _LONGEST
+        pool = self._service.repository.snapshot().pool
+        longest = _WHILE_PEOPLE_WAIT if hold_queue.may_become_due(pool) else _LONGEST
+        until = min(pool.due - self._service.repository.now(), longest) if pool.due else longest
         return max(until.total_seconds(), 0.2) + random.uniform(0.0, 0.5)  # noqa: S311

@@ -33,6 +33,7 @@ from cimaster.pool import (
     hand_over,
     hold,
     hold_any,
+    hold_or_wait,
     leave,
     mark_disconnected,
     once,
@@ -46,7 +47,7 @@ from cimaster.pool import (
     undo,
     update,
 )
-from cimaster.pool.decisions import automatic_top_up, checking, creation_attempts, provisioning, queue_order
+from cimaster.pool.decisions import automatic_top_up, checking, creation_attempts, hold_queue, provisioning, queue_order
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
@@ -68,6 +69,8 @@ def decisions(pool: Pool) -> Iterator[Decision]:
         p, now, Criteria("e2e", "9"), "l-9", WaitTerms(MINUTE), Request("r-3", "h", "getvacant")
     )
     yield lambda p, now: take_or_wait(p, now, Criteria("e2e", "9"), "l-9", WaitTerms())
+    yield lambda p, now: hold_or_wait(p, now, Criteria("", "", "bob"), "bob", HoldTerms("why"), MINUTE)
+    yield lambda p, now: (hold_queue.serve(p, now), Answer(""))
     yield lambda p, now: hold_any(p, now, Criteria("", ""), "bob")
     yield lambda p, now: once(p, now, Request("r-2", "h", "holdcluster"), lambda: hold(p, now, "cluster-01", "bob"))
     yield lambda p, now: add(p, now, "cluster-01", "al", ClusterFacts("us"))

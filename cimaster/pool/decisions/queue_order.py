@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from cimaster.pool.decisions.limits import Quotas
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import NORMAL, PRIORITIES, RISES_EVERY, Ticket
 
@@ -41,7 +42,8 @@ def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> di
     """Return the ticket for which each vacant cluster is reserved, by the cluster's name.
 
     In serving order, each ticket whose caller is present gets the longest vacant cluster that it matches. The callers
-    of the tickets with ids in `present` count as present.
+    of the tickets with ids in `present` count as present. A job or person that has as many clusters as it may have gets
+    none.
     """
     matching = {
         kind: [cluster for cluster in pool.vacant if criteria.matches(cluster)]
@@ -51,9 +53,10 @@ def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> di
     if not remaining:
         return {}
     reserved: dict[str, Ticket] = {}
+    quotas = Quotas(pool)
     for ticket in _ranked((ticket for ticket in pool.queue if matching[ticket.kind]), now):
         cluster = ticket.criteria.first_of(c for c in matching[ticket.kind] if c.name in remaining)
-        if cluster and (ticket.id in present or ticket.is_present(now)):
+        if cluster and (ticket.id in present or ticket.is_present(now)) and quotas.admit(ticket):
             reserved[cluster.name] = ticket
             remaining.remove(cluster.name)
             if not remaining:

@@ -148,7 +148,7 @@ def leave(pool: Pool, now: datetime, request_id: str, by: str = "", owner: str =
     if served and served.lease:
         return _give_back(pool, now, request_id, served, served.lease)
     ticket = queue_order.find(pool, request_id)
-    if ticket and ticket.is_legacy_poll:
+    if ticket and (ticket.is_legacy_poll or ticket.is_hold):
         return queue_order.remove(pool, request_id), Answer(f"request {request_id} is no longer waiting")
     if ticket is None and request_key(request_id) in pool.requests:
         return pool, Answer(f"request {request_id} is not waiting")

@@ -73,7 +73,7 @@ class Entry(Record):
         return dump({**self.fields, "record": self.text}) if self.fault else self.text
 
 
-AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone")
+AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone", "held when free")
 """The events that no request caused: they are logged separately, because no request's log line has them."""
 
 History = tuple[Entry, ...]

@@ -59,6 +59,11 @@ class Lease:
         )
 
 
+def read_names(stored: object) -> tuple[str, ...]:
+    """Return the names of people in a stored list; other values are ignored."""
+    return tuple(printable(name) for name in stored if isinstance(name, str)) if isinstance(stored, list) else ()
+
+
 @dataclass(frozen=True)
 class Hold:
     """The hold of a person, and its reason. `expires` is None while the hold waits for a job to finish.
@@ -76,14 +81,13 @@ class Hold:
     @classmethod
     def read(cls, record: Fields) -> "Hold":
         """Read the hold of a held cluster."""
-        shared = record.fields.get("holdWith")
         return cls(
             printable(record.get_text("holdBy")),
             record.get_text("holdDesc"),
             record.get_time("heldAt"),
             record.get_time("holdExpires"),
             record.get_duration("holdFor"),
-            tuple(printable(name) for name in shared if isinstance(name, str)) if isinstance(shared, list) else (),
+            read_names(record.fields.get("holdWith")),
         )
 
     def is_of(self, person: str) -> bool:

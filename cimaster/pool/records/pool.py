@@ -41,7 +41,8 @@ class Rules:
 class Answer:
     """The answer of a decision to its caller; `repeated` if the same request was carried out before.
 
-    With `refusal` the caller is refused, but the change is still written. `waited` is in seconds.
+    With `refusal` the caller is refused, but the change is still written. `waited` is in seconds. With `place` the
+    caller waits in the queue, with this `ticket`.
     """
 
     text: str
@@ -50,6 +51,8 @@ class Answer:
     repeated: bool = False
     refusal: Refusal | None = None
     waited: float = 0.0
+    place: int = 0
+    ticket: str = ""
 
 
 @dataclass(frozen=True)

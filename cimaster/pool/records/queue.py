@@ -22,6 +22,11 @@ class Queue(tuple[Ticket, ...]):
         return {ticket.kind: ticket.criteria for ticket in self}
 
     @cached_property
+    def has_holds(self) -> bool:
+        """Whether people wait for a cluster that they will hold."""
+        return any(ticket.is_hold for ticket in self)
+
+    @cached_property
     def text(self) -> str:
         """The queue's JSON as it is stored."""
         return record_lists.encode(self)

@@ -2,16 +2,18 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from cimaster.common.texts import printable
 from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.pool.records import faults, ticket_form
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.lease import read_names
 from cimaster.pool.records.record import BROKEN, Fields, Record
 
 PRIORITIES = ("low", "normal", "high")
@@ -19,6 +21,7 @@ NORMAL = "normal"
 RISES_EVERY = timedelta(minutes=10)  # of waiting raise a ticket by one priority level
 BETWEEN_POLLS = timedelta(seconds=5)  # for which a cluster is reserved between two requests of a waiting caller
 FORGOTTEN_AFTER = timedelta(seconds=90)  # without a connection
+_LONGEST_HOLD_WAIT = timedelta(days=14)  # of a hold ticket whose end cannot be read
 _LONGEST_INTERVAL = timedelta(seconds=60)  # between two polls for which a cluster stays reserved
 _SLACK = 1.25  # factor by which the next pause between two polls may be longer than the last
 _LONGEST_CONNECTION = timedelta(days=1)  # from now; a later time was written by hand, and reserves nothing
@@ -29,6 +32,8 @@ _POLLS = "poll-"
 
 class Ticket(Record):
     """The record of a ticket; unknown fields are kept. `fields` has the long names, `text` is the stored form.
+
+    A ticket with `is_hold` is a person's, who holds the cluster when the turn comes, and needs no connection.
 
     Its caller is connected until `connected_until`; a cluster stays reserved for `reserved_for` after that.
     `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket is dropped, unless
@@ -48,8 +53,14 @@ class Ticket(Record):
         self.priority = self.get_text("priority") if self.get_text("priority") in PRIORITIES else NORMAL
         # plain attributes, because every decision reads them in every ticket
         self.reserved_until = self.connected_until + self.reserved_for
-        self.dropped_at = NEVER if fault else self.connected_until + FORGOTTEN_AFTER
+        self.is_hold = not fault and "holdFor" in fields  # a person waits, who needs no connection
+        self.dropped_at = NEVER if fault else self._dropped_at()
         self.begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
+
+    def _dropped_at(self) -> datetime:
+        if self.is_hold:
+            return self.until or self.since + _LONGEST_HOLD_WAIT
+        return self.connected_until + FORGOTTEN_AFTER
 
     @classmethod
     def parse(cls, text: str, value: object) -> "Ticket":
@@ -83,6 +94,23 @@ class Ticket(Record):
                 }
             )
         )
+
+    @classmethod
+    def for_hold(
+        cls,
+        identity: str,
+        criteria: Criteria,
+        since: datetime,
+        until: datetime,
+        lasts: timedelta,
+        desc: str,
+        shared_with: Sequence[str],
+        owner: str,
+    ) -> "Ticket":
+        """Make a ticket for a person who will hold a cluster for `lasts` when their turn comes before `until`."""
+        ticket = cls.new(identity, "", criteria, since, until - since, NORMAL, owner)
+        terms = {"holdFor": format_duration(lasts), "desc": desc, "holdWith": list(shared_with)}
+        return cls({**ticket.fields, **checked({key: value for key, value in terms.items() if value})})
 
     def connected(self, until: datetime, reserved_for: timedelta) -> "Ticket":
         """Return the ticket with its caller connected until then."""
@@ -131,7 +159,22 @@ class Ticket(Record):
     @property
     def is_legacy_poll(self) -> bool:
         """Whether it belongs to a legacy script, which polls without the parameter `wait`."""
-        return self.until is None
+        return self.until is None and not self.is_hold
+
+    @property
+    def hold_for(self) -> timedelta | None:
+        """How long the person of a hold ticket will hold the cluster; None if that cannot be read."""
+        return self.get_duration("holdFor")
+
+    @property
+    def desc(self) -> str:
+        """What that hold is for."""
+        return printable(self.get_text("desc"))
+
+    @property
+    def shared_with(self) -> tuple[str, ...]:
+        """The people that may extend and release that hold too."""
+        return read_names(self.fields.get("holdWith"))
 
     def rank(self, now: datetime) -> int:
         """Return its priority as a number, which grows while it waits."""
@@ -139,6 +182,8 @@ class Ticket(Record):
 
     def is_present(self, now: datetime) -> bool:
         """Whether its caller is connected, or was so recently that a cluster stays reserved for it."""
+        if self.is_hold:
+            return not self.wait_is_over(now)
         return now <= self.reserved_until and self.connected_until <= now + _LONGEST_CONNECTION
 
     def wait_is_over(self, now: datetime) -> bool:

@@ -19,6 +19,11 @@ class HoldCluster(KindParameters, ClusterParameters):
     With `force=true` and a `reason` an admin takes over the hold of another person: it ends and the admin's begins in
     one step, so that no waiting job gets the cluster in between. With `to` an admin holds the cluster for another
     person. The people in `with` may extend and release the hold too.
+
+    With `wait` the cluster is held when it is free: the person gets a place in the same queue as the jobs, which needs
+    no connection, and the answer is 202 with the place in `CIMaster-Place` and the id of the ticket. The hold begins
+    when the turn comes, also behind another person's hold. A person has one place for each kind of cluster; `/leavequeue`
+    with the id of the ticket gives it up.
     """
 
     cluster: str = types.CLUSTER.meant("name of the cluster, or `any` for one that matches").required()
@@ -26,6 +31,7 @@ class HoldCluster(KindParameters, ClusterParameters):
     duration: timedelta | None = types.DURATION.optional(None)
     with_: tuple[str, ...] = types.WITH.optional(())
     to: str = types.FOR.optional("")
+    wait: timedelta | None = types.HOLD_WAIT.optional(None)
     expect: str = types.EXPECT.optional("")
     force: bool = types.FORCE.meant("true: an admin takes over the hold of another person; needs a reason").optional(
         False

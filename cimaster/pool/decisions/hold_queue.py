@@ -1,0 +1,115 @@
+"""Hold when free: people wait for a cluster in the same queue as jobs, and hold it when their turn comes.
+
+Such a ticket needs no connection, and a person has one for each kind of cluster.
+"""
+
+import hashlib
+import logging
+from datetime import datetime, timedelta
+
+from cimaster.common.texts import folded
+from cimaster.common.times import format_end
+from cimaster.errors import ClusterNotVacant, LimitReached, NoVacantCluster
+from cimaster.pool.decisions import limits, queue_order, queue_room
+from cimaster.pool.decisions.hold_times import check_duration, with_hold
+from cimaster.pool.decisions.holding import HoldTerms, hold
+from cimaster.pool.decisions.lending import choose
+from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.pool import Answer, Pool
+from cimaster.pool.records.ticket import Ticket
+
+_log = logging.getLogger(__name__)
+_IDS = "hold-"
+
+
+def ticket_id(by: str, criteria: Criteria) -> str:
+    """Return the id of a person's ticket for this kind of cluster; they have one for each kind."""
+    return _IDS + hashlib.sha256(dump([folded(by), criteria.kind]).encode()).hexdigest()[:16]
+
+
+def hold_or_wait(
+    pool: Pool,
+    now: datetime,
+    criteria: Criteria,
+    by: str,
+    terms: HoldTerms,
+    wait: timedelta,
+    owner: str = "",
+) -> tuple[Pool, Answer]:
+    """Hold a cluster for a person now, or when their turn comes within `wait`; the answer has their place then.
+
+    A person who waits already keeps their place; the new terms apply. `owner` is the caller, whose share of the queue
+    the ticket counts towards.
+    """
+    if terms.duration:
+        check_duration(pool.rules, terms.duration, "duration")
+    named = pool.find(criteria.cluster) if criteria.cluster else None
+    if named and named.hold and named.hold.may_be_changed_by(by):
+        return hold(pool, now, named.name, by, terms)
+    identity = ticket_id(by, criteria)
+    try:
+        chosen = choose(pool, criteria, now, identity)
+        limits.check_holds(pool, by)
+    except (NoVacantCluster, ClusterNotVacant, LimitReached):
+        return _wait(pool, now, _ticket(pool, now, identity, criteria, terms, wait, owner))
+    held, answer = hold(pool, now, chosen.name, by, terms)
+    return queue_order.remove(held, identity), answer
+
+
+def _ticket(
+    pool: Pool, now: datetime, identity: str, criteria: Criteria, terms: HoldTerms, wait: timedelta, owner: str
+) -> Ticket:
+    known = queue_order.find(pool, identity)
+    since = known.since if known else now
+    lasts = terms.duration or pool.rules.hold
+    return Ticket.for_hold(identity, criteria, since, now + wait, lasts, terms.desc, terms.shared_with, owner)
+
+
+def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
+    known = queue_order.find(pool, ticket.id)
+    if known is None and not queue_room.has_room(pool, ticket):
+        raise queue_room.queue_full(pool, ticket.owner)
+    if known is None or known.fields != ticket.fields:
+        pool = queue_order.put(pool, ticket)
+    assert ticket.until
+    place = queue_order.position(pool, now, pool.queue.by_id[ticket.id])
+    who, what = ticket.criteria.by, ticket.criteria.describe()
+    sentence = (
+        f"{who} is number {place} in the queue for {what} until {format_end(ticket.until)}, and holds it when it is free; "
+        f"/leavequeue with request_id={ticket.id} cancels that"
+    )
+    return pool, Answer(sentence, place=place, ticket=ticket.id)
+
+
+def serve(pool: Pool, now: datetime) -> Pool:
+    """Return the pool with the vacant clusters held that are reserved for people who wait."""
+    if not pool.vacant or not pool.queue.has_holds:
+        return pool
+    for name, ticket in queue_order.reservations(pool, now).items():
+        if ticket.is_hold:
+            pool = _serve_alone(pool, now, name, ticket)
+    return pool
+
+
+def is_due(pool: Pool, now: datetime) -> bool:
+    """Say whether a person's turn has come, because the callers before them have disconnected."""
+    return serve(pool, now) is not pool
+
+
+def may_become_due(pool: Pool) -> bool:
+    """Say whether a person's turn may come without a change of the pool."""
+    return bool(pool.vacant) and pool.queue.has_holds
+
+
+def _serve_alone(pool: Pool, now: datetime, name: str, ticket: Ticket) -> Pool:
+    """Hold a cluster for the person of a ticket; a ticket that cannot be served is dropped, so that others are."""
+    served = queue_order.remove(pool, ticket.id)
+    cluster = pool.find(name)
+    try:
+        lasts = min(ticket.hold_for or pool.rules.hold, pool.rules.max_hold)
+        held = with_hold(cluster, ticket.criteria.by, ticket.desc, lasts, now, ticket.shared_with)
+        return served.changed(cluster, held, "held when free", now, ticket.criteria.by, reason=ticket.desc)
+    except Exception:
+        _log.exception("ticket %s cannot be served, and is dropped", ticket.id)
+        return served
