@@ -44,7 +44,3 @@ class Failure(Exception):
     ) -> None:
         super().__init__(reason)
         self.missed = FailedAttempt(kind, reason, pause, unknown, job)
-
-
-class Interrupted(Exception):
-    """The service is stopping; another replica will start the creation again."""
