@@ -17,7 +17,7 @@ class Built:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The status of a job; `failure` says why if it has `ended` without creating a cluster."""
+    """The status of a job; `failure` says why if it has `ended` without success."""
 
     ended: bool = False
     failure: str = ""
