@@ -19,7 +19,7 @@ from cimaster.pool.records.cluster import Cluster
 from cimaster.settings import Settings
 
 KINDS: dict[str, type[Definition]] = {"http": HttpCheck, "command": CommandCheck, "prowjob": ProwjobCheck}
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_NAME = re.compile(r"(?!none$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # admins say none to remove a check
 _LONGEST_REASON = 500
 
 
@@ -84,7 +84,7 @@ def read(text: str) -> dict[str, Definition]:
 
 def _definition(name: str, texts: dict[str, str]) -> Definition:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"[{name}] is not a name for a check: expected up to 63 letters, digits, '.', '_' and '-'")
+        raise ValueError(f"[{name}] is not a name for a check: expected up to 63 lower case letters, digits and '-'")
     kind = KINDS.get(texts.pop("kind", ""))
     if kind is None:
         raise ValueError(f"[{name}] has no known kind: expected kind = {', '.join(KINDS)}")

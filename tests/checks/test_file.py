@@ -63,6 +63,7 @@ def test_every_key_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[reset]\nkind = prowjob\njob = {job}", r"\[reset\] job is '{job}': expected no other braces"),
         ("[reset]\nkind = prowjob\njob = reset", r"\[reset\] CIMASTER_PROW_URL is not set"),
         ("[my check]\nkind = command\nprogram = true", r"\[my check\] is not a name for a check"),
+        ("[none]\nkind = command\nprogram = true", r"\[none\] is not a name for a check"),
         (f"{PING}{PING}", r"line +4\]: section 'ping' already exists"),
         (f"{PING}url = https://a.example.com", r"option 'url' in section 'ping' already exists"),
         ("kind = http", "no section headers"),
