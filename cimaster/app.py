@@ -79,16 +79,16 @@ def _components(
     waiting_room = WaitingRoom(clusters, metrics, settings.waiters)
     provisioning_worker = ProvisioningWorker(provisioning, repository, metrics)
     queue_dispatcher = QueueDispatcher(repository, waiting_room, metrics)
-    check_worker = CheckWorker(DefinedChecks(settings.checks_file), repository, metrics, clock)
+    checks = DefinedChecks(settings.checks_file)
+    check_worker = CheckWorker(checks, repository, metrics, clock)
     workers = (Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher)
     lifecycle = Lifecycle(repository, workers, settings.port)
     provisioning_worker.draining = check_worker.draining = lambda: not lifecycle.accepting
     waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
-    return Components(
-        settings, metrics, Admins(settings.admin_dir), clusters, waiting_room, provisioning, RenderedLists(), lifecycle
-    )
+    admins, lists = Admins(settings.admin_dir), RenderedLists()
+    return Components(settings, metrics, admins, clusters, waiting_room, provisioning, checks, lists, lifecycle)
 
 
 def _register(app: Flask, settings: Settings) -> None:

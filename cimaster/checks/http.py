@@ -13,6 +13,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
 from threading import Event
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -96,7 +98,7 @@ class HttpCheck(Definition):
 
     def _tls(self) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=self.ca_file or None)
+            return _tls_context(self.ca_file, Path(self.ca_file).stat().st_mtime_ns if self.ca_file else 0)
         except OSError as error:
             raise ValueError(f"ca_file {self.ca_file!r} cannot be read: {error.strerror or error}") from None
 
@@ -107,6 +109,12 @@ class HttpCheck(Definition):
         if request.status == self.status:
             return ""
         return f"{host} answered {request.status} instead of {self.status}"
+
+
+@lru_cache(maxsize=16)
+def _tls_context(ca_file: str, _changed_at: int) -> ssl.SSLContext:
+    """Read the trusted certificates; each reading takes 50 ms, which requests would wait for."""
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def _encoded(value: str) -> str:
@@ -123,13 +131,13 @@ class _Request(threading.Thread):
         self.status: int | None = None
         self.failure = ""
         self._tls, self._timeout = tls, timeout
-        self._line: socket.socket | None = None
+        self._connection: socket.socket | None = None
 
     def cut(self) -> None:
         """End the connection, so that the thread ends too."""
-        if self._line is not None:
+        if self._connection is not None:
             with suppress(OSError):  # closed already
-                self._line.shutdown(socket.SHUT_RDWR)
+                self._connection.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> None:
         """Send the request and read the status of the answer."""
@@ -138,18 +146,18 @@ class _Request(threading.Thread):
         try:
             # Shutting the duplicate down ends the connection even during the handshake of TLS.
             with (
-                socket.create_connection((host, port), self._timeout.total_seconds()) as connected,
-                connected.dup() as self._line,
-                self._tls.wrap_socket(connected, server_hostname=host) if self._tls else connected as line,
+                socket.create_connection((host, port), self._timeout.total_seconds()) as plain,
+                plain.dup() as self._connection,
+                self._tls.wrap_socket(plain, server_hostname=host) if self._tls else plain as secured,
             ):
-                self.status = self._exchange(http.client.HTTPConnection(host, port), line)
+                self.status = self._exchange(http.client.HTTPConnection(host, port), secured)
         except TimeoutError:
             self.failure = f"gave no answer within {roughly(self._timeout)}"
         except (OSError, http.client.HTTPException) as error:
             self.failure = _reason(error)
 
-    def _exchange(self, connection: http.client.HTTPConnection, line: socket.socket) -> int:
-        connection.sock = line
+    def _exchange(self, connection: http.client.HTTPConnection, connected: socket.socket) -> int:
+        connection.sock = connected
         query = f"?{self.address.query}" if self.address.query else ""
         headers = {"Host": self.address.netloc, "User-Agent": "cimaster", "Connection": "close"}
         connection.request("GET", (self.address.path or "/") + query, headers=headers)

@@ -12,7 +12,7 @@ from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.health import CLEAN
 from cimaster.repository.configmap_repository import ConfigMapRepository
 
-_DURATION = timedelta(seconds=60)  # of a claim; renewed while the check or clean runs
+DURATION = timedelta(seconds=60)  # of a claim; renewed while the check or clean runs
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CheckClaims:
             cluster = pool.find(name)
             if cluster.check_claimed_by and not self._repository.clock_is_right:
                 return pool, Answer("")  # with a wrong clock, the other replica's claim may only seem to have expired
-            return checking.claim(pool, now, name, self._owner, _DURATION)
+            return checking.claim(pool, now, name, self._owner, DURATION)
 
         done = self._repository.update(change)
         cluster = done.answer.cluster
@@ -62,7 +62,7 @@ class CheckClaims:
         def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
             lost = []
             for name in names:
-                pool, answer = checking.renew_claim(pool, now, name, self._owner, _DURATION)
+                pool, answer = checking.renew_claim(pool, now, name, self._owner, DURATION)
                 if not answer.text:
                     lost.append(name)
             return pool, Answer(" ".join(lost))

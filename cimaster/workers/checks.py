@@ -13,30 +13,52 @@ from cimaster.common.clock import Clock
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.services import check_claims
 from cimaster.services.check_claims import CheckClaim, CheckClaims
 
 _MAX_RUNS = 8  # concurrent checks and cleans of a replica
 _REST = 1.0  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _PAUSE = 5.0  # seconds between rounds while the pool does not change
 _RENEW = 20.0  # seconds between renewals of the claims
+_RESERVE = 15.0  # seconds before the end of a claim at which its run is interrupted; a program may need 10 to end
 _AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
 
 class CheckRun:
-    """A check or clean of one cluster, in a thread of its own; `stop` interrupts it."""
+    """A check or clean of one cluster, in a thread of its own; `stop` interrupts it.
+
+    It is also interrupted when its claim is about to end, for example because this replica cannot reach the store:
+    another replica could go on, and the cluster be lent, while this one still cleans it.
+    """
 
     def __init__(self, name: str, act: Callable[["CheckRun"], None]) -> None:
         self.name = name
         self.claim: CheckClaim | None = None
-        self.ended = False
+        self.renewed_at = 0.0
         self.stop = threading.Event()
         self.thread = threading.Thread(target=act, args=(self,), name=f"check {name}", daemon=True)
+        self._ended = False
+        self._timer = threading.Timer(0.0, self.stop.set)
 
     @property
     def holds_claim(self) -> bool:
         """Whether it runs under a claim, which must be renewed."""
-        return self.claim is not None and not self.ended
+        return self.claim is not None and not self._ended
+
+    def keep(self, renewed_at: float, seconds: float) -> None:
+        """Note when the claim was last renewed, and let the run go on for some seconds from now."""
+        self._timer.cancel()
+        self.renewed_at = renewed_at
+        if not self._ended:
+            self._timer = threading.Timer(seconds, self.stop.set)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """Note that the check or clean itself has ended."""
+        self._ended = True
+        self._timer.cancel()
 
 
 class CheckWorker(BackgroundThread):
@@ -52,7 +74,6 @@ class CheckWorker(BackgroundThread):
         self.draining: Callable[[], bool] = lambda: False
         """Whether this process is shutting down, so that no check may be started."""
         self._runs: dict[str, CheckRun] = {}
-        self._renew_at = 0.0
 
     def stop(self, timeout: float = 20.0) -> None:
         """Interrupt the running checks and release their claims, within `timeout` seconds."""
@@ -85,13 +106,21 @@ class CheckWorker(BackgroundThread):
     def _renew_claims(self) -> None:
         """Renew the claims of the running checks when it is time, and interrupt those that this replica has lost."""
         running = {run.name: run for run in list(self._runs.values()) if run.holds_claim}
-        if not running or self._clock.monotonic() < self._renew_at:
+        began = self._clock.monotonic()
+        if all(began - run.renewed_at < _RENEW for run in running.values()):
             return
-        for name in self._claims.renew(running):
-            if running[name].holds_claim:  # it has not ended meanwhile
+        lost = self._claims.renew(running)
+        for name, run in running.items():
+            if name not in lost:
+                self._keep(run, began)
+            elif run.holds_claim:  # it has not ended meanwhile
                 _log.warning("cluster %s: its check is interrupted, because this replica has lost the claim", name)
-                running[name].stop.set()
-        self._renew_at = self._clock.monotonic() + _RENEW
+                run.stop.set()
+
+    def _keep(self, run: CheckRun, began: float) -> None:
+        """Let a run go on until shortly before the end of the claim that was requested when `began` was the time."""
+        ends = began + check_claims.DURATION.total_seconds() - _RESERVE
+        run.keep(began, max(ends - self._clock.monotonic(), 0.0))
 
     def _start_due(self) -> None:
         due = self._claims.due()
@@ -116,6 +145,7 @@ class CheckWorker(BackgroundThread):
                 self.wake()
 
     def _claim_and_check(self, run: CheckRun) -> None:
+        began = self._clock.monotonic()
         try:
             claim = self._claims.claim(run.name)
         except Refusal:  # the cluster was deleted
@@ -127,14 +157,15 @@ class CheckWorker(BackgroundThread):
         if claim is None:
             return
         run.claim = claim
-        began = self._clock.monotonic()
+        self._keep(run, began)
         failure = self._failure(claim, run.stop)
-        run.ended = True
+        run.end()
+        seconds = self._clock.monotonic() - began
         if failure is None:
-            self._log_outcome(claim, "interrupted", "", self._clock.monotonic() - began)
+            self._log_outcome(claim, "interrupted", "", seconds)
             self._retry_until_written(lambda: self._claims.release(run.name))
             return
-        self._log_outcome(claim, "failed" if failure else "passed", failure, self._clock.monotonic() - began)
+        self._log_outcome(claim, "failed" if failure else "passed", failure, seconds)
         self._retry_until_written(lambda: self._claims.record_outcome(run.name, failure))
 
     def _failure(self, claim: CheckClaim, stop: threading.Event) -> str | None:

@@ -347,6 +347,28 @@ def test_an_outcome_is_written_when_the_store_is_available_again(
     assert len(operator.runs("wipe")) == 1
 
 
+@pytest.mark.slow
+@ONLY_SQLITE
+def test_a_replica_that_cannot_renew_its_claim_ends_the_clean(
+    app: Flask,
+    client: FlaskClient,
+    add: Add,
+    operator: Operator,
+    store: SQLiteStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "_RESERVE", 58.0)  # of 60 seconds
+    add("c-1")
+    clean_after_use(client)
+    use(client)
+    until(lambda: operator.runs("wipe"))
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # no other connection can write until it ends
+        until(lambda: counted(app, "clean", "interrupted"))
+    until(lambda: len(operator.runs("wipe")) == 2)
+    assert len(set(operator.runs("wipe"))) == 1
+
+
 class Unexpected(Exception):
     """An error that no check should raise."""
 
