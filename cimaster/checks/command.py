@@ -5,7 +5,7 @@ from datetime import timedelta
 from threading import Event
 
 from cimaster.checks import placeholders
-from cimaster.checks.definition import Definition, key, timeout
+from cimaster.checks.definition import Definition, key, read_timeout
 from cimaster.common import parsers
 from cimaster.common.child_program import CannotRun, ChildProgram, ProgramFailed
 from cimaster.common.child_program import read_program as read_words
@@ -25,7 +25,7 @@ class CommandCheck(Definition):
 
     program: tuple[str, ...] = key(read_program)
     environment: tuple[str, ...] = key(parsers.words, ())
-    timeout: timedelta = key(timeout, timedelta(minutes=10))
+    timeout: timedelta = key(read_timeout, timedelta(minutes=10))
 
     def verify(self) -> None:
         """Raise ValueError if the program cannot be run."""

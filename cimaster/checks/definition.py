@@ -9,7 +9,7 @@ from typing import Any
 from cimaster.common import parsers
 from cimaster.pool.records.cluster import Cluster
 
-timeout = parsers.duration_up_to(timedelta(days=1))
+read_timeout = parsers.duration_up_to(timedelta(days=1))
 
 
 def key(parse: Callable[[str], Any], default: object = MISSING) -> Any:

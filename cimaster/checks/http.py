@@ -19,14 +19,14 @@ from threading import Event
 from urllib.parse import SplitResult, quote, urlsplit
 
 from cimaster.checks import placeholders
-from cimaster.checks.definition import Definition, key, timeout
+from cimaster.checks.definition import Definition, key, read_timeout
 from cimaster.common import parsers
 from cimaster.common.background_thread import Interrupted
 from cimaster.common.times import roughly
 from cimaster.pool.records.cluster import Cluster
 
 _POLL_INTERVAL = 0.2  # seconds
-_DEFAULT_TIMEOUT = timedelta(seconds=10)
+
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _DOMAIN = re.compile(rf"[a-z0-9-]*(\.{_LABEL})*\.[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?")
@@ -62,7 +62,7 @@ class HttpCheck(Definition):
     url: str = key(read_url)
     status: int = key(parsers.number(200, 599, "a status of HTTP, such as 200", digits=3), 200)
     ca_file: str = key(parsers.any_text, "")
-    timeout: timedelta = key(timeout, _DEFAULT_TIMEOUT)
+    timeout: timedelta = key(read_timeout, timedelta(seconds=10))
 
     def verify(self) -> None:
         """Raise ValueError if the certificates in `ca_file` cannot be read."""

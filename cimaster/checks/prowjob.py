@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Event
 
 from cimaster.checks import placeholders
-from cimaster.checks.definition import Definition, key, timeout
+from cimaster.checks.definition import Definition, key, read_timeout
 from cimaster.common import parsers
 from cimaster.common.background_thread import Interrupted
 from cimaster.common.settings import BadSetting
@@ -32,7 +32,7 @@ class ProwjobCheck(Definition):
     job: str = key(read_template)
     branch: str = key(parsers.any_text, "master")
     user: str = key(read_template, "{cluster}")
-    timeout: timedelta = key(timeout, timedelta(hours=1))
+    timeout: timedelta = key(read_timeout, timedelta(hours=1))
 
     def verify(self) -> None:
         """Raise ValueError if the settings do not say where manual-trigger is."""
