@@ -13,10 +13,13 @@ help: ## list the targets
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, with its state in .run/
 	@umask 077 && mkdir -p $(STATE)/admin
 	@test -e $(STATE)/admin/users || { umask 077; printf admin > $(STATE)/admin/users; }
-	@test -e $(STATE)/cimaster.db || { $(BIN)/cimaster import cimaster/samples/clusters.json \
+	@test -e $(STATE)/cimaster.db || { $(BIN)/cimaster import cimaster/samples/pool.yaml \
 	  --store sqlite:$(STATE)/cimaster.db && echo "The pool was empty: a sample inventory was added."; }
+	@test -e $(STATE)/checks.ini || \
+	  sed "s/:8080/:$${CIMASTER_PORT:-8080}/" cimaster/samples/checks.ini > $(STATE)/checks.ini
 	@echo "Open http://127.0.0.1:$${CIMASTER_PORT:-8080}/ (the admin is called admin); Ctrl-C ends it."
 	@exec $(BIN)/cimaster serve --store sqlite:$(STATE)/cimaster.db --admin-dir $(STATE)/admin --manage-cluster on \
+	  --checks-file $(STATE)/checks.ini \
 	  --provisioner "$${CIMASTER_PROVISIONER:-$(if $(CIMASTER_PROW_URL),manual-trigger,command)}" \
 	  --command-program "$${CIMASTER_COMMAND_PROGRAM:-cimaster/samples/create-cluster.sh}" \
 	  --command-environment "$${CIMASTER_COMMAND_ENVIRONMENT:-CREATE_SECONDS}"

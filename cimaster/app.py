@@ -9,6 +9,7 @@ from prometheus_flask_exporter import PrometheusMetrics
 from cimaster import provisioners
 from cimaster.api import api
 from cimaster.api.health import health
+from cimaster.checks import DefinedChecks
 from cimaster.common import flask_errors
 from cimaster.common.clock import Clock
 from cimaster.common.parameters import Parameters
@@ -30,6 +31,7 @@ from cimaster.web import browsers, callers, compression, problems, public_url
 from cimaster.web.admins import Admins
 from cimaster.web.components import Components, components, components_of
 from cimaster.web.rendered_lists import RenderedLists
+from cimaster.workers.checks import CheckWorker
 from cimaster.workers.collectors import PoolCollector, QueueCollector
 from cimaster.workers.lifecycle import Lifecycle
 from cimaster.workers.provisioning import ProvisioningWorker
@@ -77,14 +79,16 @@ def _components(
     waiting_room = WaitingRoom(clusters, metrics, settings.waiters)
     provisioning_worker = ProvisioningWorker(provisioning, repository, metrics)
     queue_dispatcher = QueueDispatcher(repository, waiting_room, metrics)
-    workers = (Reaper(clusters, metrics), provisioning_worker, queue_dispatcher)
+    checks = DefinedChecks(settings.checks_file)
+    check_worker = CheckWorker(checks, repository, metrics, clock)
+    workers = (Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher)
     lifecycle = Lifecycle(repository, workers, settings.port)
-    provisioning_worker.draining = waiting_room.draining = lambda: not lifecycle.accepting
+    provisioning_worker.draining = check_worker.draining = lambda: not lifecycle.accepting
+    waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
-    return Components(
-        settings, metrics, Admins(settings.admin_dir), clusters, waiting_room, provisioning, RenderedLists(), lifecycle
-    )
+    admins, lists = Admins(settings.admin_dir), RenderedLists()
+    return Components(settings, metrics, admins, clusters, waiting_room, provisioning, checks, lists, lifecycle)
 
 
 def _register(app: Flask, settings: Settings) -> None:

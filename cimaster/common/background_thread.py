@@ -8,6 +8,10 @@ from prometheus_client import Counter
 _log = logging.getLogger(__name__)
 
 
+class Interrupted(Exception):
+    """Work ended early because the service is stopping; another replica will do it."""
+
+
 class BackgroundThread:
     """Calls `work` repeatedly in a thread of its own; subclasses define `work`.
 

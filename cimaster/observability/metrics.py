@@ -34,6 +34,9 @@ class Metrics:
         self.creations = counter(
             "creations", "Creations by outcome: requested, triggered, or the kind of failed attempt", "outcome"
         )
+        self.checks = counter(
+            "checks", "Checks and cleans of clusters by outcome: passed, failed or interrupted", "kind", "outcome"
+        )
         self.thread_errors = counter("thread_errors", "Failed rounds of background threads", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -65,9 +65,27 @@ class Settings(FromEnvironment):
         proxies.check_route(self.url)
 
 
+@dataclass(frozen=True)
+class JobRequest:
+    """A job to start: the same `key` starts it only once. `user` is the AUTHOR that it sees."""
+
+    job: str
+    branch: str
+    user: str
+    key: str
+    force: bool = False
+
+
 def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
     """Start the job that creates the cluster; a creation starts it only once, even if this call is repeated."""
-    status, body, pause = _call(settings, "POST", settings.url, _request_body(settings, creation))
+    force = bool(creation.fields.get("force"))
+    wanted = JobRequest(creation.job, creation.branch, creation.user, creation.idempotency_key, force)
+    return start(settings, wanted)
+
+
+def start(settings: Settings, wanted: JobRequest) -> TriggeredJob:
+    """Start a job, or return the one that an earlier call with the same key has started; Failure says why not."""
+    status, body, pause = _call(settings, "POST", settings.url, _request_body(settings, wanted))
     job = _triggered_job(body)
     if 200 <= status < 300 and body.get("success") is True and job:
         return job
@@ -84,18 +102,18 @@ def begin(settings: Settings, creation: Creation, _stop: Event) -> TriggeredJob:
     raise Failure(REFUSED, reason)
 
 
-def _request_body(settings: Settings, creation: Creation) -> dict[str, Any]:
+def _request_body(settings: Settings, wanted: JobRequest) -> dict[str, Any]:
     body = {
         "org": settings.org,
         "repo": settings.repo,
-        "base_ref": creation.branch,
+        "base_ref": wanted.branch,
         "prowtype": settings.type,
-        "prowjob": creation.job,
-        "user": creation.user,
+        "prowjob": wanted.job,
+        "user": wanted.user,
         "source": "cimaster",
-        "request_id": creation.idempotency_key,
+        "request_id": wanted.key,
     }
-    return {**body, "force": True} if creation.fields.get("force") else body
+    return {**body, "force": True} if wanted.force else body
 
 
 def _triggered_job(body: dict[str, Any]) -> TriggeredJob | None:
@@ -106,9 +124,16 @@ def _triggered_job(body: dict[str, Any]) -> TriggeredJob | None:
 
 
 def look(settings: Settings, creation: Creation) -> JobStatus:
-    """Return the status of the job; a job that Prow no longer knows has ended."""
-    url = f"{settings.url}/{quote(creation.job_name, safe='')}"
-    status, body, pause = _call(settings, "GET", url)
+    """Return the status of a creation's job; one that succeeded without adding a cluster has failed."""
+    found = job_status(settings, creation.job_name)
+    if found.ended and not found.failure:
+        return replace(found, failure="its job succeeded but added no cluster")
+    return found
+
+
+def job_status(settings: Settings, name: str) -> JobStatus:
+    """Return the status of a job; one that Prow no longer knows has ended. Failure says why it cannot be read."""
+    status, body, pause = _call(settings, "GET", f"{settings.url}/{quote(name, safe='')}")
     if status == 404 and body.get("code") == "unknown_job":
         return JobStatus(ended=True, failure="Prow no longer knows its job")
     if not 200 <= status < 300:
@@ -117,10 +142,7 @@ def look(settings: Settings, creation: Creation) -> JobStatus:
     failure = ""
     if ended and state != "success":
         failure = f"its job ended with {state}: {_text(body, 'description') or 'no reason given'}"
-    elif ended:
-        failure = "its job succeeded but added no cluster"
-    links = _link(body, "status_link"), _link(body, "url") or _link(body, "log_link")
-    return JobStatus(ended, failure, *links)
+    return JobStatus(ended, failure, _link(body, "status_link"), _link(body, "url") or _link(body, "log_link"))
 
 
 def _call(

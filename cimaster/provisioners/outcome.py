@@ -17,7 +17,7 @@ class Built:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The status of a job; `failure` says why if it has `ended` without creating a cluster."""
+    """The status of a job; `failure` says why if it has `ended` without success."""
 
     ended: bool = False
     failure: str = ""
@@ -44,7 +44,3 @@ class Failure(Exception):
     ) -> None:
         super().__init__(reason)
         self.missed = FailedAttempt(kind, reason, pause, unknown, job)
-
-
-class Interrupted(Exception):
-    """The service is stopping; another replica will start the creation again."""

@@ -26,7 +26,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
     """Return the change that fills a pool from a file; BadBody if the file contains no pool.
 
     The change is refused for a pool with clusters, unless `replace` is set. The pool keeps its commit counter, and its
-    history and policies if the file has none.
+    history, policies and rules of purposes if the file has none.
     """
     loaded = decode(pool_file.data_of(text), 0, rules_of(settings))
 
@@ -39,6 +39,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             other_keys={**pool.other_keys, **loaded.other_keys},
             history=loaded.history or pool.history,
             policies=loaded.policies or pool.policies,
+            purpose_rules=loaded.purpose_rules or pool.purpose_rules,
             queue=EMPTY,  # waiting callers repeat their requests
         ).with_creations(
             creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from cimaster.checks import DefinedChecks
 from cimaster.observability.metrics import Metrics
 from cimaster.services.clusters import Clusters
 from cimaster.services.provisioning import Provisioning
@@ -24,6 +25,7 @@ class Components:
     clusters: Clusters
     waiting_room: WaitingRoom
     provisioning: Provisioning
+    checks: DefinedChecks
     rendered_lists: RenderedLists
     lifecycle: Lifecycle
 

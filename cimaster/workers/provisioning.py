@@ -9,13 +9,13 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
-from cimaster.common.background_thread import BackgroundThread
+from cimaster.common.background_thread import BackgroundThread, Interrupted
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import JOB, REFUSED, Creation
 from cimaster.provisioners import Provisioner
-from cimaster.provisioners.outcome import Built, Failure, Interrupted
+from cimaster.provisioners.outcome import Built, Failure
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.creation_claims import CreationClaims
 from cimaster.services.provisioning import Provisioning

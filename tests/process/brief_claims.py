@@ -3,8 +3,11 @@
 import importlib
 from datetime import timedelta
 
-from cimaster.services import creation_claims
+from cimaster.services import check_claims, creation_claims
+from cimaster.workers import checks
 
 creation_claims._RESERVE = timedelta(seconds=3)
+check_claims.DURATION = timedelta(seconds=4)
+checks._RENEW, checks._RESERVE = 0.5, 1.0
 
 app = importlib.import_module("wsgi").app

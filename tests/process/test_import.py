@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cimaster.pool.codec import CLUSTERS, HISTORY
+from cimaster.pool.codec import CLUSTERS, HISTORY, PURPOSES
 from cimaster.repository.stores import open_store
 from cimaster.settings import Settings
 
@@ -165,3 +165,12 @@ def test_an_export_can_be_imported(importer: Importer) -> None:
 def test_a_file_without_a_pool_is_refused_and_nothing_is_written(importer: Importer, data: bytes, reason: str) -> None:
     assert reason in importer.refused(data)
     assert importer.data == {}
+
+
+def test_an_import_without_rules_of_purposes_keeps_those_of_the_pool(importer: Importer) -> None:
+    sample = (Path(__file__).parents[2] / "cimaster" / "samples" / "pool.yaml").read_bytes()
+    assert importer.run(sample).returncode == 0
+    rules = importer.data[PURPOSES]
+    assert [each["clean"] for each in json.loads(rules)] == ["wipe", "wipe"]
+    assert importer.run(ARRAY.encode(), "--replace").returncode == 0
+    assert importer.data[PURPOSES] == rules

@@ -139,8 +139,10 @@ def sample_pool(tmp_path: Path) -> dict[str, str]:
         "CIMASTER_COMMAND_PROGRAM": str(creates),
         "CIMASTER_COMMAND_ENVIRONMENT": "CREATE_SECONDS",
         "CREATE_SECONDS": "0",
+        "CIMASTER_CHECKS_FILE": str(sample / "checks.ini"),
+        "WIPE_SECONDS": "0",
     }
-    run(f"cimaster import {sample}/clusters.json", tmp_path, **environment)
+    run(f"cimaster import {sample}/pool.yaml", tmp_path, **environment)
     return environment
 
 

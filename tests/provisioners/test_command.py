@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from cimaster.common import child_program
+from cimaster.common.background_thread import Interrupted
+from cimaster.common.child_program import read_program
 from cimaster.common.settings import BadSetting
 from cimaster.pool.records.creation import JOB, REFUSED, Creation
 from cimaster.pool.records.json_values import load
-from cimaster.provisioners import KINDS, Provisioner, command, manual_trigger
-from cimaster.provisioners.command import Settings, begin, read_program
-from cimaster.provisioners.outcome import Built, Failure, Interrupted
+from cimaster.provisioners import KINDS, Provisioner, manual_trigger
+from cimaster.provisioners.command import Settings, begin
+from cimaster.provisioners.outcome import Built, Failure
 from tests.conditions import until
 
 CREATION = Creation(
@@ -133,7 +136,7 @@ def test_a_stopping_service_ends_the_program_without_a_failure(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_child_that_will_not_end_is_killed_with_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_GRACE_PERIOD", 0.5)
+    monkeypatch.setattr(child_program, "_GRACE_PERIOD", 0.5)
     stubborn = f"""sh -c 'trap "" TERM; echo $$ > {tmp_path}/child; sleep 600; sleep 600' &"""
     with pytest.raises(Failure, match="was stopped after"):
         run(f"{stubborn} while [ ! -s {tmp_path}/child ]; do sleep 0.05; done; sleep 600", timeout=timedelta(seconds=3))

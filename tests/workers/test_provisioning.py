@@ -13,11 +13,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cimaster.app import create_app
+from cimaster.common.background_thread import Interrupted
 from cimaster.pool import ClusterFacts
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
 from cimaster.pool.records.creation import Creation
 from cimaster.provisioners import KINDS, Kind, Provisioner, command
-from cimaster.provisioners.outcome import Built, Failure, Interrupted, JobStatus
+from cimaster.provisioners.outcome import Built, Failure, JobStatus
 from cimaster.repository.stores.port import Store
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.services.creation_claims import CreationClaims

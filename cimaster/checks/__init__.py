@@ -1,0 +1,108 @@
+"""Checks and cleans of clusters: the operator defines them in a file, and admins choose among their names."""
+
+import configparser
+import re
+from dataclasses import MISSING, Field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from cimaster.checks.command import CommandCheck
+from cimaster.checks.definition import Definition
+from cimaster.checks.http import HttpCheck
+from cimaster.checks.prowjob import ProwjobCheck
+from cimaster.common.file_text import decoded
+from cimaster.common.settings import BadSetting
+from cimaster.common.texts import brief, printable
+from cimaster.common.watched_file import WatchedFile
+from cimaster.pool.records.cluster import Cluster
+from cimaster.settings import Settings
+
+KINDS: dict[str, type[Definition]] = {"http": HttpCheck, "command": CommandCheck, "prowjob": ProwjobCheck}
+_NAME = re.compile(r"(?!none$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # admins say none to remove a check
+_LONGEST_REASON = 500
+
+
+class DefinedChecks:
+    """The checks in the operator's file, which is read again when it changes; a bad file keeps the last good ones."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: WatchedFile[dict[str, Definition]] = WatchedFile(path, read, {}, keep_last_good=True)
+        self._last_good: dict[str, Definition] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the checks, for admins to choose from."""
+        return sorted(self._current())
+
+    def _current(self) -> dict[str, Definition]:
+        if not self._path:
+            return {}
+        found = self._file.value
+        if not self._file.trouble:  # a missing file would otherwise count as empty, although an editor may replace it
+            self._last_good = found
+        return self._last_good
+
+    def run(self, name: str, cluster: Cluster, key: str, stop: Event) -> str:
+        """Run a check or clean on a cluster; return why it failed (at most 500 characters), empty if it passed.
+
+        Two runs with the same key do the same work. Raises Interrupted soon after `stop` was set.
+        """
+        definition = self._current().get(name)
+        failure = definition.run(cluster, key, stop) if definition else self._undefined(name)
+        return brief(failure, _LONGEST_REASON - len("..."))
+
+    def _undefined(self, name: str) -> str:
+        if not self._path:
+            return f"{name} is not defined: an operator must set CIMASTER_CHECKS_FILE"
+        return f"{name} is not defined in {self._path}: an operator must add it, or an admin choose another one"
+
+
+def check_file(settings: Settings) -> None:
+    """Raise BadSetting if the file of the checks cannot be used."""
+    path = settings.checks_file
+    if not path:
+        return
+    try:
+        read(decoded(Path(path).read_bytes()))
+    except OSError as error:
+        raise BadSetting(f"CIMASTER_CHECKS_FILE is {path!r}, which cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadSetting(f"CIMASTER_CHECKS_FILE is {path!r}, which cannot be used: {error}") from None
+
+
+def read(text: str) -> dict[str, Definition]:
+    """Read the definitions, one in each section; ValueError names the section and the key that is wrong."""
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    try:
+        parser.read_string(text, source="the file")
+    except configparser.Error as error:
+        raise ValueError(printable(error.message)) from None
+    return {name: _definition(name, dict(parser[name])) for name in parser.sections()}
+
+
+def _definition(name: str, texts: dict[str, str]) -> Definition:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"[{name}] is not a name for a check: expected up to 63 lower case letters, digits and '-'")
+    kind = KINDS.get(texts.pop("kind", ""))
+    if kind is None:
+        raise ValueError(f"[{name}] has no known kind: expected kind = {', '.join(KINDS)}")
+    keys = kind.keys()
+    if unknown := texts.keys() - keys:
+        raise ValueError(f"[{name}] has the unknown key {min(unknown)}: expected {', '.join(keys)}")
+    if missing := [key for key, field in keys.items() if key not in texts and field.default is MISSING]:
+        raise ValueError(f"[{name}] has no {missing[0]}: add it")
+    definition = kind(name, **{key: _parsed(name, keys[key], text) for key, text in texts.items()})
+    try:
+        definition.verify()
+    except ValueError as error:
+        raise ValueError(f"[{name}] {error}") from None
+    return definition
+
+
+def _parsed(name: str, key: "Field[Any]", text: str) -> Any:
+    try:
+        return key.metadata["parse"](text)
+    except ValueError as error:
+        raise ValueError(f"[{name}] {key.name} is {text!r}: expected {error}") from None
