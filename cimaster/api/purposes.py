@@ -27,5 +27,8 @@ def purposes(_params: ListPurposes) -> Response:
 @route(endpoints.SETPURPOSE)
 def setpurpose(params: SetPurpose) -> Response:
     """Choose how the clusters of a purpose are checked and cleaned."""
+    checks = components().checks
+    checks.require("check", params.check)
+    checks.require("clean", params.clean)
     terms = PurposeTerms(params.check, params.every, params.clean, params.after_expiry)
     return responses.committed(components().clusters.set_purpose(params.purpose, params.name, terms, params.request))

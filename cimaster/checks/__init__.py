@@ -15,6 +15,7 @@ from cimaster.common.file_text import decoded
 from cimaster.common.settings import BadSetting
 from cimaster.common.texts import brief, printable
 from cimaster.common.watched_file import WatchedFile
+from cimaster.errors import BadParameter
 from cimaster.pool.records.cluster import Cluster
 from cimaster.settings import Settings
 
@@ -35,6 +36,13 @@ class DefinedChecks:
     def names(self) -> list[str]:
         """The names of the checks, for admins to choose from."""
         return sorted(self._current())
+
+    def require(self, parameter: str, name: str | None) -> None:
+        """Refuse a name, sent as this parameter, that the operator has not defined; None and empty mean no check."""
+        if not name or name in self.names:
+            return
+        known = f"expected {', '.join([*self.names, 'none'])}" if self.names else self._undefined(name)
+        raise BadParameter(f"{parameter} is {brief(name)}: {known}", parameter=parameter)
 
     def _current(self) -> dict[str, Definition]:
         if not self._path:

@@ -66,7 +66,7 @@ def test_without_rules_a_returned_cluster_is_vacant_and_nothing_is_due() -> None
 def test_a_returned_cluster_is_cleaned_before_it_is_lent_again() -> None:
     pool = used(cleaned("c1"))
     assert pool.find("c1").state == "checking"
-    assert descriptions.situation(pool.find("c1")) == "waits to be cleaned"
+    assert descriptions.situation(pool.find("c1")) == "waiting to be cleaned"
     assert due(pool) == ["c1"]
     pool, answer = checking.claim(pool, NOW, "c1", "x", MINUTE)
     assert answer.text == "clean"

@@ -70,8 +70,8 @@ def check_progress(cluster: Cluster) -> str:
         return ""
     is_claimed = bool(cluster.check_claimed_by)
     if cluster.checking == CLEAN:
-        return "being cleaned" if is_claimed else "waits to be cleaned"
-    return "being checked" if is_claimed else "waits to be checked"
+        return "being cleaned" if is_claimed else "waiting to be cleaned"
+    return "being checked" if is_claimed else "waiting to be checked"
 
 
 def _held(hold: Hold) -> str:

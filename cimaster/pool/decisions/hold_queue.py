@@ -76,8 +76,8 @@ def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
     place = queue_order.position(pool, now, pool.queue.by_id[ticket.id])
     who, what = ticket.criteria.by, ticket.criteria.describe()
     sentence = (
-        f"{who} is number {place} in the queue for {what} until {format_end(ticket.until)}, and holds it when it is free; "
-        f"/leavequeue with request_id={ticket.id} cancels that"
+        f"{who} is number {place} in the queue for {what} until {format_end(ticket.until)}, and holds it when it is "
+        f"free; /leavequeue with request_id={ticket.id} cancels that"
     )
     return pool, Answer(sentence, place=place, ticket=ticket.id)
 

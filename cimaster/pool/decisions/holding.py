@@ -173,7 +173,7 @@ def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reaso
     other = _other_holder(cluster, by, is_admin or shares, "release it")
     pool = end_hold(pool, cluster, "released", now, by, holder=other, reason=reason)
     released = pool.find(name)
-    note = "" if released.state == VACANT else f"; now: {descriptions.situation(released)}"
+    note = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
     return pool, Answer(f"cluster {name} is released{note}", released)
 
 

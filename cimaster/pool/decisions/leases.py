@@ -64,7 +64,7 @@ def finish(
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
     pool = give_back(pool, cluster, "finished", now, wanted.returned, wanted.identified_by)
     finished = pool.find(cluster.name)
-    note = "" if finished.state == VACANT else f"; now: {descriptions.situation(finished)}"
+    note = "" if finished.state == VACANT else f"; it is now {descriptions.situation(finished)}"
     return pool, Answer(f"cluster {cluster.name} is finished{note}", finished, current.id)
 
 

@@ -22,8 +22,8 @@ class HoldCluster(KindParameters, ClusterParameters):
 
     With `wait` the cluster is held when it is free: the person gets a place in the same queue as the jobs, which needs
     no connection, and the answer is 202 with the place in `CIMaster-Place` and the id of the ticket. The hold begins
-    when the turn comes, also behind another person's hold. A person has one place for each kind of cluster; `/leavequeue`
-    with the id of the ticket gives it up.
+    when the turn comes, also behind another person's hold. A person has one place for each kind of cluster;
+    `/leavequeue` with the id of the ticket gives it up.
     """
 
     cluster: str = types.CLUSTER.meant("name of the cluster, or `any` for one that matches").required()
