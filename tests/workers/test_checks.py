@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from cimaster.app import create_app
 from cimaster.checks import DefinedChecks
+from cimaster.pool import PurposeTerms
 from cimaster.pool.records.cluster import Cluster
 from cimaster.repository.stores.port import Store
 from cimaster.repository.stores.sqlite import SQLiteStore
@@ -200,7 +201,7 @@ def test_a_clean_that_hangs_is_cut(app: Flask, client: FlaskClient, add: Add, op
 
 def test_a_check_that_is_not_defined_has_failed(app: Flask, client: FlaskClient, add: Add, operator: Operator) -> None:
     add("c-1")
-    call(client, "/setpurpose", purpose="tess-ci", check="pong", name=ADMIN)
+    components_of(app).clusters.set_purpose("tess-ci", ADMIN, PurposeTerms(check="pong"))
     until(lambda: cluster(app).health.state == "suspect")
     assert f"pong is not defined in {operator.file}" in cluster(app).health.reason
 
