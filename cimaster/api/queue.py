@@ -6,6 +6,7 @@ from flask import Response
 
 from cimaster.api.routes import route
 from cimaster.pool.decisions import queue_order
+from cimaster.pool.decisions.expected_wait import expected_waits
 from cimaster.web import callers, endpoints, responses, text_lists
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import LeaveQueue, ListQueue
@@ -17,10 +18,11 @@ def queue(_params: ListQueue) -> Response:
     """List the callers that are waiting."""
     snapshot, now = components().clusters.view(), components().clusters.now()
     ranked = queue_order.in_serving_order(snapshot.pool, now)
+    waits = expected_waits(snapshot.pool, now)
     if wants_json():
-        tickets = [ticket.described(place, now) for place, ticket in enumerate(ranked, 1)]
+        tickets = [ticket.described(place, now, waits.get(ticket.id)) for place, ticket in enumerate(ranked, 1)]
         return responses.dated(responses.json_text(json.dumps({"tickets": tickets})), snapshot)
-    return responses.dated(responses.text_answer(text_lists.queue(ranked, now)), snapshot)
+    return responses.dated(responses.text_answer(text_lists.queue(ranked, now, waits)), snapshot)
 
 
 @route(endpoints.LEAVEQUEUE)

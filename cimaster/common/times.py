@@ -77,3 +77,9 @@ def roughly(duration: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def about(duration: timedelta) -> str:
+    """Format an estimate for people: `about 12 min`, rounded up to minutes."""
+    minutes = timedelta(minutes=math.ceil(duration / timedelta(minutes=1)))
+    return f"about {roughly(minutes)}" if duration >= timedelta(minutes=1) else "less than a minute"

@@ -21,8 +21,8 @@ from cimaster.services.clusters import Clusters
 from cimaster.services.legacy_polls import LegacyPolls
 
 _LONGEST_REQUEST = 25.0  # seconds that one request may wait: proxies give up after 30
-_RETURNS_WITHIN = timedelta(seconds=3)  # for a caller that cannot wait here: its place counts as connected until then
-_RETRY_AFTER = 2  # seconds, Retry-After for such a caller
+_RENEWED_EVERY = 0.25  # seconds; tickets whose callers have returned since are written together
+_SPARE = timedelta(seconds=2)  # for which a ticket must remain reserved while it waits to be written
 _CHECK = 0.25  # seconds between checks whether a caller is still connected
 
 
@@ -102,21 +102,27 @@ class WaitingRoom:
         A caller for which `is_connected` returns False is not served.
         """
         with self._counted(), self._place(request.id, is_connected) as caller:
+            if caller:
+                self._wait_for_other_renewals(caller)
             while True:
                 if not is_connected():  # the request may have waited long for a thread
                     raise Queued("the connection is closed: repeat the request with the same request_id", retry_after=1)
-                terms = WaitTerms(
-                    wait, priority, self._left(caller) if caller else _RETURNS_WITHIN, owner=request.owner
-                )
+                connected_for = self._left(caller) if caller else timedelta()
+                terms = WaitTerms(wait, priority, connected_for, returns=caller is None, owner=request.owner)
                 if caller:
                     caller.called.clear()
                 try:
                     return self._decide(criteria, terms, request, is_connected)
                 except Queued as queued:
-                    if caller is None:
-                        queued.retry_after = _RETRY_AFTER
                     if caller is None or not self._wait_for_turn(caller, queued):
                         raise
+
+    def _wait_for_other_renewals(self, caller: WaitingCaller) -> None:
+        """Let a caller whose ticket is still reserved wait briefly, unless it is its turn: fewer writes are needed."""
+        newest = self._repository.newest
+        ticket = queue_order.find(newest.pool, caller.ticket) if newest else None
+        if ticket and ticket.reserved_until > self._repository.now() + _SPARE:
+            caller.called.wait(_RENEWED_EVERY - self._clock.monotonic() % _RENEWED_EVERY)
 
     def _decide(
         self,

@@ -21,6 +21,8 @@ def refused(refusal: errors.Problem) -> Response:
         response.headers["Allow"] = "POST"
     if "place" in refusal.facts:
         response.headers["CIMaster-Place"] = str(refusal.facts["place"])
+    if "expectedWait" in refusal.facts:
+        response.headers["CIMaster-Expected-Wait"] = str(refusal.facts["expectedWait"])
     if isinstance(refusal, errors.Queued) and not wants_json():
         response.set_data(b"")  # curl prints the body of each try, where a script expects the cluster's name
     return response

@@ -1,10 +1,10 @@
 """Lists as text for people, one aligned line for each cluster or change, and as JSON for programs."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from cimaster.common.texts import printable
-from cimaster.common.times import format_time, roughly
+from cimaster.common.times import about, format_time, roughly
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.automatic_top_up import describe_terms
 from cimaster.pool.decisions.purposes import describe
@@ -99,12 +99,12 @@ def purposes(pool: Pool) -> str:
     return _aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows])
 
 
-def queue(ranked: Sequence[Ticket], now: datetime) -> str:
-    """Return one line per ticket, in the order in which they are served."""
+def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta]) -> str:
+    """Return one line per ticket, in the order in which they are served; `waits` are the expected ones by id."""
     if not ranked:
         return "no caller is waiting for a cluster\n"
     rows = [
-        (str(place), ticket.id, f"{BROKEN}: {ticket.fault}", *[""] * 6)
+        (str(place), ticket.id, f"{BROKEN}: {ticket.fault}", *[""] * 7)
         if ticket.fault
         else (
             str(place),
@@ -114,12 +114,14 @@ def queue(ranked: Sequence[Ticket], now: datetime) -> str:
             ticket.criteria.describe(),
             ticket.priority,
             roughly(now - ticket.since),
+            about(waits[ticket.id]) if ticket.id in waits else "-",
             "-" if ticket.until is None else format_time(ticket.until),
             "yes" if ticket.is_present(now) else "no",
         )
         for place, ticket in enumerate(ranked, 1)
     ]
-    return _aligned([("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITING", "UNTIL", "CONNECTED"), *rows])
+    heads = ("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITING", "EXPECTED", "UNTIL", "CONNECTED")
+    return _aligned([heads, *rows])
 
 
 def history(entries: Sequence[Entry]) -> str:

@@ -1,5 +1,6 @@
 """Waiting for a cluster: a job that finds none is served in its turn, without polling for luck."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -96,6 +97,27 @@ def test_a_waiting_request_is_kept_briefly_and_then_asked_to_retry(
     assert (problem["code"], problem["place"]) == ("queued", 1)
     assert problem["until"].endswith("Z")
     assert in_line(client) == ["2"]
+
+
+def test_the_expected_wait_is_told_once_it_is_known(
+    app: Flask, client: FlaskClient, lent: None, briefly: None, clock: MovableClock
+) -> None:
+    assert "CIMaster-Expected-Wait" not in ask(app, "waits").headers
+    client.get("/leavequeue?request_id=waits")
+    for number in range(2, 6):
+        clock.forward(minutes=9)
+        give_back(client, str(number - 1), "first")
+        assert client.get("/getvacant", query_string={"build": str(number), "job": "first"}).text == "cluster-01"
+    answer = ask(app, "9", headers=JSON)
+    told = answer.get_json()["expectedWait"]
+    assert 540 <= told <= 600
+    assert answer.headers["CIMaster-Expected-Wait"] == str(told)
+    assert re.search(r"number 1 of 1 in the queue \(about (9|10) min\) until", answer.get_json()["detail"])
+    (ticket,) = client.get("/queue", headers=JSON).get_json()["tickets"]
+    assert ticket["expectedWait"] >= told
+    assert re.search(r"  about (9|10) min  ", client.get("/queue").text)
+    refused = client.get("/getvacant?build=10&job=other").text
+    assert re.search(r"; 1 waiting in the queue; a caller that waits would be number 2, about (18|19|20) min;", refused)
 
 
 def test_an_identical_repeat_keeps_its_place(

@@ -51,6 +51,7 @@ from cimaster.pool.decisions import automatic_top_up, checking, creation_attempt
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
+from cimaster.pool.decisions.expected_wait import expected_waits
 from cimaster.pool.decisions.provisioning import CreationRequest
 from cimaster.pool.records.creation import JOB
 from cimaster.web import text_lists
@@ -172,7 +173,7 @@ def show(pool: Pool, now: datetime) -> None:
         text_lists.history(pool.history),
         text_lists.creations(pool.creations, now, False),
         text_lists.purposes(pool),
-        text_lists.queue(queue_order.in_serving_order(pool, now), now),
+        text_lists.queue(queue_order.in_serving_order(pool, now), now, expected_waits(pool, now)),
         text_lists.policies([(policy, automatic_top_up.explain(pool, policy, now)) for policy in pool.policies]),
     ]
     for text in texts:

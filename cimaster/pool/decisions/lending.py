@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import ClusterNotVacant, NoSuchClusterKind, NoVacantCluster
-from cimaster.pool.decisions import descriptions, limits, queue_order
+from cimaster.pool.decisions import descriptions, expected_wait, limits, queue_order
 from cimaster.pool.decisions.endings import end_lease
 from cimaster.pool.decisions.hold_times import check_duration
 from cimaster.pool.decisions.idempotency import Request, earlier_take
@@ -83,8 +83,7 @@ def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) 
         return NoSuchClusterKind(
             f"this pool has no {criteria.describe()}, in any state: request another kind; /clusters lists all"
         )
-    others = sum(ticket.id != ticket_id and not ticket.fault for ticket in pool.queue)
-    queue = f"; {others} waiting in the queue" if others else ""
+    queue = expected_wait.describe_queue(pool, now, criteria, ticket_id)
     return NoVacantCluster(
         f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{queue}; try again later, or send wait",
         retry_after=_retry_after(matching, now),

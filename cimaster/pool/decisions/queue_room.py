@@ -54,10 +54,15 @@ def queue_full(pool: Pool, owner: str) -> QueueFull:
 
 
 def shortened(queue: Queue, excess: int) -> Queue:
-    """Return the queue without its newest tickets, so that `excess` bytes are saved and LEAST_BYTES are left."""
-    remaining, size = len(queue), _size(queue)
-    while remaining and excess > 0 and size > LEAST_BYTES:
-        remaining -= 1
-        excess -= queue[remaining].size
-        size -= queue[remaining].size
-    return queue.only(queue[:remaining])
+    """Return the queue without its newest tickets, so that `excess` bytes are saved and LEAST_BYTES are left.
+
+    Tickets of people stay: no caller would notice that such a ticket is gone.
+    """
+    size, dropped = _size(queue), set[Ticket]()
+    for ticket in reversed([ticket for ticket in queue if not ticket.is_hold]):
+        if excess <= 0 or size <= LEAST_BYTES:
+            break
+        dropped.add(ticket)
+        excess -= ticket.size
+        size -= ticket.size
+    return queue.only(ticket for ticket in queue if ticket not in dropped)

@@ -1,9 +1,10 @@
 """Wait for a cluster: take one or get a place in the queue, and leave the queue."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.common.times import format_end, format_time, roughly
+from cimaster.common.times import about, format_end, format_time, roughly
 from cimaster.errors import (
     ClusterNotVacant,
     LimitReached,
@@ -15,6 +16,7 @@ from cimaster.errors import (
 )
 from cimaster.pool.decisions import queue_order, queue_room
 from cimaster.pool.decisions.endings import Return, give_back
+from cimaster.pool.decisions.expected_wait import expected_wait
 from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused, live_take
 from cimaster.pool.decisions.lending import take
 from cimaster.pool.records.cluster import Cluster
@@ -25,6 +27,10 @@ from cimaster.pool.records.remembered_request import RememberedRequest, request_
 from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, poll_ticket_id, reservation_for
 
 _WORTH_A_WRITE = timedelta(seconds=2)  # by which a connection must outlast the stored time before that is rewritten
+_BETWEEN_REQUESTS = timedelta(seconds=1)  # of a caller that is kept connected
+_SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=2), timedelta(seconds=20)  # of callers that are not kept connected
+_PAUSE_PER_TICKET = timedelta(milliseconds=50)  # ahead of such a caller
+_LATE_BY = timedelta(seconds=1)  # that such a caller may be
 _JUST_SERVED = timedelta(minutes=1)  # after a take, within which leaving the queue gives the cluster back
 
 
@@ -32,13 +38,14 @@ _JUST_SERVED = timedelta(minutes=1)  # after a take, within which leaving the qu
 class WaitTerms:
     """How a caller waits: for at most `wait`, connected for `connected_for` from now on.
 
-    Without `wait`, the caller is a legacy script that polls. A cluster stays reserved for `reserved_for` between two
-    of its requests.
+    With `returns`, it is not kept connected, but comes back after the pause that its answer names. Without `wait`, the
+    caller is a legacy script that polls. A cluster stays reserved for `reserved_for` between two of its requests.
     """
 
     wait: timedelta | None = None
     priority: str = NORMAL
     connected_for: timedelta = timedelta()
+    returns: bool = False
     reserved_for: timedelta = BETWEEN_POLLS
     owner: str = ""
 
@@ -59,7 +66,7 @@ def take_or_wait(
     try:
         lent, answer = take(waiting, now, criteria, lease_id, request, ticket)
     except (NoVacantCluster, ClusterNotVacant, LimitReached) as none_vacant:
-        return _keep_waiting(pool, waiting, ticket, none_vacant, now)
+        return _keep_waiting(pool, waiting, ticket, none_vacant, now, terms)
     except (NoSuchClusterKind, UnknownCluster) as no_such_cluster:
         if queue_order.find(pool, ticket_id) is None:
             raise
@@ -75,7 +82,10 @@ def _with_ticket(
     request_hash = request.hash if terms.wait and request else ""
     if known and known.hash != request_hash:
         raise id_reused(ticket_id)
-    connected_until = now + terms.connected_for
+    connected_for = terms.connected_for
+    if terms.returns:
+        connected_for = _pause(pool, now, known, criteria.kind) + _LATE_BY
+    connected_until = now + connected_for
     if known and known.connected_until >= connected_until - _WORTH_A_WRITE:
         return pool, known
     reserved_for = terms.reserved_for
@@ -86,8 +96,19 @@ def _with_ticket(
     return queue_order.put(pool, ticket), ticket
 
 
+def _pause(pool: Pool, now: datetime, ticket: Ticket | None, kind: str) -> timedelta:
+    """Return after which pause a caller that is not kept connected returns: the later, the more tickets precede it."""
+    ahead = sum(other.kind == kind for other in queue_order.before(pool, now, ticket))
+    return min(_SHORTEST_PAUSE + ahead * _PAUSE_PER_TICKET, _LONGEST_PAUSE)
+
+
 def _keep_waiting(
-    pool: Pool, waiting: Pool, ticket: Ticket, refusal: NoVacantCluster | ClusterNotVacant | LimitReached, now: datetime
+    pool: Pool,
+    waiting: Pool,
+    ticket: Ticket,
+    refusal: NoVacantCluster | ClusterNotVacant | LimitReached,
+    now: datetime,
+    terms: WaitTerms,
 ) -> tuple[Pool, Answer]:
     """Keep the caller's place, unless its wait is over or the queue has no room for it."""
     if ticket.wait_is_over(now):
@@ -96,15 +117,27 @@ def _keep_waiting(
     if ticket.until is None:
         if not has_place:
             return pool, Answer("", refusal=refusal)
-        refusal.facts["place"] = queue_order.position(waiting, now, ticket)
+        refusal.facts |= _outlook(waiting, now, ticket)
         return waiting, Answer("", refusal=refusal)
     if not has_place:
         raise queue_room.queue_full(pool, ticket.owner)
-    place, until = queue_order.position(waiting, now, ticket), format_end(ticket.until)
+    outlook, until = _outlook(waiting, now, ticket), format_end(ticket.until)
+    estimate = f" ({about(timedelta(seconds=outlook['expectedWait']))})" if "expectedWait" in outlook else ""
     sentence = (
-        f"number {place} of {len(waiting.queue)} in the queue until {until}: repeat the same request to keep waiting"
+        f"number {outlook['place']} of {len(waiting.queue)} in the queue{estimate} until {until}: "
+        "repeat the same request to keep waiting"
     )
-    return waiting, Answer("", refusal=Queued(sentence, retry_after=1, place=place, until=until))
+    pause = _pause(waiting, now, ticket, ticket.kind) if terms.returns else _BETWEEN_REQUESTS
+    retry_after = int(pause.total_seconds())
+    return waiting, Answer("", refusal=Queued(sentence, retry_after=retry_after, until=until, **outlook))
+
+
+def _outlook(pool: Pool, now: datetime, ticket: Ticket) -> dict[str, int]:
+    """Return the place of a ticket, and its expected wait in seconds if that is known."""
+    before = queue_order.before(pool, now, ticket)
+    wait = expected_wait(pool, now, ticket.criteria, before)
+    place = {"place": len(before) + 1}
+    return place if wait is None else {**place, "expectedWait": math.ceil(wait.total_seconds())}
 
 
 def _end_wait(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from cimaster.common.times import format_time
@@ -63,7 +64,7 @@ class Entry(Record):
         """The holder before this change, if another person or its expiry ended the hold."""
         return self.get_text("holder")
 
-    @property
+    @cached_property
     def at(self) -> datetime | None:
         """When it happened."""
         return self.get_time("at")

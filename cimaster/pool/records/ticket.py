@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -120,12 +121,13 @@ class Ticket(Record):
         connected.criteria = self.criteria
         return connected
 
-    def described(self, place: int, now: datetime) -> dict[str, Any]:
-        """Return the fields that callers may see, with its place in the queue."""
+    def described(self, place: int, now: datetime, expected_wait: timedelta | None = None) -> dict[str, Any]:
+        """Return the fields that callers may see, with its place in the queue and its expected wait, if known."""
         if self.fault:
             return {"id": self.id, "fault": self.fault, "record": self.text}
         shown = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
-        return {"place": place, **shown, "priority": self.priority, "there": self.is_present(now)}
+        wait = {} if expected_wait is None else {"expectedWait": math.ceil(expected_wait.total_seconds())}
+        return {"place": place, **wait, **shown, "priority": self.priority, "there": self.is_present(now)}
 
     @cached_property
     def criteria(self) -> Criteria:
