@@ -38,7 +38,9 @@ class _Situation:
                 return _Situation(None, True, False, False) if is_vacant else None
             case "finished" | "lease ended" | "take undone":
                 return replace(self, is_leased=False) if self.is_leased else None
-            case "held":
+            case "held when free" if not is_vacant:
+                return None
+            case "held" | "held when free":
                 return replace(self, holder=new_holder) if self.holder is None else None
             case "taken over" | "handed over":
                 return replace(self, holder=new_holder) if self.holder == last_holder else None

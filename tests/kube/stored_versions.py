@@ -50,7 +50,7 @@ class StoredVersions:
     def __init__(self, etcd_url: str, namespace: str, name: str = "clusters") -> None:
         self._url = etcd_url
         self._key = base64.b64encode(f"/registry/configmaps/{namespace}/{name}".encode()).decode()
-        self._http = urllib3.PoolManager(retries=False)
+        self._http = urllib3.PoolManager(retries=False, maxsize=2)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stored-versions")
         self._next = 0

@@ -1,6 +1,7 @@
 """The versions that etcd reports: all of them, in order, also across a restart of etcd."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import empty_config_map
 from tests.kube.apiserver import ControlPlane
@@ -12,7 +13,7 @@ def test_every_commit_is_reported_also_after_a_restart_of_etcd(
     control_plane: ControlPlane, kube_access: str, tmp_path: Path
 ) -> None:
     empty_config_map(control_plane, kube_access)
-    environment = {"CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": kube_access}
+    environment: dict[str, Any] = {"CIMASTER_STORE": "kubernetes", "CIMASTER_NAMESPACE": kube_access}
     with StoredVersions(control_plane.etcd_url, kube_access) as stored, Replica(tmp_path, **environment) as replica:
         for number in range(3):
             assert replica.get("/addcluster", cluster=f"c{number}", region="r", name="root").ok
