@@ -1,10 +1,11 @@
 """The state machine with which Hypothesis drives a fleet: requests, faults, crashes and time in any order."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -41,13 +42,16 @@ class Replicas(RuleBasedStateMachine):
 
     committer: type[Committer] = Committer
     attempts: type[WriteAttempts] = WriteAttempts
+    new_model: type[Model] = Model
+    other_keys: Mapping[str, str] = MappingProxyType({})
+    """What the stored object has beside the clusters."""
 
     @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=st.sampled_from(["first", "last", "never"]))
     def begin(self, clusters: int, replicas: int, late: str) -> None:
         self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
-        self.fleet = Fleet(self.names, replicas, self.committer, self.attempts)
+        self.fleet = Fleet(self.names, replicas, self.committer, self.attempts, self.other_keys)
         self.fleet.after_step = self.every_answer_is_true
-        self.model, self.late_writes_arrive = Model(), late
+        self.model, self.late_writes_arrive = self.new_model(), late
         self.open: dict[Call, Callable[[Call], None]] = {}
         self.repeatable: list[tuple[Callable[[Clusters], Any], list[Call], Callable[[Call], None]]] = []
         self.newest_commit = self.count = self.crashes = 0
@@ -82,7 +86,7 @@ class Replicas(RuleBasedStateMachine):
         calls: list[Call],
         on_answer: Callable[[Call], None],
     ) -> None:
-        replica = _pick(self.fleet.replicas, on)
+        replica = pick(self.fleet.replicas, on)
         call = Call(replica, act, self.fleet.clock.monotonic(), len(self.fleet.truth.moments) - 1, self.newest_commit)
         self.open[call] = on_answer
         calls.append(call)
@@ -92,7 +96,7 @@ class Replicas(RuleBasedStateMachine):
     @precondition(lambda self: self.repeatable)
     @rule(which=ANY, on=ANY, then=FATES)
     def repeat(self, which: int, on: int, then: list[str]) -> None:
-        self._send(on, then, *_pick(self.repeatable, which))
+        self._send(on, then, *pick(self.repeatable, which))
 
     @rule(on=ANY, then=FATES, ttl=TTLS, to_repeat=st.booleans())
     def take(self, on: int, then: list[str], ttl: timedelta | None = None, to_repeat: bool = False) -> None:
@@ -117,7 +121,7 @@ class Replicas(RuleBasedStateMachine):
 
     def _relied_on(self, claims: list[Any], which: int) -> Any:
         """Choose one of the claims that are certain, or any if none is."""
-        return _pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
+        return pick([claim for claim in claims if claim.certain(self.now)] or claims, which)
 
     def _must_be_over(self, claim: Lease | Hold, call: Call) -> None:
         if call.decided_against and claim.answered_at < call.since and claim.certain(self.now):
@@ -126,7 +130,7 @@ class Replicas(RuleBasedStateMachine):
     @precondition(lambda self: self.model.leases)
     @rule(which=ANY, on=ANY, then=FATES, to_repeat=st.booleans(), again=st.booleans())
     def finish(self, which: int, on: int, then: list[str], to_repeat: bool = False, again: bool = False) -> None:
-        lease = (_pick if again else self._relied_on)(self.model.leases, which)
+        lease = (pick if again else self._relied_on)(self.model.leases, which)
 
         def act(service: Clusters, request: Request | None) -> Any:
             return service.finish(FinishRequest(lease.cluster, lease.id), request)
@@ -162,8 +166,7 @@ class Replicas(RuleBasedStateMachine):
 
     @rule(which=ANY, on=ANY, then=FATES)
     def hold(self, which: int, on: int, then: list[str]) -> None:
-        hold = Hold(f"p{self.count}", _pick(self.names, which))
-        self.model.holds[hold.person] = hold
+        hold = self.model.new_hold(f"p{self.count}", pick(self.names, which))
 
         def act(service: Clusters, request: Request | None) -> Any:
             return service.hold(hold.cluster, hold.person, HoldTerms(), request)
@@ -184,15 +187,15 @@ class Replicas(RuleBasedStateMachine):
 
     @rule(on=ANY, then=FATES, what=st.sampled_from(["watch", "read", "reap", "edit"]))
     def meanwhile(self, on: int, then: list[str], what: str) -> None:
-        newest, replica = self.newest_commit, _pick(self.fleet.replicas, on)
+        newest, replica = self.newest_commit, pick(self.fleet.replicas, on)
         if what == "watch":
             self.fleet.run(Lane(replica, replica.watch))
         elif what == "read":
-            self._request(on, then, lambda service, _: service.view(newest), [], _nothing)
+            self._request(on, then, lambda service, _: service.view(newest), [], check_nothing)
         elif what == "reap":
-            self._request(on, then, lambda service, _: service.expire(), [], _nothing)
+            self._request(on, then, lambda service, _: service.expire(), [], check_nothing)
         else:
-            self._edit_by_hand(_pick(self.names, on))
+            self._edit_by_hand(pick(self.names, on))
 
     def _edit_by_hand(self, name: str) -> None:
         self.count += 1
@@ -202,7 +205,7 @@ class Replicas(RuleBasedStateMachine):
     @precondition(lambda self: self.fleet.at(*AT_WORK))
     @rule(which=ANY, then=FATES)
     def advance(self, which: int, then: list[str]) -> None:
-        self._advance(_pick(self.fleet.at(*AT_WORK), which), [APPLIED, *then])
+        self._advance(pick(self.fleet.at(*AT_WORK), which), [APPLIED, *then])
 
     def _advance(self, lane: Lane, fates: list[str]) -> None:
         for fate in fates:
@@ -216,7 +219,7 @@ class Replicas(RuleBasedStateMachine):
     @precondition(lambda self: self.fleet.at(*AT_WORK))
     @rule(on=ANY)
     def serve(self, on: int) -> None:
-        self._must_come_to_rest([_pick(self.fleet.replicas, on)])
+        self._must_come_to_rest([pick(self.fleet.replicas, on)])
 
     def _must_come_to_rest(self, replicas: list[Replica]) -> None:
         if not self.fleet.come_to_rest(replicas):
@@ -241,7 +244,7 @@ class Replicas(RuleBasedStateMachine):
     @precondition(lambda self: self.open and self.crashes < 2)
     @rule(which=ANY)
     def crash(self, which: int) -> None:
-        replica, self.crashes = _pick(self.fleet.replicas, which), self.crashes + 1
+        replica, self.crashes = pick(self.fleet.replicas, which), self.crashes + 1
         self.fleet.crash(replica)
         for call in [call for call in self.open if call.replica is replica]:
             call.ended = self.fleet.clock.monotonic()
@@ -293,9 +296,10 @@ class Replicas(RuleBasedStateMachine):
             raise Violation(f"{take} was never undone")
 
 
-def _pick(options: Sequence[Any], which: int) -> Any:
+def pick(options: Sequence[Any], which: int) -> Any:
+    """Return the option with this number, modulo their count."""
     return options[which % len(options)]
 
 
-def _nothing(call: Call) -> None:
+def check_nothing(call: Call) -> None:
     """Check nothing: no answer of this call proves anything."""

@@ -82,29 +82,56 @@ def _changed_nothing(renewal: Call) -> bool:
 
 @dataclass(eq=False)
 class Hold:
-    """A hold, its repeats and its releases; each person in the model holds only one cluster."""
+    """A hold, its repeats and its releases; each person in the model holds only one cluster.
+
+    `ends` is the earliest time at which it can expire, if that is before its default duration. `hand_overs` has, for
+    each person to whom its holder hands it over, the calls that do so. `by_admins` has the calls of each admin that may
+    end any hold of this cluster; this hold's own calls may be among them. `friend` may release it too.
+    """
 
     person: str
     cluster: str
+    by_admins: list[list[Call]] = field(repr=False)
+    ends: float = inf
     calls: list[Call] = field(default_factory=list)
     releases: list[Call] = field(default_factory=list)
+    hand_overs: list[list[Call]] = field(default_factory=list)
+
+    @property
+    def friend(self) -> str:
+        """The person that it may be shared with."""
+        return f"{self.person}-friend"
 
     @property
     def answered_at(self) -> float:
         """When its holder was first answered."""
         return min((call.ended for call in self.calls if call.done), default=inf)
 
-    def certain(self, now: float) -> bool:
-        """Whether its holder may rely on it."""
-        ended = any(call.may_have_acted for call in self.releases) or now >= self.calls[0].since + HOLD
+    def possible_ends(self, but_for: list[Call] | None = None) -> list[Call]:
+        """Return the calls that may have ended it, without those in `but_for`."""
+        of_others = [
+            calls for calls in (*self.hand_overs, *self.by_admins) if calls is not self.calls and calls is not but_for
+        ]
+        later = [call for calls in of_others for call in calls if call.may_act_after(self.calls[0].since)]
+        return self.releases + later
+
+    def certain(self, now: float, but_for: list[Call] | None = None) -> bool:
+        """Whether its holder may rely on it, or could without the calls in `but_for`."""
+        ended = any(call.may_have_acted for call in self.possible_ends(but_for)) or now >= self.earliest_end
         return self.answered_at <= now and not ended
 
     @property
+    def earliest_end(self) -> float:
+        """The earliest time at which it can expire."""
+        return min(self.ends, self.calls[0].since + HOLD)
+
+    @property
     def released(self) -> bool:
-        """Whether a release was answered, and no repeat of the hold can have been applied after it."""
+        """Whether its end was answered, and no repeat of the hold can have been applied after it."""
         undecided = [call for call in self.calls if call.may_have_acted and not call.done]
         last = max(call.ended for call in self.calls)
-        return not undecided and any(call.done and call.since > last for call in self.releases)
+        ends = [call for call in self.possible_ends() if call.done and not answer_of(call).repeated]
+        return not undecided and any(call.since > last for call in ends)
 
 
 class Model:
@@ -113,6 +140,7 @@ class Model:
     def __init__(self) -> None:
         self.takes: dict[str, Take] = {}
         self.holds: dict[str, Hold] = {}
+        self.by_admins: dict[str, list[list[Call]]] = {}
         self.unfenced: dict[str, list[Call]] = {}
         self.notes: dict[str, str] = {}
 
@@ -120,6 +148,11 @@ class Model:
     def leases(self) -> list[Lease]:
         """All leases that were granted to callers."""
         return [lease for take in self.takes.values() for lease in take.leases.values()]
+
+    def new_hold(self, person: str, cluster: str, ends: float = inf) -> Hold:
+        """Add a hold that a caller requests."""
+        self.holds[person] = Hold(person, cluster, self.by_admins.setdefault(cluster, []), ends)
+        return self.holds[person]
 
     @property
     def answered_holds(self) -> list[Hold]:
@@ -160,10 +193,13 @@ class Model:
             if not known and not any(call.may_have_acted and not call.done for call in take.calls):
                 raise Violation(f"{name} has {lease_id}, which no answer named")
         person = _holder(record)
-        if person and not any(call.may_have_acted for call in self.holds[person].calls):
+        if person and not any(call.may_have_acted for call in self._requests_to_hold(person)):
             raise Violation(f"{name} is held by {person}, whose request was refused")
         if record.get("note") != self.notes.get(name):
             raise Violation(f"{name} lost the note {self.notes.get(name)}")
+
+    def _requests_to_hold(self, person: str) -> list[Call]:
+        return self.holds[person].calls
 
 
 def _holder(record: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ Each replica is the real service with the real committer and snapshots. Each of 
 control back before each call of the store, while it waits for an answer, and when it is idle.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -81,6 +81,10 @@ class Call:
         """Whether the request may have been carried out, or may still be, as far as its caller knows."""
         return not isinstance(self.result, Problem) or isinstance(self.result, OutcomeUnknown)
 
+    def may_act_after(self, moment: float) -> bool:
+        """Say whether it may be carried out after a moment; without an answer, a late write may still do so."""
+        return self.may_have_acted and (self.ended > moment or not self.done)
+
     @property
     def done(self) -> bool:
         """Whether its caller got the answer that it was carried out."""
@@ -154,10 +158,15 @@ class Fleet:
     """The replicas, and everything that runs in them."""
 
     def __init__(
-        self, names: tuple[str, ...], replicas: int, committer: type[Committer], attempts: type[WriteAttempts]
+        self,
+        names: tuple[str, ...],
+        replicas: int,
+        committer: type[Committer],
+        attempts: type[WriteAttempts],
+        other_keys: Mapping[str, str],
     ) -> None:
         self.clock = FakeClock()
-        self.truth = Truth(names, self.clock)
+        self.truth = Truth(names, self.clock, other_keys)
         self.replicas: list[Replica] = []
         self.lanes: list[Lane] = []
         self.after_step: Callable[[], None] = lambda: None

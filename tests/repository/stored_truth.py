@@ -1,7 +1,7 @@
 """The stored object with its complete history, and the store through which each replica accesses it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -50,8 +50,9 @@ class Moment(NamedTuple):
 class Truth(Cell):
     """The stored object, with all its former states."""
 
-    def __init__(self, names: tuple[str, ...], clock: FakeClock) -> None:
+    def __init__(self, names: tuple[str, ...], clock: FakeClock, other_keys: Mapping[str, str]) -> None:
         super().__init__(names)
+        self.object = self.object.replaced({**self.object.data, **other_keys}, self.object.annotations)
         self._clock = clock
         self.moments = [Moment(self.object, clock.passed)]
         self._records: tuple[StoredObject | None, dict[str, dict[str, Any]]] = None, {}

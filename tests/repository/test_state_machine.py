@@ -7,13 +7,20 @@ find each of them.
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from cimaster.pool import Answer, HoldTerms, Pool, Request
+from cimaster.pool.decisions import checking
+from cimaster.pool.records.health import CLAIM_FIELDS
+from cimaster.repository.configmap_repository import Committed
+from cimaster.services.clusters import Clusters
 from tests.repository.fleet_machine import Replicas
 from tests.repository.fleet_model import Violation
+from tests.repository.health_machine import HealingReplicas
 from tests.repository.test_interleavings import HastyWithdrawal, NoSlot, TrustingCommitter
 
 pytestmark = pytest.mark.slow
@@ -38,8 +45,9 @@ def _without_logs() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def test_every_answer_is_true() -> None:
-    run_state_machine_as_test(Replicas, settings=SEARCH)
+@pytest.mark.parametrize("machine", [Replicas, HealingReplicas])
+def test_every_answer_is_true(machine: type[Replicas]) -> None:
+    run_state_machine_as_test(machine, settings=settings(SEARCH, max_examples=300))
 
 
 class WithoutSlot(Replicas):
@@ -54,7 +62,29 @@ class WithTrust(Replicas):
     committer = TrustingCommitter
 
 
-@pytest.mark.parametrize("mutated", [WithoutSlot, WithHastyWithdrawal, WithTrust])
+class WithHandOverInTwoSteps(HealingReplicas):
+    """Releases a cluster before the next person holds it."""
+
+    def _handed_over(
+        self, cluster: str, by: str, is_admin: bool, to: str, service: Clusters, request: Request | None
+    ) -> Committed:
+        service.release(cluster, by, is_admin)
+        return service.hold(cluster, to, HoldTerms())
+
+
+class WithSharedClaims(HealingReplicas):
+    """Lets a replica claim a check that another one has claimed."""
+
+    @staticmethod
+    def claim_decision(pool: Pool, now: datetime, name: str, owner: str, duration: timedelta) -> tuple[Pool, Answer]:
+        cluster = pool.find(name)
+        unclaimed = cluster.edited(**dict.fromkeys(CLAIM_FIELDS))
+        return checking.claim(pool.with_record(cluster, unclaimed, pool.history), now, name, owner, duration)
+
+
+@pytest.mark.parametrize(
+    "mutated", [WithoutSlot, WithHastyWithdrawal, WithTrust, WithHandOverInTwoSteps, WithSharedClaims]
+)
 def test_the_search_finds_each_mutation(mutated: type[Replicas]) -> None:
     with pytest.raises(Violation):
         run_state_machine_as_test(mutated, settings=settings(SEARCH, phases=[Phase.generate], max_examples=3000))
