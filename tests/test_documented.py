@@ -258,7 +258,8 @@ def test_the_page_documents_no_unknown_setting(page: str) -> None:
     settings = {variable for variable, _ in provisioners.all_settings()}
     lease = Lease("cluster-01", "", {"labels": {"gpu": "yes"}})
     of_the_client = {client_settings.SERVER, client_settings.JOB, client_settings.BUILD, client_settings.NAME}
-    assert named <= settings | of_the_client | facts("", lease).keys()
+    of_the_client |= {client_settings.TOKEN_FILE, client_settings.INSECURE_TOKEN}
+    assert named <= settings | of_the_client | facts(lease).keys()
 
 
 def metric_names(app: Flask) -> set[str]:

@@ -1,15 +1,14 @@
 """The command that runs on a cluster: a process group of its own, which gets signals and ends with this process."""
 
-import ctypes
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cimaster.cli.errors import ClientError
 
-_PR_SET_PDEATHSIG = 1
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 
 
@@ -32,13 +31,12 @@ class ChildProcess:
         self._on_terminal = _in_foreground()
         group = None if self._on_terminal else 0
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - to run the caller's command is what this is for
-                command, env=environment, process_group=group, preexec_fn=_end_with_parent()
-            )
+            self._process = subprocess.Popen(command, env=environment, process_group=group)  # noqa: S603 - its purpose
         except FileNotFoundError:
             raise CannotStart(f"{command[0]}: command not found", NOT_FOUND) from None
         except (OSError, ValueError) as error:
             raise CannotStart(f"{command[0]}: cannot be run: {error}", NOT_EXECUTABLE) from None
+        self._watchdog = _watchdog(self._process.pid if self._on_terminal else -self._process.pid)
 
     def send(self, number: int) -> None:
         """Pass a signal on; what the terminal has sent to its whole group is not sent again."""
@@ -51,9 +49,11 @@ class ChildProcess:
             pass  # it has ended, and so has its group
 
     def wait(self) -> int:
-        """Wait for the end; return the exit status as a shell has it, 128 and the number for a signal."""
+        """Wait for the end; return the exit status, or the number of the signal that ended the command, negative."""
         code = self._process.wait()
-        return code if code >= 0 else 128 - code
+        if self._watchdog:
+            self._watchdog.communicate(b"\n")
+        return code
 
 
 def _in_foreground() -> bool:
@@ -63,15 +63,30 @@ def _in_foreground() -> bool:
         return False  # standard input is no terminal, or closed
 
 
-def _end_with_parent() -> Callable[[], object] | None:
-    """Return what the child calls to be ended when this process is killed; None where the system cannot do that.
+def _watchdog(target: int) -> "subprocess.Popen[bytes] | None":
+    """Start a process that ends the target (a process, or a negative process group) if this process is killed.
 
-    A command without this process would go on using a cluster after its lease has run out.
+    The target would otherwise go on using a cluster after its lease has run out. The watchdog's standard input ends
+    with this process; a line there says that the target has ended by itself.
     """
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (OSError, AttributeError):
-        return None
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    with contextlib.suppress(OSError):
+        return subprocess.Popen(
+            [
+                "/bin/sh",
+                "-c",
+                """
+                trap '' HUP INT TERM
+                read -r _ && exit
+                kill -s TERM -- "$TARGET"
+                left=30
+                while [ "$left" -gt 0 ] && kill -s 0 -- "$TARGET"; do left=$((left - 1)); sleep 1; done
+                kill -s KILL -- "$TARGET"
+                """,
+            ],
+            env={"TARGET": str(target)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return None  # there is no shell

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
-from cimaster.cli import durations
-from cimaster.cli.errors import Refused, Unreachable
-from cimaster.cli.settings import DEFAULT_SERVER
+from cimaster.cli import durations, settings
+from cimaster.cli.errors import ClientError, Refused, Unreachable
+from cimaster.cli.token_file import TokenFile
 from cimaster.cli.transport import Answer, Fields, NotAnswered, Transport
 
 DEFAULT_TIMEOUT = 30.0
+PASS, FAIL, ERROR = RESULTS = ("pass", "fail", "error")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_SAME_NOTICE_SECONDS = 60.0
+_WAITED_FOR = ("queue_full", "limit_reached")  # a caller that waits for a cluster waits for these to pass, too
 _RANDOM = random.SystemRandom()
 
 
@@ -29,9 +32,18 @@ class TakeOptions(TypedDict, total=False):
     name: str | None
     email: str | None
     ttl: str | None
+    hold_on_failure: str | None
     wait: str | None
     priority: str | None
     skip_if_none: bool
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """The place of a waiting request in the queue, and the seconds that it is expected to wait (None: unknown)."""
+
+    place: str
+    expected_wait: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,24 +59,35 @@ class Client:
     """The API of one service.
 
     A request that gets no answer, or the answer that the service is in trouble, is repeated for `timeout` seconds.
-    Changes carry a request_id, so that a repeat never changes anything twice. `notice` is called with a sentence
-    before each repeat. Methods raise Refused or Unreachable.
+    Changes carry a request_id, so that a repeat never changes anything twice. `notice` is called with the reason of a
+    repeat, again only after a minute if the reason is the same. Methods raise Refused or Unreachable.
+
+    `token_file` is read for each request, which carries the token as `Authorization: Bearer`. Over plain http the token
+    is sent to this machine only, unless `insecure_token`.
     """
 
     def __init__(
         self,
-        server: str = DEFAULT_SERVER,
+        server: str = settings.DEFAULT_SERVER,
         timeout: float = DEFAULT_TIMEOUT,
         notice: Callable[[str], None] | None = None,
+        token_file: str | None = None,
+        insecure_token: bool = False,
     ) -> None:
         self.timeout = timeout
-        self._transport = Transport(server)
+        self._token = TokenFile(token_file) if token_file else None
+        self._insecure_token = insecure_token
+        self._transport = Transport(server, self._token, token_in_clear=insecure_token)
         self._notice = notice or (lambda _sentence: None)
 
     @property
-    def server(self) -> str:
-        """The address of the service."""
-        return self._transport.server
+    def variables(self) -> dict[str, str]:
+        """The environment variables with which another client reaches the service as this one does."""
+        variables = {settings.SERVER: self._transport.server}
+        if self._token:
+            variables[settings.TOKEN_FILE] = self._token.path
+            variables[settings.INSECURE_TOKEN] = "yes" if self._insecure_token else "no"
+        return variables
 
     def with_timeout(self, timeout: float) -> "Client":
         """Return a client on the same connections that repeats its requests for another number of seconds."""
@@ -82,22 +105,27 @@ class Client:
         build: str,
         *,
         request_id: str | None = None,
-        queued: Callable[[str], None] | None = None,
+        queued: Callable[[QueuePlace], None] | None = None,
         **options: Unpack[TakeOptions],
     ) -> Lease:
         """Take a cluster, and stay in the queue for as long as `wait` says.
 
-        `queued` is called with the place in the queue each time that the service says it. If the caller gives up
-        before this returns, it calls `leave` with the request_id.
+        `queued` is called with the place in the queue each time that the service says it. With `wait`, a full queue
+        and the limit of clusters per job are waited for too. If the caller gives up before this returns, it calls
+        `leave` with the request_id.
         """
         values = {"job": job, "build": build, "request_id": request_id or str(uuid.uuid4()), **options}
         waits = durations.seconds(str(options.get("wait") or "0s")) or 0.0
         answer = self._repeated("POST", "/getvacant", values, max(self.timeout, waits), queued)
         return Lease(str(answer.data.get("name", "")), str(answer.data.get("leaseId", "")), answer.data)
 
-    def finish(self, lease: Lease) -> Answer:
-        """Give a cluster back; a success too if the lease was finished before."""
-        return self.change("finishtest", cluster=lease.cluster, lease=lease.id)
+    def finish(self, lease: Lease, result: str | None = None, hold: str | None = None) -> Answer:
+        """Give a cluster back; a success too if the lease was finished before.
+
+        `result` is pass, fail or error. Unless it is pass, the person who triggered the job holds the cluster for the
+        time that `hold` says.
+        """
+        return self.change("finishtest", cluster=lease.cluster, lease=lease.id, result=result, hold=hold)
 
     def renew(self, lease: Lease, ttl: str | None = None) -> Answer:
         """Move the end of a lease to `ttl` from now; without it, to the lease's own ttl from now."""
@@ -125,32 +153,56 @@ class Client:
         path: str,
         values: Mapping[str, object],
         patience: float,
-        queued: Callable[[str], None] | None = None,
+        queued: Callable[[QueuePlace], None] | None = None,
         *,
         plain: bool = False,
     ) -> Answer:
         """Send a request until it is answered, or until the service has been in trouble for `patience` seconds."""
-        fields, pauses, deadline = _fields(values), _pauses(), time.monotonic() + patience
+        fields, repeats = _fields(values), _Repeats(patience, self._notice)
         while True:
             try:
                 return self._transport.send(method, path, fields, plain=plain)
             except NotAnswered as error:
-                trouble, pause = str(error), next(pauses)
+                repeats.pause(Unreachable(str(error)))
             except Refused as refusal:
+                seconds = refusal.retry_after or 0
                 if refusal.code == "queued":
                     if queued:
-                        queued(refusal.place)
-                    time.sleep(refusal.retry_after or 0)
-                    pauses, deadline = _pauses(), time.monotonic() + patience
-                    continue
-                if not (refusal.passes or (refusal.code == "queue_full" and queued)):
+                        queued(QueuePlace(refusal.place, refusal.expected_wait))
+                    time.sleep(seconds)
+                    repeats.begin()
+                elif queued and refusal.code in _WAITED_FOR:
+                    repeats.pause(refusal, seconds)
+                elif refusal.passes:
+                    repeats.pause(Unreachable(str(refusal)), min(seconds, _LONGEST_PAUSE))
+                else:
                     raise
-                trouble = str(refusal)
-                pause = max(next(pauses), min(refusal.retry_after or 0, _LONGEST_PAUSE))
-            if time.monotonic() + pause > deadline:
-                raise Unreachable(trouble)
-            self._notice(f"{trouble}; trying again")
-            time.sleep(pause)
+
+
+class _Repeats:
+    """The repeats of one request: pauses that grow, and a notice before each try unless it says the same as before."""
+
+    def __init__(self, patience: float, notice: Callable[[str], None]) -> None:
+        self._patience = patience
+        self._notice = notice
+        self._noticed, self._noticed_at = "", 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Start again with a short pause and all the patience: the service has answered."""
+        self._pauses = _pauses()
+        self._deadline = time.monotonic() + self._patience
+
+    def pause(self, reason: ClientError, at_least: float = 0.0) -> None:
+        """Wait before the next try; raise the reason once the patience is over."""
+        pause, now = max(next(self._pauses), at_least), time.monotonic()
+        if now + pause > self._deadline:
+            raise reason
+        sentence = f"{reason}; trying again"
+        if sentence != self._noticed or now - self._noticed_at >= _SAME_NOTICE_SECONDS:
+            self._noticed, self._noticed_at = sentence, now
+            self._notice(sentence)
+        time.sleep(pause)
 
 
 def _pauses() -> Iterator[float]:

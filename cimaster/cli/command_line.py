@@ -82,10 +82,11 @@ class ClientCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Make the session, and run the command with it."""
         server, timeout = ctx.params.pop("server"), ctx.params.pop("timeout")
+        token_file, insecure_token = ctx.params.pop("token_file"), ctx.params.pop("insecure_token")
         output = ctx.params.pop("output", TABLE)
         if ctx.params.pop("json", False):
             output = JSON
-        ctx.obj = Session(Client(server, timeout, say), output)
+        ctx.obj = Session(Client(server, timeout, say, token_file, insecure_token), output)
         return super().invoke(ctx)
 
 
@@ -141,6 +142,20 @@ def _service_options(timeout: str) -> list[click.Parameter]:
             default=timeout,
             show_default=True,
             help="How long to repeat a request that the service cannot answer.",
+        ),
+        click.Option(
+            ["--token-file"],
+            envvar=settings.TOKEN_FILE,
+            show_envvar=True,
+            metavar="FILE",
+            help="File with your token, which is read for each request.",
+        ),
+        click.Option(
+            ["--insecure-token"],
+            is_flag=True,
+            envvar=settings.INSECURE_TOKEN,
+            show_envvar=True,
+            help="Send the token over plain http, too, where others on the network can read it.",
         ),
     ]
 

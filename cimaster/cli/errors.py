@@ -18,15 +18,25 @@ class Unreachable(ClientError):
 class Refused(ClientError):
     """The service refused the request.
 
-    `code` is the stable code of docs/api.md, `status` the HTTP status; `retry_after` is in seconds, None if not given.
+    `code` is the stable code of docs/api.md, `status` the HTTP status. `retry_after` is in seconds, None if not given.
+    A caller in the queue gets its `place`, and the `expected_wait` in seconds, None if that is unknown.
     """
 
-    def __init__(self, detail: str, code: str, status: int, retry_after: float | None = None, place: str = "") -> None:
+    def __init__(
+        self,
+        detail: str,
+        code: str,
+        status: int,
+        retry_after: float | None = None,
+        place: str = "",
+        expected_wait: float | None = None,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.status = status
         self.retry_after = retry_after
         self.place = place
+        self.expected_wait = expected_wait
         self.exit_status = NONE_VACANT if code == "no_vacant_cluster" else USAGE if status == 400 else REFUSED
 
     @property

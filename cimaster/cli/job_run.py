@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from cimaster.cli import waiting
 from cimaster.cli.child_process import CannotStart, ChildProcess
-from cimaster.cli.client import Client, Lease, TakeOptions
+from cimaster.cli.client import ERROR, FAIL, PASS, Client, Lease, TakeOptions
 from cimaster.cli.errors import ClientError, Unreachable
 from cimaster.cli.progress import say
 from cimaster.cli.renewal import Renewal
-from cimaster.cli.settings import SERVER, environment_with
+from cimaster.cli.settings import environment_with
 from cimaster.cli.stop_signals import Stopped, StopSignals
 from cimaster.cli.terminal_text import neutral
 
@@ -34,10 +34,18 @@ class _LeaseLost:
 
 @dataclass(frozen=True)
 class _Exited:
-    status: int
+    code: int  # negative: the number of the signal that ended the command
 
 
 _Event = _Signalled | _LeaseLost | _Exited
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How a run ended: its exit status, and the result of the test; None if there is none."""
+
+    status: int
+    result: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,24 +69,24 @@ def run(
             return stopped.exit_status
         say(f"{lease.cluster} is lent to {job} #{build}")
         supervision = _Supervision(client, lease, command, options, events)
+        result = None
         try:
-            return supervision.status()
-        except CannotStart as error:
-            say(str(error))
-            return error.exit_status
+            outcome = supervision.outcome()
+            result = outcome.result
+            return outcome.status
         finally:
             if not supervision.lease_is_lost:
-                give_back(client, signals, lease)
+                give_back(client, signals, lease, result)
 
 
-def give_back(client: Client, signals: StopSignals, lease: Lease) -> None:
+def give_back(client: Client, signals: StopSignals, lease: Lease, result: str | None) -> None:
     """Give a cluster back, and say so; where the service is away, a signal ends the attempts."""
     try:
         try:
-            answer = client.with_timeout(_UNINTERRUPTED_SECONDS).finish(lease)
+            answer = client.with_timeout(_UNINTERRUPTED_SECONDS).finish(lease, result)
         except Unreachable:
             with signals.interrupt():
-                answer = client.finish(lease)
+                answer = client.finish(lease, result)
         say(answer.message)
     except (ClientError, Stopped) as error:
         say(f"WARNING: {lease.cluster} was not given back: {error}")
@@ -96,6 +104,7 @@ class _Supervision:
         events: "queue.SimpleQueue[_Event]",
     ) -> None:
         self.lease_is_lost = False
+        self._signalled = False
         self._client = client
         self._lease = lease
         self._command = command
@@ -103,15 +112,19 @@ class _Supervision:
         self._events = events
         self._kill_at = float("inf")
 
-    def status(self) -> int:
-        """Run the command; return its exit status."""
+    def outcome(self) -> _Outcome:
+        """Run the command; return how it ended, also if it could not be started."""
         if not self._events.empty() and isinstance(first := self._events.get(), _Signalled):
-            return 128 + first.number
-        child = ChildProcess(self._command, environment_with(facts(self._client.server, self._lease)))
+            return _Outcome(128 + first.number)
+        try:
+            child = ChildProcess(self._command, environment_with({**self._client.variables, **facts(self._lease)}))
+        except CannotStart as error:
+            say(str(error))
+            return _Outcome(error.exit_status, ERROR)
         threading.Thread(target=lambda: self._events.put(_Exited(child.wait())), name="child", daemon=True).start()
         renewal = self._renewal()
         try:
-            return self._until_exit(child)
+            return self._outcome_of(self._exit_code(child))
         finally:
             renewal.stop()
 
@@ -127,12 +140,22 @@ class _Supervision:
             renewal.start()
         return renewal
 
-    def _until_exit(self, child: ChildProcess) -> int:
+    def _outcome_of(self, code: int) -> _Outcome:
+        """Judge how the command ended; a job that was cancelled by a signal says nothing about its cluster."""
+        if code == 0:
+            return _Outcome(0, PASS)
+        status = code if code > 0 else 128 - code
+        if self._signalled:
+            return _Outcome(status)
+        return _Outcome(status, FAIL if code > 0 else ERROR)
+
+    def _exit_code(self, child: ChildProcess) -> int:
         while True:
             event = self._next_event()
             if isinstance(event, _Exited):
-                return event.status
+                return event.code
             if isinstance(event, _Signalled):
+                self._signalled = True
                 child.send(event.number)
             elif isinstance(event, _LeaseLost):
                 self._lose(child, event.reason)
@@ -161,11 +184,10 @@ class _Supervision:
         child.send(signal.SIGTERM)
 
 
-def facts(server: str, lease: Lease) -> dict[str, str]:
+def facts(lease: Lease) -> dict[str, str]:
     """Return the variables that tell the command about its cluster."""
     record = lease.record
     variables = {
-        SERVER: server,
         "CIMASTER_CLUSTER": lease.cluster,
         "CIMASTER_LEASE": lease.id,
         "CIMASTER_CLUSTER_PURPOSE": record.get("purpose"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cimaster.cli import durations
 from cimaster.cli.terminal_text import aligned, neutral
 
 NAME, TABLE, WIDE, JSON = FORMATS = ("name", "table", "wide", "json")
@@ -57,12 +58,32 @@ def _text(value: object) -> str:
         return ",".join(f"{key}={_text(part)}" for key, part in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
     return "" if value is None else str(value)
 
 
 def _asked(name: str) -> Callable[[Record], object]:
     """Return what reads a member of what a ticket asks for."""
     return lambda record: record["ask"].get(name) if isinstance(record.get("ask"), dict) else ""
+
+
+def _health(cluster: Record) -> str:
+    """Return the health of a cluster; it is stored only where it is not ok."""
+    stored = cluster.get("health")
+    return str(stored) if stored in ("suspect", "quarantined") else "" if cluster.get("fault") else "ok"
+
+
+def _results(cluster: Record) -> str:
+    """Return the results of the last jobs, newest last."""
+    stored = cluster.get("results")
+    results = [result for result in stored if isinstance(result, dict)] if isinstance(stored, list) else []
+    return ",".join(_text(result.get("result")) for result in reversed(results))
+
+
+def _expected_wait(ticket: Record) -> str:
+    seconds = ticket.get("expectedWait")
+    return durations.about(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e9 else ""
 
 
 CLUSTERS = Listing(
@@ -72,16 +93,19 @@ CLUSTERS = Listing(
     (
         ("NAME", _field("name")),
         ("STATE", _field("state")),
+        ("HEALTH", _health),
+        ("RESULTS", _results),
         ("PURPOSE", _field("purpose")),
         ("REGION", _field("region")),
         ("OSIMAGE", _field("osimage")),
         ("LABELS", _field("labels")),
         ("HELD-BY", _field("holdBy")),
+        ("WITH", _field("holdWith")),
         ("JOB", _job("lastJob", "lastBuild")),
         ("TRIGGERED-BY", _field("lastTriggerName")),
         ("SINCE", _either("acquiredAt", "heldAt", "vacantSince")),
         ("UNTIL", _either("leaseExpires", "holdExpires")),
-        ("REASON", _either("fault", "disabledReason", "holdDesc")),
+        ("REASON", _either("fault", "healthReason", "disabledReason", "holdDesc")),
         ("NOTE", _field("note")),
     ),
 )
@@ -91,6 +115,7 @@ QUEUE = Listing(
     _field("id"),
     (
         ("PLACE", _field("place")),
+        ("EXPECTED", _expected_wait),
         ("REQUEST", _field("id")),
         ("JOB", lambda record: _job("job", "build")(record.get("ask") or {})),
         ("BY", _asked("by")),
@@ -134,5 +159,36 @@ CREATIONS = Listing(
         ("STATUS-LINK", _field("statusLink")),
         ("LOG-LINK", _field("logLink")),
         ("REASON", _either("fault", "reason", "message")),
+    ),
+)
+PURPOSES = Listing(
+    "/purposes",
+    "purposes",
+    _field("purpose"),
+    (
+        ("PURPOSE", _field("purpose")),
+        ("CHECK", _field("check")),
+        ("EVERY", _field("checkEvery")),
+        ("CLEAN", _field("clean")),
+        ("AFTER-EXPIRY", _field("afterExpiry")),
+        ("SET-BY", _field("setBy")),
+        ("SET-AT", _field("setAt")),
+        ("FAULT", _field("fault")),
+    ),
+)
+POLICIES = Listing(
+    "/policies",
+    "policies",
+    _field("purpose"),
+    (
+        ("PURPOSE", _field("purpose")),
+        ("MIN-VACANT", _field("minVacant")),
+        ("MAX-TOTAL", _field("maxTotal")),
+        ("MAX-CREATING", _field("maxCreating")),
+        ("COOLDOWN", _field("cooldown")),
+        ("HOURS", _field("hours")),
+        ("JOB", _field("job")),
+        ("BRANCH", _field("branch")),
+        ("STATUS", _either("fault", "says")),
     ),
 )

@@ -3,7 +3,7 @@
 import click
 
 from cimaster.cli.command_line import ClientGroup
-from cimaster.cli.commands import inventory, jobs, people, reads
+from cimaster.cli.commands import inventory, jobs, people, reads, rules
 from cimaster.cli.errors import ClientError
 from cimaster.cli.progress import say
 
@@ -31,11 +31,17 @@ for command in (
     reads.show,
     reads.queue,
     reads.history,
+    reads.purposes,
+    reads.policies,
     inventory.add,
     inventory.update,
     inventory.disable,
     inventory.enable,
+    inventory.health,
     inventory.delete,
+    rules.set_purpose,
+    rules.set_policy,
+    rules.remove_policy,
 ):
     program.add_command(command)
 

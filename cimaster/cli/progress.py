@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from cimaster.cli import durations
+from cimaster.cli.client import QueuePlace
 from cimaster.cli.terminal_text import neutral
 
-_LOG_SECONDS = 300.0
+_LOG_SECONDS = 300.0  # between two lines about the same place
 _ERASE_LINE = "\r\x1b[K"
 
 
@@ -28,7 +29,7 @@ class WaitingProgress:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._begin = self._said = time.monotonic()
-        self._place = ""
+        self._place = QueuePlace("")
         self._done = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -47,21 +48,29 @@ class WaitingProgress:
             self._ticker.join()
             _write(self._stream, _ERASE_LINE)
 
-    def queued(self, place: str) -> None:
+    def queued(self, place: QueuePlace) -> None:
         """Note the place in the queue; in a log, say it when it changes and every five minutes."""
-        changed, self._place = place != self._place, place
+        changed, self._place = place.place != self._place.place, place
         due = time.monotonic() - self._said >= _LOG_SECONDS
         if not self._terminal and (changed or due):
             self._said = time.monotonic()
             _write(self._stream, f"cimaster: {self._sentence()}\n")
 
     def _sentence(self) -> str:
-        place = f", place {neutral(self._place)} in the queue" if self._place else ""
-        return f"waiting for {neutral(self._subject)}{place}, for {durations.words(time.monotonic() - self._begin)}"
+        waited = durations.words(time.monotonic() - self._begin)
+        return f"waiting for {neutral(self._subject)} for {waited}{_in_queue(self._place)}"
 
     def _tick(self) -> None:
         while not self._done.wait(1):
             _write(self._stream, f"{_ERASE_LINE}cimaster: {self._sentence()}")
+
+
+def _in_queue(place: QueuePlace) -> str:
+    """Return the place and the expected wait, such as `: number 3 in the queue, about 12 min`."""
+    if not place.place:
+        return ""
+    expected = "" if place.expected_wait is None else f", about {durations.about(place.expected_wait)}"
+    return f": number {neutral(place.place)} in the queue{expected}"
 
 
 def _write(stream: TextIO, text: str) -> None:

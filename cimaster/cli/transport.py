@@ -12,6 +12,7 @@ import urllib3
 
 from cimaster.cli.errors import ClientError, Refused
 from cimaster.cli.terminal_text import neutral
+from cimaster.cli.token_file import TokenFile, TokenUnusable, is_loopback
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 40.0  # the service keeps a request for 25 s at most
@@ -36,18 +37,30 @@ class Answer:
 
 
 class Transport:
-    """The connections to one service. It may be used from several threads."""
+    """The connections to one service. It may be used from several threads.
 
-    def __init__(self, server: str) -> None:
+    With `token` each request carries a token; over plain http to another machine only if `token_in_clear`.
+    """
+
+    def __init__(self, server: str, token: TokenFile | None = None, *, token_in_clear: bool = False) -> None:
         self.server = (server if "://" in server else f"http://{server}").rstrip("/")
         try:
             self._pool = _pool_for(self.server)
         except urllib3.exceptions.HTTPError as error:
             raise _unusable(self.server, error) from None
+        self._token = token
+        if token:
+            token.read()  # a wrong file is refused before anything is changed
+            if not token_in_clear and _is_readable_by_others(self.server, self._pool):
+                raise TokenUnusable(
+                    f"your token is not sent to {self.server}, because others on the network could read it: "
+                    "use an https address, or allow it with --insecure-token"
+                )
 
     def send(self, method: str, path: str, fields: Fields, *, plain: bool = False) -> Answer:
         """Send one request; raise Refused, or NotAnswered if no answer came."""
         headers = {"Accept": "text/plain" if plain else "application/json", "User-Agent": "cimaster-cli"}
+        headers.update(self._authorization())
         url, body = self.server + path, None
         if method == "POST":
             body = urlencode(fields)
@@ -61,6 +74,14 @@ class Transport:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise NotAnswered(f"cannot reach {self.server}: {_reason(error)}") from error
         return self._read(reply, plain)
+
+    def _authorization(self) -> dict[str, str]:
+        if not self._token:
+            return {}
+        try:
+            return {"Authorization": f"Bearer {self._token.read()}"}
+        except TokenUnusable as error:
+            raise NotAnswered(str(error)) from error  # its file is just being replaced: try again
 
     def close(self) -> None:
         """Close the connections."""
@@ -93,6 +114,12 @@ def _pool_for(server: str) -> urllib3.PoolManager:
     return urllib3.PoolManager(timeout=timeout, retries=False)
 
 
+def _is_readable_by_others(server: str, pool: urllib3.PoolManager) -> bool:
+    """Say whether requests leave this machine unencrypted, directly or through a proxy."""
+    parts = urllib3.util.parse_url(server)
+    return parts.scheme == "http" and (pool.proxy is not None or not is_loopback(parts.host or ""))
+
+
 def _unusable(server: str, error: Exception) -> Refused:
     return Refused(f"{server} is no usable address, write http://HOST:PORT: {error}", "bad_address", 400)
 
@@ -105,12 +132,14 @@ def _refusal(reply: urllib3.BaseHTTPResponse, text: str) -> Refused:
         detail = text.strip() if code else ""
     if not detail:
         detail = f"the server answered {reply.status}" + ("" if code else ", and not as CIMaster does")
-    return Refused(neutral(detail), code, reply.status, _seconds(reply), reply.headers.get("CIMaster-Place", ""))
+    retry_after, expected_wait = _seconds(reply, "Retry-After"), _seconds(reply, "CIMaster-Expected-Wait")
+    place = reply.headers.get("CIMaster-Place", "")
+    return Refused(neutral(detail), code, reply.status, retry_after, place, expected_wait)
 
 
-def _seconds(reply: urllib3.BaseHTTPResponse) -> float | None:
-    text = reply.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() and len(text) < 6 else None
+def _seconds(reply: urllib3.BaseHTTPResponse, header: str) -> float | None:
+    text = reply.headers.get(header, "")
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < 8 else None
 
 
 def _reason(error: Exception) -> str:

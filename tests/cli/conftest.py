@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.conditions import until
 from tests.docs import markdown
 from tests.replica import Replica
 
@@ -42,7 +44,10 @@ def environment(replica: Replica) -> dict[str, str]:
 
 @pytest.fixture
 def start(environment: dict[str, str]) -> Iterator[Start]:
-    """Starts `cimaster` with arguments; processes that still run at the end of the test are killed."""
+    """Starts `cimaster` with arguments; processes that still run at the end of the test are killed.
+
+    One that has ended must have left no process of its session behind: neither its command nor anything below it.
+    """
     started = []
 
     def start(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
@@ -59,9 +64,26 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
         return process
 
     yield start
+    ended = [process.pid for process in started if process.poll() is not None]
     for process in started:
         with process:
             process.kill()
+    for session in ended:
+        until(partial(is_over, session))
+
+
+def is_over(session: int) -> bool:
+    """Say whether no process of a session runs."""
+    return not any(session_of(path) == session for path in Path("/proc").glob("[0-9]*/stat"))
+
+
+def session_of(stat: Path) -> int:
+    """Return the session of a process; 0 if it has ended."""
+    try:
+        state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 0 if state == "Z" else int(session)
 
 
 @pytest.fixture

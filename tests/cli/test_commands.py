@@ -77,6 +77,48 @@ def test_an_admin_keeps_the_inventory(replica: Replica, run: Run) -> None:
     assert run("show", "cluster-02").returncode == 1
 
 
+def test_a_hold_is_shared_and_made_for_another(replica: Replica, run: Run) -> None:
+    assert "alice" in run("hold", "cluster-01", "--to", "alice", "--with", "carol,dave").stdout
+    assert "carol,dave" in run("list", "-o", "wide").stdout
+    assert run("extend", "cluster-01", "8h", "--name", "dave").returncode == 0
+    assert run("release", "cluster-01", "--name", "erin").returncode == 1
+    assert run("release", "cluster-01", "--name", "carol").returncode == 0
+    assert state(replica) == "vacant"
+
+
+def test_the_health_of_a_cluster_is_set(replica: Replica, run: Run) -> None:
+    assert run("health", "cluster-01", "quarantined", "--reason", "disk errors").returncode == 0
+    assert state(replica) == "quarantined"
+    assert "quarantined" in run("list").stdout
+    assert "disk errors" in run("list", "-o", "wide").stdout
+    assert run("health", "cluster-01", "sick").returncode == 2
+    assert run("health", "cluster-01", "ok", CIMASTER_NAME="alice").returncode == 1
+    assert json.loads(run("health", "cluster-01", "ok", "--json").stdout)["state"] == "vacant"
+
+
+def test_the_rules_of_a_purpose_are_set(run: Run) -> None:
+    assert "quarantined" in run("set-purpose", "tess-ci", "--after-expiry", "quarantine").stdout
+    assert "quarantined" in run("purposes").stdout
+    assert "quarantine" in run("purposes", "-o", "wide").stdout
+    assert run("purposes", "-o", "name").stdout == "tess-ci\n"
+    (rules,) = json.loads(run("purposes", "--json").stdout)["purposes"]
+    assert (rules["purpose"], rules["afterExpiry"]) == ("tess-ci", "quarantine")
+    assert run("set-purpose", "tess-ci").returncode == 2
+    assert run("set-purpose", "tess-ci", "--after-expiry", "vacant", CIMASTER_NAME="alice").returncode == 1
+
+
+def test_a_policy_is_set_and_removed(run: Run) -> None:
+    terms = ("--min-vacant", "3", "--max-total", "20", "--hours", "Mon-Fri 07:00-19:00 Europe/Berlin")
+    assert run("set-policy", "tess-ci", *terms).returncode == 0
+    assert "Mon-Fri 07:00-19:00 Europe/Berlin" in run("policies", "-o", "wide").stdout
+    (policy,) = json.loads(run("policies", "--purpose", "tess-ci", "--json").stdout)["policies"]
+    assert (policy["minVacant"], policy["maxTotal"]) == (3, 20)
+    assert run("policies", "-o", "name").stdout == "tess-ci\n"
+    assert run("remove-policy", "tess-ci").returncode == 0
+    assert run("policies", "-o", "name").stdout == ""
+    assert run("set-policy", "tess-ci", "--min-vacant", "many").returncode == 2
+
+
 def test_only_an_admin_may(run: Run) -> None:
     assert run("disable", "cluster-01", CIMASTER_NAME="alice").returncode == 1
 

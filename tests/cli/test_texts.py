@@ -6,7 +6,7 @@ import pytest
 
 from cimaster.cli import durations, settings
 from cimaster.cli.errors import Refused
-from cimaster.cli.listings import CLUSTERS, CREATIONS, HISTORY, QUEUE, Listing, as_json
+from cimaster.cli.listings import CLUSTERS, CREATIONS, HISTORY, POLICIES, PURPOSES, QUEUE, Listing, as_json
 from cimaster.cli.settings import CIJob
 from cimaster.cli.terminal_text import neutral, neutral_lines
 
@@ -21,6 +21,11 @@ def test_durations_are_those_of_the_api(text: str, seconds: float | None) -> Non
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (61, "1m 1s"), (3725, "1h 2m")])
 def test_a_time_is_told_briefly(seconds: float, text: str) -> None:
     assert durations.words(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "1 min"), (61, "2 min"), (3600, "1 h"), (3725, "1 h 3 min")])
+def test_an_expected_time_is_in_minutes(seconds: float, text: str) -> None:
+    assert durations.about(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -43,9 +48,17 @@ def test_lines_stay_lines() -> None:
     assert neutral_lines("one\ntwo\x07\n") == "one\ntwo\\x07\n"
 
 
-@pytest.mark.parametrize("listing", [CLUSTERS, QUEUE, HISTORY, CREATIONS])
+@pytest.mark.parametrize("listing", [CLUSTERS, QUEUE, HISTORY, CREATIONS, PURPOSES, POLICIES])
 def test_odd_records_are_listed(listing: Listing) -> None:
-    odd = {listing.member: [{}, {"name": "\x1b", "labels": [1], "ask": None, "id": 5}, "text", None]}
+    fields = {
+        "name": "\x1b",
+        "health": "\x1b",
+        "results": [1, {"result": "\x1b"}],
+        "holdWith": ["\x1b"],
+        "says": "\x1b",
+    }
+    more = {"labels": [1], "ask": None, "id": 5, "expectedWait": float("nan"), "purpose": "\x1b"}
+    odd = {listing.member: [{}, {**fields, **more}, "text", None]}
     assert len(listing.wide(odd).splitlines()) == 3
     assert len(listing.names(odd).splitlines()) == 2
     assert "\x1b" not in listing.wide(odd) + listing.names(odd) + as_json(odd)

@@ -1,4 +1,4 @@
-"""Commands for admins: keep the inventory."""
+"""Commands for admins: keep the inventory, and say how healthy a cluster is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -61,8 +61,23 @@ def disable(session: Session, /, **values: object) -> None:
 @reason_option
 @click.pass_obj
 def enable(session: Session, /, **values: object) -> None:
-    """Put a cluster back into lending."""
+    """Put a disabled or quarantined cluster back into lending."""
     session.change("enablecluster", **values)
+
+
+@click.command(
+    cls=ClientCommand,
+    section=_SECTION,
+    example='cimaster health cluster-31 quarantined --reason "disk errors"\ncimaster health cluster-31 ok',
+)
+@_cluster
+@click.argument("health", type=click.Choice(["ok", "suspect", "quarantined"]))
+@name_option
+@reason_option
+@click.pass_obj
+def health(session: Session, /, **values: object) -> None:
+    """Set the health of a cluster; one in quarantine is lent no more."""
+    session.change("healthcluster", **values)
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example='cimaster delete cluster-31 --force --reason "gone"')

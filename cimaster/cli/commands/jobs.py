@@ -6,7 +6,7 @@ from typing import Any, cast
 import click
 
 from cimaster.cli import job_run, settings, waiting
-from cimaster.cli.client import TakeOptions
+from cimaster.cli.client import RESULTS, TakeOptions
 from cimaster.cli.command_line import LONG_TIMEOUT, ClientCommand, Decorator, Duration, Session, criteria
 from cimaster.cli.durations import seconds
 from cimaster.cli.listings import JSON, WIDE, as_json
@@ -35,6 +35,11 @@ def _take_options(ttl: str | None) -> Decorator:
             show_default=True,
             help="Time after which the lease ends unless it is renewed.",
         ),
+        click.option(
+            "--hold-on-failure",
+            metavar="DURATION",
+            help="If the test fails, hold the cluster for the person who triggered the job, for this time.",
+        ),
     ]
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +53,8 @@ def _take_options(ttl: str | None) -> Decorator:
 @click.command(
     cls=ClientCommand,
     section=_SECTION,
-    example="cimaster run --purpose tess-ci --wait 30m -- make e2e",
+    example="cimaster run --purpose tess-ci --wait 30m -- make e2e\n"
+    "cimaster run --wait 30m --ttl 2h --hold-on-failure 2h --kill-on-lost-lease -- make e2e",
     timeout=LONG_TIMEOUT,
     prints=False,
     context_settings={"allow_interspersed_args": False},
@@ -71,11 +77,14 @@ def run(
 ) -> int:
     """Run a command on a cluster, and give the cluster back.
 
-    The command finds its cluster in CIMASTER_CLUSTER. The exit status is the command's, or 128 and the number of the
-    signal that ended the wait; 127 if there is no such command, 1 refused, 2 wrong use, 3 service unreachable, 4 no
-    cluster vacant.
+    The command finds its cluster in CIMASTER_CLUSTER. The service learns the result: pass for exit status 0, fail for
+    any other, error if the command could not be started or a signal from elsewhere ended it.
+
+    The exit status is the command's, or 128 and the number of the signal that ended the wait; 127 if there is no such
+    command, 1 refused, 2 wrong use, 3 service unreachable, 4 no cluster vacant.
     """
     job, build, name = _ci_job(job, build, name)
+    _check_holder(name, options["hold_on_failure"])
     every = renew_every or (seconds(options["ttl"]) or 0) / 3
     how = job_run.RunOptions(every, kill_on_lost_lease)
     return job_run.run(session.client, command, job, build, _given(name, options), how)
@@ -95,6 +104,7 @@ def take(session: Session, /, job: str | None, build: str | None, name: str | No
     -o wide prints the lease after the name, --json the whole record with it (leaseId).
     """
     job, build, name = _ci_job(job, build, name)
+    _check_holder(name, options["hold_on_failure"])
     # A signal that comes when the cluster is lent already does not end the command before it has printed the name.
     with StopSignals(lambda _number: None) as signals:
         try:
@@ -112,13 +122,20 @@ def take(session: Session, /, job: str | None, build: str | None, name: str | No
 @click.command(
     cls=ClientCommand,
     section=_SECTION,
-    example="cimaster finish cluster-05 --job e2e --build 7",
+    example="cimaster finish cluster-05 --job e2e --build 7 --result pass\n"
+    "cimaster finish cluster-05 --job e2e --build 7 --result fail --hold 2h",
     timeout=LONG_TIMEOUT,
 )
 @_cluster
 @click.option("--lease", envvar="CIMASTER_LEASE", show_envvar=True, help="Lease that ends; no other one is ended.")
 @click.option("--job", help="Name of the job whose lease ends.")
 @click.option("--build", help="Number of the build whose lease ends.")
+@click.option("--result", type=click.Choice(RESULTS), help="How the test ended.")
+@click.option(
+    "--hold",
+    metavar="DURATION",
+    help="Unless it passed, hold the cluster for the person who triggered the job, for this time.",
+)
 @click.pass_obj
 def finish(session: Session, /, **values: str | None) -> None:
     """Give a cluster back."""
@@ -152,6 +169,12 @@ def _ci_job(job: str | None, build: str | None, name: str | None) -> tuple[str, 
     if not job or not build:
         raise click.UsageError("Say --job and --build: no CI system that this client knows has set them.")
     return job, build, name or known.person
+
+
+def _check_holder(name: str, hold_on_failure: str | None) -> None:
+    """Refuse a hold after a failure that would be for no person."""
+    if hold_on_failure and not name:
+        raise click.UsageError("Say --name: --hold-on-failure holds the cluster for the person who triggered the job.")
 
 
 def _given(name: str, options: Mapping[str, Any]) -> TakeOptions:

@@ -9,12 +9,20 @@ _SECTION = "People"
 _cluster = click.argument("cluster")
 
 
-@click.command(cls=ClientCommand, section=_SECTION, example='cimaster hold cluster-05 --desc "disk errors"')
+@click.command(
+    cls=ClientCommand,
+    section=_SECTION,
+    example='cimaster hold cluster-05 --desc "disk errors" --with alice,carol\n'
+    "cimaster hold any --purpose tess-ci --wait 2d --duration 4h",
+)
 @_cluster
 @name_option
 @criteria
 @click.option("--desc", help="What the hold is for.")
 @click.option("--duration", metavar="DURATION", help="How long to hold, from now.  [default: 6h]")
+@click.option("--with", metavar="PEOPLE", help="People who may extend and release the hold too: alice,carol.")
+@click.option("--to", metavar="PERSON", help="Hold it for this person, as an admin.")
+@click.option("--wait", metavar="DURATION", help="If it is not free, hold it when it is your turn, within this time.")
 @click.option("--expect", metavar="STATE", help="Refuse unless the cluster is in this state, such as vacant.")
 @click.option("--force", is_flag=True, help="Take over the hold of another person, as an admin; needs a reason.")
 @reason_option
@@ -22,7 +30,8 @@ _cluster = click.argument("cluster")
 def hold(session: Session, /, **values: object) -> None:
     """Hold a cluster.
 
-    CLUSTER is its name, or `any` for one that the options describe.
+    CLUSTER is its name, or `any` for one that the options describe. With --wait the command ends immediately; `cimaster
+    queue` shows your place, and `cimaster leave` gives it up.
     """
     session.change("holdcluster", **values)
 

@@ -1,4 +1,4 @@
-"""Commands that only read: clusters, the queue and the history."""
+"""Commands that only read: clusters, purposes, policies, the queue and the history."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 
 from cimaster.cli.command_line import ClientCommand, Duration, Session
-from cimaster.cli.listings import CLUSTERS, HISTORY, JSON, NAME, QUEUE, as_json
+from cimaster.cli.listings import CLUSTERS, HISTORY, JSON, NAME, POLICIES, PURPOSES, QUEUE, as_json
 from cimaster.cli.terminal_text import neutral, neutral_lines
 
 _SECTION = "Lists"
@@ -15,7 +15,7 @@ _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
 
 @click.command("list", cls=ClientCommand, section=_SECTION, example="cimaster list --state vacant -o wide")
-@click.option("--state", help="Only clusters in this state, such as vacant, occupied or held.")
+@click.option("--state", help="Only clusters in this state: vacant, occupied, held, quarantined, …")
 @click.option("--purpose", help="Only clusters for this purpose.")
 @click.option("--region", help="Only clusters in this region.")
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="Only clusters with this label; may be repeated.")
@@ -66,3 +66,18 @@ def queue(session: Session, /) -> None:
 def history(session: Session, /, **filters: object) -> None:
     """List changes, newest first."""
     click.echo(session.text(HISTORY, **filters), nl=False)
+
+
+@click.command(cls=ClientCommand, section=_SECTION, example="cimaster purposes -o wide")
+@click.pass_obj
+def purposes(session: Session, /) -> None:
+    """List the purposes, and how the clusters of each are checked and cleaned."""
+    click.echo(session.text(PURPOSES), nl=False)
+
+
+@click.command(cls=ClientCommand, section=_SECTION, example="cimaster policies --purpose tess-ci")
+@click.option("--purpose", help="Only the policy of this purpose.")
+@click.pass_obj
+def policies(session: Session, /, **filters: object) -> None:
+    """List the policies that keep clusters vacant, and what each does at the moment."""
+    click.echo(session.text(POLICIES, **filters), nl=False)
