@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Response, render_template
 
-from cimaster.pages.clusters import cluster_rows
+from cimaster.pages.clusters import cluster_actions, cluster_forms, cluster_rows
 from cimaster.pages.frame import action_buttons
 from cimaster.pages.frame.blueprint import pages
+from cimaster.pages.frame.forms import PageUpdate, Result
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pages.policies import policy_panel
@@ -19,7 +20,7 @@ def context(snapshot: Snapshot) -> dict[str, Any]:
     """Build the context of fragments/inventory.html: pairs of a row and its buttons, broken records apart."""
     pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
     rows = [
-        (cluster_rows.row(pool, cluster, visitor, now), action_buttons.for_inventory(cluster, visitor))
+        (cluster_rows.row(pool, cluster, visitor, now), cluster_actions.for_inventory(cluster, visitor))
         for cluster in pool.clusters
     ]
     return {
@@ -27,6 +28,13 @@ def context(snapshot: Snapshot) -> dict[str, Any]:
         "broken": [(row, buttons) for row, buttons in rows if row.state == BROKEN],
         "inventory": [(row, buttons) for row, buttons in rows if row.state != BROKEN],
     }
+
+
+def update(result: Result) -> PageUpdate | None:
+    """Replace the table of the inventory, or what the form changed on another page."""
+    if result.page.startswith("/ui/admin"):
+        return PageUpdate("inventory", "fragments/inventory.html", context(result.snapshot))
+    return cluster_forms.update(result)
 
 
 @pages.get("/ui/admin")
