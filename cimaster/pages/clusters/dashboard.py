@@ -10,7 +10,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
-from cimaster.pages.clusters import cluster_rows
+from cimaster.pages.clusters import cluster_rows, lost_holds
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.blueprint import is_htmx_request, pages
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
@@ -121,6 +121,7 @@ def dashboard() -> Response:
         healths=HEALTHS,
         purposes=sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault}),
         why_none=components().provisioning.why_none,
+        **lost_holds.context(snapshot),
         **summary_context(snapshot, view),
         **queue_panel.context(snapshot),
         **creation_panel.context(snapshot),

@@ -1,4 +1,4 @@
-"""The inventory page: broken records, every cluster with its fields, and automatic top-up; only admins change it."""
+"""The inventory page: broken records, clusters, checks and automatic top-up; only admins change it."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.forms import PageUpdate, Result
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
+from cimaster.pages.inventory import purpose_panel
 from cimaster.pages.policies import policy_panel
 from cimaster.pool.records.cluster import BROKEN
 from cimaster.repository.snapshots import Snapshot
@@ -42,7 +43,13 @@ def inventory_page() -> str:
     """Show the inventory."""
     snapshot = latest()
     why_not = "" if current_visitor().is_admin else action_buttons.NEEDS_ADMIN
-    return render_template("inventory.html", **context(snapshot), **policy_panel.context(snapshot), why_not=why_not)
+    return render_template(
+        "inventory.html",
+        why_not=why_not,
+        **context(snapshot),
+        **purpose_panel.context(snapshot),
+        **policy_panel.context(snapshot),
+    )
 
 
 @pages.get("/ui/fragments/inventory")
