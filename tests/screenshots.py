@@ -26,6 +26,7 @@ _PICTURES = (  # file, address (scrolled to its fragment), visitor, colour schem
     ("narrow", "/#clusters", "alice", "light", _NARROW),
 )
 _NOW = datetime.now(UTC)
+_FAILURES = "3 failures in a row: e2e-storage #128, #129, #130"
 _LINKS = {
     "statusLink": "https://prow.example.com/prowjob?prowjob=e2e-k8s",
     "logLink": "https://prow.example.com/log?job=e2e-k8s",
@@ -105,9 +106,25 @@ def _clusters() -> list[dict[str, Any]]:
         _leased(16, "e2e-storage", 403, "carol", 22),
         _disabled(18, "disk errors in rack 4"),
         _leased(24, "e2e-upgrade", 872, "ci-bot", 3, ttl=120),
+        _cluster(
+            25, health="quarantined", healthReason=_FAILURES, healthSince=_ago(minutes=50), results=_results("fff")
+        ),
+        _cluster(26, checking="clean", checkBy="replica-1", checkUntil=_ahead(minutes=1), results=_results("pp")),
+        _cluster(27, checking="clean", results=_results("pfp")),
         {"name": "cluster-30", "status": "unknown", "region": "us-west"},
     ]
+    for record in others:
+        if record["name"] in ("cluster-02", "cluster-03", "cluster-05", "cluster-10"):
+            record["results"] = _results("fpfpp")
     return sorted([*vacant, *network, *others], key=lambda record: str(record["name"]))
+
+
+def _results(newest_first: str) -> list[dict[str, Any]]:
+    words = {"p": "pass", "f": "fail", "e": "error"}
+    return [
+        {"result": words[letter], "job": "e2e-storage", "build": str(130 - number), "at": _ago(hours=number + 1)}
+        for number, letter in enumerate(newest_first)
+    ]
 
 
 def _cluster(number: int, **more: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from cimaster.pool.decisions.queueing import cancel as cancel
 from cimaster.pool.decisions.queueing import leave as leave
 from cimaster.pool.decisions.queueing import mark_disconnected as mark_disconnected
 from cimaster.pool.decisions.queueing import take_or_wait as take_or_wait
+from cimaster.pool.decisions.sharing import share as share
 from cimaster.pool.records.criteria import Criteria as Criteria
 from cimaster.pool.records.pool import Answer as Answer
 from cimaster.pool.records.pool import Pool as Pool

@@ -129,6 +129,10 @@ class Clusters:
         """Extend a hold to an end, or to a duration if it has not started; never shorten it."""
         return self.repository.update(partial(decide.extend, name=cluster, by=by, until=until))
 
+    def share(self, cluster: str, by: str, people: tuple[str, ...]) -> Committed:
+        """Share a person's own hold with these people and no others."""
+        return self.repository.update(partial(decide.share, name=cluster, by=by, people=people))
+
     def release(
         self, cluster: str, by: str, is_admin: bool, reason: str = "", request: Request | None = None
     ) -> Committed:

@@ -35,7 +35,7 @@ function updateTimes() {
   for (const element of document.querySelectorAll('time[data-left]')) {
     const left = Date.parse(element.dateTime) - now;
     const nearness = left < 600000 ? 'time-left time-left-late' : left < 1800000 ? 'time-left time-left-soon' : 'time-left time-left-far';
-    setText(element, left > 0 ? roughly(left) : 'ending');
+    setText(element, left > 0 ? roughly(left) : 'a moment');
     if (element.className !== nearness) element.className = nearness;
   }
   for (const element of document.querySelectorAll('time[data-soon]')) {

@@ -103,4 +103,4 @@ def facts(sent: FactParameters) -> ClusterFacts:
 
 def filter_of(query: ListClusters) -> Filter:
     """Return the filter that the parameters of a list describe."""
-    return Filter(query.state, query.purpose, query.region, labels(query.label), query.holder, query.q)
+    return Filter(query.state, query.purpose, query.region, labels(query.label), query.holder, query.q, query.health)

@@ -81,6 +81,14 @@ def test_filters_show_what_matches_all_of_them(
     assert names(client, **filters) == shown.split()
 
 
+def test_the_list_is_filtered_by_health_and_searched_for_its_reason(client: FlaskClient, mixed: None) -> None:
+    answer = client.get("/healthcluster?cluster=cluster-03&name=root&health=suspect&reason=slow+disks")
+    assert answer.status_code == 200
+    assert names(client, health="suspect") == ["cluster-03"]
+    assert names(client, health="ok", purpose="tess-ci") == ["cluster-01", "cluster-02"]
+    assert names(client, q="slow disks") == ["cluster-03"]
+
+
 def test_an_empty_list_says_why(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     assert client.get("/clusters?state=held").text == "no clusters match\n"

@@ -24,9 +24,9 @@ def test_every_cluster_is_shown_with_its_state_and_its_user(add: Add, client: Fl
     client.get("/getvacant?build=124&job=e2e&cluster=cluster-02&email=john@example.com")
     hold(alice, "cluster-03", desc="debugging the network")
     page = text(client.get("/"))
-    assert re.search(r"cluster-01 vacant", page)
-    assert re.search(r"cluster-02 occupied e2e #124 for john", page)
-    assert re.search(r"cluster-03 held alice debugging the network just now 6 h", page)
+    assert re.search(r"cluster-01 tess-ci us-west vacant", page)
+    assert re.search(r"cluster-02 tess-ci us-west occupied ok e2e #124 for john", page)
+    assert re.search(r"cluster-03 tess-ci us-west held ok alice debugging the network just now ends in 6 h", page)
 
 
 def test_counts_are_per_state_and_link_to_it(add: Add, client: FlaskClient) -> None:
@@ -129,7 +129,7 @@ def test_the_filter_is_in_the_form_again(add: Add, client: FlaskClient) -> None:
 def test_a_filter_that_cannot_be_read_is_400_and_says_what_is_expected(client: FlaskClient) -> None:
     answer = client.get("/?state=asleep")
     assert answer.status_code == 400
-    assert "expected one of broken, occupied, disabled, held, vacant" in text(answer)
+    assert "expected one of broken, occupied, quarantined, disabled, held, checking, vacant" in text(answer)
 
 
 def test_an_empty_pool_says_what_to_do_next(client: FlaskClient, alice: FlaskClient, root: FlaskClient) -> None:
@@ -219,7 +219,7 @@ def test_while_the_store_fails_the_last_state_stays_with_a_warning(
         written("{")
     page = text(alice.get("/"))
     assert "The store cannot be used. cluster.json is not valid JSON" in page
-    assert "cluster-01 vacant" in page
+    assert "cluster-01 tess-ci us-west vacant" in page
     answer = hold(alice, "cluster-01")
     assert answer.status_code == 503
     assert "not valid JSON" in text(answer)

@@ -21,7 +21,8 @@ def mine(added: AddOne, curl: Curl) -> list[str]:
 
 def states(person: Person, names: list[str]) -> list[str]:
     """Return the states that the API lists."""
-    return [person.page.request.get(f"{person.url}/clusters?q={name}").text().split()[6] for name in names]
+    json = {"Accept": "application/json"}
+    return [person.page.request.get(f"{person.url}/clusters/{name}", headers=json).json()["state"] for name in names]
 
 
 @pytest.mark.parametrize("query", ["", "?holder=alice", "?state=held"], ids=["stays", "mine", "held"])

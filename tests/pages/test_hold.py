@@ -42,7 +42,7 @@ def test_a_hold_leads_back_to_its_page_with_a_message_shown_once(add: Add, alice
     assert answer.location == "/?state=held"
     page = follow(alice, answer)
     assert "You hold cluster-01 until" in text(page)
-    assert "cluster-01 yours held alice my reason" in text(page)
+    assert "cluster-01 yours tess-ci us-west held ok alice my reason" in text(page)
     assert "You hold cluster-01 until" not in text(alice.get("/"))
     assert state(alice)["holdDesc"] == "my reason"
 
@@ -261,7 +261,7 @@ def test_the_holder_releases_with_one_click(add: Add, alice: FlaskClient) -> Non
     hold(alice, "cluster-01")
     page = follow(alice, alice.post("/ui/release", data={"cluster": "cluster-01"}))
     assert "cluster cluster-01 is released" in text(page)
-    assert "cluster-01 vacant" in text(page)
+    assert "cluster-01 tess-ci us-west vacant" in text(page)
 
 
 def test_one_click_with_htmx_changes_the_row_in_place(add: Add, alice: FlaskClient) -> None:
@@ -381,8 +381,8 @@ def take_over(browser: FlaskClient, **fields: str) -> TestResponse:
 def test_an_admin_takes_a_hold_over(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     hold(alice, "cluster-01")
-    assert "Take over…" in text(root.get("/"))
-    assert "Take over…" not in text(alice.get("/"))
+    assert 'href="/ui/admin/takeover?cluster=cluster-01"' in root.get("/").text
+    assert "takeover" not in alice.get("/").text
     form = root.get("/ui/admin/takeover?cluster=cluster-01").text
     assert 'name="holder" value="alice"' in form
     assert take_over(root, holder="alice").status_code == 400
@@ -422,7 +422,8 @@ def test_the_holder_hands_over(add: Add, alice: FlaskClient, person: SignIn, roo
     add("cluster-01")
     hold(alice, "cluster-01", duration="2h")
     assert "Hand over…" in text(alice.get("/ui/clusters/cluster-01"))
-    assert "Hand over…" not in text(person("charlie").get("/ui/clusters/cluster-01"))
+    of_others = person("charlie").get("/ui/clusters/cluster-01")
+    assert "Hand over… cluster-01 held by alice: the holder or an admin can hand it over" in text(of_others)
     assert 'id="form-to"' in alice.get("/ui/handover?cluster=cluster-01").text
     before = ends(alice)
     answer = alice.post("/ui/handover", data={"cluster": "cluster-01", "to": "charlie"})

@@ -35,7 +35,7 @@ def test_an_admin_adds_a_cluster(root: FlaskClient) -> None:
     }
     page = follow(root, send(root, "add", **facts))
     assert "cluster cluster-01 is added successfully" in text(page)
-    assert "cluster-01 new vacant us-west tnet-ci flatcar gpu=yes zone=a" in text(page)
+    assert "cluster-01 new vacant ok us-west tnet-ci flatcar gpu=yes zone=a" in text(page)
     assert state(root)["labels"] == {"gpu": "yes", "zone": "a"}
 
 
@@ -135,7 +135,7 @@ def test_disable_needs_a_reason_which_all_visitors_see(add: Add, root: FlaskClie
     assert refused.status_code == 400
     assert "reason is required" in text(refused)
     follow(root, send(root, "disable", reason="waits for a <switch>"))
-    assert "cluster-01 disabled root waits for a <switch>" in text(alice.get("/"))
+    assert "cluster-01 tess-ci us-west disabled ok root waits for a <switch>" in text(alice.get("/"))
     assert "Enable" not in text(alice.get("/"))
 
 
@@ -222,7 +222,7 @@ def test_a_broken_record_is_deleted_from_the_dashboard_too(
     written: WriteRecords, root: FlaskClient, alice: FlaskClient
 ) -> None:
     written({"name": "twin", "status": "finished"}, {"name": "twin", "status": "finished", "note": "second"})
-    assert text(root.get("/")).count("broken – another record has the same name") == 2
+    assert text(root.get("/")).count("broken – – another record has the same name") == 2
     assert root.get("/").text.count('action="/ui/admin/delete"') == 2
     assert 'action="/ui/admin/delete"' not in alice.get("/").text
 

@@ -243,7 +243,7 @@ def test_a_ticket_served_in_the_meantime_keeps_its_cluster(
     answer = alice.post("/ui/cancel", data={"request_id": identity}, headers=CLICK)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
     assert "is no longer waiting" in text(answer)
-    assert "cluster-01 occupied e2e #12" in text(alice.get("/"))
+    assert "cluster-01 tess-ci us-west occupied ok e2e #12" in text(alice.get("/"))
     assert alice.get(f"/ui/cancel?request_id={identity}").status_code == 409
     assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))
 

@@ -10,6 +10,7 @@ from cimaster.pages.clusters import cluster_page, cluster_rows
 from cimaster.pages.frame import template_filters
 from cimaster.pages.frame.forms import PageUpdate, Result
 from cimaster.pages.frame.visitors import current_visitor, element_id, latest
+from cimaster.pool import Rules
 from cimaster.pool.decisions import descriptions
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web.components import components
@@ -25,9 +26,12 @@ def context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
         snapshot.pool.find_any(name)  # raises a refusal that says what is wrong with the name
     rules, now = snapshot.pool.rules, components().clusters.now()
     row = cluster_rows.row(snapshot.pool, cluster, current_visitor(), now) if cluster else None
+    return {"row": row, "facts": _fields(row) if row else {}, **durations(rules)}
+
+
+def durations(rules: Rules) -> dict[str, Any]:
+    """Return what the field of a hold's duration shows: the choices, the usual one, and the longest possible."""
     return {
-        "row": row,
-        "facts": _fields(row) if row else {},
         "choices": sorted({rules.hold, *(choice for choice in _CHOICES if choice <= rules.max_hold)}),
         "usual": format_duration(rules.hold),
         "longest": rules.max_hold,

@@ -6,8 +6,7 @@ from flask import Response, render_template, request
 
 from cimaster.common.texts import printable
 from cimaster.errors import ClusterBroken, UnknownCluster
-from cimaster.pages.clusters import cluster_rows, timeline
-from cimaster.pages.frame import action_buttons
+from cimaster.pages.clusters import cluster_actions, cluster_rows, timeline
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
@@ -39,7 +38,7 @@ def context(snapshot: Snapshot, name: str) -> dict[str, Any]:
         "name": name,
         "tag": clusters_tag(snapshot, name),
         "row": cluster_rows.row(snapshot.pool, cluster, visitor, now) if cluster else None,
-        "buttons": action_buttons.for_cluster_page(cluster, visitor) if cluster else [],
+        "buttons": cluster_actions.for_cluster_page(cluster, visitor) if cluster else [],
         "changes": timeline.changes(entries),
         "previous_use": timeline.previous_use(entries),
     }

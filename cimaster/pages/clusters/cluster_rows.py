@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from flask import render_template
 from markupsafe import Markup
 
-from cimaster.pages.frame import action_buttons
+from cimaster.pages.clusters import cluster_actions, health_marks
+from cimaster.pages.clusters.health_marks import HealthMark
 from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.visitors import Visitor, element_id
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.holding import holder_of
-from cimaster.pool.records.cluster import BROKEN, DISABLED, IMAGE_PURPOSE, Cluster
+from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, IMAGE_PURPOSE, Cluster
+from cimaster.pool.records.health import QUARANTINED
 from cimaster.pool.records.pool import Pool
 
 
@@ -38,13 +40,26 @@ class Row:
     name: str
     use: Use
     flags: tuple[tuple[str, str], ...]
+    health: HealthMark
     is_mine: bool
+    is_shared: bool
     actions: tuple[Action, ...]
+    menu: tuple[Action, ...]
 
     @property
     def state(self) -> str:
         """The state, as in lists and filters."""
         return self.cluster.state
+
+    @property
+    def state_words(self) -> str:
+        """The state in words; of a cluster that is checked or cleaned, how far that is."""
+        return descriptions.check_progress(self.cluster) if self.state == CHECKING else self.state
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a check or clean that no replica has begun."""
+        return self.state == CHECKING and not self.cluster.check_claimed_by
 
     @property
     def shows_image(self) -> bool:
@@ -65,8 +80,11 @@ def _row(cluster: Cluster, reference: str, visitor: Visitor, now: datetime, over
         name=cluster.name or cluster.name_as_written or "unnamed record",
         use=_use(cluster),
         flags=_flags(cluster, now, overdue_after),
+        health=health_marks.mark(cluster),
         is_mine=visitor.holds(cluster),
-        actions=tuple(action_buttons.for_row(cluster, visitor)),
+        is_shared=visitor.shares(cluster),
+        actions=tuple(cluster_actions.for_row(cluster, visitor)),
+        menu=tuple(cluster_actions.for_menu(cluster, visitor)),
     )
 
 
@@ -76,6 +94,8 @@ def _use(cluster: Cluster) -> Use:
     if lease := cluster.lease:
         no_end = "" if lease.expires else "no end set"
         return Use(descriptions.occupant(cluster), lease.by, "", lease.acquired, lease.expires, no_end)
+    if cluster.state == QUARANTINED:
+        return Use(cluster.health.by, reason=cluster.health.reason, since=cluster.health.since)
     if cluster.state == DISABLED:
         return Use(cluster.disabled_by, reason=cluster.disabled_reason)
     if hold := cluster.hold:
@@ -93,17 +113,24 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
         flags.append(("clock", "overdue"))
     if cluster.hold and cluster.lease:
         flags.append(("lock", f"then held by {holder_of(cluster)}"))
-    elif cluster.hold and cluster.disabled:
+    elif cluster.hold and cluster.state in (DISABLED, QUARANTINED):
         flags.append(("lock", f"held by {holder_of(cluster)}{descriptions.until(cluster.hold.expires)}"))
+    if cluster.hold and cluster.hold.shared_with:
+        flags.append(("people", f"shared with {', '.join(cluster.hold.shared_with)}"))
     if cluster.disabled and cluster.lease:
         reason = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
         flags.append(("pause", f"then disabled{reason}"))
+    elif cluster.disabled and cluster.state == QUARANTINED:
+        flags.append(("pause", "also disabled"))
+    if cluster.checking and cluster.state != CHECKING:
+        flags.append(("turn" if cluster.check_claimed_by else "clock", descriptions.check_progress(cluster)))
     return tuple(flags)
 
 
 def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
     """Return the row of the dashboard as HTML, cached for up to 15 s for all visitors to whom it looks the same."""
-    viewer = Visitor(visitor.name if visitor.holds(cluster) else "", visitor.is_admin, visitor.is_named)
+    name = visitor.name if visitor.holds(cluster) or visitor.shares(cluster) else ""
+    viewer = Visitor(name, visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
     return _rendered(cluster, pool.reference(cluster), viewer, about_now, pool.rules.overdue_after)
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
-from cimaster.pages.clusters import cluster_rows
+from cimaster.pages.clusters import cluster_rows, lost_holds
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.blueprint import is_htmx_request, pages
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
@@ -18,7 +18,8 @@ from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pages.queue import queue_panel
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.cluster_filter import Filter
-from cimaster.pool.records.cluster import BROKEN, DISABLED, HELD, OCCUPIED, VACANT
+from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, VACANT
+from cimaster.pool.records.health import HEALTHS, QUARANTINED
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web import endpoints, request_parameters
 from cimaster.web.components import components
@@ -27,10 +28,13 @@ CARDS = {
     VACANT: "ready to lend",
     OCCUPIED: "in use by jobs",
     HELD: "in use by people",
+    CHECKING: "checked or cleaned",
     DISABLED: "not lent",
+    QUARANTINED: "faulty, not lent",
     BROKEN: "records to fix",
 }
-_FILTERS = ("state", "purpose", "region", "label", "holder", "q")
+_SHOWN_IF_ANY = (CHECKING, QUARANTINED, BROKEN)
+_FILTERS = ("state", "health", "purpose", "region", "label", "holder", "q")
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def summary_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
     """Build the context of fragments/summary.html."""
     found = view.of_any_state.of(snapshot.pool)
     counts = Counter(cluster.state for cluster in found)
-    cards = [(state, counts[state], words) for state, words in CARDS.items() if state != BROKEN or counts[state]]
+    shown = [state for state in CARDS if state not in _SHOWN_IF_ANY or counts[state] or state == view.filter.state]
+    cards = [(state, counts[state], CARDS[state]) for state in shown]
     lendable = [cluster for cluster in found if cluster.state != BROKEN]
     is_short = bool(lendable) and not counts[VACANT] and not view.filter.holder
     return {"summary": Summary(view, len(found), cards, descriptions.shortage(lendable) if is_short else "")}
@@ -113,8 +118,10 @@ def dashboard() -> Response:
         "dashboard.html",
         view=view,
         states=list(CARDS),
+        healths=HEALTHS,
         purposes=sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault}),
         why_none=components().provisioning.why_none,
+        **lost_holds.context(snapshot),
         **summary_context(snapshot, view),
         **queue_panel.context(snapshot),
         **creation_panel.context(snapshot),

@@ -1,7 +1,7 @@
-"""The forms that begin, end or pass on a hold: hold, release, take over, hand over."""
+"""The forms that begin, share, end or pass on a hold: hold, share, release, take over, hand over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cimaster.common.texts import same_person
@@ -16,7 +16,7 @@ from cimaster.pool.decisions.holding import HoldTerms, holder_of
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints, parameter_types
 from cimaster.web.components import components
-from cimaster.web.endpoint_parameters import HoldCluster, ReleaseCluster
+from cimaster.web.endpoint_parameters import ClusterParameters, HoldCluster, ReleaseCluster
 
 # --- hold ------------------------------------------------------------------------------------------------------------
 
@@ -39,10 +39,12 @@ def _state_changed(row: Row, expected: str) -> ClusterNotVacant:
     )
 
 
+def _terms(form: HoldCluster) -> HoldTerms:
+    return HoldTerms(form.desc, form.duration, form.with_)
+
+
 def _hold(form: HoldCluster) -> Committed:
-    return components().clusters.hold(
-        form.cluster, form.name, HoldTerms(form.desc, form.duration, form.with_), expect=form.expect
-    )
+    return components().clusters.hold(form.cluster, form.name, _terms(form), expect=form.expect)
 
 
 serve(
@@ -62,6 +64,65 @@ serve(
 )
 
 
+def _hold_for(form: HoldCluster) -> Committed:
+    terms = replace(_terms(form), made_by="" if same_person(form.to, form.name) else form.name)
+    return components().clusters.hold(form.cluster, form.to, terms, expect=form.expect)
+
+
+serve(
+    Form(
+        "/ui/admin/holdfor",
+        endpoints.HOLDCLUSTER.requiring("to"),
+        _hold_for,
+        title="Hold for someone else:",
+        button="Hold",
+        busy_label="Holding…",
+        subject="cluster",
+        context=_hold_context,
+        update=cluster_forms.update,
+    )
+)
+
+
+# --- share -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(ClusterParameters):
+    """Choose the people that a hold is shared with; none if the field is empty."""
+
+    with_: tuple[str, ...] = parameter_types.WITH.optional(())
+
+
+def _share_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
+    """Show the people that the hold is shared with now."""
+    context = cluster_forms.context(values, is_shown_again)
+    row = context["row"]
+    hold = row.cluster.hold if row else None
+    context["facts"] = {"with": ", ".join(hold.shared_with) if hold else ""}
+    return context
+
+
+def _share(form: Share) -> Committed:
+    return components().clusters.share(form.cluster, form.name, form.with_)
+
+
+serve(
+    Form(
+        "/ui/share",
+        endpoints.HOLDCLUSTER.taking(Share),
+        _share,
+        title="Share hold of",
+        button="Save",
+        busy_label="Saving…",
+        subject="cluster",
+        context=_share_context,
+        update=cluster_forms.update,
+        leaves_hold=True,
+    )
+)
+
+
 # --- release, take over, hand over -----------------------------------------------------------------------------------
 
 
@@ -69,7 +130,7 @@ def _require_reason(form: ReleaseCluster, what: str) -> None:
     """Refuse an admin's decision about another person's hold without a reason."""
     cluster = latest().pool.find(form.cluster)
     hold, is_admin = cluster.hold, form.name in components().admins
-    if hold and is_admin and not form.reason and not same_person(hold.by, form.name):
+    if hold and is_admin and not form.reason and not hold.may_be_changed_by(form.name):
         raise MissingParameter(
             f"reason is required: tell {holder_of(cluster)} why the hold of {form.cluster} {what}",
             parameter="reason",

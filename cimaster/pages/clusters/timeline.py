@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from cimaster.common.times import parse_duration, roughly
 from cimaster.pool.decisions import descriptions
+from cimaster.pool.records.health import RESULTS
 from cimaster.pool.records.history import Entry
 
 _PASSED_ON = {"taken over", "handed over"}
@@ -25,6 +26,7 @@ class Change:
     job: str
     reason: str
     lasted: timedelta | None
+    result: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,35 @@ def changes(entries: Sequence[Entry]) -> list[Change]:
 
 
 def _change(entry: Entry, newer: datetime | None) -> Change:
-    job = descriptions.job_label(entry.job, entry.build) if entry.job else ""
-    whose = f"{entry.holder}'s hold" if entry.holder else ""
-    waited = parse_duration(entry.get_text("waited"))
-    to = f"to {entry.get_text('newHolder')}" if entry.get_text("newHolder") else ""
-    after = f"after waiting {roughly(waited)}" if waited else ""
-    reason = ": ".join(part for part in (whose, to, entry.reason, after) if part)
+    job = _job_of_use(entry)
     lasted = newer - entry.at if newer and entry.at else None
-    return Change(entry.at, entry.event, entry.get_text("from"), entry.get_text("to"), entry.by, job, reason, lasted)
+    result = entry.get_text("result")
+    return Change(
+        entry.at,
+        entry.event,
+        entry.get_text("from"),
+        entry.get_text("to"),
+        entry.by,
+        descriptions.job_label(job, entry.build) if job else "",
+        _reason(entry),
+        lasted,
+        result if result in RESULTS else "",
+    )
+
+
+def _reason(entry: Entry) -> str:
+    """Say whose hold changed and to which person it passed, and give the reason as it is stored."""
+    whose = f"{entry.holder}'s hold" if entry.holder else ""
+    new_holder, preposition = entry.get_text("newHolder"), "to" if entry.event == "handed over" else "for"
+    passed_to = f"{preposition} {new_holder}" if new_holder else ""
+    waited = parse_duration(entry.get_text("waited"))
+    after = f"after waiting {roughly(waited)}" if waited else ""
+    return ": ".join(part for part in (whose, passed_to, entry.reason, after) if part)
+
+
+def _job_of_use(entry: Entry) -> str:
+    """Return the job that had the cluster; a hold after a failure names a job too, but a person has the cluster."""
+    return "" if entry.event == "held" else entry.job
 
 
 def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
@@ -65,7 +88,7 @@ def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
     if end is None:
         return None
     job = end.job
-    begin = next((entry for entry in remaining if entry.event in _BEGINS and entry.job == job), None)
+    begin = next((entry for entry in remaining if entry.event in _BEGINS and _job_of_use(entry) == job), None)
     lasted = end.at - begin.at if begin and begin.at and end.at else None
     reason = begin.reason if begin else ""
     if job:

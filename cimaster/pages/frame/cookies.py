@@ -1,4 +1,4 @@
-"""The three cookies: the visitor's name, the newest commit that the browser has seen, a message for the next page."""
+"""The cookies: the visitor's name, the newest commit that the browser has seen, a message, dismissed lines."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,6 +12,7 @@ from cimaster.pool import parsers
 from cimaster.web import public_url
 
 NAME, SEEN, MESSAGE = "cimaster_name", "cimaster_seen", "cimaster_message"
+DISMISSED = "cimaster_dismissed"
 _YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
 
 
@@ -26,6 +27,12 @@ def name() -> str:
 def seen() -> int:
     """Return the newest commit that the browser has seen, from its cookie or the tag of the fragment that it shows."""
     return max(_commit(request.cookies.get(SEEN, "")), _commit(request.headers.get("HX-PTag", "").partition(".")[0]))
+
+
+def dismissed() -> int:
+    """Return the commit up to which the visitor has dismissed lines about lost holds."""
+    chosen = g.get("dismissed")
+    return chosen if chosen is not None else _commit(request.cookies.get(DISMISSED, ""))
 
 
 def _commit(text: str) -> int:
@@ -74,7 +81,7 @@ def take_message() -> Message | None:
 
 
 def remember(**values: object) -> None:
-    """Set the cookie `name`, `seen` or `message` with the response to this request; None deletes it."""
+    """Set the cookie `name`, `seen`, `message` or `dismissed` with the response to this request; None deletes it."""
     for key, value in values.items():
         setattr(g, key, value)
 
@@ -83,7 +90,13 @@ def write_to(response: Response) -> Response:
     """Write the cookies to a response. Their path is the public URL's, because other services may share the host."""
     where: Any = {"path": request.script_root or "/", "httponly": True, "samesite": "Lax"}
     where["secure"] = public_url.is_secure()
-    for cookie, key, lasts in ((NAME, "name", _YEAR), (SEEN, "seen", _DAY), (MESSAGE, "message", _MINUTE)):
+    lasting = (
+        (NAME, "name", _YEAR),
+        (SEEN, "seen", _DAY),
+        (MESSAGE, "message", _MINUTE),
+        (DISMISSED, "dismissed", _DAY),
+    )
+    for cookie, key, lasts in lasting:
         if key not in g:
             continue
         value = g.get(key)

@@ -39,7 +39,7 @@ def ago(moment: datetime, now: datetime) -> str:
 @pages.app_template_filter()
 def remaining(moment: datetime, now: datetime) -> str:
     """Format how long it is until a time."""
-    return roughly(moment - now) if moment > now else "ending"
+    return roughly(moment - now) if moment > now else "a moment"
 
 
 @pages.app_template_filter()

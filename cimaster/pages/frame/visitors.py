@@ -26,7 +26,12 @@ class Visitor:
 
     def holds(self, cluster: Cluster) -> bool:
         """Whether this visitor holds the cluster."""
-        return bool(self.name and cluster.hold and same_person(cluster.hold.by, self.name))
+        return bool(self.name and cluster.hold and cluster.hold.is_of(self.name))
+
+    def shares(self, cluster: Cluster) -> bool:
+        """Whether another person holds the cluster and shares it with this visitor."""
+        hold = cluster.hold
+        return bool(self.name and hold and hold.may_be_changed_by(self.name) and not hold.is_of(self.name))
 
     def owns_ticket(self, ticket: Ticket) -> bool:
         """Whether this visitor's job is waiting with the ticket."""

@@ -18,13 +18,6 @@ from cimaster.web.endpoint_parameters import AddCluster, DeleteCluster, DisableC
 _FACTS = ("region", "purpose", "osimage", "labels", "note")
 
 
-def _update(result: Result) -> PageUpdate | None:
-    """Replace the table of the inventory, or what the form changed on another page."""
-    if result.page.startswith("/ui/admin"):
-        return PageUpdate("inventory", "fragments/inventory.html", inventory_page.context(result.snapshot))
-    return cluster_forms.update(result)
-
-
 # --- add -------------------------------------------------------------------------------------------------------------
 
 
@@ -40,7 +33,7 @@ serve(
         title="Add a cluster",
         button="Add cluster",
         busy_label="Adding…",
-        update=_update,
+        update=inventory_page.update,
     )
 )
 
@@ -74,7 +67,7 @@ serve(
         busy_label="Saving…",
         subject="cluster",
         context=cluster_forms.context,
-        update=_update,
+        update=inventory_page.update,
     )
 )
 
@@ -96,7 +89,7 @@ serve(
         busy_label="Disabling…",
         subject="cluster",
         context=cluster_forms.context,
-        update=_update,
+        update=inventory_page.update,
     )
 )
 
@@ -115,7 +108,7 @@ serve(
         busy_label="Enabling…",
         subject="cluster",
         context=cluster_forms.context,
-        update=_update,
+        update=inventory_page.update,
     )
 )
 
@@ -133,7 +126,7 @@ def _delete(form: DeleteCluster) -> Committed:
 def _remove_row(result: Result) -> PageUpdate | None:
     """Remove the row from the dashboard; other pages show what is left."""
     if result.page.startswith("/ui/"):
-        return _update(result)
+        return inventory_page.update(result)
     return PageUpdate(element_id(result.subject))
 
 

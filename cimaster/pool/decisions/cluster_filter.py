@@ -20,9 +20,10 @@ class Filter:
     labels: Mapping[str, str] = field(default_factory=dict)
     holder: str = ""
     q: str = ""
+    health: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.state or self.purpose or self.region or self.labels or self.holder or self.q)
+        return bool(self.state or self.health or self.purpose or self.region or self.labels or self.holder or self.q)
 
     @cached_property
     def _holder(self) -> str:
@@ -36,6 +37,7 @@ class Filter:
         """Say whether a cluster matches the filter."""
         return (
             (not self.state or cluster.state == self.state)
+            and (not self.health or (not cluster.fault and cluster.health.state == self.health))
             and (not self.purpose or (not cluster.fault and cluster.purpose == self.purpose))
             and (not self.region or cluster.region == self.region)
             and (not self.labels or has_labels(cluster, self.labels))
@@ -58,5 +60,6 @@ def _words(cluster: Cluster) -> str:
     hold = (cluster.hold.by, cluster.hold.desc) if cluster.hold else ()
     lease = (cluster.lease.job, cluster.lease.build, cluster.lease.by) if cluster.lease else ()
     labels = (f"{key}={value}" for key, value in cluster.labels.items())
-    own = (cluster.name_as_written or "", cluster.note, cluster.disabled_reason, cluster.osimage, cluster.fault)
+    reasons = (cluster.disabled_reason, cluster.health.reason, cluster.fault)
+    own = (cluster.name_as_written or "", cluster.note, cluster.osimage, *reasons)
     return folded(" ".join((*own, *hold, *lease, *labels)))

@@ -39,8 +39,8 @@ def _situation(cluster: Cluster) -> str:
         triggered_by = f" for {cluster.lease.by}" if cluster.lease.by else ""
         job = f"occupied by {occupant(cluster)}{triggered_by}{until(cluster.lease.expires)}"
         then = _held(cluster.hold) if cluster.hold else ""
-        return "; ".join((job, *([f"then {then}"] if then else []), *_health(cluster)))
-    overlays = [*_health(cluster)]
+        return "; ".join((job, *([f"then {then}"] if then else []), *_bad_health(cluster)))
+    overlays = [*_bad_health(cluster)]
     if cluster.disabled:
         overlays.append(_disabled(cluster))
     if cluster.hold:
@@ -50,13 +50,15 @@ def _situation(cluster: Cluster) -> str:
     return "; ".join(overlays) if cluster.state != VACANT else "; ".join((VACANT, *overlays))
 
 
-def _health(cluster: Cluster) -> list[str]:
-    """Return the health of a cluster and its reason; empty if it is ok."""
-    health = cluster.health
-    if health.state == OK:
-        return []
-    by = f" by {health.by}" if health.by else ""
-    return [f"{health.state}{by}: {health.reason}" if health.reason else f"{health.state}{by}"]
+def _bad_health(cluster: Cluster) -> list[str]:
+    return [] if cluster.health.state == OK else [health(cluster)]
+
+
+def health(cluster: Cluster) -> str:
+    """Say how healthy a cluster is, and why: `quarantined: 3 failures in a row: e2e #118, #121, #130`."""
+    shown = cluster.health
+    by = f" by {shown.by}" if shown.by else ""
+    return f"{shown.state}{by}: {shown.reason}" if shown.reason else f"{shown.state}{by}"
 
 
 def _disabled(cluster: Cluster) -> str:

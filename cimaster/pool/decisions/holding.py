@@ -57,7 +57,7 @@ def hold(
             holder=before.by,
         )
     if expect and cluster.state != expect:
-        raise _no_longer(cluster, expect)
+        raise no_longer(cluster, expect)
     limits.check_holds(pool, by)
     held = with_hold(cluster, by, terms.desc, terms.duration or pool.rules.hold, now, terms.shared_with)
     event, holder = ("taken over", before.by) if before else ("held", "")
@@ -71,7 +71,8 @@ def holder_of(cluster: Cluster) -> str:
     return (cluster.hold.by if cluster.hold else "") or "an unknown user"
 
 
-def _no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
+def no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
+    """Return the refusal of a change to a cluster that is no longer in the state that the caller saw."""
     return ClusterNotVacant(
         f"{cluster.name} is no longer {expected}: it is now {descriptions.situation(cluster)}; check, and decide again",
         cluster=cluster.name,
@@ -92,7 +93,7 @@ def take_over(
     """Hold a cluster for an admin in place of `holder`; refuse if `holder` no longer holds it."""
     cluster = pool.find(name)
     if not cluster.hold or not cluster.hold.is_of(holder):
-        raise _no_longer(cluster, f"held by {holder or 'an unknown user'}")
+        raise no_longer(cluster, f"held by {holder or 'an unknown user'}")
     return hold(pool, now, name, by, terms, force=True, reason=reason)
 
 
@@ -147,7 +148,7 @@ def extend(pool: Pool, now: datetime, name: str, by: str, until: datetime | time
     cluster = pool.find(name)
     held = cluster.hold
     if held is None:
-        raise _no_longer(cluster, "held")
+        raise no_longer(cluster, "held")
     if not held.may_be_changed_by(by):
         raise HeldByOther(
             f"{name} is held by {holder_of(cluster)}: ask the holder to extend it, or hold another cluster",
@@ -183,7 +184,7 @@ def hand_over(
     """Hand a hold over to another person in one step, with the same end, for its holder or an admin."""
     cluster = pool.find(name)
     if not cluster.hold:
-        raise _no_longer(cluster, "held")
+        raise no_longer(cluster, "held")
     if cluster.hold.is_of(to):
         return pool, Answer(f"{to} holds it already: {_held(cluster)}", cluster)
     other = _other_holder(cluster, by, is_admin, "hand it over")

@@ -16,6 +16,7 @@ class ListClusters(Parameters):
     """
 
     state: str = types.STATE.optional("")
+    health: str = types.HEALTH.meant("only clusters of this health").optional("")
     purpose: str = types.KNOWN_PURPOSE.optional("")
     region: str = types.KNOWN_REGION.optional("")
     label: tuple[tuple[str, str], ...] = types.KNOWN_LABEL.repeated()

@@ -1,0 +1,116 @@
+"""The buttons about a cluster for a visitor, the main one first; a disabled button says why."""
+
+from dataclasses import replace
+
+from cimaster.pages.frame.action_buttons import Action, admin_action
+from cimaster.pages.frame.visitors import Visitor
+from cimaster.pool.decisions.holding import holder_of
+from cimaster.pool.records.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cluster
+from cimaster.pool.records.health import QUARANTINED, SUSPECT
+
+
+def for_row(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a row on the dashboard, by the cluster's state and the visitor's rights."""
+    if cluster.state == BROKEN:
+        return [admin_action("delete", "Delete", visitor, icon="bin")]
+    if cluster.state == DISABLED and visitor.is_admin:
+        return [Action("enable", "Enable", "Enabling…", "play", opens_form=False, is_main=True)]
+    if cluster.state == QUARANTINED and visitor.is_admin:
+        return [replace(_bring_back(visitor), is_main=True)]
+    return _hold_actions(cluster, visitor)
+
+
+def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    if visitor.holds(cluster) or visitor.shares(cluster):
+        return [
+            Action("release", "Release", "Releasing…", "unlock", opens_form=False, is_main=visitor.holds(cluster)),
+            Action("extend", "Extend", icon="clock"),
+        ]
+    if cluster.hold:
+        return [_release_of_another(cluster, visitor)]
+    label = "Hold when free" if cluster.state == OCCUPIED else "Hold"
+    return [Action("hold", label, icon="lock", expect=cluster.state, is_main=cluster.state == VACANT)]
+
+
+def _release_of_another(cluster: Cluster, visitor: Visitor) -> Action:
+    """Return the button for another person's hold. A visitor without a name may be its holder, so the form asks."""
+    may_release = visitor.is_admin or not visitor.is_named
+    disabled_reason = "" if may_release else _held_by_another(cluster, "release it")
+    return Action("release", "Release", icon="unlock", disabled_reason=disabled_reason)
+
+
+def _held_by_another(cluster: Cluster, what: str) -> str:
+    return f"held by {holder_of(cluster)}: the holder or an admin can {what}"
+
+
+def for_menu(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the actions behind the button More of a row; none if the visitor may do none of them."""
+    if cluster.state == BROKEN:
+        return []
+    shown = {action.verb for action in for_row(cluster, visitor)}
+    more = [action for action in _of_a_lendable(cluster, visitor) if action.verb not in shown]
+    return more if any(not action.disabled_reason for action in more) else []
+
+
+def for_cluster_page(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return all buttons, for the page of the cluster."""
+    actions = for_row(cluster, visitor)
+    if cluster.state != BROKEN:
+        actions = [*actions, *_of_a_lendable(cluster, visitor)]
+    first: dict[str, Action] = {}
+    for action in [*actions, *for_inventory(cluster, visitor)]:
+        first.setdefault(action.verb, action)
+    return list(first.values())
+
+
+def _of_a_lendable(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    return [
+        *_hold_actions(cluster, visitor),
+        *_more_hold_actions(cluster, visitor),
+        *_health_actions(cluster, visitor),
+    ]
+
+
+def _more_hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the actions on holds that do not fit into a row."""
+    if cluster.hold is None:
+        return [admin_action("holdfor", "Hold for someone else…", visitor, icon="lock")]
+    take_over = admin_action("takeover", "Take over…", visitor, icon="person")
+    change_end = Action("changeend", "Change end…", icon="pen")
+    if visitor.holds(cluster):
+        return [Action("share", "Share…", icon="people"), change_end, Action("handover", "Hand over…", icon="out")]
+    may_be_own = visitor.is_admin or not visitor.is_named
+    hand_over = Action(
+        "handover",
+        "Hand over…",
+        icon="out",
+        disabled_reason="" if may_be_own else _held_by_another(cluster, "hand it over"),
+    )
+    return [*([change_end] if visitor.shares(cluster) else []), hand_over, take_over]
+
+
+def _health_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the actions that change the health of a cluster, for admins."""
+    quarantine = admin_action("quarantine", "Quarantine…", visitor, icon="shield")
+    suspect = admin_action("suspect", "Mark as suspect…", visitor, icon="question")
+    if cluster.health.state == QUARANTINED:
+        return [_bring_back(visitor)]
+    return [quarantine, _bring_back(visitor)] if cluster.health.state == SUSPECT else [quarantine, suspect]
+
+
+def _bring_back(visitor: Visitor) -> Action:
+    busy_label = "Bringing back…"
+    return admin_action("bringback", "Bring back", visitor, busy_label=busy_label, icon="play", opens_form=False)
+
+
+def for_inventory(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a row of the inventory."""
+    delete = admin_action("delete", "Delete", visitor, icon="bin")
+    if cluster.state == BROKEN:
+        return [delete]
+    if cluster.disabled:
+        able = admin_action("enable", "Enable", visitor, busy_label="Enabling…", icon="play", opens_form=False)
+    else:
+        able = admin_action("disable", "Disable", visitor, icon="pause")
+    bring_back = [_bring_back(visitor)] if cluster.health.state == QUARANTINED else []
+    return [admin_action("edit", "Edit", visitor, icon="pen"), *bring_back, able, delete]

@@ -1,0 +1,95 @@
+"""The holds that a visitor lost within the last day: the dashboard says how, until the visitor dismisses it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, g, render_template, request
+
+from cimaster.common.texts import printable, same_person
+from cimaster.pages.frame import addresses, cookies
+from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to
+from cimaster.pages.frame.visitors import current_visitor, latest
+from cimaster.pool import parsers
+from cimaster.pool.records.history import Entry
+from cimaster.repository.snapshots import Snapshot
+from cimaster.web.components import components
+
+SHOWN_FOR = timedelta(days=1)
+_MOST_LINES = 5  # so that the table of clusters stays in sight
+_TAKEN_OVER, _HANDED_OVER, _RELEASED, _ENDED = "taken over", "handed over", "released", "hold ended"
+_ENDS = (_TAKEN_OVER, _HANDED_OVER, _RELEASED, _ENDED)
+_BEGINS = ("held", _TAKEN_OVER, _HANDED_OVER)
+
+
+@dataclass(frozen=True)
+class LostHold:
+    """A hold that the visitor did not end: the event, the person who ended it, the new holder, and why."""
+
+    cluster: str
+    event: str
+    by: str
+    new_holder: str
+    reason: str
+    at: datetime
+    commit: int
+
+
+def of(history: Iterable[Entry], person: str, now: datetime, dismissed: int = 0) -> list[LostHold]:
+    """Return the holds that a person lost after the commit `dismissed`, newest first, at most one for each cluster.
+
+    A cluster that the person has held again since, or whose hold they ended themselves, is left out.
+    """
+    lost: dict[str, LostHold | None] = {}
+    for entry in reversed(list(history)):
+        cluster = printable(entry.cluster)
+        if cluster not in lost and _concerns_hold_of(entry, person):
+            lost[cluster] = _lost(entry, person)
+    recent = (hold for hold in lost.values() if hold and now - hold.at <= SHOWN_FOR)
+    return [hold for hold in recent if hold.commit > dismissed]
+
+
+def _concerns_hold_of(entry: Entry, person: str) -> bool:
+    """Say whether a hold of the person began or ended with this change."""
+    if entry.event in _ENDS and same_person(entry.holder or entry.by, person):
+        return True
+    return entry.event in _BEGINS and same_person(entry.get_text("newHolder") or entry.by, person)
+
+
+def _lost(entry: Entry, person: str) -> LostHold | None:
+    """Return the hold that ended with this change; None if the person ended it or has it now."""
+    if entry.event not in _ENDS or entry.at is None or not same_person(entry.holder, person):
+        return None
+    new_holder, commit = entry.get_text("newHolder"), entry.get_number("commit")
+    return LostHold(entry.cluster, entry.event, entry.by, new_holder, entry.reason, entry.at, commit)
+
+
+def context(snapshot: Snapshot) -> dict[str, Any]:
+    """Build the context of fragments/lost_holds.html."""
+    name, now = current_visitor().name, components().clusters.now()
+    lost = of(snapshot.pool.history, name, now, cookies.dismissed()) if name else []
+    return {"lost_holds": lost[:_MOST_LINES], "more_lost_holds": len(lost[_MOST_LINES:])}
+
+
+@pages.get("/ui/fragments/lostholds")
+def lost_holds_fragment() -> Response:
+    """Return the lines again, after the pool has changed."""
+    g.quiet = True
+    return Response(render_template("fragments/lost_holds.html", **context(latest())))
+
+
+@pages.post("/ui/dismissholds")
+def dismiss_holds() -> Response:
+    """Dismiss the lines up to the commit that the page showed; the browser's cookie keeps it."""
+    cookies.remember(dismissed=max(_sent_commit(), cookies.dismissed()))
+    if is_htmx_request():
+        return lost_holds_fragment()
+    return redirect_to(addresses.return_address())
+
+
+def _sent_commit() -> int:
+    try:
+        return parsers.commit(request.form.get("commit", ""))
+    except ValueError:
+        return 0

@@ -1,0 +1,34 @@
+"""Choose the people that a hold is shared with: they may extend and release it too."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cimaster.common.texts import same_person
+from cimaster.errors import NotAuthorized
+from cimaster.pool.decisions.holding import holder_of, no_longer
+from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.pool import Answer, Pool
+
+
+def share(pool: Pool, now: datetime, name: str, by: str, people: Sequence[str]) -> tuple[Pool, Answer]:
+    """Share a person's own hold with these people and no others; with none, it is no longer shared."""
+    cluster = pool.find(name)
+    if not cluster.hold:
+        raise no_longer(cluster, "held")
+    if not cluster.hold.is_of(by):
+        raise NotAuthorized(
+            f"user {by} is not authorized: {name} is held by {holder_of(cluster)}; only the holder can share the hold",
+            cluster=name,
+            holder=cluster.hold.by,
+        )
+    others = [person for person in people if not same_person(person, by)]
+    shared = cluster.edited(holdWith=others or None)
+    if shared.fields == cluster.fields:
+        return pool, Answer(f"the hold of {name} is {_shared(shared)} already", cluster)
+    pool = pool.changed(cluster, shared, "hold shared", now, by, reason=_shared(shared))
+    return pool, Answer(f"the hold of {name} is {_shared(shared)}", shared)
+
+
+def _shared(cluster: Cluster) -> str:
+    people = cluster.hold.shared_with if cluster.hold else ()
+    return f"shared with {', '.join(people)}" if people else "shared with no one"
