@@ -37,7 +37,7 @@ _CLUSTER = {
     "checkUntil": _NOW,
     "checkAfter": _NOW,
     "checkedAt": _NOW,
-    "results": f'[{{"result": "fail", "job": "e2e", "build": "7", "at": {_NOW}}}]',
+    "results": f'[["fail", "e2e", "8", {_NOW}], {{"result": "fail", "job": "e2e", "build": "7", "at": {_NOW}}}]',
     "endedLeases": f'[{{"id": "l-0", "job": "e2e", "build": "7", "how": "finished", "at": {_NOW}}}]',
 }
 _HELD = _CLUSTER | {

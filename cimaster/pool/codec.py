@@ -147,7 +147,8 @@ def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     """Return the pool as it is stored, and the data of the object.
 
-    If it is too large, history is dropped first, then tickets, then remembered leases; PoolFull if that is not enough.
+    If it is too large, history is dropped first, then tickets, then remembered leases and results; PoolFull if
+    that is not enough.
     """
     pool = dataclasses.replace(
         pool,
@@ -159,7 +160,7 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
         pool = _with_fewer_tickets(pool, -_room(data))
         data = _encode_all_but_history(pool)
     if _room(data) < 0:
-        pool = _with_fewer_leases(pool, -_room(data))
+        pool = _with_less_memory(pool, -_room(data))
         data = _encode_all_but_history(pool)
     room = _room(data)
     if room < 0:
@@ -208,15 +209,16 @@ def _with_fewer_tickets(pool: Pool, excess: int) -> Pool:
     return dataclasses.replace(pool, queue=queue)
 
 
-def _with_fewer_leases(pool: Pool, excess: int) -> Pool:
-    """Drop remembered leases, starting with the largest records, until `excess` bytes are saved."""
+def _with_less_memory(pool: Pool, excess: int) -> Pool:
+    """Drop remembered leases and results, starting with the largest records, until `excess` bytes are saved."""
     clusters = list(pool.clusters)
     largest_first = sorted(enumerate(clusters), key=lambda pair: -pair[1].size)
     for place, cluster in largest_first:
         if excess <= 0:
             break
-        if cluster.fault or "endedLeases" not in cluster.fields:
+        known = {key: None for key in ("endedLeases", "results") if key in cluster.fields}
+        if cluster.fault or not known:
             continue
-        clusters[place] = cluster.edited(endedLeases=None)
+        clusters[place] = cluster.edited(**known)
         excess -= cluster.size - clusters[place].size
     return pool.with_clusters(tuple(clusters), pool.history)

@@ -76,6 +76,8 @@ class Cluster(Record):
     def described(self, **more: Any) -> str:
         """Return the record as JSON for callers: as stored, with its state and `more` members."""
         added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
+        if "results" in self.fields:
+            added["results"] = [result.described() for result in self.results]
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from cimaster.common.times import format_time
 from cimaster.pool.records.record import Fields
@@ -14,6 +13,7 @@ PASS, FAIL, ERROR = "pass", "fail", "error"
 RESULTS = (PASS, FAIL, ERROR)
 CLEAN, CHECK = "clean", "check"
 KEPT_RESULTS = 5
+_MEMBERS = ("result", "job", "build", "at")
 
 BY_RESULTS, BY_CHECKS, BY_EXPIRY, BY_PERSON = "results", "checks", "expiry", "person"
 """What changed the health: results of jobs, a failed check or clean, a lease that ran out, or a person or probe."""
@@ -43,23 +43,27 @@ class JobResult:
         """How much it counts towards quarantine: an error is more likely the cluster's fault than a failed test."""
         return 2 if self.result == ERROR else 1
 
-    def written(self) -> dict[str, Any]:
-        """Return the result as it is stored."""
-        entry = {
-            "result": self.result,
-            "job": self.job,
-            "build": self.build,
-            "at": format_time(self.at) if self.at else "",
-        }
-        return {key: value for key, value in entry.items() if value}
+    @classmethod
+    def read(cls, entry: object) -> "JobResult":
+        """Read a stored result: a list of its members, or an object as callers see it."""
+        members = dict(zip(_MEMBERS, entry, strict=False)) if isinstance(entry, list) else entry
+        fields = Fields(members if isinstance(members, dict) else {})
+        return cls(fields.get_text("result"), fields.get_text("job"), fields.get_text("build"), fields.get_time("at"))
+
+    def written(self) -> list[str]:
+        """Return the result as it is stored: a list, because every write sends all results of all clusters."""
+        return list(self.described().values())
+
+    def described(self) -> dict[str, str]:
+        """Return the result as callers see it."""
+        at = format_time(self.at) if self.at else ""
+        return dict(zip(_MEMBERS, (self.result, self.job, self.build, at), strict=True))
 
 
 def read_results(stored: object) -> tuple[JobResult, ...]:
     """Return the stored results, newest first, without those that cannot be read."""
-    entries = stored if isinstance(stored, list) else []
-    read = (Fields(entry) for entry in entries if isinstance(entry, dict))
-    results = (JobResult(e.get_text("result"), e.get_text("job"), e.get_text("build"), e.get_time("at")) for e in read)
-    return tuple(result for result in results if result.result in RESULTS)
+    entries = map(JobResult.read, stored) if isinstance(stored, list) else ()
+    return tuple(result for result in entries if result.result in RESULTS)
 
 
 @dataclass(frozen=True)
