@@ -72,10 +72,11 @@ class SQLiteStore:
         try:
             stat = self.path.stat()
         except OSError as error:
-            raise StoreMissing(f"{self.where} no longer exists ({error.strerror}): restore it") from error
+            raise self._file_missing() from error
         identity = (stat.st_dev, stat.st_ino)
         if getattr(self._mine, "identity", None) != identity:
-            connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
+            existing = f"{self.path.absolute().as_uri()}?mode=rw"  # a file that has just been moved is not made anew
+            connection = sqlite3.connect(existing, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
             self._open.append(connection)
             self._mine.connection, self._mine.identity = connection, identity
             connection.execute("PRAGMA synchronous=FULL")
@@ -168,7 +169,12 @@ class SQLiteStore:
             raise self._trouble(error) from error
         return Change(str(row[0]) if row else "", {})
 
+    def _file_missing(self) -> StoreMissing:
+        return StoreMissing(f"{self.where} no longer exists: restore it")
+
     def _trouble(self, error: sqlite3.Error) -> StoreTrouble:
+        if not self.path.exists():
+            return self._file_missing()
         return StoreTrouble(f"{self.where}: {error}")
 
     def stop_waiting(self) -> None:
