@@ -32,7 +32,7 @@ def test_a_cluster_that_fails_everything_is_out_after_three_builds(client: Flask
     assert record(client)["state"] == "quarantined"
     assert client.get("/getvacant?build=1&job=e2e").text == "c-2"
     assert "1 quarantined" in client.get("/getvacant?build=2&job=e2e").text
-    events = [entry["event"] for entry in client.get("/history?cluster=c-1", headers=JSON).get_json()["changes"]]
+    events = [entry["event"] for entry in client.get("/history?cluster=c-1", headers=JSON).get_json()["history"]]
     assert events[:2] == ["quarantined", "finished"]
 
 

@@ -70,7 +70,7 @@ def test_an_admin_holds_a_cluster_for_another_person(client: FlaskClient, add: A
     add("c-1")
     assert client.get("/holdcluster?cluster=c-1&name=alice&to=bob").status_code == 403
     assert "is held by bob until" in client.get("/holdcluster?cluster=c-1&name=root&to=bob").text
-    entry = client.get("/history?cluster=c-1", headers=JSON).get_json()["changes"][0]
+    entry = client.get("/history?cluster=c-1", headers=JSON).get_json()["history"][0]
     assert (entry["by"], entry["newHolder"]) == ("root", "bob")
 
 
