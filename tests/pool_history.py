@@ -4,12 +4,14 @@ A commit may contain many changes. Their history entries, which are stored with 
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.health import BY_RESULTS, OK, QUARANTINED, JobResult, bad_results_in_a_row
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.pool import Pool, Rules
 
+_CLOCKS_DIFFER = timedelta(seconds=10)  # by which the clock of a replica that decides by it may be wrong
 _QUARANTINE_AFTER = Rules().quarantine_after
 
 
@@ -64,16 +66,24 @@ class PoolHistory:
         self._before: Pool | None = None
         self.commits = self.gaps = 0
 
-    def follow(self, pool: Pool) -> list[str]:
-        """Return what is wrong with a stored state, and with the changes since the one before it."""
-        problems = [problem for cluster in pool.clusters for problem in _contradictions(cluster)]
+    def follow(self, pool: Pool, seen_at: datetime | None = None) -> list[str]:
+        """Return what is wrong with a stored state, and with the changes since the one before it.
+
+        `seen_at` is a time after it was written. With it, claims of checks are judged too: a replica, which writes only
+        its own changes into a commit, must not take over another one's claim before that ends.
+        """
         before, self._before = self._before, pool
+        known = {cluster.text for cluster in before.clusters} if before else set()
+        changed = [cluster for cluster in pool.clusters if cluster.text not in known]
+        problems = [problem for cluster in changed for problem in _contradictions(cluster)]
         if before is None or before.commit == pool.commit:
             return problems
         self.commits += 1
         if pool.commit != before.commit + 1:
             self.gaps += 1
             return problems
+        if seen_at:
+            problems += _seized_claims(before, pool, seen_at)
         return problems + _judged(before, pool)
 
 
@@ -89,6 +99,19 @@ def _contradictions(cluster: Cluster) -> list[str]:
         "is healthy in spite of its results": weight >= _QUARANTINE_AFTER and cluster.health.state == OK,
     }
     return [f"{cluster.name} {what}: {cluster.text}" for what, found in contradictions.items() if found]
+
+
+def _seized_claims(before: Pool, after: Pool, seen_at: datetime) -> list[str]:
+    """Return the claims that ended later than `seen_at`, and that another replica has after this commit."""
+    pairs = [(before.find(cluster.name), cluster) for cluster in after.clusters if cluster.name in before.positions]
+    claimed = [pair for pair in pairs if pair[0].check_claimed_by and pair[1].check_claimed_by]
+    return [
+        f"commit {after.commit}: {new.text} has a claim; before it there was {old.text}"
+        for old, new in claimed
+        if old.check_claimed_by != new.check_claimed_by
+        and old.check_claimed_until
+        and old.check_claimed_until > seen_at + _CLOCKS_DIFFER
+    ]
 
 
 def _judged(before: Pool, after: Pool) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cimaster import pool as decide
+from cimaster.common.times import format_time
 from cimaster.pool import Criteria, FinishRequest, HoldTerms, Pool, Return
 from cimaster.pool.records.cluster import Cluster
 from tests.pool_history import PoolHistory
@@ -112,3 +113,16 @@ def test_bad_results_without_consequences_are_found(vacant: Pool) -> None:
     cluster = vacant.find("c1")
     ignored = vacant.with_record(cluster, cluster.edited(results=errors), ())
     assert "is healthy in spite of its results" in problems(ignored)[0]
+
+
+def test_a_claim_that_another_replica_seizes_is_found(vacant: Pool) -> None:
+    cluster = vacant.find("c1").edited(
+        checking="check", checkBy="a", checkUntil=format_time(NOW + timedelta(minutes=1))
+    )
+    claimed = vacant.with_record(vacant.find("c1"), cluster, ())
+    seized = committed(claimed, claimed.with_record(cluster, cluster.edited(checkBy="b"), ()))
+    history = PoolHistory()
+    assert history.follow(claimed, NOW) == []
+    assert "has a claim" in history.follow(seized, NOW)[0]
+    allowed = PoolHistory()
+    assert allowed.follow(claimed, NOW) + allowed.follow(seized, NOW + timedelta(minutes=2)) == []

@@ -113,17 +113,12 @@ class Clusters:
         return self.repository.update(idempotent(decide.hold_any, request, criteria, by, terms))
 
     def hold_or_wait(
-        self,
-        criteria: Criteria,
-        by: str,
-        terms: HoldTerms,
-        wait: timedelta,
-        request: Request | None = None,
-        owner: str = "",
+        self, criteria: Criteria, by: str, terms: HoldTerms, wait: timedelta, request: Request | None, owner: str
     ) -> Committed:
         """Hold a cluster for a person now, or when their turn comes within `wait`; `owner` is the caller."""
-        change = idempotent(decide.hold_or_wait, request, criteria, by, terms, wait, owner)
-        return self.repository.update(change)
+        return self.repository.update(
+            lambda pool, now: decide.hold_or_wait(pool, now, criteria, by, terms, wait, owner, request)
+        )
 
     def extend(self, cluster: str, by: str, until: datetime | timedelta) -> Committed:
         """Extend a hold to an end, or to a duration if it has not started; never shorten it."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 NEVER = float("inf")
 VACANT = ""
+PERSON = "person-"  # begins the names of people; leases have no such ids
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,23 @@ class Operation:
 
     cluster: str
     action: str  # take: a tenant gets the vacant cluster; leave: that tenant leaves; see: the tenant is this one
-    tenant: str
+    tenant: str  # also pass: it passes from this tenant to the next; take over: from any person to this tenant
     began: float
     ended: float = NEVER
     sure: bool = True
     commit: int = 0
+    next_tenant: str = ""
 
     def after(self, tenant: str) -> str | None:
         """Return the tenant after this operation on a cluster of `tenant`; None if the operation is impossible."""
         if self.action == "take":
             return self.tenant if tenant == VACANT else None
+        if self.action == "take over":
+            return self.tenant if tenant.startswith(PERSON) else None
         if tenant != self.tenant:
             return None
+        if self.action == "pass":
+            return self.next_tenant
         return VACANT if self.action == "leave" else tenant
 
 

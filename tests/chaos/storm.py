@@ -4,25 +4,37 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from kubernetes.client import CoreV1Api
 
+from cimaster.pool import Pool
 from tests.bench.fleet import records
-from tests.chaos.callers import Observations, Person
+from tests.chaos.callers import Observations, Wait, expiry
 from tests.chaos.checker import NEVER, Operation, steps_back, violations
 from tests.chaos.events import Events
+from tests.chaos.jobs import Job
+from tests.chaos.people import Person
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
+from tests.kube.stored_versions import StoredVersion, StoredVersions, pools
+from tests.pool_history import PoolHistory
 from tests.replica import Replica
 
 DEADLINE = 5.0  # seconds; the default is 20, and every pause of a replica would take longer than that
-CLUSTERS, PEOPLE = 24, 48
+CLUSTERS, CALLERS = 24, 48
+CLEANED_PURPOSE = "cleaned"
+_CLEANED, _BROKEN = 6, 2  # clusters that are cleaned after each use, and clusters on which every test fails
+_CLEAN = """#!/bin/sh
+# fails once in 32 runs
+test "$(od -An -N1 -tu1 /dev/urandom)" -ge 8
+"""
+_PERSONAL = 0.08  # of the turns are those of a person
 _KINDS = 3  # faults that a storm has at least
 _SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one is off by an hour for a while
 
@@ -51,6 +63,7 @@ class Storm:
 
     def __init__(self, plane: ControlPlane, folder: Path, seed: int, application: str = "wsgi:app") -> None:
         self._plane, self._folder, self._seed, self._application = plane, folder, seed, application
+        self._checks = self._define_clean()
         self._namespace = plane.namespace()
         plane.apply(self._namespace)
 
@@ -61,7 +74,10 @@ class Storm:
         """
         self._fill()
         observed, started = Observations(), time.monotonic()
-        with self._replicas() as (replicas, networks):
+        with (
+            StoredVersions(self._plane.etcd_url, self._namespace) as versions,
+            self._replicas() as (replicas, networks),
+        ):
             events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
             events.start()
             try:
@@ -71,27 +87,39 @@ class Storm:
             for network in networks:
                 network.release_late()
             stored = self._settled(replicas[0], observed, patience)
-        return Outcome(observed, events, time.monotonic() - started, _judge(observed, stored))
+            history = versions.up_to_now()
+        return Outcome(observed, events, time.monotonic() - started, _judge(observed, stored, history))
 
     async def _live(
         self, replicas: list[Replica], observed: Observations, events: Events, operations: int, longest: float
     ) -> None:
         """Let all callers continue until there were enough operations and faults."""
-        people = [Person(number, replicas, observed, self._seed) for number in range(PEOPLE)]
+        callers = [
+            (Job(number, replicas, observed, self._seed), Person(number, replicas, observed, self._seed))
+            for number in range(CALLERS)
+        ]
         until = time.monotonic() + longest
 
         def goes_on() -> bool:
             enough = observed.operations >= operations and len(events.seen) >= _KINDS
             return not enough and time.monotonic() < until
 
-        await asyncio.gather(*(person.live(goes_on) for person in people))
+        await asyncio.gather(*(_live(job, person, goes_on) for job, person in callers))
 
     def _fill(self) -> None:
         with self._plane.admin as admin:
             core = CoreV1Api(admin)
             core.delete_namespaced_config_map("clusters", self._namespace)
-            filled: Any = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(CLUSTERS)}}
+            filled: Any = {"metadata": {"name": "clusters"}, "data": _pool()}
             core.create_namespaced_config_map(self._namespace, filled)
+
+    def _define_clean(self) -> Path:
+        """Write the file of the checks, and the program that it names."""
+        program, checks = self._folder / "clean", self._folder / "checks.ini"
+        program.write_text(_CLEAN)
+        program.chmod(0o700)
+        checks.write_text(f"[wipe]\nkind = command\nprogram = {program}\ntimeout = 10s\n")
+        return checks
 
     @contextmanager
     def _replicas(self) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
@@ -115,6 +143,7 @@ class Storm:
             CIMASTER_NAMESPACE=self._namespace,
             KUBECONFIG=str(kubeconfig),
             CIMASTER_DEADLINE=f"{DEADLINE:.0f}s",
+            CIMASTER_CHECKS_FILE=str(self._checks),
         )
 
     @staticmethod
@@ -132,7 +161,8 @@ class Storm:
             time.sleep(0.2)
 
 
-def _judge(observed: Observations, stored: list[dict[str, str]]) -> list[str]:
+def _judge(observed: Observations, stored: list[dict[str, str]], versions: list[StoredVersion]) -> list[str]:
+    """Return the false answers, and what must not have been stored."""
     now = time.monotonic()
     problems = [f"stuck: {text}" for text in observed.stuck] + steps_back(observed.history)
     seen = list(observed.history)
@@ -140,7 +170,42 @@ def _judge(observed: Observations, stored: list[dict[str, str]]) -> list[str]:
         unclaimed = record["state"] == "occupied" and record["lastBuild"] in observed.unknown_takes
         tenant = "" if unclaimed else str(record.get("leaseId") or record.get("holdBy") or "")
         seen.append(Operation(record["name"], "see", tenant, now, NEVER))
+    history, monotonic_began = PoolHistory(), datetime.now(UTC) - timedelta(seconds=now)
+    for version, pool in pools(versions):
+        problems += history.follow(pool, monotonic_began + timedelta(seconds=version.seen_at))
+        seen += _held_when_free(pool, observed.waits, version.seen_at)
+    problems += [f"{history.gaps} commits are missing"] * bool(history.gaps)
     return problems + violations(seen)
+
+
+def _held_when_free(pool: Pool, waits: Mapping[str, Wait], seen_at: float) -> Iterator[Operation]:
+    """Yield the holds that a commit gave to people who waited: they may learn of them late, or not at all."""
+    for entry in pool.entries_of(pool.commit):
+        if entry.event in ("held", "held when free") and entry.by in waits:
+            wait = waits[entry.by]
+            yield Operation(entry.cluster, "take", entry.by, wait.started, seen_at)
+            yield expiry(entry.cluster, entry.by, wait.started, wait.lasts)
+
+
+def _pool() -> dict[str, str]:
+    """Return the stored pool, in which some clusters are cleaned after each use."""
+    clusters = json.loads(records(CLUSTERS))
+    for record in clusters[-_CLEANED:]:
+        record["purpose"] = CLEANED_PURPOSE
+    rules = [{"purpose": CLEANED_PURPOSE, "clean": "wipe"}]
+    return {"cluster.json": json.dumps(clusters), "purposes.json": json.dumps(rules)}
+
+
+async def _live(job: Job, person: Person, goes_on: Callable[[], bool]) -> None:
+    """Let a caller use the pool as a job or as a person, turn by turn, and then return what is left."""
+    job.goes_on = person.goes_on = goes_on
+    job.broken = [record["name"] for record in json.loads(records(_BROKEN))]
+    job.cleaned_purpose = CLEANED_PURPOSE
+    acts = [person.hold, person.share, person.hand_over, person.take_over, person.hold_when_free, person.change_health]
+    while goes_on():
+        job.turn = person.turn = job.turn + 1
+        act = person.random.choice(acts) if person.random.random() < _PERSONAL else job.take_and_finish
+        await act()
 
 
 def storm(seed: int, operations: int, longest: float) -> Outcome:

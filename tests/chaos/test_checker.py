@@ -37,6 +37,20 @@ def test_a_lost_tenancy_is_found() -> None:
     assert violations([op("take", "a", 0, 1), op("see", "", 2, 3)])
 
 
+def test_a_cluster_passes_to_the_next_tenant_in_one_step() -> None:
+    passed = Operation("c1", "pass", "person-a", 2, 3, next_tenant="person-b")
+    assert not violations([op("take", "person-a", 0, 1), passed, op("see", "person-b", 4, 5)])
+    between = [op("take", "job", 2, 3), op("leave", "job", 2, 3)]
+    assert violations([op("take", "person-a", 0, 1), passed, *between, op("see", "person-b", 4, 5)])
+
+
+def test_only_a_person_s_cluster_is_taken_over() -> None:
+    over = op("take over", "person-b", 2, 3)
+    assert not violations([op("take", "person-a", 0, 1), over, op("see", "person-b", 4, 5)])
+    assert violations([op("take", "job", 0, 1), over])
+    assert violations([over])
+
+
 def test_an_answer_from_the_past_is_found() -> None:
     late = [op("take", "a", 0, 1, commit=5), op("take", "b", 2, 3, commit=4)]
     assert len(steps_back(late)) == 1

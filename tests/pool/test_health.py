@@ -122,6 +122,13 @@ def test_after_an_admin_brought_it_back_earlier_results_do_not_count(bring_back:
     assert run(pool, "c1", "6", "fail", minutes=13).find("c1").state == "quarantined"
 
 
+def test_results_of_a_replica_whose_clock_is_ahead_do_not_count_later() -> None:
+    pool = run(run(pool_with("c1", "c2"), "c1", "1", "fail"), "c1", "2", "fail")
+    pool, _ = set_health(pool, NOW - timedelta(seconds=5), "c1", "root", "suspect")
+    pool, _ = set_health(pool, NOW - timedelta(seconds=5), "c1", "root", "ok")
+    assert run(pool, "c1", "3", "fail", minutes=1).find("c1").health.state == "ok"
+
+
 def test_a_quarantined_cluster_keeps_its_job_and_may_be_held() -> None:
     pool, _ = take(pool_with("c1", "c2"), NOW, Criteria("e2e", "1", cluster="c1"), "l")
     pool, answer = set_health(pool, NOW, "c1", "root", "quarantined", "flaky disk")

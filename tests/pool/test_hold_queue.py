@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from cimaster.errors import LimitReached, NoSuchClusterKind, NoVacantCluster
+from cimaster.errors import LimitReached, NoSuchClusterKind, NoVacantCluster, RequestOver
 from cimaster.pool import (
+    Answer,
     Criteria,
     FinishRequest,
     HoldTerms,
     Pool,
+    Request,
     Rules,
     WaitTerms,
     expire,
@@ -159,3 +161,19 @@ def test_a_job_at_the_limit_waits_and_others_pass() -> None:
     assert len(pool.queue) == 1
     assert answer.refusal
     assert take(pool, NOW, Criteria("perf", "1"), "l-3")[1].text == "c2"
+
+
+def test_a_repeated_request_is_told_its_place_and_then_its_cluster() -> None:
+    def repeat(pool: Pool, minutes: int = 0) -> tuple[Pool, Answer]:
+        request = Request("r-1", "hash", "holdcluster")
+        return hold_or_wait(pool, NOW + minutes * MINUTE, ANY, "bob", HoldTerms(), HOUR, request=request)
+
+    pool, first = repeat(wait(busy("c1"), by="carol"))
+    same, again = repeat(pool, 1)
+    assert (again.place, again.ticket, again.text, again.repeated) == (2, first.ticket, first.text, True)
+    assert same is pool
+    served = give_back(leave(pool, NOW, hold_queue.ticket_id("carol", ANY))[0], "c1", 2)
+    assert repeat(served, 3)[1].cluster is served.find("c1")
+    released, _ = release(served, NOW + 4 * MINUTE, "c1", "bob", is_admin=False)
+    with pytest.raises(RequestOver, match="no longer waits"):
+        repeat(released, 5)

@@ -1,7 +1,7 @@
 """The health of clusters: results of jobs, quarantine, and how a cluster is brought back."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cimaster.common.times import format_time
@@ -23,6 +23,7 @@ from cimaster.pool.records.health import (
 from cimaster.pool.records.pool import Answer, Pool
 
 _LONGEST_REASON = 500
+_CLOCKS_DIFFER = timedelta(seconds=20)  # by which the clocks of two replicas may differ: 10 s each
 
 
 def set_health(pool: Pool, now: datetime, name: str, by: str, health: str, reason: str = "") -> tuple[Pool, Answer]:
@@ -70,10 +71,15 @@ def with_health(cluster: Cluster, health: str, reason: str, cause: str, now: dat
 
 def without_bad_health(cluster: Cluster, now: datetime) -> Cluster:
     """Return the record as healthy from now on; if it is lent again, it is vacant from now on."""
-    edits: dict[str, Any] = {**dict.fromkeys(HEALTH_FIELDS), "healthyFrom": format_time(now)}
+    edits: dict[str, Any] = {**dict.fromkeys(HEALTH_FIELDS), "healthyFrom": format_time(_after_results(cluster, now))}
     if cluster.health.state == QUARANTINED and cluster.lease is None:
         edits["vacantSince"] = format_time(now)
     return cluster.edited(**edits)
+
+
+def _after_results(cluster: Cluster, now: datetime) -> datetime:
+    """Return the time from which results count: after those stored, also if another replica's clock is ahead."""
+    return max([now, *(r.at for r in cluster.results if r.at and r.at <= now + _CLOCKS_DIFFER)])
 
 
 def quarantine_automatically(pool: Pool, cluster: Cluster, reason: str, cause: str, now: datetime) -> Pool:

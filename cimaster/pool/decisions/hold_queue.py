@@ -3,16 +3,18 @@
 Such a ticket needs no connection, and a person has one for each kind of cluster.
 """
 
+import dataclasses
 import hashlib
 import logging
 from datetime import datetime, timedelta
 
 from cimaster.common.texts import folded
 from cimaster.common.times import format_end
-from cimaster.errors import ClusterNotVacant, LimitReached, NoVacantCluster
+from cimaster.errors import ClusterNotVacant, LimitReached, NoVacantCluster, RequestOver
 from cimaster.pool.decisions import limits, queue_order, queue_room
 from cimaster.pool.decisions.hold_times import check_duration, with_hold
 from cimaster.pool.decisions.holding import HoldTerms, hold
+from cimaster.pool.decisions.idempotency import Request, once
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.json_values import dump
@@ -36,12 +38,22 @@ def hold_or_wait(
     terms: HoldTerms,
     wait: timedelta,
     owner: str = "",
+    request: Request | None = None,
 ) -> tuple[Pool, Answer]:
     """Hold a cluster for a person now, or when their turn comes within `wait`; the answer has their place then.
 
-    A person who waits already keeps their place; the new terms apply. `owner` is the caller, whose share of the queue
-    the ticket counts towards.
+    A person who waits already keeps their place; the new terms apply. A repeated request changes nothing, and its
+    answer says what has become of it. `owner` is the caller, whose share of the queue the ticket counts towards.
     """
+    pool, answer = once(pool, now, request, lambda: _hold_or_wait(pool, now, criteria, by, terms, wait, owner))
+    if answer.repeated and answer.cluster is None:
+        answer = _answer_to_repeat(pool, now, criteria, by)
+    return pool, answer
+
+
+def _hold_or_wait(
+    pool: Pool, now: datetime, criteria: Criteria, by: str, terms: HoldTerms, wait: timedelta, owner: str
+) -> tuple[Pool, Answer]:
     if terms.duration:
         check_duration(pool.rules, terms.duration, "duration")
     named = pool.find(criteria.cluster) if criteria.cluster else None
@@ -55,6 +67,17 @@ def hold_or_wait(
         return _wait(pool, now, _ticket(pool, now, identity, criteria, terms, wait, owner))
     held, answer = hold(pool, now, chosen.name, by, terms)
     return queue_order.remove(held, identity), answer
+
+
+def _answer_to_repeat(pool: Pool, now: datetime, criteria: Criteria, by: str) -> Answer:
+    """Return a person's place in the queue, or the cluster that they hold since; RequestOver if there is neither."""
+    ticket = queue_order.find(pool, ticket_id(by, criteria))
+    if ticket:
+        return dataclasses.replace(_place_of(pool, now, ticket), repeated=True)
+    held = next((cluster for cluster in limits.held_by(pool, by) if criteria.matches(cluster)), None)
+    if held:
+        return Answer(f"cluster {held.name} is held by {by}", held, repeated=True)
+    raise RequestOver(f"{by} no longer waits for {criteria.describe()}: use a new request_id to wait again")
 
 
 def _ticket(
@@ -72,6 +95,10 @@ def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
         raise queue_room.queue_full(pool, ticket.owner)
     if known is None or known.fields != ticket.fields:
         pool = queue_order.put(pool, ticket)
+    return pool, _place_of(pool, now, ticket)
+
+
+def _place_of(pool: Pool, now: datetime, ticket: Ticket) -> Answer:
     assert ticket.until
     place = queue_order.position(pool, now, pool.queue.by_id[ticket.id])
     who, what = ticket.criteria.by, ticket.criteria.describe()
@@ -79,7 +106,7 @@ def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
         f"{who} is number {place} in the queue for {what} until {format_end(ticket.until)}, and holds it when it is "
         f"free; /leavequeue with request_id={ticket.id} cancels that"
     )
-    return pool, Answer(sentence, place=place, ticket=ticket.id)
+    return Answer(sentence, place=place, ticket=ticket.id)
 
 
 def serve(pool: Pool, now: datetime) -> Pool:
