@@ -44,11 +44,11 @@ class Session:
         self.show(self.client.change(verb, **values))
 
     def show(self, answer: Answer) -> None:
-        """Print what was done: the sentence, the cluster's name, or all of it."""
+        """Print what was done: the sentence, the name of the cluster or of the ticket, or all of it."""
         if self.output == JSON:
             click.echo(as_json(answer.data), nl=False)
         elif self.output == NAME:
-            click.echo(neutral(str(answer.data.get("name", ""))))
+            click.echo(neutral(str(answer.data.get("name") or answer.data.get("ticket", ""))))
         else:
             click.echo(neutral_lines(answer.message), nl=False)
 

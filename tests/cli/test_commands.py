@@ -86,6 +86,20 @@ def test_a_hold_is_shared_and_made_for_another(replica: Replica, run: Run) -> No
     assert state(replica) == "vacant"
 
 
+def test_a_person_waits_for_a_hold_without_a_connection(replica: Replica, run: Run) -> None:
+    assert run("take", *JOB).returncode == 0
+    waits = ("hold", "any", "--name", "alice", "--wait", "2d", "--duration", "4h")
+    assert "alice is number 1 in the queue" in run(*waits).stdout
+    ticket = run(*waits, "-o", "name").stdout.strip()
+    assert run("queue", "-o", "name").stdout.strip() == ticket
+    assert "hold" in run("queue", "-o", "wide").stdout.split()
+    assert run("leave", ticket).returncode == 0
+    assert run("queue", "-o", "name").stdout == ""
+    assert run(*waits).returncode == 0
+    assert run("finish", "cluster-01", *JOB).returncode == 0
+    until(lambda: run("list", "--holder", "alice", "-o", "name").stdout == "cluster-01\n")
+
+
 def test_the_health_of_a_cluster_is_set(replica: Replica, run: Run) -> None:
     assert run("health", "cluster-01", "quarantined", "--reason", "disk errors").returncode == 0
     assert state(replica) == "quarantined"
