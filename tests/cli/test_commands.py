@@ -207,6 +207,14 @@ def test_the_shell_completes(run: Run) -> None:
     assert "complete" in run(_CIMASTER_COMPLETE="bash_source").stdout
 
 
+def test_the_shell_completes_names_of_clusters(run: Run) -> None:
+    words = {"_CIMASTER_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    assert run(**words, COMP_WORDS="cimaster release clu").stdout == "plain,cluster-01\n"
+    assert run(**words, COMP_WORDS="cimaster release x").stdout.strip() == ""
+    away = run(**words, COMP_WORDS="cimaster release clu", CIMASTER_SERVER="http://127.0.0.1:9")
+    assert (away.stdout.strip(), away.stderr) == ("", "")
+
+
 def test_every_command_has_an_example(run: Run) -> None:
     listed = run("--help").stdout
     for command in ("run", "take", "hold", "hand-over", "list", "creations", "delete", "serve"):
