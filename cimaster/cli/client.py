@@ -17,7 +17,6 @@ DEFAULT_TIMEOUT = 30.0
 PASS, FAIL, ERROR = RESULTS = ("pass", "fail", "error")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _SAME_NOTICE_SECONDS = 60.0
-_WAITED_FOR = ("queue_full", "limit_reached")  # a caller that waits for a cluster waits for these to pass, too
 _RANDOM = random.SystemRandom()
 
 
@@ -110,9 +109,8 @@ class Client:
     ) -> Lease:
         """Take a cluster, and stay in the queue for as long as `wait` says.
 
-        `queued` is called with the place in the queue each time that the service says it. With `wait`, a full queue
-        and the limit of clusters per job are waited for too. If the caller gives up before this returns, it calls
-        `leave` with the request_id.
+        `queued` is called with the place in the queue each time that the service says it; with it, a full queue is
+        tried again. If the caller gives up before this returns, it calls `leave` with the request_id.
         """
         values = {"job": job, "build": build, "request_id": request_id or str(uuid.uuid4()), **options}
         waits = durations.seconds(str(options.get("wait") or "0s")) or 0.0
@@ -171,7 +169,7 @@ class Client:
                         queued(QueuePlace(refusal.place, refusal.expected_wait))
                     time.sleep(seconds)
                     repeats.begin()
-                elif queued and refusal.code in _WAITED_FOR:
+                elif queued and refusal.code == "queue_full":
                     repeats.pause(refusal, seconds)
                 elif refusal.passes:
                     repeats.pause(Unreachable(str(refusal)), min(seconds, _LONGEST_PAUSE))

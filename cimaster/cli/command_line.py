@@ -8,7 +8,8 @@ import click
 
 from cimaster.cli import durations, settings
 from cimaster.cli.client import Client
-from cimaster.cli.listings import FORMATS, JSON, NAME, TABLE, WIDE, Listing, as_json
+from cimaster.cli.errors import ClientError
+from cimaster.cli.listings import CLUSTERS, FORMATS, JSON, NAME, TABLE, WIDE, Listing, as_json
 from cimaster.cli.progress import say
 from cimaster.cli.terminal_text import neutral, neutral_lines
 from cimaster.cli.transport import Answer
@@ -44,11 +45,11 @@ class Session:
         self.show(self.client.change(verb, **values))
 
     def show(self, answer: Answer) -> None:
-        """Print what was done: the sentence, the cluster's name, or all of it."""
+        """Print what was done: the sentence, the name of the cluster or of the ticket, or all of it."""
         if self.output == JSON:
             click.echo(as_json(answer.data), nl=False)
         elif self.output == NAME:
-            click.echo(neutral(str(answer.data.get("name", ""))))
+            click.echo(neutral(str(answer.data.get("name") or answer.data.get("ticket", ""))))
         else:
             click.echo(neutral_lines(answer.message), nl=False)
 
@@ -104,6 +105,27 @@ class ClientGroup(click.Group):
                 formatter.write_dl(rows)
         with formatter.section("Server (cimaster COMMAND --help describes them)"):
             formatter.write_dl([("serve, import, export, drain", "Run the service, and move its data.")])
+
+
+def clusters_that_begin_with(context: click.Context, _parameter: click.Parameter, begin: str) -> list[str]:
+    """Return the names of clusters for the shell to complete; none if the service does not answer."""
+    chosen = context.params
+    try:
+        client = Client(
+            chosen.get("server") or settings.DEFAULT_SERVER,
+            timeout=0,
+            token_file=chosen.get("token_file"),
+            insecure_token=bool(chosen.get("insecure_token")),
+        )
+        names = CLUSTERS.names(client.read("/clusters")).splitlines()
+    except ClientError:
+        return []
+    return [name for name in names if name.startswith(begin)]
+
+
+def cluster_argument(envvar: str | None = None) -> Decorator:
+    """Return what adds the argument CLUSTER, whose names the shell completes."""
+    return click.argument("cluster", envvar=envvar, shell_complete=clusters_that_begin_with)
 
 
 def criteria(function: Callable[..., Any]) -> Callable[..., Any]:

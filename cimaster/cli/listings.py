@@ -81,6 +81,12 @@ def _results(cluster: Record) -> str:
     return ",".join(_text(result.get("result")) for result in reversed(results))
 
 
+def _ticket_job(ticket: Record) -> object:
+    """Return the job that waits, or `hold` for a person who will hold the cluster."""
+    criteria = ticket.get("ask")
+    return "hold" if ticket.get("holdFor") else _job("job", "build")(criteria if isinstance(criteria, dict) else {})
+
+
 def _expected_wait(ticket: Record) -> str:
     seconds = ticket.get("expectedWait")
     return durations.about(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e9 else ""
@@ -117,7 +123,7 @@ QUEUE = Listing(
         ("PLACE", _field("place")),
         ("EXPECTED", _expected_wait),
         ("REQUEST", _field("id")),
-        ("JOB", lambda record: _job("job", "build")(record.get("ask") or {})),
+        ("JOB", _ticket_job),
         ("BY", _asked("by")),
         ("PURPOSE", _asked("purpose")),
         ("PRIORITY", _field("priority")),

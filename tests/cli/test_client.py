@@ -6,11 +6,13 @@ import queue
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
 
 from cimaster.cli import transport
-from cimaster.cli.client import Client
+from cimaster.cli.client import Client, QueuePlace
 from cimaster.cli.errors import Refused, Unreachable
 from cimaster.cli.stop_signals import Stopped, StopSignals
 from tests.replica import Replica
@@ -87,15 +89,22 @@ class SignInPage(http.server.BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-@pytest.fixture
-def sign_in() -> Iterator[str]:
-    """The address of a server that is not CIMaster."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), SignInPage) as server:
+@contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve with a handler; give the address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def sign_in() -> Iterator[str]:
+    """The address of a server that is not CIMaster."""
+    with serving(SignInPage) as url:
+        yield url
 
 
 @pytest.mark.parametrize("path", ["/clusters", "/queue"])
@@ -106,6 +115,37 @@ def test_another_server_is_not_taken_for_cimaster(sign_in: str, path: str) -> No
     with pytest.raises(Refused, match="not as CIMaster does"):
         client.read(path)
     client.close()
+
+
+class Queue(http.server.BaseHTTPRequestHandler):
+    """What the service answers to a request that waits: its place and the expected wait, and then a cluster."""
+
+    waits: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        expected = self.waits.pop() if self.waits else ""
+        self.send_response(429 if expected else 200)
+        if expected:
+            self.send_header("CIMaster-Code", "queued")
+            self.send_header("CIMaster-Place", "3")
+            self.send_header("CIMaster-Expected-Wait", expected)
+        self.end_headers()
+        self.wfile.write(b'{"detail": "queued", "name": "cluster-01", "leaseId": "1"}')
+
+    def log_message(self, *_arguments: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.mark.parametrize(("header", "expected"), [("700", 700), ("soon", None), ("-1", None), ("9" * 30, None)])
+def test_the_caller_learns_its_place_and_expected_wait(header: str, expected: float | None) -> None:
+    places: list[QueuePlace] = []
+    with serving(Queue) as url:
+        Queue.waits = [header]
+        client = Client(url, timeout=0)
+        client.take("e2e", "7", wait="30m", queued=places.append)
+        client.close()
+    assert places == [QueuePlace("3", expected)]
 
 
 def test_signals_interrupt_only_where_they_may() -> None:

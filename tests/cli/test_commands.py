@@ -86,6 +86,20 @@ def test_a_hold_is_shared_and_made_for_another(replica: Replica, run: Run) -> No
     assert state(replica) == "vacant"
 
 
+def test_a_person_waits_for_a_hold_without_a_connection(replica: Replica, run: Run) -> None:
+    assert run("take", *JOB).returncode == 0
+    waits = ("hold", "any", "--name", "alice", "--wait", "2d", "--duration", "4h")
+    assert "alice is number 1 in the queue" in run(*waits).stdout
+    ticket = run(*waits, "-o", "name").stdout.strip()
+    assert run("queue", "-o", "name").stdout.strip() == ticket
+    assert "hold" in run("queue", "-o", "wide").stdout.split()
+    assert run("leave", ticket).returncode == 0
+    assert run("queue", "-o", "name").stdout == ""
+    assert run(*waits).returncode == 0
+    assert run("finish", "cluster-01", *JOB).returncode == 0
+    until(lambda: run("list", "--holder", "alice", "-o", "name").stdout == "cluster-01\n")
+
+
 def test_the_health_of_a_cluster_is_set(replica: Replica, run: Run) -> None:
     assert run("health", "cluster-01", "quarantined", "--reason", "disk errors").returncode == 0
     assert state(replica) == "quarantined"
@@ -191,6 +205,14 @@ def test_the_shell_completes(run: Run) -> None:
     words = {"_CIMASTER_COMPLETE": "bash_complete", "COMP_WORDS": "cimaster hand", "COMP_CWORD": "1"}
     assert run(**words).stdout == "plain,hand-over\n"
     assert "complete" in run(_CIMASTER_COMPLETE="bash_source").stdout
+
+
+def test_the_shell_completes_names_of_clusters(run: Run) -> None:
+    words = {"_CIMASTER_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    assert run(**words, COMP_WORDS="cimaster release clu").stdout == "plain,cluster-01\n"
+    assert run(**words, COMP_WORDS="cimaster release x").stdout.strip() == ""
+    away = run(**words, COMP_WORDS="cimaster release clu", CIMASTER_SERVER="http://127.0.0.1:9")
+    assert (away.stdout.strip(), away.stderr) == ("", "")
 
 
 def test_every_command_has_an_example(run: Run) -> None:

@@ -195,6 +195,23 @@ def test_a_wait_that_is_over_is_status_4(replica: Replica, run: Run) -> None:
     assert tickets(replica) == {}
 
 
+def test_the_limit_of_a_job_is_waited_for(tmp_path: Path, start: Start, environment: dict[str, str]) -> None:
+    store = f"sqlite:{tmp_path / 'limited.db'}"
+    with Replica(tmp_path, "limited", CIMASTER_STORE=store, CIMASTER_MAX_CLUSTERS_PER_JOB="1") as limited:
+        for cluster in ("cluster-01", "cluster-02"):
+            assert limited.get("/addcluster", cluster=cluster, region="r", name="root").ok
+        assert limited.get("/getvacant", job="e2e", build="6", cluster="cluster-01").ok
+        server = {"CIMASTER_SERVER": limited.url}
+        refused = start("run", *JOB, "--", "echo", "never", **server)
+        assert "one job may have 1" in errors_of(refused)
+        assert refused.returncode == 1
+        waiting = start("run", *JOB, "--wait", "30m", "--", "echo", "tested", **server)
+        until(lambda: tickets(limited))
+        assert limited.get("/finishtest", cluster="cluster-01", job="e2e", build="6").ok
+        assert waiting.communicate(timeout=60)[0] == "tested\n"
+        assert waiting.returncode == 0
+
+
 def test_it_gets_its_turn(replica: Replica, start: Start) -> None:
     occupy(replica)
     process = start("run", *JOB, "--wait", "30m", "--", "echo", "tested")

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from cimaster.cli.command_line import ClientCommand, Session, label_option, name_option, reason_option
+from cimaster.cli.command_line import ClientCommand, Session, cluster_argument, label_option, name_option, reason_option
 
 _SECTION = "Admins"
-_cluster = click.argument("cluster")
+_cluster = cluster_argument()
 
 
 def _facts(region_required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -25,7 +25,7 @@ def _facts(region_required: bool) -> Callable[[Callable[..., Any]], Callable[...
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster add cluster-31 --region us-west --label gpu=yes")
-@_cluster
+@click.argument("cluster")
 @name_option
 @_facts(region_required=True)
 @click.option("--creation", help="Creation that built it: its id, or the name of its ProwJob.")

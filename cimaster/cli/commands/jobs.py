@@ -7,7 +7,15 @@ import click
 
 from cimaster.cli import job_run, settings, waiting
 from cimaster.cli.client import RESULTS, TakeOptions
-from cimaster.cli.command_line import LONG_TIMEOUT, ClientCommand, Decorator, Duration, Session, criteria
+from cimaster.cli.command_line import (
+    LONG_TIMEOUT,
+    ClientCommand,
+    Decorator,
+    Duration,
+    Session,
+    cluster_argument,
+    criteria,
+)
 from cimaster.cli.durations import seconds
 from cimaster.cli.listings import JSON, WIDE, as_json
 from cimaster.cli.progress import say
@@ -15,7 +23,7 @@ from cimaster.cli.stop_signals import Stopped, StopSignals
 from cimaster.cli.terminal_text import neutral
 
 _SECTION = "Jobs"
-_cluster = click.argument("cluster", envvar="CIMASTER_CLUSTER")
+_cluster = cluster_argument("CIMASTER_CLUSTER")
 
 
 def _take_options(ttl: str | None) -> Decorator:

@@ -2,11 +2,11 @@
 
 import click
 
-from cimaster.cli.command_line import ClientCommand, Session, criteria, name_option, reason_option
+from cimaster.cli.command_line import ClientCommand, Session, cluster_argument, criteria, name_option, reason_option
 from cimaster.cli.listings import CREATIONS
 
 _SECTION = "People"
-_cluster = click.argument("cluster")
+_cluster = cluster_argument()
 
 
 @click.command(

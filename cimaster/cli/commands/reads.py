@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import click
 
-from cimaster.cli.command_line import ClientCommand, Duration, Session
+from cimaster.cli.command_line import ClientCommand, Duration, Session, cluster_argument
 from cimaster.cli.listings import CLUSTERS, HISTORY, JSON, NAME, POLICIES, PURPOSES, QUEUE, as_json
 from cimaster.cli.terminal_text import neutral, neutral_lines
 
@@ -38,7 +38,7 @@ def list_clusters(session: Session, /, watch: bool, interval: float, **filters: 
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster show cluster-05")
-@click.argument("cluster")
+@cluster_argument()
 @click.pass_obj
 def show(session: Session, /, cluster: str) -> None:
     """Show what is known of one cluster."""
