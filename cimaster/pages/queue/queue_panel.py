@@ -34,18 +34,21 @@ class Row:
     since: datetime | None
     until: datetime | None
     is_connected: bool
+    is_hold: bool
     is_mine: bool
     actions: tuple[Action, ...]
 
     @property
     def name(self) -> str:
         """The name in buttons and forms."""
+        if self.is_hold:
+            return f"hold for {self.by}"
         return f"{self.job} by {self.by}" if self.by else self.job
 
 
 @dataclass(frozen=True)
 class LongestWait:
-    """The ticket that has waited longest. By priority, others may be served before it."""
+    """The job that has waited longest. By priority, others may be served before it."""
 
     place: int
     since: datetime
@@ -54,11 +57,16 @@ class LongestWait:
 
 @dataclass(frozen=True)
 class Panel:
-    """What the panel shows; `more` counts the tickets that only the page with `everything` shows."""
+    """What the panel shows; `more` counts the tickets that only the page with `everything` shows.
+
+    `places` are the tickets with which the visitor waits for a hold. `people` counts those of all people.
+    """
 
     tag: str
     rows: tuple[Row, ...]
+    places: tuple[Row, ...]
     count: int
+    people: int
     longest: LongestWait | None
     more: int
     everything: bool
@@ -74,9 +82,11 @@ def _panel(snapshot: Snapshot, everything: bool) -> Panel:
     tickets = queue_order.in_serving_order(snapshot.pool, now)
     shown = tickets if everything else tickets[:_MOST_ROWS]
     rows = tuple(_row(ticket, place, visitor, now) for place, ticket in enumerate(shown, 1))
-    longest, count = _longest_wait(tickets, now), len(tickets)
-    tag = fragment_tag(snapshot, rows, longest, count)
-    return Panel(tag, rows, count, longest, count - len(shown), everything)
+    numbered = enumerate(tickets, 1)
+    places = tuple(_row(t, place, visitor, now) for place, t in numbered if t.is_hold and visitor.owns_ticket(t))
+    longest, count, people = _longest_wait(tickets, now), len(tickets), sum(ticket.is_hold for ticket in tickets)
+    tag = fragment_tag(snapshot, rows, places, longest, count, people)
+    return Panel(tag, rows, places, count, people, longest, count - len(shown), everything)
 
 
 def find(snapshot: Snapshot, identity: str) -> Row | None:
@@ -87,7 +97,8 @@ def find(snapshot: Snapshot, identity: str) -> Row | None:
 
 
 def _longest_wait(tickets: list[Ticket], now: datetime) -> LongestWait | None:
-    known = [(ticket.since, place) for place, ticket in enumerate(tickets, 1) if ticket.since != LONG_AGO]
+    jobs = ((place, ticket) for place, ticket in enumerate(tickets, 1) if not ticket.is_hold)
+    known = [(ticket.since, place) for place, ticket in jobs if ticket.since != LONG_AGO]
     if not known:
         return None
     since, place = min(known)
@@ -100,16 +111,24 @@ def _row(ticket: Ticket, place: int, visitor: Visitor, now: datetime) -> Row:
         id=element_id(f"ticket {ticket.id}"),
         reference=ticket.id,
         place=place,
-        job="a broken record" if ticket.fault else descriptions.job_label(criteria.job, criteria.build),
+        job=_waits_for(ticket),
         by=criteria.by,
         kind="; ".join((ticket.fault or criteria.describe(), *descriptions.unreadable_fields(ticket))),
         priority="" if ticket.priority == NORMAL else ticket.priority,
         since=ticket.since if ticket.since != LONG_AGO else None,
         until=ticket.until,
         is_connected=ticket.is_present(now),
+        is_hold=ticket.is_hold,
         is_mine=is_mine,
         actions=tuple(action_buttons.for_ticket(is_mine)),
     )
+
+
+def _waits_for(ticket: Ticket) -> str:
+    """Name the job that waits, or what a person wants."""
+    if ticket.fault:
+        return "a broken record"
+    return "hold" if ticket.is_hold else descriptions.job_label(ticket.criteria.job, ticket.criteria.build)
 
 
 @pages.get("/ui/queue")
