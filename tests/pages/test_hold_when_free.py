@@ -32,7 +32,8 @@ def test_the_visitor_sees_their_place_and_gets_the_cluster(held: FlaskClient, al
     done = alice.post("/ui/holdwhenfree", data=WAITS)
     page = text(follow(alice, done))
     assert "You are number 1 in line. You hold the cluster when it is free" in page
-    assert "You are number 1 in line for cluster-01 until" in page
+    assert re.search(r"You are number 1 in line for cluster-01, about (6 h|5 h 59 min)", page)
+    assert "· leaves the queue" in page
     assert "1 person waiting" in page
     held.post("/ui/release", data={"cluster": "cluster-01"})
     assert (state(alice)["holdBy"], state(alice)["holdDesc"]) == ("alice", "a look")
@@ -76,7 +77,7 @@ def test_any_cluster_of_a_kind_is_waited_for_if_none_is_vacant(held: FlaskClient
     fields = {"purpose": "tess-ci", "duration": "1h"}
     assert alice.post("/ui/holdany", data={**fields, "wait": ""}).status_code == 404
     done = alice.post("/ui/holdany", data={**fields, "wait": "2d"})
-    assert "You are number 1 in line for tess-ci cluster until" in text(follow(alice, done))
+    assert "You are number 1 in line for a tess-ci cluster, about" in text(follow(alice, done))
     held.post("/ui/release", data={"cluster": "cluster-01"})
     assert history(alice)[0]["event"] == "held when free"
 
