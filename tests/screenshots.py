@@ -110,7 +110,7 @@ def _clusters() -> list[dict[str, Any]]:
             25, health="quarantined", healthReason=_FAILURES, healthSince=_ago(minutes=50), results=_results("fff")
         ),
         _cluster(26, checking="clean", checkBy="replica-1", checkUntil=_ahead(minutes=1), results=_results("pp")),
-        _cluster(27, checking="clean", results=_results("pfp")),
+        _cluster(27, checking="clean", checkAfter=_ahead(hours=1), results=_results("pfp")),
         {"name": "cluster-30", "status": "unknown", "region": "us-west"},
     ]
     for record in others:

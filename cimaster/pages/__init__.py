@@ -2,9 +2,9 @@
 
 from cimaster.pages.clusters import cluster_page as cluster_page
 from cimaster.pages.clusters import dashboard as dashboard
-from cimaster.pages.clusters import hold_any_form as hold_any_form
 from cimaster.pages.clusters import hold_end_forms as hold_end_forms
 from cimaster.pages.clusters import hold_forms as hold_forms
+from cimaster.pages.clusters import hold_queue_forms as hold_queue_forms
 from cimaster.pages.clusters import lost_holds as lost_holds
 from cimaster.pages.creations import creation_forms as creation_forms
 from cimaster.pages.creations import creation_panel as creation_panel

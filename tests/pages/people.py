@@ -45,6 +45,12 @@ class Person:
         """Press a button of a row."""
         self.row(cluster).get_by_role("button", name=f"{label} {cluster}", exact=True).click()
 
+    def choose(self, cluster: str, label: str) -> None:
+        """Choose an action in the menu of a row."""
+        row = self.row(cluster)
+        row.get_by_role("button", name=f"More {cluster}", exact=True).click()
+        row.get_by_role("link", name=f"{label} {cluster}", exact=True).click()
+
     def rests(self) -> None:
         """Wait until a press no longer counts as a repeat of the last one."""
         until(lambda: self.page.evaluate("performance.now() - lastAction.at > REPEAT_MS"))

@@ -56,6 +56,27 @@ def test_a_hold_that_expired_is_shown(add: Add, alice: FlaskClient, clock: Movab
     assert "its time was over" in page
 
 
+def test_a_hold_after_a_failure_is_the_persons_and_names_the_job(add: Add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    alice.get("/getvacant?build=124&job=e2e&name=john&hold_on_failure=2h")
+    alice.get("/finishtest?cluster=cluster-01&job=e2e&build=124&result=fail")
+    alice.get("/releasecluster?cluster=cluster-01&name=john")
+    page = text(alice.get("/ui/clusters/cluster-01"))
+    assert "Previous use john: e2e #124 failed" in page
+    history = page.partition("History")[2]
+    assert "finished fail e2e #124 for john" in history
+    assert "held john held" in history
+
+
+def test_a_change_by_another_person_names_the_holder(add: Add, alice: FlaskClient) -> None:
+    add("cluster-01")
+    alice.get("/holdcluster?cluster=cluster-01&name=alice&with=carol")
+    alice.get("/holdcluster?cluster=cluster-01&name=carol&duration=9h")
+    history = text(alice.get("/ui/clusters/cluster-01")).partition("History")[2]
+    assert "hold extended carol" in history
+    assert "alice's hold" in history
+
+
 def test_forbidden_actions_are_disabled_with_the_reason(add: Add, alice: FlaskClient, root: FlaskClient) -> None:
     add("cluster-01")
     page = alice.get("/ui/clusters/cluster-01")

@@ -10,6 +10,7 @@ from cimaster.common.times import format_time
 from tests.conftest import Add
 from tests.pages.conftest import WriteRecords, follow, text
 
+SOON = format_time(datetime.now(UTC) + timedelta(hours=1))
 FAILURES = "3 failures in a row: e2e #118, #121, #130"
 
 
@@ -102,7 +103,7 @@ def test_bring_back_on_the_inventory_updates_its_table(faulty: str, root: FlaskC
 @pytest.mark.parametrize(
     ("fields", "words", "waits"),
     [
-        ({"checking": "clean"}, "waits to be cleaned", True),
+        ({"checking": "clean", "checkAfter": SOON}, "waiting to be cleaned", True),
         ({"checking": "clean", "checkBy": "replica-1"}, "being cleaned", False),
         ({"checking": "check", "checkBy": "replica-1"}, "being checked", False),
     ],
@@ -110,8 +111,8 @@ def test_bring_back_on_the_inventory_updates_its_table(faulty: str, root: FlaskC
 def test_a_checked_cluster_says_how_far_that_is(
     written: WriteRecords, alice: FlaskClient, fields: dict[str, str], words: str, waits: bool
 ) -> None:
-    until = format_time(datetime.now(UTC) + timedelta(minutes=1))
-    written({"name": "cluster-01", "status": "finished", "checkUntil": until, **fields})
+    claim = {"checkUntil": SOON} if "checkBy" in fields else {}
+    written({"name": "cluster-01", "status": "finished", **claim, **fields})
     shown = row(alice.get("/").text)
     assert 'data-state="checking"' in shown
     assert f"{words}</span>" in shown

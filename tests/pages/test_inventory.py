@@ -76,7 +76,7 @@ def test_without_the_admin_role_the_buttons_are_disabled(add: Add, alice: FlaskC
     page = alice.get("/ui/admin")
     assert page.status_code == 200
     assert "Read-only: only admins can change the inventory" in text(page)
-    assert page.text.count('aria-disabled="true"') == 5
+    assert page.text.count('aria-disabled="true"') == 6
     assert "give your name first" in text(client.get("/ui/admin"))
 
 

@@ -1,14 +1,33 @@
 """How clusters are checked and cleaned, on the inventory page: a table for all visitors, a form for admins."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from cimaster.settings import Settings
 from tests.conftest import Add
 from tests.pages.conftest import HTMX, WriteKey, follow, text
 
+CHECKS = """
+[ping]
+kind = command
+program = /bin/true
+[wipe]
+kind = command
+program = /bin/true
+"""
 EMPTY = {"was_check": "", "was_every": "10m", "was_clean": "", "was_after_expiry": ""}
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings with two checks that the operator has defined."""
+    path = tmp_path / "checks.ini"
+    path.write_text(CHECKS)
+    return replace(settings, checks_file=str(path))
 
 
 def edit(browser: FlaskClient, **fields: str) -> int:
@@ -25,6 +44,7 @@ def test_an_admin_chooses_checks_and_cleaning(add: Add, root: FlaskClient, alice
     add("cluster-01")
     assert "tess-ci check: none clean: none after a lease ran out: as after a finish" in shown(alice)
     form = root.get("/ui/admin/editpurpose?purpose=tess-ci").text
+    assert re.findall('<option value="(ping|wipe)">', form) == ["ping", "wipe"] * 2
     assert '<option value="quarantine">quarantined</option>' in form
     fields = {"check": "ping", "every": "5m", "clean": "wipe", "after_expiry": "quarantine"}
     answer = root.post("/ui/admin/editpurpose", data={"purpose": "tess-ci", **EMPTY, **fields})
@@ -45,7 +65,8 @@ def test_only_what_was_changed_is_written(add: Add, root: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"check": "Ping me"}, "the name of a check, or none"),
+        ({"check": "pong"}, "check is pong: expected ping, wipe, none"),
+        ({"clean": "Wipe it"}, "the name of a check, or none"),
         ({"every": "5"}, "every is '5'"),
         ({"after_expiry": "clean"}, "tess-ci clusters are not cleaned: send clean too"),
     ],

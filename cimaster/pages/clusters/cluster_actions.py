@@ -17,7 +17,8 @@ def for_row(cluster: Cluster, visitor: Visitor) -> list[Action]:
         return [Action("enable", "Enable", "Enabling…", "play", opens_form=False, is_main=True)]
     if cluster.state == QUARANTINED and visitor.is_admin:
         return [replace(_bring_back(visitor), is_main=True)]
-    return _hold_actions(cluster, visitor)
+    actions = _hold_actions(cluster, visitor)
+    return actions if visitor.holds(cluster) or visitor.shares(cluster) else actions[:1]
 
 
 def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
@@ -27,16 +28,18 @@ def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
             Action("extend", "Extend", icon="clock"),
         ]
     if cluster.hold:
-        return [_release_of_another(cluster, visitor)]
+        return _actions_on_others_hold(cluster, visitor)
     label = "Hold when free" if cluster.state == OCCUPIED else "Hold"
     return [Action("hold", label, icon="lock", expect=cluster.state, is_main=cluster.state == VACANT)]
 
 
-def _release_of_another(cluster: Cluster, visitor: Visitor) -> Action:
-    """Return the button for another person's hold. A visitor without a name may be its holder, so the form asks."""
-    may_release = visitor.is_admin or not visitor.is_named
-    disabled_reason = "" if may_release else _held_by_another(cluster, "release it")
-    return Action("release", "Release", icon="unlock", disabled_reason=disabled_reason)
+def _actions_on_others_hold(cluster: Cluster, visitor: Visitor) -> list[Action]:
+    """Return the buttons for another person's hold. A visitor without a name may be its holder, so the form asks."""
+    when_free = Action("holdwhenfree", "Hold when free", icon="lock")
+    if visitor.is_admin or not visitor.is_named:
+        return [Action("release", "Release", icon="unlock"), when_free]
+    reason = _held_by_another(cluster, "release it")
+    return [when_free, Action("release", "Release", icon="unlock", disabled_reason=reason)]
 
 
 def _held_by_another(cluster: Cluster, what: str) -> str:
@@ -44,12 +47,15 @@ def _held_by_another(cluster: Cluster, what: str) -> str:
 
 
 def for_menu(cluster: Cluster, visitor: Visitor) -> list[Action]:
-    """Return the actions behind the button More of a row; none if the visitor may do none of them."""
+    """Return the actions behind the button More of a row.
+
+    There are none if the visitor may do none of them, unless another person holds the cluster: then they say why.
+    """
     if cluster.state == BROKEN:
         return []
     shown = {action.verb for action in for_row(cluster, visitor)}
     more = [action for action in _of_a_lendable(cluster, visitor) if action.verb not in shown]
-    return more if any(not action.disabled_reason for action in more) else []
+    return more if cluster.hold or any(not action.disabled_reason for action in more) else []
 
 
 def for_cluster_page(cluster: Cluster, visitor: Visitor) -> list[Action]:

@@ -28,7 +28,7 @@ CARDS = {
     VACANT: "ready to lend",
     OCCUPIED: "in use by jobs",
     HELD: "in use by people",
-    CHECKING: "checked or cleaned",
+    CHECKING: "not lent yet",
     DISABLED: "not lent",
     QUARANTINED: "faulty, not lent",
     BROKEN: "records to fix",

@@ -20,7 +20,7 @@ SHOWN_FOR = timedelta(days=1)
 _MOST_LINES = 5  # so that the table of clusters stays in sight
 _TAKEN_OVER, _HANDED_OVER, _RELEASED, _ENDED = "taken over", "handed over", "released", "hold ended"
 _ENDS = (_TAKEN_OVER, _HANDED_OVER, _RELEASED, _ENDED)
-_BEGINS = ("held", _TAKEN_OVER, _HANDED_OVER)
+_BEGINS = ("held", "held when free", _TAKEN_OVER, _HANDED_OVER)
 
 
 @dataclass(frozen=True)

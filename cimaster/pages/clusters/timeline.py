@@ -10,7 +10,7 @@ from cimaster.pool.records.health import RESULTS
 from cimaster.pool.records.history import Entry
 
 _PASSED_ON = {"taken over", "handed over"}
-_BEGINS = {"taken", "held"} | _PASSED_ON
+_BEGINS = {"taken", "held", "held when free"} | _PASSED_ON
 _ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _PASSED_ON
 
 

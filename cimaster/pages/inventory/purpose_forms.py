@@ -26,9 +26,18 @@ def _context(values: Mapping[str, str], _is_shown_again: bool) -> dict[str, Any]
     return {
         "row": line,
         "facts": line.fields if line else {},
+        "checks": _choices(line.fields["check"] if line else ""),
+        "cleans": _choices(line.fields["clean"] if line else ""),
         "after_expiry": purpose_panel.AFTER_EXPIRY,
         "usual_interval": format_duration(DEFAULT_CHECK_EVERY),
     }
+
+
+def _choices(current: str) -> list[tuple[str, str]]:
+    """Return the checks that the operator has defined, and the current one, which may no longer be defined."""
+    names = components().checks.names
+    missing = [(current, f"{current} (not defined)")] if current and current not in names else []
+    return [("", "none"), *missing, *((name, name) for name in names)]
 
 
 def _edit(form: SetPurpose) -> Committed:
@@ -36,6 +45,11 @@ def _edit(form: SetPurpose) -> Committed:
     names = changed(*_RULES)
     if not names:
         return Committed(Answer(f"the rules of {form.purpose} are unchanged"), 0)
+    checks = components().checks
+    if "check" in names:
+        checks.require("check", form.check)
+    if "clean" in names:
+        checks.require("clean", form.clean)
     terms = PurposeTerms(
         check=form.check or "" if "check" in names else None,
         check_every=form.every or DEFAULT_CHECK_EVERY if "every" in names else None,

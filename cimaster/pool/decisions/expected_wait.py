@@ -38,12 +38,13 @@ def describe_queue(pool: Pool, now: datetime, criteria: Criteria, ticket_id: str
     return f"{waiting}; a caller that waits would be number {len(before) + 1}{estimate}"
 
 
-def expected_waits(pool: Pool, now: datetime) -> dict[str, timedelta]:
-    """Return the expected wait of each ticket by its id, as far as it is known."""
+def expected_waits(pool: Pool, now: datetime, wanted: Collection[str] | None = None) -> dict[str, timedelta]:
+    """Return the expected wait of each ticket, or of those with the `wanted` ids, by its id, as far as it is known."""
     forecast, before = Forecast(pool, now), Counter[str]()
     waits: dict[str, timedelta] = {}
     for ticket in queue_order.in_serving_order(pool, now):
-        wait = None if ticket.fault else forecast.wait(ticket.criteria, before)
+        is_wanted = not ticket.fault and (wanted is None or ticket.id in wanted)
+        wait = forecast.wait(ticket.criteria, before) if is_wanted else None
         if wait is not None:
             waits[ticket.id] = wait
         before[ticket.kind] += 1
