@@ -37,7 +37,7 @@ def _message(committed: Committed, name: str) -> str:
 
 
 def _wait_in_line(criteria: Criteria, name: str, terms: HoldTerms, wait: timedelta) -> Committed:
-    return components().clusters.hold_or_wait(criteria, name, terms, wait, owner=callers.owner())
+    return components().clusters.hold_or_wait(criteria, name, terms, wait, callers.owner())
 
 
 # --- one cluster when it is free -------------------------------------------------------------------------------------

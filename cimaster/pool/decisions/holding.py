@@ -104,6 +104,17 @@ def hold_any(
     return hold(pool, now, choose(pool, criteria, now).name, by, terms)
 
 
+def check_may_share(cluster: Cluster, by: str) -> None:
+    """Refuse to change the people that a hold is shared with, unless `by` is its holder."""
+    if cluster.hold and not cluster.hold.is_of(by):
+        raise NotAuthorized(
+            f"user {by} is not authorized: {cluster.name} is held by {holder_of(cluster)}; "
+            "only the holder can share the hold",
+            cluster=cluster.name,
+            holder=cluster.hold.by,
+        )
+
+
 def _held(cluster: Cluster) -> str:
     held = cluster.hold
     assert held is not None
@@ -116,7 +127,8 @@ def _hold_again(pool: Pool, now: datetime, cluster: Cluster, by: str, terms: Hol
     held = cluster.hold
     assert held is not None
     again = cluster.edited(holdDesc=terms.desc) if terms.desc and terms.desc != held.desc else cluster
-    if terms.shared_with and held.is_of(by):
+    if terms.shared_with:
+        check_may_share(cluster, by)
         again = again.edited(holdWith=list(terms.shared_with))
     if terms.duration:
         again = with_duration(pool, now, again, terms.duration)

@@ -163,7 +163,10 @@ def delete(
                 "reason is required with force: tell the job or person that has the cluster why it is deleted",
                 parameter="reason",
             )
-    pool = remember_ended_request(pool.changed(cluster, None, "deleted", now, by, reason=reason), cluster, now)
+    holder = cluster.hold.by if cluster.hold and not cluster.hold.is_of(by) else ""
+    pool = remember_ended_request(
+        pool.changed(cluster, None, "deleted", now, by, holder=holder, reason=reason), cluster, now
+    )
     what = f"broken record {reference}" if cluster.state == BROKEN else f"cluster {cluster.name}"
     return pool, Answer(f"{what} is deleted")
 

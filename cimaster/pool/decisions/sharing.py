@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cimaster.common.texts import same_person
-from cimaster.errors import NotAuthorized
-from cimaster.pool.decisions.holding import holder_of, no_longer
+from cimaster.pool.decisions.holding import check_may_share, no_longer
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.pool import Answer, Pool
 
@@ -15,12 +14,7 @@ def share(pool: Pool, now: datetime, name: str, by: str, people: Sequence[str]) 
     cluster = pool.find(name)
     if not cluster.hold:
         raise no_longer(cluster, "held")
-    if not cluster.hold.is_of(by):
-        raise NotAuthorized(
-            f"user {by} is not authorized: {name} is held by {holder_of(cluster)}; only the holder can share the hold",
-            cluster=name,
-            holder=cluster.hold.by,
-        )
+    check_may_share(cluster, by)
     others = [person for person in people if not same_person(person, by)]
     shared = cluster.edited(holdWith=others or None)
     if shared.fields == cluster.fields:
