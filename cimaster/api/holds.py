@@ -19,9 +19,8 @@ def holdcluster(params: HoldCluster) -> Response:
     _check_together(params)
     clusters, holder, terms = components().clusters, params.to or params.name, _terms(params)
     if params.wait:
-        done = clusters.hold_or_wait(
-            _wanted(params, holder), holder, terms, params.wait, params.request, callers.owner()
-        )
+        criteria, owner = _wanted(params, holder), callers.owner()
+        done = clusters.hold_or_wait(criteria, holder, terms, params.wait, owner, params.request)
     elif params.cluster == ANY:
         done = clusters.hold_any(request_parameters.criteria(params), holder, terms, params.request)
     else:

@@ -120,7 +120,7 @@ class _Supervision:
             child = ChildProcess(self._command, environment_with({**self._client.variables, **facts(self._lease)}))
         except CannotStart as error:
             say(str(error))
-            return _Outcome(error.exit_status, ERROR)
+            return _Outcome(error.exit_status)  # a missing command says nothing about the cluster
         threading.Thread(target=lambda: self._events.put(_Exited(child.wait())), name="child", daemon=True).start()
         renewal = self._renewal()
         try:

@@ -113,13 +113,7 @@ class Clusters:
         return self.repository.update(idempotent(decide.hold_any, request, criteria, by, terms))
 
     def hold_or_wait(
-        self,
-        criteria: Criteria,
-        by: str,
-        terms: HoldTerms,
-        wait: timedelta,
-        owner: str,
-        request: Request | None = None,
+        self, criteria: Criteria, by: str, terms: HoldTerms, wait: timedelta, owner: str, request: Request | None = None
     ) -> Committed:
         """Hold a cluster for a person now, or when their turn comes within `wait`; `owner` is the caller."""
         return self.repository.update(

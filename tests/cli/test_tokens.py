@@ -146,8 +146,8 @@ def test_the_commands_take_it_from_option_and_variable(listener: Listener, token
     environment = {**ENVIRONMENT, "CIMASTER_SERVER": listener.url}
     for arguments, variables in (
         (["--token-file", token.name], {}),
-        ([], {"CIMASTER_TOKEN_FILE": str(token)}),
-        ([], {"CIMASTER_TOKEN_FILE": "no-such-file"}),
+        ([], {"CIMASTER_CLIENT_TOKEN_FILE": str(token)}),
+        ([], {"CIMASTER_CLIENT_TOKEN_FILE": "no-such-file"}),
     ):
         command = ["cimaster", "list", "--json", *arguments]
         subprocess.run(command, cwd=token.parent, env=environment | variables, timeout=60, check=False)
@@ -157,7 +157,7 @@ def test_the_commands_take_it_from_option_and_variable(listener: Listener, token
 @pytest.mark.slow
 def test_a_command_on_a_cluster_has_the_same_token(run: Run, token: Path) -> None:
     relative = os.path.relpath(token)
-    script = 'cd / && cat "$CIMASTER_TOKEN_FILE" && cimaster list -o name'
+    script = 'cd / && cat "$CIMASTER_CLIENT_TOKEN_FILE" && cimaster list -o name'
     done = run("run", "--job", "e2e", "--build", "7", "--token-file", relative, "--", "sh", "-c", script)
     assert done.stdout == f"{SECRET}\ncluster-01\n"
     assert SECRET not in done.stderr

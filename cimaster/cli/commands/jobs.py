@@ -86,7 +86,7 @@ def run(
     """Run a command on a cluster, and give the cluster back.
 
     The command finds its cluster in CIMASTER_CLUSTER. The service learns the result: pass for exit status 0, fail for
-    any other, error if the command could not be started or a signal from elsewhere ended it.
+    any other, error if a signal from elsewhere ended it.
 
     The exit status is the command's, or 128 and the number of the signal that ended the wait; 127 if there is no such
     command, 1 refused, 2 wrong use, 3 service unreachable, 4 no cluster vacant.
