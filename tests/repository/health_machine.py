@@ -13,28 +13,19 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from cimaster.pool import Answer, Criteria, FinishRequest, HoldTerms, Pool, Request, Return, expire
+from cimaster.pool import Answer, Criteria, FinishRequest, Pool, Request, Return, expire
 from cimaster.pool.codec import CLUSTERS, PURPOSES
 from cimaster.pool.decisions import checking
 from cimaster.pool.records.cluster import DEFAULT_PURPOSE
-from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.pending_changes import Decision
 from cimaster.services.clusters import Clusters
 from tests.pool_history import PoolHistory
-from tests.repository.fleet_machine import ANY, FATES, TTLS, Replicas, pick
-from tests.repository.fleet_model import Hold, Lease, Take, Violation, answer_of
-from tests.repository.health_model import (
-    CLAIMED_FOR,
-    HELD_AFTER_FAILURE,
-    CheckClaim,
-    HealthModel,
-    Restriction,
-    trigger_of,
-)
+from tests.repository.fleet_machine import ANY, TTLS, pick
+from tests.repository.fleet_model import Lease, Take, Violation, answer_of
+from tests.repository.health_model import CLAIMED_FOR, HELD_AFTER_FAILURE, CheckClaim, Restriction, trigger_of
+from tests.repository.people_machine import ADMIN, MOSTLY_ANSWERED, ReplicasForPeople
 from tests.repository.simulation import Call
-from tests.repository.stored_truth import APPLIED
 
-ADMIN = "root"
 RESULTS = st.sampled_from(["fail", "error", "pass"])
 _CLAIMED_FOR = timedelta(seconds=CLAIMED_FOR)
 _HELD_AFTER_FAILURE = timedelta(seconds=HELD_AFTER_FAILURE)
@@ -51,15 +42,12 @@ _RULES = st.sampled_from(
         {},
     ]
 )
-MOSTLY_ANSWERED = st.just([APPLIED] * 4) | st.just([APPLIED] * 4) | FATES
 ClaimDecision = Callable[[Pool, datetime, str, str, timedelta], tuple[Pool, Answer]]
 
 
-class HealingReplicas(Replicas):
-    """Replicas whose callers hand holds on, report results, check clusters, and change their health."""
+class HealingReplicas(ReplicasForPeople):
+    """Replicas whose callers report results, check clusters, and change their health."""
 
-    new_model = HealthModel
-    model: HealthModel
     claim_decision: ClaimDecision = staticmethod(checking.claim)
 
     @initialize(
@@ -80,7 +68,7 @@ class HealingReplicas(Replicas):
         purposes = [{"purpose": DEFAULT_PURPOSE, **rules}] if rules else []
         self.other_keys = {CLUSTERS: json.dumps(records), PURPOSES: json.dumps(purposes)}
         super().begin(clusters, replicas, late)
-        self.history, self.followed = PoolHistory(), 0
+        self.history, self.followed, self.newest_followed = PoolHistory(), 0, 0
 
     # jobs
 
@@ -121,97 +109,6 @@ class HealingReplicas(Replicas):
         if cluster.hold and cluster.hold.by == trigger_of(lease.take.build):
             self.model.note_hold_after_failure(lease, call)
 
-    # people
-
-    @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED)
-    def share(self, which: int, on: int, then: list[str]) -> None:
-        hold = self.model.new_hold(f"p{self.count}", pick(self.names, which))
-        self.model.shared.add(hold.person)
-
-        def act(service: Clusters, request: Request | None) -> Any:
-            return service.hold(hold.cluster, hold.person, HoldTerms(shared_with=(hold.friend,)), request)
-
-        self._request(on, then, act, hold.calls, partial(self._must_be_over, hold), to_repeat=True)
-
-    @precondition(lambda self: any(hold.person in self.model.shared for hold in self.model.answered_holds))
-    @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED)
-    def release_as_friend(self, which: int, on: int, then: list[str]) -> None:
-        shared = [hold for hold in self.model.answered_holds if hold.person in self.model.shared]
-        hold = self._relied_on(shared, which)
-
-        def act(service: Clusters, _: Request | None) -> Any:
-            return service.release(hold.cluster, hold.friend, is_admin=False)
-
-        self._request(on, then, act, hold.releases, partial(self._must_be_over, hold))
-
-    @precondition(lambda self: self.model.answered_holds)
-    @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED, by_admin=st.booleans())
-    def hand_over(self, which: int, on: int, then: list[str], by_admin: bool) -> None:
-        given = self._relied_on(self.model.answered_holds, which)
-        ends = self._earliest_end(given.cluster) if by_admin else given.earliest_end
-        received = self.model.new_hold(f"p{self.count}", given.cluster, ends)
-        (self.model.by_admins[given.cluster] if by_admin else given.hand_overs).append(received.calls)
-        by = ADMIN if by_admin else given.person
-        act = partial(self._handed_over, given.cluster, by, by_admin, received.person)
-        self._request(on, then, act, received.calls, partial(self._must_be_one_step, given, received))
-
-    def _must_be_one_step(self, former: Hold, received: Hold, call: Call) -> None:
-        """Check that a cluster was held all the time while it passed from one person to another."""
-        self._must_be_over(former, call)
-        if not call.done or former.answered_at > call.since or not former.certain(self.now, but_for=received.calls):
-            return
-        for moment in self.fleet.truth.moments[call.first_moment :]:
-            cluster = moment.pool().find(former.cluster)
-            if not cluster.held:
-                raise Violation(f"{former} passed to {received.person}; in between there was {cluster.text}")
-
-    def _handed_over(
-        self, cluster: str, by: str, is_admin: bool, to: str, service: Clusters, request: Request | None
-    ) -> Committed:
-        return service.hand_over(cluster, by, is_admin, to, request=request)
-
-    def _earliest_end(self, cluster: str) -> float:
-        """Return the earliest time at which any hold of a cluster can end, also one that follows a failure."""
-        holds = [hold for hold in self.model.holds.values() if hold.cluster == cluster]
-        ends = [hold.earliest_end for hold in holds]
-        return min([*ends, *(take.began + HELD_AFTER_FAILURE for take in self.model.takes.values() if take.calls)])
-
-    @precondition(lambda self: self.model.answered_holds)
-    @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED)
-    def take_over(self, which: int, on: int, then: list[str]) -> None:
-        former: Hold = self._relied_on(self.model.answered_holds, which)
-        hold = self.model.new_hold(f"p{self.count}", former.cluster)
-        self.model.by_admins[former.cluster].append(hold.calls)
-
-        def act(service: Clusters, _: Request | None) -> Any:
-            return service.take_over(hold.cluster, hold.person, former.person, "urgent", HoldTerms())
-
-        self._request(on, then, act, hold.calls, partial(self._must_be_one_step, former, hold))
-
-    @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED)
-    def hold_by_force(self, which: int, on: int, then: list[str]) -> None:
-        hold = self.model.new_hold(f"p{self.count}", pick(self.names, which))
-        self.model.by_admins[hold.cluster].append(hold.calls)
-
-        def act(service: Clusters, request: Request | None) -> Any:
-            return service.hold(hold.cluster, hold.person, HoldTerms(), request, force=True, reason="urgent")
-
-        self._request(on, then, act, hold.calls, self._must_not_be_refused, to_repeat=True)
-
-    def _must_not_be_refused(self, call: Call) -> None:
-        if call.decided_against:
-            raise Violation(f"an admin was refused: {call}")
-
-    @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED)
-    def release_as_admin(self, which: int, on: int, then: list[str]) -> None:
-        name, calls = pick(self.names, which), list[Call]()
-        self.model.by_admins.setdefault(name, []).append(calls)
-
-        def act(service: Clusters, _: Request | None) -> Any:
-            return service.release(name, ADMIN, is_admin=True)
-
-        self._request(on, then, act, calls, self._must_not_be_refused)
-
     # admins and results change the health
 
     @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED, field=st.sampled_from(["disabled", "health"]))
@@ -226,7 +123,7 @@ class HealingReplicas(Replicas):
                 return service.disable(name, ADMIN)
             return service.set_health(name, ADMIN, "quarantined")
 
-        self._request(on, then, act, restriction.calls, self._must_not_be_refused)
+        self._request(on, then, act, restriction.calls, self.must_not_be_refused)
 
     @rule(which=ANY, on=ANY, then=MOSTLY_ANSWERED, health=st.sampled_from(["ok", "suspect", ""]))
     def lift(self, which: int, on: int, then: list[str], health: str) -> None:
@@ -236,7 +133,7 @@ class HealingReplicas(Replicas):
         def act(service: Clusters, _: Request | None) -> Any:
             return service.set_health(name, ADMIN, health) if health else service.enable(name, ADMIN)
 
-        self._request(on, then, act, calls, self._must_not_be_refused)
+        self._request(on, then, act, calls, self.must_not_be_refused)
 
     # checks and cleans
 
@@ -303,9 +200,12 @@ class HealingReplicas(Replicas):
         super().every_answer_is_true()
         moments = self.fleet.truth.moments
         for moment in moments[self.followed :]:
-            problems = self.history.follow(moment.pool())
+            pool = moment.pool()
+            problems = self.history.follow(pool)
             if problems:
                 raise Violation("\n".join(problems))
+            self.model.follow_queue(pool, is_new=pool.commit != self.newest_followed)
+            self.newest_followed = pool.commit
         self.followed = len(moments)
 
 

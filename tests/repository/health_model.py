@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from cimaster.pool import Pool
 from tests.repository.fleet_model import Hold, Lease, Model, Violation, answer_of
 from tests.repository.simulation import Call
 
@@ -27,6 +28,27 @@ class Restriction:
         since = self.calls[0].since
         lifted = any(call.may_act_after(since) for calls in self.lifts for call in calls)
         return any(call.done for call in self.calls) and not lifted
+
+
+@dataclass(eq=False)
+class Wait:
+    """A person's place in the queue, the calls that give it up, and how often a cluster was then held for them."""
+
+    person: str
+    ticket: str
+    calls: list[Call] = field(default_factory=list)
+    leaves: list[Call] = field(default_factory=list)
+    times_served: int = 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether the person was answered that they have a place."""
+        return any(call.done and answer_of(call).place for call in self.calls)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the person may rely on it: it is kept until a cluster is held for them."""
+        return self.answered and not any(call.may_have_acted for call in self.leaves)
 
 
 @dataclass(eq=False)
@@ -76,6 +98,7 @@ class HealthModel(Model):
         super().__init__()
         self.restrictions: list[Restriction] = []
         self.lifts: dict[tuple[str, str], list[list[Call]]] = {}
+        self.waits: dict[str, Wait] = {}
         self.claims: dict[str, CheckClaim] = {}
         self.interruptions: dict[str, list[list[Call]]] = {}
         self.shared: set[str] = set()
@@ -116,10 +139,25 @@ class HealthModel(Model):
             raise Violation(f"{name} has a claim that no request explains: {record}")
 
     def _requests_to_hold(self, person: str) -> list[Call]:
-        """Return the calls after which a person may hold a cluster: for those who triggered a job, its takes."""
+        """Return the calls after which a person may hold a cluster: for a job's trigger, its takes."""
+        if person in self.waits:
+            return self.waits[person].calls
         if person in self.holds:
             return self.holds[person].calls
         return self.takes[person.removeprefix("trigger-")].calls
+
+    def follow_queue(self, pool: Pool, is_new: bool) -> None:
+        """Check that each person who waits is in the queue until they are served once, and that no cluster is idle."""
+        for entry in pool.entries_of(pool.commit) if is_new else []:
+            if entry.event == "held when free":
+                self.waits[entry.by].times_served += 1
+        for wait in self.waits.values():
+            is_waiting = wait.ticket in pool.queue.by_id
+            if wait.times_served + is_waiting > 1 or (wait.certain and wait.times_served + is_waiting == 0):
+                raise Violation(f"{wait} is stored {is_waiting} times in the queue")
+        for ticket in pool.queue:
+            if ticket.criteria.first_of(pool.vacant):
+                raise Violation(f"{ticket.text} waits, although clusters are vacant: {pool.vacant}")
 
     def note_hold_after_failure(self, lease: Lease, call: Call) -> None:
         """Record that a failed job's cluster is now held for the person who triggered the job."""
