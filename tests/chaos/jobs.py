@@ -27,7 +27,7 @@ class Job(StormCaller):
         fenced = self.random.random() < 0.8
         parameters: dict[str, Any] = {"job": f"chaos-{self.number}", "build": build, "name": _who_triggered(build)}
         if fenced and self.random.random() < 0.7:
-            parameters["wait"] = "5m"
+            parameters["wait"] = "10s"
         if self.random.random() < 0.2:
             parameters["purpose"] = self.cleaned_purpose
         answer = await self.ask("/getvacant", once=not fenced, **parameters)
