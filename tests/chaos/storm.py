@@ -150,9 +150,10 @@ class Storm:
     def _settled(replica: Replica, observed: Observations, patience: float) -> list[dict[str, str]]:
         """Return the stored records once everything that expires has expired."""
         until = time.monotonic() + patience
+        newest = max((operation.commit for operation in observed.history), default=0)
         while True:
             listed = replica.http.get(
-                f"{replica.url}/clusters?after=1", headers={"Accept": "application/json"}, timeout=30
+                f"{replica.url}/clusters?after={newest}", headers={"Accept": "application/json"}, timeout=30
             )
             stored: list[dict[str, str]] = json.loads(listed.text)["clusters"]
             strangers = [r for r in stored if r["state"] == "occupied" and r["lastBuild"] not in observed.unknown_takes]
