@@ -163,7 +163,18 @@ def test_a_hold_interrupts_a_clean_which_is_done_after_it() -> None:
     assert (pool.find("c1").state, due(pool)) == ("held", [])
     assert checking.renew_claim(pool, NOW, "c1", "x", MINUTE)[1].text == ""
     pool, _ = release(pool, NOW, "c1", "alice", is_admin=False)
-    assert (pool.find("c1").state, due(pool)) == ("checking", ["c1"])
+    assert (pool.find("c1").state, due(pool, MINUTE)) == ("checking", ["c1"])
+
+
+def test_an_interrupted_run_has_the_rest_of_its_claim_to_end() -> None:
+    for rules, prepared in ((cleaned, used), (checked, lambda pool: pool)):
+        pool, claimed = checking.claim(prepared(rules("c1")), NOW, "c1", "x", MINUTE)
+        assert claimed.text
+        pool, _ = hold(pool, NOW, "c1", "alice")
+        pool, _ = release(pool, NOW, "c1", "alice", is_admin=False)
+        assert due(pool) == []
+        assert checking.record_outcome(pool, NOW, "c1", "x", "")[1].text == ""
+        assert due(pool, MINUTE) == ["c1"]
 
 
 def test_a_clean_that_is_no_longer_set_is_cancelled() -> None:

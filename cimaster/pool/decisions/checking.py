@@ -23,9 +23,10 @@ def needs_clean(pool: Pool, cluster: Cluster) -> bool:
 def with_clean_due(cluster: Cluster, commit: int) -> Cluster:
     """Return the record waiting for a clean, which begins once no job or person has the cluster.
 
-    The commit that requested the clean identifies it: its repeats do the same work.
+    The commit that requested the clean identifies it: its repeats do the same work. It begins after the end of a claim
+    that a hold interrupted, so that no two replicas work on the cluster.
     """
-    return cluster.edited(**dict.fromkeys(CHECK_FIELDS)).edited(checking=CLEAN, checkId=str(commit))
+    return cluster.edited(checking=CLEAN, checkId=str(commit), checkBy=None, checkAfter=None)
 
 
 def due(pool: Pool, now: datetime) -> list[Cluster]:
@@ -79,7 +80,7 @@ def _room_for_checks(pool: Pool) -> Counter[str]:
 
 
 def _check_is_due(cluster: Cluster, rules: PurposeRules, now: datetime) -> bool:
-    if cluster.state not in (VACANT, QUARANTINED) or _in_use(cluster):
+    if cluster.state not in (VACANT, QUARANTINED) or _in_use(cluster) or not _is_claimable(cluster, now):
         return False
     last = cluster.get_time("checkedAt")
     if last is None or last > now:
@@ -133,6 +134,11 @@ def release_claim(pool: Pool, _now: datetime, name: str, owner: str) -> tuple[Po
         return pool, Answer("")
     released = cluster.edited(**dict.fromkeys(CLAIM_FIELDS))
     return pool.with_record(cluster, released, pool.history), Answer(cluster.checking, released)
+
+
+def is_claimed(pool: Pool, name: str, owner: str) -> bool:
+    """Say whether a replica has the claim on the check or clean of a cluster."""
+    return _claimed(pool, name, owner) is not None
 
 
 def _claimed(pool: Pool, name: str, owner: str) -> Cluster | None:
