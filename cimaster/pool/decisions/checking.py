@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from cimaster.common.times import format_end, format_time
 from cimaster.pool.decisions import health, queue_order
 from cimaster.pool.records.cluster import BROKEN, CHECKING, EARLIEST, VACANT, Cluster
+from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.health import BY_CHECKS, CHECK, CHECK_FIELDS, CLAIM_FIELDS, CLEAN, OK, QUARANTINED
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.purpose import PurposeRules
@@ -182,7 +183,7 @@ def _checked(cluster: Cluster, now: datetime) -> Cluster:
 
 
 def _failed(pool: Pool, now: datetime, cluster: Cluster, kind: str, failure: str) -> tuple[Pool, Answer]:
-    failures = cluster.health.failed_checks + 1
+    failures = min(cluster.health.failed_checks + 1, LARGEST_NUMBER)
     failed = _checked(cluster, now).edited(failedChecks=failures)
     reason = f"its {kind} failed: {failure}" if failures == 1 else f"its {kind} failed {failures} times: {failure}"
     if cluster.health.state == QUARANTINED:  # known to be faulty: another failure is no news
