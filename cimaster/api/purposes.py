@@ -18,7 +18,8 @@ def purposes(_params: ListPurposes) -> Response:
     snapshot = components().clusters.view()
     pool = snapshot.pool
     if wants_json():
-        described = [{**pool.rules_for(purpose).described(), "purpose": purpose} for purpose in pool.purposes()]
+        in_force = [{**pool.rules_for(purpose).described(), "purpose": purpose} for purpose in pool.purposes()]
+        described = [*in_force, *(rules.described() for rules in pool.purpose_rules if rules.fault)]
         text = json.dumps({"commit": snapshot.commit, "purposes": described})
         return responses.dated(responses.json_text(text), snapshot)
     return responses.dated(responses.text_answer(text_lists.purposes(pool)), snapshot)

@@ -56,6 +56,11 @@ class CheckClaims:
         kind = done.answer.text
         return CheckClaim(kind, rules.clean if kind == CLEAN else rules.check, cluster, _key(cluster, kind))
 
+    def has_all(self, names: Collection[str]) -> bool:
+        """Say whether this process has the claims on all these clusters, as far as the newest snapshot shows."""
+        pool = self._repository.snapshot().pool
+        return all(checking.is_claimed(pool, name, self._owner) for name in names)
+
     def renew(self, names: Collection[str]) -> set[str]:
         """Extend the claims on these clusters in one write; return those that this process no longer has."""
 

@@ -87,7 +87,10 @@ def policies(explained: Sequence[tuple[Policy, str]]) -> str:
 
 
 def purposes(pool: Pool) -> str:
-    """Return one line per purpose: how many clusters it has, and how they are checked and cleaned."""
+    """Return one line per purpose: how many clusters it has, and how they are checked and cleaned.
+
+    Broken rules, which have no effect, have a line of their own.
+    """
     rows = [
         (
             purpose,
@@ -96,7 +99,8 @@ def purposes(pool: Pool) -> str:
         )
         for purpose in pool.purposes()
     ]
-    return _aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows])
+    broken = [(rules.purpose, "", f"{BROKEN}: {rules.fault}") for rules in pool.purpose_rules if rules.fault]
+    return _aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows, *broken])
 
 
 def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta]) -> str:

@@ -104,10 +104,14 @@ class CheckWorker(BackgroundThread):
             self._repository.wait_for_change(pause, seen)
 
     def _renew_claims(self) -> None:
-        """Renew the claims of the running checks when it is time, and interrupt those that this replica has lost."""
+        """Renew the claims of the running checks when it is time, and interrupt those that this replica has lost.
+
+        A hold takes a claim away: then the program must end soon, and not only when the next renewal is due.
+        """
         running = {run.name: run for run in list(self._runs.values()) if run.holds_claim}
         began = self._clock.monotonic()
-        if all(began - run.renewed_at < _RENEW for run in running.values()):
+        is_time = any(began - run.renewed_at >= _RENEW for run in running.values())
+        if not is_time and self._claims.has_all(running):
             return
         lost = self._claims.renew(running)
         for name, run in running.items():

@@ -91,6 +91,9 @@ def test_broken_rules_are_shown_and_replaced(add: Add, rewritten: WriteKey, root
     add("cluster-01")
     rewritten("purposes.json", lambda _: '[{"purpose": "tess-ci", "afterExpiry": "explode"}]')
     assert "The stored rules are broken and have no effect" in shown(root)
+    assert "broken: 'afterExpiry' is none of vacant, clean, quarantine" in root.get("/purposes").text
+    listed = root.get("/purposes", headers={"Accept": "application/json"}).get_json()["purposes"]
+    assert [rules.get("fault", "") for rules in listed] == ["", "'afterExpiry' is none of vacant, clean, quarantine"]
     assert edit(root, check="ping") == 303
     assert "check: ping, every 10m" in shown(root)
 

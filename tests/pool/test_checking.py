@@ -1,5 +1,6 @@
 """Checks of vacant clusters and cleans of returned ones: what is due, who runs it, and what its outcome means."""
 
+import dataclasses
 from datetime import timedelta
 
 from cimaster.pool import (
@@ -19,6 +20,8 @@ from cimaster.pool import (
     take_or_wait,
 )
 from cimaster.pool.decisions import checking, descriptions
+from cimaster.pool.records.field_types import LARGEST_NUMBER
+from cimaster.pool.records.purpose import PurposeRules
 from tests.pool.test_expiry import NOW
 from tests.pool.test_health import pool_with
 
@@ -163,7 +166,18 @@ def test_a_hold_interrupts_a_clean_which_is_done_after_it() -> None:
     assert (pool.find("c1").state, due(pool)) == ("held", [])
     assert checking.renew_claim(pool, NOW, "c1", "x", MINUTE)[1].text == ""
     pool, _ = release(pool, NOW, "c1", "alice", is_admin=False)
-    assert (pool.find("c1").state, due(pool)) == ("checking", ["c1"])
+    assert (pool.find("c1").state, due(pool, MINUTE)) == ("checking", ["c1"])
+
+
+def test_an_interrupted_run_has_the_rest_of_its_claim_to_end() -> None:
+    for rules, prepared in ((cleaned, used), (checked, lambda pool: pool)):
+        pool, claimed = checking.claim(prepared(rules("c1")), NOW, "c1", "x", MINUTE)
+        assert claimed.text
+        pool, _ = hold(pool, NOW, "c1", "alice")
+        pool, _ = release(pool, NOW, "c1", "alice", is_admin=False)
+        assert due(pool) == []
+        assert checking.record_outcome(pool, NOW, "c1", "x", "")[1].text == ""
+        assert due(pool, MINUTE) == ["c1"]
 
 
 def test_a_clean_that_is_no_longer_set_is_cancelled() -> None:
@@ -185,3 +199,16 @@ def test_what_follows_a_lease_that_ran_out() -> None:
         pool = cleaned("c1", "c2", after_expiry=after_expiry)
         pool, _ = take(pool, NOW, Criteria("e2e", "1", cluster="c1", ttl=MINUTE), "l")
         assert expire(pool, NOW + MINUTE).find("c1").state == state
+
+
+def test_a_failure_is_recorded_however_many_there_were() -> None:
+    pool, _ = set_purpose(pool_with("c1", failedChecks=LARGEST_NUMBER), NOW, "tess-ci", "root", PurposeTerms("ping"))
+    assert outcome(pool, "sick").find("c1").health.failed_checks == LARGEST_NUMBER
+
+
+def test_rules_in_force_are_changed_although_broken_ones_precede_them() -> None:
+    broken = PurposeRules({"purpose": "tess-ci", "afterExpiry": "explode"})
+    pool = dataclasses.replace(cleaned("c1"), purpose_rules=(broken, *cleaned("c1").purpose_rules))
+    pool, answer = set_purpose(pool, NOW, "tess-ci", "root", PurposeTerms(check="ping"))
+    assert answer.text == "tess-ci clusters: checked by ping every 10m, cleaned by wipe after each use"
+    assert len(pool.purpose_rules) == 1

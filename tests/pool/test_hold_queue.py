@@ -16,6 +16,7 @@ from cimaster.pool import (
     WaitTerms,
     expire,
     finish,
+    hand_over,
     hold,
     hold_or_wait,
     leave,
@@ -177,3 +178,23 @@ def test_a_repeated_request_is_told_its_place_and_then_its_cluster() -> None:
     released, _ = release(served, NOW + 4 * MINUTE, "c1", "bob", is_admin=False)
     with pytest.raises(RequestOver, match="no longer waits"):
         repeat(released, 5)
+
+
+def test_the_default_purpose_is_the_same_kind_as_no_purpose() -> None:
+    pool = wait(busy("c1"))
+    named = Criteria("", "", "bob", purpose="tess-ci")
+    pool, answer = hold_or_wait(pool, NOW, named, "bob", HoldTerms(), HOUR)
+    assert (answer.place, len(pool.queue)) == (1, 1)
+
+
+def test_a_ticket_for_a_cluster_ends_when_its_person_holds_it() -> None:
+    pool, _ = hold(pool_with("c1"), NOW, "c1", "alice")
+    pool = wait(wait(pool, cluster="c1"), by="carol", cluster="c1")
+    pool, _ = hand_over(pool, NOW, "c1", "alice", is_admin=False, to="BOB")
+    assert hold_queue.is_due(pool, NOW)  # so that the ticket goes, although no cluster is vacant
+    pool = hold_queue.serve(pool, NOW)
+    assert [ticket.criteria.by for ticket in pool.queue] == ["carol"]
+    pool, _ = release(pool, NOW, "c1", "bob", is_admin=False)
+    taken = held(hold_queue.serve(pool, NOW), "c1")
+    assert taken
+    assert taken.by == "carol"

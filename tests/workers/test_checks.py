@@ -349,6 +349,25 @@ def test_an_outcome_is_written_when_the_store_is_available_again(
 
 
 @pytest.mark.slow
+def test_a_hold_ends_a_running_clean_and_no_other_replica_overlaps(
+    app: Flask, second: Flask, client: FlaskClient, add: Add, operator: Operator, clock: MovableClock
+) -> None:
+    add("c-1")
+    clean_after_use(client)
+    use(client)
+    until(lambda: operator.runs("wipe"))
+    components_of(second).lifecycle.start()
+    call(client, "/holdcluster", cluster="c-1", name="alice")
+    call(client, "/releasecluster", cluster="c-1", name="alice")
+    until(lambda: counted(app, "clean", "interrupted") == 1)  # although no renewal is due
+    wait_for_rounds(worker_of(second))
+    assert len(operator.runs("wipe")) == 1
+    clock.forward(seconds=61)
+    worker_of(second).wake()
+    until(lambda: len(operator.runs("wipe")) == 2)
+
+
+@pytest.mark.slow
 @ONLY_SQLITE
 def test_a_replica_that_cannot_renew_its_claim_ends_the_clean(
     app: Flask,

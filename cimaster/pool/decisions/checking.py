@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from cimaster.common.times import format_end, format_time
 from cimaster.pool.decisions import health, queue_order
 from cimaster.pool.records.cluster import BROKEN, CHECKING, EARLIEST, VACANT, Cluster
+from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.health import BY_CHECKS, CHECK, CHECK_FIELDS, CLAIM_FIELDS, CLEAN, OK, QUARANTINED
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.purpose import PurposeRules
@@ -23,9 +24,10 @@ def needs_clean(pool: Pool, cluster: Cluster) -> bool:
 def with_clean_due(cluster: Cluster, commit: int) -> Cluster:
     """Return the record waiting for a clean, which begins once no job or person has the cluster.
 
-    The commit that requested the clean identifies it: its repeats do the same work.
+    The commit that requested the clean identifies it: its repeats do the same work. It begins after the end of a claim
+    that a hold interrupted, so that no two replicas work on the cluster.
     """
-    return cluster.edited(**dict.fromkeys(CHECK_FIELDS)).edited(checking=CLEAN, checkId=str(commit))
+    return cluster.edited(checking=CLEAN, checkId=str(commit), checkBy=None, checkAfter=None)
 
 
 def due(pool: Pool, now: datetime) -> list[Cluster]:
@@ -79,7 +81,7 @@ def _room_for_checks(pool: Pool) -> Counter[str]:
 
 
 def _check_is_due(cluster: Cluster, rules: PurposeRules, now: datetime) -> bool:
-    if cluster.state not in (VACANT, QUARANTINED) or _in_use(cluster):
+    if cluster.state not in (VACANT, QUARANTINED) or _in_use(cluster) or not _is_claimable(cluster, now):
         return False
     last = cluster.get_time("checkedAt")
     if last is None or last > now:
@@ -135,6 +137,11 @@ def release_claim(pool: Pool, _now: datetime, name: str, owner: str) -> tuple[Po
     return pool.with_record(cluster, released, pool.history), Answer(cluster.checking, released)
 
 
+def is_claimed(pool: Pool, name: str, owner: str) -> bool:
+    """Say whether a replica has the claim on the check or clean of a cluster."""
+    return _claimed(pool, name, owner) is not None
+
+
 def _claimed(pool: Pool, name: str, owner: str) -> Cluster | None:
     known = pool.clusters[pool.positions[name]] if name in pool.positions else None
     return known if known and known.checking and known.check_claimed_by == owner else None
@@ -176,7 +183,7 @@ def _checked(cluster: Cluster, now: datetime) -> Cluster:
 
 
 def _failed(pool: Pool, now: datetime, cluster: Cluster, kind: str, failure: str) -> tuple[Pool, Answer]:
-    failures = cluster.health.failed_checks + 1
+    failures = min(cluster.health.failed_checks + 1, LARGEST_NUMBER)
     failed = _checked(cluster, now).edited(failedChecks=failures)
     reason = f"its {kind} failed: {failure}" if failures == 1 else f"its {kind} failed {failures} times: {failure}"
     if cluster.health.state == QUARANTINED:  # known to be faulty: another failure is no news

@@ -111,11 +111,25 @@ def _place_of(pool: Pool, now: datetime, ticket: Ticket) -> Answer:
 
 def serve(pool: Pool, now: datetime) -> Pool:
     """Return the pool with the vacant clusters held that are reserved for people who wait."""
-    if not pool.vacant or not pool.queue.has_holds:
+    pool = _without_fulfilled(pool)
+    if not may_become_due(pool):
         return pool
     for name, ticket in queue_order.reservations(pool, now).items():
         if ticket.is_hold:
             pool = _serve_alone(pool, now, name, ticket)
+    return pool
+
+
+def _without_fulfilled(pool: Pool) -> Pool:
+    """Return the pool without the tickets of people who hold the very cluster that they waited for.
+
+    They got it in another way, for example by a hand-over; the ticket would make them hold it again after its release.
+    """
+    for ticket in pool.queue.holds:
+        place = pool.positions.get(ticket.criteria.cluster)
+        hold_of_cluster = None if place is None else pool.clusters[place].hold
+        if hold_of_cluster and hold_of_cluster.is_of(ticket.criteria.by):
+            pool = queue_order.remove(pool, ticket.id)
     return pool
 
 
@@ -126,7 +140,7 @@ def is_due(pool: Pool, now: datetime) -> bool:
 
 def may_become_due(pool: Pool) -> bool:
     """Say whether a person's turn may come without a change of the pool."""
-    return bool(pool.vacant) and pool.queue.has_holds
+    return bool(pool.vacant and pool.queue.holds)
 
 
 def _serve_alone(pool: Pool, now: datetime, name: str, ticket: Ticket) -> Pool:

@@ -7,7 +7,7 @@ from typing import Any
 from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import HoldTooLong
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.health import CHECK, CHECK_FIELDS, CLAIM_FIELDS
+from cimaster.pool.records.health import INTERRUPTED_FIELDS
 from cimaster.pool.records.lease import HOLD_FIELDS, Hold
 from cimaster.pool.records.pool import Pool, Rules
 
@@ -22,7 +22,7 @@ def with_hold(
 
     A hold interrupts a check or clean: the check is dropped, the clean is done after the hold.
     """
-    edits: dict[str, Any] = dict.fromkeys(CHECK_FIELDS if cluster.checking == CHECK else CLAIM_FIELDS)
+    edits: dict[str, Any] = dict.fromkeys(INTERRUPTED_FIELDS.get(cluster.checking, ()))
     held = cluster.edited(
         **edits,
         hold=True,

@@ -35,8 +35,9 @@ def set_purpose(pool: Pool, now: datetime, purpose: str, by: str, terms: Purpose
     edits = terms.edits()
     if not edits:
         raise MissingParameter("nothing to change: give check, every, clean or after_expiry", parameter="check")
-    known = next((rules for rules in pool.purpose_rules if rules.purpose == purpose), None)
-    before = known if known and not known.fault else PurposeRules({"purpose": purpose})
+    same_purpose = [rules for rules in pool.purpose_rules if rules.purpose == purpose]
+    known = next((rules for rules in same_purpose if not rules.fault), None)
+    before = known or PurposeRules({"purpose": purpose})
     after = before.edited({**edits, "setBy": by, "setAt": format_time(now)})
     if after.after_expiry == CLEAN and not after.clean:
         raise BadParameter(

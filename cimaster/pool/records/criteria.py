@@ -36,11 +36,16 @@ class Criteria:
     @cached_property
     def kind(self) -> str:
         """The kind of cluster that they describe: equal for criteria that match the same clusters."""
-        return dump([self.purpose, self.osimage, self.region, self.cluster, sorted(self.labels.items())])
+        return dump([self._purpose, self.osimage, self.region, self.cluster, sorted(self.labels.items())])
+
+    @property
+    def _purpose(self) -> str:
+        """The purpose that a cluster must have; empty for a cluster that is named, which may have any."""
+        return self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
 
     def matches(self, cluster: Cluster) -> bool:
         """Say whether a cluster meets the criteria, regardless of its state."""
-        purpose = self.purpose or ("" if self.cluster else DEFAULT_PURPOSE)
+        purpose = self._purpose
         return (
             cluster.state != BROKEN
             and (not self.cluster or same(cluster.name, self.cluster))

@@ -22,6 +22,8 @@ HEALTH_FIELDS = ("health", "healthReason", "healthSince", "healthCause", "health
 HEALTH_TIMES = ("healthSince", "healthyFrom", "checkedAt", "checkAfter", "checkUntil")
 CLAIM_FIELDS = ("checkBy", "checkUntil")
 CHECK_FIELDS = ("checking", "checkId", "checkAfter", *CLAIM_FIELDS)
+INTERRUPTED_FIELDS = {CLEAN: ("checkBy",), CHECK: ("checking", "checkId", "checkAfter", "checkBy")}
+"""What a hold removes. `checkUntil` stays, because the replica may need until then to end its program."""
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ class Queue(tuple[Ticket, ...]):
         return {ticket.kind: ticket.criteria for ticket in self}
 
     @cached_property
-    def has_holds(self) -> bool:
-        """Whether people wait for a cluster that they will hold."""
-        return any(ticket.is_hold for ticket in self)
+    def holds(self) -> tuple[Ticket, ...]:
+        """The tickets of people, who will hold the cluster that they wait for."""
+        return tuple(ticket for ticket in self if ticket.is_hold)
 
     @cached_property
     def text(self) -> str:
