@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import checking
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.health import CLEAN
 from cimaster.repository.configmap_repository import ConfigMapRepository
 
 DURATION = timedelta(seconds=60)  # of a claim; renewed while the check or clean runs
@@ -52,9 +51,8 @@ class CheckClaims:
         cluster = done.answer.cluster
         if not done.answer.text or cluster is None:
             return None
-        rules = self._repository.snapshot(done.commit).pool.rules_for(cluster.purpose)
-        kind = done.answer.text
-        return CheckClaim(kind, rules.clean if kind == CLEAN else rules.check, cluster, _key(cluster, kind))
+        kind = cluster.checking
+        return CheckClaim(kind, done.answer.text, cluster, _key(cluster, kind))
 
     def has_all(self, names: Collection[str]) -> bool:
         """Say whether this process has the claims on all these clusters, as far as the newest snapshot shows."""
