@@ -50,6 +50,8 @@ def _check_together(params: HoldCluster) -> None:
     """Refuse parameters that make no sense together."""
     if params.to and not same_person(params.to, params.name):
         components().admins.require(params.name)
+    if params.wait and params.expect:
+        raise request_parameters.only_with("expect", "a hold without wait")
     if params.force:
         if params.wait:
             raise request_parameters.only_with("wait", "a hold without force")

@@ -78,3 +78,9 @@ def test_wait_and_force_are_refused_together(client: FlaskClient, add: Add) -> N
     add("c-1")
     answer = client.get("/holdcluster?cluster=c-1&name=root&wait=1h&force=true&reason=r", headers=JSON)
     assert (answer.status_code, answer.get_json()["parameter"]) == (400, "wait")
+
+
+def test_wait_and_expect_are_refused_together(client: FlaskClient, add: Add) -> None:
+    add("c-1")
+    answer = client.get("/holdcluster?cluster=c-1&name=alice&wait=1h&expect=vacant", headers=JSON)
+    assert (answer.status_code, answer.get_json()["parameter"]) == (400, "expect")
