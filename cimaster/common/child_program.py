@@ -1,4 +1,4 @@
-"""Runs a program of the operator with a time-out, on all cores, and leaves none of its child processes behind."""
+"""Runs a program of the operator with a time-out, on all cores; one that is stopped takes its child processes along."""
 
 import logging
 import os

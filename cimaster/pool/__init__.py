@@ -7,7 +7,6 @@ from cimaster.pool.decisions.endings import Return as Return
 from cimaster.pool.decisions.expiry import expire as expire
 from cimaster.pool.decisions.health import set_health as set_health
 from cimaster.pool.decisions.hold_queue import hold_or_wait as hold_or_wait
-from cimaster.pool.decisions.holding import HoldTerms as HoldTerms
 from cimaster.pool.decisions.holding import extend as extend
 from cimaster.pool.decisions.holding import hand_over as hand_over
 from cimaster.pool.decisions.holding import hold as hold
@@ -37,6 +36,7 @@ from cimaster.pool.decisions.queueing import mark_disconnected as mark_disconnec
 from cimaster.pool.decisions.queueing import take_or_wait as take_or_wait
 from cimaster.pool.decisions.sharing import share as share
 from cimaster.pool.records.criteria import Criteria as Criteria
+from cimaster.pool.records.hold_terms import HoldTerms as HoldTerms
 from cimaster.pool.records.pool import Answer as Answer
 from cimaster.pool.records.pool import Pool as Pool
 from cimaster.pool.records.pool import Rules as Rules

@@ -14,6 +14,8 @@ from cimaster.pool import (
     Request,
     Rules,
     WaitTerms,
+    delete,
+    disable,
     expire,
     finish,
     hand_over,
@@ -198,3 +200,30 @@ def test_a_ticket_for_a_cluster_ends_when_its_person_holds_it() -> None:
     taken = held(hold_queue.serve(pool, NOW), "c1")
     assert taken
     assert taken.by == "carol"
+
+
+def test_an_unused_cluster_that_is_not_lent_is_held_immediately() -> None:
+    pool, _ = disable(pool_with("c1"), NOW, "c1", "root", "switch")
+    wanted = Criteria("", "", "bob", cluster="c1")
+    held_now, answer = hold_or_wait(pool, NOW, wanted, "bob", HoldTerms(), HOUR)
+    assert (answer.place, held_now.queue) == (0, ())
+    assert held(held_now, "c1")
+
+
+def test_a_person_whom_a_hold_is_shared_with_can_wait_behind_it() -> None:
+    pool, _ = hold(pool_with("c1"), NOW, "c1", "alice", HoldTerms(shared_with=("bob",)))
+    _, answer = hold_or_wait(pool, NOW, Criteria("", "", "bob", cluster="c1"), "bob", HoldTerms(), HOUR)
+    assert answer.place == 1
+
+
+def test_tickets_for_a_deleted_cluster_are_dropped() -> None:
+    pool = wait(busy("c1", "c2"), cluster="c1")
+    pool, _ = delete(pool, NOW, "c1", "root", force=True, reason="gone")
+    assert hold_queue.serve(pool, NOW).queue == ()
+
+
+def test_the_history_names_the_admin_who_made_a_person_wait() -> None:
+    terms = HoldTerms("debug", made_by="root")
+    pool, _ = hold_or_wait(busy("c1"), NOW, Criteria("", "", "bob"), "bob", terms, HOUR)
+    entry = give_back(pool, "c1").history[-1]
+    assert (entry.event, entry.by, entry.get_text("newHolder")) == ("held when free", "root", "bob")

@@ -12,6 +12,7 @@ from cimaster.pool import (
     ClusterFacts,
     Criteria,
     FinishRequest,
+    HoldTerms,
     Pool,
     Request,
     WaitTerms,
@@ -137,7 +138,7 @@ def test_the_queue_leaves_room_for_everything_else() -> None:
 
 def test_the_newest_tickets_give_way_when_the_object_is_full() -> None:
     pool = dataclasses.replace(crowded(4000), other_keys={FILLER: "x" * (OBJECT_LIMIT - 300_000)})
-    person = Ticket.for_hold("hold-1", Criteria("", ""), NOW, NOW + LONG, LONG, "", (), "")
+    person = Ticket.for_hold("hold-1", Criteria("", ""), NOW, NOW + LONG, HoldTerms(), LONG, "")
     stored, _ = codec.encode(queue_order.put(pool, person), NOW)
     assert stored.queue == (*pool.queue[: len(stored.queue) - 1], person)
     assert queue_room.LEAST_BYTES * 0.9 < byte_count(stored.queue.text) < 300_000

@@ -11,8 +11,9 @@ from cimaster.pages.clusters.cluster_rows import Row
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
+from cimaster.pool import HoldTerms
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.holding import HoldTerms, holder_of
+from cimaster.pool.decisions.holding import holder_of
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints, parameter_types
 from cimaster.web.components import components

@@ -13,10 +13,12 @@ from cimaster.common.times import format_end
 from cimaster.errors import ClusterNotVacant, LimitReached, NoVacantCluster, RequestOver
 from cimaster.pool.decisions import limits, queue_order, queue_room
 from cimaster.pool.decisions.hold_times import check_duration, with_hold
-from cimaster.pool.decisions.holding import HoldTerms, hold
+from cimaster.pool.decisions.holding import hold
 from cimaster.pool.decisions.idempotency import Request, once
 from cimaster.pool.decisions.lending import choose
+from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.hold_terms import HoldTerms
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.ticket import Ticket
@@ -57,7 +59,7 @@ def _hold_or_wait(
     if terms.duration:
         check_duration(pool.rules, terms.duration, "duration")
     named = pool.find(criteria.cluster) if criteria.cluster else None
-    if named and named.hold and named.hold.may_be_changed_by(by):
+    if named and _is_theirs_or_unused(named, by):
         return hold(pool, now, named.name, by, terms)
     identity = ticket_id(by, criteria)
     try:
@@ -67,6 +69,13 @@ def _hold_or_wait(
         return _wait(pool, now, _ticket(pool, now, identity, criteria, terms, wait, owner))
     held, answer = hold(pool, now, chosen.name, by, terms)
     return queue_order.remove(held, identity), answer
+
+
+def _is_theirs_or_unused(cluster: Cluster, by: str) -> bool:
+    """Say whether a person holds the cluster, or could hold it now although it is not lent, such as a disabled one."""
+    if cluster.hold:
+        return cluster.hold.is_of(by)
+    return cluster.lease is None and cluster.state != VACANT
 
 
 def _answer_to_repeat(pool: Pool, now: datetime, criteria: Criteria, by: str) -> Answer:
@@ -86,7 +95,7 @@ def _ticket(
     known = queue_order.find(pool, identity)
     since = known.since if known else now
     lasts = terms.duration or pool.rules.hold
-    return Ticket.for_hold(identity, criteria, since, now + wait, lasts, terms.desc, terms.shared_with, owner)
+    return Ticket.for_hold(identity, criteria, since, now + wait, terms, lasts, owner)
 
 
 def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
@@ -101,9 +110,9 @@ def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
 def _place_of(pool: Pool, now: datetime, ticket: Ticket) -> Answer:
     assert ticket.until
     place = queue_order.position(pool, now, pool.queue.by_id[ticket.id])
-    who, what = ticket.criteria.by, ticket.criteria.describe()
+    person, kind = ticket.criteria.by, ticket.criteria.describe()
     sentence = (
-        f"{who} is number {place} in the queue for {what} until {format_end(ticket.until)}, and holds it when it is "
+        f"{person} is number {place} in the queue for {kind} until {format_end(ticket.until)}, and holds it when it is "
         f"free; /leavequeue with request_id={ticket.id} cancels that"
     )
     return Answer(sentence, place=place, ticket=ticket.id)
@@ -121,14 +130,18 @@ def serve(pool: Pool, now: datetime) -> Pool:
 
 
 def _without_fulfilled(pool: Pool) -> Pool:
-    """Return the pool without the tickets of people who hold the very cluster that they waited for.
+    """Return the pool without the tickets for a named cluster that is deleted, or that the person holds already.
 
     They got it in another way, for example by a hand-over; the ticket would make them hold it again after its release.
     """
     for ticket in pool.queue.holds:
-        place = pool.positions.get(ticket.criteria.cluster)
-        hold_of_cluster = None if place is None else pool.clusters[place].hold
-        if hold_of_cluster and hold_of_cluster.is_of(ticket.criteria.by):
+        name = ticket.criteria.cluster
+        if not name:
+            continue
+        named = pool.clusters[pool.positions[name]] if name in pool.positions else None
+        is_held = named is not None and named.hold is not None and named.hold.is_of(ticket.criteria.by)
+        is_deleted = named is None and not pool.records_named(name)
+        if is_held or is_deleted:
             pool = queue_order.remove(pool, ticket.id)
     return pool
 
@@ -150,7 +163,9 @@ def _serve_alone(pool: Pool, now: datetime, name: str, ticket: Ticket) -> Pool:
     try:
         lasts = min(ticket.hold_for or pool.rules.hold, pool.rules.max_hold)
         held = with_hold(cluster, ticket.criteria.by, ticket.desc, lasts, now, ticket.shared_with)
-        return served.changed(cluster, held, "held when free", now, ticket.criteria.by, reason=ticket.desc)
+        actor, new_holder = (ticket.made_by, ticket.criteria.by) if ticket.made_by else (ticket.criteria.by, "")
+        facts = {"newHolder": new_holder, "reason": ticket.desc}
+        return served.changed(cluster, held, "held when free", now, actor, **facts)
     except Exception:
         _log.exception("ticket %s cannot be served, and is dropped", ticket.id)
         return served

@@ -1,6 +1,5 @@
 """Hold clusters for people, and release them."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
@@ -10,21 +9,8 @@ from cimaster.pool.decisions.hold_times import extended, too_long, with_duration
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.hold_terms import HoldTerms
 from cimaster.pool.records.pool import Answer, Pool
-
-
-@dataclass(frozen=True)
-class HoldTerms:
-    """How a person holds a cluster: what for, for how long, and with which people.
-
-    `made_by` is the admin that makes the hold for the person; empty if they make it themselves.
-    """
-
-    desc: str = ""
-    duration: timedelta | None = None
-    shared_with: tuple[str, ...] = ()
-    made_by: str = ""
-
 
 _DEFAULT_TERMS = HoldTerms()
 

@@ -9,7 +9,7 @@ from cimaster.common.times import format_time
 from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull, WrongCreationState
 from cimaster.pool.decisions import creation_matching, descriptions, health
 from cimaster.pool.decisions.endings import remember_ended_request
-from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, HELD, IMAGE_PURPOSE, OCCUPIED, Cluster
+from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, IMAGE_PURPOSE, OCCUPIED, Cluster
 from cimaster.pool.records.health import QUARANTINED
 from cimaster.pool.records.pool import Answer, Pool
 
@@ -148,9 +148,9 @@ def _check_room(pool: Pool) -> None:
 def delete(
     pool: Pool, now: datetime, reference: str, by: str, force: bool = False, reason: str = ""
 ) -> tuple[Pool, Answer]:
-    """Delete a cluster; one that is occupied or held needs `force` and a reason."""
+    """Delete a cluster; one that is occupied, held, or being checked or cleaned needs `force` and a reason."""
     cluster = pool.find_any(reference)
-    if cluster.state in (OCCUPIED, HELD) or cluster.hold:
+    if cluster.state == OCCUPIED or cluster.hold or cluster.check_claimed_by:
         if not force:
             raise ClusterInUse(
                 f"{cluster.name} is {descriptions.situation(cluster)}: send force=true and a reason to delete it",

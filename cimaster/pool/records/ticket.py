@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.pool.records import faults, ticket_form
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.field_types import checked
+from cimaster.pool.records.hold_terms import HoldTerms
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import read_names
 from cimaster.pool.records.record import BROKEN, Fields, Record
@@ -103,15 +104,19 @@ class Ticket(Record):
         criteria: Criteria,
         since: datetime,
         until: datetime,
+        terms: HoldTerms,
         lasts: timedelta,
-        desc: str,
-        shared_with: Sequence[str],
         owner: str,
     ) -> "Ticket":
         """Make a ticket for a person who will hold a cluster for `lasts` when their turn comes before `until`."""
         ticket = cls.new(identity, "", criteria, since, until - since, NORMAL, owner)
-        terms = {"holdFor": format_duration(lasts), "desc": desc, "holdWith": list(shared_with)}
-        return cls({**ticket.fields, **checked({key: value for key, value in terms.items() if value})})
+        stored = {
+            "holdFor": format_duration(lasts),
+            "desc": terms.desc,
+            "holdWith": list(terms.shared_with),
+            "madeBy": terms.made_by,
+        }
+        return cls({**ticket.fields, **checked({key: value for key, value in stored.items() if value})})
 
     def connected(self, until: datetime, reserved_for: timedelta) -> "Ticket":
         """Return the ticket with its caller connected until then."""
@@ -172,6 +177,11 @@ class Ticket(Record):
     def desc(self) -> str:
         """What that hold is for."""
         return printable(self.get_text("desc"))
+
+    @property
+    def made_by(self) -> str:
+        """The admin that made the ticket for the person; empty if they made it themselves."""
+        return printable(self.get_text("madeBy"))
 
     @property
     def shared_with(self) -> tuple[str, ...]:

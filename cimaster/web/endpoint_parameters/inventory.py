@@ -34,8 +34,8 @@ class UpdateCluster(FactParameters, ClusterParameters):
 class DeleteCluster(ClusterParameters):
     """Delete a cluster from the pool.
 
-    An occupied or held cluster is deleted only with `force=true` and a `reason`. A broken record is named by its
-    position and digest, as lists show it (`#3.1a2b3c4d`).
+    A cluster that is occupied, held, or being checked or cleaned is deleted only with `force=true` and a `reason`. A
+    broken record is named by its position and digest, as lists show it (`#3.1a2b3c4d`).
     """
 
     cluster: str = types.CLUSTER.meant(
