@@ -59,7 +59,7 @@ class RunOptions:
 def run(
     client: Client, command: Sequence[str], job: str, build: str, take_options: TakeOptions, options: RunOptions
 ) -> int:
-    """Run a command on a cluster; return its exit status, or 128 and the number of the signal that ended the wait."""
+    """Run a command on a cluster; return its exit status, or 128 plus the number of the signal that ended the wait."""
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     with StopSignals(lambda number: events.put(_Signalled(number))) as signals:
         try:

@@ -58,7 +58,7 @@ class BadBody(Refusal):
 
 
 class RequestIdReused(Refusal):
-    """The request_id was used before for another verb or with other parameters."""
+    """The request_id was used before for another endpoint or with other parameters."""
 
     code = "request_id_reused"
     status = 422

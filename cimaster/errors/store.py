@@ -6,7 +6,7 @@ from cimaster.common.errors import Problem
 
 
 class StoreTrouble(Problem):
-    """The state could not be read or written; nothing was done unless the class says otherwise."""
+    """The store cannot be read or written at the moment; nothing was changed."""
 
     code = "store_unavailable"
     status = 503

@@ -30,7 +30,7 @@ def read_url(text: str) -> str:
     """Read the address of the service; the path may be left out."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text:
-        raise ValueError("an address such as http://manual-trigger:8080")
+        raise ValueError("an address such as http://manual-trigger:8081")
     return text if parts.path.strip("/") else f"{text.rstrip('/')}/manual-trigger"
 
 
@@ -47,7 +47,7 @@ class Settings(FromEnvironment):
 
     prefix: ClassVar[str] = "CIMASTER_PROW_"
 
-    url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8080`", "", read_url)
+    url: str = setting("address of the manual-trigger service, such as `http://manual-trigger:8081`", "", read_url)
     token_file: str = setting(
         "file with the token for it, the first word of a line; lines that begin with # are comments",
         "",

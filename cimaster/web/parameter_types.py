@@ -81,7 +81,7 @@ CLEAN = ParameterType(
 )
 AFTER_EXPIRY = ParameterType(
     parsers.after_expiry,
-    "what follows a lease that ran out: `vacant`, `clean` or `quarantine`; `default` is as after a finish",
+    "what happens after a lease ran out: `vacant`, `clean` or `quarantine`; `default`: the same as after a finish",
     "AfterExpiry",
 )
 

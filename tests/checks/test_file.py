@@ -20,7 +20,7 @@ PASS, FAIL = "[it]\nkind = command\nprogram = true\n", "[it]\nkind = command\npr
 
 
 def test_each_kind_is_read_with_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CIMASTER_PROW_URL", "http://manual-trigger:8080")
+    monkeypatch.setenv("CIMASTER_PROW_URL", "http://manual-trigger:8081")
     wipe, reset = "kind=command\nprogram = sh -c 'exit 0'", "kind = prowjob\njob = reset-{cluster}"
     assert read(f"# ours\n{PING}\n[wipe]\n{wipe}\n[reset]\n{reset}\n") == {
         "ping": HttpCheck("ping", "https://{cluster}.example.com/healthz", 200, "", timedelta(seconds=10)),
@@ -30,7 +30,7 @@ def test_each_kind_is_read_with_its_defaults(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_key_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CIMASTER_PROW_URL", "http://manual-trigger:8080")
+    monkeypatch.setenv("CIMASTER_PROW_URL", "http://manual-trigger:8081")
     text = (
         f"{PING}status = 204\ntimeout = 1m\n"
         "[wipe]\nkind = command\nprogram = true\nenvironment = TOKEN, HOST\ntimeout = 1h30m\n"

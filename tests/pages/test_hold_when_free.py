@@ -31,7 +31,7 @@ def test_the_visitor_sees_their_place_and_gets_the_cluster(held: FlaskClient, al
     assert "Hold when free cluster-01" in text(alice.get("/"))
     done = alice.post("/ui/holdwhenfree", data=WAITS)
     page = text(follow(alice, done))
-    assert "You are number 1 in line. You hold the cluster when it is free" in page
+    assert "You are number 1 in line. You will hold the cluster when your turn comes" in page
     assert re.search(r"You are number 1 in line for cluster-01, about (6 h|5 h 59 min)", page)
     assert "· leaves the queue" in page
     assert "1 person waiting" in page

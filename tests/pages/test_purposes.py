@@ -42,7 +42,7 @@ def shown(browser: FlaskClient) -> str:
 
 def test_an_admin_chooses_checks_and_cleaning(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01")
-    assert "tess-ci check: none clean: none after a lease ran out: as after a finish" in shown(alice)
+    assert "tess-ci check: none clean: none when a lease runs out: same as after a finish" in shown(alice)
     form = root.get("/ui/admin/editpurpose?purpose=tess-ci").text
     assert re.findall('<option value="(ping|wipe)">', form) == ["ping", "wipe"] * 2
     assert '<option value="quarantine">quarantined</option>' in form
@@ -50,7 +50,7 @@ def test_an_admin_chooses_checks_and_cleaning(add: Add, root: FlaskClient, alice
     answer = root.post("/ui/admin/editpurpose", data={"purpose": "tess-ci", **EMPTY, **fields})
     page = text(follow(root, answer))
     assert "tess-ci clusters: checked by ping every 5m, cleaned by wipe after each use, quarantined after" in page
-    assert "check: ping, every 5m clean: wipe after a lease ran out: quarantined" in shown(alice)
+    assert "check: ping, every 5m clean: wipe when a lease runs out: quarantined" in shown(alice)
 
 
 def test_only_what_was_changed_is_written(add: Add, root: FlaskClient) -> None:

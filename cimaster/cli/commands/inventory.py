@@ -41,7 +41,7 @@ def add(session: Session, /, **values: object) -> None:
 @_facts(region_required=False)
 @click.pass_obj
 def update(session: Session, /, **values: object) -> None:
-    """Change what is known of a cluster."""
+    """Change the facts about a cluster."""
     session.change("updatecluster", **values)
 
 
@@ -76,7 +76,7 @@ def enable(session: Session, /, **values: object) -> None:
 @reason_option
 @click.pass_obj
 def health(session: Session, /, **values: object) -> None:
-    """Set the health of a cluster; one in quarantine is lent no more."""
+    """Set the health of a cluster; jobs do not get a quarantined one."""
     session.change("healthcluster", **values)
 
 

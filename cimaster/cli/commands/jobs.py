@@ -88,7 +88,7 @@ def run(
     The command finds its cluster in CIMASTER_CLUSTER. The service learns the result: pass for exit status 0, fail for
     any other, error if a signal from elsewhere ended it.
 
-    The exit status is the command's, or 128 and the number of the signal that ended the wait; 127 if there is no such
+    The exit status is the command's, or 128 plus the number of the signal that ended the wait; 127 if there is no such
     command, 1 refused, 2 wrong use, 3 service unreachable, 4 no cluster vacant.
     """
     job, build, name = _ci_job(job, build, name)
@@ -166,7 +166,7 @@ def renew(session: Session, /, **values: str | None) -> None:
 @click.argument("request_id")
 @click.pass_obj
 def leave(session: Session, /, request_id: str) -> None:
-    """Take a waiting request out of the queue."""
+    """Give up a place in the queue."""
     session.show(session.client.leave(request_id))
 
 

@@ -42,7 +42,10 @@ def hold(session: Session, /, **values: object) -> None:
 @name_option
 @click.pass_obj
 def extend(session: Session, /, **values: object) -> None:
-    """Move the end of your hold to DURATION from now; a cluster that you do not hold yet is held."""
+    """Move the end of your hold.
+
+    It then ends after DURATION, counted from now. If you do not hold the cluster yet, you hold it from now on.
+    """
     session.change("holdcluster", **values)
 
 

@@ -41,7 +41,7 @@ def list_clusters(session: Session, /, watch: bool, interval: float, **filters: 
 @cluster_argument()
 @click.pass_obj
 def show(session: Session, /, cluster: str) -> None:
-    """Show what is known of one cluster."""
+    """Show one cluster."""
     path = f"/clusters/{quote(cluster, safe='')}"
     if session.output == JSON:
         click.echo(as_json(session.client.read(path)), nl=False)

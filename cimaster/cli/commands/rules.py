@@ -23,7 +23,7 @@ _purpose = click.argument("purpose")
 @click.option(
     "--after-expiry",
     type=click.Choice(["default", "vacant", "clean", "quarantine"]),
-    help="What follows a lease that ran out; `default` is as after a finish.",
+    help="What happens after a lease ran out; `default`: the same as after a finish.",
 )
 @click.pass_obj
 def set_purpose(session: Session, /, **values: object) -> None:

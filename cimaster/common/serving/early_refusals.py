@@ -7,7 +7,7 @@ from cimaster.common.serving.request_arrival import LINE_LIMIT
 
 
 class TooSlow(errors.ParseException):
-    """A request that did not arrive completely within a number of seconds, its only argument."""
+    """The request did not arrive completely in time."""
 
     def __str__(self) -> str:
         seconds: float = self.args[0]

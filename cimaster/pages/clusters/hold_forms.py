@@ -113,7 +113,7 @@ serve(
         "/ui/share",
         endpoints.HOLDCLUSTER.taking(Share),
         _share,
-        title="Share hold of",
+        title="Share the hold on",
         button="Save",
         busy_label="Saving…",
         subject="cluster",

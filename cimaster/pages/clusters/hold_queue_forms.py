@@ -33,7 +33,7 @@ def _message(committed: Committed, name: str) -> str:
     answer = committed.answer
     if not answer.ticket:
         return cluster_forms.hold_message(committed, name)
-    return f"You are number {answer.place} in line. You hold the cluster when it is free"
+    return f"You are number {answer.place} in line. You will hold the cluster when your turn comes"
 
 
 def _wait_in_line(criteria: Criteria, name: str, terms: HoldTerms, wait: timedelta) -> Committed:

@@ -15,7 +15,7 @@ from cimaster.pool.records.purpose import CLEAN, QUARANTINE, VACANT, PurposeRule
 from cimaster.repository.snapshots import Snapshot
 
 AFTER_EXPIRY = {
-    "": "as after a finish",
+    "": "same as after a finish",
     VACANT: "vacant immediately",
     CLEAN: "cleaned first",
     QUARANTINE: "quarantined",

@@ -110,7 +110,8 @@ def _wait(pool: Pool, now: datetime, ticket: Ticket) -> tuple[Pool, Answer]:
 def _place_of(pool: Pool, now: datetime, ticket: Ticket) -> Answer:
     assert ticket.until
     place = queue_order.position(pool, now, pool.queue.by_id[ticket.id])
-    person, kind = ticket.criteria.by, ticket.criteria.describe()
+    person, wanted = ticket.criteria.by, ticket.criteria.describe()
+    kind = wanted if ticket.criteria.cluster else f"a {wanted}"
     sentence = (
         f"{person} is number {place} in the queue for {kind} until {format_end(ticket.until)}, and holds it when it is "
         f"free; /leavequeue with request_id={ticket.id} cancels that"

@@ -83,9 +83,9 @@ def _none_vacant(pool: Pool, criteria: Criteria, now: datetime, ticket_id: str) 
         return NoSuchClusterKind(
             f"this pool has no {criteria.describe()}, in any state: request another kind; /clusters lists all"
         )
-    queue = expected_wait.describe_queue(pool, now, criteria, ticket_id)
+    shortage, queue = descriptions.shortage(matching), expected_wait.describe_queue(pool, now, criteria, ticket_id)
     return NoVacantCluster(
-        f"no {criteria.describe()} is vacant: {descriptions.shortage(matching)}{queue}; try again later, or send wait",
+        f"no {criteria.describe()} is vacant: {shortage}{queue}; try again later, or wait in the queue",
         retry_after=_retry_after(matching, now),
         counts=_counts(matching),
     )
