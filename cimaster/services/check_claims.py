@@ -70,9 +70,9 @@ class CheckClaims:
                 pool, answer = checking.renew_claim(pool, now, name, self._owner, DURATION)
                 if not answer.text:
                     lost.append(name)
-            return pool, Answer(" ".join(lost))
+            return pool, Answer("\n".join(lost))  # no name has a line break, but one written by hand may have blanks
 
-        return set(self._repository.update(change, fresh=True).answer.text.split())
+        return set(self._repository.update(change, fresh=True).answer.text.splitlines())
 
     def release(self, name: str) -> None:
         """Release a claim, so that another replica can run the check or clean immediately."""
