@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import checking
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.health import CLEAN
 from cimaster.repository.configmap_repository import ConfigMapRepository
 
 DURATION = timedelta(seconds=60)  # of a claim; renewed while the check or clean runs
@@ -52,9 +51,7 @@ class CheckClaims:
         cluster = done.answer.cluster
         if not done.answer.text or cluster is None:
             return None
-        rules = self._repository.snapshot(done.commit).pool.rules_for(cluster.purpose)
-        kind = done.answer.text
-        return CheckClaim(kind, rules.clean if kind == CLEAN else rules.check, cluster, _key(cluster, kind))
+        return CheckClaim(cluster.checking, done.answer.text, cluster, _key(cluster))
 
     def has_all(self, names: Collection[str]) -> bool:
         """Say whether this process has the claims on all these clusters, as far as the newest snapshot shows."""
@@ -84,8 +81,8 @@ class CheckClaims:
         return bool(done.answer.text)
 
 
-def _key(cluster: Cluster, kind: str) -> str:
+def _key(cluster: Cluster) -> str:
     """Return a key that is the same for each replica that runs this check or clean, and for no other one."""
     last_lease = cluster.ended_leases[0].id if cluster.ended_leases else ""
-    identity = " ".join((cluster.name, kind, cluster.get_id("checkId"), last_lease))
-    return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+    identity = " ".join((cluster.name, cluster.checking, cluster.get_id("checkId"), last_lease))
+    return f"{cluster.checking}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"

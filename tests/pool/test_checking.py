@@ -72,7 +72,7 @@ def test_a_returned_cluster_is_cleaned_before_it_is_lent_again() -> None:
     assert descriptions.situation(pool.find("c1")) == "waiting to be cleaned"
     assert due(pool) == ["c1"]
     pool, answer = checking.claim(pool, NOW, "c1", "x", MINUTE)
-    assert answer.text == "clean"
+    assert answer.text == "wipe"
     assert descriptions.situation(pool.find("c1")) == "being cleaned"
     pool, _ = checking.record_outcome(pool, NOW + MINUTE, "c1", "x", "")
     assert pool.find("c1").state == "vacant"
@@ -87,7 +87,7 @@ def test_one_replica_has_the_claim_until_it_runs_out() -> None:
     pool, _ = checking.renew_claim(pool, NOW + MINUTE / 2, "c1", "x", MINUTE)
     assert due(pool, MINUTE) == []
     pool, answer = checking.claim(pool, NOW + 2 * MINUTE, "c1", "y", MINUTE)
-    assert answer.text == "clean"
+    assert answer.text == "wipe"
     assert pool.find("c1").get_id("checkId") == identity
     assert checking.record_outcome(pool, NOW + 2 * MINUTE, "c1", "x", "late") == (pool, Answer(""))
     assert checking.renew_claim(pool, NOW + 2 * MINUTE, "c1", "x", MINUTE)[1].text == ""

@@ -98,25 +98,21 @@ def _pause_after(failures: int) -> timedelta:
 def claim(pool: Pool, now: datetime, name: str, owner: str, duration: timedelta) -> tuple[Pool, Answer]:
     """Claim the check or clean of a cluster, so that no other replica runs it.
 
-    The answer's text is `check` or `clean`; empty if it cannot be claimed.
+    The answer's text is its name in the operator's file; empty if it cannot be claimed.
     """
     cluster = next((c for c in due(pool, now) if c.name == name), None)
     if cluster is None:
         return pool, Answer("")
     kind = cluster.checking or CHECK
-    if not _configured(pool, cluster, kind):
-        return pool.changed(
-            cluster, _checked(cluster, now), f"{kind} cancelled", now, reason=f"no {kind} is set"
-        ), Answer("")
+    rules = pool.rules_for(cluster.purpose)
+    chosen = rules.clean if kind == CLEAN else rules.check
+    if not chosen:
+        cancelled = _checked(cluster, now)
+        return pool.changed(cluster, cancelled, f"{kind} cancelled", now, reason=f"no {kind} is set"), Answer("")
     identity = cluster.get_id("checkId") or str(pool.next_commit)
     edits = {"checking": kind, "checkId": identity, "checkBy": owner, "checkUntil": format_end(now + duration)}
     claimed = cluster.edited(**edits, checkAfter=None)
-    return pool.with_record(cluster, claimed, pool.history), Answer(kind, claimed)
-
-
-def _configured(pool: Pool, cluster: Cluster, kind: str) -> bool:
-    rules = pool.rules_for(cluster.purpose)
-    return bool(rules.clean if kind == CLEAN else rules.check)
+    return pool.with_record(cluster, claimed, pool.history), Answer(chosen, claimed)
 
 
 def renew_claim(pool: Pool, now: datetime, name: str, owner: str, duration: timedelta) -> tuple[Pool, Answer]:
