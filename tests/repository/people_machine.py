@@ -124,7 +124,7 @@ class ReplicasForPeople(Replicas):
         wait = self.model.waits[person] = Wait(person, hold_queue.ticket_id(person, criteria))
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.hold_or_wait(criteria, person, HoldTerms(), timedelta(days=14), request, "")
+            return service.hold_or_wait(criteria, person, HoldTerms(), timedelta(days=14), "", request)
 
         self._request(on, then, act, wait.calls, partial(self._check_wait, person))
 
