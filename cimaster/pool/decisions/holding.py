@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cimaster.common.texts import same_person
 from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
 from cimaster.pool.decisions import descriptions, limits
 from cimaster.pool.decisions.endings import end_hold
-from cimaster.pool.decisions.hold_times import extended, too_long, with_duration, with_hold
+from cimaster.pool.decisions.hold_times import extended, sharing_people, too_long, with_duration, with_hold
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
@@ -17,13 +18,17 @@ from cimaster.pool.records.pool import Answer, Pool
 class HoldTerms:
     """How a person holds a cluster: what for, for how long, and with which people.
 
-    `made_by` is the admin that makes the hold for the person; empty if they make it themselves.
+    `made_by` is the caller that makes the hold; empty means the person.
     """
 
     desc: str = ""
     duration: timedelta | None = None
     shared_with: tuple[str, ...] = ()
     made_by: str = ""
+
+    def actor(self, person: str) -> str:
+        """Return the caller that makes the hold of a person."""
+        return self.made_by if self.made_by and not same_person(self.made_by, person) else person
 
 
 _DEFAULT_TERMS = HoldTerms()
@@ -61,8 +66,8 @@ def hold(
     limits.check_holds(pool, by)
     held = with_hold(cluster, by, terms.desc, terms.duration or pool.rules.hold, now, terms.shared_with)
     event, holder = ("taken over", before.by) if before else ("held", "")
-    actor, new_holder = (terms.made_by, by) if terms.made_by else (by, "")
-    facts = {"holder": holder, "newHolder": new_holder, "reason": reason or terms.desc}
+    actor = terms.actor(by)
+    facts = {"holder": holder, "newHolder": "" if actor == by else by, "reason": reason or terms.desc}
     return pool.changed(cluster, held, event, now, actor, **facts), Answer(_held(held), held)
 
 
@@ -129,15 +134,22 @@ def _hold_again(pool: Pool, now: datetime, cluster: Cluster, by: str, terms: Hol
     again = cluster.edited(holdDesc=terms.desc) if terms.desc and terms.desc != held.desc else cluster
     if terms.shared_with:
         check_may_share(cluster, by)
-        again = again.edited(holdWith=list(terms.shared_with))
+        again = again.edited(holdWith=sharing_people(terms.shared_with, by))
     if terms.duration:
         again = with_duration(pool, now, again, terms.duration)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
-    event = _moved(cluster, again) if terms.duration else "hold described"
-    holder = "" if held.is_of(by) else held.by
-    pool = pool.changed(cluster, again, event, now, held.by if held.is_of(by) else by, holder=holder, reason=terms.desc)
+    event = _moved(cluster, again) if terms.duration else _described(cluster, again)
+    actor, holder = terms.actor(by), held.by
+    if held.is_of(actor):
+        actor, holder = held.by, ""
+    pool = pool.changed(cluster, again, event, now, actor, holder=holder, reason=terms.desc)
     return pool, Answer(_held(again), again)
+
+
+def _described(cluster: Cluster, again: Cluster) -> str:
+    """Name the event of changing a hold whose end stays the same."""
+    return "hold described" if cluster.fields.get("holdWith") == again.fields.get("holdWith") else "hold shared"
 
 
 def _moved(cluster: Cluster, again: Cluster) -> str:
