@@ -11,6 +11,7 @@ from cimaster.pool.decisions.hold_times import extended, sharing_people, too_lon
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
+from cimaster.pool.records.lease import UNKNOWN_USER
 from cimaster.pool.records.pool import Answer, Pool
 
 
@@ -73,7 +74,7 @@ def hold(
 
 def holder_of(cluster: Cluster) -> str:
     """Return the holder of the cluster; `an unknown user` if none is stored."""
-    return (cluster.hold.by if cluster.hold else "") or "an unknown user"
+    return cluster.hold.holder if cluster.hold else UNKNOWN_USER
 
 
 def no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
@@ -98,7 +99,7 @@ def take_over(
     """Hold a cluster for an admin in place of `holder`; refuse if `holder` no longer holds it."""
     cluster = pool.find(name)
     if not cluster.hold or not cluster.hold.is_of(holder):
-        raise no_longer(cluster, f"held by {holder or 'an unknown user'}")
+        raise no_longer(cluster, f"held by {holder or UNKNOWN_USER}")
     return hold(pool, now, name, by, terms, force=True, reason=reason)
 
 
