@@ -42,12 +42,13 @@ def _wanted(params: HoldCluster, holder: str) -> Criteria:
 
 
 def _terms(params: HoldCluster) -> HoldTerms:
-    is_for_other = params.to and not same_person(params.to, params.name)
-    return HoldTerms(params.desc, params.duration, params.with_, made_by=params.name if is_for_other else "")
+    return HoldTerms(params.desc, params.duration, params.with_, made_by=params.name)
 
 
 def _check_together(params: HoldCluster) -> None:
     """Refuse parameters that make no sense together."""
+    if params.wait and params.expect:
+        raise request_parameters.only_with("expect", "a hold without wait")
     if params.to and not same_person(params.to, params.name):
         components().admins.require(params.name)
     if params.wait and params.expect:

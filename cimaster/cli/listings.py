@@ -63,15 +63,17 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _asked(name: str) -> Callable[[Record], object]:
-    """Return what reads a member of what a ticket asks for."""
+def _criterion(name: str) -> Callable[[Record], object]:
+    """Return the function that reads one criterion of a ticket."""
     return lambda record: record["ask"].get(name) if isinstance(record.get("ask"), dict) else ""
 
 
 def _health(cluster: Record) -> str:
     """Return the health of a cluster; it is stored only where it is not ok."""
     stored = cluster.get("health")
-    return str(stored) if stored in ("suspect", "quarantined") else "" if cluster.get("fault") else "ok"
+    if stored in ("suspect", "quarantined"):
+        return str(stored)
+    return "" if cluster.get("fault") else "ok"
 
 
 def _results(cluster: Record) -> str:
@@ -124,8 +126,8 @@ QUEUE = Listing(
         ("EXPECTED", _expected_wait),
         ("REQUEST", _field("id")),
         ("JOB", _ticket_job),
-        ("BY", _asked("by")),
-        ("PURPOSE", _asked("purpose")),
+        ("BY", _criterion("by")),
+        ("PURPOSE", _criterion("purpose")),
         ("PRIORITY", _field("priority")),
         ("SINCE", _field("since")),
         ("UNTIL", _field("until")),

@@ -1,4 +1,4 @@
-"""Runs a program of the operator with a time-out, on all cores; one that is stopped takes its child processes along."""
+"""Runs a program of the operator on all cores; at its time-out or when stopped, its child processes end with it."""
 
 import logging
 import os

@@ -51,8 +51,7 @@ class CheckClaims:
         cluster = done.answer.cluster
         if not done.answer.text or cluster is None:
             return None
-        kind = cluster.checking
-        return CheckClaim(kind, done.answer.text, cluster, _key(cluster, kind))
+        return CheckClaim(cluster.checking, done.answer.text, cluster, _key(cluster))
 
     def has_all(self, names: Collection[str]) -> bool:
         """Say whether this process has the claims on all these clusters, as far as the newest snapshot shows."""
@@ -68,9 +67,9 @@ class CheckClaims:
                 pool, answer = checking.renew_claim(pool, now, name, self._owner, DURATION)
                 if not answer.text:
                     lost.append(name)
-            return pool, Answer(" ".join(lost))
+            return pool, Answer("\n".join(lost))  # no name has a line break, but one written by hand may have blanks
 
-        return set(self._repository.update(change, fresh=True).answer.text.split())
+        return set(self._repository.update(change, fresh=True).answer.text.splitlines())
 
     def release(self, name: str) -> None:
         """Release a claim, so that another replica can run the check or clean immediately."""
@@ -82,8 +81,8 @@ class CheckClaims:
         return bool(done.answer.text)
 
 
-def _key(cluster: Cluster, kind: str) -> str:
+def _key(cluster: Cluster) -> str:
     """Return a key that is the same for each replica that runs this check or clean, and for no other one."""
     last_lease = cluster.ended_leases[0].id if cluster.ended_leases else ""
-    identity = " ".join((cluster.name, kind, cluster.get_id("checkId"), last_lease))
-    return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+    identity = " ".join((cluster.name, cluster.checking, cluster.get_id("checkId"), last_lease))
+    return f"{cluster.checking}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"

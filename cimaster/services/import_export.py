@@ -52,7 +52,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """Return the durations from the settings."""
+    """Return the durations and limits from the settings."""
     return Rules(
         settings.hold,
         settings.max_hold,

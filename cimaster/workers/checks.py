@@ -149,6 +149,8 @@ class CheckWorker(BackgroundThread):
                 self.wake()
 
     def _claim_and_check(self, run: CheckRun) -> None:
+        if self.stopping:  # `wake` may have interrupted the runs before this one was added to them
+            return
         began = self._clock.monotonic()
         try:
             claim = self._claims.claim(run.name)
@@ -160,8 +162,8 @@ class CheckWorker(BackgroundThread):
             return
         if claim is None:
             return
-        run.claim = claim
         self._keep(run, began)
+        run.claim = claim  # from now on the thread that renews claims keeps the run, too
         failure = self._failure(claim, run.stop)
         run.end()
         seconds = self._clock.monotonic() - began

@@ -74,6 +74,28 @@ def test_an_admin_holds_a_cluster_for_another_person(client: FlaskClient, add: A
     assert (entry["by"], entry["newHolder"]) == ("root", "bob")
 
 
+def test_the_history_names_the_admin_who_extends_another_persons_hold(client: FlaskClient, add: Add) -> None:
+    add("c-1")
+    client.get("/holdcluster?cluster=c-1&name=bob&duration=1h")
+    assert client.get("/holdcluster?cluster=c-1&name=root&to=bob&duration=5h").status_code == 200
+    entry = client.get("/history?cluster=c-1", headers=JSON).get_json()["history"][0]
+    assert (entry["event"], entry["by"], entry["holder"]) == ("hold extended", "root", "bob")
+
+
+def test_holding_again_with_other_people_shares_the_hold_with_them(client: FlaskClient, add: Add) -> None:
+    add("c-1")
+    for people in ("carol", "Alice,bob"):
+        assert client.get(f"/holdcluster?cluster=c-1&name=alice&with={people}").status_code == 200
+    assert client.get("/clusters/c-1", headers=JSON).get_json()["holdWith"] == ["bob"]
+    assert client.get("/history?cluster=c-1", headers=JSON).get_json()["history"][0]["event"] == "hold shared"
+
+
+def test_expect_is_refused_with_wait(client: FlaskClient, add: Add) -> None:
+    add("c-1")
+    answer = client.get("/holdcluster?cluster=c-1&name=bob&wait=1h&expect=vacant", headers=JSON)
+    assert (answer.status_code, answer.get_json()["parameter"]) == (400, "expect")
+
+
 def test_wait_and_force_are_refused_together(client: FlaskClient, add: Add) -> None:
     add("c-1")
     answer = client.get("/holdcluster?cluster=c-1&name=root&wait=1h&force=true&reason=r", headers=JSON)

@@ -129,6 +129,14 @@ def test_results_of_a_replica_whose_clock_is_ahead_do_not_count_later() -> None:
     assert run(pool, "c1", "3", "fail", minutes=1).find("c1").health.state == "ok"
 
 
+@pytest.mark.parametrize("health", ["ok", "suspect"])
+def test_a_cluster_that_leaves_quarantine_is_lent_after_the_others(health: str) -> None:
+    pool = pool_with("c1", "c2", vacantSince="2020-01-01T00:00:00Z")
+    for state in ("quarantined", health):
+        pool, _ = set_health(pool, NOW, "c1", "root", state, "flaky disk")
+    assert [cluster.name for cluster in pool.vacant] == ["c2", "c1"]
+
+
 def test_a_quarantined_cluster_keeps_its_job_and_may_be_held() -> None:
     pool, _ = take(pool_with("c1", "c2"), NOW, Criteria("e2e", "1", cluster="c1"), "l")
     pool, answer = set_health(pool, NOW, "c1", "root", "quarantined", "flaky disk")

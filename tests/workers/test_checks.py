@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 
 from cimaster.app import create_app
 from cimaster.checks import DefinedChecks
-from cimaster.pool import PurposeTerms
+from cimaster.pool import Answer, PurposeTerms
 from cimaster.pool.records.cluster import Cluster
+from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.port import Store
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.services.check_claims import CheckClaims
@@ -310,9 +311,15 @@ def test_a_long_clean_keeps_its_claim_and_ends_when_it_is_lost(
     assert first
     clock.forward(seconds=50)
     until(lambda: (cluster(app).check_claimed_until or first) > first)
-    call(client, "/deletecluster", cluster="c-1", name=ADMIN)
+    call(client, "/deletecluster", cluster="c-1", force="true", reason="gone", name=ADMIN)
     until(lambda: counted(app, "clean", "interrupted") == 1)
     assert not claims_of(app).due()
+
+
+def test_a_lost_claim_is_noticed_if_the_name_has_blanks(app: Flask, repository: ConfigMapRepository) -> None:
+    named_by_hand = Cluster.new({"name": "lab 1", "status": "finished"})
+    repository.update(lambda pool, now: (pool.changed(None, named_by_hand, "added", now), Answer("")))
+    assert claims_of(app).renew(["lab 1"]) == {"lab 1"}
 
 
 def test_a_replica_runs_only_so_many_checks_at_a_time(

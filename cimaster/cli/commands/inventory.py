@@ -76,7 +76,7 @@ def enable(session: Session, /, **values: object) -> None:
 @reason_option
 @click.pass_obj
 def health(session: Session, /, **values: object) -> None:
-    """Set the health of a cluster; jobs do not get a quarantined one."""
+    """Set the health of a cluster; a quarantined one is not lent."""
     session.change("healthcluster", **values)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cimaster.common.texts import same_person
 from cimaster.errors import ClusterNotVacant, MissingParameter
 from cimaster.pages.clusters import cluster_forms
 from cimaster.pages.clusters.cluster_rows import Row
@@ -66,7 +65,7 @@ serve(
 
 
 def _hold_for(form: HoldCluster) -> Committed:
-    terms = replace(_terms(form), made_by="" if same_person(form.to, form.name) else form.name)
+    terms = replace(_terms(form), made_by=form.name)
     return components().clusters.hold(form.cluster, form.to, terms, expect=form.expect)
 
 

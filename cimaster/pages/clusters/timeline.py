@@ -8,6 +8,7 @@ from cimaster.common.times import parse_duration, roughly
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.records.health import RESULTS
 from cimaster.pool.records.history import Entry
+from cimaster.pool.records.lease import UNKNOWN_USER
 
 _PASSED_ON = {"taken over", "handed over"}
 _BEGINS = {"taken", "held", "held when free"} | _PASSED_ON
@@ -93,4 +94,4 @@ def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
     reason = begin.reason if begin else ""
     if job:
         return PreviousUse(descriptions.job_label(job, end.build), end.by, reason, end.at, lasted)
-    return PreviousUse(end.holder or end.by or "an unknown user", "", reason, end.at, lasted)
+    return PreviousUse(end.holder or end.by or UNKNOWN_USER, "", reason, end.at, lasted)

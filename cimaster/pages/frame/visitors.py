@@ -34,7 +34,7 @@ class Visitor:
         return bool(self.name and hold and hold.may_be_changed_by(self.name) and not hold.is_of(self.name))
 
     def owns_ticket(self, ticket: Ticket) -> bool:
-        """Whether this visitor's job is waiting with the ticket."""
+        """Whether this visitor waits with the ticket, or a job that they triggered does."""
         return bool(self.name) and same_person(ticket.criteria.by, self.name)
 
 

@@ -13,7 +13,7 @@ from cimaster.pool.records.purpose import PurposeRules
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=30)  # after a failure, before the next try
 _FARTHEST = timedelta(days=1)
-_MOST_CHECKED = 4  # one in so many vacant clusters of a purpose is checked at a time, so that jobs find others
+_VACANT_PER_CHECK = 4  # of a purpose, for each one that is checked at the same time, so that jobs find others
 
 
 def needs_clean(pool: Pool, cluster: Cluster) -> bool:
@@ -77,7 +77,7 @@ def _room_for_checks(pool: Pool) -> Counter[str]:
             vacant[cluster.purpose] += 1
         elif cluster.state == CHECKING and cluster.checking == CHECK:
             running[cluster.purpose] += 1
-    return Counter({p: max((vacant[p] + running[p]) // _MOST_CHECKED, 1) - running[p] for p in vacant})
+    return Counter({p: max((vacant[p] + running[p]) // _VACANT_PER_CHECK, 1) - running[p] for p in vacant})
 
 
 def _check_is_due(cluster: Cluster, rules: PurposeRules, now: datetime) -> bool:
@@ -98,22 +98,21 @@ def _pause_after(failures: int) -> timedelta:
 def claim(pool: Pool, now: datetime, name: str, owner: str, duration: timedelta) -> tuple[Pool, Answer]:
     """Claim the check or clean of a cluster, so that no other replica runs it.
 
-    The answer's text is the operator's name of what to run; empty if it cannot be claimed.
+    The answer's text is its name in the operator's file; empty if it cannot be claimed.
     """
     cluster = next((c for c in due(pool, now) if c.name == name), None)
     if cluster is None:
         return pool, Answer("")
     kind = cluster.checking or CHECK
     rules = pool.rules_for(cluster.purpose)
-    wanted = rules.clean if kind == CLEAN else rules.check
-    if not wanted:
-        return pool.changed(
-            cluster, _checked(cluster, now), f"{kind} cancelled", now, reason=f"no {kind} is set"
-        ), Answer("")
+    chosen = rules.clean if kind == CLEAN else rules.check
+    if not chosen:
+        cancelled = _checked(cluster, now)
+        return pool.changed(cluster, cancelled, f"{kind} cancelled", now, reason=f"no {kind} is set"), Answer("")
     identity = cluster.get_id("checkId") or str(pool.next_commit)
     edits = {"checking": kind, "checkId": identity, "checkBy": owner, "checkUntil": format_end(now + duration)}
     claimed = cluster.edited(**edits, checkAfter=None)
-    return pool.with_record(cluster, claimed, pool.history), Answer(wanted, claimed)
+    return pool.with_record(cluster, claimed, pool.history), Answer(chosen, claimed)
 
 
 def renew_claim(pool: Pool, now: datetime, name: str, owner: str, duration: timedelta) -> tuple[Pool, Answer]:
@@ -126,7 +125,7 @@ def renew_claim(pool: Pool, now: datetime, name: str, owner: str, duration: time
 
 
 def release_claim(pool: Pool, _now: datetime, name: str, owner: str) -> tuple[Pool, Answer]:
-    """Release a claim after an interruption, so that another replica can run the check or clean at once."""
+    """Release a claim after an interruption, so that another replica can run the check or clean immediately."""
     cluster = _claimed(pool, name, owner)
     if cluster is None:
         return pool, Answer("")
@@ -167,7 +166,10 @@ def record_outcome(pool: Pool, now: datetime, name: str, owner: str, failure: st
 
 
 def _heals(cluster: Cluster, kind: str) -> bool:
-    """Say whether a passed check or clean brings the cluster back: a check always does, a clean only after its like."""
+    """Say whether a passed check or clean brings the cluster back.
+
+    A check always does, a clean only if a failed check or clean was the cause.
+    """
     return cluster.health.state != OK and (kind == CHECK or cluster.health.cause == BY_CHECKS)
 
 

@@ -14,7 +14,7 @@ def occupant(cluster: Cluster) -> str:
     """Name the job or the person that has the cluster; empty if it is free."""
     if cluster.lease:
         return job_label(cluster.lease.job, cluster.lease.build)
-    return (cluster.hold.by or "an unknown user") if cluster.hold else ""
+    return cluster.hold.holder if cluster.hold else ""
 
 
 def job_label(job: str, build: str) -> str:
@@ -79,7 +79,7 @@ def check_progress(cluster: Cluster) -> str:
 def _held(hold: Hold) -> str:
     shared = f", shared with {', '.join(hold.shared_with)}" if hold.shared_with else ""
     reason = f" ({hold.desc})" if hold.desc else ""
-    return f"held by {hold.by or 'an unknown user'}{until(hold.expires)}{shared}{reason}"
+    return f"held by {hold.holder}{until(hold.expires)}{shared}{reason}"
 
 
 def unreadable_fields(record: Record) -> list[str]:

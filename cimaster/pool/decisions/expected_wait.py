@@ -16,7 +16,7 @@ from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import Ticket
 
 _RECENT = timedelta(hours=1)
-_FEWEST_RETURNS = 3  # in that time, from which a rate can be told
+_FEWEST_RETURNS = 3  # in that time; fewer show no rate
 _SHORTEST_SPAN = timedelta(minutes=1)  # for which returns were observed
 _LONGEST = timedelta(days=2)  # an estimate beyond this says nothing
 
@@ -27,7 +27,7 @@ def expected_wait(pool: Pool, now: datetime, criteria: Criteria, before: Collect
 
 
 def describe_queue(pool: Pool, now: datetime, criteria: Criteria, ticket_id: str) -> str:
-    """Describe the queue to a caller that got no cluster; one without a ticket is told what place it would have."""
+    """Describe the queue to a caller that got no cluster; one without a ticket learns which place it would have."""
     others = sum(ticket.id != ticket_id and not ticket.fault for ticket in pool.queue)
     waiting = f"; {others} waiting in the queue" if others else ""
     if ticket_id:

@@ -58,9 +58,11 @@ def bring_back(pool: Pool, cluster: Cluster, now: datetime, by: str = "", reason
 
 
 def with_health(cluster: Cluster, health: str, reason: str, cause: str, now: datetime, by: str = "") -> Cluster:
-    """Return the record as suspect or quarantined."""
+    """Return the record as suspect or quarantined; if it is lent again, it is vacant from now on."""
     since = cluster.health.since if cluster.health.state == health else None
+    edits = _end_of_quarantine(cluster, now) if health != QUARANTINED else {}
     return cluster.edited(
+        **edits,
         health=health,
         healthReason=reason[:_LONGEST_REASON] or None,
         healthSince=format_time(since or now),
@@ -72,9 +74,14 @@ def with_health(cluster: Cluster, health: str, reason: str, cause: str, now: dat
 def without_bad_health(cluster: Cluster, now: datetime) -> Cluster:
     """Return the record as healthy from now on; if it is lent again, it is vacant from now on."""
     edits: dict[str, Any] = {**dict.fromkeys(HEALTH_FIELDS), "healthyFrom": format_time(_after_results(cluster, now))}
-    if cluster.health.state == QUARANTINED and cluster.lease is None:
-        edits["vacantSince"] = format_time(now)
-    return cluster.edited(**edits)
+    return cluster.edited(**edits, **_end_of_quarantine(cluster, now))
+
+
+def _end_of_quarantine(cluster: Cluster, now: datetime) -> dict[str, Any]:
+    """Return the fields to write when a cluster leaves quarantine: otherwise it would be lent before all others."""
+    if cluster.health.state != QUARANTINED or cluster.lease:
+        return {}
+    return {"vacantSince": format_time(now)}
 
 
 def _after_results(cluster: Cluster, now: datetime) -> datetime:

@@ -1,9 +1,10 @@
 """When a hold ends: at first, with a new duration, and after an extension; and how long it may last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from cimaster.common.texts import same_person
 from cimaster.common.times import format_duration, format_end, format_time
 from cimaster.errors import HoldTooLong
 from cimaster.pool.records.cluster import Cluster
@@ -28,12 +29,17 @@ def with_hold(
         hold=True,
         holdBy=by,
         holdDesc=desc or None,
-        holdWith=list(shared_with) or None,
+        holdWith=sharing_people(shared_with, by),
         holdFor=format_duration(lasts),
         heldAt=None,
         holdExpires=None,
     )
     return held.edited(**first_end(held, now, lasts))
+
+
+def sharing_people(people: Iterable[str], holder: str) -> list[str] | None:
+    """Return the people that a hold is shared with as they are stored: without its holder; None if there are none."""
+    return [person for person in people if not same_person(person, holder)] or None
 
 
 def without_hold(cluster: Cluster, now: datetime) -> Cluster:

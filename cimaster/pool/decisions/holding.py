@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
 from cimaster.pool.decisions import descriptions, limits
 from cimaster.pool.decisions.endings import end_hold
-from cimaster.pool.decisions.hold_times import extended, too_long, with_duration, with_hold
+from cimaster.pool.decisions.hold_times import extended, sharing_people, too_long, with_duration, with_hold
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.hold_terms import HoldTerms
+from cimaster.pool.records.lease import UNKNOWN_USER
 from cimaster.pool.records.pool import Answer, Pool
 
 _DEFAULT_TERMS = HoldTerms()
@@ -47,14 +48,14 @@ def hold(
     limits.check_holds(pool, by)
     held = with_hold(cluster, by, terms.desc, terms.duration or pool.rules.hold, now, terms.shared_with)
     event, holder = ("taken over", before.by) if before else ("held", "")
-    actor, new_holder = (terms.made_by, by) if terms.made_by else (by, "")
-    facts = {"holder": holder, "newHolder": new_holder, "reason": reason or terms.desc}
+    actor = terms.actor(by)
+    facts = {"holder": holder, "newHolder": "" if actor == by else by, "reason": reason or terms.desc}
     return pool.changed(cluster, held, event, now, actor, **facts), Answer(_held(held), held)
 
 
 def holder_of(cluster: Cluster) -> str:
     """Return the holder of the cluster; `an unknown user` if none is stored."""
-    return (cluster.hold.by if cluster.hold else "") or "an unknown user"
+    return cluster.hold.holder if cluster.hold else UNKNOWN_USER
 
 
 def no_longer(cluster: Cluster, expected: str) -> ClusterNotVacant:
@@ -79,7 +80,7 @@ def take_over(
     """Hold a cluster for an admin in place of `holder`; refuse if `holder` no longer holds it."""
     cluster = pool.find(name)
     if not cluster.hold or not cluster.hold.is_of(holder):
-        raise no_longer(cluster, f"held by {holder or 'an unknown user'}")
+        raise no_longer(cluster, f"held by {holder or UNKNOWN_USER}")
     return hold(pool, now, name, by, terms, force=True, reason=reason)
 
 
@@ -115,15 +116,22 @@ def _hold_again(pool: Pool, now: datetime, cluster: Cluster, by: str, terms: Hol
     again = cluster.edited(holdDesc=terms.desc) if terms.desc and terms.desc != held.desc else cluster
     if terms.shared_with:
         check_may_share(cluster, by)
-        again = again.edited(holdWith=list(terms.shared_with))
+        again = again.edited(holdWith=sharing_people(terms.shared_with, by))
     if terms.duration:
         again = with_duration(pool, now, again, terms.duration)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
-    event = _moved(cluster, again) if terms.duration else "hold described"
-    holder = "" if held.is_of(by) else held.by
-    pool = pool.changed(cluster, again, event, now, held.by if held.is_of(by) else by, holder=holder, reason=terms.desc)
+    event = _moved(cluster, again) if terms.duration else _described(cluster, again)
+    actor, holder = terms.actor(by), held.by
+    if held.is_of(actor):
+        actor, holder = held.by, ""
+    pool = pool.changed(cluster, again, event, now, actor, holder=holder, reason=terms.desc)
     return pool, Answer(_held(again), again)
+
+
+def _described(cluster: Cluster, again: Cluster) -> str:
+    """Name the event of changing a hold whose end stays the same."""
+    return "hold described" if cluster.fields.get("holdWith") == again.fields.get("holdWith") else "hold shared"
 
 
 def _moved(cluster: Cluster, again: Cluster) -> str:

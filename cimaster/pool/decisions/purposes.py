@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from cimaster.common.times import format_duration, format_time
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.purpose import CLEAN, PurposeRules
+from cimaster.pool.records.purpose import CLEAN, QUARANTINE, VACANT, PurposeRules
+
+_AFTER = {VACANT: "vacant immediately", CLEAN: "cleaned", QUARANTINE: "quarantined"}
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,18 @@ class PurposeTerms:
 
 
 def set_purpose(pool: Pool, now: datetime, purpose: str, by: str, terms: PurposeTerms) -> tuple[Pool, Answer]:
-    """Change the rules for the clusters of a purpose; rules that say nothing any more are removed."""
+    """Change the rules for the clusters of a purpose; a record without any rule is removed."""
     edits = terms.edits()
     if not edits:
         raise MissingParameter("nothing to change: give check, every, clean or after_expiry", parameter="check")
-    same_purpose = [rules for rules in pool.purpose_rules if rules.purpose == purpose]
-    known = next((rules for rules in same_purpose if not rules.fault), None)
+    known = next((rules for rules in pool.purpose_rules if rules.purpose == purpose and not rules.fault), None)
     before = known or PurposeRules({"purpose": purpose})
     after = before.edited({**edits, "setBy": by, "setAt": format_time(now)})
     if after.after_expiry == CLEAN and not after.clean:
         raise BadParameter(
             f"after_expiry is clean, but {purpose} clusters are not cleaned: send clean too", parameter="after_expiry"
         )
-    if known is before and all(before.fields.get(key) == value for key, value in edits.items()):
+    if known and all(before.fields.get(key) == value for key, value in edits.items()):
         return pool, Answer(f"the rules of {purpose} are unchanged")
     others = tuple(rules for rules in pool.purpose_rules if rules.purpose != purpose)
     kept = (after,) if after.fields.keys() - {"purpose", "setBy", "setAt"} else ()
@@ -60,6 +61,3 @@ def describe(rules: PurposeRules) -> str:
     if rules.after_expiry:
         parts.append(f"{_AFTER[rules.after_expiry]} after a lease ran out")
     return ", ".join(parts)
-
-
-_AFTER = {"vacant": "vacant immediately", "clean": "cleaned", "quarantine": "quarantined"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from cimaster.common.texts import same_person
+from cimaster.pool.decisions.hold_times import sharing_people
 from cimaster.pool.decisions.holding import check_may_share, no_longer
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.pool import Answer, Pool
@@ -15,8 +15,7 @@ def share(pool: Pool, now: datetime, name: str, by: str, people: Sequence[str]) 
     if not cluster.hold:
         raise no_longer(cluster, "held")
     check_may_share(cluster, by)
-    others = [person for person in people if not same_person(person, by)]
-    shared = cluster.edited(holdWith=others or None)
+    shared = cluster.edited(holdWith=sharing_people(people, by))
     if shared.fields == cluster.fields:
         return pool, Answer(f"the hold of {name} is {_shared(shared)} already", cluster)
     pool = pool.changed(cluster, shared, "hold shared", now, by, reason=_shared(shared))

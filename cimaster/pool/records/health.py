@@ -70,7 +70,7 @@ def read_results(stored: object) -> tuple[JobResult, ...]:
 
 @dataclass(frozen=True)
 class Health:
-    """The health of a cluster: ok, suspect or quarantined, why, since when, and what or which person changed it.
+    """The health of a cluster: ok, suspect or quarantined; why and since when; the cause, and the person if one set it.
 
     `failed_checks` is how many checks and cleans failed in a row.
     """

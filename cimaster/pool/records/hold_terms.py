@@ -3,15 +3,21 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from cimaster.common.texts import same_person
+
 
 @dataclass(frozen=True)
 class HoldTerms:
     """How a person holds a cluster: what for, for how long, and with which people.
 
-    `made_by` is the admin that makes the hold for the person; empty if they make it themselves.
+    `made_by` is the caller that makes the hold; empty means the person.
     """
 
     desc: str = ""
     duration: timedelta | None = None
     shared_with: tuple[str, ...] = ()
     made_by: str = ""
+
+    def actor(self, person: str) -> str:
+        """Return the caller that makes the hold of a person."""
+        return self.made_by if self.made_by and not same_person(self.made_by, person) else person

@@ -21,6 +21,7 @@ LEASE_FIELDS = (
     "holdOnFailure",
 )
 LONGEST_PERSON = 63  # characters of a holder's name
+UNKNOWN_USER = "an unknown user"  # in sentences about a hold without a stored name
 HOLD_FIELDS = ("holdBy", "holdDesc", "holdWith", "heldAt", "holdExpires", "holdFor")
 
 
@@ -89,6 +90,11 @@ class Hold:
             record.get_duration("holdFor"),
             read_names(record.fields.get("holdWith")),
         )
+
+    @property
+    def holder(self) -> str:
+        """The holder for sentences; `an unknown user` if none is stored."""
+        return self.by or UNKNOWN_USER
 
     def is_of(self, person: str) -> bool:
         """Say whether a person holds the cluster, ignoring case."""

@@ -35,7 +35,7 @@ _POLLS = "poll-"
 class Ticket(Record):
     """The record of a ticket; unknown fields are kept. `fields` has the long names, `text` is the stored form.
 
-    A ticket with `is_hold` is a person's, who holds the cluster when the turn comes, and needs no connection.
+    A ticket with `is_hold` belongs to a person, who needs no connection and holds the cluster when their turn comes.
 
     Its caller is connected until `connected_until`; a cluster stays reserved for `reserved_for` after that.
     `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket is dropped, unless
@@ -55,7 +55,7 @@ class Ticket(Record):
         self.priority = self.get_text("priority") if self.get_text("priority") in PRIORITIES else NORMAL
         # plain attributes, because every decision reads them in every ticket
         self.reserved_until = self.connected_until + self.reserved_for
-        self.is_hold = not fault and "holdFor" in fields  # a person waits, who needs no connection
+        self.is_hold = not fault and "holdFor" in fields
         self.dropped_at = NEVER if fault else self._dropped_at()
         self.begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
 
@@ -114,7 +114,7 @@ class Ticket(Record):
             "holdFor": format_duration(lasts),
             "desc": terms.desc,
             "holdWith": list(terms.shared_with),
-            "madeBy": terms.made_by,
+            "madeBy": "" if terms.actor(criteria.by) == criteria.by else terms.made_by,
         }
         return cls({**ticket.fields, **checked({key: value for key, value in stored.items() if value})})
 
