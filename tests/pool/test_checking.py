@@ -138,10 +138,12 @@ def test_two_failed_checks_quarantine_and_a_passed_one_brings_it_back() -> None:
     assert pool.history[-1].event == "healthy"
 
 
-def test_a_passed_check_brings_back_a_cluster_that_an_admin_quarantined() -> None:
-    pool, answer = set_health(checked("c1"), NOW, "c1", "root", "quarantined")
-    assert answer.text == "cluster c1 is quarantined; a passed check brings it back: disable it to keep it out"
-    assert outcome(pool, "").find("c1").state == "vacant"
+def test_a_passed_check_does_not_end_the_quarantine_of_an_admin() -> None:
+    pool, _ = set_health(checked("c1"), NOW, "c1", "root", "quarantined")
+    pool = outcome(pool, "")
+    assert pool.find("c1").state == "quarantined"
+    pool, _ = set_health(pool, NOW, "c1", "root", "ok")
+    assert pool.find("c1").state == "vacant"
 
 
 def test_at_most_a_quarter_of_the_vacant_clusters_is_checked_at_a_time() -> None:

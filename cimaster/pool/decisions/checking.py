@@ -7,7 +7,7 @@ from cimaster.common.times import format_end, format_time
 from cimaster.pool.decisions import health, queue_order
 from cimaster.pool.records.cluster import BROKEN, CHECKING, EARLIEST, VACANT, Cluster
 from cimaster.pool.records.field_types import LARGEST_NUMBER
-from cimaster.pool.records.health import BY_CHECKS, CHECK, CHECK_FIELDS, CLAIM_FIELDS, CLEAN, OK, QUARANTINED
+from cimaster.pool.records.health import BY_CHECKS, BY_PERSON, CHECK, CHECK_FIELDS, CLAIM_FIELDS, CLEAN, OK, QUARANTINED
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.purpose import PurposeRules
 
@@ -168,9 +168,10 @@ def record_outcome(pool: Pool, now: datetime, name: str, owner: str, failure: st
 def _heals(cluster: Cluster, kind: str) -> bool:
     """Say whether a passed check or clean brings the cluster back.
 
-    A check always does, a clean only if a failed check or clean was the cause.
+    A check does unless a person set the health; a clean only if a failed check or clean was the cause.
     """
-    return cluster.health.state != OK and (kind == CHECK or cluster.health.cause == BY_CHECKS)
+    cause = cluster.health.cause
+    return cluster.health.state != OK and (cause == BY_CHECKS or (kind == CHECK and cause != BY_PERSON))
 
 
 def _checked(cluster: Cluster, now: datetime) -> Cluster:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cimaster.common.times import about
 from cimaster.pool.decisions import descriptions, queue_order
-from cimaster.pool.records.cluster import VACANT, Cluster
+from cimaster.pool.records.cluster import CHECKING, OCCUPIED, VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import Ticket
@@ -18,6 +18,7 @@ from cimaster.pool.records.ticket import Ticket
 _RECENT = timedelta(hours=1)
 _FEWEST_RETURNS = 3  # in that time; fewer show no rate
 _SHORTEST_SPAN = timedelta(minutes=1)  # for which returns were observed
+_JOBS_RETURN = (VACANT, OCCUPIED, CHECKING)  # a held, disabled or quarantined cluster comes back by no job
 _LONGEST = timedelta(days=2)  # an estimate beyond this says nothing
 
 
@@ -97,7 +98,8 @@ class Forecast:
             matching = [self._pool.find(name) for name in sorted(self._names(criteria))]
             ends = sorted(end - self._now for cluster in matching if (end := descriptions.free_at(cluster)))
             vacant = sum(cluster.state == VACANT for cluster in matching)
-            self._supply[criteria.kind] = _Supply(self._interval(matching), ends, vacant)
+            with_jobs = [cluster for cluster in matching if cluster.state in _JOBS_RETURN and not cluster.held]
+            self._supply[criteria.kind] = _Supply(self._interval(with_jobs), ends, vacant)
         return self._supply[criteria.kind]
 
     def _interval(self, matching: Iterable[Cluster]) -> timedelta | None:

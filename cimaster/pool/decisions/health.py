@@ -35,17 +35,9 @@ def set_health(pool: Pool, now: datetime, name: str, by: str, health: str, reaso
         return pool, Answer(f"cluster {name} was {health} already", cluster)
     changed = with_health(cluster, health, reason, BY_PERSON, now, by)
     pool = pool.changed(cluster, changed, health, now, by, reason=reason)
-    return pool, Answer(f"cluster {name} is {health}{_consequences(pool, changed)}", changed)
-
-
-def _consequences(pool: Pool, cluster: Cluster) -> str:
-    """Say what follows for a cluster that a person has just quarantined; empty if it was not."""
-    if cluster.health.state != QUARANTINED:
-        return ""
-    drains = f"; {descriptions.occupant(cluster)} keeps it until it finishes" if cluster.lease else ""
-    if not pool.rules_for(cluster.purpose).check:
-        return drains
-    return f"{drains}; a passed check brings it back: disable it to keep it out"
+    drains = health == QUARANTINED and changed.lease is not None
+    note = f"; {descriptions.occupant(changed)} keeps it until it finishes" if drains else ""
+    return pool, Answer(f"cluster {name} is {health}{note}", changed)
 
 
 def bring_back(pool: Pool, cluster: Cluster, now: datetime, by: str = "", reason: str = "") -> tuple[Pool, Answer]:

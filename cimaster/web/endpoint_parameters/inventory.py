@@ -69,8 +69,8 @@ class EnableCluster(SwitchCluster):
 class HealthCluster(ClusterParameters):
     """Set the health of a cluster.
 
-    A quarantined cluster is not lent; a job that has it keeps it until it finishes, and it may still be held. `ok` or a
-    passed check brings it back: its earlier results no longer count. A suspect cluster is lent, and marked as suspect.
+    A quarantined cluster is not lent; a job that has it keeps it until it finishes, and it may still be held. `ok`
+    brings it back: its earlier results no longer count. A suspect cluster is lent, and marked as suspect.
     """
 
     health: str = types.HEALTH.required()
