@@ -47,8 +47,6 @@ def _terms(params: HoldCluster) -> HoldTerms:
 
 def _check_together(params: HoldCluster) -> None:
     """Refuse parameters that make no sense together."""
-    if params.wait and params.expect:
-        raise request_parameters.only_with("expect", "a hold without wait")
     if params.to and not same_person(params.to, params.name):
         components().admins.require(params.name)
     if params.wait and params.expect:

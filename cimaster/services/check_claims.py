@@ -43,7 +43,8 @@ class CheckClaims:
 
         def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
             cluster = pool.find(name)
-            if cluster.check_claimed_by and not self._repository.clock_is_right:
+            has_claim = cluster.check_claimed_by or cluster.check_claimed_until  # the latter also after a hold took it
+            if has_claim and not self._repository.clock_is_right:
                 return pool, Answer("")  # with a wrong clock, the other replica's claim may only seem to have expired
             return checking.claim(pool, now, name, self._owner, DURATION)
 

@@ -90,12 +90,6 @@ def test_holding_again_with_other_people_shares_the_hold_with_them(client: Flask
     assert client.get("/history?cluster=c-1", headers=JSON).get_json()["history"][0]["event"] == "hold shared"
 
 
-def test_expect_is_refused_with_wait(client: FlaskClient, add: Add) -> None:
-    add("c-1")
-    answer = client.get("/holdcluster?cluster=c-1&name=bob&wait=1h&expect=vacant", headers=JSON)
-    assert (answer.status_code, answer.get_json()["parameter"]) == (400, "expect")
-
-
 def test_wait_and_force_are_refused_together(client: FlaskClient, add: Add) -> None:
     add("c-1")
     answer = client.get("/holdcluster?cluster=c-1&name=root&wait=1h&force=true&reason=r", headers=JSON)
