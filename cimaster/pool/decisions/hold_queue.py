@@ -154,7 +154,7 @@ def is_due(pool: Pool, now: datetime) -> bool:
 
 def may_become_due(pool: Pool) -> bool:
     """Say whether a person's turn may come without a change of the pool."""
-    return bool(pool.vacant and pool.queue.holds)
+    return any(ticket.criteria.matches(cluster) for ticket in pool.queue.holds for cluster in pool.vacant)
 
 
 def _serve_alone(pool: Pool, now: datetime, name: str, ticket: Ticket) -> Pool:
