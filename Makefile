@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, with its state in .run
 	  --command-environment "$${CIMASTER_COMMAND_ENVIRONMENT:-CREATE_SECONDS}"
 
 test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 4 --dist loadgroup
 
 quick: $(VENV)/dev.stamp ## the fast tests, which need neither Kubernetes nor a browser (a minute)
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not kube and not browser and not slow" --hypothesis-profile quick

@@ -59,7 +59,7 @@ REFUSALS: dict[str, tuple[int, str, dict[str, Any]]] = {
     "not_authorized": (403, "/releasecluster?cluster=cluster-03&name=charlie", {}),
     "cross_origin": (403, "/finishtest?cluster=cluster-01", {"method": "POST", "headers": {"Origin": "http://evil"}}),
     "unknown_cluster": (404, "/finishtest?cluster=cluster-77", {}),
-    "no_vacant_cluster": (404, "/getvacant?build=9&job=a", {}),
+    "no_vacant_cluster": (404, "/getvacant?build=9&job=a&skip_if_none=true", {}),  # the repeat gets no place
     "no_such_cluster_kind": (404, "/getvacant?build=9&job=a&purpose=perf", {}),
     "use_post": (405, "/finishtest?cluster=cluster-01", {"headers": {"User-Agent": "Mozilla/5.0"}}),
     "cluster_not_vacant": (409, "/getvacant?build=9&job=a&cluster=cluster-03", {}),
