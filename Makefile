@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench chaos soak screenshots lint format docs kube lock clean
+.PHONY: help run test quick bench bench-queue chaos soak screenshots lint format docs kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -32,6 +32,9 @@ quick: $(VENV)/dev.stamp ## the fast tests, which need neither Kubernetes nor a 
 
 bench: $(VENV)/dev.stamp kube ## compare it with a naive version, on both stores (15 min); BENCH=--docs updates the tables
 	$(BIN)/python -m tests.bench $(BENCH)
+
+bench-queue: $(VENV)/dev.stamp kube ## what a take costs while 1,000 callers wait (1 min)
+	$(BIN)/python -m tests.bench.queue
 
 chaos: $(VENV)/dev.stamp kube ## inject faults for minutes and check every answer; CHAOS="--seed 7" repeats a storm
 	$(BIN)/python -m tests.chaos $(CHAOS)

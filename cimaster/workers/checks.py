@@ -15,6 +15,7 @@ from cimaster.observability.metrics import Metrics
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services import check_claims
 from cimaster.services.check_claims import CheckClaim, CheckClaims
+from cimaster.workers.retries import retry_until_written
 
 _MAX_RUNS = 8  # concurrent checks and cleans of a replica
 _REST = 1.0  # seconds after a round in which changes do not start the next one: there may be dozens per second
@@ -158,7 +159,7 @@ class CheckWorker(BackgroundThread):
             return
         except StoreTrouble as trouble:  # the claim may have been written, although we will not act on it
             _log.warning("the check of cluster %s could not be claimed: %s", run.name, trouble)
-            self._retry_until_written(lambda: self._claims.release(run.name))
+            self._write(f"the release of the claim on cluster {run.name}", lambda: self._claims.release(run.name))
             return
         if claim is None:
             return
@@ -169,10 +170,10 @@ class CheckWorker(BackgroundThread):
         seconds = self._clock.monotonic() - began
         if failure is None:
             self._log_outcome(claim, "interrupted", "", seconds)
-            self._retry_until_written(lambda: self._claims.release(run.name))
+            self._write(f"the release of the claim on cluster {run.name}", lambda: self._claims.release(run.name))
             return
         self._log_outcome(claim, "failed" if failure else "passed", failure, seconds)
-        self._retry_until_written(lambda: self._claims.record_outcome(run.name, failure))
+        self._write(f"the outcome for cluster {run.name}", lambda: self._claims.record_outcome(run.name, failure))
 
     def _failure(self, claim: CheckClaim, stop: threading.Event) -> str | None:
         """Run the check; return why it failed, empty if it passed, None if it was interrupted."""
@@ -185,17 +186,8 @@ class CheckWorker(BackgroundThread):
             self._metrics.thread_errors.labels("checks").inc()
             return f"{claim.check} cannot be run ({type(error).__name__}): its log line says why"
 
-    def _retry_until_written(self, write: Callable[[], object]) -> None:
-        """Retry a write until the store is available; if the process ends first, the claim expires."""
-        while True:
-            try:
-                write()
-            except StoreTrouble as trouble:
-                _log.warning("the outcome of a check is not written yet: %s", trouble)
-                if self._stopping.wait(_AFTER_TROUBLE):
-                    return
-            else:
-                return
+    def _write(self, what: str, write: Callable[[], object]) -> None:
+        retry_until_written(what, write, self._stopping)
 
     def _log_outcome(self, claim: CheckClaim, outcome: str, failure: str, seconds: float) -> None:
         self._metrics.checks.labels(claim.kind, outcome).inc()

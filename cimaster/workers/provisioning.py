@@ -19,6 +19,7 @@ from cimaster.provisioners.outcome import Built, Failure
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.creation_claims import CreationClaims
 from cimaster.services.provisioning import Provisioning
+from cimaster.workers.retries import retry_until_written
 
 _REST = 1.0  # seconds after a round in which only a local request starts the next one, because a round may read
 _IDLE, _BUSY = 30.0, 1.0  # seconds between rounds while the pool does not change: without open creations, and with
@@ -123,17 +124,17 @@ class ProvisioningWorker(BackgroundThread):
             claimed = self._claims.claim(creation.id)
         except StoreTrouble as trouble:  # the claim may have been written, although we will not act on it
             _log.warning("creation %s could not be claimed: %s", creation.id, trouble)
-            self._retry_until_written(lambda: self._claims.release(creation.id))
+            self._write(f"the release of creation {creation.id}", lambda: self._claims.release(creation.id))
             return
         if claimed is None:
             return
         in_time = clock.monotonic() - called_at <= _SEND_WITHIN  # else the claim may end before the provisioner answers
         outcome = self._call_provisioner(claimed) if in_time else None
         if outcome is None:
-            self._retry_until_written(lambda: self._claims.release(claimed.id))
+            self._write(f"the release of creation {claimed.id}", lambda: self._claims.release(claimed.id))
             return
         self._log_outcome(claimed, outcome)
-        self._retry_until_written(lambda: self._record(claimed, outcome))
+        self._write(f"the outcome of creation {claimed.id}", lambda: self._record(claimed, outcome))
 
     def _call_provisioner(self, claimed: Creation) -> TriggeredJob | Built | Failure | None:
         """Call the provisioner; None if it was halted. The claim is renewed while a cluster is built here."""
@@ -173,17 +174,8 @@ class ProvisioningWorker(BackgroundThread):
         except Refusal as refusal:  # the cluster cannot be added to the pool
             self._claims.record_outcome(claimed, Failure(REFUSED, refusal.sentence))
 
-    def _retry_until_written(self, write: Callable[[], None]) -> None:
-        """Retry a write until the store is available; if the process ends first, the claim expires."""
-        while True:
-            try:
-                write()
-            except StoreTrouble as trouble:
-                _log.warning("the outcome of a creation is not written yet: %s", trouble)
-                if self._stopping.wait(_AFTER_TROUBLE):
-                    return
-            else:
-                return
+    def _write(self, what: str, write: Callable[[], object]) -> None:
+        retry_until_written(what, write, self._stopping)
 
     def _check_job(self, creation: Creation) -> None:
         try:

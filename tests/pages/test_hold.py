@@ -103,7 +103,7 @@ def test_a_stale_hold_button_is_409_with_the_holder(add: Add, alice: FlaskClient
     hold(person("bob"), "cluster-01")
     opened = alice.get("/ui/hold?cluster=cluster-01&expect=vacant")
     assert opened.status_code == 409
-    assert "cluster-01 is no longer vacant: held by bob until" in text(opened)
+    assert "cluster-01 is no longer vacant: it is now held by bob until" in text(opened)
     sent = alice.post("/ui/hold", data={"cluster": "cluster-01", "duration": "6h", "expect": "vacant"}, headers=DIALOG)
     assert sent.status_code == 409
     assert "cluster-01 is already held by bob until" in text(sent)

@@ -98,6 +98,14 @@ def test_broken_rules_are_shown_and_replaced(add: Add, rewritten: WriteKey, root
     assert "check: ping, every 10m" in shown(root)
 
 
+def test_broken_rules_beside_good_ones_do_not_hide_them(add: Add, rewritten: WriteKey, root: FlaskClient) -> None:
+    add("cluster-01")
+    broken, good = '{"purpose": "tess-ci", "afterExpiry": "explode"}', '{"purpose": "tess-ci", "check": "ping"}'
+    rewritten("purposes.json", lambda _: f"[{broken},\n{good}]")
+    assert "check: ping, every 10m" in shown(root)
+    assert "have no effect" not in shown(root)
+
+
 def test_the_table_polls_with_a_tag(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     tag = re.findall(r'<div id="purposes" .*?hx-ptag="([^"]+)"', root.get("/ui/admin").text)[0]

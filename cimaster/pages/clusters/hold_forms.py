@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cimaster.errors import ClusterNotVacant, MissingParameter
+from cimaster.errors import MissingParameter
 from cimaster.pages.clusters import cluster_forms
-from cimaster.pages.clusters.cluster_rows import Row
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
 from cimaster.pool import HoldTerms
-from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.holding import holder_of
+from cimaster.pool.decisions.holding import holder_of, no_longer
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints, parameter_types
 from cimaster.web.components import components
@@ -26,17 +24,8 @@ def _hold_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, 
     context = cluster_forms.context(values, is_shown_again)
     row, expected = context["row"], values.get("expect")
     if row and expected and row.state != expected and not is_shown_again:
-        context["refusal"] = _state_changed(row, expected)
+        context["refusal"] = no_longer(row.cluster, expected)
     return context
-
-
-def _state_changed(row: Row, expected: str) -> ClusterNotVacant:
-    return ClusterNotVacant(
-        f"{row.name} is no longer {expected}: {descriptions.situation(row.cluster)}",
-        cluster=row.name,
-        state=row.state,
-        holder=descriptions.occupant(row.cluster),
-    )
 
 
 def _terms(form: HoldCluster) -> HoldTerms:

@@ -9,6 +9,7 @@ from cimaster.pages.frame.forms import Form, PageUpdate, Result, changed
 from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pages.inventory import purpose_panel
 from cimaster.pool import Answer, PurposeTerms
+from cimaster.pool.decisions.purposes import AFTER_EXPIRY_WORDS
 from cimaster.pool.records.purpose import DEFAULT_CHECK_EVERY
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints
@@ -28,7 +29,7 @@ def _context(values: Mapping[str, str], _is_shown_again: bool) -> dict[str, Any]
         "facts": line.fields if line else {},
         "checks": _choices(line.fields["check"] if line else ""),
         "cleans": _choices(line.fields["clean"] if line else ""),
-        "after_expiry": purpose_panel.AFTER_EXPIRY,
+        "after_expiry": AFTER_EXPIRY_WORDS,
         "usual_interval": format_duration(DEFAULT_CHECK_EVERY),
     }
 

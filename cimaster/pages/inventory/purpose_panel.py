@@ -11,15 +11,9 @@ from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.fragments import poll_response
 from cimaster.pages.frame.visitors import Visitor, current_visitor, element_id, fragment_tag, latest
-from cimaster.pool.records.purpose import CLEAN, QUARANTINE, VACANT, PurposeRules
+from cimaster.pool.decisions.purposes import AFTER_EXPIRY_WORDS
+from cimaster.pool.records.purpose import PurposeRules
 from cimaster.repository.snapshots import Snapshot
-
-AFTER_EXPIRY = {
-    "": "same as after a finish",
-    VACANT: "vacant immediately",
-    CLEAN: "cleaned first",
-    QUARANTINE: "quarantined",
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,8 @@ class PurposeLine:
 def lines(snapshot: Snapshot, visitor: Visitor) -> tuple[PurposeLine, ...]:
     """Return one line for each purpose, also for those without rules."""
     pool, buttons = snapshot.pool, tuple(action_buttons.for_purpose(visitor))
-    faults = {rules.purpose: rules.fault for rules in pool.purpose_rules if rules.fault}
+    in_force = {rules.purpose for rules in pool.purpose_rules if not rules.fault}
+    faults = {rules.purpose: rules.fault for rules in pool.purpose_rules if rules.purpose not in in_force}
     return tuple(
         PurposeLine(
             id=element_id(f"purpose {purpose}"),
@@ -72,7 +67,7 @@ def context(snapshot: Snapshot) -> dict[str, Any]:
     """Build the context of fragments/purposes.html."""
     shown = lines(snapshot, current_visitor())
     tag = fragment_tag(snapshot, shown)
-    return {"purpose_lines": shown, "purposes_tag": tag, "after_expiry": AFTER_EXPIRY}
+    return {"purpose_lines": shown, "purposes_tag": tag, "after_expiry": AFTER_EXPIRY_WORDS}
 
 
 @pages.get("/ui/fragments/purposes")

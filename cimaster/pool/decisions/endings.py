@@ -64,7 +64,7 @@ def give_back(
     if returned.result != PASS:
         hold = returned.hold or (lease.hold_on_failure if returned.result else None)
         why = f"{descriptions.job_label(lease.job, lease.build)} {_ENDED_WITH.get(returned.result, 'ended')}"
-        pool = hold_for_trigger(pool, ended.name, lease, hold, why, now)
+        pool = _hold_for_trigger(pool, ended.name, lease, hold, why, now)
     return health.after_result(pool, pool.find(ended.name), now) if returned.result else pool
 
 
@@ -78,7 +78,7 @@ def expire_lease(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
         ended = _to_be_cleaned(pool, ended)
     pool = _ended(pool, cluster, ended, "lease ended", now, reason="its time was over")
     why = f"{descriptions.job_label(lease.job, lease.build)} ran out of time"
-    pool = hold_for_trigger(pool, ended.name, lease, lease.hold_on_failure, why, now)
+    pool = _hold_for_trigger(pool, ended.name, lease, lease.hold_on_failure, why, now)
     if after_expiry == QUARANTINE:
         pool = health.quarantine_automatically(pool, pool.find(ended.name), why, BY_EXPIRY, now)
     return pool
@@ -88,7 +88,7 @@ def _to_be_cleaned(pool: Pool, cluster: Cluster) -> Cluster:
     return with_clean_due(cluster, pool.next_commit) if needs_clean(pool, cluster) else cluster
 
 
-def hold_for_trigger(pool: Pool, name: str, lease: Lease, lasts: timedelta | None, why: str, now: datetime) -> Pool:
+def _hold_for_trigger(pool: Pool, name: str, lease: Lease, lasts: timedelta | None, why: str, now: datetime) -> Pool:
     """Return the pool with a returned cluster held for the person that triggered its job.
 
     It stays as it is if no hold was requested, another hold begins now, or the take named no person.

@@ -9,7 +9,12 @@ from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.purpose import CLEAN, QUARANTINE, VACANT, PurposeRules
 
-_AFTER = {VACANT: "vacant immediately", CLEAN: "cleaned", QUARANTINE: "quarantined"}
+AFTER_EXPIRY_WORDS = {
+    "": "same as after a finish",
+    VACANT: "vacant immediately",
+    CLEAN: "cleaned",
+    QUARANTINE: "quarantined",
+}
 
 
 @dataclass(frozen=True)
@@ -59,5 +64,5 @@ def describe(rules: PurposeRules) -> str:
         f"cleaned by {rules.clean} after each use" if rules.clean else "not cleaned",
     ]
     if rules.after_expiry:
-        parts.append(f"{_AFTER[rules.after_expiry]} after a lease ran out")
+        parts.append(f"{AFTER_EXPIRY_WORDS[rules.after_expiry]} after a lease ran out")
     return ", ".join(parts)
