@@ -22,7 +22,9 @@ from cimaster.provisioners import Provisioner
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores import open_store
 from cimaster.repository.stores.port import Store
+from cimaster.services.archiving import Archiving
 from cimaster.services.clusters import Clusters
+from cimaster.services.history import History
 from cimaster.services.import_export import rules_of
 from cimaster.services.provisioning import Provisioning
 from cimaster.services.waiting_room import WaitingRoom
@@ -31,6 +33,7 @@ from cimaster.web import browsers, callers, compression, problems, public_url
 from cimaster.web.admins import Admins
 from cimaster.web.components import Components, components, components_of
 from cimaster.web.rendered_lists import RenderedLists
+from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
 from cimaster.workers.collectors import PoolCollector, QueueCollector
 from cimaster.workers.lifecycle import Lifecycle
@@ -72,7 +75,12 @@ def _components(
 ) -> Components:
     metrics = Metrics(metrics_port.registry())
     repository = ConfigMapRepository(
-        store or open_store(settings, clock), rules_of(settings), metrics, deadline=settings.deadline, clock=clock
+        store or open_store(settings, clock),
+        rules_of(settings),
+        metrics,
+        deadline=settings.deadline,
+        clock=clock,
+        history_names=settings.history_names,
     )
     clusters = Clusters(repository, metrics, clock)
     provisioning = Provisioning(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
@@ -81,14 +89,18 @@ def _components(
     queue_dispatcher = QueueDispatcher(repository, waiting_room, metrics)
     checks = DefinedChecks(settings.checks_file)
     check_worker = CheckWorker(checks, repository, metrics, clock)
-    workers = (Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher)
+    archiver = Archiver(Archiving(repository, lambda _before, _slot, _entries: b""), repository, metrics)
+    workers = (archiver, Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher)
     lifecycle = Lifecycle(repository, workers, settings.port)
     provisioning_worker.draining = check_worker.draining = lambda: not lifecycle.accepting
     waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
     admins, lists = Admins(settings.admin_dir), RenderedLists()
-    return Components(settings, metrics, admins, clusters, waiting_room, provisioning, checks, lists, lifecycle)
+    history = History(repository)
+    return Components(
+        settings, metrics, admins, clusters, history, waiting_room, provisioning, checks, lists, lifecycle
+    )
 
 
 def _register(app: Flask, settings: Settings) -> None:

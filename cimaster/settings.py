@@ -28,6 +28,11 @@ class Settings(FromEnvironment):
     )
     namespace: str = setting("namespace of the ConfigMap", "ci", parsers.dns_name)
     config_map: str = setting("name of the ConfigMap", "clusters", parsers.dns_name, "--cluster-config-map")
+    history_objects: int = setting(
+        "ConfigMaps that keep the archived history, named like `clusters-history-00`; the oldest is overwritten",
+        8,
+        parsers.number(2, 40, "a number from 2 to 40", digits=2),
+    )
     host: str = setting("address to listen on", "127.0.0.1", parsers.any_text)
     port: int = setting("port of the API and the pages", 8080, parsers.port_number)
     metrics_port: int = setting("port of /metrics", 8090, parsers.port_number)
@@ -130,6 +135,11 @@ class Settings(FromEnvironment):
             raise BadSetting(
                 f"{PREFIX}HOLD is {hold}, and {PREFIX}MAX_HOLD is {most}: shorten the first or raise the second"
             )
+
+    @property
+    def history_names(self) -> tuple[str, ...]:
+        """The names of the objects that keep the archived history."""
+        return tuple(f"{self.config_map}-history-{number:02}" for number in range(self.history_objects))
 
     @classmethod
     def detected(cls, environ: Mapping[str, str], /) -> dict[str, str]:

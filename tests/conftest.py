@@ -109,13 +109,18 @@ def kube_access(control_plane: ControlPlane) -> Iterator[str]:
 
 
 def empty_config_map(control_plane: ControlPlane, namespace: str, name: str = "clusters") -> None:
-    """Put the ConfigMap back into the state in which k8s/ ships it."""
+    """Put the ConfigMap and its archive of history back into the state in which k8s/ ships them."""
     with control_plane.admin as admin:
         core = CoreV1Api(admin)
         with contextlib.suppress(NotFoundException):
             core.delete_namespaced_config_map(name, namespace)
         empty: Any = {"metadata": {"name": name}}
         core.create_namespaced_config_map(namespace, empty)
+        for each in core.list_namespaced_config_map(namespace).items:
+            own_name = each.metadata.name if each.metadata else None
+            if own_name and own_name.startswith(f"{name}-history-") and each.data:
+                each.data = each.binary_data = None
+                core.replace_namespaced_config_map(own_name, namespace, each)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])

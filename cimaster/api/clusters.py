@@ -1,9 +1,13 @@
 """List clusters and their history, and show one cluster."""
 
+from datetime import timedelta
+
 from flask import Response, g
 
 from cimaster.api.routes import api, route
+from cimaster.common.texts import printable
 from cimaster.errors import BadParameter
+from cimaster.services.history import HistoryFilter
 from cimaster.web import endpoints, request_parameters, responses, text_lists
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ListClusters, ListHistory
@@ -39,8 +43,11 @@ def one_cluster(name: str) -> Response:
 @route(endpoints.HISTORY)
 def history(params: ListHistory) -> Response:
     """List changes, newest first."""
-    entries, snapshot = components().clusters.history(params.cluster, params.since, params.limit)
+    snapshot, since = components().clusters.view(), params.since
+    if isinstance(since, timedelta):
+        since = components().clusters.now() - since
+    page = components().history.page(snapshot, HistoryFilter(printable(params.cluster), since=since), params.limit)
     if wants_json():
-        text = f'{{"history": [{", ".join(entry.described() for entry in entries)}]}}'
+        text = f'{{"history": [{", ".join(entry.described() for entry in page.entries)}]}}'
         return responses.dated(responses.json_text(text), snapshot)
-    return responses.dated(responses.text_answer(text_lists.history(entries)), snapshot)
+    return responses.dated(responses.text_answer(text_lists.history(page.entries)), snapshot)

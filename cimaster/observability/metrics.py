@@ -37,6 +37,7 @@ class Metrics:
         self.checks = counter(
             "checks", "Checks and cleans of clusters by outcome: passed, failed or interrupted", "kind", "outcome"
         )
+        self.archive_errors = counter("archive_errors", "Failed attempts to move history into the archive")
         self.thread_errors = counter("thread_errors", "Failed rounds of background threads", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
-from cimaster.pool.decisions import creation_retention, idempotency, queue_room
+from cimaster.pool.decisions import archiving, creation_retention, idempotency, queue_room
 from cimaster.pool.records import history, json_edit, record_lists
+from cimaster.pool.records.archive_claim import ArchiveClaim
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.creation import Creation, parse_creations
 from cimaster.pool.records.json_values import load, utf8_safe
-from cimaster.pool.records.object_size import MIN_HISTORY, OBJECT_AIM, OBJECT_LIMIT, byte_count
+from cimaster.pool.records.object_size import HISTORY_LIMIT, OBJECT_LIMIT, byte_count
 from cimaster.pool.records.policy import Policy, parse_policies
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.pool.records.purpose import PurposeRules, parse_purposes
@@ -21,12 +22,13 @@ from cimaster.pool.records.queue import EMPTY, Queue, parse_queue, with_earlier_
 from cimaster.pool.records.record import Record
 from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
 
-CLUSTERS, HISTORY, REQUESTS = "cluster.json", "history.json", "requests.json"
+CLUSTERS, HISTORY, ARCHIVE, REQUESTS = "cluster.json", "history.json", "archive.json", "requests.json"
 CREATIONS, POLICIES, PURPOSES, TICKETS = "creations.json", "policies.json", "purposes.json", "tickets.json"
 QUEUE = "queue.json"  # the tickets of earlier versions, which cannot read those under TICKETS, but keep them
-_OUR_KEYS = (CLUSTERS, HISTORY, REQUESTS, CREATIONS, POLICIES, PURPOSES, TICKETS, QUEUE)
+_OUR_KEYS = (CLUSTERS, HISTORY, ARCHIVE, REQUESTS, CREATIONS, POLICIES, PURPOSES, TICKETS, QUEUE)
 _LOST = {
-    HISTORY: "the history starts empty",
+    HISTORY: "the changes that were not archived are lost",
+    ARCHIVE: "a replica claims the archive again",
     REQUESTS: "earlier requests are forgotten",
     TICKETS: "waiting callers have to repeat their requests",
     QUEUE: "waiting callers have to repeat their requests",
@@ -54,6 +56,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
             PURPOSES, data, other_keys, lambda text: parse_purposes(text, before.purpose_rules)
         ),
         queue=_queue(data, before),
+        archive=_or_empty(ARCHIVE, data, ArchiveClaim.parse, ArchiveClaim()) if ARCHIVE in data else ArchiveClaim(),
         commit=commit,
         rules=rules,
         other_keys=other_keys,
@@ -61,6 +64,8 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         tail=array.tail,
     )
     entries = _or_empty(HISTORY, data, lambda text: history.parse(text, before.history), ())
+    recent = archiving.with_recent(before.recent, archiving.left_history(before, entries))
+    pool = dataclasses.replace(pool, recent=recent)
     pool = pool.with_clusters(_clusters(array, before), entries)
     _log_faults("cluster", pool.clusters, before.clusters)
     _log_faults("creation", pool.creations, before.creations)
@@ -120,7 +125,7 @@ def _queue(data: Mapping[str, str], before: Pool) -> Queue:
     return with_earlier_form(tickets, earlier)
 
 
-_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], Queue)
+_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], Queue, ArchiveClaim)
 
 
 def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept) -> _Kept:
@@ -147,8 +152,8 @@ def _log_faults(kind: str, records: Sequence[Record], before: Sequence[Record]) 
 def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
     """Return the pool as it is stored, and the data of the object.
 
-    If it is too large, history is dropped first, then tickets, then remembered leases and results; PoolFull if
-    that is not enough.
+    If it is too large, unarchived history is dropped first, then tickets, then remembered leases and results;
+    PoolFull if that is not enough.
     """
     pool = dataclasses.replace(
         pool,
@@ -168,9 +173,13 @@ def encode(pool: Pool, now: datetime) -> tuple[Pool, dict[str, str]]:
             f"the pool would exceed the store's limit of {OBJECT_LIMIT} bytes by {-room}: "
             "delete clusters, or shorten notes and labels"
         )
-    size_without_queue = OBJECT_LIMIT - room - byte_count(data.get(TICKETS, ""))
-    history_budget = min(max(OBJECT_AIM - size_without_queue, MIN_HISTORY), room)
-    pool = dataclasses.replace(pool, history=history.trimmed(pool.history, history_budget, len(pool.clusters)))
+    kept, lost = history.trimmed(pool.history, min(room, HISTORY_LIMIT))
+    if lost:
+        _log.warning("the oldest %d changes are lost, because they could not be archived in time", lost)
+        pool = dataclasses.replace(
+            pool, history=kept, archive=dataclasses.replace(pool.archive, lost=pool.archive.lost + lost)
+        )
+        data = _encode_all_but_history(pool)
     return pool, {**data, HISTORY: record_lists.encode(pool.history)}
 
 
@@ -190,6 +199,8 @@ def _encode_all_but_history(pool: Pool) -> dict[str, str]:
         rest[PURPOSES] = record_lists.encode(pool.purpose_rules)
     if pool.queue:
         rest[TICKETS] = pool.queue.text
+    if pool.archive.text:
+        rest[ARCHIVE] = pool.archive.text
     return {**rest, CLUSTERS: _encode_clusters(pool)}
 
 

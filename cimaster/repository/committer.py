@@ -157,7 +157,7 @@ class Committer(BackgroundThread):
 
     def _write(self, results: Results, pool: Pool, base: Snapshot) -> None:
         decided_at, now = self._clock.monotonic(), self._snapshots.now()
-        pool, data = codec.encode(dataclasses.replace(pool, commit=base.commit + 1), now)
+        pool, data = codec.encode(dataclasses.replace(pool, commit=pool.next_commit), now)
         attempt = WriteAttempt(self._attempts.new_id(), base.version, pool.commit, results)
         annotations = self._attempts.annotated(base.object.annotations, attempt, now)
         annotations.setdefault(POOL_ANNOTATION, str(uuid.uuid4()))

@@ -1,6 +1,6 @@
 """The one repository, for every kind of store: everything that reads or changes the pool goes through it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.records.pool import Answer, Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
+from cimaster.repository.history_ring import HistoryRing
 from cimaster.repository.pending_changes import Decision, PendingChange
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import Store
@@ -37,9 +38,12 @@ class ConfigMapRepository:
         *,
         deadline: timedelta = timedelta(seconds=20),
         clock: Clock | None = None,
+        history_names: Sequence[str] = (),
     ) -> None:
+        """`history_names` are the objects of the archive of history; without any, no history is archived."""
         self.store = store
         clock = clock or Clock()
+        self.history_ring = HistoryRing([store.sibling(name) for name in history_names], clock)
         self._clock = clock
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)
@@ -55,6 +59,7 @@ class ConfigMapRepository:
         """Write the pending changes, then stop the threads and close the store."""
         self._committer.stop(timeout)
         self._watcher.stop(timeout)
+        self.history_ring.close()
         self.store.close()
 
     def update(

@@ -4,7 +4,6 @@ Each method passes a decision of `cimaster.pool` to the repository, which applie
 result. Every method raises the decision's Refusal, or StoreTrouble.
 """
 
-import itertools
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,7 +11,6 @@ from functools import partial
 
 from cimaster import pool as decide
 from cimaster.common.clock import Clock
-from cimaster.common.texts import printable
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import (
     Answer,
@@ -26,7 +24,6 @@ from cimaster.pool import (
     WaitTerms,
 )
 from cimaster.pool.decisions import hold_queue
-from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.pending_changes import Decision
@@ -210,21 +207,6 @@ class Clusters:
         if self.repository.behind and not self.repository.trouble:
             return self.repository.fresh()
         return self.repository.snapshot()
-
-    def history(
-        self, cluster: str = "", since: datetime | timedelta | None = None, limit: int = 100
-    ) -> tuple[list[Entry], Snapshot]:
-        """Return the stored history entries, newest first, and the snapshot they are from; `since` may be an age."""
-        snapshot = self.view()
-        if isinstance(since, timedelta):
-            since = self.repository.now() - since
-        name = printable(cluster)
-        matching = (
-            entry
-            for entry in reversed(snapshot.pool.history)
-            if (not name or printable(entry.cluster) == name) and (not since or (entry.at and entry.at >= since))
-        )
-        return list(itertools.islice(matching, limit)), snapshot
 
 
 class _UnfencedFinish:

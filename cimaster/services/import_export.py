@@ -6,7 +6,7 @@ from datetime import datetime
 from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
-from cimaster.pool.decisions import creation_retention
+from cimaster.pool.decisions import archiving, creation_retention
 from cimaster.pool.records.queue import EMPTY
 from cimaster.repository.pending_changes import Decision
 from cimaster.repository.stores.port import StoredObject
@@ -37,7 +37,8 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             loaded,
             commit=pool.commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
-            history=loaded.history or pool.history,
+            history=archiving.imported(loaded.history, pool.next_commit) or pool.history,
+            archive=pool.archive,
             policies=loaded.policies or pool.policies,
             purpose_rules=loaded.purpose_rules or pool.purpose_rules,
             queue=EMPTY,  # waiting callers repeat their requests

@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from cimaster.checks import DefinedChecks
 from cimaster.observability.metrics import Metrics
 from cimaster.services.clusters import Clusters
+from cimaster.services.history import History
 from cimaster.services.provisioning import Provisioning
 from cimaster.services.waiting_room import WaitingRoom
 from cimaster.settings import Settings
@@ -23,6 +24,7 @@ class Components:
     metrics: Metrics
     admins: Admins
     clusters: Clusters
+    history: History
     waiting_room: WaitingRoom
     provisioning: Provisioning
     checks: DefinedChecks

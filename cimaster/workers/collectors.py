@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from cimaster.pool import Pool
+from cimaster.pool.decisions import archiving
 from cimaster.pool.records.cluster import DEFAULT_PURPOSE
 from cimaster.pool.records.ticket import LONG_AGO
 from cimaster.repository.configmap_repository import ConfigMapRepository
@@ -54,8 +55,20 @@ class PoolCollector(Collector):
         yield CounterMetricFamily(
             "cimaster_watches_cut", "Watches of the store that ended right after they started", value=cut
         )
+        yield from self._history()
         newest = self._repository.newest
         yield _gauge("commit", "Number of the newest change in the snapshot", newest.commit if newest else 0)
+
+    def _history(self) -> Iterator[Metric]:
+        pool, now = self._pool, self._repository.now()
+        waiting = archiving.age(pool, now).total_seconds()
+        yield _gauge("history_unarchived_changes", "Changes that are not archived yet", len(pool.history))
+        yield _gauge("history_unarchived_seconds", "Age of the oldest change that is not archived yet", waiting)
+        broken = len(self._repository.history_ring.trouble)
+        yield _gauge("archive_objects_unusable", "Objects of the archive of history that cannot be used", broken)
+        yield CounterMetricFamily(
+            "cimaster_history_lost", "Changes that were dropped before they could be archived", value=pool.archive.lost
+        )
 
     @property
     def _pool(self) -> Pool:

@@ -95,11 +95,11 @@ def test_a_cluster_without_history(client: FlaskClient, add: Add) -> None:
     assert client.get("/history?cluster=cluster-09").text == "no changes are recorded\n"
 
 
-def test_the_last_twenty_changes_of_a_cluster_are_kept(client: FlaskClient, add: Add) -> None:
+def test_all_changes_of_a_cluster_are_kept(client: FlaskClient, add: Add) -> None:
     add("cluster-01", "cluster-02")
     for number in range(30):
         client.get(f"/disablecluster?cluster=cluster-01&name=root&reason={number}")
-    assert len(events(client, cluster="cluster-01")) == 20
+    assert len(events(client, cluster="cluster-01")) == 31
     assert events(client, cluster="cluster-02") == ["added"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from cimaster.errors import PoolFull, StoreUnreadable
 from cimaster.pool import ClusterFacts, Criteria, FinishRequest, Pool, Rules, add, codec, finish, take
 from cimaster.pool.codec import CLUSTERS, CREATIONS, HISTORY, POLICIES, REQUESTS
-from cimaster.pool.decisions import automatic_top_up, provisioning
+from cimaster.pool.decisions import archiving, automatic_top_up, provisioning
 from cimaster.pool.decisions.inventory import RECORDS_LIMIT
 from cimaster.pool.records.object_size import OBJECT_LIMIT
 
@@ -107,8 +107,10 @@ def after_use(pool: Pool, rounds: int) -> Pool:
     return fitted(pool)
 
 
-def test_sixty_busy_clusters_take_about_128_kb() -> None:
-    assert size(after_use(pool_of(60, 200), 12)) < 140_000
+def test_sixty_busy_clusters_take_90_kb_once_their_history_is_archived() -> None:
+    pool = after_use(pool_of(60, 200), 12)
+    pool, _ = archiving.drop_archived(pool, NOW, "archiver", pool.commit)
+    assert size(fitted(pool)) < 90_000
 
 
 def test_a_full_pool_still_lends_with_less_history_and_fewer_leases() -> None:

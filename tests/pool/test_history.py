@@ -1,4 +1,4 @@
-"""History is limited: the newest entries of each cluster, within the bytes that are available."""
+"""The unarchived history: how it is stored, numbered, and limited if it cannot be archived."""
 
 import json
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool.records.history import MAX_PER_CLUSTER, MIN_PER_CLUSTER, Entry, History, parse, trimmed
+from cimaster.pool.records.history import GAP, Entry, History, numbers, parse, trimmed
 from cimaster.pool.records.record_lists import encode
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -16,29 +16,34 @@ ENOUGH = 10**6
 
 def entries(*names: str) -> History:
     """Return one entry for each name, oldest first."""
-    return tuple(Entry.of("taken", name, NOW, number) for number, name in enumerate(names))
+    return tuple(Entry.of("taken", name, NOW, number) for number, name in enumerate(names, 1))
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=120), st.integers(0, 9000), st.integers(1, 400))
-def test_the_newest_entries_that_fit_are_kept_fairly(names: list[str], budget: int, clusters: int) -> None:
+@given(st.lists(st.sampled_from("abc"), max_size=120), st.integers(0, 9000))
+def test_the_oldest_changes_that_do_not_fit_leave_a_gap_that_counts_them(names: list[str], budget: int) -> None:
     history = entries(*names)
-    kept = trimmed(history, budget, clusters)
+    kept, lost = trimmed(history, budget)
     assert sum(entry.size for entry in kept) <= budget
-    assert len(encode(kept)) <= budget + 4
-    for name in "abc":
-        of_one, kept_of_one = ([entry for entry in one if entry.cluster == name] for one in (history, kept))
-        assert len(kept_of_one) <= MAX_PER_CLUSTER
-        assert kept_of_one == (of_one[-len(kept_of_one) :] if kept_of_one else [])
+    assert lost == len(history) - len([entry for entry in kept if entry.event != GAP])
+    if kept and lost:
+        assert (kept[0].event, kept[0].fields["missing"]) == (GAP, lost)
+        assert kept[1:] == history[lost:]
 
 
-@pytest.mark.parametrize(("clusters", "most"), [(1, 20), (10, 20), (1000, MIN_PER_CLUSTER)])
-def test_large_pools_keep_fewer_entries_per_cluster(clusters: int, most: int) -> None:
-    assert len(trimmed(entries(*"a" * 50), ENOUGH, clusters)) == most
+def test_a_gap_that_grows_counts_all_missing_changes_once() -> None:
+    history = entries(*"a" * 100)
+    once, lost = trimmed(history, 5000)
+    twice, more = trimmed(once, 2500)
+    assert twice[0].fields["missing"] == lost + more == 100 - len(twice[1:])
+    assert twice[0].fields["commit"] == twice[1].fields["commit"] - 1
 
 
-def test_a_busy_cluster_does_not_displace_the_history_of_others() -> None:
-    kept = trimmed(entries("quiet", *["busy"] * 500), ENOUGH, 2)
-    assert {entry.cluster for entry in kept} == {"quiet", "busy"}
+@given(st.lists(st.integers(0, 30) | st.none(), max_size=20), st.integers(1, 20))
+def test_numbers_ascend_and_are_never_newer_than_the_pool(commits: list[int | None], newest: int) -> None:
+    given_numbers = tuple(Entry({"commit": commit} if commit is not None else {}) for commit in commits)
+    found = numbers(given_numbers, newest)
+    assert found == sorted(found)
+    assert all(0 < number <= newest for number in found)
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=20))
@@ -75,4 +80,4 @@ def test_an_entry_that_is_not_an_object_is_kept_as_broken(odd: str) -> None:
     assert encode((taken, broken)) == text
     assert (taken.event, broken.event, broken.cluster) == ("taken", "broken", "")
     assert json.loads(broken.described())["record"] == odd
-    assert trimmed((taken, broken), ENOUGH, 1) == (taken, broken)
+    assert trimmed((taken, broken), ENOUGH) == ((taken, broken), 0)

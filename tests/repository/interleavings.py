@@ -76,6 +76,9 @@ class SteppedStore:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
 
+    def sibling(self, name: str) -> "SteppedStore":
+        raise AssertionError(f"this store has only one object, not {name}")
+
     def read(self, not_older_than: str = "") -> StoredObject:
         getcurrent().parent.switch("read")
         return self._cell.object

@@ -12,9 +12,10 @@ from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool.records.cluster import Cluster
 from cimaster.repository.snapshots import Snapshot
+from cimaster.services.history import HistoryFilter
 from cimaster.web.components import components
 
-_MOST_CHANGES = 50  # on the page; the pool keeps fewer per cluster
+_MOST_CHANGES = 50  # on the page; /history has all
 
 
 def find(snapshot: Snapshot, name: str) -> Cluster | None:
@@ -31,9 +32,8 @@ def find(snapshot: Snapshot, name: str) -> Cluster | None:
 def context(snapshot: Snapshot, name: str) -> dict[str, Any]:
     """Build the context of fragments/cluster.html. A deleted cluster has no row, but may still have a history."""
     cluster, visitor, now = find(snapshot, name), current_visitor(), components().clusters.now()
-    shown_name = printable(name)
-    entries = [entry for entry in reversed(snapshot.pool.history) if printable(entry.cluster) == shown_name]
-    entries = entries[:_MOST_CHANGES]
+    wanted = HistoryFilter(cluster=printable(name))
+    entries = [entry for entry in components().history.page(snapshot, wanted, _MOST_CHANGES).entries if entry.cluster]
     return {
         "name": name,
         "tag": clusters_tag(snapshot, name),

@@ -14,6 +14,7 @@ from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool import parsers
 from cimaster.pool.records.history import Entry
 from cimaster.repository.snapshots import Snapshot
+from cimaster.services.history import HistoryFilter
 from cimaster.web.components import components
 
 SHOWN_FOR = timedelta(days=1)
@@ -39,10 +40,12 @@ class LostHold:
 def of(history: Iterable[Entry], person: str, now: datetime, dismissed: int = 0) -> list[LostHold]:
     """Return the holds that a person lost after the commit `dismissed`, newest first, at most one for each cluster.
 
+    The history is newest first, too.
+
     A cluster that the person has held again since, or whose hold they ended themselves, is left out.
     """
     lost: dict[str, LostHold | None] = {}
-    for entry in reversed(list(history)):
+    for entry in history:
         cluster = printable(entry.cluster)
         if cluster not in lost and _concerns_hold_of(entry, person):
             lost[cluster] = _lost(entry, person)
@@ -68,7 +71,8 @@ def _lost(entry: Entry, person: str) -> LostHold | None:
 def context(snapshot: Snapshot) -> dict[str, Any]:
     """Build the context of fragments/lost_holds.html."""
     name, now = current_visitor().name, components().clusters.now()
-    lost = of(snapshot.pool.history, name, now, cookies.dismissed()) if name else []
+    recent = components().history.entries(snapshot, HistoryFilter(since=now - SHOWN_FOR))
+    lost = of(recent, name, now, cookies.dismissed()) if name else []
     return {"lost_holds": lost[:_MOST_LINES], "more_lost_holds": len(lost[_MOST_LINES:])}
 
 

@@ -114,10 +114,10 @@ class Forecast:
 def _recent_returns(pool: Pool, now: datetime) -> dict[str, tuple[int, timedelta]]:
     """Return how often each cluster became vacant in the last hour, and for how long its history was observed.
 
-    History holds only the newest changes of each cluster, which may cover less than an hour.
+    A replica knows the changes since it started, which may cover less than an hour.
     """
     counts, first_seen = Counter[str](), dict[str, datetime]()
-    for entry in pool.history:
+    for entry in (*pool.recent, *pool.history):
         at = entry.at
         if at is None:
             continue

@@ -1,6 +1,5 @@
 """The history of each cluster: short entries that are stored in the same write as the change they describe."""
 
-from collections import Counter
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -77,9 +76,12 @@ class Entry(Record):
 AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone", "held when free")
 """The events that no request caused: they are logged separately, because no request's log line has them."""
 
+GAP = "changes missing"
+"""The event of the entry that stands in place of changes that were dropped, or that cannot be read."""
+
+_GAP_SIZE = 300  # bytes of such an entry
+
 History = tuple[Entry, ...]
-MAX_PER_CLUSTER, MIN_PER_CLUSTER = 20, 8
-SHARED_BUDGET, TYPICAL_ENTRY = 40_000, 160  # bytes; kept small, because every write sends all of it
 
 
 def parse(text: str, known: History = ()) -> History:
@@ -87,18 +89,47 @@ def parse(text: str, known: History = ()) -> History:
     return tuple(json_edit.parse_lines(text, {entry.text: entry for entry in known}, Entry.parse))
 
 
-def trimmed(history: History, budget: int, clusters: int) -> History:
-    """Return the newest entries that fit into `budget` bytes, at most 8 to 20 for each cluster."""
-    share = SHARED_BUDGET // (TYPICAL_ENTRY * max(clusters, 1))
-    most = min(MAX_PER_CLUSTER, max(MIN_PER_CLUSTER, share))
-    seen: Counter[str] = Counter()
-    kept: list[Entry] = []
-    for entry in reversed(history):
-        seen[entry.cluster] += 1
-        if seen[entry.cluster] > most:
-            continue
-        budget -= entry.size
-        if budget < 0:
-            break
-        kept.append(entry)
-    return tuple(reversed(kept))
+def numbers(history: History, newest: int) -> list[int]:
+    """Return the commit of each entry, in ascending order and at most `newest`, whatever an edit by hand has left.
+
+    An entry without a commit belongs to the one before it; at the beginning, to the first that has one.
+    """
+    commit = next((number for entry in history if (number := entry.get_number("commit"))), newest)
+    commits: list[int] = []
+    for entry in history:
+        commit = max(entry.get_number("commit"), commit)
+        commits.append(min(commit, newest))
+    return commits
+
+
+def trimmed(history: History, budget: int) -> tuple[History, int]:
+    """Return the newest entries that fit into `budget` bytes, and how many were dropped.
+
+    An entry with the event GAP says how many are missing, and since when.
+    """
+    excess = sum(entry.size for entry in history) - budget
+    if excess <= 0:
+        return history, 0
+    excess += _GAP_SIZE + budget // 10  # so that not every write has to drop some
+    first = 0
+    while first < len(history) and excess > 0:
+        excess -= history[first].size
+        first += 1
+    dropped, kept = history[:first], history[first:]
+    lost = sum(entry.event != GAP for entry in dropped)
+    if budget < _GAP_SIZE:
+        return kept, lost
+    missing = sum(_missing(entry) for entry in dropped)
+    return (gap_entry(missing, dropped[0], dropped[-1], "they could not be archived in time"), *kept), lost
+
+
+def gap_entry(missing: int, first: Entry, last: Entry, reason: str) -> Entry:
+    """Return the entry that stands for missing changes, from `first` to `last`."""
+    since = format_time(began) if (began := first.get_time("since") or first.at) else ""
+    at = format_time(last.at) if last.at else ""
+    facts = {"at": at, "event": GAP, "missing": missing, "since": since, "reason": reason}
+    return Entry({"commit": last.get_number("commit"), **{key: value for key, value in facts.items() if value}})
+
+
+def _missing(entry: Entry) -> int:
+    return max(entry.get_number("missing"), 1) if entry.event == GAP else 1

@@ -1,8 +1,7 @@
 """How large the stored object may become, in bytes of all its values."""
 
 OBJECT_LIMIT = 1_000_000  # the API server takes 1 MiB
-OBJECT_AIM = 128_000  # up to which history may exceed MIN_HISTORY: every write sends the whole object
-MIN_HISTORY = 32_000
+HISTORY_LIMIT = 150_000  # of changes that wait for the archive: about a day of them, if it cannot be written
 
 
 def byte_count(text: str) -> int:

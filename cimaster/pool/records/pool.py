@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cimaster.common.texts import brief, printable
 from cimaster.errors import ClusterBroken, Refusal, UnknownCluster
+from cimaster.pool.records.archive_claim import ArchiveClaim
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.field_types import checked
@@ -57,10 +58,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Pool:
-    """Everything that a decision may read and change. `commit` is the number of the newest applied change."""
+    """Everything that a decision may read and change. `commit` is the number of the newest applied change.
+
+    `history` has the changes that are not archived yet, oldest first; `recent` those of the last hour that are, as far
+    as this process saw them.
+    """
 
     clusters: tuple[Cluster, ...] = ()
     history: History = ()
+    recent: History = ()
+    archive: ArchiveClaim = ArchiveClaim()
     requests: Mapping[str, RememberedRequest] = field(default_factory=dict)
     creations: tuple[Creation, ...] = ()  # oldest first
     policies: tuple[Policy, ...] = ()

@@ -91,6 +91,11 @@ def _texts(number: int, mapping: Mapping[str, str]) -> Iterator[bytes]:
         yield field(number, field(1, key.encode("utf-8", "replace")) + field(2, text.encode("utf-8", "replace")))
 
 
+def _binaries(number: int, mapping: Mapping[str, bytes]) -> Iterator[bytes]:
+    for key, value in mapping.items():
+        yield field(number, field(1, key.encode("utf-8", "replace")) + field(2, value))
+
+
 def _content(parts: Iterable[Field], number: int) -> bytes:
     """Return the value of a non-repeated field: the last occurrence counts, and a missing field is empty."""
     return next((part.content for part in reversed(list(parts)) if part.number == number), b"")
@@ -139,17 +144,24 @@ def read(message: bytes) -> dict[str, Any]:
     }
 
 
-def replaced(message: bytes, data: Mapping[str, str], annotations: Mapping[str, str], version: str) -> bytes:
-    """Return the body of a PUT: the message with other data and annotations, based on a version.
+def replaced(
+    message: bytes,
+    data: Mapping[str, str],
+    annotations: Mapping[str, str],
+    version: str,
+    binary: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """Return the body of a PUT: the message with other data, annotations and (unless None) binary data.
 
-    `managedFields` are left out, so that the API server keeps them.
+    It is based on a version. `managedFields` are left out, so that the API server keeps them.
     """
     parts = fields(message)
     about = fields(_content(parts, _METADATA))
     kept = [part.written for part in about if part.number not in (_VERSION, _ANNOTATIONS, _MANAGED_FIELDS)]
     metadata = b"".join([*kept, field(_VERSION, version.encode()), *_texts(_ANNOTATIONS, annotations)])
-    rest = [part.written for part in parts if part.number not in (_METADATA, _DATA)]
-    body = b"".join([field(_METADATA, metadata), *_texts(_DATA, data), *rest])
+    changed = (_METADATA, _DATA) if binary is None else (_METADATA, _DATA, _BINARY_DATA)
+    rest = [part.written for part in parts if part.number not in changed]
+    body = b"".join([field(_METADATA, metadata), *_texts(_DATA, data), *_binaries(_BINARY_DATA, binary or {}), *rest])
     return _ENVELOPE + field(_RAW, body)
 
 

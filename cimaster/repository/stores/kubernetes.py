@@ -33,6 +33,7 @@ class KubernetesStore:
         self.clock_skew: float | None = None
         self._access = access
         self._clock = clock or Clock()
+        self._namespace = namespace
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._path = f"{self._collection}/{name}"
         self._name = name
@@ -40,6 +41,10 @@ class KubernetesStore:
         self._watches = Watches(self.where, self._clock)
         self._watching: urllib3.BaseHTTPResponse | None = None
         self._stopped = threading.Event()
+
+    def sibling(self, name: str) -> "KubernetesStore":
+        """Return the store of another ConfigMap in the namespace, over the same connections."""
+        return KubernetesStore(self._access, self._namespace, name, self._clock)
 
     @property
     def watches_cut(self) -> int:
@@ -71,7 +76,9 @@ class KubernetesStore:
         """Send the whole ConfigMap with the version that it is based on; the answer has only metadata."""
         if not changed.version:
             raise ValueError("a replace without resourceVersion would overwrite any newer version")
-        body = k8s_protobuf.replaced(changed.source, changed.data, changed.annotations, changed.version)
+        body = k8s_protobuf.replaced(
+            changed.source, changed.data, changed.annotations, changed.version, changed.new_binary
+        )
         sent = self._clock()
         try:
             response = self._request("PUT", self._path, _METADATA_ONLY, body=body)

@@ -1,5 +1,7 @@
 """The interface of a store: read one object, replace it unless it has changed, wait until it changes."""
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -32,10 +34,12 @@ class StoredObject:
     """The object as it was read: a ConfigMap in its JSON form.
 
     `source` is the object in the store's own encoding, for stores that must preserve more than the JSON form contains.
+    `new_binary` are the binary values that replace the stored ones when it is written; None keeps those.
     """
 
     body: Mapping[str, Any]
     source: bytes = b""
+    new_binary: Mapping[str, bytes] | None = None
 
     @property
     def version(self) -> str:
@@ -52,6 +56,15 @@ class StoredObject:
         """The values by key."""
         return self.body.get("data") or {}
 
+    def binary(self, key: str) -> bytes:
+        """Return a binary value; empty if it is missing or damaged."""
+        values = self.body.get("binaryData")
+        text = values.get(key) if isinstance(values, dict) else None
+        try:
+            return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+        except binascii.Error:
+            return b""
+
     @property
     def annotations(self) -> Mapping[str, str]:
         """The annotations by name."""
@@ -66,11 +79,17 @@ class StoredObject:
         """Return the whole object with other data and annotations, and everything else unchanged."""
         metadata = {key: value for key, value in self._metadata.items() if key != "managedFields"}
         metadata = {**metadata, "annotations": dict(annotations)}
-        return StoredObject({**self.body, "metadata": metadata, "data": dict(data)}, self.source)
+        return StoredObject({**self.body, "metadata": metadata, "data": dict(data)}, self.source, self.new_binary)
+
+    def with_binary(self, values: Mapping[str, bytes]) -> "StoredObject":
+        """Return the object with other binary values."""
+        encoded = {key: base64.b64encode(value).decode() for key, value in values.items()}
+        return StoredObject({**self.body, "binaryData": encoded}, self.source, values)
 
     def at(self, version: str) -> "StoredObject":
         """Return the same content at another version."""
-        return StoredObject({**self.body, "metadata": {**self._metadata, "resourceVersion": version}}, self.source)
+        body = {**self.body, "metadata": {**self._metadata, "resourceVersion": version}}
+        return StoredObject(body, self.source, self.new_binary)
 
 
 class Store(Protocol):
@@ -85,6 +104,10 @@ class Store(Protocol):
     @property
     def watches_cut(self) -> int:
         """How many watches ended right after they started; 0 for a store without watches."""
+        ...
+
+    def sibling(self, name: str) -> "Store":
+        """Return the store of another object beside this one."""
         ...
 
     def read(self, not_older_than: str = "") -> StoredObject:

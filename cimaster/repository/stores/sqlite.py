@@ -37,6 +37,12 @@ class SQLiteStore:
         self._stopped = threading.Event()
         self._prepare()
 
+    def sibling(self, name: str) -> "SQLiteStore":
+        """Return the store of another row of the file."""
+        sibling = SQLiteStore(str(self.path), name)
+        sibling.where += f", object {name}"
+        return sibling
+
     def _prepare(self) -> None:
         """Create the file with an empty object if it does not exist, as the manifest in k8s/ does for a ConfigMap.
 

@@ -1,0 +1,138 @@
+"""Move history into the archive: which changes are due, and what stays in the pool afterwards.
+
+An entry leaves the pool only once the archive has it: a crash between the two leaves it in both, and its commit number
+shows that it was archived.
+"""
+
+import dataclasses
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from cimaster.pool.records import history
+from cimaster.pool.records.history import Entry, History
+from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.pool import Answer, Pool
+
+DUE_SIZE = 6_000  # bytes of unarchived entries from which they are archived: every write sends them all
+DUE_AGE = timedelta(minutes=5)  # of the oldest unarchived entry, after which it is archived anyway
+CLAIM = timedelta(seconds=60)  # after which another replica may take over
+RECENT, MAX_RECENT = timedelta(hours=1), 2_000  # the archived entries that a replica keeps in memory for decisions
+_ADDED_BY_ARCHIVE = ("purpose", "region")
+
+
+def is_due(pool: Pool, now: datetime) -> bool:
+    """Say whether the unarchived entries should be archived now."""
+    return bool(pool.history) and (pool_size(pool) >= DUE_SIZE or age(pool, now) >= DUE_AGE)
+
+
+def pool_size(pool: Pool) -> int:
+    """Return the bytes of the unarchived entries."""
+    return sum(entry.size for entry in pool.history)
+
+
+def age(pool: Pool, now: datetime) -> timedelta:
+    """Return the age of the oldest unarchived entry."""
+    first = next((entry.at for entry in pool.history if entry.at), None)
+    return max(now - first, timedelta()) if first else timedelta()
+
+
+def claim(pool: Pool, now: datetime, owner: str, *, takes_over: bool = True) -> tuple[Pool, Answer]:
+    """Claim the archive for a replica; the answer is empty if another one has it.
+
+    Without `takes_over`, an expired claim of another replica counts too.
+    """
+    stored = pool.archive
+    if stored.is_of_another(owner, now) or (stored.by not in ("", owner) and not takes_over):
+        return pool, Answer("")
+    return dataclasses.replace(pool, archive=stored.renewed(owner, now + CLAIM)), Answer(owner)
+
+
+def release_claim(pool: Pool, owner: str) -> tuple[Pool, Answer]:
+    """Give up the claim of a replica."""
+    if pool.archive.by != owner:
+        return pool, Answer("")
+    return dataclasses.replace(pool, archive=dataclasses.replace(pool.archive, by="", until=None)), Answer(owner)
+
+
+def drop_archived(pool: Pool, now: datetime, owner: str, through: int) -> tuple[Pool, Answer]:
+    """Remove the entries up to commit `through`, which the archive has, and extend the claim.
+
+    A pool that was restored since, and so counts from an earlier commit, stays as it is.
+    """
+    if pool.commit < through:
+        return pool, Answer("")
+    commits = history.numbers(pool.history, pool.commit)
+    archived = tuple(e for e, commit in zip(pool.history, commits, strict=True) if commit <= through)
+    stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
+    if not stored.is_of_another(owner, now):
+        stored = stored.renewed(owner, now + CLAIM)
+    remaining = pool.history[len(archived) :]
+    recent = with_recent(pool.recent, archived)
+    return dataclasses.replace(pool, history=remaining, archive=stored, recent=recent), Answer(owner)
+
+
+def with_recent(recent: History, archived: History) -> History:
+    """Return the archived entries to keep in memory: those of about the last hour."""
+    both = (*recent, *archived)[-MAX_RECENT:]
+    newest = next((entry.at for entry in reversed(both) if entry.at), None)
+    return tuple(entry for entry in both if entry.at and newest and newest - entry.at <= RECENT)
+
+
+def left_history(before: Pool, history: History) -> History:
+    """Return the entries that a pool had `before` and that are not in its history any more."""
+    if not before.history or (history and history[0] is before.history[0]):
+        return ()
+    remaining = {entry.text for entry in history}
+    return tuple(entry for entry in before.history if entry.text not in remaining)
+
+
+def renumber(
+    pool: Pool, _now: datetime, through: int, archived: Collection[str], pool_changed: bool
+) -> tuple[Pool, Answer]:
+    """Give entries of a restored pool commit numbers that the archive has not used.
+
+    A restored pool counts from an earlier commit. `through` is the newest commit in the archive, and `archived` are the
+    identities of its entries, which the pool may also have. With `pool_changed` the archive is another pool's.
+    """
+    if pool.commit >= through and not pool_changed:
+        return pool, Answer("")
+    commits = history.numbers(pool.history, pool.commit)
+    if pool.commit >= through and all(commit > through for commit in commits):
+        return pool, Answer("")
+    kept: list[Entry] = []
+    number, last = through, -1
+    for entry, commit in zip(pool.history, commits, strict=True):
+        if identity(entry) in archived:
+            continue
+        number, last = number + (commit != last), commit
+        kept.append(Entry({**entry.fields, "commit": number}) if not entry.fault else entry)
+    renumbered = dataclasses.replace(pool, history=tuple(kept), commit=max(pool.commit, number))
+    return renumbered, Answer("renumbered")
+
+
+def imported(entries: History, commit: int) -> History:
+    """Return the history of another pool as changes of this commit; the other pool's numbers mean nothing here."""
+    return tuple(entry if entry.fault else Entry({**entry.fields, "commit": commit}) for entry in entries)
+
+
+def identity(entry: Entry) -> str:
+    """Return what identifies an entry whose commit number may have changed."""
+    added = ("commit", *_ADDED_BY_ARCHIVE)
+    return (
+        dump({key: value for key, value in entry.fields.items() if key not in added}) if not entry.fault else entry.text
+    )
+
+
+def described(entry: Entry, pool: Pool) -> Entry:
+    """Return an entry as it is archived: with the purpose and region of its cluster, if the pool has it."""
+    if entry.fault or entry.cluster not in pool.positions:
+        return entry
+    cluster = pool.clusters[pool.positions[entry.cluster]]
+    facts = {"purpose": cluster.purpose, "region": cluster.region}
+    return Entry({**entry.fields, **{key: value for key, value in facts.items() if value}})
+
+
+def archive_gap(through: int, next_entry: Entry) -> Entry:
+    """Return the entry that stands for changes up to commit `through`, which the archive had and has no more."""
+    reason = "the archive was damaged or restored: it ended before these changes"
+    return Entry({"commit": through, "at": next_entry.get_text("at"), "event": history.GAP, "reason": reason})

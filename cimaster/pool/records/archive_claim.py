@@ -1,0 +1,47 @@
+"""How far the history is archived, and which replica archives it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cimaster.common.times import format_end, stored_time
+from cimaster.pool.records.json_values import dump, load
+from cimaster.pool.records.record import Fields
+
+
+@dataclass(frozen=True)
+class ArchiveClaim:
+    """The replica that archives (`by`, until a time), the last commit that it archived, and how many changes were lost.
+
+    `lost` counts the changes that were dropped before they could be archived.
+    """
+
+    through: int = 0
+    by: str = ""
+    until: datetime | None = None
+    lost: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "ArchiveClaim":
+        """Read the stored claim; ValueError if the text is not an object."""
+        value = load(text)
+        if not isinstance(value, dict):
+            raise ValueError("it is not an object")  # noqa: TRY004 the stored text is wrong, not a caller's type
+        fields = Fields(value)
+        numbers = fields.get_number("through"), fields.get_number("lost")
+        return cls(numbers[0], fields.get_id("by"), stored_time(value.get("until")), numbers[1])
+
+    @property
+    def text(self) -> str:
+        """The claim as it is stored; empty if there is nothing to store."""
+        until = format_end(self.until) if self.until else ""
+        members = {"through": self.through, "by": self.by, "until": until, "lost": self.lost}
+        given = {key: value for key, value in members.items() if value}
+        return dump(given) if given else ""
+
+    def is_of_another(self, owner: str, now: datetime) -> bool:
+        """Say whether another replica has the claim now."""
+        return self.by not in ("", owner) and self.until is not None and self.until > now
+
+    def renewed(self, owner: str, until: datetime) -> "ArchiveClaim":
+        """Return the claim of this replica until a time."""
+        return replace(self, by=owner, until=until)

@@ -1,0 +1,177 @@
+"""The archive of history: a ring of named objects beside the pool's, of which the oldest is overwritten.
+
+Each write carries the version of the slot that it is based on, and a full slot is sealed before the next one is begun.
+So of two replicas that archive the same changes, only one succeeds, even if one of them stood still for a while.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from cimaster.common.clock import Clock
+from cimaster.errors import StoreMissing, StoreTrouble
+from cimaster.pool.records.history import Entry
+from cimaster.repository.history_slot import SIZE_LIMIT, Slot, UnreadableSlot
+from cimaster.repository.stores.port import AnswerLost, Conflict, Store
+
+_REST = 5.0  # seconds between two reads of an archive that lacks what the pool says it has
+_log = logging.getLogger(__name__)
+
+CountUsage = Callable[[Slot | None, Slot, Sequence[tuple[int, Entry]]], bytes]
+"""Returns the sums of a slot (the second) after more changes; the first is the slot before it, if it was just begun."""
+
+
+class ArchiveBusy(Exception):
+    """Another replica has written to the archive, or may have: read it again, and decide again."""
+
+
+class HistoryRing:
+    """The slots of the archive, cached. Thread-safe. `trouble` says what cannot be used, by the slot's place."""
+
+    def __init__(self, stores: Sequence[Store], clock: Clock) -> None:
+        self.trouble: dict[int, str] = {}
+        self._stores, self._clock = stores, clock
+        self._slots: dict[int, Slot] = {}
+        self._lock = threading.Lock()
+        self._complete = False  # whether every slot was read or is known to be missing
+        self._tried_at = float("-inf")
+
+    def slots(self, through: int = 0) -> list[Slot]:
+        """Return the used slots, newest first; they are read again unless they have the commit `through`.
+
+        A slot that cannot be read is left out, and `trouble` says so.
+        """
+        with self._lock:
+            if not self._complete or self._last < through:
+                self._catch_up()
+            return self._used()
+
+    def newest(self) -> Slot | None:
+        """Return the newest slot, after reading all that were not read yet; StoreTrouble if one cannot be read."""
+        with self._lock:
+            self._need_all()
+            return self._head()
+
+    def append(self, entries: Sequence[tuple[int, Entry]], pool_id: str, count_usage: CountUsage) -> int:
+        """Append the changes that the archive does not have, and return the newest commit in it.
+
+        `entries` are given with the numbers of their commits, in order. StoreTrouble if the archive cannot be used.
+        ArchiveBusy if another replica writes too, or an answer was lost: then some or all may have been appended.
+        """
+        with self._lock:
+            self._need_all()
+            head = self._head()
+            last = head.last if head else 0
+            new = [(number, entry) for number, entry in entries if number > last]
+            if not new:
+                return last
+            if head and not head.sealed and head.pool_id == pool_id:
+                extended = head.extended(new, count_usage(None, head, new))
+                if extended.size <= SIZE_LIMIT:
+                    return self._write(self._place(head), extended).last
+            if head and not head.sealed:
+                head = self._write(self._place(head), head.as_sealed())
+            return self._begin(head, new, pool_id, count_usage).last
+
+    def replace(self, slot: Slot, changed: Slot) -> None:
+        """Write a slot with other content; raises as `append` does."""
+        with self._lock:
+            self._write(self._place(slot), changed)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for store in self._stores:
+            store.close()
+
+    def _begin(
+        self, head: Slot | None, new: Sequence[tuple[int, Entry]], pool_id: str, count_usage: CountUsage
+    ) -> Slot:
+        """Begin the next slot, in place of the oldest one."""
+        others = [place for place, slot in self._slots.items() if slot is not head]
+        if not others:
+            raise StoreMissing("the archive of history has no object to write to: kubectl apply -k k8s/ creates them")
+        place = min(others, key=lambda each: (self._slots[each].generation, each))
+        begun = self._slots[place].began(head.generation + 1 if head else 1, pool_id)
+        return self._write(place, begun.extended(new, count_usage(head, begun, new)))
+
+    def _write(self, place: int, slot: Slot) -> Slot:
+        changed = slot.to_store()
+        try:
+            version = self._stores[place].replace(changed)
+        except (Conflict, AnswerLost) as error:
+            self._complete = False
+            raise ArchiveBusy(f"{self._stores[place].where}: {error}") from error
+        except StoreTrouble:
+            self._complete = False
+            raise
+        self._slots[place] = Slot.parse(changed.at(version))
+        return self._slots[place]
+
+    @property
+    def _last(self) -> int:
+        head = self._head()
+        return head.last if head else 0
+
+    def _head(self) -> Slot | None:
+        return max(self._used(), key=lambda slot: slot.generation, default=None)
+
+    def _used(self) -> list[Slot]:
+        used = [slot for slot in self._slots.values() if slot.generation]
+        return sorted(used, key=lambda slot: (slot.generation, slot.last), reverse=True)
+
+    def _place(self, slot: Slot) -> int:
+        return next(place for place, each in self._slots.items() if each.generation == slot.generation)
+
+    def _catch_up(self) -> None:
+        """Read what is new: usually only the newest slot. An archive that cannot be read is retried after a while."""
+        head, now = self._head(), self._clock.monotonic()
+        found = self._read(self._place(head)) if self._complete and head and not head.sealed else None
+        goes_on = found is not None and head is not None and found.generation == head.generation and not found.sealed
+        if goes_on or (found is None and now - self._tried_at < _REST):
+            return
+        self._tried_at = now
+        self._read_all()
+
+    def _need_all(self) -> None:
+        """Read every slot, unless that was done; StoreTrouble if one cannot be read, because it might be the newest."""
+        if not self._complete and (trouble := self._read_all()):
+            raise trouble.again()
+
+    def _read_all(self) -> StoreTrouble | None:
+        failed: StoreTrouble | None = None
+        for place in range(len(self._stores)):
+            try:
+                self._read_or_raise(place)
+            except StoreMissing as missing:
+                self._slots.pop(place, None)
+                self._note(place, str(missing))
+            except StoreTrouble as trouble:
+                self._note(place, str(trouble))
+                failed = trouble
+        self._complete = failed is None
+        return failed
+
+    def _read(self, place: int) -> Slot | None:
+        try:
+            return self._read_or_raise(place)
+        except StoreTrouble as trouble:
+            self._complete = False
+            self._note(place, str(trouble))
+            return None
+
+    def _read_or_raise(self, place: int) -> Slot:
+        stored = self._stores[place].read()
+        try:
+            self._slots[place] = Slot.parse(stored)
+            self._note(place, "")
+        except UnreadableSlot as unreadable:
+            self._slots[place] = Slot(stored)
+            self._note(place, f"{self._stores[place].where} cannot be read and is overwritten next: {unreadable}")
+        return self._slots[place]
+
+    def _note(self, place: int, trouble: str) -> None:
+        if not trouble:
+            self.trouble.pop(place, None)
+        elif self.trouble.get(place) != trouble:
+            self.trouble[place] = trouble
+            _log.warning("the archive of history: %s", trouble)

@@ -1,0 +1,156 @@
+"""One object of the archive: changes in compressed frames, in the order of their commits.
+
+Its data key `slot.json` says which generation of the ring it is and what its frames contain; the binary key `changes`
+has the frames, one after the other. A frame is the JSON of some hundred changes, one per line, compressed with zlib.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from cimaster.pool.records import history
+from cimaster.pool.records.history import Entry, History
+from cimaster.pool.records.json_values import dump, load
+from cimaster.pool.records.record import Fields
+from cimaster.repository.stores.port import StoredObject
+
+META, CHANGES, USAGE = "slot.json", "changes", "usage"
+SIZE_LIMIT = 900_000  # bytes of all values; the API server takes 1 MiB
+FRAME_SIZE = 64_000  # bytes of JSON from which a frame is complete; reading one change decompresses its frame
+_LARGEST_FRAME = 4_000_000  # bytes of JSON; more cannot be ours
+
+
+class UnreadableSlot(ValueError):
+    """The object has data, but is no slot of an archive; the message says why."""
+
+
+class Frame(NamedTuple):
+    """Compressed changes of the commits from `first` to `last`; `raw` is the size of their JSON in bytes."""
+
+    packed: bytes
+    raw: int
+    changes: int
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, entries: Sequence[tuple[int, Entry]]) -> "Frame":
+        """Compress changes, given with the numbers of their commits."""
+        text = "\n".join(entry.text for _, entry in entries).encode("utf-8", "surrogatepass")
+        return cls(zlib.compress(text, 9), len(text), len(entries), entries[0][0], entries[-1][0])
+
+    @property
+    def json(self) -> bytes:
+        """The changes as JSON, one per line; ValueError if the frame is damaged."""
+        unpacker = zlib.decompressobj()
+        try:
+            text = unpacker.decompress(self.packed, _LARGEST_FRAME)
+        except zlib.error as error:
+            raise ValueError(f"a frame is damaged: {error}") from None
+        if not unpacker.eof:
+            raise ValueError("a frame is incomplete")
+        return text
+
+    def entries(self) -> list[tuple[int, Entry]]:
+        """Return the changes with the numbers of their commits, oldest first; ValueError if the frame is damaged."""
+        lines = self.json.decode("utf-8", "surrogatepass").split("\n")
+        read: History = tuple(Entry.parse(line, load(line)) for line in lines)
+        return list(zip(history.numbers(read, self.last), read, strict=True))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An immutable slot as it is stored in `object`. `generation` counts the slots that were ever begun; 0 is unused.
+
+    A `sealed` slot gets no more changes. `usage` are the sums over its changes.
+    """
+
+    object: StoredObject
+    generation: int = 0
+    pool_id: str = ""
+    sealed: bool = False
+    frames: tuple[Frame, ...] = ()
+    usage: bytes = b""
+
+    @classmethod
+    def parse(cls, stored: StoredObject) -> "Slot":
+        """Read a slot; one without data is unused. UnreadableSlot if it has other data."""
+        text = stored.data.get(META, "")
+        if not text:
+            if stored.data or stored.body.get("binaryData"):
+                raise UnreadableSlot(f"it has no {META}")
+            return cls(stored)
+        try:
+            meta = load(text)
+        except ValueError as error:
+            raise UnreadableSlot(f"{META} is not JSON: {error}") from None
+        fields = Fields(meta if isinstance(meta, dict) else {})
+        generation = fields.get_number("generation")
+        if not generation:
+            raise UnreadableSlot(f"{META} has no generation")
+        frames = tuple(_frames(stored.binary(CHANGES), fields.fields.get("frames")))
+        sealed = fields.get_flag("sealed")
+        return cls(stored, generation, fields.get_text("pool"), sealed, frames, stored.binary(USAGE))
+
+    @property
+    def last(self) -> int:
+        """The newest commit in it; 0 if it has none."""
+        return self.frames[-1].last if self.frames else 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of its values."""
+        return sum(len(frame.packed) for frame in self.frames) + len(self.usage) + 40 * len(self.frames) + 200
+
+    def began(self, generation: int, pool_id: str) -> "Slot":
+        """Return it as a new slot of this generation, without its earlier changes."""
+        return Slot(self.object, generation, pool_id)
+
+    def extended(self, entries: Sequence[tuple[int, Entry]], usage: bytes) -> "Slot":
+        """Return it with more changes, given with the numbers of their commits, and the sums over all its changes."""
+        frames = list(self.frames)
+        waiting = list(entries)
+        if frames and frames[-1].raw < FRAME_SIZE:
+            with suppress(ValueError):  # a damaged frame stays as it is
+                waiting = frames[-1].entries() + waiting
+                frames.pop()
+        frames += map(Frame.of, _split(waiting))
+        return replace(self, frames=tuple(frames), usage=usage)
+
+    def as_sealed(self) -> "Slot":
+        """Return it sealed."""
+        return replace(self, sealed=True)
+
+    def to_store(self) -> StoredObject:
+        """Return the object to write."""
+        meta: dict[str, Any] = {"generation": self.generation, "pool": self.pool_id, "sealed": self.sealed}
+        meta["frames"] = [[len(f.packed), f.raw, f.changes, f.first, f.last] for f in self.frames]
+        values = {CHANGES: b"".join(frame.packed for frame in self.frames), USAGE: self.usage}
+        changed = self.object.replaced({META: dump(meta)}, self.object.annotations)
+        return changed.with_binary({key: value for key, value in values.items() if value})
+
+
+def _frames(packed: bytes, listed: object) -> Iterator[Frame]:
+    """Yield the frames; UnreadableSlot if the list does not fit the bytes."""
+    at = 0
+    for each in listed if isinstance(listed, list) else ():
+        if not (isinstance(each, list) and len(each) == 5 and all(type(n) is int and n >= 0 for n in each)):
+            raise UnreadableSlot(f"{META} lists a frame that cannot be read")
+        size, raw, changes, first, last = each
+        yield Frame(packed[at : at + size], raw, changes, first, last)
+        at += size
+    if at != len(packed):
+        raise UnreadableSlot(f"{META} and {CHANGES} do not fit together")
+
+
+def _split(entries: Sequence[tuple[int, Entry]]) -> Iterator[Sequence[tuple[int, Entry]]]:
+    """Split changes into frames of about the same size."""
+    start = size = 0
+    for at, (_, entry) in enumerate(entries):
+        if size >= FRAME_SIZE:
+            yield entries[start:at]
+            start, size = at, 0
+        size += entry.size
+    yield entries[start:]

@@ -1,0 +1,105 @@
+"""Move history from the pool into the archive: one replica at a time, and each change exactly once."""
+
+import logging
+import uuid
+
+from cimaster.pool.decisions import archiving
+from cimaster.pool.records import history
+from cimaster.pool.records.history import Entry
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.history_ring import CountUsage
+from cimaster.repository.history_slot import Slot
+from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot
+
+_log = logging.getLogger(__name__)
+
+
+class Archiving:
+    """The archiver of this process. Every method may raise StoreTrouble, and `archive` also ArchiveBusy."""
+
+    def __init__(self, repository: ConfigMapRepository, count_usage: CountUsage) -> None:
+        self._repository, self._ring, self._count_usage = repository, repository.history_ring, count_usage
+        self._owner = uuid.uuid4().hex[:12]
+
+    def is_due(self) -> bool:
+        """Say whether this replica should archive now: enough changes wait, and no other replica has the claim."""
+        pool, now = self._repository.snapshot().pool, self._repository.now()
+        return archiving.is_due(pool, now) and not pool.archive.is_of_another(self._owner, now)
+
+    @property
+    def has_claim(self) -> bool:
+        """Whether this replica was the last to claim the archive."""
+        return self._repository.snapshot().pool.archive.by == self._owner
+
+    def archive(self) -> int:
+        """Archive all changes of the newest snapshot; return how many, which is 0 if another replica has the claim."""
+        if not self.has_claim and not self._claim():
+            return 0
+        snapshot = self._without_used_numbers()
+        waiting = self._waiting(snapshot)
+        if not waiting:
+            return 0
+        through = self._ring.append(waiting, _pool_id(snapshot), self._count_usage)
+        before = len(snapshot.pool.history)
+        self._repository.update(lambda pool, now: archiving.drop_archived(pool, now, self._owner, through))
+        return before
+
+    def release(self) -> None:
+        """Give up the claim of this replica, if it has it, so that another one need not wait for its end."""
+        if self.has_claim:
+            self._repository.update(lambda pool, _now: archiving.release_claim(pool, self._owner))
+
+    def _claim(self) -> bool:
+        takes_over = self._repository.clock_is_right  # with a wrong clock, a claim may only seem to have expired
+        done = self._repository.update(
+            lambda pool, now: archiving.claim(pool, now, self._owner, takes_over=takes_over), fresh=True
+        )
+        return bool(done.answer.text)
+
+    def _waiting(self, snapshot: Snapshot) -> list[tuple[int, Entry]]:
+        """Return the unarchived changes with the numbers of their commits, as they are archived."""
+        pool, newest = snapshot.pool, self._ring.newest()
+        commits = history.numbers(pool.history, pool.commit)
+        waiting = [
+            (commit, archiving.described(entry, pool)) for commit, entry in zip(commits, pool.history, strict=True)
+        ]
+        through, last = pool.archive.through, newest.last if newest else 0
+        if waiting and last < through:
+            _log.warning("the archive of history ends at commit %d, but had commit %d: a gap is noted", last, through)
+            gap = archiving.archive_gap(through, waiting[0][1])
+            waiting = [(through, gap), *(pair for pair in waiting if pair[0] > through)]
+        return waiting
+
+    def _without_used_numbers(self) -> Snapshot:
+        """Return the newest state; after a restore of the pool, its changes first get numbers that were not used."""
+        snapshot = self._repository.snapshot()
+        self._ring.slots(snapshot.pool.archive.through)
+        newest = self._ring.newest()
+        if newest is None or not _was_restored(snapshot, newest):
+            return snapshot
+        snapshot = self._repository.fresh()
+        if not _was_restored(snapshot, newest):
+            return snapshot
+        pool_changed = _pool_id(snapshot) != newest.pool_id
+        known = self._identities(snapshot)
+        _log.warning("the pool was restored: its changes are numbered anew, from %d", newest.last + 1)
+        done = self._repository.update(
+            lambda pool, now: archiving.renumber(pool, now, newest.last, known, pool_changed), fresh=True
+        )
+        return self._repository.snapshot(done.commit)
+
+    def _identities(self, snapshot: Snapshot) -> set[str]:
+        """Return what identifies the archived changes that the pool may have too."""
+        commits = history.numbers(snapshot.pool.history, snapshot.pool.commit)
+        oldest = commits[0] if commits else snapshot.pool.commit + 1
+        frames = [frame for slot in self._ring.slots() for frame in slot.frames if frame.last >= oldest]
+        return {archiving.identity(entry) for frame in frames for _, entry in frame.entries()}
+
+
+def _pool_id(snapshot: Snapshot) -> str:
+    return snapshot.object.annotations.get(POOL_ANNOTATION, "")
+
+
+def _was_restored(snapshot: Snapshot, newest: Slot) -> bool:
+    """Say whether the pool's commit numbers may be in the archive already, for other changes."""
+    return _pool_id(snapshot) != newest.pool_id or snapshot.commit < newest.last

@@ -1,0 +1,172 @@
+"""Read the history: the changes that the pool still has, and the archived ones, as one list, newest first."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from cimaster.common.texts import printable, same, same_person
+from cimaster.common.times import format_time
+from cimaster.pool.records import history
+from cimaster.pool.records.history import GAP, Entry
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.history_slot import Frame
+from cimaster.repository.snapshots import Snapshot
+
+_ORDER = timedelta(hours=1)  # by which the times of changes may differ from their order, because clocks do
+_FIRST_TIME = re.compile(rb'"at": ?"([^"]*)"', re.IGNORECASE)
+_PARSED_FRAMES = 32  # that stay in memory, because pages ask for the newest changes again and again
+
+
+@dataclass(frozen=True)
+class Position:
+    """The place of a change in the history: the number of its commit, and its place among that commit's changes.
+
+    `back` counts from the newest change of the commit.
+    """
+
+    commit: int
+    back: int = 0
+
+    def is_older_than(self, other: "Position") -> bool:
+        """Say whether the change here came before the one at another position."""
+        return (-self.commit, self.back) > (-other.commit, other.back)
+
+    def __str__(self) -> str:
+        return f"{self.commit}-{self.back}"
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """Which changes are wanted; empty members match all. `kind` is an event such as `taken`; `until` is exclusive."""
+
+    cluster: str = ""
+    person: str = ""
+    job: str = ""
+    kind: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def matches(self, entry: Entry) -> bool:
+        """Say whether a change is wanted. Missing changes are, because any of them might be."""
+        if not self._is_in_time(entry):
+            return False
+        if entry.event == GAP:
+            return True
+        people = (entry.by, entry.holder, entry.get_text("newHolder"))
+        return (
+            (not self.cluster or printable(entry.cluster) == self.cluster)
+            and (not self.job or same(entry.job, self.job))
+            and (not self.kind or same(entry.event, self.kind))
+            and (not self.person or any(same_person(name, self.person) for name in people))
+        )
+
+    def _is_in_time(self, entry: Entry) -> bool:
+        if self.since is None and self.until is None:
+            return True
+        at = entry.at
+        return at is not None and not (self.since and at < self.since) and not (self.until and at >= self.until)
+
+    def may_match(self, frame: Frame) -> bool:
+        """Say whether a frame may have wanted changes, without reading each of them; ValueError if it is damaged."""
+        text = frame.json.lower()
+        if (
+            self.until
+            and (begins := _FIRST_TIME.search(text))
+            and begins[1].decode() > format_time(self.until + _ORDER)
+        ):
+            return False
+        if GAP.encode() in text:
+            return True
+        wanted = (self.cluster, self.person, self.job, self.kind)
+        return all(name.lower().encode() in text for name in wanted if _is_plain(name))
+
+    def is_over(self, oldest: Entry) -> bool:
+        """Say whether changes that are older than this one are too old."""
+        return bool(self.since and oldest.at and oldest.at < self.since - _ORDER)
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether a text looks the same in JSON."""
+    return name.isascii() and name.isprintable() and not set('"\\').intersection(name)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some changes, newest first. `following` is the position of the last one, if there are more after it.
+
+    `trouble` says why older changes are missing.
+    """
+
+    entries: list[Entry]
+    following: Position | None
+    trouble: str = ""
+
+
+class History:
+    """All changes of the pool that are still known."""
+
+    def __init__(self, repository: ConfigMapRepository) -> None:
+        self._repository, self._ring = repository, repository.history_ring
+
+    def page(self, snapshot: Snapshot, wanted: HistoryFilter, limit: int, after: Position | None = None) -> Page:
+        """Return up to `limit` wanted changes, newest first, that are older than the one at `after`."""
+        found = list(itertools.islice(self._wanted(snapshot, wanted, after), limit + 1))
+        shown = found[:limit]
+        following = shown[-1][0] if len(found) > limit else None
+        return Page([entry for _, entry in shown], following, self.trouble)
+
+    def entries(self, snapshot: Snapshot, wanted: HistoryFilter) -> Iterator[Entry]:
+        """Yield the wanted changes, newest first, reading the archive only as far as they are asked for."""
+        return (entry for _, entry in self._wanted(snapshot, wanted, None))
+
+    @property
+    def trouble(self) -> str:
+        """Why some archived changes cannot be read; empty if all can."""
+        return "; ".join(self._ring.trouble.values())
+
+    def _wanted(
+        self, snapshot: Snapshot, wanted: HistoryFilter, after: Position | None
+    ) -> Iterator[tuple[Position, Entry]]:
+        for position, entry in _positions(self._all(snapshot, wanted, after.commit if after else None)):
+            if (after is None or position.is_older_than(after)) and wanted.matches(entry):
+                yield position, entry
+
+    def _all(self, snapshot: Snapshot, wanted: HistoryFilter, newest: int | None) -> Iterator[tuple[int, Entry]]:
+        """Yield the changes with the numbers of their commits, newest first; frames without wanted ones are skipped."""
+        pool = snapshot.pool
+        slots = self._ring.slots(pool.archive.through)
+        archived = slots[0].last if slots else 0
+        waiting = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
+        yield from reversed([pair for pair in waiting if pair[0] > archived])
+        for frame in (frame for slot in slots for frame in reversed(slot.frames)):
+            if newest is not None and frame.first > newest:
+                continue
+            try:
+                if not wanted.may_match(frame):
+                    continue
+                read = _parsed(frame)
+            except ValueError as damaged:
+                read = [(frame.last, _unreadable(frame, damaged))]
+            yield from reversed(read)
+            if wanted.is_over(read[0][1]):
+                return
+
+
+def _unreadable(frame: Frame, damaged: ValueError) -> Entry:
+    return Entry({"commit": frame.last, "event": GAP, "missing": frame.changes, "reason": f"archive: {damaged}"})
+
+
+def _positions(numbered: Iterable[tuple[int, Entry]]) -> Iterator[tuple[Position, Entry]]:
+    last, back = -1, 0
+    for commit, entry in numbered:
+        back = back + 1 if commit == last else 0
+        last = commit
+        yield Position(commit, back), entry
+
+
+@lru_cache(maxsize=_PARSED_FRAMES)
+def _parsed(frame: Frame) -> list[tuple[int, Entry]]:
+    return frame.entries()

@@ -1,0 +1,196 @@
+"""History moves into the archive: each change exactly once, whichever replica archives and wherever it stops."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
+
+from cimaster.common.clock import Clock
+from cimaster.errors import StoreTrouble
+from cimaster.observability.metrics import Metrics
+from cimaster.pool import ClusterFacts, HoldTerms, Rules
+from cimaster.pool.decisions import archiving
+from cimaster.pool.records.history import GAP
+from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.history_ring import HistoryRing
+from cimaster.repository.stores.port import Store
+from cimaster.services.archiving import Archiving
+from cimaster.services.clusters import Clusters
+from cimaster.services.history import History, HistoryFilter
+from cimaster.settings import Settings
+from tests.conditions import until
+from tests.conftest import Add, MovableClock
+
+
+def archiver(repository: ConfigMapRepository) -> Archiving:
+    """Return an archiver of its own, as another replica would have."""
+    return Archiving(repository, lambda _before, _slot, _entries: b"")
+
+
+def read(client: FlaskClient, **filters: str) -> list[dict[str, str]]:
+    """Return the history, newest first."""
+    answer = client.get("/history", query_string={"limit": 1000, **filters}, headers={"Accept": "application/json"})
+    changes: list[dict[str, str]] = json.loads(answer.text)["history"]
+    return [{k: v for k, v in change.items() if k not in ("purpose", "region")} for change in changes]
+
+
+_BUILDS = itertools.count(1)
+
+
+def use(client: FlaskClient, times: int) -> None:
+    """Take a cluster and give it back."""
+    for number in itertools.islice(_BUILDS, times):
+        name = client.get(f"/getvacant?job=e2e&build={number}&name=ci-bot").text
+        client.get(f"/finishtest?cluster={name}&job=e2e&build={number}")
+
+
+@pytest.fixture
+def unarchived(client: FlaskClient, add: Add) -> list[dict[str, str]]:
+    """A few changes that are still in the pool."""
+    add("cluster-01", "cluster-02")
+    use(client, 3)
+    return read(client)
+
+
+def test_the_history_is_the_same_before_and_after(
+    client: FlaskClient, repository: ConfigMapRepository, unarchived: list[dict[str, str]]
+) -> None:
+    assert archiver(repository).archive() == len(unarchived) == 8
+    assert repository.snapshot().pool.history == ()
+    assert read(client) == unarchived
+    use(client, 1)
+    assert read(client)[2:] == unarchived
+
+
+def test_archived_changes_name_purpose_and_region(
+    client: FlaskClient, repository: ConfigMapRepository, unarchived: list[dict[str, str]]
+) -> None:
+    archiver(repository).archive()
+    found = client.get("/history", headers={"Accept": "application/json"}).text
+    assert found.count('"purpose":"tess-ci","region":"us-west"') == len(unarchived)
+
+
+def test_a_replica_that_stops_before_the_pool_is_written_repeats_nothing(
+    client: FlaskClient,
+    repository: ConfigMapRepository,
+    unarchived: list[dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = archiver(repository)
+    with monkeypatch.context() as patched:
+        patched.setattr(archiving, "drop_archived", _killed)
+        with pytest.raises(InterruptedError):
+            stopped.archive()
+    assert len(repository.snapshot().pool.history) == 8
+    assert read(client) == unarchived
+    stopped.archive()
+    assert repository.snapshot().pool.history == ()
+    assert read(client) == unarchived
+
+
+def _killed(*_: object) -> None:
+    raise InterruptedError
+
+
+def test_a_live_claim_of_another_replica_is_respected(
+    client: FlaskClient, repository: ConfigMapRepository, unarchived: list[dict[str, str]], clock: MovableClock
+) -> None:
+    first, second = archiver(repository), archiver(repository)
+    assert first.archive() == len(unarchived)
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
+    clock.forward(seconds=30)
+    assert second.archive() == 0
+    assert not second.is_due()
+    clock.forward(seconds=31)
+    assert second.archive() == 1
+    assert second.has_claim
+    assert not first.has_claim
+
+
+def test_the_thread_archives_by_itself_when_enough_changes_wait(
+    client: FlaskClient, repository: ConfigMapRepository, unarchived: list[dict[str, str]]
+) -> None:
+    use(client, 30)
+    everything = read(client)
+    until(lambda: len(repository.snapshot().pool.history) < 20)
+    assert read(client) == everything
+    assert len(everything) == 8 + 60
+
+
+@contextmanager
+def opened(store: Store) -> Iterator[Clusters]:
+    """A replica without its workers."""
+    metrics, names = Metrics(CollectorRegistry()), Settings().history_names
+    repository = ConfigMapRepository(store, Rules(), metrics, history_names=names)
+    repository.start()
+    try:
+        yield Clusters(repository, metrics)
+    finally:
+        repository.stop()
+
+
+def hold(service: Clusters, *people: str) -> None:
+    """Hold and release the cluster for each person."""
+    for person in people:
+        service.hold("cluster-01", person, HoldTerms())
+        service.release("cluster-01", person, is_admin=False)
+
+
+def archived(repository: ConfigMapRepository) -> list[tuple[int, str]]:
+    """Return the numbers of the commits in the archive, and the people whose changes they are, oldest first."""
+    frames = [frame for slot in reversed(repository.history_ring.slots()) for frame in slot.frames]
+    return [(number, entry.by) for frame in frames for number, entry in frame.entries()]
+
+
+@pytest.mark.parametrize("recreated", [False, True], ids=["restored", "created again"])
+def test_changes_of_a_restored_pool_are_archived_once(store: Store, another_store: Store, recreated: bool) -> None:
+    with opened(store) as before:
+        before.add("cluster-01", "root", ClusterFacts("us-west"))
+        hold(before, "ann", "ben")
+        backup = before.repository.fresh().object
+        hold(before, "cleo")
+        assert archiver(before.repository).archive() == 7
+        newest = before.repository.fresh()
+        annotations = {} if recreated else backup.annotations
+        store.replace(newest.object.replaced(backup.data, annotations))
+    with opened(another_store) as after:
+        hold(after, "dora")
+        replica = archiver(after.repository)
+        assert replica.archive() > 0
+        hold(after, "emil")
+        assert replica.archive() == 2
+        numbers, people = zip(*archived(after.repository), strict=True)
+        assert list(numbers) == sorted(numbers)
+        assert people == ("root", *(name for name in ("ann", "ben", "cleo", "dora", "emil") for _ in range(2)))
+        assert after.repository.fresh().commit > newest.commit
+        assert after.repository.fresh().pool.history == ()
+
+
+def test_changes_that_the_archive_lost_are_shown_as_a_gap(store: Store, another_store: Store) -> None:
+    with opened(store) as before:
+        before.add("cluster-01", "root", ClusterFacts("us-west"))
+        hold(before, "ann")
+        replica = archiver(before.repository)
+        replica.archive()
+        replica.release()
+        slot = before.repository.history_ring.newest()
+        assert slot
+        before.repository.history_ring.replace(slot, slot.began(slot.generation, slot.pool_id))
+    with opened(another_store) as after:
+        hold(after, "ben")
+        archiver(after.repository).archive()
+        page = History(after.repository).page(after.repository.fresh(), HistoryFilter(), 100)
+        assert [entry.event for entry in page.entries] == ["released", "held", GAP]
+
+
+def test_a_pool_without_an_archive_keeps_its_history_and_says_why(store: Store) -> None:
+    with opened(store) as service:
+        service.repository.history_ring = HistoryRing([], Clock())
+        service.add("cluster-01", "root", ClusterFacts("us-west"))
+        with pytest.raises(StoreTrouble, match="kubectl apply"):
+            archiver(service.repository).archive()
+        assert len(service.repository.fresh().pool.history) == 1
