@@ -2,13 +2,14 @@
 
 import logging
 import uuid
+from contextlib import suppress
 
+from cimaster.pool import Pool
 from cimaster.pool.decisions import archiving
 from cimaster.pool.records import history
 from cimaster.pool.records.history import Entry
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_ring import CountUsage
-from cimaster.repository.history_slot import Slot
 from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot
 
 _log = logging.getLogger(__name__)
@@ -75,31 +76,33 @@ class Archiving:
         snapshot = self._repository.snapshot()
         self._ring.slots(snapshot.pool.archive.through)
         newest = self._ring.newest()
-        if newest is None or not _was_restored(snapshot, newest):
+        if newest is None:
             return snapshot
-        snapshot = self._repository.fresh()
-        if not _was_restored(snapshot, newest):
+        used = self._with_used_numbers(snapshot.pool, newest.last)
+        archived = used - self._missing_in_archive(used)
+        if archived == used:
             return snapshot
-        pool_changed = _pool_id(snapshot) != newest.pool_id
-        known = self._identities(snapshot)
         _log.warning("the pool was restored: its changes are numbered anew, from %d", newest.last + 1)
-        done = self._repository.update(
-            lambda pool, now: archiving.renumber(pool, now, newest.last, known, pool_changed), fresh=True
-        )
+        done = self._repository.update(lambda pool, now: archiving.renumber(pool, now, newest.last, archived))
         return self._repository.snapshot(done.commit)
 
-    def _identities(self, snapshot: Snapshot) -> set[str]:
-        """Return what identifies the archived changes that the pool may have too."""
-        commits = history.numbers(snapshot.pool.history, snapshot.pool.commit)
-        oldest = commits[0] if commits else snapshot.pool.commit + 1
-        frames = [frame for slot in self._ring.slots() for frame in slot.frames if frame.last >= oldest]
-        return {archiving.identity(entry) for frame in frames for _, entry in frame.entries()}
+    def _with_used_numbers(self, pool: Pool, last: int) -> set[str]:
+        numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
+        return {archiving.identity(entry) for commit, entry in numbered if commit <= last}
+
+    def _missing_in_archive(self, changes: set[str]) -> set[str]:
+        """Return the changes that the archive does not have.
+
+        It is read only as far as necessary: changes that a stopped replica left in the pool are its newest ones.
+        """
+        missing = set(changes)
+        for frame in (frame for slot in self._ring.slots() for frame in reversed(slot.frames)):
+            if not missing:
+                break
+            with suppress(ValueError):  # a damaged frame
+                missing.difference_update(archiving.identity(entry) for _, entry in frame.entries())
+        return missing
 
 
 def _pool_id(snapshot: Snapshot) -> str:
     return snapshot.object.annotations.get(POOL_ANNOTATION, "")
-
-
-def _was_restored(snapshot: Snapshot, newest: Slot) -> bool:
-    """Say whether the pool's commit numbers may be in the archive already, for other changes."""
-    return _pool_id(snapshot) != newest.pool_id or snapshot.commit < newest.last

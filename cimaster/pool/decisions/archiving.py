@@ -86,27 +86,22 @@ def left_history(before: Pool, history: History) -> History:
     return tuple(entry for entry in before.history if entry.text not in remaining)
 
 
-def renumber(
-    pool: Pool, _now: datetime, through: int, archived: Collection[str], pool_changed: bool
-) -> tuple[Pool, Answer]:
-    """Give entries of a restored pool commit numbers that the archive has not used.
+def renumber(pool: Pool, _now: datetime, last: int, archived: Collection[str]) -> tuple[Pool, Answer]:
+    """Give the changes of a restored pool commit numbers that the archive has not used.
 
-    A restored pool counts from an earlier commit. `through` is the newest commit in the archive, and `archived` are the
-    identities of its entries, which the pool may also have. With `pool_changed` the archive is another pool's.
+    A restored pool counts from an earlier commit. `last` is the newest commit in the archive, and `archived`
+    identifies its changes that the pool may have too; they leave the pool.
     """
-    if pool.commit >= through and not pool_changed:
+    numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
+    kept = [(commit, entry) for commit, entry in numbered if identity(entry) not in archived]
+    if not kept or kept[0][0] > last:
         return pool, Answer("")
-    commits = history.numbers(pool.history, pool.commit)
-    if pool.commit >= through and all(commit > through for commit in commits):
-        return pool, Answer("")
-    kept: list[Entry] = []
-    number, last = through, -1
-    for entry, commit in zip(pool.history, commits, strict=True):
-        if identity(entry) in archived:
-            continue
-        number, last = number + (commit != last), commit
-        kept.append(Entry({**entry.fields, "commit": number}) if not entry.fault else entry)
-    renumbered = dataclasses.replace(pool, history=tuple(kept), commit=max(pool.commit, number))
+    entries: list[Entry] = []
+    number, before = last, -1
+    for commit, entry in kept:
+        number, before = number + (commit != before), commit
+        entries.append(entry if entry.fault else Entry({**entry.fields, "commit": number}))
+    renumbered = dataclasses.replace(pool, history=tuple(entries), commit=max(pool.commit, number))
     return renumbered, Answer("renumbered")
 
 
@@ -116,11 +111,10 @@ def imported(entries: History, commit: int) -> History:
 
 
 def identity(entry: Entry) -> str:
-    """Return what identifies an entry whose commit number may have changed."""
-    added = ("commit", *_ADDED_BY_ARCHIVE)
-    return (
-        dump({key: value for key, value in entry.fields.items() if key not in added}) if not entry.fault else entry.text
-    )
+    """Return what distinguishes a change from all others: its JSON without what the archive adds."""
+    if entry.fault:
+        return entry.text
+    return dump({key: value for key, value in entry.fields.items() if key not in _ADDED_BY_ARCHIVE})
 
 
 def described(entry: Entry, pool: Pool) -> Entry:
