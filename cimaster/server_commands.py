@@ -1,9 +1,11 @@
 """The command line of the server: serve, export, import, drain."""
 
 import argparse
+import getpass
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -11,18 +13,25 @@ from prometheus_client import CollectorRegistry
 from cimaster import provisioners
 from cimaster.common.serving.launcher import become_gunicorn
 from cimaster.common.settings import BadSetting, add_flags, put_in_environment
+from cimaster.common.texts import brief
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
+from cimaster.pool import parsers
+from cimaster.pool.decisions import inventory_plan
+from cimaster.pool.decisions.inventory_plan import Inventory, Plan, SyncTerms
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores import open_store
-from cimaster.services import pool_file
+from cimaster.services import inventory_file, inventory_sync, pool_file
 from cimaster.services.import_export import exported, importing, rules_of
 from cimaster.settings import PREFIX, Settings
 from cimaster.workers.drain_file import DrainFile
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings."""
+    """Run a command; return its exit status: 0 done, 1 refused, 2 wrong arguments or settings.
+
+    After a dry run 2 means that the pool differs from the file, so wrong settings are 1 there.
+    """
     options = parser().parse_args(arguments)
     put_in_environment(options, PREFIX)
     try:
@@ -31,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.run(options, settings)
     except BadSetting as error:
         print(f"cimaster: {error}", file=sys.stderr)
-        return 2
+        return 1 if getattr(options, "dry_run", False) else 2
     except (Refusal, StoreTrouble, OSError) as error:
         print(f"cimaster: {error}", file=sys.stderr)
         return 1
@@ -59,9 +68,33 @@ def parser() -> argparse.ArgumentParser:
         _import,
         "fill the pool from a file: an export, the first service's cluster.json or ConfigMap; JSON or YAML",
     )
-    load.add_argument("file", help="the file, or - for standard input")
-    load.add_argument("--replace", action="store_true", help="even if the pool already has clusters")
+    _add_import_flags(load)
     return parser
+
+
+def _add_import_flags(load: argparse.ArgumentParser) -> None:
+    load.set_defaults(refuse=load.error)
+    load.add_argument("file", help="the file, or - for standard input")
+    mode = load.add_mutually_exclusive_group()
+    mode.add_argument("--replace", action="store_true", help="even if the pool already has clusters")
+    mode.add_argument(
+        "--sync",
+        action="store_true",
+        help="add, change and remove clusters until they agree with the file; leases and holds are not affected",
+    )
+    sync = load.add_argument_group("with --sync")
+    sync.add_argument(
+        "--dry-run", action="store_true", help="only print the plan; exit status 2 if it would change anything"
+    )
+    sync.add_argument(
+        "--by", type=_argument(parsers.person), help="the admin's name for the history (default: the current user)"
+    )
+    sync.add_argument(
+        "--force", action="store_true", help="remove clusters in use and the last one of a purpose too; needs --reason"
+    )
+    sync.add_argument(
+        "--reason", type=_argument(parsers.plain), default="", help="why; it is kept in the history of removals"
+    )
 
 
 def _serve(_options: argparse.Namespace, _settings: Settings) -> int:
@@ -79,12 +112,16 @@ def _repository(settings: Settings) -> ConfigMapRepository:
     return ConfigMapRepository(store, rules_of(settings), metrics, deadline=settings.deadline)
 
 
-def _export(options: argparse.Namespace, settings: Settings) -> int:
+def _existing(settings: Settings) -> ConfigMapRepository:
+    """Return the pool for reading; opening an SQLite file that does not exist would create an empty one."""
     kind, _, path = settings.store.partition(":")
-    if kind == "sqlite" and not Path(path).exists():  # opening it would create an empty pool
-        print(f"cimaster: {path} does not exist: name the store of the service with --store", file=sys.stderr)
-        return 1
-    stored = _repository(settings).fresh().object
+    if kind == "sqlite" and not Path(path).exists():
+        raise FileNotFoundError(f"{path} does not exist: name the store of the service with --store")
+    return _repository(settings)
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    stored = _existing(settings).fresh().object
     if not options.key:
         print(json.dumps(exported(stored), indent=1))
     elif options.key in stored.data:
@@ -96,6 +133,10 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> int:
+    if options.sync:
+        return _sync(options, settings)
+    if options.dry_run or options.by or options.force or options.reason:
+        options.refuse("--dry-run, --by, --force and --reason need --sync")
     change = importing(pool_file.read(options.file), settings, replace=options.replace)
     repository = _repository(settings)
     repository.start()
@@ -104,3 +145,54 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         repository.stop()
     return 0
+
+
+def _sync(options: argparse.Namespace, settings: Settings) -> int:
+    if options.force and not options.reason:
+        options.refuse("--force needs --reason: say to the people who have the clusters why they are removed")
+    wanted = inventory_file.read(pool_file.read(options.file))
+    if options.dry_run:
+        plan = _printed_plan(_existing(settings), wanted, force=options.force)
+        return 2 if plan.steps else 0
+    repository = _repository(settings)
+    repository.start()
+    try:
+        plan = _printed_plan(repository, wanted, force=options.force)
+        terms = SyncTerms(options.by or _current_user(), options.force, options.reason)
+        results = []
+        for result in inventory_sync.carry_out(repository, plan, terms):
+            print(result, flush=True)
+            results.append(result)
+    finally:
+        repository.stop()
+    print(inventory_sync.summary(plan, results))
+    return 0 if all(result.done for result in results) else 1
+
+
+def _printed_plan(repository: ConfigMapRepository, wanted: Inventory, *, force: bool) -> Plan:
+    """Return the plan after printing it; a Refusal if it would leave a purpose without clusters."""
+    plan = inventory_plan.plan(repository.fresh().pool, wanted)
+    print("\n".join(inventory_sync.plan_lines(plan)), flush=True)
+    if not force:
+        plan.check()
+    return plan
+
+
+def _argument(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a parser of an argument whose error says what is expected."""
+
+    def read(text: str) -> str:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{brief(text)!r} cannot be used: expected {error}") from None
+
+    return read
+
+
+def _current_user() -> str:
+    """Return the name of the operating system's user; `import` where there is none, as in many containers."""
+    try:
+        return parsers.person(getpass.getuser())
+    except (KeyError, OSError, ValueError):
+        return "import"

@@ -56,7 +56,7 @@ def data_of(text: str) -> Mapping[str, str]:
     data: dict[str, str] = pools[0]["data"]
     for key, value in data.items():
         if not isinstance(value, str):
-            raise BadBody(f"the file contains {_described(pools[0])}, but {key} is {_kind(value)}: expected text")
+            raise BadBody(f"the file contains {_described(pools[0])}, but {key} is {kind_of(value)}: expected text")
     return data
 
 
@@ -104,7 +104,7 @@ def _listed(words: Iterable[object]) -> str:
 def _described(value: Any) -> str:
     """Describe a Kubernetes object, or any other value, for a refusal."""
     if not isinstance(value, dict) or not value:
-        return _kind(value)
+        return kind_of(value)
     if "kind" not in value:
         return f"an object with {_listed(value)}"
     metadata, data = value.get("metadata"), value.get("data")
@@ -112,7 +112,8 @@ def _described(value: Any) -> str:
     return f"a {value['kind']}{name}" + (f" with {_listed(data)}" if isinstance(data, dict) and data else "")
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Say of which type a value of the file is, for a refusal."""
     kinds = {
         str: "a text",
         list: "a list",

@@ -150,7 +150,7 @@ def delete(
 ) -> tuple[Pool, Answer]:
     """Delete a cluster; one that is occupied, held, or being checked or cleaned needs `force` and a reason."""
     cluster = pool.find_any(reference)
-    if cluster.state == OCCUPIED or cluster.hold or cluster.check_claimed_by:
+    if is_in_use(cluster):
         if not force:
             raise ClusterInUse(
                 f"{cluster.name} is {descriptions.situation(cluster)}: send force=true and a reason to delete it",
@@ -169,6 +169,11 @@ def delete(
     )
     what = f"broken record {reference}" if cluster.state == BROKEN else f"cluster {cluster.name}"
     return pool, Answer(f"{what} is deleted")
+
+
+def is_in_use(cluster: Cluster) -> bool:
+    """Say whether a job or person has a cluster, or a replica checks or cleans it."""
+    return cluster.state == OCCUPIED or bool(cluster.hold or cluster.check_claimed_by)
 
 
 def disable(pool: Pool, now: datetime, name: str, by: str, reason: str = "") -> tuple[Pool, Answer]:
