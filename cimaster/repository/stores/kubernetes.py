@@ -102,6 +102,8 @@ class KubernetesStore:
         object is read.
         """
         change = next(self._changes, None)
+        if change is None and self._stopped.is_set():
+            return None  # `rest` would report the watch that we cut
         if change is None and not self._stopped.wait(self._watches.rest()):
             self._changes = self._watch(timeout)
             change = next(self._changes, None) or self._present()
