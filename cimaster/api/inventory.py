@@ -26,7 +26,7 @@ def addcluster(params: AddCluster) -> Response:
 @route(endpoints.UPDATECLUSTER)
 def updatecluster(params: UpdateCluster) -> Response:
     """Change the facts about a cluster."""
-    facts = request_parameters.facts(params)
+    facts = request_parameters.changed_facts(params)
     return responses.committed(components().clusters.update(params.cluster, params.name, facts, params.request))
 
 

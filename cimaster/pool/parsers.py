@@ -26,6 +26,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
 _LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
 _LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME = 500, 253, 254
 _A_BRANCH = "the name of a branch, such as master or release-1.32"
+CLEARABLE = ("osimage", "label", "note")
 MOST_SHARED = 10  # people that may extend and release another person's hold
 _FOREVER = timedelta(days=36500)  # longer than any hold may be, yet short enough to add to a date
 
@@ -148,6 +149,14 @@ def compared_label(text: str) -> tuple[str, str]:
     if not equals:
         raise ValueError("key=value, such as gpu=yes")
     return key, value
+
+
+def cleared_facts(text: str) -> tuple[str, ...]:
+    """Read which optional facts about a cluster to remove, separated by commas."""
+    facts = tuple(dict.fromkeys(text.split(",")))
+    if not set(facts) <= set(CLEARABLE):
+        raise ValueError(f"{', '.join(CLEARABLE)}, or several of them separated by commas")
+    return facts
 
 
 def moment(text: str) -> datetime | timedelta:

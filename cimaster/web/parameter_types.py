@@ -90,6 +90,9 @@ PURPOSE = ParameterType(parsers.word, "what the cluster is for", "Purpose")
 OSIMAGE = ParameterType(parsers.word, "image that its machines run", "Image")
 LABEL = ParameterType(parsers.label, "a label, `key=value`", "Label")
 NOTE = ParameterType(parsers.plain, "a note about the cluster for people", "Note")
+CLEAR = ParameterType(
+    parsers.cleared_facts, "facts to remove: osimage, label (all of them), note, separated by commas", "ClearedFacts"
+)
 KNOWN_REGION = ParameterType(parsers.compared, "region of the cluster", "KnownRegion")
 KNOWN_PURPOSE = ParameterType(parsers.compared, "what the cluster is for", "KnownPurpose")
 KNOWN_IMAGE = ParameterType(parsers.compared, "image that its machines run", "KnownImage")

@@ -17,7 +17,13 @@ from cimaster.pool import ClusterFacts, Criteria, Request
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import IMAGE_PURPOSE
 from cimaster.web import callers
-from cimaster.web.endpoint_parameters import FactParameters, KindParameters, ListClusters, VerbParameters
+from cimaster.web.endpoint_parameters import (
+    FactParameters,
+    KindParameters,
+    ListClusters,
+    UpdateCluster,
+    VerbParameters,
+)
 from cimaster.web.endpoints import Endpoint
 
 P = TypeVar("P", bound=Parameters)
@@ -99,6 +105,20 @@ def criteria(
 def facts(sent: FactParameters) -> ClusterFacts:
     """Return the facts about a cluster that were sent; None leaves a fact unchanged."""
     return ClusterFacts(sent.region, sent.purpose, sent.osimage, labels(sent.label) if sent.label else None, sent.note)
+
+
+def changed_facts(sent: UpdateCluster) -> ClusterFacts:
+    """Return the facts to change; those to remove are empty. BadParameter if one is both sent and to be removed."""
+    given = facts(sent)
+    for name in sent.clear:
+        if getattr(sent, name):
+            raise BadParameter(f"{name} is sent, and clear says to remove it: leave one of them out", parameter="clear")
+    return replace(
+        given,
+        osimage="" if "osimage" in sent.clear else given.osimage,
+        labels={} if "label" in sent.clear else given.labels,
+        note="" if "note" in sent.clear else given.note,
+    )
 
 
 def filter_of(query: ListClusters) -> Filter:

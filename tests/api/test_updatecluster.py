@@ -41,6 +41,40 @@ def test_labels_replace_all_labels(client: FlaskClient, add: Add) -> None:
     assert record(client)["labels"] == {"size": "small"}
 
 
+def test_cleared_facts_are_removed_and_the_others_stay(client: FlaskClient, add: Add) -> None:
+    add("cluster-01", note="old", osimage="flatcar", label="gpu=yes")
+    assert update(client, clear="note,label", region="us-east").text == "cluster cluster-01 is updated\n"
+    shown = record(client)
+    assert (shown["region"], shown["osimage"]) == ("us-east", "flatcar")
+    assert shown.keys().isdisjoint({"note", "labels"})
+    assert update(client, clear="note").text == "cluster cluster-01 is unchanged\n"
+    assert update(client, clear="osimage").status_code == 200
+    assert "osimage" not in record(client)
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ({"clear": "region"}, "clear is 'region': expected osimage, label, note, or several of them"),
+        ({"clear": "note", "note": "new"}, "note is sent, and clear says to remove it: leave one of them out"),
+        ({"clear": "label", "label": "a=b"}, "label is sent, and clear says to remove it"),
+    ],
+    ids=["unknown", "note", "label"],
+)
+def test_a_clear_that_cannot_be_is_refused(client: FlaskClient, add: Add, sent: dict[str, str], reason: str) -> None:
+    add("cluster-01", note="old")
+    answer = update(client, **sent)
+    assert refusal(answer) == (400, "bad_parameter")
+    assert reason in answer.text
+    assert record(client)["note"] == "old"
+
+
+def test_the_image_of_a_tnet_ci_cluster_cannot_be_cleared(client: FlaskClient, add: Add) -> None:
+    add("cluster-01", purpose="tnet-ci", osimage="flatcar")
+    assert "osimage is required for purpose tnet-ci" in update(client, clear="osimage").text
+    assert record(client)["osimage"] == "flatcar"
+
+
 def test_lease_and_hold_stay(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
     lease = client.get("/getvacant?build=1&job=a").headers["CIMaster-Lease"]
@@ -68,7 +102,7 @@ def test_an_update_without_facts_lists_the_possible_ones(client: FlaskClient, ad
     add("cluster-01")
     answer = update(client)
     assert refusal(answer) == (400, "missing_parameter")
-    assert "give region, purpose, osimage, label or note" in answer.text
+    assert "give region, purpose, osimage, label, note or clear" in answer.text
 
 
 def test_tnet_ci_needs_an_osimage(client: FlaskClient, add: Add) -> None:

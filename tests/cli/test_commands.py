@@ -70,6 +70,8 @@ def test_an_admin_keeps_the_inventory(replica: Replica, run: Run) -> None:
     assert run("update", "cluster-02", "--note", "new switch").returncode == 0
     assert run("list", "--label", "size=l", "-o", "name").stdout == "cluster-02\n"
     assert "new switch" in run("list", "-o", "wide").stdout
+    assert run("update", "cluster-02", "--clear", "note").returncode == 0
+    assert "new switch" not in run("list", "-o", "wide").stdout
     assert run("disable", "cluster-02", "--reason", "repair").returncode == 0
     assert state(replica, "cluster-02") == "disabled"
     assert run("enable", "cluster-02").returncode == 0

@@ -39,6 +39,7 @@ def add(session: Session, /, **values: object) -> None:
 @_cluster
 @name_option
 @_facts(region_required=False)
+@click.option("--clear", help="Facts to remove: osimage, label (all of them), note, separated by commas.")
 @click.pass_obj
 def update(session: Session, /, **values: object) -> None:
     """Change the facts about a cluster."""

@@ -113,7 +113,9 @@ def update(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -
     cluster = pool.find(name)
     edits = facts.edits()
     if not edits:
-        raise MissingParameter("nothing to change: give region, purpose, osimage, label or note", parameter="region")
+        raise MissingParameter(
+            "nothing to change: give region, purpose, osimage, label, note or clear", parameter="region"
+        )
     updated = cluster.edited(**edits)
     if updated.purpose == IMAGE_PURPOSE and not updated.osimage:
         raise BadParameter(

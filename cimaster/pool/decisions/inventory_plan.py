@@ -194,7 +194,8 @@ def _remove(pool: Pool, now: datetime, name: str, terms: SyncTerms) -> tuple[Poo
 def _check_removable(pool: Pool, cluster: Cluster) -> None:
     """Refuse to remove a cluster that is in use, or the last one of its purpose.
 
-    The plan is checked for the latter too, but an addition may have failed since, or another admin been faster.
+    The plan was checked for the latter too, but since then an addition may have failed, or another admin may have
+    removed a cluster.
     """
     if inventory.is_in_use(cluster):
         raise ClusterInUse(

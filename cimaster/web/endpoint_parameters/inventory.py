@@ -29,6 +29,8 @@ class UpdateCluster(FactParameters, ClusterParameters):
     Omitted facts keep their values; `label` replaces all labels. Lease, hold and history are not affected.
     """
 
+    clear: tuple[str, ...] = types.CLEAR.optional(())
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteCluster(ClusterParameters):
