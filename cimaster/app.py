@@ -35,7 +35,7 @@ from cimaster.web.components import Components, components, components_of
 from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
-from cimaster.workers.collectors import PoolCollector, QueueCollector
+from cimaster.workers.collectors import PoolCollector, QueueCollector, ReadinessCollector
 from cimaster.workers.lifecycle import Lifecycle
 from cimaster.workers.provisioning import ProvisioningWorker
 from cimaster.workers.queue_dispatcher import QueueDispatcher
@@ -96,6 +96,7 @@ def _components(
     waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
+    metrics.registry.register(ReadinessCollector(lifecycle))
     admins, lists = Admins(settings.admin_dir), RenderedLists()
     history = History(repository)
     return Components(

@@ -21,7 +21,8 @@ class BackgroundThread:
     pause_after_error = 1.0  # seconds
 
     def __init__(self, name: str, errors: Counter) -> None:
-        self._name, self._errors = name, errors
+        self._name = name
+        self._errors = errors.labels(name)  # 0 from the start, so that an alert sees the first error as an increase
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -71,5 +72,5 @@ class BackgroundThread:
                 self.work()
             except Exception:
                 _log.exception("a round of the %s thread failed", self._name)
-                self._errors.labels(self._name).inc()
+                self._errors.inc()
                 self.pause(self.pause_after_error)

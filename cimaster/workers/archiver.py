@@ -23,7 +23,8 @@ class Archiver(BackgroundThread):
 
     def __init__(self, archiving: Archiving, repository: ConfigMapRepository, metrics: Metrics) -> None:
         super().__init__("archiver", metrics.thread_errors)
-        self._archiving, self._repository, self._errors = archiving, repository, metrics.archive_errors
+        self._archiving, self._repository = archiving, repository
+        self._archive_errors = metrics.archive_errors
 
     def stop(self, timeout: float = 5.0) -> None:
         """End the thread after its current round, and give up the claim."""
@@ -45,7 +46,7 @@ class Archiver(BackgroundThread):
             _log.info("the archive is read again: %s", busy)
         except StoreTrouble as trouble:
             _log.warning("history is not archived: %s", trouble, extra={"code": trouble.code})
-            self._errors.inc()
+            self._archive_errors.inc()
             self.pause(_AFTER_TROUBLE)
         if not self.pause(_REST):
             self._repository.wait_for_change(_PAUSE, seen)

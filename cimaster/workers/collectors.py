@@ -9,10 +9,11 @@ from prometheus_client.registry import Collector
 
 from cimaster.pool import Pool
 from cimaster.pool.decisions import archiving
-from cimaster.pool.records.cluster import DEFAULT_PURPOSE
+from cimaster.pool.records.cluster import DEFAULT_PURPOSE, VACANT
 from cimaster.pool.records.ticket import LONG_AGO
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.waiting_room import WaitingRoom
+from cimaster.workers.lifecycle import Lifecycle
 
 _MAX_PURPOSES = 50
 _OTHER = "other"
@@ -80,6 +81,8 @@ class PoolCollector(Collector):
         pool = self._pool
         label = _purpose_label(pool)
         counted = Counter((c.state, label("" if c.fault else c.purpose)) for c in pool.clusters)
+        # A purpose without a vacant cluster shows 0, so that graphs have no gap where it matters most.
+        counted.update({(VACANT, label(c.purpose)): 0 for c in pool.clusters if not c.fault})
         for labels, count in sorted(counted.items()):
             family.add_metric(labels, count)
         return family
@@ -120,6 +123,26 @@ class QueueCollector(Collector):
         longest = max((now - ticket.since for ticket in queue if ticket.since != LONG_AGO), default=timedelta())
         yield _gauge("queue_oldest_seconds", "How long the oldest ticket has waited", longest.total_seconds())
         yield _gauge("callers_kept", "Callers that are waiting, connected to this replica", self._waiting.connected)
+
+
+class ReadinessCollector(Collector):
+    """The conditions of /readyz for this replica, so that an alert can name the one that fails."""
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the metrics without collecting them."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric."""
+        family = GaugeMetricFamily(
+            "cimaster_ready", "1 for each condition of /readyz that this replica meets", labels=("check",)
+        )
+        for name, check in self._lifecycle.checks().items():
+            family.add_metric((name,), float(check()))
+        yield family
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -11,6 +11,10 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.import_export import importing
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
+from tests.conditions import until
+from tests.conftest import Add
+
+READINESS_WHILE_DRAINING = {"threads": 1.0, "store_tried": 1.0, "accepting": 0.0}
 
 
 def scraped(app: Flask) -> str:
@@ -56,6 +60,22 @@ def test_purposes_are_those_of_the_inventory_and_not_too_many(
     assert len(lines) == 51
     assert 'cimaster_clusters{purpose="other",state="vacant"} 20.0' in lines
     assert 'cimaster_clusters{purpose="purpose-49",state="vacant"} 2.0' in lines
+
+
+def test_a_purpose_without_a_vacant_cluster_shows_none(app: Flask, client: FlaskClient, add: Add) -> None:
+    add("c-1")
+    assert client.get("/getvacant?build=1&job=e2e").status_code == 200
+    lines = [line for line in scraped(app).splitlines() if line.startswith("cimaster_clusters{")]
+    assert 'cimaster_clusters{purpose="tess-ci",state="occupied"} 1.0' in lines
+    assert 'cimaster_clusters{purpose="tess-ci",state="vacant"} 0.0' in lines
+
+
+def test_each_condition_of_readiness_has_a_series(app: Flask, repository: ConfigMapRepository) -> None:
+    until(lambda: repository.tried)
+    assert 'cimaster_ready{check="threads"} 1.0' in scraped(app)
+    components_of(app).lifecycle.draining = lambda: True
+    met = {line for line in scraped(app).splitlines() if line.startswith("cimaster_ready{")}
+    assert met == {f'cimaster_ready{{check="{name}"}} {value}' for name, value in READINESS_WHILE_DRAINING.items()}
 
 
 def test_events_written_by_hand_make_few_series() -> None:

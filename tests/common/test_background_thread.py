@@ -53,6 +53,7 @@ def test_an_exception_is_logged_and_counted_and_the_loop_goes_on(caplog: pytest.
         raise ZeroDivisionError("oops")
 
     thread = Scripted(fail)
+    assert thread.errors == 0  # from the start
     thread.start()
     until(lambda: thread.errors == 1)
     thread.wake()

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 import yaml
 
-from tests.kube.apiserver import _path, _place
+from tests.kube.apiserver import _path, _place, built
 
 _NAMESPACE = "ci"
 _LITERAL = "--from-literal"
@@ -113,11 +113,10 @@ def _apply(cluster: Cluster, options: argparse.Namespace) -> None:
     folder = Path(options.k)
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
     target = Cluster(kustomization["namespace"])
-    for name in kustomization["resources"]:
-        for manifest in yaml.safe_load_all((folder / name).read_text("utf-8")):
-            _place(manifest, target.namespace)
-            query = "fieldManager=kubectl&force=true&fieldValidation=Strict"
-            target.call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+    for manifest in built(folder):
+        _place(manifest, target.namespace)
+        query = "fieldManager=kubectl&force=true&fieldValidation=Strict"
+        target.call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
 
 def _get(cluster: Cluster, options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -173,12 +174,20 @@ class ControlPlane:
 
     def apply(self, namespace: str, folder: str = "") -> None:
         """Apply the manifests that a kustomization in k8s/ lists, as kustomize would for that namespace."""
-        manifests = MANIFESTS / folder
-        for name in yaml.safe_load((manifests / "kustomization.yaml").read_text())["resources"]:
-            for manifest in yaml.safe_load_all((manifests / name).read_text()):
-                _place(manifest, namespace)
-                query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
-                self._call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+        for manifest in built(MANIFESTS / folder):
+            _place(manifest, namespace)
+            query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
+            self._call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+
+    def define(self, definition: dict[str, Any]) -> None:
+        """Install a CustomResourceDefinition if it is missing, and wait until the API server serves its objects."""
+        kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        answer = self._request("POST", kinds, json.dumps(definition).encode())
+        if answer.status not in (201, 409):
+            raise self._apiserver.failure(f"POST {kinds}: {answer.status} {answer.data.decode()}")
+        spec = definition["spec"]
+        objects = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+        self._apiserver.wait_until(lambda: self._request("GET", objects).status == 200)
 
     def service_account_kubeconfig(
         self, namespace: str, path: Path, address: str = "", account: str = "cimaster"
@@ -227,6 +236,21 @@ class ControlPlane:
             self._http = urllib3.PoolManager(ca_certs=str(self.ca_file), retries=False, timeout=10.0)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         return self._http.request(method, self.url + path, body=body, headers=headers)
+
+
+def built(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the manifests of a kustomization: its files, and the ConfigMaps that it generates from files."""
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
+    for name in kustomization["resources"]:
+        yield from yaml.safe_load_all((folder / name).read_text("utf-8"))
+    for generator in kustomization.get("configMapGenerator", []):
+        assert generator["options"]["disableNameSuffixHash"], "a name with a hash would leave old boards behind"
+        yield {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": generator["name"], "labels": generator["options"]["labels"]},
+            "data": {name: (folder / name).read_text("utf-8") for name in generator["files"]},
+        }
 
 
 def _place(manifest: dict[str, Any], namespace: str) -> None:

@@ -19,6 +19,7 @@ from tests.conditions import until
 from tests.docs import kubectl, markdown
 from tests.docs.commands import CI_SCRIPT, CLUSTER, MAKE, SERVICE, TRIGGER, commands, kind_of, pages_with
 from tests.kube.apiserver import ControlPlane
+from tests.monitoring.test_manifests import define_kinds
 from tests.process.conftest import Start, fill, records
 from tests.process.test_waiting import BRIEF, tickets
 from tests.replica import Replica
@@ -170,6 +171,7 @@ def names(listed: Any) -> set[str]:
 def test_a_cluster_accepts_the_commands_of_the_page(page: str, control_plane: ControlPlane, tmp_path: Path) -> None:
     for name in ("k8s", "Dockerfile"):
         (tmp_path / name).symlink_to(markdown.ROOT / name)
+    define_kinds(control_plane)  # for the overlay with the alerts
     program(tmp_path / "kubectl", f'exec {sys.executable} {kubectl.__file__} "$@"')
     program(tmp_path / "docker", '[ "$1 $2" = "build -t" ] && [ -f "$4/Dockerfile" ]')
     blocks = commands(page, CLUSTER)
