@@ -7,6 +7,7 @@ So of two replicas that archive the same changes, only one succeeds, even if one
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreMissing, StoreTrouble
@@ -104,7 +105,7 @@ class HistoryRing:
         except StoreTrouble:
             self._complete = False
             raise
-        self._slots[place] = Slot.parse(changed.at(version))
+        self._slots[place] = replace(slot, object=changed.at(version))
         return self._slots[place]
 
     @property

@@ -39,7 +39,7 @@ class Frame(NamedTuple):
     def of(cls, entries: Sequence[tuple[int, Entry]]) -> "Frame":
         """Compress changes, given with the numbers of their commits."""
         text = "\n".join(entry.text for _, entry in entries).encode("utf-8", "surrogatepass")
-        return cls(zlib.compress(text, 9), len(text), len(entries), entries[0][0], entries[-1][0])
+        return cls(zlib.compress(text, 6), len(text), len(entries), entries[0][0], entries[-1][0])
 
     @property
     def json(self) -> bytes:

@@ -11,7 +11,7 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_ring import ArchiveBusy
 from cimaster.services.archiving import Archiving
 
-_REST = 0.5  # seconds after a round in which changes do not start the next one: there may be dozens per second
+_REST = 0.2  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _PAUSE = 30.0  # seconds between rounds while the pool does not change
 _FIRST_CLAIM = 2.0  # seconds, at most, that a replica without the claim waits for another one to archive
 _AFTER_TROUBLE = 5.0  # seconds
