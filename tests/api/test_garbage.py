@@ -43,6 +43,7 @@ GOOD = {
     "desc": "d",
     "reason": "r",
     "to": "bob",
+    "clear": "note",
     "note": "n",
     "force": "true",
     "expect": "vacant",

@@ -149,12 +149,12 @@ def test_the_oldest_slot_is_overwritten_when_all_are_full(archive: Archive, monk
 
 
 def test_many_changes_are_split_into_frames(archive: Archive) -> None:
-    archive.append(*range(1, 2001))
-    archive.append(*range(2001, 2011))
+    archive.append(*range(1, 4001))
+    archive.append(*range(4001, 4011))
     (slot,) = archive.ring.slots()
     assert len(slot.frames) > 3
     assert all(frame.raw <= history_slot.FRAME_SIZE + 200 for frame in slot.frames)
-    assert archive.commits == list(range(1, 2011))
+    assert archive.commits == list(range(1, 4011))
 
 
 def test_a_reader_sees_what_another_process_archived(archive: Archive, other: Archive) -> None:

@@ -118,12 +118,16 @@ def identity(entry: Entry) -> str:
 
 
 def described(entry: Entry, pool: Pool) -> Entry:
-    """Return an entry as it is archived: with the purpose and region of its cluster, if the pool has it."""
-    if entry.fault or entry.cluster not in pool.positions:
+    """Return an entry as it is archived: an object, with the purpose and region of its cluster if the pool has it."""
+    if entry.fault:
         return entry
-    cluster = pool.clusters[pool.positions[entry.cluster]]
-    facts = {"purpose": cluster.purpose, "region": cluster.region}
-    return Entry({**entry.fields, **{key: value for key, value in facts.items() if value}})
+    fields = dict(entry.fields)
+    if entry.cluster in pool.positions:
+        cluster = pool.clusters[pool.positions[entry.cluster]]
+        fields["purpose"] = cluster.purpose
+        if cluster.region:
+            fields["region"] = cluster.region
+    return Entry(fields, dump(fields))
 
 
 def archive_gap(through: int, next_entry: Entry) -> Entry:

@@ -15,7 +15,7 @@ class Entry(Record):
     """One change of one cluster: commit, time, event, state before and after, person, job, build, reason."""
 
     def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
-        super().__init__(fields, dump(fields) if text is None else text, fault)
+        super().__init__(fields, dump(_short(fields)) if text is None else text, fault)
         self.cluster = self.get_text("cluster")
         self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
 
@@ -24,6 +24,8 @@ class Entry(Record):
         """Read a stored entry. A broken one is kept unchanged while there is room for it."""
         if isinstance(value, dict):
             return cls(value, text)
+        if fields := _long(value):
+            return cls(fields, text)
         fault = faults.of_object(value)
         return cls({"event": BROKEN, "reason": fault}, text, fault)
 
@@ -69,8 +71,34 @@ class Entry(Record):
         return self.get_time("at")
 
     def described(self) -> str:
-        """Return the entry as JSON for callers: as stored; if broken, an object with its text and fault."""
-        return dump({**self.fields, "record": self.text}) if self.fault else self.text
+        """Return the entry as a JSON object for callers and the archive; if broken, with its text and fault."""
+        if self.fault:
+            return dump({**self.fields, "record": self.text})
+        return self.text if self.text.startswith("{") else dump(self.fields)
+
+
+_ORDER = ("commit", "at", "cluster", "event", "from", "to", "by", "job", "build")
+
+
+def _short(fields: dict[str, Any]) -> list[Any] | dict[str, Any]:
+    """Return an entry as it is stored until it is archived: a list, because every write sends it.
+
+    It has the values of `_ORDER`, and then an object with the others, if there are any.
+    """
+    first = [fields.get(name, "") for name in _ORDER]
+    more = {name: value for name, value in fields.items() if name not in _ORDER}
+    written = [*first, more] if more else first
+    return written if _long(written) == fields else fields
+
+
+def _long(value: object) -> dict[str, Any] | None:
+    """Return the fields of an entry that is stored as a list; None if it is not such a list."""
+    if not isinstance(value, list) or len(value) not in (len(_ORDER), len(_ORDER) + 1):
+        return None
+    first, more = value[: len(_ORDER)], value[len(_ORDER)] if len(value) > len(_ORDER) else {}
+    if type(first[0]) is not int or not all(isinstance(text, str) for text in first[1:]) or not isinstance(more, dict):
+        return None
+    return {name: text for name, text in zip(_ORDER, first, strict=True) if text != ""} | more
 
 
 AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone", "held when free")
