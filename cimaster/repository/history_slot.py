@@ -38,8 +38,16 @@ class Frame(NamedTuple):
     @classmethod
     def of(cls, entries: Sequence[tuple[int, Entry]]) -> "Frame":
         """Compress changes, given with the numbers of their commits."""
-        text = "\n".join(entry.text for _, entry in entries).encode("utf-8", "surrogatepass")
-        return cls(zlib.compress(text, 6), len(text), len(entries), entries[0][0], entries[-1][0])
+        return cls._packed(_text(entries), len(entries), entries[0][0], entries[-1][0])
+
+    @classmethod
+    def _packed(cls, text: bytes, changes: int, first: int, last: int) -> "Frame":
+        return cls(zlib.compress(text, 6), len(text), changes, first, last)
+
+    def extended(self, entries: Sequence[tuple[int, Entry]]) -> "Frame":
+        """Return it with more changes; ValueError if it is damaged."""
+        text = self.json + b"\n" + _text(entries)
+        return self._packed(text, self.changes + len(entries), self.first, entries[-1][0])
 
     @property
     def json(self) -> bytes:
@@ -111,12 +119,12 @@ class Slot:
     def extended(self, entries: Sequence[tuple[int, Entry]], usage: bytes) -> "Slot":
         """Return it with more changes, given with the numbers of their commits, and the sums over all its changes."""
         frames = list(self.frames)
-        waiting = list(entries)
-        if frames and frames[-1].raw < FRAME_SIZE:
-            with suppress(ValueError):  # a damaged frame stays as it is
-                waiting = frames[-1].entries() + waiting
-                frames.pop()
-        frames += map(Frame.of, _split(waiting))
+        for part in _split(entries):
+            if frames and frames[-1].raw < FRAME_SIZE:
+                with suppress(ValueError):  # a damaged frame stays as it is
+                    frames[-1] = frames[-1].extended(part)
+                    continue
+            frames.append(Frame.of(part))
         return replace(self, frames=tuple(frames), usage=usage)
 
     def as_sealed(self) -> "Slot":
@@ -143,6 +151,10 @@ def _frames(packed: bytes, listed: object) -> Iterator[Frame]:
         at += size
     if at != len(packed):
         raise UnreadableSlot(f"{META} and {CHANGES} do not fit together")
+
+
+def _text(entries: Sequence[tuple[int, Entry]]) -> bytes:
+    return "\n".join(entry.text for _, entry in entries).encode("utf-8", "surrogatepass")
 
 
 def _split(entries: Sequence[tuple[int, Entry]]) -> Iterator[Sequence[tuple[int, Entry]]]:

@@ -15,7 +15,7 @@ class Entry(Record):
     """One change of one cluster: commit, time, event, state before and after, person, job, build, reason."""
 
     def __init__(self, fields: dict[str, Any], text: str | None = None, fault: str = "") -> None:
-        super().__init__(fields, dump(_short(fields)) if text is None else text, fault)
+        super().__init__(fields, dump(fields) if text is None else text, fault)
         self.cluster = self.get_text("cluster")
         self.size = len(self.text.encode("utf-8", "surrogatepass")) + 2
 
@@ -33,7 +33,8 @@ class Entry(Record):
     def of(cls, event: str, cluster: str, now: datetime, commit: int, **facts: str) -> "Entry":
         """Describe a change; empty facts are omitted."""
         given = {key: value for key, value in facts.items() if value}
-        return cls({"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})})
+        fields = {"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})}
+        return cls(fields, dump(_short(fields)))
 
     @property
     def event(self) -> str:
@@ -80,15 +81,13 @@ class Entry(Record):
 _ORDER = ("commit", "at", "cluster", "event", "from", "to", "by", "job", "build")
 
 
-def _short(fields: dict[str, Any]) -> list[Any] | dict[str, Any]:
+def _short(fields: dict[str, Any]) -> list[Any]:
     """Return an entry as it is stored until it is archived: a list, because every write sends it.
 
     It has the values of `_ORDER`, and then an object with the others, if there are any.
     """
-    first = [fields.get(name, "") for name in _ORDER]
     more = {name: value for name, value in fields.items() if name not in _ORDER}
-    written = [*first, more] if more else first
-    return written if _long(written) == fields else fields
+    return [fields.get(name, "") for name in _ORDER] + ([more] if more else [])
 
 
 def _long(value: object) -> dict[str, Any] | None:
