@@ -55,7 +55,7 @@ class Notice(Record):
 
     def addressed(self, destinations: Iterable[str]) -> "Notice":
         """Return the record with the destinations to which it still has to be sent."""
-        return Notice(*self._edited({"to": list(destinations)}))
+        return Notice(*self._edited({"sendTo": list(destinations)}))
 
     def failing(self, now: datetime) -> "Notice":
         """Return the record with the time since when a channel fails; an earlier time stays."""
@@ -64,7 +64,7 @@ class Notice(Record):
     @cached_property
     def destinations(self) -> tuple[str, ...]:
         """The destinations to which it has not been sent yet."""
-        return tuple(self.fields.get("to", ()))
+        return tuple(self.fields.get("sendTo", ()))
 
     def destinations_in(self, channel: str) -> tuple[str, ...]:
         """Return its destinations that a channel reaches."""
