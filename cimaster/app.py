@@ -38,6 +38,7 @@ from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
 from cimaster.workers.collectors import PoolCollector, QueueCollector, ReadinessCollector
 from cimaster.workers.lifecycle import Lifecycle
+from cimaster.workers.notice_collector import NoticeCollector
 from cimaster.workers.notifier import Notifier
 from cimaster.workers.provisioning import ProvisioningWorker
 from cimaster.workers.queue_dispatcher import QueueDispatcher
@@ -102,6 +103,7 @@ def _components(
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
     metrics.registry.register(ReadinessCollector(lifecycle))
+    metrics.registry.register(NoticeCollector(repository, channels))
     admins, lists = Admins(settings.admin_dir), RenderedLists()
     history = History(repository)
     return Components(

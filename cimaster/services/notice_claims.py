@@ -58,6 +58,20 @@ class NoticeClaims:
         return decided.answer.text.splitlines()
 
 
+def waits_since(pool: Pool, channels: DefinedChannels, now: datetime) -> datetime | None:
+    """Return since when the oldest notice has waited that should be sent; None if all others are held back."""
+    names = {channel_of(each) for notice in pool.outbox.notices for each in notice.destinations}
+    defined = channels.current.channels
+    waiting = {name: notice_delivery.pending(pool, name) for name in names}
+    overdue = [
+        notice
+        for name, notices in waiting.items()
+        if name not in defined or not _is_held_back(defined[name], notices, now)
+        for notice in notices
+    ]
+    return min((notice.at for notice in overdue if notice.at), default=None)
+
+
 def _is_held_back(channel: Channel, notices: list[Notice], now: datetime) -> bool:
     """Say whether the notices of a channel wait for the end of its quiet hours, or for more of them."""
     if channel.quiet and channel.quiet.contains(now):
