@@ -64,6 +64,11 @@ class Receiver:
         return answer
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Listen, on the same port as before."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -82,12 +87,15 @@ class Receiver:
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.hang.set()
+        self.stop()
+
+    def stop(self) -> None:
+        """Refuse connections."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
