@@ -43,7 +43,9 @@ class Definitions:
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds of notices that a channel or a person wants."""
-        of_channels = frozenset(kind for channel in self.channels.values() for kind in channel.notices)
+        of_channels = frozenset(
+            kind for each in self.channels.values() if each.has_own_receiver for kind in each.notices
+        )
         return frozenset(NOTICE_KINDS) if self.people else of_channels
 
     def destinations(self, notice: Notice) -> list[str]:
