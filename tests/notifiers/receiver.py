@@ -40,6 +40,7 @@ class Receiver:
     answer: Callable[[str], Answer] = lambda _path: OK
     secret: str = SECRET
     bodies: list[Any] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     accepted: Counter[str] = field(default_factory=Counter)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -51,7 +52,8 @@ class Receiver:
         self.hang.set()
 
     def _receive(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        self.bodies.append(json.loads(body))
+        self.texts.append(body)
+        self.bodies.append(json.loads(body) if body.startswith((b"{", b"[")) else body)
         self.headers.append(headers)
         self.hang.wait()
         answer = self.answer(path)
