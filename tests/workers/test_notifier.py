@@ -339,10 +339,15 @@ def quiet_for_an_hour(clock: MovableClock) -> str:
     return f"Mon-Sun {begins:%H:%M}-{ends:%H:%M}"
 
 
-def test_without_a_channel_no_byte_of_the_object_changes(
-    app: Flask, client: FlaskClient, add: Add, clock: MovableClock, repository: ConfigMapRepository, file: File
-) -> None:
+@pytest.fixture
+def no_channels(file: File) -> None:
+    """A file without channels; name it before `app`, so that it is there when the application starts."""
     file.write("# no channel\n")
+
+
+def test_without_a_channel_no_byte_of_the_object_changes(
+    no_channels: None, app: Flask, client: FlaskClient, add: Add, clock: MovableClock, repository: ConfigMapRepository
+) -> None:
     add("cluster-01", "cluster-02")
     call(client, "/holdcluster", cluster="cluster-01", name="alice", duration="1h")
     forward(app, clock, hours=2)
