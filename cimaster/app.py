@@ -16,6 +16,7 @@ from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
 from cimaster.common.texts import brief
 from cimaster.errors import UnknownHost
+from cimaster.notifiers import DefinedChannels
 from cimaster.observability.metrics import Metrics
 from cimaster.pages import pages
 from cimaster.provisioners import Provisioner
@@ -37,6 +38,8 @@ from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
 from cimaster.workers.collectors import PoolCollector, QueueCollector, ReadinessCollector
 from cimaster.workers.lifecycle import Lifecycle
+from cimaster.workers.notice_collector import NoticeCollector
+from cimaster.workers.notifier import Notifier
 from cimaster.workers.provisioning import ProvisioningWorker
 from cimaster.workers.queue_dispatcher import QueueDispatcher
 from cimaster.workers.reaper import Reaper
@@ -74,6 +77,7 @@ def _components(
     settings: Settings, store: Store | None, clock: Clock | None, provisioner: Provisioner | None
 ) -> Components:
     metrics = Metrics(metrics_port.registry())
+    channels = DefinedChannels(settings.notices_file)
     repository = ConfigMapRepository(
         store or open_store(settings, clock),
         rules_of(settings),
@@ -81,6 +85,7 @@ def _components(
         deadline=settings.deadline,
         clock=clock,
         history_names=settings.history_names,
+        routes=channels,
     )
     clusters = Clusters(repository, metrics, clock)
     provisioning = Provisioning(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
@@ -90,13 +95,15 @@ def _components(
     checks = DefinedChecks(settings.checks_file)
     check_worker = CheckWorker(checks, repository, metrics, clock)
     archiver = Archiver(Archiving(repository, lambda _before, _slot, _entries: b""), repository, metrics)
-    workers = (archiver, Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher)
+    notifier = Notifier(channels, repository, metrics, settings.public_url, clock)
+    workers = (archiver, Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher, notifier)
     lifecycle = Lifecycle(repository, workers, settings.port)
     provisioning_worker.draining = check_worker.draining = lambda: not lifecycle.accepting
     waiting_room.draining = lambda: not lifecycle.accepting
     metrics.registry.register(PoolCollector(repository))
     metrics.registry.register(QueueCollector(repository, waiting_room))
     metrics.registry.register(ReadinessCollector(lifecycle))
+    metrics.registry.register(NoticeCollector(repository, channels))
     admins, lists = Admins(settings.admin_dir), RenderedLists()
     history = History(repository)
     return Components(

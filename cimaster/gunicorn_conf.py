@@ -5,7 +5,7 @@ Use: gunicorn -c python:cimaster.gunicorn_conf
 
 from typing import Any
 
-from cimaster import checks, provisioners
+from cimaster import checks, notifiers, provisioners
 from cimaster.common import logs
 from cimaster.common.serving import process_tuning
 from cimaster.common.serving.gunicorn_defaults import *  # noqa: F403 gunicorn reads them from this module's globals
@@ -24,6 +24,7 @@ def checked_settings() -> Settings:
         settings = Settings.from_environ()
         provisioners.chosen(settings)
         checks.check_file(settings)
+        notifiers.check_file(settings)
         stores.check_access(settings)
         public_url.check(settings)
         process_tuning.check_core("CIMASTER_CORE", settings.core)

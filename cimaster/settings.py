@@ -100,6 +100,7 @@ class Settings(FromEnvironment):
         parsers.plugin,
     )
     checks_file: str = setting("file that defines how clusters can be checked and cleaned", "", parsers.any_text)
+    notices_file: str = setting("file that defines where notices are sent", "", parsers.any_text)
     default_prow_job: str = setting("job that creates a cluster if the request names none", "", parsers.prow_name)
     creation: timedelta = setting("how long a cluster may take to be created", timedelta(hours=2), parsers.duration)
     manage_cluster: bool = setting(

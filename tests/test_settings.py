@@ -49,6 +49,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_CONNECTIONS_PER_ADDRESS": "7",
         "CIMASTER_PROVISIONER": "command",
         "CIMASTER_CHECKS_FILE": "/etc/cimaster/checks.ini",
+        "CIMASTER_NOTICES_FILE": "/etc/cimaster/notices.ini",
         "CIMASTER_CREATION": "3h",
         "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32",
         "CIMASTER_MANAGE_CLUSTER": "true",

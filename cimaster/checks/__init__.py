@@ -1,19 +1,17 @@
 """Checks and cleans of clusters: the operator defines them in a file, and admins choose among their names."""
 
-import configparser
 import re
-from dataclasses import MISSING, Field
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from cimaster.checks.command import CommandCheck
 from cimaster.checks.definition import Definition
 from cimaster.checks.http import HttpCheck
 from cimaster.checks.prowjob import ProwjobCheck
+from cimaster.common import ini_sections
 from cimaster.common.file_text import decoded
 from cimaster.common.settings import BadSetting
-from cimaster.common.texts import brief, printable
+from cimaster.common.texts import brief
 from cimaster.common.watched_file import WatchedFile
 from cimaster.errors import BadParameter
 from cimaster.pool.records.cluster import Cluster
@@ -82,35 +80,10 @@ def check_file(settings: Settings) -> None:
 
 def read(text: str) -> dict[str, Definition]:
     """Read the definitions, one in each section; ValueError names the section and the key that is wrong."""
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
-    try:
-        parser.read_string(text, source="the file")
-    except configparser.Error as error:
-        raise ValueError(printable(error.message)) from None
-    return {name: _definition(name, dict(parser[name])) for name in parser.sections()}
+    return {name: _definition(name, texts) for name, texts in ini_sections.split(text).items()}
 
 
 def _definition(name: str, texts: dict[str, str]) -> Definition:
     if not _NAME.fullmatch(name):
         raise ValueError(f"[{name}] is not a name for a check: expected up to 63 lower case letters, digits and '-'")
-    kind = KINDS.get(texts.pop("kind", ""))
-    if kind is None:
-        raise ValueError(f"[{name}] has no known kind: expected kind = {', '.join(KINDS)}")
-    keys = kind.keys()
-    if unknown := texts.keys() - keys:
-        raise ValueError(f"[{name}] has the unknown key {min(unknown)}: expected {', '.join(keys)}")
-    if missing := [key for key, field in keys.items() if key not in texts and field.default is MISSING]:
-        raise ValueError(f"[{name}] has no {missing[0]}: add it")
-    definition = kind(name, **{key: _parsed(name, keys[key], text) for key, text in texts.items()})
-    try:
-        definition.verify()
-    except ValueError as error:
-        raise ValueError(f"[{name}] {error}") from None
-    return definition
-
-
-def _parsed(name: str, key: "Field[Any]", text: str) -> Any:
-    try:
-        return key.metadata["parse"](text)
-    except ValueError as error:
-        raise ValueError(f"[{name}] {key.name} is {text!r}: expected {error}") from None
+    return ini_sections.read(name, texts, KINDS)

@@ -38,6 +38,9 @@ class Metrics:
             "checks", "Checks and cleans of clusters by outcome: passed, failed or interrupted", "kind", "outcome"
         )
         self.archive_errors = counter("archive_errors", "Failed attempts to move history into the archive")
+        self.notices = counter(
+            "notices", "Notices by outcome: delivered, failed (and tried again), or given_up", "channel", "outcome"
+        )
         self.thread_errors = counter("thread_errors", "Failed rounds of background threads", "thread")
         self.commit_seconds = Histogram(
             "cimaster_commit_seconds", "Time of a write to the store", registry=registry, buckets=_FAST

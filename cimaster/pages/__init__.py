@@ -14,6 +14,7 @@ from cimaster.pages.frame.blueprint import pages as pages
 from cimaster.pages.inventory import health_forms as health_forms
 from cimaster.pages.inventory import inventory_forms as inventory_forms
 from cimaster.pages.inventory import inventory_page as inventory_page
+from cimaster.pages.inventory import notice_panel as notice_panel
 from cimaster.pages.inventory import policy_forms as policy_forms
 from cimaster.pages.inventory import purpose_forms as purpose_forms
 from cimaster.pages.inventory import purpose_panel as purpose_panel

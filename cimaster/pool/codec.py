@@ -14,7 +14,9 @@ from cimaster.pool.records.archive_claim import ArchiveClaim
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.creation import Creation, parse_creations
 from cimaster.pool.records.json_values import load, utf8_safe
+from cimaster.pool.records.notice import Notice, parse_notices
 from cimaster.pool.records.object_size import HISTORY_LIMIT, OBJECT_LIMIT, byte_count
+from cimaster.pool.records.outbox import NoticeState, Outbox
 from cimaster.pool.records.policy import Policy, parse_policies
 from cimaster.pool.records.pool import Pool, Rules
 from cimaster.pool.records.purpose import PurposeRules, parse_purposes
@@ -24,13 +26,15 @@ from cimaster.pool.records.remembered_request import RememberedRequest, parse_re
 
 CLUSTERS, HISTORY, ARCHIVE, REQUESTS = "cluster.json", "history.json", "archive.json", "requests.json"
 CREATIONS, POLICIES, PURPOSES, TICKETS = "creations.json", "policies.json", "purposes.json", "tickets.json"
+NOTICES, NOTICE_STATE = "notices.json", "notice-state.json"
 QUEUE = "queue.json"  # the tickets of earlier versions, which cannot read those under TICKETS, but keep them
-_OUR_KEYS = (CLUSTERS, HISTORY, ARCHIVE, REQUESTS, CREATIONS, POLICIES, PURPOSES, TICKETS, QUEUE)
+_OUR_KEYS = (CLUSTERS, HISTORY, ARCHIVE, REQUESTS, CREATIONS, POLICIES, PURPOSES, TICKETS, QUEUE, NOTICES, NOTICE_STATE)
 _LOST = {
     HISTORY: "the changes that were not archived are lost",
     ARCHIVE: "a replica claims the archive again",
     REQUESTS: "earlier requests are forgotten",
     TICKETS: "waiting callers have to repeat their requests",
+    NOTICE_STATE: "the channels of notices are tried again",
     QUEUE: "waiting callers have to repeat their requests",
 }
 _MAX_LOGGED = 10  # faulty records of one kind that are logged individually
@@ -57,6 +61,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         ),
         queue=_queue(data, before),
         archive=_or_empty(ARCHIVE, data, ArchiveClaim.parse, ArchiveClaim()) if ARCHIVE in data else ArchiveClaim(),
+        outbox=_outbox(data, other_keys, before.outbox),
         commit=commit,
         rules=rules,
         other_keys=other_keys,
@@ -72,6 +77,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     _log_faults("policy", pool.policies, before.policies)
     _log_faults("rules of purpose", pool.purpose_rules, before.purpose_rules)
     _log_faults("ticket", pool.queue, before.queue)
+    _log_faults("notice", pool.outbox.notices, before.outbox.notices)
     return pool
 
 
@@ -104,7 +110,7 @@ def _cluster(item: json_edit.Item, reusable: dict[str, Cluster]) -> Cluster:
     return known if known.gap == item.gap else known.with_gap(item.gap)
 
 
-_Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...], tuple[PurposeRules, ...])
+_Records = TypeVar("_Records", tuple[Creation, ...], tuple[Policy, ...], tuple[PurposeRules, ...], tuple[Notice, ...])
 
 
 def _or_set_aside(
@@ -125,7 +131,14 @@ def _queue(data: Mapping[str, str], before: Pool) -> Queue:
     return with_earlier_form(tickets, earlier)
 
 
-_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], Queue, ArchiveClaim)
+def _outbox(data: Mapping[str, str], other_keys: dict[str, str], before: Outbox) -> Outbox:
+    if NOTICES not in data and NOTICE_STATE not in data:
+        return Outbox()
+    notices = _or_set_aside(NOTICES, data, other_keys, lambda text: parse_notices(text, before.notices))
+    return Outbox(notices, _or_empty(NOTICE_STATE, data, NoticeState.parse, NoticeState()))
+
+
+_Kept = TypeVar("_Kept", history.History, dict[str, RememberedRequest], Queue, ArchiveClaim, NoticeState)
 
 
 def _or_empty(key: str, data: Mapping[str, str], read: Callable[[str], _Kept], empty: _Kept) -> _Kept:
@@ -201,6 +214,8 @@ def _encode_all_but_history(pool: Pool) -> dict[str, str]:
         rest[TICKETS] = pool.queue.text
     if pool.archive.text:
         rest[ARCHIVE] = pool.archive.text
+    rest |= {NOTICES: pool.outbox.text} if pool.outbox.notices else {}
+    rest |= {NOTICE_STATE: pool.outbox.state.text} if pool.outbox.state.text else {}
     return {**rest, CLUSTERS: _encode_clusters(pool)}
 
 

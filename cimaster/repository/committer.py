@@ -14,14 +14,14 @@ from cimaster.common.backoff import Backoff
 from cimaster.common.clock import Clock
 from cimaster.errors import PoolFull, StoreRefused, StoreTrouble, TooBusy
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import codec, expire
-from cimaster.pool.records.history import AUTOMATIC_EVENTS
+from cimaster.pool import codec
 from cimaster.pool.records.pool import Pool
+from cimaster.repository.batch_decisions import BatchDecisions
 from cimaster.repository.group_commit import GroupCommit
 from cimaster.repository.pending_changes import NEVER, Decision, PendingChange, PendingChanges
 from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.repository.stores.port import COMMIT_ANNOTATION, AnswerLost, Conflict, Store, StoredObject
-from cimaster.repository.write_attempts import Results, WriteAttempt, WriteAttempts, decide_each, outcome_unknown
+from cimaster.repository.write_attempts import Results, WriteAttempt, WriteAttempts, outcome_unknown
 from cimaster.repository.write_failures import WriteFailures
 from cimaster.repository.write_fairness import WriteFairness
 
@@ -36,11 +36,18 @@ class Committer(BackgroundThread):
     pause_after_error = 0.0  # seconds; none, because callers are waiting
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, metrics: Metrics, clock: Clock, attempts: WriteAttempts | None = None
+        self,
+        store: Store,
+        snapshots: Snapshots,
+        metrics: Metrics,
+        clock: Clock,
+        attempts: WriteAttempts | None = None,
+        decisions: BatchDecisions | None = None,
     ) -> None:
         super().__init__("committer", metrics.thread_errors)
         self._store, self._snapshots, self._metrics, self._clock = store, snapshots, metrics, clock
         self._attempts = WriteAttempts(store.where) if attempts is None else attempts
+        self._decisions = decisions or BatchDecisions(snapshots, metrics)
         self._lock = self._attempts.lock
         self._pending = PendingChanges(self._lock, clock, self._time_out)
         self._group_commit = GroupCommit(clock)
@@ -118,9 +125,7 @@ class Committer(BackgroundThread):
     def _commit(self, batch: list[PendingChange]) -> None:
         base = self._base_for(batch)
         changes = [change for change in batch if not change.settled]  # reading the base may have settled some
-        now = self._snapshots.now()
-        current = expire(base.pool, now) if self._snapshots.clock_is_right else base.pool
-        results, pool = decide_each(changes, current, now)
+        results, pool = self._decisions.decide(changes, base.pool)
         if self._attempts or pool is not base.pool:  # a new write ensures that no earlier one can still be applied
             self._write(results, pool, base)
         else:
@@ -193,15 +198,7 @@ class Committer(BackgroundThread):
         self._fairness.note_write(self._clock.monotonic() - self._started_at)
         self.write_failures.note_success()
         self._backoff.note_success()
-        self._report(written, len(attempt.results))
-
-    def _report(self, written: Snapshot, changes: int) -> None:
-        """Count a write and its events; log the events that no caller requested."""
-        entries = written.pool.entries_of(written.commit)
-        events = [entry.event for entry in entries]
-        self._metrics.count_commit(changes, written.received_at - written.started_at, events)
-        for entry in (entry for entry in entries if entry.event in AUTOMATIC_EVENTS):
-            _log.info("%s", entry.event, extra={"entry": entry.fields})
+        self._decisions.report(written, len(attempt.results))
 
     def _write_failed(self, attempt: WriteAttempt, trouble: StoreTrouble) -> None:
         """Retry after the first failure; refuse the callers if a read succeeds and the next write fails again."""

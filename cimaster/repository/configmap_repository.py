@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
+from cimaster.pool.decisions import notices
+from cimaster.pool.decisions.notices import Routes
 from cimaster.pool.records.pool import Answer, Rules
+from cimaster.repository.batch_decisions import BatchDecisions
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.history_ring import HistoryRing
 from cimaster.repository.pending_changes import Decision, PendingChange
@@ -39,6 +42,7 @@ class ConfigMapRepository:
         deadline: timedelta = timedelta(seconds=20),
         clock: Clock | None = None,
         history_names: Sequence[str] = (),
+        routes: Routes | None = None,
     ) -> None:
         """`history_names` are the objects of the archive of history; without any, no history is archived."""
         self.store = store
@@ -47,7 +51,8 @@ class ConfigMapRepository:
         self._clock = clock
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)
-        self._committer = Committer(store, self._snapshots, metrics, clock)
+        self._decisions = BatchDecisions(self._snapshots, metrics, routes)
+        self._committer = Committer(store, self._snapshots, metrics, clock, decisions=self._decisions)
         self._watcher = Watcher(store, self._snapshots, metrics)
 
     def start(self) -> None:
@@ -123,6 +128,11 @@ class ConfigMapRepository:
     def age(self) -> float:
         """Seconds since the store last confirmed the snapshot."""
         return self._snapshots.age
+
+    @property
+    def next_notice(self) -> datetime | None:
+        """When time causes the next notice, as far as the newest known state shows; None if none is in sight."""
+        return notices.next_due(self._snapshots.at_least(0).pool) if self._decisions.routes.kinds else None
 
     @property
     def trouble(self) -> StoreTrouble | None:

@@ -178,12 +178,17 @@ class Clusters:
 
     def expire(self) -> bool:
         """Write what has expired by now and hold clusters for people whose turn it is; return whether there was any."""
-        pool, now = self.repository.snapshot().pool, self.repository.now()
-        is_due = (pool.due is not None and pool.due <= now) or hold_queue.is_due(pool, now)
+        due, now = self.next_due(), self.repository.now()
+        is_due = (due is not None and due <= now) or hold_queue.is_due(self.repository.snapshot().pool, now)
         if not is_due or not self.repository.clock_is_right:
             return False
         self.repository.update(lambda pool, _now: (pool, Answer("")))  # the committer expires the pool first
         return True
+
+    def next_due(self) -> datetime | None:
+        """Return when something expires next, or time causes a notice; None if neither is in sight."""
+        moments = (self.repository.snapshot().pool.due, self.repository.next_notice)
+        return min((moment for moment in moments if moment), default=None)
 
     def count_unknown(self, endpoint: str) -> None:
         """Count an unknown parameter of a request to this endpoint."""

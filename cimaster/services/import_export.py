@@ -41,6 +41,7 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
             archive=pool.archive,
             policies=loaded.policies or pool.policies,
             purpose_rules=loaded.purpose_rules or pool.purpose_rules,
+            outbox=pool.outbox,  # the notices of the file were sent by the pool that it comes from
             queue=EMPTY,  # waiting callers repeat their requests
         ).with_creations(
             creation_retention.merge_imported(pool.creations, creation_retention.fail_unstarted(loaded.creations, now))

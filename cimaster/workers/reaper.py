@@ -45,5 +45,6 @@ class Reaper(BackgroundThread):
         """Return seconds to the next expiry, with a random delay so that usually only one replica writes."""
         pool = self._service.repository.snapshot().pool
         longest = _WHILE_PEOPLE_WAIT if hold_queue.may_become_due(pool) else _LONGEST
-        until = min(pool.due - self._service.repository.now(), longest) if pool.due else longest
+        due = self._service.next_due()
+        until = min(due - self._service.repository.now(), longest) if due else longest
         return max(until.total_seconds(), 0.2) + random.uniform(0.0, 0.5)  # noqa: S311

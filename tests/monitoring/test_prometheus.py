@@ -19,11 +19,12 @@ from tests.replica import Replica
 pytestmark = pytest.mark.slow
 
 TARGET_LABELS = {"namespace", "pod", "job"}  # what Prometheus adds
+CHANNEL = "[hook]\nkind = webhook\nurl = http://127.0.0.1:9/\nsecret_file = {}/secret\n"
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
 
 
 def use(replica: Replica) -> None:
-    """Do what makes every metric have a value: a take, a clean, a failed creation, a person who waits, a wrong call."""
+    """Do what makes every metric have a value: a take, a clean, a failed creation and its notice, a wrong call."""
     steps = [
         ("/addcluster", {"cluster": "cluster-01", "region": "r", "name": "root"}),
         ("/setpurpose", {"purpose": "tess-ci", "clean": "wipe", "name": "root"}),
@@ -36,6 +37,7 @@ def use(replica: Replica) -> None:
         assert answer.ok, answer.text
     until(lambda: replica.get("/getvacant", job="e2e", build="2").ok)  # after the clean
     assert replica.get("/holdcluster", cluster="any", name="alice", wait="2d").status_code == 202
+    until(lambda: "cimaster_notices_total{" in requests.get(replica.metrics_url, timeout=10).text)
     assert replica.get("/getvacant", job="e2e", build="3", invented="1").status_code == 400
 
 
@@ -45,9 +47,12 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     program("prometheus")
     folder = tmp_path_factory.mktemp("served")
     (folder / "checks.ini").write_text("[wipe]\nkind = command\nprogram = true\n")
+    (folder / "secret").write_text("a key")
+    (folder / "notices.ini").write_text(CHANNEL.format(folder))
     environment: dict[str, Any] = {
         "CIMASTER_STORE": f"sqlite:{folder / 'pool.db'}",
         "CIMASTER_CHECKS_FILE": str(folder / "checks.ini"),
+        "CIMASTER_NOTICES_FILE": str(folder / "notices.ini"),
         "CIMASTER_PROVISIONER": "command",
         "CIMASTER_COMMAND_PROGRAM": "false",
     }

@@ -10,7 +10,7 @@ from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.forms import PageUpdate, Result
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
-from cimaster.pages.inventory import purpose_panel
+from cimaster.pages.inventory import notice_panel, purpose_panel
 from cimaster.pages.policies import policy_panel
 from cimaster.pool.records.cluster import BROKEN
 from cimaster.repository.snapshots import Snapshot
@@ -47,6 +47,7 @@ def inventory_page() -> str:
         "inventory.html",
         why_not=why_not,
         **context(snapshot),
+        **notice_panel.context(snapshot),
         **purpose_panel.context(snapshot),
         **policy_panel.context(snapshot),
     )

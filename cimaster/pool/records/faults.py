@@ -54,6 +54,22 @@ def of_ticket(value: object) -> str:
     return "" if Fields(value).get_id("id") else "'id' is missing or not an id"
 
 
+def of_notice(value: object, kinds: Sequence[str]) -> str:
+    """Say what is wrong with a notice."""
+    if not isinstance(value, dict):
+        return of_object(value)
+    fields, destinations = Fields(value), value.get("sendTo")
+    if not fields.get_id("id"):
+        return "'id' is missing or not an id"
+    if value.get("kind") not in kinds:
+        return f"'kind' is none of {', '.join(kinds)}"
+    if fields.get_time("at") is None:
+        return "'at' is missing or not a time"
+    if not isinstance(destinations, list) or not all(isinstance(each, str) for each in destinations):
+        return "'sendTo' is not a list of texts"
+    return _no_text(value, ("cluster", "purpose", "person", "job", "build", "by", "reason"))
+
+
 def of_policy(value: object) -> str:
     """Say what is wrong with a policy."""
     if not isinstance(value, dict):

@@ -17,6 +17,7 @@ from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STA
 from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.history import Entry, History
+from cimaster.pool.records.outbox import Outbox
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.purpose import NO_RULES, PurposeRules
 from cimaster.pool.records.queue import EMPTY, Queue
@@ -73,6 +74,7 @@ class Pool:
     policies: tuple[Policy, ...] = ()
     purpose_rules: tuple[PurposeRules, ...] = ()
     queue: Queue = EMPTY  # in order of arrival
+    outbox: Outbox = Outbox()
     commit: int = 0
     rules: Rules = Rules()
     other_keys: Mapping[str, str] = field(default_factory=dict)  # unknown keys of the object
