@@ -28,6 +28,7 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_STORE": "sqlite:/data/pool.db",
         "CIMASTER_NAMESPACE": "lab",
         "CIMASTER_CONFIG_MAP": "pool",
+        "CIMASTER_HISTORY_OBJECTS": "3",
         "CIMASTER_HOST": "0.0.0.0",
         "CIMASTER_PORT": "81",
         "CIMASTER_METRICS_PORT": "82",
@@ -60,6 +61,7 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert set(environment) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
     settings = Settings.from_environ(environment)
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
+    assert settings.history_names == ("pool-history-00", "pool-history-01", "pool-history-02")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
     assert (settings.core, settings.waiters, settings.connections_per_address) == ("3", 20, 7)
     assert (settings.hold, settings.max_hold) == (timedelta(hours=2), timedelta(days=1))

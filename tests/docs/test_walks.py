@@ -52,8 +52,8 @@ def pairs() -> list[tuple[Hop, Hop]]:
     return [pair for walk in WALKS for pair in itertools.pairwise(hops(walk))]
 
 
-def test_there_are_walks_of_a_take_a_click_and_an_expiry() -> None:
-    assert len(WALKS) == 3
+def test_there_are_walks_of_a_take_a_click_an_expiry_and_the_archive() -> None:
+    assert len(WALKS) == 4
     for walk in WALKS:
         numbered = re.findall(r"^\d+\. ", markdown.section(PAGE, walk), re.MULTILINE)
         assert 5 < len(numbered) == len(hops(walk)) <= MOST, walk

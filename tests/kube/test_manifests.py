@@ -1,5 +1,6 @@
 """k8s/: each right is used, no pod has more network access than it needs, and the API server accepts all of it."""
 
+import copy
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from kubernetes.client import RbacAuthorizationV1Api
 
 from cimaster.errors import StoreTrouble
 from cimaster.repository.stores.kubernetes import KubernetesStore
+from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from tests.conditions import until
 from tests.conftest import kube_access_by
@@ -25,37 +27,52 @@ def manifest(folder: str, file: str, kind: str = "") -> dict[str, Any]:
     return found
 
 
-VERBS = manifest("", "rbac", "Role")["rules"][0]["verbs"]
+RULES: list[dict[str, Any]] = manifest("", "rbac", "Role")["rules"]
+POOL, ARCHIVE = 0, 1  # the places of their rules
+RIGHTS = [(place, verb) for place in (POOL, ARCHIVE) for verb in RULES[place]["verbs"]]
 
 
-def use(store: KubernetesStore) -> None:
-    """Do everything that the service does with its store."""
-    stored = store.read()
-    store.read(not_older_than=stored.version)
-    store.replace(stored.replaced({"cluster.json": "[]"}, {}))
+def use_pool(store: Store) -> None:
+    """Do everything that the service does with the pool."""
+    use(store)
     assert store.wait_for_change(1.0)
 
 
-@pytest.mark.parametrize("missing", ["", *VERBS])
-def test_the_store_needs_each_of_its_rights(control_plane: ControlPlane, tmp_path: Path, missing: str) -> None:
+def use(store: Store) -> None:
+    """Read and write an object of the service."""
+    stored = store.read()
+    store.read(not_older_than=stored.version)
+    store.replace(stored.replaced({"cluster.json": "[]"}, {}))
+
+
+@pytest.mark.parametrize(("place", "missing"), [(POOL, ""), (ARCHIVE, ""), *RIGHTS])
+def test_the_store_needs_each_of_its_rights(
+    control_plane: ControlPlane, tmp_path: Path, place: int, missing: str
+) -> None:
     namespace = control_plane.namespace()
     control_plane.apply(namespace)
-    [rule] = manifest("", "rbac", "Role")["rules"]
-    rule["verbs"] = [verb for verb in VERBS if verb != missing]
+    rules = copy.deepcopy(RULES)
+    rules[place]["verbs"] = [verb for verb in rules[place]["verbs"] if verb != missing]
     with control_plane.admin as admin:
-        RbacAuthorizationV1Api(admin).patch_namespaced_role("cimaster", namespace, {"rules": [rule]})
+        RbacAuthorizationV1Api(admin).patch_namespaced_role("cimaster", namespace, {"rules": rules})
     kubeconfig = control_plane.service_account_kubeconfig(namespace, tmp_path / "kubeconfig")
-    store = KubernetesStore(kube_access_by(kubeconfig), namespace, "clusters")
+    store = KubernetesStore(kube_access_by(kubeconfig), namespace, RULES[place]["resourceNames"][-1])
 
     def trouble() -> str:
         try:
-            use(store)
+            use_pool(store) if place == POOL else use(store)
         except StoreTrouble as trouble:
             return str(trouble)
         return ""
 
     with closing(store):
         until(lambda: (f"cannot {missing} resource" in trouble()) if missing else not trouble())
+
+
+def test_the_rights_name_the_pool_and_each_object_of_its_archive() -> None:
+    shipped = [each["metadata"]["name"] for each in yaml.safe_load_all((MANIFESTS / "history.yaml").read_text())]
+    assert RULES[POOL]["resourceNames"] == [Settings().config_map]
+    assert RULES[ARCHIVE]["resourceNames"] == shipped == list(Settings().history_names)
 
 
 @pytest.mark.parametrize("folder", PROGRAMS)
