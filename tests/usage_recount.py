@@ -88,7 +88,7 @@ def _moments(start: int, changes: list[Entry]) -> list[Moment]:
         before = moments[-1]
         second = max(_second(entry), before.second)
         if entry.event == "vanished":
-            return [*moments, Moment(second, "", before.place)]
+            return [*moments, Moment(second, "", before.place, holder=before.holder)]
         if not entry.get_text("from"):  # it was not there until now
             before = moments[-1] = Moment(before.second, "", before.place)
         moments.append(_next(before, entry, second))
@@ -99,7 +99,7 @@ def _next(before: Moment, entry: Entry, second: int) -> Moment:
     state, holder = entry.get_text("to"), before.holder
     if entry.event in ("held", "taken over", "handed over", "held when free"):
         holder = entry.get_text("newHolder") or entry.by
-    if entry.event in ("released", "hold ended", "taken") or state in ("vacant", "checking"):
+    if entry.event in ("released", "hold ended", "taken") or state in ("vacant", "checking", ""):
         holder = ""
     job, trigger = (entry.job, entry.by) if entry.event == "taken" else (before.job, before.trigger)
     if state != "occupied" and entry.event != "taken":
@@ -149,7 +149,7 @@ def _count_holds(counted: Recount, cluster: str, moments: list[Moment]) -> None:
     """Count each hold from when its holder has the cluster until it is another's."""
     begun: int | None = None
     for before, moment in pairwise(moments):
-        if before.holder and begun is not None and moment.holder != before.holder and moment.state != "":
+        if before.holder and begun is not None and moment.holder != before.holder:
             counted.holds[moment.second - begun, moment.second, before.holder, cluster] += 1
         if moment.holder != before.holder:
             begun = None

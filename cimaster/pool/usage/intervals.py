@@ -8,6 +8,7 @@ from cimaster.pool.usage.sums import Group
 
 TAKEN = "taken"
 _HOLD_BEGINS = ("held", "taken over", "handed over", "held when free")
+_NEVER_HELD = (VACANT, CHECKING, "")  # the last one is deleted
 _HOLD_ENDS = ("released", "hold ended", TAKEN)
 
 
@@ -39,7 +40,7 @@ class OpenInterval:
             changed = replace(changed, job=entry.job, trigger=entry.by)
         elif changed.state != OCCUPIED:
             changed = replace(changed, job="", trigger="")
-        holder = "" if changed.state in (VACANT, CHECKING) else _holder_after(entry, self.holder)
+        holder = "" if changed.state in _NEVER_HELD else _holder_after(entry, self.holder)
         return changed._with_holder(holder, second)
 
     def _with_holder(self, holder: str, second: int) -> "OpenInterval":
