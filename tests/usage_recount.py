@@ -90,7 +90,8 @@ def _moments(start: int, changes: list[Entry]) -> list[Moment]:
         if entry.event == "vanished":
             return [*moments, Moment(second, "", before.place, holder=before.holder)]
         if not entry.get_text("from"):  # it was not there until now
-            before = moments[-1] = Moment(before.second, "", before.place)
+            moments[-1] = Moment(before.second, "", before.place, holder=before.holder)
+            before = Moment(before.second, "", before.place)
         moments.append(_next(before, entry, second))
     return moments
 
@@ -149,9 +150,10 @@ def _count_holds(counted: Recount, cluster: str, moments: list[Moment]) -> None:
     """Count each hold from when its holder has the cluster until it is another's."""
     begun: int | None = None
     for before, moment in pairwise(moments):
-        if before.holder and begun is not None and moment.holder != before.holder:
+        is_lost = before.state == ""  # the cluster came back, and its hold in between is not known
+        if before.holder and begun is not None and moment.holder != before.holder and not is_lost:
             counted.holds[moment.second - begun, moment.second, before.holder, cluster] += 1
-        if moment.holder != before.holder:
+        if moment.holder != before.holder or is_lost:
             begun = None
-        if moment.holder and begun is None and moment.state != "occupied":
+        if moment.holder and begun is None and moment.state not in ("occupied", ""):
             begun = moment.second
