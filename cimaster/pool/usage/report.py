@@ -119,6 +119,12 @@ def rows(parts: Iterable[Sums], by: str, span: Span, wanted: GroupFilter) -> lis
     return listed if breakdown.is_time else sorted(listed, key=_use, reverse=True)
 
 
+def labels(by: str, span: Span) -> list[str]:
+    """Return the label of each hour, day or week of a span, also of those without figures."""
+    hours = range(span.begin // HOUR, -(-span.end // HOUR))
+    return list(dict.fromkeys(BREAKDOWNS[by].label(Key(hour, Group())) for hour in hours))
+
+
 def holds(parts: Iterable[Sums], span: Span, wanted: GroupFilter, limit: int) -> list[EndedHold]:
     """Return the longest holds that ended in a span, the longest first."""
     ended = (h for sums in parts for h in sums.holds if span.begin < h.end <= span.end and wanted.matches(h.group))
