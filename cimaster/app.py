@@ -28,6 +28,8 @@ from cimaster.services.clusters import Clusters
 from cimaster.services.history import History
 from cimaster.services.import_export import rules_of
 from cimaster.services.provisioning import Provisioning
+from cimaster.services.usage import Usage
+from cimaster.services.usage_sums import count_usage
 from cimaster.services.waiting_room import WaitingRoom
 from cimaster.settings import Settings
 from cimaster.web import browsers, callers, compression, problems, public_url
@@ -94,7 +96,7 @@ def _components(
     queue_dispatcher = QueueDispatcher(repository, waiting_room, metrics)
     checks = DefinedChecks(settings.checks_file)
     check_worker = CheckWorker(checks, repository, metrics, clock)
-    archiver = Archiver(Archiving(repository, lambda _before, _slot, _entries: b""), repository, metrics)
+    archiver = Archiver(Archiving(repository, count_usage), repository, metrics)
     notifier = Notifier(channels, repository, metrics, settings.public_url, clock)
     workers = (archiver, Reaper(clusters, metrics), provisioning_worker, check_worker, queue_dispatcher, notifier)
     lifecycle = Lifecycle(repository, workers, settings.port)
@@ -105,9 +107,9 @@ def _components(
     metrics.registry.register(ReadinessCollector(lifecycle))
     metrics.registry.register(NoticeCollector(repository, channels))
     admins, lists = Admins(settings.admin_dir), RenderedLists()
-    history = History(repository)
+    history, usage = History(repository), Usage(repository, settings.usage_names, settings.prices)
     return Components(
-        settings, metrics, admins, clusters, history, waiting_room, provisioning, checks, lists, lifecycle
+        settings, metrics, admins, clusters, history, usage, waiting_room, provisioning, checks, lists, lifecycle
     )
 
 

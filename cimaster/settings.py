@@ -109,6 +109,10 @@ class Settings(FromEnvironment):
         parsers.switch,
         "--manageCluster",
     )
+    usage_names: bool = setting("`off`: usage tells nothing about people", True, parsers.switch)
+    prices: tuple[parsers.Price, ...] = setting(
+        "what an hour of a cluster costs, by its label, such as `size=large:2.50,size=small:0.80`", (), parsers.prices
+    )
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", parsers.level)
 
     @classmethod

@@ -57,6 +57,9 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1",
         "CIMASTER_HOSTS": "CI.example.com,other",
         "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
+        "CIMASTER_HISTORY_OBJECTS": "12",
+        "CIMASTER_USAGE_NAMES": "off",
+        "CIMASTER_PRICES": "size=large:2.50, size=small:1",
     }
     assert set(environment) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
     settings = Settings.from_environ(environment)
@@ -72,6 +75,8 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert settings.log_level == "DEBUG"
     assert (settings.provisioner, settings.default_prow_job) == ("command", "e2e-k8s-1.32")
     assert (settings.creation, settings.manage_cluster) == (timedelta(hours=3), True)
+    assert (settings.history_objects, settings.usage_names) == (12, False)
+    assert settings.prices == (("size", "large", 2.5), ("size", "small", 1.0))
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
@@ -99,6 +104,7 @@ def test_every_setting_has_a_meaning(setting: Field[Any]) -> None:
         ("WAITERS", "701", "between 0 and 700"),
         ("CONNECTIONS_PER_ADDRESS", "0", "between 1 and 10000"),
         ("WAITERS", "-1", "between 0 and 700"),
+        ("PRICES", "size=large", "labels with a price per hour"),
         ("HOLD", "6", "a duration such as 90s, 30m, 6h, 2d or 1h30m"),
         ("MAX_HOLD", "0h", "a duration"),
         ("DEADLINE", "20", "a duration"),

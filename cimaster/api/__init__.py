@@ -8,4 +8,5 @@ from cimaster.api import leases as leases
 from cimaster.api import policies as policies
 from cimaster.api import purposes as purposes
 from cimaster.api import queue as queue
+from cimaster.api import usage as usage
 from cimaster.api.routes import api as api

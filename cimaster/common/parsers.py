@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from cimaster.common.times import A_DURATION, CENTURY, format_duration, parse_duration
@@ -14,6 +15,7 @@ from cimaster.common.times import A_DURATION, CENTURY, format_duration, parse_du
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DNS_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _NOTHING, _PREFIX = re.compile(""), re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){0,9}")
+_PRICE = re.compile(r"([^\s,=]{1,63})=([^\s,=]{1,63}):([0-9]{1,9}(?:\.[0-9]{1,4})?)", re.ASCII)
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
 
 
@@ -71,6 +73,22 @@ def any_text(text: str) -> str:
 def words(text: str) -> tuple[str, ...]:
     """Read words that are separated by commas or blanks."""
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
+
+
+class Price(NamedTuple):
+    """What an hour of a cluster with a label costs."""
+
+    key: str
+    value: str
+    per_hour: float
+
+
+def prices(text: str) -> tuple[Price, ...]:
+    """Read prices by label, separated by commas or blanks."""
+    found = [_PRICE.fullmatch(word) for word in words(text)]
+    if not all(found):
+        raise ValueError("labels with a price per hour, such as size=large:2.50, separated by commas")
+    return tuple(Price(match[1], match[2], float(match[3])) for match in found if match)
 
 
 def networks(text: str) -> tuple[Network, ...]:

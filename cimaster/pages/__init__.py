@@ -21,3 +21,4 @@ from cimaster.pages.inventory import purpose_panel as purpose_panel
 from cimaster.pages.policies import policy_panel as policy_panel
 from cimaster.pages.queue import queue_forms as queue_forms
 from cimaster.pages.queue import queue_panel as queue_panel
+from cimaster.pages.usage import usage_page as usage_page

@@ -17,6 +17,7 @@ from cimaster.pool.records.health import HEALTHS, RESULTS
 from cimaster.pool.records.lease import LONGEST_PERSON
 from cimaster.pool.records.purpose import AFTER_EXPIRY
 from cimaster.pool.records.ticket import PRIORITIES
+from cimaster.pool.usage.report import BREAKDOWNS
 
 _ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
 _GITHUB = re.compile(r"(?:.*\+)?(.+)@users\.noreply\..+", re.IGNORECASE)
@@ -57,6 +58,7 @@ long_wait = _duration_between(timedelta(seconds=1), timedelta(days=14), "a durat
 cooldown = _duration_between(timedelta(seconds=1), timedelta(days=1), "a duration from 1s to 1d, such as 5m")
 clusters = parsers.number(0, 1000, "a number from 0 to 1000", digits=4)
 concurrency = parsers.number(1, MAX_OPEN, f"a number from 1 to {MAX_OPEN}", digits=2)
+usage_breakdown, usage_format = parsers.one_of(BREAKDOWNS), parsers.one_of(("text", "json", "csv"))
 limit = parsers.number(1, 1000, "a number from 1 to 1000", digits=4)
 commit = parsers.number(0, 10**18 - 1, "a commit number, from the header CIMaster-Commit", digits=18)
 _cluster = parsers.matching(

@@ -9,6 +9,7 @@ from cimaster.observability.metrics import Metrics
 from cimaster.services.clusters import Clusters
 from cimaster.services.history import History
 from cimaster.services.provisioning import Provisioning
+from cimaster.services.usage import Usage
 from cimaster.services.waiting_room import WaitingRoom
 from cimaster.settings import Settings
 from cimaster.web.admins import Admins
@@ -25,6 +26,7 @@ class Components:
     admins: Admins
     clusters: Clusters
     history: History
+    usage: Usage
     waiting_room: WaitingRoom
     provisioning: Provisioning
     checks: DefinedChecks

@@ -168,6 +168,7 @@ ONE_CLUSTER = Endpoint(
 )
 QUEUE = Endpoint("/queue", params.ListQueue, Role.READER, READS, {200: "Queue"})
 HISTORY = Endpoint("/history", params.ListHistory, Role.READER, READS, {200: "History"})
+USAGE = Endpoint("/usage", params.ShowUsage, Role.READER, READS, {200: "Usage"})
 HEALTHZ = Endpoint("/healthz", params.Health, Role.EVERYBODY, OPERATION, {200: "Alive"})
 READYZ = Endpoint("/readyz", params.Readiness, Role.EVERYBODY, OPERATION, {200: "Ready", 503: "NotReady"})
 OPENAPI = Endpoint("/openapi.yaml", params.OpenAPI, Role.EVERYBODY, OPERATION, {200: "Description"})
@@ -200,6 +201,7 @@ ENDPOINTS: tuple[Endpoint[Parameters], ...] = (
     PURPOSES,
     QUEUE,
     HISTORY,
+    USAGE,
     HEALTHZ,
     READYZ,
     OPENAPI,

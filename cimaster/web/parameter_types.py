@@ -103,6 +103,11 @@ SEARCH = ParameterType(
 )
 AFTER = ParameterType(parsers.commit, "not older than this commit (`CIMaster-Commit` of an answer)", "CommitNumber")
 SINCE = ParameterType(parsers.moment, "only from this time on, or within the last `2h`", "Since")
+UNTIL = ParameterType(parsers.moment, "only until this time, or until `2h` ago", "Until")
+USAGE_BY = ParameterType(
+    parsers.usage_breakdown, "what each row is about: hour, day (default), week, cluster, job, person, …", "UsageBy"
+)
+FORMAT = ParameterType(parsers.usage_format, "text, json or csv; without it, the header Accept decides", "Format")
 LIMIT = ParameterType(parsers.limit, "the largest number of changes to list; default 100", "Limit")
 
 CREATION = ParameterType(parsers.compared, "id of a creation, or the name of its ProwJob", "KnownCreation")

@@ -28,6 +28,7 @@ from cimaster.web.endpoint_parameters.reads import ListQueue as ListQueue
 from cimaster.web.endpoint_parameters.reads import OneCluster as OneCluster
 from cimaster.web.endpoint_parameters.reads import OpenAPI as OpenAPI
 from cimaster.web.endpoint_parameters.reads import Readiness as Readiness
+from cimaster.web.endpoint_parameters.reads import ShowUsage as ShowUsage
 from cimaster.web.endpoint_parameters.shared import ClusterParameters as ClusterParameters
 from cimaster.web.endpoint_parameters.shared import FactParameters as FactParameters
 from cimaster.web.endpoint_parameters.shared import KindParameters as KindParameters

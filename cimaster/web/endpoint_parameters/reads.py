@@ -71,6 +71,22 @@ class ListHistory(Parameters):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowUsage(Parameters):
+    """Show what the clusters were used for.
+
+    One row for each hour, day, week, cluster, job, person, purpose or region; without `since`, of the last seven days.
+    The span is extended to whole hours for `hour`, `purpose` and `region`, and to whole days (UTC) for the others.
+    """
+
+    by: str = types.USAGE_BY.optional("day")
+    since: datetime | timedelta | None = types.SINCE.optional(None)
+    until: datetime | timedelta | None = types.UNTIL.optional(None)
+    purpose: str = types.KNOWN_PURPOSE.meant("only clusters of this purpose").optional("")
+    region: str = types.KNOWN_REGION.meant("only clusters in this region").optional("")
+    format: str = types.FORMAT.optional("")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health(Parameters):
     """Report that the process is running."""
 

@@ -1,0 +1,1 @@
+"""The page about usage: how busy the clusters are, and with what."""
