@@ -57,7 +57,6 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1",
         "CIMASTER_HOSTS": "CI.example.com,other",
         "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
-        "CIMASTER_HISTORY_OBJECTS": "12",
         "CIMASTER_USAGE_NAMES": "off",
         "CIMASTER_PRICES": "size=large:2.50, size=small:1",
     }
