@@ -34,6 +34,14 @@ class Everything:
         return ["ops"]
 
 
+class Nothing(Everything):
+    """Routes on which no channel wants any notice that there is."""
+
+    def destinations(self, _notice: Notice) -> list[str]:
+        """Return nothing."""
+        return []
+
+
 def recorded(before: Pool, after: Pool, minutes: float) -> Pool:
     """Return the pool after a change, as it is stored and read, with the notices that are recorded with it."""
     now = NOW + timedelta(minutes=minutes)
@@ -84,6 +92,15 @@ def test_an_extended_hold_is_announced_before_its_new_end() -> None:
     pool = recorded(pool, extended, 40)
     assert kinds(looked(pool, 90)).count("hold-ending") == 1
     assert kinds(looked(pool, 91)).count("hold-ending") == 2
+
+
+def test_a_time_that_no_channel_wants_does_not_stay_due() -> None:
+    pool = held(looked(pool_of(CLUSTER)), 1, 1)
+    later = NOW + timedelta(minutes=31)
+    seen = notices.record(pool, pool, later, Nothing())
+    assert seen.outbox.notices == ()
+    assert notices.next_due(seen) is None
+    assert notices.record(seen, seen, later, Nothing()) is seen
 
 
 def test_without_channels_the_pool_stays_the_same() -> None:
