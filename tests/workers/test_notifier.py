@@ -28,6 +28,7 @@ from cimaster.workers.notifier import Notifier
 from tests.checks.raw_server import answering
 from tests.conditions import until
 from tests.conftest import ADMIN, Add, MovableClock
+from tests.notifiers.mail_server import MailServer
 from tests.notifiers.receiver import OK, SECRET, Receiver
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -199,6 +200,9 @@ def test_a_receiver_that_is_down_for_an_hour_gets_each_notice_once(
         forward(app, clock, minutes=10)
         until(partial(has_tried, repository, tries))
     assert len(outbox(repository).notices) == 3
+    client.set_cookie("cimaster_name", ADMIN)
+    fragment = client.get("/ui/fragments/notices").text
+    assert "127.0.0.1 gave no answer (ConnectionError). 3 waiting; the next try is at " in fragment
     receiver.start()
     forward(app, clock, minutes=10)
     until(lambda: not outbox(repository).notices)
@@ -275,7 +279,8 @@ def test_a_refused_notice_delays_no_other_and_is_given_up_after_a_day(
     assert outbox(repository).channel("hook").given_up == 1
     assert "given up" not in client.get("/ui/admin").text
     client.set_cookie("cimaster_name", ADMIN)
-    assert "1 given up, after failing for a day: 127.0.0.1 answered 400" in client.get("/ui/admin").text
+    page = client.get("/ui/admin").text
+    assert "that were given up after failing for a day: 1 (127.0.0.1 answered 400)." in page
     quarantine(client, "cluster-01", "good again")
     until(lambda: len(receiver.events) == 2)
     until(lambda: outbox(repository).state.channels == {})
@@ -405,6 +410,22 @@ def test_only_the_wanted_notices_reach_a_channel(
     until(lambda: len(receiver.events) == 1 and not outbox(repository).notices)
     assert receiver.events[0]["data"]["purpose"] == "tnet-ci"
     assert list(receiver.accepted.values()) == [1]
+
+
+def test_a_person_gets_a_mail_about_their_hold(
+    app: Flask, client: FlaskClient, add: Add, clock: MovableClock, repository: ConfigMapRepository, file: File
+) -> None:
+    with MailServer() as server:
+        mail = f"[mail]\nkind = mail\nserver = localhost:{server.port}\nsender = ci@example.com\ntls = none\n"
+        file.write(f"{mail}[people]\nalice = mail alice@example.com\n")
+        add("cluster-01", "cluster-02", "cluster-03")
+        call(client, "/holdcluster", cluster="cluster-01", name="Alice", duration="1h")
+        call(client, "/holdcluster", cluster="cluster-02", name="bob", duration="1h")
+        forward(app, clock, minutes=61)
+        until(lambda: server.mails and not outbox(repository).notices)
+    ((recipients, message),) = server.mails
+    assert recipients == ["alice@example.com"]
+    assert message["Subject"].strip() == "[CIMaster] The hold of cluster-01 by Alice has ended: its time was over"
 
 
 def test_a_secret_is_in_no_log_and_no_record(

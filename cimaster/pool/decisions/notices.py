@@ -73,19 +73,20 @@ class _Cause:
 def record(before: Pool, after: Pool, now: datetime, routes: Routes, clock_is_right: bool = True) -> Pool:
     """Return the pool after a change, with the notices that the change and the time cause.
 
-    The same pool is returned if no channel is configured, or if there is neither a change nor a notice.
+    The same pool is returned if no channel is configured, or if there is neither a change nor a cause. A cause that no
+    channel wants is written too, as having been looked at: otherwise it would stay due.
     """
     if not routes.kinds:
         return after
     times = now if clock_is_right else None
     state, shortage_causes = _shortages(after, now, times)
     causes = [*_of_entries(before, after, now), *_of_creations(before, after), *_of_times(before, after, times)]
-    notices = _addressed([*causes, *shortage_causes], after, now, routes)
+    causes += shortage_causes
     has_looked = state.looked_until is not None or not clock_is_right
-    if after is before and not notices and state is after.outbox.state and has_looked:
+    if after is before and not causes and state is after.outbox.state and has_looked:
         return after
     looked_until = now.replace(microsecond=0) if clock_is_right else state.looked_until
-    kept, lost = _bounded((*after.outbox.notices, *notices))
+    kept, lost = _bounded((*after.outbox.notices, *_addressed(causes, after, now, routes)))
     return replace(after, outbox=Outbox(kept, replace(state, looked_until=looked_until), lost))
 
 
