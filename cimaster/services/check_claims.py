@@ -84,6 +84,6 @@ class CheckClaims:
 
 def _key(cluster: Cluster) -> str:
     """Return a key that is the same for each replica that runs this check or clean, and for no other one."""
-    last_lease = cluster.ended_leases[0].id if cluster.ended_leases else ""
+    last_lease = cluster.ended_leases[0].key if cluster.ended_leases else ""
     identity = " ".join((cluster.name, cluster.checking, cluster.get_id("checkId"), last_lease))
     return f"{cluster.checking}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"

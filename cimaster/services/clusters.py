@@ -24,6 +24,7 @@ from cimaster.pool import (
     WaitTerms,
 )
 from cimaster.pool.decisions import hold_queue
+from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.pending_changes import Decision
@@ -219,7 +220,7 @@ class _UnfencedFinish:
 
     def __init__(self, finish: FinishRequest) -> None:
         self._finish = finish
-        self._seen: list[Lease | None] = []
+        self._seen: list[Lease | EndedLease | None] = []
 
     def __call__(self, pool: Pool, now: datetime) -> tuple[Pool, Answer]:
         """Decide; if it is decided again, it still means the lease of the first time."""

@@ -107,10 +107,10 @@ def after_use(pool: Pool, rounds: int) -> Pool:
     return fitted(pool)
 
 
-def test_sixty_busy_clusters_take_90_kb_once_their_history_is_archived() -> None:
+def test_sixty_busy_clusters_take_40_kb_once_their_history_is_archived() -> None:
     pool = after_use(pool_of(60, 200), 12)
     pool, _ = archiving.drop_archived(pool, NOW, "archiver", pool.commit)
-    assert size(fitted(pool)) < 90_000
+    assert size(fitted(pool)) < 40_000
 
 
 def test_a_full_pool_still_lends_with_less_history_and_fewer_leases() -> None:
@@ -130,7 +130,7 @@ def test_history_is_dropped_before_remembered_leases() -> None:
     crowded = fitted(codec.decode({**encoded(pool), "other": "x" * (OBJECT_LIMIT - room)}, 1, Rules()))
     assert len(crowded.history) <= 3
     assert all(cluster.ended_leases for cluster in crowded.clusters)
-    tighter = fitted(codec.decode({**encoded(pool), "other": "x" * (OBJECT_LIMIT - room + 20_000)}, 1, Rules()))
+    tighter = fitted(codec.decode({**encoded(pool), "other": "x" * (OBJECT_LIMIT - room + 6_000)}, 1, Rules()))
     assert size(tighter) <= OBJECT_LIMIT
     assert sum(bool(cluster.ended_leases) for cluster in tighter.clusters) < 100
     assert len(tighter.clusters) == 100

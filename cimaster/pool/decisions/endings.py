@@ -9,11 +9,12 @@ from cimaster.pool.decisions import descriptions, health
 from cimaster.pool.decisions.checking import needs_clean, with_clean_due
 from cimaster.pool.decisions.hold_times import first_end, with_hold, without_hold
 from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.ended_lease import STORED_EARLIER, EndedLease, written_leases
 from cimaster.pool.records.health import BY_EXPIRY, ERROR, FAIL, PASS, JobResult
-from cimaster.pool.records.lease import LEASE_FIELDS, LONGEST_PERSON, EndedLease, Lease
+from cimaster.pool.records.lease import LEASE_FIELDS, LONGEST_PERSON, Lease
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.purpose import QUARANTINE, VACANT
-from cimaster.pool.records.remembered_request import RememberedRequest, request_key
+from cimaster.pool.records.remembered_request import RememberedRequest
 
 REMEMBERED_LEASES = 3
 _ENDED_WITH = {FAIL: "failed", ERROR: "ended with an error"}
@@ -24,10 +25,12 @@ def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timed
     lease = cluster.lease
     if lease is None:
         return cluster
-    ended = EndedLease(lease.id, lease.request, lease.job, lease.build, how, now, by)
-    remembered = [each.written() for each in (ended, *cluster.ended_leases)][:REMEMBERED_LEASES]
+    remembered = (EndedLease.of(lease, how, now, by), *cluster.ended_leases)[:REMEMBERED_LEASES]
     finished = cluster.edited(
-        **dict.fromkeys(LEASE_FIELDS), status="finished", vacantSince=format_time(now), endedLeases=remembered
+        **dict.fromkeys((*LEASE_FIELDS, STORED_EARLIER)),
+        status="finished",
+        vacantSince=format_time(now),
+        lastLeases=written_leases(remembered),
     )
     if finished.hold and finished.hold_has_no_end:
         return finished.edited(**first_end(finished, now, default_hold))
@@ -120,6 +123,4 @@ def remember_ended_request(pool: Pool, cluster: Cluster, now: datetime) -> Pool:
     lease = cluster.lease
     if lease is None or not lease.request:
         return pool
-    key = request_key(lease.request)
-    request = RememberedRequest(key, lease.request_hash, "getvacant", format_time(now), cluster.name, owner=lease.owner)
-    return pool.remember(request)
+    return pool.remember(RememberedRequest.new(lease.request, lease.request_hash, "getvacant", now, owner=lease.owner))

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.common.times import format_time, stored_time
 from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
 from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.ended_lease import hash_of_request
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.remembered_request import RememberedRequest, request_key
+from cimaster.pool.records.remembered_request import RememberedRequest, hash_of_parameters, request_key
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
@@ -45,11 +45,11 @@ def once(
         cluster = pool.clusters[pool.positions[earlier.cluster]] if earlier.cluster in pool.positions else None
         return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
     pool, answer = decide()
-    carried_out = RememberedRequest(
-        request.key,
+    carried_out = RememberedRequest.new(
+        request.id,
         request.hash,
         request.verb,
-        format_time(now),
+        now,
         cluster=answer.cluster.name if answer.cluster else "",
         say=answer.text,
         lease=answer.lease,
@@ -66,9 +66,10 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     if live:
         return live
     earlier = _earlier(pool, request)
-    if earlier and not earlier.cluster:
+    if earlier and earlier.say:
         raise _no_longer_waiting(earlier, request)
-    if earlier or any(e.request == request.id for c in pool.clusters for e in c.ended_leases):
+    ended = hash_of_request(request.id)
+    if earlier or any(lease.request == ended for cluster in pool.clusters for lease in cluster.ended_leases):
         raise RequestOver(
             f"the take with request_id {request.id} was granted and has ended: "
             "use a new request_id to take another cluster",
@@ -92,7 +93,7 @@ def live_take(pool: Pool, identity: str) -> Cluster | None:
 
 def _earlier(pool: Pool, request: Request) -> RememberedRequest | None:
     earlier = pool.requests.get(request.key)
-    if earlier and (earlier.verb != request.verb or earlier.hash not in ("", request.hash)):
+    if earlier and (earlier.verb != request.verb or earlier.hash not in ("", hash_of_parameters(request.hash))):
         raise id_reused(request.id)
     return earlier
 
@@ -124,5 +125,4 @@ def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[st
 
 
 def _is_recent(request: RememberedRequest, now: datetime) -> bool:
-    at = stored_time(request.at)
-    return at is None or now - at <= KEPT_FOR
+    return request.at is None or now - request.at <= KEPT_FOR

@@ -10,6 +10,7 @@ from cimaster.errors import LeaseOver, NotCurrent
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.endings import Return, give_back
 from cimaster.pool.records.cluster import VACANT, Cluster
+from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.lease import Lease
 from cimaster.pool.records.pool import Answer, Pool
 
@@ -46,9 +47,15 @@ class FinishRequest:
             return lease_id == self.lease
         return (not self.job or same(job, self.job)) and (not self.build or same(build, self.build))
 
+    def matches_ended(self, lease: EndedLease) -> bool:
+        """Say whether it means this lease, which has ended."""
+        if self.lease:
+            return lease.has_id(self.lease)
+        return (not self.job or lease.was_of_job(self.job)) and (not self.build or lease.was_of_build(self.build))
+
 
 def finish(
-    pool: Pool, now: datetime, wanted: FinishRequest, bound_to: Sequence[Lease | None] = ()
+    pool: Pool, now: datetime, wanted: FinishRequest, bound_to: Sequence[Lease | EndedLease | None] = ()
 ) -> tuple[Pool, Answer]:
     """End the lease that the caller means; a late or repeated finish never ends the lease of another job.
 
@@ -68,18 +75,19 @@ def finish(
     return pool, Answer(f"cluster {cluster.name} is finished{note}", finished, current.id)
 
 
-def lease_of_unfenced_finish(cluster: Cluster) -> Lease | None:
+def lease_of_unfenced_finish(cluster: Cluster) -> Lease | EndedLease | None:
     """Return the lease that an unfenced finish means: the current one, or else the last one that ended.
 
     The last one counts because the write that ended it may still fail, which makes it current again.
     """
     if cluster.lease or not cluster.ended_leases:
         return cluster.lease
-    last = cluster.ended_leases[0]
-    return Lease(last.id, last.job, last.build, "")
+    return cluster.ended_leases[0]
 
 
-def _same(one: Lease, other: Lease | None) -> bool:
+def _same(one: Lease, other: Lease | EndedLease | None) -> bool:
+    if isinstance(other, EndedLease):
+        return other.has_id(one.id) and other.was_of_job(one.job) and other.was_of_build(one.build)
     if other is None or (one.id, one.job, one.build) != (other.id, other.job, other.build):
         return False
     return other.acquired is None or one.acquired == other.acquired
@@ -98,13 +106,13 @@ def _repeats_recent_finish(cluster: Cluster, wanted: FinishRequest, now: datetim
         and lease.at is not None
         and abs(now - lease.at) <= _REPEATED_WITHIN
         for lease in cluster.ended_leases
-        if wanted.matches(lease.id, lease.job, lease.build)
+        if wanted.matches_ended(lease)
     )
 
 
 def _check_remembered(cluster: Cluster, wanted: FinishRequest, means_current: bool) -> None:
     """Refuse a finish that means neither the current lease nor a remembered finished one."""
-    ended = [lease for lease in cluster.ended_leases if wanted.matches(lease.id, lease.job, lease.build)]
+    ended = [lease for lease in cluster.ended_leases if wanted.matches_ended(lease)]
     if means_current or any(lease.how == "finished" for lease in ended):
         return
     situation = descriptions.situation(cluster)

@@ -150,8 +150,7 @@ def _end_wait(
 
 
 def _ended(request_id: str, request_hash: str, owner: str, now: datetime, sentence: str) -> RememberedRequest:
-    key = request_key(request_id)
-    return RememberedRequest(key, request_hash, "getvacant", format_time(now), say=sentence, owner=owner)
+    return RememberedRequest.new(request_id, request_hash, "getvacant", now, say=sentence, owner=owner)
 
 
 def mark_disconnected(pool: Pool, now: datetime, ticket_id: str, remaining: timedelta) -> tuple[Pool, Answer]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records.ended_lease import STORED, STORED_EARLIER, EndedLease, read_ended
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health, JobResult, read_results
 from cimaster.pool.records.json_values import dump
-from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, EndedLease, Hold, Lease
+from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
-from cimaster.pool.records.record import Fields, Record
+from cimaster.pool.records.record import Record
 
 VACANT, OCCUPIED, HELD, DISABLED, CHECKING = "vacant", "occupied", "held", "disabled", "checking"
 STATES = (BROKEN, OCCUPIED, QUARANTINED, DISABLED, HELD, CHECKING, VACANT)  # of those that apply, the first counts
@@ -78,6 +79,8 @@ class Cluster(Record):
         added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
         if "results" in self.fields:
             added["results"] = [result.described() for result in self.results]
+        if STORED in self.fields:
+            added |= {STORED: None, STORED_EARLIER: [lease.described() for lease in self.ended_leases]}
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})
@@ -198,10 +201,7 @@ class Cluster(Record):
     @cached_property
     def ended_leases(self) -> tuple[EndedLease, ...]:
         """The last leases that ended, newest first."""
-        entries = self.fields.get("endedLeases")
-        if not isinstance(entries, list):
-            return ()
-        return tuple(EndedLease.read(Fields(entry)) for entry in entries if isinstance(entry, dict))
+        return read_ended(self.fields)
 
     @property
     def unreadable(self) -> tuple[str, ...]:

@@ -1,11 +1,9 @@
-"""The lease, the hold and the ended leases of a cluster."""
+"""The lease and the hold of a cluster."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from cimaster.common.texts import printable, same_person
-from cimaster.common.times import format_time
 from cimaster.pool.records.record import Fields
 
 LEASE_FIELDS = (
@@ -103,45 +101,3 @@ class Hold:
     def may_be_changed_by(self, person: str) -> bool:
         """Say whether a person may extend and release it: its holder, and those that it is shared with."""
         return any(same_person(name, person) for name in (self.by, *self.shared_with))
-
-
-@dataclass(frozen=True)
-class EndedLease:
-    """A lease that is over, remembered for late callers; `how` is finished, expired or undone.
-
-    `by` is how the finish identified it: `job`, `build` or `job build`; empty for the lease id or nothing.
-    """
-
-    id: str
-    request: str
-    job: str
-    build: str
-    how: str
-    at: datetime | None = None
-    by: str = ""
-
-    @classmethod
-    def read(cls, entry: Fields) -> "EndedLease":
-        """Read an entry of a record."""
-        ids = entry.get_id("id"), entry.get_id("request")
-        return cls(
-            *ids,
-            entry.get_text("job"),
-            entry.get_text("build"),
-            entry.get_text("how"),
-            entry.get_time("at"),
-            entry.get_text("by"),
-        )
-
-    def written(self) -> dict[str, Any]:
-        """Return the entry as it is stored."""
-        entry = {
-            "id": self.id,
-            "request": self.request,
-            "job": self.job,
-            "build": self.build,
-            "how": self.how,
-            "at": format_time(self.at) if self.at else "",
-            "by": self.by,
-        }
-        return {key: value for key, value in entry.items() if value}

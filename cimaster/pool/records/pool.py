@@ -210,7 +210,7 @@ class Pool:
 
     def remember(self, request: RememberedRequest) -> "Pool":
         """Return the pool with a request that was carried out."""
-        checked({name: getattr(request, name) for name in ("hash", "verb", "at", "cluster", "say")})
+        checked({name: getattr(request, name) for name in ("verb", "cluster", "say")})
         return dataclasses.replace(self, requests={**self.requests, request.key: request})
 
 

@@ -1,0 +1,66 @@
+"""Short forms of what the pool only compares: every write sends everything that it remembers.
+
+A character has six bits, in the alphabet of base64 for URLs. Dots stand for an empty text or an unknown time.
+"""
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+
+from cimaster.common.times import format_time, stored_time
+
+TIME_LENGTH = 6  # characters of a time in seconds since 1970, until the year 4147
+_MISSING = "."
+_MAX_SECONDS = 1 << 6 * TIME_LENGTH
+
+
+def short_hash(text: str, length: int) -> str:
+    """Return a hash of a text in this many characters, at most 42; the empty text has the empty hash."""
+    if not text:
+        return ""
+    digest = hashlib.blake2s(text.encode("utf-8", "surrogatepass")).digest()
+    return urlsafe_b64encode(digest).decode()[:length]
+
+
+def padded(text: str, length: int) -> str:
+    """Return a hash or time with dots in place of an empty one."""
+    return text or _MISSING * length
+
+
+def unpadded(text: str) -> str:
+    """Return the text that `padded` was given."""
+    return "" if text.startswith(_MISSING) else text
+
+
+def short_time(moment: datetime | None) -> str:
+    """Return a time, cut to the second; empty if there is none, or it is before 1970."""
+    seconds = int(moment.timestamp()) if moment else -1
+    if not 0 <= seconds < _MAX_SECONDS:
+        return ""
+    return urlsafe_b64encode(seconds.to_bytes(6)).decode()[-TIME_LENGTH:]
+
+
+def long_time(text: str) -> datetime | None:
+    """Return the time of a short form; None if it is empty, unreadable or far outside this century."""
+    try:
+        seconds = int.from_bytes(urlsafe_b64decode(text.rjust(8, "A")))
+        return stored_time(format_time(datetime.fromtimestamp(seconds, UTC))) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def short_hex(digits: str) -> str:
+    """Return 16 hexadecimal digits as 11 characters; any other text as it is."""
+    try:
+        content = bytes.fromhex(digits)
+    except ValueError:
+        return digits
+    return urlsafe_b64encode(content).decode().rstrip("=") if content.hex() == digits and len(content) == 8 else digits
+
+
+def long_hex(text: str) -> str:
+    """Return the digits that `short_hex` was given; a text of another length as it is."""
+    try:
+        return urlsafe_b64decode(text + "=").hex() if len(text) == 11 else text
+    except ValueError:
+        return text

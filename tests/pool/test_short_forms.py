@@ -1,0 +1,86 @@
+"""The short forms of ended leases and of remembered requests, and what earlier versions stored."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cimaster.pool import FinishRequest
+from cimaster.pool.records.ended_lease import EndedLease, read_ended, written_leases
+from cimaster.pool.records.lease import Lease
+from cimaster.pool.records.record_lists import encode
+from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
+from cimaster.pool.records.short_forms import long_hex, long_time, short_hex, short_time
+
+NOW = datetime(2026, 1, 2, 12, 0, 5, tzinfo=UTC)
+LEASE = Lease("0123456789abcdef", "e2e-conformance", "1834567890123456789", "ci-bot", "a-uuid")
+TEXTS = st.text(st.characters(codec=None), max_size=30)
+EARLIER = {"id": "lease-1", "request": "r-1", "job": "e2e", "build": "7", "how": "finished", "by": "job build"}
+
+
+@pytest.mark.parametrize(("how", "by"), [("finished", ""), ("finished", "job build"), ("expired", ""), ("undone", "")])
+@pytest.mark.parametrize("lease", [LEASE, Lease("", "e2e", "", "")])
+def test_an_ended_lease_reads_back_as_it_was_written(lease: Lease, how: str, by: str) -> None:
+    ended = (EndedLease.of(lease, how, NOW, by), EndedLease.of(LEASE, "expired", NOW - timedelta(hours=1)))
+    stored = written_leases(ended)
+    assert len(stored) < 70
+    assert read_ended({"lastLeases": stored}) == ended
+
+
+def test_a_late_finish_may_name_only_the_job_or_only_the_build() -> None:
+    (ended,) = read_ended({"lastLeases": written_leases([EndedLease.of(LEASE, "finished", NOW)])})
+    for named in ((LEASE.id, "", ""), ("", LEASE.job, ""), ("", "", LEASE.build), ("", LEASE.job, LEASE.build)):
+        assert FinishRequest("a", *named).matches_ended(ended)
+    for named in (("another", "", ""), ("", "another", ""), ("", "", "another"), ("", LEASE.job, "another")):
+        assert not FinishRequest("a", *named).matches_ended(ended)
+
+
+def test_leases_of_earlier_versions_are_remembered_with_newer_ones() -> None:
+    later, earlier = ({**EARLIER, "at": f"2026-01-02T{hour}:00:00Z"} for hour in ("13", "11"))
+    newest, middle, oldest = read_ended(
+        {"endedLeases": [later, earlier], "lastLeases": written_leases([EndedLease.of(LEASE, "expired", NOW)])}
+    )
+    assert (newest.key, middle.how, oldest.at) == ("lease-1", "expired", datetime(2026, 1, 2, 11, tzinfo=UTC))
+    assert FinishRequest("a", job="e2e", build="7").matches_ended(newest)
+
+
+@given(TEXTS | st.none() | st.integers() | st.lists(TEXTS))
+def test_ended_leases_are_read_whatever_is_stored(stored: object) -> None:
+    assert all(isinstance(lease, EndedLease) for lease in read_ended({"lastLeases": stored, "endedLeases": stored}))
+
+
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from(["getvacant", "finishtest", "addcluster", ""]), TEXTS)
+def test_any_remembered_request_reads_back(cluster: str, say: str, lease: str, verb: str, owner: str) -> None:
+    cluster, lease = ("", "") if verb == "getvacant" else (cluster, lease.encode("ascii", "ignore").decode().strip())
+    request = RememberedRequest.new("r", "h", verb, NOW, cluster, say, "".join(lease.split()), owner)
+    text = encode([request])
+    if request.text.isascii() and request.lease.isprintable():
+        assert parse_requests(text) == {request.key: request}
+    assert encode(parse_requests(text).values()) == text
+
+
+def test_a_usual_answer_is_stored_in_70_bytes() -> None:
+    say = "cluster cluster-01 is finished"
+    finished = RememberedRequest.new("r", "h", "finishtest", NOW, "cluster-01", say, LEASE.id, "0123456789ab")
+    assert finished.size < 70
+    assert parse_requests(encode([finished]))[finished.key] == finished
+
+
+@given(TEXTS)
+def test_requests_are_read_whatever_is_stored(stored: str) -> None:
+    text = json.dumps([stored, "g" + stored, "f" + "A" * 28 + stored])
+    assert encode(parse_requests(text).values()).count("\n") >= 2
+
+
+@given(st.timedeltas(timedelta(), timedelta(days=80_000)))
+def test_times_are_kept_to_the_second(since: timedelta) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + since
+    assert long_time(short_time(moment)) == moment.replace(microsecond=0)
+
+
+@given(st.text(max_size=20) | st.text("0123456789abcdef", min_size=16, max_size=16))
+def test_hexadecimal_digits_are_kept(text: str) -> None:
+    if len(text) != 11:
+        assert long_hex(short_hex(text)) == text
