@@ -53,6 +53,7 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
     array = _parse_cluster_array(data.get(CLUSTERS, "[]"), before)
     other_keys = {key: text for key, text in data.items() if key not in _OUR_KEYS}
     earlier_requests = before.requests.values()
+    entries = _or_empty(HISTORY, data, lambda text: history.parse(text, before.history), ())
     pool = Pool(
         requests=_or_empty(REQUESTS, data, lambda text: parse_requests(text, earlier_requests), {}),
         creations=_or_set_aside(CREATIONS, data, other_keys, lambda text: parse_creations(text, before.creations)),
@@ -63,15 +64,13 @@ def decode(data: Mapping[str, str], commit: int, rules: Rules, known: Pool | Non
         queue=_queue(data, before),
         archive=_or_empty(ARCHIVE, data, ArchiveClaim.parse, ArchiveClaim()) if ARCHIVE in data else ArchiveClaim(),
         outbox=_outbox(data, other_keys, before.outbox),
+        recent=archiving.with_recent(before.recent, archiving.left_history(before, entries)),
         commit=commit,
         rules=rules,
         other_keys=other_keys,
         head=array.head,
         tail=array.tail,
     )
-    entries = _or_empty(HISTORY, data, lambda text: history.parse(text, before.history), ())
-    recent = archiving.with_recent(before.recent, archiving.left_history(before, entries))
-    pool = dataclasses.replace(pool, recent=recent)
     pool = pool.with_clusters(_clusters(array, before), entries)
     _log_faults("cluster", pool.clusters, before.clusters)
     _log_faults("creation", pool.creations, before.creations)
