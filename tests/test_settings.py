@@ -74,7 +74,7 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert settings.log_level == "DEBUG"
     assert (settings.provisioner, settings.default_prow_job) == ("command", "e2e-k8s-1.32")
     assert (settings.creation, settings.manage_cluster) == (timedelta(hours=3), True)
-    assert (settings.history_objects, settings.usage_names) == (12, False)
+    assert (settings.history_objects, settings.usage_names) == (3, False)
     assert settings.prices == (("size", "large", 2.5), ("size", "small", 1.0))
 
 
