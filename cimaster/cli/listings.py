@@ -9,6 +9,7 @@ from cimaster.cli import durations
 from cimaster.cli.terminal_text import aligned, neutral
 
 NAME, TABLE, WIDE, JSON = FORMATS = ("name", "table", "wide", "json")
+USAGE_BREAKDOWNS = ("hour", "day", "week", "cluster", "job", "person", "purpose", "region")
 Record = Mapping[str, Any]
 Column = tuple[str, Callable[[Record], object]]
 
@@ -94,6 +95,27 @@ def _expected_wait(ticket: Record) -> str:
     return durations.about(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e9 else ""
 
 
+def _usage_label(row: Record) -> object:
+    """Return what a row of usage is about, such as its day or job."""
+    return next((row[name] for name in USAGE_BREAKDOWNS if name in row), "")
+
+
+def _percent(name: str) -> Callable[[Record], str]:
+    def share(row: Record) -> str:
+        value = row.get(name)
+        return f"{value:.0%}" if isinstance(value, int | float) else ""
+
+    return share
+
+
+def _seconds(name: str) -> Callable[[Record], str]:
+    def wait(row: Record) -> str:
+        value = row.get(name)
+        return f"{value}s" if isinstance(value, int) else ""
+
+    return wait
+
+
 CLUSTERS = Listing(
     "/clusters",
     "clusters",
@@ -149,6 +171,23 @@ HISTORY = Listing(
         ("HOLDER", _either("newHolder", "holder")),
         ("JOB", _job("job", "build")),
         ("REASON", _field("reason")),
+    ),
+)
+USAGE = Listing(
+    "/usage",
+    "usage",
+    _usage_label,
+    (
+        ("LABEL", _usage_label),
+        ("IN-USE", _percent("inUse")),
+        ("HOURS", _field("hours")),
+        ("TAKES", _field("takes")),
+        ("P50", _seconds("waitP50")),
+        ("P95", _seconds("waitP95")),
+        ("WITHIN-1-MIN", _percent("withinOneMinute")),
+        ("FAILURES", _field("failures")),
+        ("QUARANTINES", _field("quarantines")),
+        ("COST", _field("cost")),
     ),
 )
 CREATIONS = Listing(

@@ -31,6 +31,7 @@ for command in (
     reads.show,
     reads.queue,
     reads.history,
+    reads.usage,
     reads.purposes,
     reads.policies,
     inventory.add,

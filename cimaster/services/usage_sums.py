@@ -26,15 +26,13 @@ def count_usage(before: Slot | None, slot: Slot, new: Sequence[tuple[int, Entry]
     stored = _stored(slot.usage)
     if slot.usage and stored is not None and changes + len(new) - stored.counted < _PER_UPDATE:
         return slot.usage
-    fold = folded(slot) if slot.frames else UsageFold()
-    if before is not None:
-        fold = folded(before).carried()
+    fold = folded(before).carried() if before else _counted(slot.usage, slot.frames)
     return pack(_with(fold, (entry for _, entry in new)))
 
 
 def folded(slot: Slot) -> UsageFold:
-    """Return the sums over all changes of a slot, which must not be changed."""
-    return _folded(slot.usage, slot.frames)
+    """Return the sums over all changes of a slot. They are shared, so the caller must not add to them."""
+    return _shared(slot.usage, slot.frames)
 
 
 def recounted(before: UsageFold, slot: Slot) -> UsageFold:
@@ -48,7 +46,11 @@ def pack(fold: UsageFold) -> bytes:
 
 
 @lru_cache(maxsize=_CACHED_SLOTS)
-def _folded(usage: bytes, frames: tuple[Frame, ...]) -> UsageFold:
+def _shared(usage: bytes, frames: tuple[Frame, ...]) -> UsageFold:
+    return _counted(usage, frames)
+
+
+def _counted(usage: bytes, frames: tuple[Frame, ...]) -> UsageFold:
     fold = _stored(usage) or UsageFold()
     return _with(fold, _entries(frames, fold))
 

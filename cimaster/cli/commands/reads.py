@@ -7,7 +7,18 @@ from urllib.parse import quote
 import click
 
 from cimaster.cli.command_line import ClientCommand, Duration, Session, cluster_argument
-from cimaster.cli.listings import CLUSTERS, HISTORY, JSON, NAME, POLICIES, PURPOSES, QUEUE, as_json
+from cimaster.cli.listings import (
+    CLUSTERS,
+    HISTORY,
+    JSON,
+    NAME,
+    POLICIES,
+    PURPOSES,
+    QUEUE,
+    USAGE,
+    USAGE_BREAKDOWNS,
+    as_json,
+)
 from cimaster.cli.terminal_text import neutral, neutral_lines
 
 _SECTION = "Lists"
@@ -66,6 +77,18 @@ def queue(session: Session, /) -> None:
 def history(session: Session, /, **filters: object) -> None:
     """List changes, newest first."""
     click.echo(session.text(HISTORY, **filters), nl=False)
+
+
+@click.command(cls=ClientCommand, section=_SECTION, example="cimaster usage --by job --since 30d")
+@click.option("--by", type=click.Choice(USAGE_BREAKDOWNS), help="What each line is about.  [default: day]")
+@click.option("--since", help="From this time on, or of the last 30d.  [default: the last 7 days]")
+@click.option("--until", help="Until this time, or until 7d ago.")
+@click.option("--purpose", help="Only clusters for this purpose.")
+@click.option("--region", help="Only clusters in this region.")
+@click.pass_obj
+def usage(session: Session, /, **filters: object) -> None:
+    """Show what the clusters were used for: hours, takes, waits and failures."""
+    click.echo(session.text(USAGE, **filters), nl=False)
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster purposes -o wide")
