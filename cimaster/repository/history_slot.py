@@ -5,7 +5,7 @@ has the frames, one after the other. A frame is the JSON of some hundred changes
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -27,27 +27,31 @@ class UnreadableSlot(ValueError):
 
 
 class Frame(NamedTuple):
-    """Compressed changes of the commits from `first` to `last`; `raw` is the size of their JSON in bytes."""
+    """Compressed changes of the commits from `first` to `last`; `raw` is the size of their JSON in bytes.
+
+    `begins` is the time of the first one, in seconds since 1970; 0 if it is unknown.
+    """
 
     packed: bytes
     raw: int
     changes: int
     first: int
     last: int
+    begins: int = 0
 
     @classmethod
     def of(cls, entries: Sequence[tuple[int, Entry]]) -> "Frame":
         """Compress changes, given with the numbers of their commits."""
-        return cls._packed(_text(entries), len(entries), entries[0][0], entries[-1][0])
-
-    @classmethod
-    def _packed(cls, text: bytes, changes: int, first: int, last: int) -> "Frame":
-        return cls(zlib.compress(text, 6), len(text), changes, first, last)
+        begins = next((int(entry.at.timestamp()) for _, entry in entries if entry.at), 0)
+        text = _text(entries)
+        packed = zlib.compress(text, 6)
+        return cls(packed, len(text), len(entries), entries[0][0], entries[-1][0], max(begins, 0))
 
     def extended(self, entries: Sequence[tuple[int, Entry]]) -> "Frame":
         """Return it with more changes; ValueError if it is damaged."""
         text = self.json + b"\n" + _text(entries)
-        return self._packed(text, self.changes + len(entries), self.first, entries[-1][0])
+        changes = self.changes + len(entries)
+        return self._replace(packed=zlib.compress(text, 6), raw=len(text), changes=changes, last=entries[-1][0])
 
     @property
     def json(self) -> bytes:
@@ -61,9 +65,17 @@ class Frame(NamedTuple):
             raise ValueError("a frame is incomplete")
         return text
 
-    def entries(self) -> list[tuple[int, Entry]]:
-        """Return the changes with the numbers of their commits, oldest first; ValueError if the frame is damaged."""
-        lines = self.json.decode("utf-8", "surrogatepass").split("\n")
+    def entries(self, may_match: Callable[[bytes], bool] = lambda _: True) -> list[tuple[int, Entry]]:
+        """Return the changes with the numbers of their commits, oldest first; ValueError if the frame is damaged.
+
+        Changes are left out if `may_match` returns False for their JSON in lower case.
+        """
+        json = self.json
+        lower = json.lower()
+        if not may_match(lower):
+            return []
+        wanted = (line for line, low in zip(json.split(b"\n"), lower.split(b"\n"), strict=True) if may_match(low))
+        lines = [line.decode("utf-8", "surrogatepass") for line in wanted]
         read: History = tuple(Entry.parse(line, load(line)) for line in lines)
         return list(zip(history.numbers(read, self.last), read, strict=True))
 
@@ -110,7 +122,7 @@ class Slot:
     @property
     def size(self) -> int:
         """The bytes of its values."""
-        return sum(len(frame.packed) for frame in self.frames) + len(self.usage) + 40 * len(self.frames) + 200
+        return sum(len(frame.packed) for frame in self.frames) + len(self.usage) + 60 * len(self.frames) + 200
 
     def began(self, generation: int, pool_id: str) -> "Slot":
         """Return it as a new slot of this generation, without its earlier changes."""
@@ -134,7 +146,7 @@ class Slot:
     def to_store(self) -> StoredObject:
         """Return the object to write."""
         meta: dict[str, Any] = {"generation": self.generation, "pool": self.pool_id, "sealed": self.sealed}
-        meta["frames"] = [[len(f.packed), f.raw, f.changes, f.first, f.last] for f in self.frames]
+        meta["frames"] = [[len(f.packed), f.raw, f.changes, f.first, f.last, f.begins] for f in self.frames]
         values = {CHANGES: b"".join(frame.packed for frame in self.frames), USAGE: self.usage}
         changed = self.object.replaced({META: dump(meta)}, self.object.annotations)
         return changed.with_binary({key: value for key, value in values.items() if value})
@@ -144,10 +156,10 @@ def _frames(packed: bytes, listed: object) -> Iterator[Frame]:
     """Yield the frames; UnreadableSlot if the list does not fit the bytes."""
     at = 0
     for each in listed if isinstance(listed, list) else ():
-        if not (isinstance(each, list) and len(each) == 5 and all(type(n) is int and n >= 0 for n in each)):
+        if not (isinstance(each, list) and len(each) in (5, 6) and all(type(n) is int and n >= 0 for n in each)):
             raise UnreadableSlot(f"{META} lists a frame that cannot be read")
-        size, raw, changes, first, last = each
-        yield Frame(packed[at : at + size], raw, changes, first, last)
+        size, *facts = each
+        yield Frame(packed[at : at + size], *facts)
         at += size
     if at != len(packed):
         raise UnreadableSlot(f"{META} and {CHANGES} do not fit together")
@@ -158,10 +170,10 @@ def _text(entries: Sequence[tuple[int, Entry]]) -> bytes:
 
 
 def _split(entries: Sequence[tuple[int, Entry]]) -> Iterator[Sequence[tuple[int, Entry]]]:
-    """Split changes into frames of about the same size."""
+    """Split changes into frames of about the same size; the changes of one commit stay together."""
     start = size = 0
-    for at, (_, entry) in enumerate(entries):
-        if size >= FRAME_SIZE:
+    for at, (commit, entry) in enumerate(entries):
+        if size >= FRAME_SIZE and commit != entries[at - 1][0]:
             yield entries[start:at]
             start, size = at, 0
         size += entry.size

@@ -1,14 +1,12 @@
 """Read the history: the changes that the pool still has, and the archived ones, as one list, newest first."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from cimaster.common.texts import printable, same, same_person
-from cimaster.common.times import format_time
 from cimaster.pool.records import history
 from cimaster.pool.records.history import GAP, Entry
 from cimaster.repository.configmap_repository import ConfigMapRepository
@@ -16,15 +14,14 @@ from cimaster.repository.history_slot import Frame
 from cimaster.repository.snapshots import Snapshot
 
 _ORDER = timedelta(hours=1)  # by which the times of changes may differ from their order, because clocks do
-_FIRST_TIME = re.compile(rb'"at": ?"([^"]*)"', re.IGNORECASE)
 _PARSED_FRAMES = 32  # that stay in memory, because pages ask for the newest changes again and again
 
 
 @dataclass(frozen=True)
 class Position:
-    """The place of a change in the history: the number of its commit, and its place among that commit's changes.
+    """The place of a change in a list: the number of its commit, and its place among that commit's changes.
 
-    `back` counts from the newest change of the commit.
+    `back` counts from the newest one that matches the filter of the request.
     """
 
     commit: int
@@ -69,23 +66,28 @@ class HistoryFilter:
         at = entry.at
         return at is not None and not (self.since and at < self.since) and not (self.until and at >= self.until)
 
-    def may_match(self, frame: Frame) -> bool:
-        """Say whether a frame may have wanted changes, without reading each of them; ValueError if it is damaged."""
-        text = frame.json.lower()
-        if (
-            self.until
-            and (begins := _FIRST_TIME.search(text))
-            and begins[1].decode() > format_time(self.until + _ORDER)
-        ):
-            return False
-        if GAP.encode() in text:
-            return True
-        wanted = (self.cluster, self.person, self.job, self.kind)
-        return all(name.lower().encode() in text for name in wanted if _is_plain(name))
+    def may_match(self, json: bytes) -> bool:
+        """Say whether one of these changes, which are JSON in lower case, may be wanted."""
+        return all(name in json for name in self._names) or GAP.encode() in json
 
-    def is_over(self, oldest: Entry) -> bool:
-        """Say whether changes that are older than this one are too old."""
-        return bool(self.since and oldest.at and oldest.at < self.since - _ORDER)
+    @cached_property
+    def _names(self) -> list[bytes]:
+        """The words that wanted changes contain, as far as they look the same in JSON."""
+        wanted = (self.cluster, self.person, self.job, self.kind)
+        return [word.lower().encode() for name in wanted if _is_plain(name) for word in name.split()]
+
+    @property
+    def is_about_time(self) -> bool:
+        """Whether all changes of a time are wanted."""
+        return not (self.cluster or self.person or self.job or self.kind)
+
+    def begins_after(self, frame: Frame) -> bool:
+        """Say whether the changes of a frame are too new."""
+        return bool(self.until and frame.begins > (self.until + _ORDER).timestamp())
+
+    def ends_with(self, frame: Frame) -> bool:
+        """Say whether the changes before a frame are too old."""
+        return bool(self.since and frame.begins and frame.begins < (self.since - _ORDER).timestamp())
 
 
 def _is_plain(name: str) -> bool:
@@ -130,8 +132,9 @@ class History:
     def _wanted(
         self, snapshot: Snapshot, wanted: HistoryFilter, after: Position | None
     ) -> Iterator[tuple[Position, Entry]]:
-        for position, entry in _positions(self._all(snapshot, wanted, after.commit if after else None)):
-            if (after is None or position.is_older_than(after)) and wanted.matches(entry):
+        known = self._all(snapshot, wanted, after.commit if after else None)
+        for position, entry in _positions(pair for pair in known if wanted.matches(pair[1])):
+            if after is None or position.is_older_than(after):
                 yield position, entry
 
     def _all(self, snapshot: Snapshot, wanted: HistoryFilter, newest: int | None) -> Iterator[tuple[int, Entry]]:
@@ -142,17 +145,19 @@ class History:
         waiting = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
         yield from reversed([pair for pair in waiting if pair[0] > archived])
         for frame in (frame for slot in slots for frame in reversed(slot.frames)):
-            if newest is not None and frame.first > newest:
+            if (newest is not None and frame.first > newest) or wanted.begins_after(frame):
                 continue
-            try:
-                if not wanted.may_match(frame):
-                    continue
-                read = _parsed(frame)
-            except ValueError as damaged:
-                read = [(frame.last, _unreadable(frame, damaged))]
-            yield from reversed(read)
-            if wanted.is_over(read[0][1]):
+            yield from reversed(_read(frame, wanted))
+            if wanted.ends_with(frame):
                 return
+
+
+def _read(frame: Frame, wanted: HistoryFilter) -> list[tuple[int, Entry]]:
+    """Return the changes of a frame that may be wanted, oldest first."""
+    try:
+        return _parsed(frame) if wanted.is_about_time else frame.entries(wanted.may_match)
+    except ValueError as damaged:
+        return [(frame.last, _unreadable(frame, damaged))]
 
 
 def _unreadable(frame: Frame, damaged: ValueError) -> Entry:
