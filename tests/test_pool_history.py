@@ -95,7 +95,7 @@ def test_a_hand_over_by_another_holder_is_found(vacant: Pool) -> None:
 def test_a_result_that_counts_twice_is_found(vacant: Pool) -> None:
     after = failed(vacant, "1")
     cluster = next(cluster for cluster in after.clusters if cluster.results)
-    doubled = cluster.edited(results=[*cluster.fields["results"] * 2])
+    doubled = cluster.edited(lastResults=cluster.fields["lastResults"] * 2)
     twice = after.with_record(cluster, doubled, after.history)
     assert "the results of" in problems(vacant, committed(vacant, twice))[0]
 

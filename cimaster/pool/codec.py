@@ -9,11 +9,10 @@ from typing import TypeVar
 
 from cimaster.errors import PoolFull, StoreUnreadable
 from cimaster.pool.decisions import archiving, creation_retention, idempotency, queue_room
-from cimaster.pool.records import history, json_edit, record_lists
+from cimaster.pool.records import history, json_edit, record_lists, remembered
 from cimaster.pool.records.archive_claim import ArchiveClaim
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.creation import Creation, parse_creations
-from cimaster.pool.records.ended_lease import ENDED_LEASES
 from cimaster.pool.records.json_values import load, utf8_safe
 from cimaster.pool.records.notice import Notice, parse_notices
 from cimaster.pool.records.object_size import HISTORY_LIMIT, OBJECT_LIMIT, byte_count
@@ -242,7 +241,7 @@ def _with_less_memory(pool: Pool, excess: int) -> Pool:
     for place, cluster in largest_first:
         if excess <= 0:
             break
-        known = {key: None for key in (*ENDED_LEASES, "results") if key in cluster.fields}
+        known = {key: None for key in remembered.MEMBERS if key in cluster.fields}
         if cluster.fault or not known:
             continue
         clusters[place] = cluster.edited(**known)

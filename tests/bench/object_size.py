@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import product
 
 from cimaster.errors import Refusal
 from cimaster.pool import (
@@ -41,13 +42,13 @@ from cimaster.pool.records.object_size import byte_count
 from tests.bench.table import markdown
 
 _START = datetime(2026, 1, 2, tzinfo=UTC)
-_UTILISATION = 0.7
+_UTILISATIONS = (0.25, 0.7)  # shares of the clusters that jobs have
 _JOB_MINUTES = (15, 25)
 _JOBS = ("e2e-conformance-1.32", "e2e-upgrade-1.31-1.32", "pull-network-policy-e2e", "storage-csi", "scale-100-nodes")
 _PEOPLE = ("alice", "bob", "carol", "christopher.longname")
 _CALLERS = tuple(owner_hash(f"10.2.3.{number}") for number in range(8))
 
-_REMEMBERED = ("lastLeases", "endedLeases", "results")
+_REMEMBERED = ("lastLeases", "lastResults")
 
 
 @dataclass
@@ -55,6 +56,7 @@ class BusyPool:
     """A pool in use. `pool` is as the last write stored it; `events` are what will happen, by time."""
 
     clusters: int
+    utilisation: float
     seed: int = 14
     pool: Pool = field(default_factory=Pool)
     now: datetime = _START
@@ -68,7 +70,7 @@ class BusyPool:
         for number in range(self.clusters):
             facts = ClusterFacts(("us-west", "eu-central")[number % 2], osimage="centos-atomic-7.6.1810-qcow2")
             self.pool, _ = add(self.pool, self.now, f"cluster-{number:02}", "root", facts)
-        for _ in range(round(self.clusters * _UTILISATION)):
+        for _ in range(round(self.clusters * self.utilisation)):
             self._plan(self._random.uniform(0, _JOB_MINUTES[1]), self._job)
 
     def run(self, hours: float) -> None:
@@ -149,12 +151,12 @@ def sizes(busy: BusyPool) -> Iterator[tuple[str, int]]:
 
 
 def main(counts: list[int]) -> None:
-    """Print a table for each number of clusters."""
-    for count in counts:
-        busy = BusyPool(count)
+    """Print a table for each number of clusters and each utilisation."""
+    for count, utilisation in product(counts, _UTILISATIONS):
+        busy = BusyPool(count, utilisation)
         busy.run(24 if count <= 100 else 3)
-        title = f"{count:,} clusters, {busy.changes:,} writes, {len(busy.pool.requests)} requests remembered"
-        print(markdown((title, "bytes"), [(name, f"{size:,}") for name, size in sizes(busy)]))
+        title = f"{count:,} clusters, {utilisation:.0%} in use, {busy.changes:,} writes"
+        print(markdown((title, "bytes"), [(name, f"{size:,}") for name, size in sizes(busy)]), flush=True)
 
 
 if __name__ == "__main__":

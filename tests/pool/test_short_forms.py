@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.pool import FinishRequest
+from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ended_lease import EndedLease, read_ended, written_leases
+from cimaster.pool.records.health import JobResult, read_results
 from cimaster.pool.records.lease import Lease
 from cimaster.pool.records.record_lists import encode
 from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
@@ -84,3 +86,31 @@ def test_times_are_kept_to_the_second(since: timedelta) -> None:
 def test_hexadecimal_digits_are_kept(text: str) -> None:
     if len(text) != 11:
         assert long_hex(short_hex(text)) == text
+
+
+@pytest.mark.parametrize("result", ["pass", "fail", "error"])
+def test_a_result_reads_back_as_it_was_written(result: str) -> None:
+    results = (JobResult(result, "a job", "7", NOW), JobResult("pass", "", "", None))
+    assert read_results({"lastResults": [each.written() for each in results]}) == results
+
+
+def test_results_of_earlier_versions_count_with_newer_ones() -> None:
+    newer = JobResult("fail", "e2e", "8", NOW)
+    earlier = ["pass", "e2e", "7", "2026-01-02T11:00:00Z"], {"result": "fail", "at": "2026-01-02T13:00:00Z"}
+    found = read_results({"results": [*earlier], "lastResults": [newer.written()]})
+    assert [(each.result, each.build) for each in found] == [("fail", ""), ("fail", "8"), ("pass", "7")]
+
+
+def test_callers_see_the_long_forms_of_what_is_remembered() -> None:
+    result, ended = JobResult("fail", "e2e", "8", NOW), EndedLease.of(LEASE, "finished", NOW, "job")
+    cluster = Cluster.new({"name": "c-1", "status": "finished", "lastResults": [result.written()]})
+    shown = json.loads(cluster.edited(lastLeases=written_leases([ended])).described())
+    at = "2026-01-02T12:00:05Z"
+    assert shown["results"] == [{"result": "fail", "job": "e2e", "build": "8", "at": at}]
+    assert shown["endedLeases"] == [{"how": "finished", "at": at, "by": "job"}]
+    assert shown.keys().isdisjoint({"lastResults", "lastLeases"})
+
+
+@given(TEXTS | st.lists(TEXTS) | st.none())
+def test_results_are_read_whatever_is_stored(stored: object) -> None:
+    assert all(isinstance(each, JobResult) for each in read_results({"lastResults": stored, "results": stored}))

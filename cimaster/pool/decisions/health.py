@@ -16,6 +16,8 @@ from cimaster.pool.records.health import (
     OK,
     PASS,
     QUARANTINED,
+    RESULTS_STORED,
+    RESULTS_STORED_EARLIER,
     SUSPECT,
     JobResult,
     bad_results_in_a_row,
@@ -112,7 +114,7 @@ def _may_quarantine(pool: Pool, cluster: Cluster) -> bool:
 def with_result(cluster: Cluster, result: JobResult) -> Cluster:
     """Return the record with one more result; a pass ends a suspicion that results caused."""
     results = [each.written() for each in (result, *cluster.results)][:KEPT_RESULTS]
-    edits: dict[str, Any] = {"results": results}
+    edits: dict[str, Any] = {RESULTS_STORED: results, RESULTS_STORED_EARLIER: None}
     health = cluster.health
     if result.result == PASS and health.state == SUSPECT and health.cause == BY_RESULTS:
         edits |= dict.fromkeys(HEALTH_FIELDS)

@@ -14,7 +14,7 @@ from cimaster.pool.records.remembered_request import RememberedRequest, hash_of_
 
 KEPT_FOR = timedelta(hours=1)
 WAIT_OVER = "the wait was over"
-BUDGET = 32_000  # bytes of the stored object; a caller that exceeds its share loses its own oldest requests
+BUDGET = 16_000  # bytes of the stored object; a caller that exceeds its share loses its own oldest requests
 
 
 @dataclass(frozen=True)

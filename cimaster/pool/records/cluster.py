@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from cimaster.common.texts import printable
-from cimaster.pool.records import faults, json_edit
-from cimaster.pool.records.ended_lease import STORED, STORED_EARLIER, EndedLease, read_ended
+from cimaster.pool.records import faults, json_edit, remembered
+from cimaster.pool.records.ended_lease import EndedLease, read_ended
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health, JobResult, read_results
 from cimaster.pool.records.json_values import dump
@@ -77,10 +77,7 @@ class Cluster(Record):
     def described(self, **more: Any) -> str:
         """Return the record as JSON for callers: as stored, with its state and `more` members."""
         added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
-        if "results" in self.fields:
-            added["results"] = [result.described() for result in self.results]
-        if STORED in self.fields:
-            added |= {STORED: None, STORED_EARLIER: [lease.described() for lease in self.ended_leases]}
+        added |= remembered.described(self.fields, self.ended_leases, self.results)
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})
@@ -136,7 +133,7 @@ class Cluster(Record):
     @cached_property
     def results(self) -> tuple[JobResult, ...]:
         """The last results of jobs on it, newest first."""
-        return read_results(self.fields.get("results"))
+        return read_results(self.fields)
 
     @property
     def checking(self) -> str:

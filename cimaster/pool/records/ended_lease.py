@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
@@ -10,9 +10,9 @@ from cimaster.common.texts import printable
 from cimaster.common.times import format_time
 from cimaster.pool.records.lease import Lease
 from cimaster.pool.records.record import Fields
-from cimaster.pool.records.short_forms import TIME_LENGTH, long_time, padded, short_hash, short_time, unpadded
+from cimaster.pool.records.short_forms import LONG_AGO, TIME_LENGTH, long_time, padded, short_hash, short_time, unpadded
 
-STORED, STORED_EARLIER = ENDED_LEASES = ("lastLeases", "endedLeases")
+STORED, STORED_EARLIER = ("lastLeases", "endedLeases")
 """The members of the record. Earlier versions cannot read the first, but keep it."""
 
 _ID_LENGTH, _REQUEST_LENGTH, _TEXT_LENGTH = 6, 10, 5  # characters of the hashes
@@ -28,7 +28,6 @@ _ENDINGS = {
 }
 _LETTERS = {ending: letter for letter, ending in _ENDINGS.items()}
 _UNKNOWN_ENDING = "?"
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def read_ended(record: Mapping[str, Any]) -> tuple[EndedLease, ...]:
     earlier = tuple(EndedLease.read(Fields(entry)) for entry in entries if isinstance(entry, dict))
     if not ended:
         return earlier
-    return tuple(sorted((*earlier, *ended), key=lambda lease: lease.at or _LONG_AGO, reverse=True))
+    return tuple(sorted((*earlier, *ended), key=lambda lease: lease.at or LONG_AGO, reverse=True))
 
 
 def written_leases(leases: Iterable[EndedLease]) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from cimaster.common.times import format_time, stored_time
 
 TIME_LENGTH = 6  # characters of a time in seconds since 1970, until the year 4147
+LONG_AGO = datetime.min.replace(tzinfo=UTC)  # stands for an unknown time where times are compared
 _MISSING = "."
 _MAX_SECONDS = 1 << 6 * TIME_LENGTH
 
