@@ -23,9 +23,9 @@ class Archiving:
         self._owner = uuid.uuid4().hex[:12]
 
     def is_due(self) -> bool:
-        """Say whether this replica should archive now: enough changes wait, and no other replica has the claim."""
+        """Say whether this replica should archive now: enough changes wait, and no other replica does it."""
         pool, now = self._repository.snapshot().pool, self._repository.now()
-        return archiving.is_due(pool, now) and not pool.archive.is_of_another(self._owner, now)
+        return archiving.is_due(pool, now) and archiving.may_claim(pool, now, self._owner)
 
     @property
     def has_claim(self) -> bool:

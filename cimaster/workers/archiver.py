@@ -13,7 +13,7 @@ from cimaster.services.archiving import Archiving
 
 _REST = 0.2  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _PAUSE = 30.0  # seconds between rounds while the pool does not change
-_FIRST_CLAIM = 2.0  # seconds, at most, that a replica without the claim waits for another one to archive
+_FIRST_CLAIM = 0.5  # seconds, at most, that a replica without the claim waits for another one to archive
 _AFTER_TROUBLE = 5.0  # seconds
 _log = logging.getLogger(__name__)
 

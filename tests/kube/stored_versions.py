@@ -34,9 +34,23 @@ class StoredVersion:
     seen_at: float
     compressed: bytes
 
+    @property
+    def _stored(self) -> dict[str, Any]:
+        return k8s_protobuf.read(k8s_protobuf.raw(zlib.decompress(self.compressed)))
+
+    @property
+    def size(self) -> int:
+        """The bytes of all its values."""
+        return sum(self.sizes.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each value."""
+        return {key: len(value.encode()) for key, value in self._stored["data"].items()}
+
     def pool(self, known: Pool | None = None) -> Pool:
         """Return the pool in it; its records are those of the `known` one where they are equal."""
-        stored = k8s_protobuf.read(k8s_protobuf.raw(zlib.decompress(self.compressed)))
+        stored = self._stored
         commit = int(stored["metadata"]["annotations"].get(COMMIT_ANNOTATION, 0))
         return decode(stored["data"], commit, Rules(), known)
 

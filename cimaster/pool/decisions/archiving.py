@@ -15,6 +15,7 @@ from cimaster.pool.records.pool import Answer, Pool
 
 DUE_SIZE = 6_000  # bytes of unarchived entries from which they are archived: every write sends them all
 DUE_AGE = timedelta(minutes=5)  # of the oldest unarchived entry, after which it is archived anyway
+LATE = timedelta(seconds=2)  # age of a change, of those from DUE_SIZE on, at which the archiver seems to stand still
 CLAIM = timedelta(seconds=60)  # after which another replica may take over
 RECENT, MAX_RECENT = timedelta(hours=1), 2_000  # the archived entries that a replica keeps in memory for decisions
 _ADDED_BY_ARCHIVE = ("purpose", "region")
@@ -23,6 +24,15 @@ _ADDED_BY_ARCHIVE = ("purpose", "region")
 def is_due(pool: Pool, now: datetime) -> bool:
     """Say whether the unarchived entries should be archived now."""
     return bool(pool.history) and (pool_size(pool) >= DUE_SIZE or age(pool, now) >= DUE_AGE)
+
+
+def may_claim(pool: Pool, now: datetime, owner: str) -> bool:
+    """Say whether a replica may archive: no other one has the claim, or that one does not keep up.
+
+    Two replicas that archive at the same time do no harm: one of them has to read the archive again.
+    """
+    is_late = pool_size(pool) >= DUE_SIZE and age(pool, now) > LATE
+    return is_late or not pool.archive.is_of_another(owner, now)
 
 
 def pool_size(pool: Pool) -> int:
@@ -37,14 +47,13 @@ def age(pool: Pool, now: datetime) -> timedelta:
 
 
 def claim(pool: Pool, now: datetime, owner: str, *, takes_over: bool = True) -> tuple[Pool, Answer]:
-    """Claim the archive for a replica; the answer is empty if another one has it.
+    """Claim the archive for a replica; the answer is empty if it may not.
 
     Without `takes_over`, an expired claim of another replica counts too.
     """
-    stored = pool.archive
-    if stored.is_of_another(owner, now) or (stored.by not in ("", owner) and not takes_over):
+    if not may_claim(pool, now, owner) or (pool.archive.by not in ("", owner) and not takes_over):
         return pool, Answer("")
-    return dataclasses.replace(pool, archive=stored.renewed(owner, now + CLAIM)), Answer(owner)
+    return dataclasses.replace(pool, archive=pool.archive.renewed(owner, now + CLAIM)), Answer(owner)
 
 
 def release_claim(pool: Pool, owner: str) -> tuple[Pool, Answer]:
