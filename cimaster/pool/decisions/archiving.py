@@ -13,7 +13,7 @@ from cimaster.pool.records.history import Entry, History
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.pool import Answer, Pool
 
-DUE_SIZE = 6_000  # bytes of unarchived entries from which they are archived: every write sends them all
+DUE_SIZE = 4_000  # bytes of unarchived entries from which they are archived: every write sends them all
 DUE_AGE = timedelta(minutes=5)  # of the oldest unarchived entry, after which it is archived anyway
 LATE = timedelta(seconds=2)  # age of a change, of those from DUE_SIZE on, at which the archiver seems to stand still
 CLAIM = timedelta(seconds=60)  # after which another replica may take over
