@@ -1,4 +1,4 @@
-"""The command line of the server: serve, export, import, drain."""
+"""The command line of the server: serve, export, import, drain, rebuild-usage."""
 
 import argparse
 import getpass
@@ -20,8 +20,9 @@ from cimaster.pool import parsers
 from cimaster.pool.decisions import inventory_plan
 from cimaster.pool.decisions.inventory_plan import Inventory, Plan, SyncTerms
 from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.history_ring import ArchiveBusy
 from cimaster.repository.stores import open_store
-from cimaster.services import inventory_file, inventory_sync, pool_file
+from cimaster.services import inventory_file, inventory_sync, pool_file, usage_rebuild
 from cimaster.services.import_export import exported, importing, rules_of
 from cimaster.settings import PREFIX, Settings
 from cimaster.workers.drain_file import DrainFile
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     command("drain", _drain, "make a running service report not-ready, and wait 5 s for load balancers to notice")
     export = command("export", _export, "write the whole pool to standard output, as a ConfigMap in JSON")
     export.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
+    command("rebuild-usage", _rebuild_usage, "count the sums of usage again, from the changes in the archive")
     load = command(
         "import",
         _import,
@@ -109,7 +111,9 @@ def _drain(_options: argparse.Namespace, settings: Settings) -> int:
 
 def _repository(settings: Settings) -> ConfigMapRepository:
     store, metrics = open_store(settings), Metrics(CollectorRegistry())
-    return ConfigMapRepository(store, rules_of(settings), metrics, deadline=settings.deadline)
+    return ConfigMapRepository(
+        store, rules_of(settings), metrics, deadline=settings.deadline, history_names=settings.history_names
+    )
 
 
 def _existing(settings: Settings) -> ConfigMapRepository:
@@ -118,6 +122,16 @@ def _existing(settings: Settings) -> ConfigMapRepository:
     if kind == "sqlite" and not Path(path).exists():
         raise FileNotFoundError(f"{path} does not exist: name the store of the service with --store")
     return _repository(settings)
+
+
+def _rebuild_usage(_options: argparse.Namespace, settings: Settings) -> int:
+    try:
+        counted = usage_rebuild.rebuild(_existing(settings).history_ring)
+    except ArchiveBusy as busy:
+        print(f"cimaster: the archive is being written all the time, so try again later: {busy}", file=sys.stderr)
+        return 1
+    print(f"usage is counted again from {counted} changes")
+    return 0
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> int:

@@ -9,8 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from cimaster.pool.records.history import Entry
+from cimaster.pool.usage.fold import UsageFold
 from cimaster.repository.configmap_repository import ConfigMapRepository
-from cimaster.services.usage_sums import count_usage
+from cimaster.services import usage_rebuild
+from cimaster.services.usage_sums import count_usage, pack
 from tests.conftest import Add, MovableClock
 
 JSON = {"Accept": "application/json"}
@@ -115,3 +117,12 @@ def test_stored_sums_are_renewed_after_many_changes(repository: ConfigMapReposit
         ring.append(entries, "", count_usage)
         stored.append(ring.slots()[0].usage)
     assert 2 <= len(set(stored)) <= 4
+
+
+def test_sums_can_be_counted_again_from_the_archive(archived: FlaskClient, repository: ConfigMapRepository) -> None:
+    ring = repository.history_ring
+    slot = ring.slots()[0]
+    ring.replace(slot, replace(slot, usage=pack(UsageFold(counted=2))))  # plausible, but wrong
+    assert "e2e" not in usage(archived, by="job")
+    assert usage_rebuild.rebuild(ring) == 2
+    assert usage(archived, by="job")["e2e"]["takes"] == 1

@@ -33,7 +33,7 @@ def test_axe_finds_nothing_on_the_page_about_usage(visit: Visit) -> None:
 def test_the_form_shows_another_span_and_the_table_opens(visit: Visit) -> None:
     alice = visit("alice")
     alice.go("/ui/usage")
-    alice.page.get_by_label("Time").select_option("1d")
+    alice.page.get_by_label("Time", exact=True).select_option("1d")
     alice.page.get_by_role("button", name="Show").click()
     expect(alice.page).to_have_url(re.compile("span=1d"))
     alice.page.get_by_text("Takes and waits, as a table").click()
