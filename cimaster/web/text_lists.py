@@ -10,13 +10,12 @@ from cimaster.pool.decisions.automatic_top_up import describe_terms
 from cimaster.pool.decisions.purposes import describe
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.creation import Creation
-from cimaster.pool.records.history import Entry
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import Ticket
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return one line per row, without the line breaks that data edited by hand may hold."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -38,7 +37,7 @@ def as_text(pool: Pool, shown: Iterable[Cluster]) -> str:
     ]
     if not rows:
         return "no clusters match\n" if pool.clusters else "the pool is empty: add clusters with /addcluster\n"
-    return _aligned([heads, *rows])
+    return aligned([heads, *rows])
 
 
 def _health(cluster: Cluster) -> str:
@@ -69,7 +68,7 @@ def one(pool: Pool, cluster: Cluster) -> str:
         "last job": descriptions.job_label(cluster.last_job, cluster.last_build) if cluster.last_job else "",
         "triggered by": cluster.last_trigger_name,
     }
-    return _aligned([(key, value) for key, value in facts.items() if value])
+    return aligned([(key, value) for key, value in facts.items() if value])
 
 
 def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
@@ -77,7 +76,7 @@ def creations(shown: Sequence[Creation], now: datetime, filtered: bool) -> str:
     if not shown:
         return "no creations match\n" if filtered else "no cluster is being created\n"
     rows = [(c.id, c.state, c.purpose, c.user, c.job or "-", descriptions.creation(c, now)) for c in shown]
-    return _aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
+    return aligned([("ID", "STATE", "PURPOSE", "USER", "JOB", "SITUATION"), *rows])
 
 
 def policies(explained: Sequence[tuple[Policy, str]]) -> str:
@@ -100,7 +99,7 @@ def purposes(pool: Pool) -> str:
         for purpose in pool.purposes()
     ]
     broken = [(rules.purpose, "", f"{BROKEN}: {rules.fault}") for rules in pool.purpose_rules if rules.fault]
-    return _aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows, *broken])
+    return aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows, *broken])
 
 
 def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta]) -> str:
@@ -125,23 +124,4 @@ def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta
         for place, ticket in enumerate(ranked, 1)
     ]
     heads = ("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITING", "EXPECTED", "UNTIL", "CONNECTED")
-    return _aligned([heads, *rows])
-
-
-def history(entries: Sequence[Entry]) -> str:
-    """Return one line per change, newest first."""
-    if not entries:
-        return "no changes are recorded\n"
-    rows = [
-        (
-            entry.get_text("at"),
-            entry.cluster,
-            entry.event,
-            f"{entry.get_text('from')} -> {entry.get_text('to')}",
-            entry.by,
-            descriptions.job_label(entry.job, entry.build) if entry.job else "",
-            entry.reason,
-        )
-        for entry in entries
-    ]
-    return _aligned([("TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"), *rows])
+    return aligned([heads, *rows])
