@@ -2,6 +2,7 @@
 
 from cimaster.api import clusters as clusters
 from cimaster.api import creations as creations
+from cimaster.api import history as history
 from cimaster.api import holds as holds
 from cimaster.api import inventory as inventory
 from cimaster.api import leases as leases

@@ -1,16 +1,12 @@
-"""List clusters and their history, and show one cluster."""
-
-from datetime import timedelta
+"""List clusters, and show one cluster."""
 
 from flask import Response, g
 
 from cimaster.api.routes import api, route
-from cimaster.common.texts import printable
 from cimaster.errors import BadParameter
-from cimaster.services.history import HistoryFilter
 from cimaster.web import endpoints, request_parameters, responses, text_lists
 from cimaster.web.components import components
-from cimaster.web.endpoint_parameters import ListClusters, ListHistory
+from cimaster.web.endpoint_parameters import ListClusters
 from cimaster.web.negotiation import wants_json
 
 
@@ -38,16 +34,3 @@ def one_cluster(name: str) -> Response:
     if wants_json():
         return responses.dated(responses.json_text(cluster.described()), snapshot)
     return responses.dated(responses.text_answer(text_lists.one(snapshot.pool, cluster)), snapshot)
-
-
-@route(endpoints.HISTORY)
-def history(params: ListHistory) -> Response:
-    """List changes, newest first."""
-    snapshot, since = components().clusters.view(), params.since
-    if isinstance(since, timedelta):
-        since = components().clusters.now() - since
-    page = components().history.page(snapshot, HistoryFilter(printable(params.cluster), since=since), params.limit)
-    if wants_json():
-        text = f'{{"history": [{", ".join(entry.described() for entry in page.entries)}]}}'
-        return responses.dated(responses.json_text(text), snapshot)
-    return responses.dated(responses.text_answer(text_lists.history(page.entries)), snapshot)

@@ -59,7 +59,8 @@ cooldown = _duration_between(timedelta(seconds=1), timedelta(days=1), "a duratio
 clusters = parsers.number(0, 1000, "a number from 0 to 1000", digits=4)
 concurrency = parsers.number(1, MAX_OPEN, f"a number from 1 to {MAX_OPEN}", digits=2)
 usage_breakdown, usage_format = parsers.one_of(BREAKDOWNS), parsers.one_of(("text", "json", "csv"))
-limit = parsers.number(1, 1000, "a number from 1 to 1000", digits=4)
+limit = parsers.number(1, 10_000, "a number from 1 to 10000", digits=5)
+history_format = parsers.one_of(("text", "json", "csv", "jsonl"))
 commit = parsers.number(0, 10**18 - 1, "a commit number, from the header CIMaster-Commit", digits=18)
 _cluster = parsers.matching(
     r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",

@@ -1,6 +1,7 @@
 """Read the history: the changes that the pool still has, and the archived ones, as one list, newest first."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_slot import Frame
 from cimaster.repository.snapshots import Snapshot
 
+_POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
 _ORDER = timedelta(hours=1)  # by which the times of changes may differ from their order, because clocks do
 _PARSED_FRAMES = 32  # that stay in memory, because pages ask for the newest changes again and again
 
@@ -26,6 +28,13 @@ class Position:
 
     commit: int
     back: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Read a position as an answer gives it; ValueError says what is expected."""
+        if not (found := _POSITION.fullmatch(text)):
+            raise ValueError("a position such as 1234-0, from the header CIMaster-Next or the member next of an answer")
+        return cls(int(found[1]), int(found[2]))
 
     def is_older_than(self, other: "Position") -> bool:
         """Say whether the change here came before the one at another position."""

@@ -1,6 +1,16 @@
-"""Which kind of answer the caller wants: text or JSON."""
+"""Which kind of answer the caller wants: text or JSON, and for some lists CSV or JSON lines."""
 
 from flask import request
+
+TEXT, JSON, CSV, JSON_LINES = "text", "json", "csv", "jsonl"
+MIMETYPES = {TEXT: "text/plain", JSON: "application/json", CSV: "text/csv", JSON_LINES: "application/x-ndjson"}
+_FORMATS = {
+    "text/plain": TEXT,
+    "application/json": JSON,
+    "text/csv": CSV,
+    "application/x-ndjson": JSON_LINES,
+    "application/jsonl": JSON_LINES,
+}
 
 _JSON, _TEXT = ("application/json", "application/*"), ("text/plain", "text/*")
 
@@ -16,3 +26,15 @@ def wants_json() -> bool:
     header = request.headers.get("Accept", "").lower()  # at equal quality the first one named wins
     named = (kind.partition(";")[0].strip() for kind in header.split(","))
     return next((kind in _JSON for kind in named if kind in _JSON + _TEXT), False)
+
+
+def list_format(named: str, *others: str) -> str:
+    """Return the format of a list: the `named` one, else the one that the caller accepts most.
+
+    `others` are those that the list has besides text and JSON.
+    """
+    offered = [kind for kind, name in _FORMATS.items() if name in (TEXT, JSON, *others)]
+    accepted = _FORMATS.get(request.accept_mimetypes.best_match(offered, ""), TEXT)
+    if named or accepted in others:
+        return named or accepted
+    return JSON if wants_json() else TEXT

@@ -5,6 +5,7 @@ A value that is only compared with stored data may be any text; a value that wil
 
 from cimaster.common.parameters import ParameterType
 from cimaster.pool import parsers
+from cimaster.services.history import Position
 
 REQUEST_ID = ParameterType(
     parsers.request_id, "repeats a request safely: the same id gets the same answer", "RequestID"
@@ -109,6 +110,13 @@ USAGE_BY = ParameterType(
 )
 FORMAT = ParameterType(parsers.usage_format, "text, json or csv; without it, the header Accept decides", "Format")
 LIMIT = ParameterType(parsers.limit, "the largest number of changes to list; default 100", "Limit")
+CHANGE_KIND = ParameterType(parsers.compared, "only changes of this kind, such as `taken`", "ChangeKind")
+POSITION = ParameterType(
+    Position.parse, "only changes before this one: `CIMaster-Next` of the answer with the newer ones", "Position"
+)
+HISTORY_FORMAT = ParameterType(
+    parsers.history_format, "text, json, csv or jsonl; without it, the header Accept decides", "HistoryFormat"
+)
 
 CREATION = ParameterType(parsers.compared, "id of a creation, or the name of its ProwJob", "KnownCreation")
 CREATION_STATE = ParameterType(parsers.creation_state, "only creations in this state", "CreationState")

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from werkzeug.datastructures import MultiDict
@@ -16,11 +16,13 @@ from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pool import ClusterFacts, Criteria, Request
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import IMAGE_PURPOSE
+from cimaster.services.history import HistoryFilter
 from cimaster.web import callers
 from cimaster.web.endpoint_parameters import (
     FactParameters,
     KindParameters,
     ListClusters,
+    ListHistory,
     UpdateCluster,
     VerbParameters,
 )
@@ -124,3 +126,13 @@ def changed_facts(sent: UpdateCluster) -> ClusterFacts:
 def filter_of(query: ListClusters) -> Filter:
     """Return the filter that the parameters of a list describe."""
     return Filter(query.state, query.purpose, query.region, labels(query.label), query.holder, query.q, query.health)
+
+
+def history_filter(params: ListHistory, now: datetime) -> HistoryFilter:
+    """Return which changes a request wants; a duration means that long ago."""
+    cluster, job, kind = printable(params.cluster), printable(params.job), printable(params.kind)
+    return HistoryFilter(cluster, params.person, job, kind, _moment(params.since, now), _moment(params.until, now))
+
+
+def _moment(time: datetime | timedelta | None, now: datetime) -> datetime | None:
+    return now - time if isinstance(time, timedelta) else time

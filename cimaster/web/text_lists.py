@@ -10,7 +10,6 @@ from cimaster.pool.decisions.automatic_top_up import describe_terms
 from cimaster.pool.decisions.purposes import describe
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.creation import Creation
-from cimaster.pool.records.history import Entry
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import Ticket
@@ -126,22 +125,3 @@ def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta
     ]
     heads = ("PLACE", "REQUEST", "JOB", "BY", "FOR", "PRIORITY", "WAITING", "EXPECTED", "UNTIL", "CONNECTED")
     return aligned([heads, *rows])
-
-
-def history(entries: Sequence[Entry]) -> str:
-    """Return one line per change, newest first."""
-    if not entries:
-        return "no changes are recorded\n"
-    rows = [
-        (
-            entry.get_text("at"),
-            entry.cluster,
-            entry.event,
-            f"{entry.get_text('from')} -> {entry.get_text('to')}",
-            entry.by,
-            descriptions.job_label(entry.job, entry.build) if entry.job else "",
-            entry.reason,
-        )
-        for entry in entries
-    ]
-    return aligned([("TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"), *rows])

@@ -124,8 +124,8 @@ def test_since_is_a_time_a_date_or_an_age(client: FlaskClient, add: Add, clock: 
 
 
 def test_limit_and_since_are_refused_with_what_was_expected(client: FlaskClient) -> None:
-    for limit in ("0", "1001", "-1", "ten", "0000010000", "1e3"):
-        assert "from 1 to 1000" in client.get(f"/history?limit={limit}").text
+    for limit in ("0", "10001", "-1", "ten", "0000010000", "1e3"):
+        assert "from 1 to 10000" in client.get(f"/history?limit={limit}").text
     for since in ("yesterday", "2026-01-32", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "0", "7"):
         answer = client.get(f"/history?since={since}")
         assert (answer.status_code, answer.headers["CIMaster-Code"]) == (400, "bad_parameter")

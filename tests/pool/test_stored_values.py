@@ -54,7 +54,8 @@ from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJo
 from cimaster.pool.decisions.expected_wait import expected_waits
 from cimaster.pool.decisions.provisioning import CreationRequest
 from cimaster.pool.records.creation import JOB
-from cimaster.web import text_lists
+from cimaster.services.history import Page
+from cimaster.web import history_lists, text_lists
 from tests.stored import NOW, OBJECTS
 
 MINUTE = timedelta(minutes=1)
@@ -170,7 +171,7 @@ def show(pool: Pool, now: datetime) -> None:
     texts = [
         text_lists.as_text(pool, shown),
         *(text_lists.one(pool, cluster) for cluster in shown),
-        text_lists.history(pool.history),
+        history_lists.as_text(Page(list(pool.history), None)),
         text_lists.creations(pool.creations, now, False),
         text_lists.purposes(pool),
         text_lists.queue(queue_order.in_serving_order(pool, now), now, expected_waits(pool, now)),

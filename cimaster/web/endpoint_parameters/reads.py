@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.common.parameters import Parameters
+from cimaster.services.history import Position
 from cimaster.web import parameter_types as types
 
 
@@ -62,12 +63,20 @@ class ListQueue(Parameters):
 class ListHistory(Parameters):
     """List changes, newest first.
 
-    The last changes of each cluster are kept, 20 at most and fewer in large pools.
+    The header `CIMaster-Next`, and `next` in JSON, say how to get older ones: send it as `after`. Months are kept, as
+    long as the archive has room. CSV and JSON lines are chosen with `format`, or with the header `Accept`: `text/csv`,
+    `application/x-ndjson`.
     """
 
     cluster: str = types.CLUSTER.meant("only of this cluster").optional("")
+    person: str = types.KNOWN_NAME.meant("only what this person did, or whose hold it was").optional("")
+    job: str = types.KNOWN_JOB.meant("only of this job").optional("")
+    kind: str = types.CHANGE_KIND.optional("")
     since: datetime | timedelta | None = types.SINCE.optional(None)
+    until: datetime | timedelta | None = types.UNTIL.optional(None)
     limit: int = types.LIMIT.optional(100)
+    after: Position | None = types.POSITION.optional(None)
+    format: str = types.HISTORY_FORMAT.optional("")
 
 
 @dataclass(frozen=True, kw_only=True)
