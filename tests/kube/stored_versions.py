@@ -19,7 +19,7 @@ from cimaster.pool import Pool
 from cimaster.pool.codec import decode
 from cimaster.pool.records.pool import Rules
 from cimaster.repository.stores import k8s_protobuf
-from cimaster.repository.stores.port import COMMIT_ANNOTATION
+from cimaster.repository.stores.port import COMMIT_ANNOTATION, StoredObject
 from tests.conditions import until
 
 _PAUSE = 0.2  # seconds before a broken connection is opened again
@@ -36,9 +36,12 @@ class StoredVersion:
 
     def pool(self, known: Pool | None = None) -> Pool:
         """Return the pool in it; its records are those of the `known` one where they are equal."""
-        stored = k8s_protobuf.read(k8s_protobuf.raw(zlib.decompress(self.compressed)))
-        commit = int(stored["metadata"]["annotations"].get(COMMIT_ANNOTATION, 0))
-        return decode(stored["data"], commit, Rules(), known)
+        stored = self.object()
+        return decode(stored.data, int(stored.annotations.get(COMMIT_ANNOTATION, 0)), Rules(), known)
+
+    def object(self) -> StoredObject:
+        """Return the ConfigMap."""
+        return StoredObject(k8s_protobuf.read(k8s_protobuf.raw(zlib.decompress(self.compressed))))
 
 
 class StoredVersions:

@@ -3,12 +3,14 @@
 import importlib
 from datetime import timedelta
 
+from cimaster.pool.decisions import archiving
 from cimaster.services import check_claims, creation_claims, notice_claims
 from cimaster.workers import checks
 
 creation_claims._RESERVE = timedelta(seconds=3)
 check_claims.DURATION = timedelta(seconds=4)
 notice_claims.DURATION = timedelta(seconds=4)
+archiving.CLAIM = timedelta(seconds=4)
 checks._RENEW, checks._RESERVE = 0.5, 1.0
 
 app = importlib.import_module("wsgi").app
