@@ -15,7 +15,8 @@ from cimaster.pool.records.history import Entry
 from cimaster.repository.history_slot import SIZE_LIMIT, Slot, UnreadableSlot
 from cimaster.repository.stores.port import AnswerLost, Conflict, Store
 
-_REST = 5.0  # seconds between two reads of an archive that lacks what the pool says it has
+_REST = 5.0  # seconds between two reads of an archive that fails, or that lacks what the pool says it has
+_HANGS = 1.0  # seconds after which a store that fails is not asked for further slots: readers wait meanwhile
 _log = logging.getLogger(__name__)
 
 CountUsage = Callable[[Slot | None, Slot, Sequence[tuple[int, Entry]]], bytes]
@@ -35,7 +36,7 @@ class HistoryRing:
         self._slots: dict[int, Slot] = {}
         self._lock = threading.Lock()
         self._complete = False  # whether every slot was read or is known to be missing
-        self._tried_at = float("-inf")
+        self._failed_at, self._lacked = float("-inf"), 0  # the last read of all slots without success, and its commit
 
     def slots(self, through: int = 0) -> list[Slot]:
         """Return the used slots, newest first; they are read again unless they have the commit `through`.
@@ -44,7 +45,7 @@ class HistoryRing:
         """
         with self._lock:
             if not self._complete or self._last < through:
-                self._catch_up()
+                self._catch_up(through)
             return self._used()
 
     def newest(self) -> Slot | None:
@@ -91,8 +92,9 @@ class HistoryRing:
         others = [place for place, slot in self._slots.items() if slot is not head]
         if not others:
             raise StoreMissing("the archive of history has no object to write to: kubectl apply -k k8s/ creates them")
-        place = min(others, key=lambda each: (self._slots[each].generation, each))
-        begun = self._slots[place].began(head.generation + 1 if head else 1, pool_id)
+        place = min(others, key=lambda each: (_age(self._slots[each]), each))
+        generation = 1 + max(slot.generation for slot in self._slots.values())
+        begun = self._slots[place].began(generation, pool_id)
         return self._write(place, begun.extended(new, count_usage(head, begun, new)))
 
     def _write(self, place: int, slot: Slot) -> Slot:
@@ -114,24 +116,37 @@ class HistoryRing:
         return head.last if head else 0
 
     def _head(self) -> Slot | None:
-        return max(self._used(), key=lambda slot: slot.generation, default=None)
+        return next(iter(self._used()), None)
 
     def _used(self) -> list[Slot]:
         used = [slot for slot in self._slots.values() if slot.generation]
-        return sorted(used, key=lambda slot: (slot.generation, slot.last), reverse=True)
+        return sorted(used, key=_age, reverse=True)
 
     def _place(self, slot: Slot) -> int:
-        return next(place for place, each in self._slots.items() if each.generation == slot.generation)
+        place = next((place for place, each in self._slots.items() if each is slot), None)
+        if place is None:
+            raise ArchiveBusy("the slot was read again meanwhile")
+        return place
 
-    def _catch_up(self) -> None:
-        """Read what is new: usually only the newest slot. An archive that cannot be read is retried after a while."""
-        head, now = self._head(), self._clock.monotonic()
-        found = self._read(self._place(head)) if self._complete and head and not head.sealed else None
-        goes_on = found is not None and head is not None and found.generation == head.generation and not found.sealed
-        if goes_on or (found is None and now - self._tried_at < _REST):
+    def _catch_up(self, through: int) -> None:
+        """Read what is new: usually only the newest slot. An archive that fails or lacks it is retried after a while.
+
+        Only then: a slot may just have been sealed, or a write of ours may have failed because of a newer one.
+        """
+        now = self._clock.monotonic()
+        if now - self._failed_at < _REST and through <= self._lacked:
             return
-        self._tried_at = now
-        self._read_all()
+        if self._is_read_again() or not (self._read_all() or self._last < through):
+            return
+        self._failed_at, self._lacked = now, through
+
+    def _is_read_again(self) -> bool:
+        """Read the newest slot if it may have more changes; return whether it is still the newest."""
+        head = self._head()
+        if not (self._complete and head and not head.sealed):
+            return False
+        found = self._read(self._place(head))
+        return found is not None and found.generation == head.generation and not found.sealed
 
     def _need_all(self) -> None:
         """Read every slot, unless that was done; StoreTrouble if one cannot be read, because it might be the newest."""
@@ -139,7 +154,7 @@ class HistoryRing:
             raise trouble.again()
 
     def _read_all(self) -> StoreTrouble | None:
-        failed: StoreTrouble | None = None
+        failed, started = None, self._clock.monotonic()
         for place in range(len(self._stores)):
             try:
                 self._read_or_raise(place)
@@ -149,6 +164,8 @@ class HistoryRing:
             except StoreTrouble as trouble:
                 self._note(place, str(trouble))
                 failed = trouble
+                if self._clock.monotonic() - started > _HANGS:
+                    break
         self._complete = failed is None
         return failed
 
@@ -176,3 +193,11 @@ class HistoryRing:
         elif self.trouble.get(place) != trouble:
             self.trouble[place] = trouble
             _log.warning("the archive of history: %s", trouble)
+
+
+def _age(slot: Slot) -> tuple[int, int]:
+    """Return what orders slots from the oldest to the newest, also after the number of objects was changed.
+
+    Then generations may be out of order, because slots are out of sight for a while; commits never are.
+    """
+    return slot.last, slot.generation

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from cimaster.pool.records import history
+from cimaster.pool.records.field_types import LARGEST_NUMBER
 from cimaster.pool.records.history import Entry, History
 from cimaster.pool.records.json_values import dump, load
 from cimaster.pool.records.record import Fields
@@ -158,6 +159,8 @@ def _frames(packed: bytes, listed: object) -> Iterator[Frame]:
     for each in listed if isinstance(listed, list) else ():
         if not (isinstance(each, list) and len(each) in (5, 6) and all(type(n) is int and n >= 0 for n in each)):
             raise UnreadableSlot(f"{META} lists a frame that cannot be read")
+        if max(each[:5]) > LARGEST_NUMBER:
+            raise UnreadableSlot(f"{META} lists a frame with a number above {LARGEST_NUMBER}")
         size, *facts = each
         yield Frame(packed[at : at + size], *facts)
         at += size

@@ -88,7 +88,8 @@ class Archiving:
 
     def _with_used_numbers(self, pool: Pool, last: int) -> set[str]:
         numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
-        return {archiving.identity(entry) for commit, entry in numbered if commit <= last}
+        used = (entry for commit, entry in numbered if commit <= last)
+        return {archiving.identity(entry) for entry in used if entry.event != history.GAP}
 
     def _missing_in_archive(self, changes: set[str]) -> set[str]:
         """Return the changes that the archive does not have.

@@ -40,6 +40,7 @@ class FaultyServer:
     answer is lost. conflict_after: the server applied it and the answer says 409. late: the answer is lost and the
     write reaches the server only after `release_late`. slow: the answer comes after the client stopped waiting.
     unavailable: 503, not applied. cut_after: applied, the answer is lost, and so is everything until `down` is unset.
+    Writes whose path does not contain `aim` are spared.
 
     `watches` says what happens to each watch. pass: nothing. gone: it begins with an event that says 410. brief: it is
     closed after its first event. nothing: it is closed before that. reset: it breaks before that. odd: it is a page of
@@ -48,6 +49,7 @@ class FaultyServer:
 
     def __init__(self, upstream: Upstream) -> None:
         self.script: deque[str] = deque()
+        self.aim = ""
         self.down = False
         self.puts = 0
         self.skew = timedelta()
@@ -119,7 +121,7 @@ class FaultyServer:
 
             def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                fault = proxy.script.popleft() if proxy.script else "none"
+                fault = proxy.script.popleft() if proxy.script and proxy.aim in self.path else "none"
                 proxy.puts += 1
                 if proxy.down or fault == "lose_before":
                     return self._break()

@@ -157,9 +157,9 @@ def three_replicas(plane: ControlPlane, namespace: str, folder: Path) -> Iterato
         yield [stack.enter_context(Replica(folder, name, **environment)) for name in "abc"]
 
 
-def fill(plane: ControlPlane, namespace: str) -> None:
+def fill(plane: ControlPlane, namespace: str, clusters: int = CLUSTERS) -> None:
     """Put a new pool of vacant clusters into the ConfigMap."""
-    filled: Any = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(CLUSTERS)}}
+    filled: Any = {"metadata": {"name": "clusters"}, "data": {"cluster.json": records(clusters)}}
     with plane.admin as admin:
         core = CoreV1Api(admin)
         core.delete_namespaced_config_map("clusters", namespace)

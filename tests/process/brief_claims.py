@@ -11,6 +11,7 @@ creation_claims._RESERVE = timedelta(seconds=3)
 check_claims.DURATION = timedelta(seconds=4)
 archiving.CLAIM = timedelta(seconds=4)
 notice_claims.DURATION = timedelta(seconds=4)
+archiving.CLAIM = timedelta(seconds=4)
 checks._RENEW, checks._RESERVE = 0.5, 1.0
 
 app = importlib.import_module("wsgi").app

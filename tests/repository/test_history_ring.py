@@ -1,5 +1,6 @@
 """The archive of history over SQLite: each change once and in order, whichever write is lost, repeated or overtaken."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,8 +46,8 @@ class LossyStore(SQLiteStore):
 class Archive:
     """A ring as one process sees it, over the given file."""
 
-    def __init__(self, path: Path) -> None:
-        self.stores = [LossyStore(str(path), name) for name in NAMES]
+    def __init__(self, path: Path, names: Sequence[str] = NAMES) -> None:
+        self.stores = [LossyStore(str(path), name) for name in names]
         self.ring = HistoryRing(self.stores, Clock())
 
     def append(self, *numbers: int, pool_id: str = "p") -> int:
@@ -148,6 +149,50 @@ def test_the_oldest_slot_is_overwritten_when_all_are_full(archive: Archive, monk
     assert [slot.generation for slot in archive.ring.slots()] == [7, 6, 5]
 
 
+def test_the_oldest_is_overwritten_also_with_another_number_of_objects(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cimaster.repository.history_ring.SIZE_LIMIT", 0)
+    names = [f"history-{number:02}" for number in range(5)]
+    numbers = itertools.count(1)
+    for objects, changes in ((5, 4), (2, 2), (5, 2)):
+        archive = Archive(file, names[:objects])
+        for number in itertools.islice(numbers, changes):
+            assert archive.append(number) == number
+        commits = archive.commits
+        archive.ring.close()
+    assert commits == [4, 5, 6, 7, 8]
+
+
+def test_a_slot_is_written_to_its_own_object_whatever_its_generation(archive: Archive) -> None:
+    archive.append(1)
+    archive.append(2, pool_id="q")
+    older = archive.stores[0].read()
+    meta = older.data[META].replace('"generation":1', '"generation":2')  # as after a change of the number of objects
+    archive.stores[0].replace(older.replaced({META: meta}, {}))
+    archive.ring = HistoryRing(archive.stores, Clock())
+    newest = archive.ring.newest()
+    assert newest
+    archive.ring.replace(newest, newest.as_sealed())
+    assert [Slot.parse(store.read()).sealed for store in archive.stores] == [True, True, False]
+    assert [Slot.parse(store.read()).last for store in archive.stores] == [1, 2, 0]
+
+
+def test_a_reader_does_not_wait_for_a_slot_that_was_being_begun(
+    archive: Archive, other: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.append(1)
+    with monkeypatch.context() as patched:
+        patched.setattr("cimaster.repository.history_ring.SIZE_LIMIT", 0)
+        archive.stores[1].loses = "before"
+        with pytest.raises(ArchiveBusy):
+            archive.append(2)
+        assert [slot.last for slot in other.ring.slots(through=1)] == [1]
+        assert other.ring.slots()[0].last == 1
+        archive.append(2)
+    assert [slot.last for slot in other.ring.slots(through=2)] == [2, 1]
+
+
 def test_many_changes_are_split_into_frames(archive: Archive) -> None:
     archive.append(*range(1, 4001))
     archive.append(*range(4001, 4011))
@@ -170,7 +215,15 @@ def test_another_pool_begins_its_own_slot(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "nonsense", '{"generation": 1, "frames": [[5, 1, 1, 1, 1]]}', '{"generation": -1}']
+    "text",
+    [
+        "{}",
+        "nonsense",
+        '{"generation": 1, "frames": [[5, 1, 1, 1, 1]]}',
+        '{"generation": 1, "frames": [[0, 1, 1, 1, 1e3]]}',
+        f'{{"generation": 1, "frames": [[0, 1, 1, 1, {10**18}]]}}',
+        '{"generation": -1}',
+    ],
 )
 def test_an_object_that_is_no_slot_is_named_and_overwritten(archive: Archive, text: str) -> None:
     spoilt = archive.stores[1].read()

@@ -122,14 +122,14 @@ def imported(entries: History, commit: int) -> History:
 def identity(entry: Entry) -> str:
     """Return what distinguishes a change from all others: its JSON without what the archive adds."""
     if entry.fault:
-        return entry.text
+        return _on_one_line(entry.text)
     return dump({key: value for key, value in entry.fields.items() if key not in _ADDED_BY_ARCHIVE})
 
 
 def described(entry: Entry, pool: Pool) -> Entry:
     """Return an entry as it is archived: an object, with the purpose and region of its cluster if the pool has it."""
     if entry.fault:
-        return entry
+        return Entry(dict(entry.fields), _on_one_line(entry.text), entry.fault)
     fields = dict(entry.fields)
     if entry.cluster in pool.positions:
         cluster = pool.clusters[pool.positions[entry.cluster]]
@@ -137,6 +137,11 @@ def described(entry: Entry, pool: Pool) -> Entry:
         if cluster.region:
             fields["region"] = cluster.region
     return Entry(fields, dump(fields))
+
+
+def _on_one_line(json: str) -> str:
+    """Return the same JSON in one line: the archive has one change per line, and only blanks can contain a break."""
+    return json.replace("\n", " ")
 
 
 def archive_gap(through: int, next_entry: Entry) -> Entry:
