@@ -100,6 +100,7 @@ class Replica:
     """One process, in place of `ConfigMapRepository` and without threads."""
 
     clock_is_right = True
+    next_notice = None  # the pool has no channels
 
     def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[WriteAttempts]) -> None:
         self.clock, self.alive = clock, True
