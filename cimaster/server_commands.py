@@ -20,10 +20,11 @@ from cimaster.pool import parsers
 from cimaster.pool.decisions import inventory_plan
 from cimaster.pool.decisions.inventory_plan import Inventory, Plan, SyncTerms
 from cimaster.repository.configmap_repository import ConfigMapRepository
-from cimaster.repository.history_ring import ArchiveBusy
+from cimaster.repository.history_ring import ArchiveBusy, HistoryRing
 from cimaster.repository.stores import open_store
-from cimaster.services import inventory_file, inventory_sync, pool_file, usage_rebuild
-from cimaster.services.import_export import exported, importing, rules_of
+from cimaster.repository.stores.port import StoredObject
+from cimaster.services import archive_import, inventory_file, inventory_sync, pool_file, usage_rebuild
+from cimaster.services.import_export import check_empty, exported, exported_list, importing, rules_of
 from cimaster.settings import PREFIX, Settings
 from cimaster.workers.drain_file import DrainFile
 
@@ -63,7 +64,9 @@ def parser() -> argparse.ArgumentParser:
     command("serve", _serve, "run the service")
     command("drain", _drain, "make a running service report not-ready, and wait 5 s for load balancers to notice")
     export = command("export", _export, "write the whole pool to standard output, as a ConfigMap in JSON")
-    export.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
+    part = export.add_mutually_exclusive_group()
+    part.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
+    part.add_argument("--history", action="store_true", help="write the archive of history too, as a List in JSON")
     command("rebuild-usage", _rebuild_usage, "count the sums of usage again, from the changes in the archive")
     load = command(
         "import",
@@ -111,9 +114,8 @@ def _drain(_options: argparse.Namespace, settings: Settings) -> int:
 
 def _repository(settings: Settings) -> ConfigMapRepository:
     store, metrics = open_store(settings), Metrics(CollectorRegistry())
-    return ConfigMapRepository(
-        store, rules_of(settings), metrics, deadline=settings.deadline, history_names=settings.history_names
-    )
+    names = settings.history_names
+    return ConfigMapRepository(store, rules_of(settings), metrics, deadline=settings.deadline, history_names=names)
 
 
 def _existing(settings: Settings) -> ConfigMapRepository:
@@ -135,7 +137,10 @@ def _rebuild_usage(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> int:
-    stored = _existing(settings).fresh().object
+    repository = _existing(settings)
+    stored = repository.fresh().object
+    if options.history:
+        return _export_with_history(stored, repository.history_ring)
     if not options.key:
         print(json.dumps(exported(stored), indent=1))
     elif options.key in stored.data:
@@ -146,15 +151,28 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _export_with_history(pool: StoredObject, ring: HistoryRing) -> int:
+    """Write the pool and the archive, which is read after the pool: a change that moves in between is in both."""
+    print(json.dumps(exported_list(pool, ring.slots()), indent=1))
+    for trouble in ring.trouble.values():
+        print(f"cimaster: a part of the history is not exported: {trouble}", file=sys.stderr)
+    return 1 if ring.trouble else 0
+
+
 def _import(options: argparse.Namespace, settings: Settings) -> int:
     if options.sync:
         return _sync(options, settings)
     if options.dry_run or options.by or options.force or options.reason:
         options.refuse("--dry-run, --by, --force and --reason need --sync")
-    change = importing(pool_file.read(options.file), settings, replace=options.replace)
+    contents = pool_file.contents_of(pool_file.read(options.file))
+    archive = archive_import.slots_of(contents.archive)
+    change = importing(contents.data, settings, replace=options.replace, archive=archive)
     repository = _repository(settings)
     repository.start()
     try:
+        if archive:
+            check_empty(repository.fresh().pool, replace=options.replace)
+            print(archive_import.fill(repository, archive, replace=options.replace))
         print(repository.update(change).answer.text)
     finally:
         repository.stop()

@@ -80,6 +80,27 @@ class HistoryRing:
         with self._lock:
             self._write(self._place(slot), changed)
 
+    def fill(self, slots: Sequence[Slot], pool_id: str) -> list[Slot]:
+        """Replace the whole archive with slots of another one, given oldest first; return those that there is room for.
+
+        Raises as `append` does; the archive may then be filled in part.
+        """
+        with self._lock:
+            self._need_all()
+            if not self._slots:
+                raise _no_objects()
+            places, generation = sorted(self._slots), self._highest_generation
+            kept = list(slots)[-len(places) :]
+            for place, slot in zip(places, kept, strict=False):
+                generation += 1  # higher than before, so that other replicas see that their copies are outdated
+                sealed = slot is not kept[-1]
+                begun = self._slots[place].began(generation, pool_id)
+                self._write(place, replace(begun, sealed=sealed, frames=slot.frames, usage=slot.usage))
+            for place in places[len(kept) :]:
+                if self._slots[place].object.data:
+                    self._write(place, self._slots[place].cleared())
+            return kept
+
     def close(self) -> None:
         """Close the connections."""
         for store in self._stores:
@@ -91,11 +112,14 @@ class HistoryRing:
         """Begin the next slot, in place of the oldest one."""
         others = [place for place, slot in self._slots.items() if slot is not head]
         if not others:
-            raise StoreMissing("the archive of history has no object to write to: kubectl apply -k k8s/ creates them")
+            raise _no_objects()
         place = min(others, key=lambda each: (_age(self._slots[each]), each))
-        generation = 1 + max(slot.generation for slot in self._slots.values())
-        begun = self._slots[place].began(generation, pool_id)
+        begun = self._slots[place].began(self._highest_generation + 1, pool_id)
         return self._write(place, begun.extended(new, count_usage(head, begun, new)))
+
+    @property
+    def _highest_generation(self) -> int:
+        return max(slot.generation for slot in self._slots.values())
 
     def _write(self, place: int, slot: Slot) -> Slot:
         changed = slot.to_store()
@@ -201,3 +225,7 @@ def _age(slot: Slot) -> tuple[int, int]:
     Then generations may be out of order, because slots are out of sight for a while; commits never are.
     """
     return slot.last, slot.generation
+
+
+def _no_objects() -> StoreMissing:
+    return StoreMissing("the archive of history has no object to write to: kubectl apply -k k8s/ creates them")

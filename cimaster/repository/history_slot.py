@@ -129,6 +129,10 @@ class Slot:
         """Return it as a new slot of this generation, without its earlier changes."""
         return Slot(self.object, generation, pool_id)
 
+    def cleared(self) -> "Slot":
+        """Return it unused."""
+        return Slot(self.object)
+
     def extended(self, entries: Sequence[tuple[int, Entry]], usage: bytes) -> "Slot":
         """Return it with more changes, given with the numbers of their commits, and the sums over all its changes."""
         frames = list(self.frames)
@@ -145,7 +149,9 @@ class Slot:
         return replace(self, sealed=True)
 
     def to_store(self) -> StoredObject:
-        """Return the object to write."""
+        """Return the object to write; without data for an unused slot."""
+        if not self.generation:
+            return self.object.replaced({}, self.object.annotations).with_binary({})
         meta: dict[str, Any] = {"generation": self.generation, "pool": self.pool_id, "sealed": self.sealed}
         meta["frames"] = [[len(f.packed), f.raw, f.changes, f.first, f.last, f.begins] for f in self.frames]
         values = {CHANGES: b"".join(frame.packed for frame in self.frames), USAGE: self.usage}

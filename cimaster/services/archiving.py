@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Sequence, Set
 from contextlib import suppress
 
 from cimaster.pool import Pool
@@ -10,6 +11,7 @@ from cimaster.pool.records import history
 from cimaster.pool.records.history import Entry
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_ring import CountUsage
+from cimaster.repository.history_slot import Slot
 from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot
 
 _log = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ class Archiving:
         if newest is None:
             return snapshot
         used = self._with_used_numbers(snapshot.pool, newest.last)
-        archived = used - self._missing_in_archive(used)
+        archived = used - missing_in_archive(self._ring.slots(), used)
         if archived == used:
             return snapshot
         _log.warning("the pool was restored: its changes are numbered anew, from %d", newest.last + 1)
@@ -91,18 +93,19 @@ class Archiving:
         used = (entry for commit, entry in numbered if commit <= last)
         return {archiving.identity(entry) for entry in used if entry.event != history.GAP}
 
-    def _missing_in_archive(self, changes: set[str]) -> set[str]:
-        """Return the changes that the archive does not have.
 
-        It is read only as far as necessary: changes that a stopped replica left in the pool are its newest ones.
-        """
-        missing = set(changes)
-        for frame in (frame for slot in self._ring.slots() for frame in reversed(slot.frames)):
-            if not missing:
-                break
-            with suppress(ValueError):  # a damaged frame
-                missing.difference_update(archiving.identity(entry) for _, entry in frame.entries())
-        return missing
+def missing_in_archive(newest_first: Sequence[Slot], changes: Set[str]) -> set[str]:
+    """Return the changes, given by their identity, that none of these slots has.
+
+    They are read only as far as necessary: changes that a stopped replica left in the pool are their newest ones.
+    """
+    missing = set(changes)
+    for frame in (frame for slot in newest_first for frame in reversed(slot.frames)):
+        if not missing:
+            break
+        with suppress(ValueError):  # a damaged frame
+            missing.difference_update(archiving.identity(entry) for _, entry in frame.entries())
+    return missing
 
 
 def _pool_id(snapshot: Snapshot) -> str:

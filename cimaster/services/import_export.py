@@ -1,16 +1,20 @@
 """Move a pool between stores, with `cimaster export` and `cimaster import`."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
 from cimaster.pool.decisions import archiving, creation_retention
+from cimaster.pool.records.archive_claim import ArchiveClaim
+from cimaster.pool.records.history import History
 from cimaster.pool.records.queue import EMPTY
+from cimaster.repository.history_slot import Slot
 from cimaster.repository.pending_changes import Decision
 from cimaster.repository.stores.port import StoredObject
-from cimaster.services import pool_file
+from cimaster.services.archiving import missing_in_archive
 from cimaster.settings import Settings
 
 
@@ -22,23 +26,33 @@ def exported(stored: StoredObject) -> dict[str, object]:
     return {**rest, "metadata": kept, "data": dict(stored.data)}
 
 
-def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
-    """Return the change that fills a pool from a file; BadBody if the file contains no pool.
+def exported_list(pool: StoredObject, archive: Sequence[Slot]) -> dict[str, object]:
+    """Return the pool and the slots of its archive of history as a list of manifests."""
+    items = [exported(pool), *(exported(slot.object) for slot in archive)]
+    return {"apiVersion": "v1", "kind": "List", "items": items}
+
+
+def importing(data: Mapping[str, str], settings: Settings, *, replace: bool, archive: Sequence[Slot] = ()) -> Decision:
+    """Return the change that fills a pool with the data of a file.
 
     The change is refused for a pool with clusters, unless `replace` is set. The pool keeps its commit counter, and its
-    history, policies and rules of purposes if the file has none.
+    history, policies and rules of purposes if the file has none. `archive` has the slots with which the archive of
+    history was filled: later changes get higher numbers than those in it.
     """
-    loaded = decode(pool_file.data_of(text), 0, rules_of(settings))
+    loaded = decode(data, 0, rules_of(settings))
+    through = max((slot.last for slot in archive), default=0)
+    unarchived = _unarchived(loaded.history, archive)
 
     def change(pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-        if pool.clusters and not replace:
-            raise ClusterExists(f"the pool already has {len(pool.clusters)} clusters: add --replace to replace them")
+        check_empty(pool, replace=replace)
+        commit = max(pool.commit, through)
+        history = archiving.imported(unarchived, commit + 1)
         filled = dataclasses.replace(
             loaded,
-            commit=pool.commit,
+            commit=commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
-            history=archiving.imported(loaded.history, pool.next_commit) or pool.history,
-            archive=pool.archive,
+            history=history if archive else history or pool.history,
+            archive=ArchiveClaim(through=through) if archive else pool.archive,
             policies=loaded.policies or pool.policies,
             purpose_rules=loaded.purpose_rules or pool.purpose_rules,
             outbox=pool.outbox,  # the notices of the file were sent by the pool that it comes from
@@ -51,6 +65,18 @@ def importing(text: str, settings: Settings, *, replace: bool) -> Decision:
         return filled, Answer(f"{len(filled.clusters)} clusters are imported{note}")
 
     return change
+
+
+def check_empty(pool: Pool, *, replace: bool) -> None:
+    """Raise ClusterExists for a pool with clusters, unless they are to be replaced."""
+    if pool.clusters and not replace:
+        raise ClusterExists(f"the pool already has {len(pool.clusters)} clusters: add --replace to replace them")
+
+
+def _unarchived(history: History, archive: Sequence[Slot]) -> History:
+    """Return the changes that the archive lacks: a replica may have stopped, or worked, before the pool was written."""
+    missing = missing_in_archive(archive, {archiving.identity(entry) for entry in history})
+    return tuple(entry for entry in history if archiving.identity(entry) in missing)
 
 
 def rules_of(settings: Settings) -> Rules:

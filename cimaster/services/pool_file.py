@@ -2,16 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cimaster.common import json_errors, yaml_core_schema
 from cimaster.common.file_text import decoded
 from cimaster.errors import BadBody
 from cimaster.pool.codec import CLUSTERS
+from cimaster.repository.history_slot import META
+from cimaster.repository.stores.port import StoredObject
 
-_LARGEST = 16 << 20  # bytes; a Kubernetes object has at most 1 MiB, or a few times that if escaped or in UTF-16
+_LARGEST = 64 << 20  # bytes; the largest archive of history has 40 objects of 1 MB, which base64 makes 1.3 MB
 _EXPECTED = (
     f"expected an array of clusters, the output of cimaster export, or a ConfigMap with {CLUSTERS} as written by "
     "kubectl get configmap clusters -o yaml, in JSON or YAML"
@@ -34,15 +36,27 @@ def read(path: str) -> str:
         raise BadBody(f"the file is not text: {error}") from None
 
 
-def data_of(text: str) -> Mapping[str, str]:
-    """Return the data of the ConfigMap in a text; records in JSON keep their bytes.
+class PoolFile(NamedTuple):
+    """What a file contains: the data of the pool, and the objects of its archive of history if it has them."""
 
-    BadBody says what the text contains instead, and what is expected.
+    data: Mapping[str, str]
+    archive: Sequence[StoredObject] = ()
+
+
+def data_of(text: str) -> Mapping[str, str]:
+    """Return the data of the pool in a text; raises as `contents_of` does."""
+    return contents_of(text).data
+
+
+def contents_of(text: str) -> PoolFile:
+    """Return the contents of a text; records in JSON keep their bytes.
+
+    BadBody says what the text contains instead of a pool, and what is expected.
     """
     is_json = text.lstrip()[:1] in ("[", "{")
     documents = [_json(text)] if is_json else _yaml(text)
     if len(documents) == 1 and isinstance(documents[0], list):
-        return {CLUSTERS: text if is_json else _as_json(documents[0])}
+        return PoolFile({CLUSTERS: text if is_json else _as_json(documents[0])})
     objects = [each for document in documents for each in _objects(document)]
     pools = [each for each in objects if _is_pool(each)]
     if len(pools) > 1:
@@ -57,7 +71,7 @@ def data_of(text: str) -> Mapping[str, str]:
     for key, value in data.items():
         if not isinstance(value, str):
             raise BadBody(f"the file contains {_described(pools[0])}, but {key} is {kind_of(value)}: expected text")
-    return data
+    return PoolFile(data, [StoredObject(each) for each in objects if _is_archive(each)])
 
 
 def _json(text: str) -> Any:
@@ -93,6 +107,10 @@ def _objects(value: Any) -> Iterator[Any]:
 
 def _is_pool(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("data"), dict) and CLUSTERS in value["data"]
+
+
+def _is_archive(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("data"), dict) and META in value["data"]
 
 
 def _listed(words: Iterable[object]) -> str:

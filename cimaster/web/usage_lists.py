@@ -1,18 +1,17 @@
 """Usage as a table for people, as JSON for programs, and as CSV for spreadsheets."""
 
-import csv
-import io
 from datetime import timedelta
 from typing import Any
 
 from cimaster.common.times import format_time, roughly
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.usage.figures import STATES, Figures
+from cimaster.pool.usage.report import Row
 from cimaster.pool.usage.sums import HOUR, EndedHold
 from cimaster.services.usage import UsageReport
 from cimaster.web import text_lists
+from cimaster.web.csv_text import csv_text
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = ("inUse", *STATES, "takes", "waitP50", "waitP95", "withinOneMinute", "failures", "quarantines")
 
 
@@ -98,17 +97,12 @@ def _cost_member(cost: float | None) -> dict[str, float]:
 
 def as_csv(report: UsageReport) -> str:
     """Return a line for each row. Hours are decimal numbers, waits seconds, and shares are from 0 to 1."""
-    text = io.StringIO()
-    lines = csv.writer(text)
-    lines.writerow([report.by, *_COLUMNS, *(["cost"] if report.costs else [])])
-    for row in report.rows:
-        members = _members(row.figures)
-        values = [members["hours"].get(column, members.get(column)) for column in _COLUMNS]
-        cost = _cost_member(_cost(report, row.label)).get("cost")
-        lines.writerow([harmless(row.label), *values, *([cost] if report.costs else [])])
-    return text.getvalue()
+    heads = [report.by, *_COLUMNS, *(["cost"] if report.costs else [])]
+    return csv_text(heads, (_csv_row(report, row) for row in report.rows))
 
 
-def harmless(cell: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def _csv_row(report: UsageReport, row: Row) -> list[object]:
+    members = _members(row.figures)
+    values = [members["hours"].get(column, members.get(column)) for column in _COLUMNS]
+    cost = [_cost_member(_cost(report, row.label)).get("cost")] if report.costs else []
+    return [row.label, *values, *cost]

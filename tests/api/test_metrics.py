@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from cimaster.observability.metrics import Metrics
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.import_export import importing
+from cimaster.services.pool_file import data_of
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.conditions import until
@@ -55,7 +56,7 @@ def test_purposes_are_those_of_the_inventory_and_not_too_many(
         for purpose in range(70)
         for number in range(2 if purpose < 50 else 1)
     ]
-    repository.update(importing(json.dumps(records), settings, replace=False))
+    repository.update(importing(data_of(json.dumps(records)), settings, replace=False))
     lines = [line for line in scraped(app).splitlines() if line.startswith("cimaster_clusters{")]
     assert len(lines) == 51
     assert 'cimaster_clusters{purpose="other",state="vacant"} 20.0' in lines

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.import_export import importing
+from cimaster.services.pool_file import data_of
 from cimaster.settings import Settings
 
 JSON = {"Accept": "application/json"}
@@ -29,7 +30,7 @@ RECORDS: list[dict[str, Any]] = [
 @pytest.fixture(autouse=True)
 def pool(repository: ConfigMapRepository, settings: Settings) -> None:
     """A pool written by other programs."""
-    repository.update(importing(json.dumps(RECORDS), settings, replace=False))
+    repository.update(importing(data_of(json.dumps(RECORDS)), settings, replace=False))
 
 
 def names(client: FlaskClient, **filters: object) -> list[str]:
@@ -157,7 +158,7 @@ def test_two_names_that_look_the_same_are_both_broken(
     client: FlaskClient, repository: ConfigMapRepository, settings: Settings
 ) -> None:
     records = [{"name": "cluster-01", "status": "finished"}, {"name": " cluster-01\u200b", "status": "testing"}]
-    repository.update(importing(json.dumps(records), settings, replace=True))
+    repository.update(importing(data_of(json.dumps(records)), settings, replace=True))
     listed = client.get("/clusters", headers=JSON).get_json()["clusters"]
     assert [cluster["state"] for cluster in listed] == ["broken", "broken"]
     answer = client.get("/finishtest?cluster=cluster-01")

@@ -12,6 +12,7 @@ from cimaster.pool.records import json_edit
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.clusters import Clusters
 from cimaster.services.import_export import importing
+from cimaster.services.pool_file import data_of
 from cimaster.settings import Settings
 from tests.conftest import MovableClock
 
@@ -76,7 +77,7 @@ TEXT = (
 def pool(client: FlaskClient, repository: ConfigMapRepository, settings: Settings) -> None:
     """The first service's pool."""
     assert len(RECORDS) >= 25
-    repository.update(importing(TEXT, settings, replace=False))
+    repository.update(importing(data_of(TEXT), settings, replace=False))
 
 
 def stored(repository: ConfigMapRepository) -> str:
@@ -301,7 +302,7 @@ def test_clusters_with_odd_old_names_can_be_used(
 ) -> None:
     names = ["Cluster_01", "my cluster", "größe", "a/b", "x" * 200, "any name, really"]
     records = json.dumps([{"name": name, "status": "finished"} for name in names])
-    repository.update(importing(records, settings, replace=True))
+    repository.update(importing(data_of(records), settings, replace=True))
     assert [client.get(f"/getvacant?build={n}&job=a").text for n in range(6)] == names
     for name in names:
         sent = {"cluster": name, "name": "alice"}
@@ -315,6 +316,6 @@ def test_each_line_of_a_list_stays_one_line_with_any_data(
     client: FlaskClient, repository: ConfigMapRepository, settings: Settings
 ) -> None:
     record = {"name": "a\nb", "status": "finished", "region": "x\ty", "note": "n\u2028m", "purpose": "p\x1b[2J"}
-    repository.update(importing(json.dumps([record]), settings, replace=True))
+    repository.update(importing(data_of(json.dumps([record])), settings, replace=True))
     assert len(client.get("/clusters").text.splitlines()) == 2
     assert "\x1b" not in client.get("/clusters").text

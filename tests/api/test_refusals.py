@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from cimaster.errors import StoreTrouble
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.import_export import importing
+from cimaster.services.pool_file import data_of
 from cimaster.settings import Settings
 from tests.conftest import Add, MovableClock
 
@@ -39,7 +40,7 @@ def busy(
 ) -> None:
     """A pool in which every refusal can be provoked, and a page that fails."""
     app.add_url_rule("/fails", view_func=fails)
-    repository.update(importing(BROKEN, settings, replace=False))
+    repository.update(importing(data_of(BROKEN), settings, replace=False))
     add("cluster-01", "cluster-02", "cluster-03")
     client.get("/getvacant?build=1&job=e2e&cluster=cluster-01&request_id=r-1&name=Alice")
     client.get("/getvacant?build=2&job=e2e&cluster=cluster-02&request_id=r-2")

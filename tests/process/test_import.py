@@ -158,7 +158,7 @@ def test_an_export_can_be_imported(importer: Importer) -> None:
         (b"- x: 0x" + b"f" * 5000, "has a number that JSON cannot express: remove it"),
         (b"\x80\x81", "is not text: byte 0 is not UTF-8: save it as UTF-8"),
         (b"\xff\xfe[\x00\x00\xd8\n\x00", "is not text: byte 4 is not UTF-16"),
-        (b" " * (17 << 20), "is larger than 16 MB, too large for a pool"),
+        (b" " * (65 << 20), "is larger than 64 MB, too large for a pool"),
     ],
     ids=lambda value: ascii(value[:30]),
 )

@@ -16,6 +16,7 @@ from cimaster.repository.stores.port import Store
 from cimaster.services import inventory_sync
 from cimaster.services.import_export import importing
 from cimaster.services.inventory_sync import StepResult
+from cimaster.services.pool_file import data_of
 from cimaster.settings import Settings
 from tests.conftest import Add
 from tests.repository.test_trouble import write_by_hand
@@ -171,7 +172,7 @@ BROKEN = '[{"name": "Odd_1", "status": "finished", "region": "US  West"},\n {"na
 
 
 def test_broken_records_are_named_and_keep_their_bytes(repository: ConfigMapRepository, settings: Settings) -> None:
-    repository.update(importing(BROKEN, settings, replace=True))
+    repository.update(importing(data_of(BROKEN), settings, replace=True))
     plan, results = synced(repository, {"Odd_1": ClusterFacts(region="US West"), "b": HERE, "c": HERE})
     assert [str(result) for result in results] == ["done: cluster c is added successfully"]
     lines = inventory_sync.plan_lines(plan)
