@@ -1,24 +1,29 @@
 """How far the history is archived, and which replica archives it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from cimaster.common.times import format_end, stored_time
 from cimaster.pool.records.json_values import dump, load
 from cimaster.pool.records.record import Fields
+
+_MEMBERS = ("through", "by", "until", "lost")
 
 
 @dataclass(frozen=True)
 class ArchiveClaim:
     """The replica that archives (`by`, until a time), the last commit that it archived, and how many changes were lost.
 
-    `lost` counts the changes that were dropped before they could be archived.
+    `lost` counts the changes that were dropped before they could be archived. `unknown` are members of later versions.
     """
 
     through: int = 0
     by: str = ""
     until: datetime | None = None
     lost: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> "ArchiveClaim":
@@ -28,14 +33,15 @@ class ArchiveClaim:
             raise ValueError("it is not an object")  # noqa: TRY004 the stored text is wrong, not a caller's type
         fields = Fields(value)
         numbers = fields.get_number("through"), fields.get_number("lost")
-        return cls(numbers[0], fields.get_id("by"), stored_time(value.get("until")), numbers[1])
+        unknown = {key: member for key, member in value.items() if key not in _MEMBERS}
+        return cls(numbers[0], fields.get_id("by"), stored_time(value.get("until")), numbers[1], unknown)
 
     @property
     def text(self) -> str:
         """The claim as it is stored; empty if there is nothing to store."""
         until = format_end(self.until) if self.until else ""
         members = {"through": self.through, "by": self.by, "until": until, "lost": self.lost}
-        given = {key: value for key, value in members.items() if value}
+        given = {**self.unknown, **{key: value for key, value in members.items() if value}}
         return dump(given) if given else ""
 
     def is_of_another(self, owner: str, now: datetime) -> bool:
