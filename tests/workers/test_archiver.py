@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import ClusterFacts, HoldTerms, Rules
+from cimaster.pool import ClusterFacts, HoldTerms, Rules, disable
 from cimaster.pool.decisions import archiving
 from cimaster.pool.records.history import GAP
 from cimaster.repository.configmap_repository import ConfigMapRepository
@@ -90,6 +90,16 @@ def test_a_replica_that_stops_before_the_pool_is_written_repeats_nothing(
     stopped.archive()
     assert repository.snapshot().pool.history == ()
     assert read(client) == unarchived
+
+
+def test_a_change_of_the_same_write_is_not_dropped(
+    client: FlaskClient, repository: ConfigMapRepository, unarchived: list[dict[str, str]], clock: MovableClock
+) -> None:
+    pool, now = repository.snapshot().pool, clock()
+    assert len(pool.history) == len(unarchived)
+    changed, _ = disable(pool, now, "cluster-01", "root", "new switch")
+    dropped, _ = archiving.drop_archived(changed, now, "replica", through=pool.commit)
+    assert [entry.event for entry in dropped.history] == ["disabled"]
 
 
 def _killed(*_: object) -> None:

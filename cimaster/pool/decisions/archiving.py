@@ -70,7 +70,7 @@ def drop_archived(pool: Pool, now: datetime, owner: str, through: int) -> tuple[
     """
     if pool.commit < through:
         return pool, Answer("")
-    commits = history.numbers(pool.history, pool.commit)
+    commits = history.numbers(pool.history, pool.next_commit)  # a change of the same write has that number
     archived = tuple(e for e, commit in zip(pool.history, commits, strict=True) if commit <= through)
     stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
     if not stored.is_of_another(owner, now):
@@ -101,7 +101,7 @@ def renumber(pool: Pool, _now: datetime, last: int, archived: Collection[str]) -
     A restored pool counts from an earlier commit. `last` is the newest commit in the archive, and `archived`
     identifies its changes that the pool may have too; they leave the pool.
     """
-    numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
+    numbered = zip(history.numbers(pool.history, pool.next_commit), pool.history, strict=True)
     kept = [(commit, entry) for commit, entry in numbered if identity(entry) not in archived]
     if not kept or kept[0][0] > last:
         return pool, Answer("")
