@@ -145,6 +145,15 @@ class Client:
         """Read a list as the text that the service makes for people."""
         return self._repeated("GET", path, values, self.timeout, plain=True).text
 
+    def pages(self, path: str, *, plain: bool = False, **values: object) -> Iterator[Answer]:
+        """Read a long list, such as `/history`, page after page; with `plain`, as text or CSV."""
+        while True:
+            answer = self._repeated("GET", path, values, self.timeout, plain=plain)
+            yield answer
+            if not answer.following:
+                return
+            values["after"] = answer.following
+
     def _repeated(
         self,
         method: str,

@@ -25,14 +25,15 @@ class Listing:
 
     def names(self, data: Record) -> str:
         """Return the name of each record, a line each."""
-        return "".join(f"{neutral(_text(self.name(record)))}\n" for record in self._records(data))
+        return "".join(f"{neutral(_text(self.name(record)))}\n" for record in self.records(data))
 
     def wide(self, data: Record) -> str:
         """Return a table with all columns."""
-        rows = [[_text(value(record)) for _, value in self.columns] for record in self._records(data)]
+        rows = [[_text(value(record)) for _, value in self.columns] for record in self.records(data)]
         return aligned([head for head, _ in self.columns], rows)
 
-    def _records(self, data: Record) -> list[Record]:
+    def records(self, data: Record) -> list[Record]:
+        """Return the records."""
         found = data.get(self.member)
         return [record for record in found if isinstance(record, dict)] if isinstance(found, list) else []
 

@@ -3,7 +3,7 @@
 import click
 
 from cimaster.cli.command_line import ClientGroup
-from cimaster.cli.commands import inventory, jobs, people, reads, rules
+from cimaster.cli.commands import history, inventory, jobs, people, reads, rules
 from cimaster.cli.errors import ClientError
 from cimaster.cli.progress import say
 
@@ -30,7 +30,7 @@ for command in (
     reads.list_clusters,
     reads.show,
     reads.queue,
-    reads.history,
+    history.history,
     reads.usage,
     reads.purposes,
     reads.policies,

@@ -25,10 +25,14 @@ class NotAnswered(ClientError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service answered: `data` from JSON, or `text` from plain text."""
+    """What the service answered: `data` from JSON, or `text` from plain text or CSV.
+
+    `following` is the position of the last change shown, if there are more.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
     text: str = ""
+    following: str = ""
 
     @property
     def message(self) -> str:
@@ -91,15 +95,16 @@ class Transport:
         text = reply.data.decode("utf-8", "replace")
         if reply.status >= 300:
             raise _refusal(reply, text)
-        if plain and reply.headers.get("Content-Type", "").startswith("text/plain"):
-            return Answer(text=text)
+        following = reply.headers.get("CIMaster-Next", "")
+        if plain and reply.headers.get("Content-Type", "").startswith(("text/plain", "text/csv")):
+            return Answer(text=text, following=following)
         try:
             data = json.loads(text)
         except ValueError:
             data = None
         if plain or not isinstance(data, dict):
             raise Refused(f"{self.server} answers, but not as CIMaster does: check the address", "bad_answer", 200)
-        return Answer(data)
+        return Answer(data, following=following)
 
 
 def _pool_for(server: str) -> urllib3.PoolManager:

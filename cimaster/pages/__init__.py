@@ -11,6 +11,7 @@ from cimaster.pages.creations import creation_panel as creation_panel
 from cimaster.pages.frame import template_filters as template_filters
 from cimaster.pages.frame import whoami as whoami
 from cimaster.pages.frame.blueprint import pages as pages
+from cimaster.pages.history import history_page as history_page
 from cimaster.pages.inventory import health_forms as health_forms
 from cimaster.pages.inventory import inventory_forms as inventory_forms
 from cimaster.pages.inventory import inventory_page as inventory_page

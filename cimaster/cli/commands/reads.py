@@ -1,4 +1,4 @@
-"""Commands that only read: clusters, purposes, policies, the queue and the history."""
+"""Commands that only read: clusters, purposes, policies, the queue and usage."""
 
 import sys
 import time
@@ -9,7 +9,6 @@ import click
 from cimaster.cli.command_line import ClientCommand, Duration, Session, cluster_argument
 from cimaster.cli.listings import (
     CLUSTERS,
-    HISTORY,
     JSON,
     NAME,
     POLICIES,
@@ -67,16 +66,6 @@ def show(session: Session, /, cluster: str) -> None:
 def queue(session: Session, /) -> None:
     """List the callers that wait, in the order in which they are served."""
     click.echo(session.text(QUEUE), nl=False)
-
-
-@click.command(cls=ClientCommand, section=_SECTION, example="cimaster history --cluster cluster-05 --since 2d")
-@click.option("--cluster", help="Only changes of this cluster.")
-@click.option("--since", help="Only changes from this time on, or of the last 2h.")
-@click.option("--limit", help="The largest number of changes to list.  [default: 100]")
-@click.pass_obj
-def history(session: Session, /, **filters: object) -> None:
-    """List changes, newest first."""
-    click.echo(session.text(HISTORY, **filters), nl=False)
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster usage --by job --since 30d")

@@ -15,7 +15,7 @@ from cimaster.repository.snapshots import Snapshot
 from cimaster.services.history import HistoryFilter
 from cimaster.web.components import components
 
-_MOST_CHANGES = 50  # on the page; /history has all
+_MOST_CHANGES = 50  # on the page; /ui/history has all
 
 
 def find(snapshot: Snapshot, name: str) -> Cluster | None:

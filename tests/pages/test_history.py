@@ -1,0 +1,78 @@
+"""The page about the history: filters, older changes, and the same changes as CSV."""
+
+import csv
+import io
+import re
+from html import unescape
+
+from flask.testing import FlaskClient
+
+from tests.conftest import Add
+from tests.pages.conftest import text
+
+
+def link(page: str, words: str) -> str:
+    """Return the address of a link."""
+    [address] = re.findall(rf'<a [^>]*href="([^"]+)"[^>]*>{words}<', page)
+    return unescape(address)
+
+
+def used(client: FlaskClient, add: Add) -> None:
+    """Let a job and a person use clusters."""
+    add("cluster-01", "cluster-02")
+    client.get("/getvacant?build=7&job=e2e&name=alice&cluster=cluster-01")
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=7&result=fail")
+    client.get("/holdcluster?cluster=cluster-02&name=bob&desc=disk+errors")
+
+
+def test_the_page_shows_changes_of_all_clusters_newest_first(alice: FlaskClient, add: Add) -> None:
+    used(alice, add)
+    shown = text(alice.get("/ui/history"))
+    assert re.search(
+        "held cluster-02 bob held disk errors .* finished fail cluster-01 e2e #7 .*added cluster-01", shown
+    )
+
+
+def test_the_form_chooses_and_keeps_its_choice(alice: FlaskClient, add: Add) -> None:
+    used(alice, add)
+    page = alice.get("/ui/history?person=BOB&kind=held&since=1d")
+    assert "Older changes" not in page.text
+    assert 'value="BOB"' in page.text
+    assert "disk errors" in text(page)
+    assert "cluster-01" not in text(page)
+    assert "No changes are recorded for this choice." in text(alice.get("/ui/history?until=1h"))
+
+
+def test_the_cluster_page_leads_to_all_changes_of_the_cluster(alice: FlaskClient, add: Add) -> None:
+    used(alice, add)
+    page = alice.get(link(alice.get("/ui/clusters/cluster-02").text, "All changes"))
+    assert "disk errors" in text(page)
+    assert "e2e" not in text(page)
+
+
+def test_older_changes_are_on_further_pages(alice: FlaskClient, add: Add) -> None:
+    add("cluster-01")
+    for number in range(120):
+        alice.get(f"/disablecluster?cluster=cluster-01&name=root&reason=number-{number}")
+    first = alice.get("/ui/history?cluster=cluster-01")
+    assert "number-119" in first.text
+    second = alice.get(link(first.text, "Older changes"))
+    assert "number-19 " in text(second)
+    assert "number-20" not in second.text
+    assert "Older changes" not in second.text
+    assert "number-119" in alice.get(link(second.text, "Newest")).text
+
+
+def test_the_csv_link_gives_the_chosen_changes(alice: FlaskClient, add: Add) -> None:
+    used(alice, add)
+    answer = alice.get(link(alice.get("/ui/history?cluster=cluster-01").text, "CSV"))
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["event"] for row in rows] == ["finished", "taken", "added"]
+
+
+def test_a_filter_that_cannot_be_read_is_refused_in_the_page(alice: FlaskClient) -> None:
+    page = alice.get("/ui/history?since=yesterday&cluster=cluster-01")
+    assert page.status_code == 400
+    assert "since is 'yesterday': expected a time such as" in text(page)
+    assert 'value="yesterday"' in page.text
+    assert alice.get("/ui/history?after=x").status_code == 400
