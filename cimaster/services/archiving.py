@@ -43,9 +43,9 @@ class Archiving:
         if not waiting:
             return 0
         through = self._ring.append(waiting, _pool_id(snapshot), self._count_usage)
-        before = len(snapshot.pool.history)
-        self._repository.update(lambda pool, now: archiving.drop_archived(pool, now, self._owner, through))
-        return before
+        seen = {entry.text for entry in snapshot.pool.history}
+        self._repository.update(lambda pool, now: archiving.drop_archived(pool, now, self._owner, through, seen))
+        return len(snapshot.pool.history)
 
     def release(self) -> None:
         """Give up the claim of this replica, if it has it, so that another one need not wait for its end."""

@@ -25,6 +25,7 @@ class Archiver(BackgroundThread):
         super().__init__("archiver", metrics.thread_errors)
         self._archiving, self._repository = archiving, repository
         self._archive_errors = metrics.archive_errors
+        self._is_read = False
 
     def stop(self, timeout: float = 5.0) -> None:
         """End the thread after its current round, and give up the claim."""
@@ -41,6 +42,7 @@ class Archiver(BackgroundThread):
         """Archive what is due, then wait until there may be more."""
         seen = self._repository.change_count
         try:
+            self._read_first()
             self._archive_due()
         except ArchiveBusy as busy:
             _log.info("the archive is read again: %s", busy)
@@ -50,6 +52,12 @@ class Archiver(BackgroundThread):
             self.pause(_AFTER_TROUBLE)
         if not self.pause(_REST):
             self._repository.wait_for_change(_PAUSE, seen)
+
+    def _read_first(self) -> None:
+        """Read the archive after the start, so that the first visitor of the history need not wait for that."""
+        if not self._is_read:
+            self._repository.history_ring.slots()
+            self._is_read = True
 
     def _archive_due(self) -> None:
         if not self._archiving.is_due():

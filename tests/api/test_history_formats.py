@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 import pytest
 from flask.testing import FlaskClient
 
-from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.port import Store
+from tests.conditions import until
 from tests.conftest import Add
 
 FORMATS = {
@@ -122,12 +123,12 @@ def test_a_bad_value_is_refused_with_what_was_expected(client: FlaskClient, quer
     assert "expected" in answer.text
 
 
-def test_each_format_says_that_a_part_of_the_archive_is_missing(
-    client: FlaskClient, repository: ConfigMapRepository
-) -> None:
-    part = repository.store.sibling("clusters-history-05")
-    with closing(part):
+def test_each_format_says_that_a_part_of_the_archive_is_missing(store: Store, request: pytest.FixtureRequest) -> None:
+    with closing(store.sibling("clusters-history-05")) as part:
         part.replace(part.read().replaced({"note": "not an archive"}, {}))
+    repository = request.getfixturevalue("repository")
+    until(lambda: repository.history_ring.trouble)  # the archive is read after the start, without a request
+    client = request.getfixturevalue("client")
     assert "clusters-history-05 cannot be read" in client.get("/history").text
     trouble = client.get("/history?format=json").get_json()["trouble"]
     assert "clusters-history-05 cannot be read" in trouble

@@ -129,7 +129,8 @@ class BusyPool:
             return None
         commit = pool.next_commit
         if archiving.is_due(pool, self.now):
-            pool, _ = archiving.drop_archived(pool, self.now, "archiver", pool.commit)
+            seen = {entry.text for entry in pool.history}
+            pool, _ = archiving.drop_archived(pool, self.now, "archiver", pool.commit, seen)
         self.changes += 1
         stored, self.data = codec.encode(pool, self.now)
         self.pool = codec.decode(self.data, commit, stored.rules, stored)

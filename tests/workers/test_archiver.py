@@ -98,7 +98,8 @@ def test_a_change_of_the_same_write_is_not_dropped(
     pool, now = repository.snapshot().pool, clock()
     assert len(pool.history) == len(unarchived)
     changed, _ = disable(pool, now, "cluster-01", "root", "new switch")
-    dropped, _ = archiving.drop_archived(changed, now, "replica", through=pool.commit)
+    seen = {entry.text for entry in pool.history}
+    dropped, _ = archiving.drop_archived(changed, now, "replica", pool.commit, seen)
     assert [entry.event for entry in dropped.history] == ["disabled"]
 
 

@@ -63,21 +63,25 @@ def release_claim(pool: Pool, owner: str) -> tuple[Pool, Answer]:
     return dataclasses.replace(pool, archive=dataclasses.replace(pool.archive, by="", until=None)), Answer(owner)
 
 
-def drop_archived(pool: Pool, now: datetime, owner: str, through: int) -> tuple[Pool, Answer]:
+def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Collection[str]) -> tuple[Pool, Answer]:
     """Remove the entries up to commit `through`, which the archive has, and extend the claim.
 
+    `seen` has the texts of the entries that the archiver read. An entry that the same write adds is not among them. A
+    gap may be new: it stands for entries that were dropped while they were archived.
     A pool that was restored since, and so counts from an earlier commit, stays as it is.
     """
     if pool.commit < through:
         return pool, Answer("")
-    commits = history.numbers(pool.history, pool.next_commit)  # a change of the same write has that number
-    archived = tuple(e for e, commit in zip(pool.history, commits, strict=True) if commit <= through)
+    archived: list[Entry] = []
+    remaining: list[Entry] = []
+    for entry, commit in zip(pool.history, history.numbers(pool.history, pool.commit), strict=True):
+        is_archived = commit <= through and (entry.text in seen or entry.event == history.GAP)
+        (archived if is_archived else remaining).append(entry)
     stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
     if not stored.is_of_another(owner, now):
         stored = stored.renewed(owner, now + CLAIM)
-    remaining = pool.history[len(archived) :]
-    recent = with_recent(pool.recent, archived)
-    return dataclasses.replace(pool, history=remaining, archive=stored, recent=recent), Answer(owner)
+    recent = with_recent(pool.recent, tuple(archived))
+    return dataclasses.replace(pool, history=tuple(remaining), archive=stored, recent=recent), Answer(owner)
 
 
 def with_recent(recent: History, archived: History) -> History:
@@ -101,7 +105,7 @@ def renumber(pool: Pool, _now: datetime, last: int, archived: Collection[str]) -
     A restored pool counts from an earlier commit. `last` is the newest commit in the archive, and `archived`
     identifies its changes that the pool may have too; they leave the pool.
     """
-    numbered = zip(history.numbers(pool.history, pool.next_commit), pool.history, strict=True)
+    numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
     kept = [(commit, entry) for commit, entry in numbered if identity(entry) not in archived]
     if not kept or kept[0][0] > last:
         return pool, Answer("")
