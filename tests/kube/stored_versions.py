@@ -72,7 +72,7 @@ class StoredVersions:
         self._lost = ""  # why versions are missing
 
     def __enter__(self) -> Self:
-        self._next = self._newest_revision()
+        self._next, _ = self._newest_revision()
         self._thread.start()
         return self
 
@@ -85,15 +85,17 @@ class StoredVersions:
 
     def up_to_now(self) -> list[StoredVersion]:
         """Return all versions since the block began."""
-        newest = self._newest_revision()
+        newest, _ = self._newest_revision()
         until(lambda: self._lost or (self._versions and self._versions[-1].revision >= newest))
         assert not self._lost, self._lost
         return list(self._versions)
 
-    def _newest_revision(self) -> int:
+    def _newest_revision(self) -> tuple[int, int]:
+        """Return the revision of the newest version, and the one of etcd as a whole."""
         request = json.dumps({"key": self._key, "keys_only": True})
         answer = self._http.request("POST", f"{self._url}/v3/kv/range", body=request, timeout=10.0)
-        return int(answer.json()["kvs"][0]["mod_revision"])
+        found = answer.json()
+        return int(found["kvs"][0]["mod_revision"]), int(found["header"]["revision"])
 
     def _run(self) -> None:
         while not self._stop.is_set() and not self._lost:
@@ -103,6 +105,9 @@ class StoredVersions:
                 self._stop.wait(_PAUSE)
 
     def _watch(self) -> None:
+        newest, current = self._newest_revision()
+        if newest < self._next:  # nothing new; etcd forgets old revisions also of objects that do not change
+            self._next = current + 1
         wanted = {"create_request": {"key": self._key, "start_revision": str(self._next)}}
         timeout = urllib3.Timeout(connect=1.0, read=_SILENCE)
         answer = self._http.request(
