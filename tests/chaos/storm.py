@@ -21,8 +21,9 @@ from tests.chaos.events import Events
 from tests.chaos.jobs import Job
 from tests.chaos.people import Person
 from tests.kube.apiserver import ControlPlane
+from tests.kube.archived_changes import ArchiveVersions
 from tests.kube.faults import FaultyServer
-from tests.kube.stored_versions import StoredVersion, StoredVersions, pools
+from tests.kube.stored_versions import StoredVersion, pools
 from tests.pool_history import PoolHistory
 from tests.replica import Replica
 
@@ -36,6 +37,7 @@ test "$(od -An -N1 -tu1 /dev/urandom)" -ge 8
 """
 _PERSONAL = 0.08  # of the turns are those of a person
 _KINDS = 3  # faults that a storm has at least
+APPLICATION = "tests.kube.brief_archive:app"
 _SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one is off by an hour for a while
 
 
@@ -47,6 +49,7 @@ class Outcome:
     events: Events
     seconds: float
     problems: list[str]
+    archived: int  # changes that were moved into the archive
 
     @property
     def slowest_return(self) -> float:
@@ -61,7 +64,7 @@ class Outcome:
 class Storm:
     """The replicas, callers and faults of one run."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, seed: int, application: str = "wsgi:app") -> None:
+    def __init__(self, plane: ControlPlane, folder: Path, seed: int, application: str = APPLICATION) -> None:
         self._plane, self._folder, self._seed, self._application = plane, folder, seed, application
         self._checks = self._define_clean()
         self._namespace = plane.namespace()
@@ -75,7 +78,7 @@ class Storm:
         self._fill()
         observed, started = Observations(), time.monotonic()
         with (
-            StoredVersions(self._plane.etcd_url, self._namespace) as versions,
+            ArchiveVersions(self._plane.etcd_url, self._namespace) as versions,
             self._replicas() as (replicas, networks),
         ):
             events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
@@ -87,8 +90,9 @@ class Storm:
             for network in networks:
                 network.release_late()
             stored = self._settled(replicas[0], observed, patience)
-            history = versions.up_to_now()
-        return Outcome(observed, events, time.monotonic() - started, _judge(observed, stored, history))
+            history, archive = versions.pool(), versions.judge()
+        problems = _judge(observed, stored, history) + archive.problems
+        return Outcome(observed, events, time.monotonic() - started, problems, archive.archived)
 
     async def _live(
         self, replicas: list[Replica], observed: Observations, events: Events, operations: int, longest: float

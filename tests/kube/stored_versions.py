@@ -101,7 +101,7 @@ class StoredVersions:
         while not self._stop.is_set() and not self._lost:
             try:
                 self._watch()
-            except (urllib3.exceptions.HTTPError, OSError):  # etcd is being restarted, or nothing was written
+            except (urllib3.exceptions.HTTPError, OSError, KeyError):  # etcd restarts, or nothing was written
                 self._stop.wait(_PAUSE)
 
     def _watch(self) -> None:
