@@ -181,6 +181,20 @@ def test_changes_of_a_restored_pool_are_archived_once(store: Store, another_stor
         assert after.repository.fresh().pool.history == ()
 
 
+def test_changes_without_numbers_leave_the_pool_once_archived(store: Store) -> None:
+    with opened(store) as service:
+        service.add("cluster-01", "root", ClusterFacts("us-west"))
+        archiver(service.repository).archive()
+        stored = service.repository.fresh().object
+        store.replace(stored.replaced({**stored.data, "history.json": "[7]"}, stored.annotations))
+        before = service.repository.fresh().pool
+        hold(service, "ann")
+        service.repository.update(
+            lambda pool, now: archiving.drop_archived(pool, now, "archiver", before.commit, {"7"})
+        )
+        assert [entry.event for entry in service.repository.fresh().pool.history] == ["held", "released"]
+
+
 def test_changes_that_the_archive_lost_are_shown_as_a_gap(store: Store, another_store: Store) -> None:
     with opened(store) as before:
         before.add("cluster-01", "root", ClusterFacts("us-west"))

@@ -64,10 +64,10 @@ def release_claim(pool: Pool, owner: str) -> tuple[Pool, Answer]:
 
 
 def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Collection[str]) -> tuple[Pool, Answer]:
-    """Remove the entries up to commit `through`, which the archive has, and extend the claim.
+    """Remove the entries that the archive has, which ends with commit `through`, and extend the claim.
 
-    `seen` has the texts of the entries that the archiver read. An entry that the same write adds is not among them. A
-    gap may be new: it stands for entries that were dropped while they were archived.
+    `seen` has the texts of the entries that were archived. An entry that the same write adds is not among them. A gap
+    may be new: it stands for entries that were dropped while they were archived.
     A pool that was restored since, and so counts from an earlier commit, stays as it is.
     """
     if pool.commit < through:
@@ -75,7 +75,7 @@ def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Col
     archived: list[Entry] = []
     remaining: list[Entry] = []
     for entry, commit in zip(pool.history, history.numbers(pool.history, pool.commit), strict=True):
-        is_archived = commit <= through and (entry.text in seen or entry.event == history.GAP)
+        is_archived = entry.text in seen or (commit <= through and entry.event == history.GAP)
         (archived if is_archived else remaining).append(entry)
     stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
     if not stored.is_of_another(owner, now):
