@@ -37,7 +37,7 @@ test "$(od -An -N1 -tu1 /dev/urandom)" -ge 8
 """
 _PERSONAL = 0.08  # of the turns are those of a person
 _KINDS = 3  # faults that a storm has at least
-APPLICATION = "tests.kube.brief_archive:app"
+APPLICATION = "tests.process.brief_claims:app"
 _SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one is off by an hour for a while
 
 

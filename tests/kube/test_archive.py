@@ -1,10 +1,12 @@
 """Three replicas archive while they are killed and frozen and lose answers: each change is archived once, in order.
 
-The truth is what etcd received: every version of the pool, with the changes that it added. `python -m
-tests.kube.test_archive 20000` makes that many changes and prints figures.
+The truth is what etcd received: every version of the pool, with the changes that it added; and what callers were
+answered, because a change might be in no version. `python -m tests.kube.test_archive 20000` makes that many changes
+and prints figures.
 """
 
 import itertools
+import json
 import random
 import sys
 import tempfile
@@ -62,6 +64,7 @@ class Storm:
     def __post_init__(self) -> None:
         self.done = itertools.count(1)
         self.over = threading.Event()
+        self.builds: list[str] = []  # of the jobs that took a cluster and gave it back
         self.random = random.Random(14)
         self.faults: Counter[str] = Counter()
 
@@ -86,6 +89,7 @@ class Storm:
             taken = self._ask("/getvacant", job="e2e", build=build, name="ci-bot", request_id=identity)
             time.sleep(_PAUSE)
             self._ask("/finishtest", cluster=taken, job="e2e", build=build, result="pass")
+            self.builds.append(build)
             if 2 * next(self.done) >= self.target:
                 self.over.set()
 
@@ -207,9 +211,11 @@ def occupied_seconds(entries: Sequence[Entry]) -> Counter[str]:
     return +seconds
 
 
-def check(outcome: Outcome) -> None:
-    """Check that each change was archived once, in order, and counted once."""
+def check(outcome: Outcome, builds: Sequence[str]) -> None:
+    """Check that each change was archived once, in order, and counted once, and so was what these jobs did."""
     assert outcome.kept == outcome.written
+    kept = Counter((entry["event"], entry["build"]) for entry in map(json.loads, outcome.kept))
+    assert kept == Counter((event, build) for event in ("taken", "finished") for build in builds)
     assert len(set(outcome.written)) == len(outcome.written)
     assert outcome.largest <= LARGEST_OBJECT
     assert outcome.last.archive.lost == 0
@@ -224,7 +230,7 @@ def check(outcome: Outcome) -> None:
 
 def test_each_change_is_archived_once_while_replicas_fail(control_plane: ControlPlane, tmp_path: Path) -> None:
     outcome, storm = carried_out(control_plane, tmp_path, 1500)
-    check(outcome)
+    check(outcome, storm.builds)
     assert len(outcome.archived) > 1000
     assert storm.faults["kill"] + storm.faults["freeze"] > 0
 
@@ -235,7 +241,7 @@ def main(changes: int) -> None:
         started = time.monotonic()
         outcome, storm = carried_out(plane, Path(folder), changes)
         seconds = time.monotonic() - started
-        check(outcome)
+        check(outcome, storm.builds)
     size = sum(slot.size for slot in outcome.slots)
     print(
         f"{len(outcome.written)} changes in {seconds:.0f} s, {len(outcome.archived)} archived in {size} bytes of "

@@ -9,7 +9,6 @@ from cimaster.workers import checks
 
 creation_claims._RESERVE = timedelta(seconds=3)
 check_claims.DURATION = timedelta(seconds=4)
-archiving.CLAIM = timedelta(seconds=4)
 notice_claims.DURATION = timedelta(seconds=4)
 archiving.CLAIM = timedelta(seconds=4)
 checks._RENEW, checks._RESERVE = 0.5, 1.0
