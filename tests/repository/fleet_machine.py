@@ -31,6 +31,7 @@ from tests.repository.stored_truth import APPLIED, FAILED, REFUSED, SLOW
 ANY = st.integers(0, 11)  # an index, modulo the number of candidates
 TTLS = st.sampled_from([None, timedelta(minutes=1), timedelta(hours=2)])
 MOMENTS = st.sampled_from([21.0, 1.5, 4.0, 61.0, 600.0, 2.1 * 3600, 6.1 * 3600])  # each exceeds some limit
+LATE = st.sampled_from(["first", "last", "never"])  # when the late writes arrive that are left at the end
 ARRIVES, PASSES = "a late write arrives", "time passes"
 FATES: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
     st.sampled_from([*[APPLIED] * 6, *FAULTS[1:], "late", FAILED, REFUSED, SLOW, SLOW, ARRIVES, PASSES]), max_size=6
@@ -46,7 +47,7 @@ class Replicas(RuleBasedStateMachine):
     other_keys: Mapping[str, str] = MappingProxyType({})
     """What the stored object has beside the clusters."""
 
-    @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=st.sampled_from(["first", "last", "never"]))
+    @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=LATE)
     def begin(self, clusters: int, replicas: int, late: str) -> None:
         self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
         self.fleet = Fleet(self.names, replicas, self.committer, self.attempts, self.other_keys)
@@ -233,7 +234,7 @@ class Replicas(RuleBasedStateMachine):
     def _late_write_arrives(self, which: int) -> None:
         late = self.fleet.truth.late
         if late:
-            self.fleet.truth.apply(late.pop(which % len(late)))
+            late.pop(which % len(late))()
 
     @precondition(lambda self: not self.open or any(replica.attempts for replica in self.fleet.replicas))
     @rule(seconds=MOMENTS)

@@ -7,6 +7,7 @@ of choices made there: which process continues, and what happens to its write. A
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
@@ -44,14 +45,23 @@ class SteppedClock(Clock):
 
 
 class Cell:
-    """The stored object, shared by all processes, and the delayed writes."""
+    """The stored object, shared by all processes, the objects beside it, and the delayed writes to all of them."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         records = [{"name": name, "status": "finished"} for name in names]
         self.object = StoredObject(
             {"metadata": {"resourceVersion": "1"}, "data": {"cluster.json": json.dumps(records)}}
         )
-        self.late: list[StoredObject] = []
+        self.late: list[Callable[[], bool]] = []
+        self.siblings: dict[str, Cell] = {}
+
+    def sibling(self, name: str) -> "Cell":
+        """Return another object, which is empty at first."""
+        if name not in self.siblings:
+            self.siblings[name] = sibling = Cell(())
+            sibling.object = StoredObject({"metadata": {"name": name, "resourceVersion": "1"}})
+            sibling.late = self.late
+        return self.siblings[name]
 
     def apply(self, changed: StoredObject) -> bool:
         """Apply a write if its version is still the newest; return whether it was applied."""
@@ -77,7 +87,7 @@ class SteppedStore:
         self._cell = cell
 
     def sibling(self, name: str) -> "SteppedStore":
-        raise AssertionError(f"this store has only one object, not {name}")
+        return SteppedStore(self._cell.sibling(name))
 
     def read(self, not_older_than: str = "") -> StoredObject:
         getcurrent().parent.switch("read")
@@ -100,7 +110,7 @@ class SteppedStore:
         if fate == "lost before":
             raise AnswerLost(fate)
         if fate == "late":
-            self._cell.late.append(changed)
+            self._cell.late.append(partial(self._cell.apply, changed))
             raise AnswerLost(fate)
         applied = self._cell.apply(changed)
         if fate == "lost after":
@@ -234,9 +244,9 @@ def _run(
         trace.append(f"{caller.name} {at} {fate}")
         _advance(running, lane, fate)
         if cell.late and running and schedule.choose(2):
-            trace.append(f"late write arrives: {cell.apply(cell.late.pop())}")
+            trace.append(f"late write arrives: {cell.late.pop()()}")
     while cell.late:
-        trace.append(f"late write arrives at last: {cell.apply(cell.late.pop())}")
+        trace.append(f"late write arrives at last: {cell.late.pop()()}")
     return Run(cell, callers, trace)
 
 

@@ -4,7 +4,8 @@ Each replica is the real service with the real committer and snapshots. Each of 
 control back before each call of the store, while it waits for an answer, and when it is idle.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -15,13 +16,17 @@ from prometheus_client import CollectorRegistry
 
 from cimaster.errors import OutcomeUnknown, Problem, Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
+from cimaster.pool.records.history import Entry
 from cimaster.pool.records.pool import Rules
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
+from cimaster.repository.history_ring import ArchiveBusy, HistoryRing
+from cimaster.repository.history_slot import Slot
 from cimaster.repository.pending_changes import Decision, PendingChange
 from cimaster.repository.snapshots import Snapshot, Snapshots
 from cimaster.repository.stores.port import Change
 from cimaster.repository.write_attempts import WriteAttempts
+from cimaster.services.archiving import Archiving
 from cimaster.services.clusters import Clusters
 from tests.repository.stored_truth import ANSWER, APPLIED, CATCH_UP, READ, WRITE, FakeClock, FaultyStore, Truth
 
@@ -29,7 +34,13 @@ IDLE, WAITING = "idle", "waiting"
 AT_WORK = (IDLE, READ, CATCH_UP, WRITE, ANSWER)
 DEADLINE, PATIENCE = 20.0, 0.5  # seconds, as the repository has them
 _PASSES_TO_COME_TO_REST = 60
+SLOTS = ("slot-0", "slot-1", "slot-2", "slot-3")
 _METRICS = Metrics(CollectorRegistry())
+
+
+def count_no_usage(_before: Slot | None, _slot: Slot, _new: Sequence[tuple[int, Entry]]) -> bytes:
+    """Count nothing."""
+    return b""
 
 
 class Lane(greenlet):
@@ -109,6 +120,8 @@ class Replica:
         self.attempts = attempts(store.where)
         self.snapshots = Snapshots(store, Rules(), _METRICS, clock)
         self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts)
+        self.history_ring = HistoryRing([store.sibling(name) for name in SLOTS], clock)
+        self.archiving = Archiving(cast(ConfigMapRepository, self), count_no_usage)
         self.service = Clusters(cast(ConfigMapRepository, self), _METRICS, clock)
         self.committing = Lane(self, self.commit)
 
@@ -135,7 +148,8 @@ class Replica:
         lane.parent.switch(WAITING)
         if not pending.settled:
             self.committer.give_up(pending)
-        lane.call.commit = pending.commit
+        if lane.call:
+            lane.call.commit = pending.commit
         if pending.error is not None:
             raise pending.error
         assert pending.answer is not None
@@ -144,6 +158,11 @@ class Replica:
     def snapshot(self, at_least: int = 0) -> Snapshot:
         snapshot = self.snapshots.current()
         return self.snapshots.read() if snapshot.commit < at_least else snapshot
+
+    def archive(self) -> None:
+        """Archive what is unarchived, as the archiver's thread does; a failure ends this attempt."""
+        with suppress(Problem, ArchiveBusy):
+            self.archiving.archive()
 
     def watch(self) -> None:
         """Record the newest change, as the watcher's thread does; read first if there is no snapshot."""

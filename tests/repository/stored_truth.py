@@ -109,6 +109,9 @@ class FaultyStore(SteppedStore):
         self._truth, self._clock = truth, clock
         self.trouble_at = 0.0
 
+    def sibling(self, name: str) -> "SiblingStore":
+        return SiblingStore(self._truth.sibling(name))
+
     def read(self, not_older_than: str = "") -> StoredObject:
         moments = [moment.object for moment in self._truth.moments]
         oldest = next((stored for stored in moments if stored.version == not_older_than), moments[-1])
@@ -128,4 +131,22 @@ class FaultyStore(SteppedStore):
     def _fail_if(self, fate: str) -> None:
         if fate in (FAILED, REFUSED):
             self.trouble_at = self._clock.passed
-            raise (StoreTrouble if fate == FAILED else StoreRefused)(fate)
+        _fail_if(fate)
+
+
+class SiblingStore(SteppedStore):
+    """The store of another object, with the same faults."""
+
+    def read(self, not_older_than: str = "") -> StoredObject:
+        _fail_if(getcurrent().parent.switch(READ))
+        return self._cell.object
+
+    def replace(self, changed: StoredObject) -> str:
+        fate = getcurrent().parent.switch(WRITE)
+        _fail_if(fate)
+        return self.meet(changed, fate)
+
+
+def _fail_if(fate: str) -> None:
+    if fate in (FAILED, REFUSED):
+        raise (StoreTrouble if fate == FAILED else StoreRefused)(fate)
