@@ -51,20 +51,21 @@ class ArchiveVersions:
 class JudgedArchive:
     """The changes that were made (`changes`), and the `problems` of the archive that should have them.
 
-    `archived` counts the changes in the archive at the end, and `writes` how often it was written.
+    `archived` counts the changes in the archive at the end.
     """
 
     def __init__(self, pool: Sequence[StoredVersion], slots: Sequence[Sequence[StoredVersion]]) -> None:
         self.changes: list[Change] = []
         self.problems: list[str] = []
-        self.writes = sum(len(versions) - 1 for versions in slots)
-        self.archived = 0
+        self.archived = self._archived_up_to = 0
         self._archive: dict[int, list[Change]] = {}
-        steps = [(version.revision, -1, version, known) for version, known in pools(list(pool))]
+        steps: list[tuple[int, int, StoredVersion, Pool | None]] = [
+            (version.revision, -1, version, known) for version, known in pools(list(pool))
+        ]
         steps += [(each.revision, place, each, None) for place, versions in enumerate(slots) for each in versions]
         for _, place, version, known in sorted(steps, key=lambda step: step[0]):
             if known is None:
-                self._archive[place] = list(_changes(version.object()))
+                self._archive[place] = list(_changes(version.object))
                 self._judge_archive(version.revision)
             else:
                 self._judge_pool(known)
@@ -79,8 +80,6 @@ class JudgedArchive:
         if found != self.changes[end - len(found) : end]:
             self.problems.append(f"revision {revision}: the archive has {_difference(found, self.changes[:end])}")
         self._archived_up_to = end
-
-    _archived_up_to = 0
 
     def _judge_pool(self, pool: Pool) -> None:
         """Note the changes of a commit, and look whether those that left the pool are archived."""

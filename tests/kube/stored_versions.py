@@ -19,7 +19,7 @@ from cimaster.pool import Pool
 from cimaster.pool.codec import decode
 from cimaster.pool.records.pool import Rules
 from cimaster.repository.stores import k8s_protobuf
-from cimaster.repository.stores.port import COMMIT_ANNOTATION
+from cimaster.repository.stores.port import COMMIT_ANNOTATION, StoredObject
 from tests.conditions import until
 
 _PAUSE = 0.2  # seconds before a broken connection is opened again
@@ -35,8 +35,9 @@ class StoredVersion:
     compressed: bytes
 
     @property
-    def _stored(self) -> dict[str, Any]:
-        return k8s_protobuf.read(k8s_protobuf.raw(zlib.decompress(self.compressed)))
+    def object(self) -> StoredObject:
+        """The ConfigMap."""
+        return StoredObject(k8s_protobuf.read(k8s_protobuf.raw(zlib.decompress(self.compressed))))
 
     @property
     def size(self) -> int:
@@ -46,13 +47,12 @@ class StoredVersion:
     @property
     def sizes(self) -> dict[str, int]:
         """The bytes of each value."""
-        return {key: len(value.encode()) for key, value in self._stored["data"].items()}
+        return {key: len(value.encode()) for key, value in self.object.data.items()}
 
     def pool(self, known: Pool | None = None) -> Pool:
         """Return the pool in it; its records are those of the `known` one where they are equal."""
-        stored = self._stored
-        commit = int(stored["metadata"]["annotations"].get(COMMIT_ANNOTATION, 0))
-        return decode(stored["data"], commit, Rules(), known)
+        stored = self.object
+        return decode(stored.data, int(stored.annotations.get(COMMIT_ANNOTATION, 0)), Rules(), known)
 
 
 class StoredVersions:
