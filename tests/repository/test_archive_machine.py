@@ -5,7 +5,7 @@ As in the other searches, each mutation removes one thing that makes this so, an
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 import pytest
@@ -40,7 +40,7 @@ def test_each_change_is_stored_once_and_in_order(machine: type[ArchivingReplicas
 
 
 def drop_by_number(
-    pool: Pool, _now: datetime, _owner: str, _archived: history.History, through: int
+    pool: Pool, _now: datetime, _owner: str, through: int, _seen: Collection[str]
 ) -> tuple[Pool, Answer]:
     """Remove what has the number of an archived commit, also changes that the same write adds."""
     commits = history.numbers(pool.history, pool.commit)
