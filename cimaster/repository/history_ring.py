@@ -101,6 +101,11 @@ class HistoryRing:
                     self._write(place, self._slots[place].cleared())
             return kept
 
+    @property
+    def situation(self) -> str:
+        """Why some of the archive cannot be read; empty if all can."""
+        return "; ".join(self.trouble.values())
+
     def close(self) -> None:
         """Close the connections."""
         for store in self._stores:
@@ -113,7 +118,7 @@ class HistoryRing:
         others = [place for place, slot in self._slots.items() if slot is not head]
         if not others:
             raise _no_objects()
-        place = min(others, key=lambda each: (_age(self._slots[each]), each))
+        place = min(others, key=lambda each: (self._slots[each].age, each))
         begun = self._slots[place].began(self._highest_generation + 1, pool_id)
         return self._write(place, begun.extended(new, count_usage(head, begun, new)))
 
@@ -144,7 +149,7 @@ class HistoryRing:
 
     def _used(self) -> list[Slot]:
         used = [slot for slot in self._slots.values() if slot.generation]
-        return sorted(used, key=_age, reverse=True)
+        return sorted(used, key=lambda slot: slot.age, reverse=True)
 
     def _place(self, slot: Slot) -> int:
         place = next((place for place, each in self._slots.items() if each is slot), None)
@@ -217,14 +222,6 @@ class HistoryRing:
         elif self.trouble.get(place) != trouble:
             self.trouble[place] = trouble
             _log.warning("the archive of history: %s", trouble)
-
-
-def _age(slot: Slot) -> tuple[int, int]:
-    """Return what orders slots from the oldest to the newest, also after the number of objects was changed.
-
-    Then generations may be out of order, because slots are out of sight for a while; commits never are.
-    """
-    return slot.last, slot.generation
 
 
 def _no_objects() -> StoreMissing:

@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from cimaster.pool.records import history
 from cimaster.pool.records.field_types import LARGEST_NUMBER
-from cimaster.pool.records.history import Entry, History
+from cimaster.pool.records.history import Entry, History, numbered
 from cimaster.pool.records.json_values import dump, load
 from cimaster.pool.records.record import Fields
 from cimaster.repository.stores.port import StoredObject
@@ -78,7 +77,7 @@ class Frame(NamedTuple):
         wanted = (line for line, low in zip(json.split(b"\n"), lower.split(b"\n"), strict=True) if may_match(low))
         lines = [line.decode("utf-8", "surrogatepass") for line in wanted]
         read: History = tuple(Entry.parse(line, load(line)) for line in lines)
-        return list(zip(history.numbers(read, self.last), read, strict=True))
+        return numbered(read, self.last)
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,14 @@ class Slot:
     def last(self) -> int:
         """The newest commit in it; 0 if it has none."""
         return self.frames[-1].last if self.frames else 0
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """What orders slots from the oldest to the newest, also after the number of objects was changed.
+
+        Then generations may be out of order, because slots are out of sight for a while; commits never are.
+        """
+        return self.last, self.generation
 
     @property
     def size(self) -> int:

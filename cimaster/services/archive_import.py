@@ -20,7 +20,7 @@ def slots_of(objects: Sequence[StoredObject]) -> list[Slot]:
             name = each.body.get("metadata", {}).get("name", "")
             sentence = f"the file has history in {name} that cannot be read ({unreadable}): leave it out"
             raise BadBody(sentence) from None
-    return sorted(slots, key=lambda slot: (slot.last, slot.generation), reverse=True)
+    return sorted(slots, key=lambda slot: slot.age, reverse=True)
 
 
 def fill(repository: ConfigMapRepository, newest_first: Sequence[Slot], *, replace: bool) -> str:

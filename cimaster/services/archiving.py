@@ -62,15 +62,12 @@ class Archiving:
     def _waiting(self, snapshot: Snapshot) -> list[tuple[int, Entry]]:
         """Return the unarchived changes with the numbers of their commits, as they are archived."""
         pool, newest = snapshot.pool, self._ring.newest()
-        commits = history.numbers(pool.history, pool.commit)
-        waiting = [
-            (commit, archiving.described(entry, pool)) for commit, entry in zip(commits, pool.history, strict=True)
-        ]
+        waiting = [(commit, archiving.described(entry, pool)) for commit, entry in pool.unarchived()]
         through, last = pool.archive.through, newest.last if newest else 0
         if waiting and last < through:
             _log.warning("the archive of history ends at commit %d, but had commit %d: a gap is noted", last, through)
             gap = archiving.archive_gap(through, waiting[0][1])
-            waiting = [(through, gap), *(pair for pair in waiting if pair[0] > through)]
+            waiting = [(through, gap), *((max(commit, through), entry) for commit, entry in waiting)]
         return waiting
 
     def _without_used_numbers(self) -> Snapshot:
@@ -89,8 +86,7 @@ class Archiving:
         return self._repository.snapshot(done.commit)
 
     def _with_used_numbers(self, pool: Pool, last: int) -> set[str]:
-        numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
-        used = (entry for commit, entry in numbered if commit <= last)
+        used = (entry for commit, entry in pool.unarchived() if commit <= last)
         return {archiving.identity(entry) for entry in used if entry.event != history.GAP}
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from cimaster.common.texts import printable, same, same_person
-from cimaster.pool.records import history
 from cimaster.pool.records.history import GAP, Entry
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_slot import Frame
@@ -136,7 +135,7 @@ class History:
     @property
     def trouble(self) -> str:
         """Why some archived changes cannot be read; empty if all can."""
-        return "; ".join(self._ring.trouble.values())
+        return self._ring.situation
 
     def _wanted(
         self, snapshot: Snapshot, wanted: HistoryFilter, after: Position | None
@@ -148,11 +147,8 @@ class History:
 
     def _all(self, snapshot: Snapshot, wanted: HistoryFilter, newest: int | None) -> Iterator[tuple[int, Entry]]:
         """Yield the changes with the numbers of their commits, newest first; frames without wanted ones are skipped."""
-        pool = snapshot.pool
-        slots = self._ring.slots(pool.archive.through)
-        archived = slots[0].last if slots else 0
-        waiting = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
-        yield from reversed([pair for pair in waiting if pair[0] > archived])
+        slots = self._ring.slots(snapshot.pool.archive.through)
+        yield from reversed(snapshot.pool.unarchived(slots[0].last if slots else -1))
         for frame in (frame for slot in slots for frame in reversed(slot.frames)):
             if (newest is not None and frame.first > newest) or wanted.begins_after(frame):
                 continue

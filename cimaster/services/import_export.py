@@ -35,9 +35,9 @@ def exported_list(pool: StoredObject, archive: Sequence[Slot]) -> dict[str, obje
 def importing(data: Mapping[str, str], settings: Settings, *, replace: bool, archive: Sequence[Slot] = ()) -> Decision:
     """Return the change that fills a pool with the data of a file.
 
-    The change is refused for a pool with clusters, unless `replace` is set. The pool keeps its commit counter, and its
-    history, policies and rules of purposes if the file has none. `archive` has the slots with which the archive of
-    history was filled: later changes get higher numbers than those in it.
+    The change is refused for a pool with clusters, unless `replace` is set. The pool keeps its commit counter and
+    its changes, and its policies and rules of purposes if the file has none. `archive` has the slots with which the
+    archive of history was filled: later changes get higher numbers than those in it.
     """
     loaded = decode(data, 0, rules_of(settings))
     through = max((slot.last for slot in archive), default=0)
@@ -51,7 +51,7 @@ def importing(data: Mapping[str, str], settings: Settings, *, replace: bool, arc
             loaded,
             commit=commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
-            history=history if archive else history or pool.history,
+            history=history if archive else (*pool.history, *history),
             archive=ArchiveClaim(through=through) if archive else pool.archive,
             policies=loaded.policies or pool.policies,
             purpose_rules=loaded.purpose_rules or pool.purpose_rules,

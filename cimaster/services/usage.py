@@ -8,7 +8,6 @@ from cimaster.common.parsers import Price
 from cimaster.errors import BadParameter
 from cimaster.pool import Pool
 from cimaster.pool.decisions import archiving
-from cimaster.pool.records import history
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.usage import report
 from cimaster.pool.usage.figures import Figures
@@ -89,7 +88,7 @@ class Usage:
             holds=self._holds(parts, span, question.wanted),
             costs=self._costs(snapshot.pool, parts, span, question.wanted),
             now=int(now.timestamp()),
-            trouble="; ".join(self._ring.trouble.values()),
+            trouble=self._ring.situation,
         )
 
     def _holds(self, parts: list[Sums], span: Span, wanted: GroupFilter) -> list[EndedHold]:
@@ -112,9 +111,8 @@ class Usage:
 def _unarchived(pool: Pool, slots: list[Slot], now: int) -> UsageFold:
     """Return the sums over the changes that the archive does not have, and over what goes on until now."""
     fold = usage_sums.folded(slots[0]).carried() if slots else UsageFold()
-    archived = slots[0].last if slots else 0
-    for commit, entry in zip(history.numbers(pool.history, pool.commit), pool.history, strict=True):
-        if commit > archived:
-            fold.add(archiving.described(entry, pool))
+    archived = slots[0].last if slots else -1
+    for _, entry in pool.unarchived(archived):
+        fold.add(archiving.described(entry, pool))
     present = [cluster for cluster in pool.clusters if not cluster.fault]
     return fold.until(now, present)

@@ -28,7 +28,6 @@ from kubernetes.client import CoreV1Api
 from cimaster.common.clock import Clock
 from cimaster.pool import Pool
 from cimaster.pool.decisions import archiving
-from cimaster.pool.records import history
 from cimaster.pool.records.history import Entry
 from cimaster.repository.history_ring import HistoryRing
 from cimaster.repository.history_slot import Slot
@@ -135,9 +134,7 @@ class Outcome:
     @property
     def kept(self) -> list[str]:
         """The changes in the archive and then those that only the pool has."""
-        newest = self.slots[0].last
-        commits = history.numbers(self.last.history, self.last.commit)
-        waiting = [e for e, commit in zip(self.last.history, commits, strict=True) if commit > newest]
+        waiting = [entry for _, entry in self.last.unarchived(self.slots[0].last)]
         return [archiving.identity(entry) for entry in (*self.archived, *waiting)]
 
 

@@ -20,7 +20,7 @@ from cimaster.services.usage_sums import count_usage
 from tests.conftest import empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
-from tests.workers.test_archiver import hold, opened
+from tests.workerless import hold, opened
 
 OLDEST_FIRST = ["added", "held", "released", "held", "released"]
 

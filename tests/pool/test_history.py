@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool.records.history import GAP, Entry, History, numbers, parse, trimmed
+from cimaster.pool.records.history import GAP, Entry, History, numbered, parse, trimmed
 from cimaster.pool.records.record_lists import encode
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -40,8 +40,10 @@ def test_a_gap_that_grows_counts_all_missing_changes_once() -> None:
 
 @given(st.lists(st.integers(0, 30) | st.none(), max_size=20), st.integers(1, 20))
 def test_numbers_ascend_and_are_never_newer_than_the_pool(commits: list[int | None], newest: int) -> None:
-    given_numbers = tuple(Entry({"commit": commit} if commit is not None else {}) for commit in commits)
-    found = numbers(given_numbers, newest)
+    history = tuple(Entry({"commit": commit} if commit is not None else {}) for commit in commits)
+    pairs = numbered(history, newest)
+    assert tuple(entry for _, entry in pairs) == history
+    found = [number for number, _ in pairs]
     assert found == sorted(found)
     assert all(0 < number <= newest for number in found)
 

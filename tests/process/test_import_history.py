@@ -5,20 +5,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from kubernetes.client import ApiClient, CoreV1Api
-from prometheus_client import CollectorRegistry
 
 from cimaster.common.clock import Clock
-from cimaster.observability.metrics import Metrics
-from cimaster.pool import ClusterFacts, HoldTerms, Rules
+from cimaster.pool import ClusterFacts
 from cimaster.pool.records.history import Entry
-from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_ring import ArchiveBusy, HistoryRing
 from cimaster.repository.history_slot import META
 from cimaster.repository.stores import open_store
@@ -29,6 +24,7 @@ from cimaster.services.history import History, HistoryFilter
 from cimaster.settings import Settings
 from tests.conftest import empty_config_map
 from tests.kube.apiserver import ControlPlane
+from tests.workerless import hold, opened
 
 MOVES = [
     ("sqlite", "sqlite"),
@@ -55,26 +51,6 @@ def pool_of(request: pytest.FixtureRequest, kind: str, folder: Path, name: str) 
     return Settings(store="kubernetes", namespace=namespace)
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Clusters]:
-    """A replica without its workers."""
-    metrics = Metrics(CollectorRegistry())
-    store = open_store(settings)
-    repository = ConfigMapRepository(store, Rules(), metrics, history_names=settings.history_names)
-    repository.start()
-    try:
-        yield Clusters(repository, metrics)
-    finally:
-        repository.stop()
-
-
-def hold(service: Clusters, *people: str) -> None:
-    """Hold and release the cluster for each person."""
-    for person in people:
-        service.hold("cluster-01", person, HoldTerms())
-        service.release("cluster-01", person, is_admin=False)
-
-
 def archive(service: Clusters) -> None:
     """Archive all changes, as a replica that stops then."""
     archiving = Archiving(service.repository, usage_sums.count_usage)
@@ -84,7 +60,7 @@ def archive(service: Clusters) -> None:
 
 def used(settings: Settings) -> list[tuple[str, str, str]]:
     """Fill a pool with a history of which the newest changes are not archived; return it, newest first."""
-    with opened(settings) as service:
+    with opened(open_store(settings), settings) as service:
         service.add("cluster-01", "root", ClusterFacts("us-west"))
         hold(service, *PEOPLE)
         archive(service)
@@ -116,7 +92,7 @@ def test_the_history_moves_with_the_pool_and_continues(
     done = cimaster(target, "import", "-", data=exported.stdout)
     lines = (done.returncode, done.stdout.decode().splitlines(), done.stderr)
     assert lines == (0, ["7 archived changes are imported", "1 clusters are imported"], b"")
-    with opened(target) as service:
+    with opened(open_store(target), target) as service:
         assert changes(service) == expected
         hold(service, "emil")
         longer = changes(service)
@@ -147,7 +123,7 @@ def test_the_output_of_kubectl_is_read_too(
     text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": list(named.values())})
     target = pool_of(request, "sqlite", tmp_path, "new")
     assert cimaster(target, "import", "-", data=text.encode()).returncode == 0
-    with opened(target) as service:
+    with opened(open_store(target), target) as service:
         assert changes(service) == expected
 
 
@@ -156,13 +132,13 @@ def test_an_archive_with_changes_is_only_replaced_on_request(request: pytest.Fix
     expected = used(source)
     exported = cimaster(source, "export", "--history").stdout
     used(target)
-    with opened(target) as service:
+    with opened(open_store(target), target) as service:
         service.delete("cluster-01", "root", force=False)
         before = changes(service)
     refused = cimaster(target, "import", "-", data=exported)
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert refused.stderr == b"cimaster: the archive of history already has changes: add --replace to replace them\n"
-    with opened(target) as service:
+    with opened(open_store(target), target) as service:
         assert changes(service) == before
         assert service.repository.history_ring.newest()
         assert cimaster(target, "import", "-", "--replace", data=exported).returncode == 0
@@ -180,7 +156,7 @@ def test_of_an_archive_that_is_too_large_the_newest_changes_are_kept(
 ) -> None:
     source, target = (pool_of(request, "sqlite", tmp_path, name) for name in ("old", "new"))
     expected = used(source)
-    with opened(source) as service:
+    with opened(open_store(source), source) as service:
         ring = HistoryRing([service.repository.store.sibling(name) for name in source.history_names], Clock())
         for number in (101, 102, 103):
             entry = Entry({"commit": number, "at": f"2030-01-01T00:00:{number - 100:02}Z", "event": "noted", "by": ""})
@@ -191,7 +167,7 @@ def test_of_an_archive_that_is_too_large_the_newest_changes_are_kept(
     small = dataclasses.replace(target, history_objects=2)
     done = cimaster(small, "import", "-", data=exported)
     assert done.stdout.startswith(b"2 archived changes are imported; the oldest 2 parts do not fit: raise CIMASTER_HIS")
-    with opened(small) as service:
+    with opened(open_store(small), small) as service:
         assert [event for _, event, _ in changes(service)] == ["released", "held", "noted", "noted"]
 
 
@@ -205,5 +181,5 @@ def test_a_part_that_cannot_be_read_is_refused_and_nothing_is_written(
     refused = cimaster(target, "import", "-", data=json.dumps(listed).encode())
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert refused.stderr.startswith(b"cimaster: the file has history in clusters-history-00 that cannot be read")
-    with opened(target) as service:
+    with opened(open_store(target), target) as service:
         assert changes(service) == []

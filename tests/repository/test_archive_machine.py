@@ -14,7 +14,6 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from cimaster.pool import Answer, Pool
 from cimaster.pool.decisions import archiving
-from cimaster.pool.records import history
 from cimaster.pool.records.history import Entry
 from cimaster.repository import history_ring
 from cimaster.repository.history_ring import CountUsage, HistoryRing
@@ -43,8 +42,7 @@ def drop_by_number(
     pool: Pool, _now: datetime, _owner: str, through: int, _seen: Collection[str]
 ) -> tuple[Pool, Answer]:
     """Remove what has the number of an archived commit, also changes that the same write adds."""
-    commits = history.numbers(pool.history, pool.commit)
-    remaining = tuple(entry for entry, commit in zip(pool.history, commits, strict=True) if commit > through)
+    remaining = tuple(entry for _, entry in pool.unarchived(through))
     stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
     return dataclasses.replace(pool, history=remaining, archive=stored), Answer("")
 

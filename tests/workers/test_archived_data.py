@@ -21,7 +21,7 @@ from cimaster.services.clusters import Clusters
 from cimaster.services.history import History, HistoryFilter
 from cimaster.services.usage_sums import count_usage
 from tests.stored import OBJECTS
-from tests.workers.test_archiver import opened
+from tests.workerless import opened
 
 CLUSTER = ' [ {"name":"c1" ,"status": "finished", "region": "us-west", "x": 1.10} ]\n'
 OTHERS = {"notes.txt": "kept", "creations.json": '[\n{"id": "c-1",  "later": true}\n]', "policies.json": "[\n7\n]"}

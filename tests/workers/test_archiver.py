@@ -2,28 +2,25 @@
 
 import itertools
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from flask.testing import FlaskClient
-from prometheus_client import CollectorRegistry
 
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
-from cimaster.observability.metrics import Metrics
-from cimaster.pool import ClusterFacts, HoldTerms, Rules, disable
+from cimaster.pool import ClusterFacts, disable
 from cimaster.pool.decisions import archiving
 from cimaster.pool.records.history import GAP
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_ring import HistoryRing
 from cimaster.repository.stores.port import Store
 from cimaster.services.archiving import Archiving
-from cimaster.services.clusters import Clusters
 from cimaster.services.history import History, HistoryFilter
+from cimaster.services.import_export import importing
 from cimaster.settings import Settings
 from tests.conditions import until
 from tests.conftest import Add, MovableClock
+from tests.workerless import hold, opened
 
 
 def archiver(repository: ConfigMapRepository) -> Archiving:
@@ -132,25 +129,6 @@ def test_the_thread_archives_by_itself_when_enough_changes_wait(
     assert len(everything) == 8 + 60
 
 
-@contextmanager
-def opened(store: Store) -> Iterator[Clusters]:
-    """A replica without its workers."""
-    metrics, names = Metrics(CollectorRegistry()), Settings().history_names
-    repository = ConfigMapRepository(store, Rules(), metrics, history_names=names)
-    repository.start()
-    try:
-        yield Clusters(repository, metrics)
-    finally:
-        repository.stop()
-
-
-def hold(service: Clusters, *people: str) -> None:
-    """Hold and release the cluster for each person."""
-    for person in people:
-        service.hold("cluster-01", person, HoldTerms())
-        service.release("cluster-01", person, is_admin=False)
-
-
 def archived(repository: ConfigMapRepository) -> list[tuple[int, str]]:
     """Return the numbers of the commits in the archive, and the people whose changes they are, oldest first."""
     frames = [frame for slot in reversed(repository.history_ring.slots()) for frame in slot.frames]
@@ -219,3 +197,17 @@ def test_a_pool_without_an_archive_keeps_its_history_and_says_why(store: Store) 
         with pytest.raises(StoreTrouble, match="kubectl apply"):
             archiver(service.repository).archive()
         assert len(service.repository.fresh().pool.history) == 1
+
+
+def test_an_import_keeps_the_changes_that_are_not_archived(store: Store) -> None:
+    data = {
+        "cluster.json": "[]",
+        "history.json": '[{"cluster": "old", "event": "added", "at": "2026-01-02T03:04:05Z"}]',
+    }
+    with opened(store) as service:
+        service.add("cluster-01", "root", ClusterFacts("us-west"))
+        hold(service, "ann")
+        service.repository.update(importing(data, Settings(), replace=True))
+        replica = archiver(service.repository)
+        assert replica.archive() == 4
+        assert [name for _, name in archived(service.repository)] == ["root", "ann", "ann", ""]

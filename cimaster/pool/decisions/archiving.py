@@ -74,7 +74,7 @@ def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Col
         return pool, Answer("")
     archived: list[Entry] = []
     remaining: list[Entry] = []
-    for entry, commit in zip(pool.history, history.numbers(pool.history, pool.commit), strict=True):
+    for commit, entry in pool.unarchived():
         is_archived = entry.text in seen or (commit <= through and entry.event == history.GAP)
         (archived if is_archived else remaining).append(entry)
     stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
@@ -105,8 +105,7 @@ def renumber(pool: Pool, _now: datetime, last: int, archived: Collection[str]) -
     A restored pool counts from an earlier commit. `last` is the newest commit in the archive, and `archived`
     identifies its changes that the pool may have too; they leave the pool.
     """
-    numbered = zip(history.numbers(pool.history, pool.commit), pool.history, strict=True)
-    kept = [(commit, entry) for commit, entry in numbered if identity(entry) not in archived]
+    kept = [(commit, entry) for commit, entry in pool.unarchived() if identity(entry) not in archived]
     if not kept or kept[0][0] > last:
         return pool, Answer("")
     entries: list[Entry] = []

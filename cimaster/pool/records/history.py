@@ -116,17 +116,18 @@ def parse(text: str, known: History = ()) -> History:
     return tuple(json_edit.parse_lines(text, {entry.text: entry for entry in known}, Entry.parse))
 
 
-def numbers(history: History, newest: int) -> list[int]:
-    """Return the commit of each entry, in ascending order and at most `newest`, whatever an edit by hand has left.
+def numbered(history: History, newest: int) -> list[tuple[int, Entry]]:
+    """Return the entries with the numbers of their commits.
 
-    An entry without a commit belongs to the one before it; at the beginning, to the first that has one.
+    The numbers ascend and are at most `newest`, whatever an edit by hand has left. An entry without a commit belongs to
+    the one before it; at the beginning, to the first that has one.
     """
     commit = next((number for entry in history if (number := entry.get_number("commit"))), newest)
-    commits: list[int] = []
+    pairs: list[tuple[int, Entry]] = []
     for entry in history:
         commit = max(entry.get_number("commit"), commit)
-        commits.append(min(commit, newest))
-    return commits
+        pairs.append((min(commit, newest), entry))
+    return pairs
 
 
 def trimmed(history: History, budget: int) -> tuple[History, int]:

@@ -16,7 +16,7 @@ from cimaster.pool.records.archive_claim import ArchiveClaim
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STATES, VACANT, Cluster
 from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.field_types import checked
-from cimaster.pool.records.history import Entry, History
+from cimaster.pool.records.history import Entry, History, numbered
 from cimaster.pool.records.outbox import Outbox
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.purpose import NO_RULES, PurposeRules
@@ -88,6 +88,10 @@ class Pool:
     def next_commit(self) -> int:
         """The commit number of the change that is being decided."""
         return self.commit + 1
+
+    def unarchived(self, archived: int = -1) -> list[tuple[int, Entry]]:
+        """Return the changes after commit `archived` that are not archived yet, with the numbers of their commits."""
+        return [pair for pair in numbered(self.history, self.commit) if pair[0] > archived]
 
     def counts(self) -> dict[str, int]:
         """Return the number of clusters in each state, including zeros."""
