@@ -223,7 +223,7 @@ def test_a_receiver_that_hangs_delays_no_other(
         until(lambda: "no answer" in outbox(repository).channel("hanging").failure)
         quarantine(client, "cluster-02")
         until(lambda: receiver.kinds == ["quarantined"] * 2)
-        assert all(notice.destinations == ("hanging",) for notice in outbox(repository).notices)
+        until(lambda: all(notice.destinations == ("hanging",) for notice in outbox(repository).notices))
 
 
 def test_a_receiver_that_sends_byte_by_byte_is_left(
