@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from cimaster.common.texts import printable, same, same_person
+from cimaster.pool.decisions import archiving
 from cimaster.pool.records.history import GAP, Entry
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_slot import Frame
@@ -147,8 +148,10 @@ class History:
 
     def _all(self, snapshot: Snapshot, wanted: HistoryFilter, newest: int | None) -> Iterator[tuple[int, Entry]]:
         """Yield the changes with the numbers of their commits, newest first; frames without wanted ones are skipped."""
-        slots = self._ring.slots(snapshot.pool.archive.through)
-        yield from reversed(snapshot.pool.unarchived(slots[0].last if slots else -1))
+        pool = snapshot.pool
+        slots = self._ring.slots(pool.archive.through)
+        for commit, entry in reversed(pool.unarchived(slots[0].last if slots else -1)):
+            yield commit, archiving.described(entry, pool)  # so that a change looks the same before and after
         for frame in (frame for slot in slots for frame in reversed(slot.frames)):
             if (newest is not None and frame.first > newest) or wanted.begins_after(frame):
                 continue
