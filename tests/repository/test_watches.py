@@ -115,8 +115,8 @@ class TestReplica:
         until(lambda: "cluster-99" in client.get("/clusters").text)
         assert repository.trouble is None
         # The replica starts with the fixtures: whether it warns before or after the test begins is left to chance.
-        records = [*caplog.get_records("setup"), *caplog.get_records("call")]
-        messages = " ".join(record.getMessage() for record in records)
+        logged = [*caplog.get_records("setup"), *caplog.get_records("call")]
+        messages = " ".join(record.getMessage() for record in logged)
         assert "the store cannot be used" not in messages
         assert messages.count("is repeated with pauses") == 1
 
