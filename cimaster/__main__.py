@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SERVER_COMMANDS = ("serve", "import", "export", "drain", "rebuild-usage")
+SERVER_COMMANDS = ("serve", "import", "export", "drain", "rebuild-usage", "forget")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,11 +1,12 @@
-"""The command line of the server: serve, export, import, drain, rebuild-usage."""
+"""The command line of the server: serve, export, import, drain, rebuild-usage, forget."""
 
 import argparse
 import getpass
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -18,12 +19,13 @@ from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import parsers
 from cimaster.pool.decisions import inventory_plan
+from cimaster.pool.decisions.forgetting import FORGOTTEN, Person, check_unused
 from cimaster.pool.decisions.inventory_plan import Inventory, Plan, SyncTerms
 from cimaster.repository.configmap_repository import ConfigMapRepository
-from cimaster.repository.history_ring import ArchiveBusy, HistoryRing
+from cimaster.repository.history_ring import HistoryRing
 from cimaster.repository.stores import open_store
 from cimaster.repository.stores.port import StoredObject
-from cimaster.services import archive_import, inventory_file, inventory_sync, pool_file, usage_rebuild
+from cimaster.services import archive_import, archive_rewrite, inventory_file, inventory_sync, pool_file
 from cimaster.services.import_export import check_empty, exported, exported_list, importing, rules_of
 from cimaster.settings import PREFIX, Settings
 from cimaster.workers.drain_file import DrainFile
@@ -68,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
     part.add_argument("--key", help="write only this key's text, byte for byte, such as cluster.json")
     part.add_argument("--history", action="store_true", help="write the archive of history too, as a List in JSON")
     command("rebuild-usage", _rebuild_usage, "count the sums of usage again, from the changes in the archive")
+    forget = command("forget", _forget, "replace the name of a person in the pool, its history and the sums of usage")
+    forget.add_argument("name", type=_argument(parsers.person), help="the person; case does not matter")
+    forget.add_argument("--dry-run", action="store_true", help="only say where the name is")
     load = command(
         "import",
         _import,
@@ -126,14 +131,36 @@ def _existing(settings: Settings) -> ConfigMapRepository:
     return _repository(settings)
 
 
-def _rebuild_usage(_options: argparse.Namespace, settings: Settings) -> int:
+@contextmanager
+def _started(repository: ConfigMapRepository) -> Iterator[ConfigMapRepository]:
+    """Start a repository for changes, and stop it at the end."""
+    repository.start()
     try:
-        counted = usage_rebuild.rebuild(_existing(settings).history_ring)
-    except ArchiveBusy as busy:
-        print(f"cimaster: the archive is being written all the time, so try again later: {busy}", file=sys.stderr)
-        return 1
+        yield repository
+    finally:
+        repository.stop()
+
+
+def _rebuild_usage(_options: argparse.Namespace, settings: Settings) -> int:
+    with _started(_existing(settings)) as repository:
+        counted = archive_rewrite.rebuild_usage(repository)
     print(f"usage is counted again from {counted} changes")
     return 0
+
+
+def _forget(options: argparse.Namespace, settings: Settings) -> int:
+    person = Person(options.name)
+    with _started(_existing(settings)) as repository:
+        found = archive_rewrite.mentions_of(repository, person)
+        if options.dry_run:
+            check_unused(repository.fresh().pool, person)
+            print(f"{person.name} is named {found}")
+            return 0
+        remaining = archive_rewrite.forget_person(repository, person)
+    print(f"{person.name} was named {found}: {FORGOTTEN} stands there now")
+    for line in remaining:
+        print(f"cimaster: {line}", file=sys.stderr)
+    return 1 if remaining else 0
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> int:
@@ -167,15 +194,11 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     contents = pool_file.contents_of(pool_file.read(options.file))
     archive = archive_import.slots_of(contents.archive)
     change = importing(contents.data, settings, replace=options.replace, archive=archive)
-    repository = _repository(settings)
-    repository.start()
-    try:
+    with _started(_repository(settings)) as repository:
         if archive:
             check_empty(repository.fresh().pool, replace=options.replace)
             print(archive_import.fill(repository, archive, replace=options.replace))
         print(repository.update(change).answer.text)
-    finally:
-        repository.stop()
     return 0
 
 
@@ -186,17 +209,13 @@ def _sync(options: argparse.Namespace, settings: Settings) -> int:
     if options.dry_run:
         plan = _printed_plan(_existing(settings), wanted, force=options.force)
         return 2 if plan.steps else 0
-    repository = _repository(settings)
-    repository.start()
-    try:
+    with _started(_repository(settings)) as repository:
         plan = _printed_plan(repository, wanted, force=options.force)
         terms = SyncTerms(options.by or _current_user(), options.force, options.reason)
         results = []
         for result in inventory_sync.carry_out(repository, plan, terms):
             print(result, flush=True)
             results.append(result)
-    finally:
-        repository.stop()
     print(inventory_sync.summary(plan, results))
     return 0 if all(result.done for result in results) else 1
 

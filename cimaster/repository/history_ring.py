@@ -36,16 +36,16 @@ class HistoryRing:
         self._slots: dict[int, Slot] = {}
         self._lock = threading.Lock()
         self._complete = False  # whether every slot was read or is known to be missing
-        self._failed_at, self._lacked = float("-inf"), 0  # the last read of all slots without success, and its commit
+        self._failed_at, self._lacked = float("-inf"), (0, 0)  # the last read of all slots without success, for what
 
-    def slots(self, through: int = 0) -> list[Slot]:
-        """Return the used slots, newest first; they are read again unless they have the commit `through`.
+    def slots(self, through: int = 0, edition: int = 0) -> list[Slot]:
+        """Return the used slots, newest first; they are read again unless they have commit `through` and the edition.
 
         A slot that cannot be read is left out, and `trouble` says so.
         """
         with self._lock:
-            if not self._complete or self._last < through:
-                self._catch_up(through)
+            if not self._complete or self._lacks(through, edition):
+                self._catch_up(through, edition)
             return self._used()
 
     def newest(self) -> Slot | None:
@@ -54,11 +54,14 @@ class HistoryRing:
             self._need_all()
             return self._head()
 
-    def append(self, entries: Sequence[tuple[int, Entry]], pool_id: str, count_usage: CountUsage) -> int:
+    def append(
+        self, entries: Sequence[tuple[int, Entry]], pool_id: str, count_usage: CountUsage, edition: int = 0
+    ) -> int:
         """Append the changes that the archive does not have, and return the newest commit in it.
 
-        `entries` are given with the numbers of their commits, in order. StoreTrouble if the archive cannot be used.
-        ArchiveBusy if another replica writes too, or an answer was lost: then some or all may have been appended.
+        `entries` are given with the numbers of their commits, in order; `edition` is for a new slot. StoreTrouble if
+        the archive cannot be used. ArchiveBusy if another replica writes too, or an answer was lost: then some or all
+        may have been appended.
         """
         with self._lock:
             self._need_all()
@@ -73,14 +76,28 @@ class HistoryRing:
                     return self._write(self._place(head), extended).last
             if head and not head.sealed:
                 head = self._write(self._place(head), head.as_sealed())
-            return self._begin(head, new, pool_id, count_usage).last
+            place, begun = self._begun(head, pool_id, edition)
+            return self._write(place, begun.extended(new, count_usage(head, begun, new))).last
 
     def replace(self, slot: Slot, changed: Slot) -> None:
         """Write a slot with other content; raises as `append` does."""
         with self._lock:
             self._write(self._place(slot), changed)
 
-    def fill(self, slots: Sequence[Slot], pool_id: str) -> list[Slot]:
+    def begin(self, pool_id: str, edition: int) -> None:
+        """Begin the next slot, without changes; raises as `append` does."""
+        with self._lock:
+            self._need_all()
+            self._write(*self._begun(self._head(), pool_id, edition))
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether there are objects to archive to; StoreTrouble if one cannot be read."""
+        with self._lock:
+            self._need_all()
+            return bool(self._slots)
+
+    def fill(self, slots: Sequence[Slot], pool_id: str, edition: int) -> list[Slot]:
         """Replace the whole archive with slots of another one, given oldest first; return those that there is room for.
 
         Raises as `append` does; the archive may then be filled in part.
@@ -94,7 +111,7 @@ class HistoryRing:
             for place, slot in zip(places, kept, strict=False):
                 generation += 1  # higher than before, so that other replicas see that their copies are outdated
                 sealed = slot is not kept[-1]
-                begun = self._slots[place].began(generation, pool_id)
+                begun = self._slots[place].began(generation, pool_id, edition)
                 self._write(place, replace(begun, sealed=sealed, frames=slot.frames, usage=slot.usage))
             for place in places[len(kept) :]:
                 if self._slots[place].object.data:
@@ -111,16 +128,14 @@ class HistoryRing:
         for store in self._stores:
             store.close()
 
-    def _begin(
-        self, head: Slot | None, new: Sequence[tuple[int, Entry]], pool_id: str, count_usage: CountUsage
-    ) -> Slot:
-        """Begin the next slot, in place of the oldest one."""
+    def _begun(self, head: Slot | None, pool_id: str, edition: int) -> tuple[int, Slot]:
+        """Return the next slot, and the place of the oldest one, which it overwrites."""
         others = [place for place, slot in self._slots.items() if slot is not head]
         if not others:
             raise _no_objects()
         place = min(others, key=lambda each: (self._slots[each].age, each))
-        begun = self._slots[place].began(self._highest_generation + 1, pool_id)
-        return self._write(place, begun.extended(new, count_usage(head, begun, new)))
+        edition = max(edition, head.edition if head else 0)
+        return place, self._slots[place].began(self._highest_generation + 1, pool_id, edition)
 
     @property
     def _highest_generation(self) -> int:
@@ -157,17 +172,22 @@ class HistoryRing:
             raise ArchiveBusy("the slot was read again meanwhile")
         return place
 
-    def _catch_up(self, through: int) -> None:
+    def _lacks(self, through: int, edition: int) -> bool:
+        head = self._head()
+        return self._last < through or (head is not None and head.edition < edition)
+
+    def _catch_up(self, through: int, edition: int) -> None:
         """Read what is new: usually only the newest slot. An archive that fails or lacks it is retried after a while.
 
         Only then: a slot may just have been sealed, or a write of ours may have failed because of a newer one.
         """
-        now = self._clock.monotonic()
-        if now - self._failed_at < _REST and through <= self._lacked:
+        now, (lacked, lacked_edition) = self._clock.monotonic(), self._lacked
+        if now - self._failed_at < _REST and through <= lacked and edition <= lacked_edition:
             return
-        if self._is_read_again() or not (self._read_all() or self._last < through):
+        if not self._lacks(0, edition) and self._is_read_again():
             return
-        self._failed_at, self._lacked = now, through
+        if self._read_all() or self._lacks(through, edition):
+            self._failed_at, self._lacked = now, (through, edition)
 
     def _is_read_again(self) -> bool:
         """Read the newest slot if it may have more changes; return whether it is still the newest."""

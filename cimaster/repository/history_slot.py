@@ -84,7 +84,8 @@ class Frame(NamedTuple):
 class Slot:
     """An immutable slot as it is stored in `object`. `generation` counts the slots that were ever begun; 0 is unused.
 
-    A `sealed` slot gets no more changes. `usage` are the sums over its changes.
+    A `sealed` slot gets no more changes. `usage` are the sums over its changes. `edition` is that of the whole archive:
+    the newest slot has it, as soon as all slots are written anew.
     """
 
     object: StoredObject
@@ -93,6 +94,7 @@ class Slot:
     sealed: bool = False
     frames: tuple[Frame, ...] = ()
     usage: bytes = b""
+    edition: int = 0
 
     @classmethod
     def parse(cls, stored: StoredObject) -> "Slot":
@@ -111,8 +113,15 @@ class Slot:
         if not generation:
             raise UnreadableSlot(f"{META} has no generation")
         frames = tuple(_frames(stored.binary(CHANGES), fields.fields.get("frames")))
-        sealed = fields.get_flag("sealed")
-        return cls(stored, generation, fields.get_text("pool"), sealed, frames, stored.binary(USAGE))
+        return cls(
+            stored,
+            generation,
+            fields.get_text("pool"),
+            fields.get_flag("sealed"),
+            frames,
+            stored.binary(USAGE),
+            fields.get_number("edition"),
+        )
 
     @property
     def last(self) -> int:
@@ -132,9 +141,9 @@ class Slot:
         """The bytes of its values."""
         return sum(len(frame.packed) for frame in self.frames) + len(self.usage) + 60 * len(self.frames) + 200
 
-    def began(self, generation: int, pool_id: str) -> "Slot":
+    def began(self, generation: int, pool_id: str, edition: int) -> "Slot":
         """Return it as a new slot of this generation, without its earlier changes."""
-        return Slot(self.object, generation, pool_id)
+        return Slot(self.object, generation, pool_id, edition=edition)
 
     def cleared(self) -> "Slot":
         """Return it unused."""
@@ -160,6 +169,7 @@ class Slot:
         if not self.generation:
             return self.object.replaced({}, self.object.annotations).with_binary({})
         meta: dict[str, Any] = {"generation": self.generation, "pool": self.pool_id, "sealed": self.sealed}
+        meta |= {"edition": self.edition} if self.edition else {}
         meta["frames"] = [[len(f.packed), f.raw, f.changes, f.first, f.last, f.begins] for f in self.frames]
         values = {CHANGES: b"".join(frame.packed for frame in self.frames), USAGE: self.usage}
         changed = self.object.replaced({META: dump(meta)}, self.object.annotations)

@@ -6,8 +6,8 @@ from cimaster.errors import BadBody, ClusterExists, StoreTrouble
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.history_ring import ArchiveBusy
 from cimaster.repository.history_slot import Slot, UnreadableSlot
-from cimaster.repository.snapshots import POOL_ANNOTATION
 from cimaster.repository.stores.port import StoredObject
+from cimaster.services.archiving import pool_id
 
 
 def slots_of(objects: Sequence[StoredObject]) -> list[Slot]:
@@ -31,9 +31,9 @@ def fill(repository: ConfigMapRepository, newest_first: Sequence[Slot], *, repla
     ring = repository.history_ring
     if ring.newest() and not replace:
         raise ClusterExists("the archive of history already has changes: add --replace to replace them")
-    pool_id = repository.fresh().object.annotations.get(POOL_ANNOTATION, "")
+    snapshot = repository.fresh()
     try:
-        filled = ring.fill(list(reversed(newest_first)), pool_id)
+        filled = ring.fill(list(reversed(newest_first)), pool_id(snapshot), snapshot.pool.archive.edition + 1)
     except ArchiveBusy as busy:
         sentence = f"the archive was changed by a replica in the meantime ({busy}): import with --replace again"
         raise StoreTrouble(sentence) from None

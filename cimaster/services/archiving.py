@@ -38,11 +38,12 @@ class Archiving:
         """Archive all changes of the newest snapshot; return how many, which is 0 if another replica has the claim."""
         if not self.has_claim and not self._claim():
             return 0
-        snapshot = self._without_used_numbers()
+        snapshot = self._without_used_numbers(self._current())
         waiting = self._waiting(snapshot)
         if not waiting:
             return 0
-        through = self._ring.append(waiting, _pool_id(snapshot), self._count_usage)
+        edition = snapshot.pool.archive.edition
+        through = self._ring.append(waiting, pool_id(snapshot), self._count_usage, edition)
         seen = {entry.text for entry in snapshot.pool.history}
         self._repository.update(lambda pool, now: archiving.drop_archived(pool, now, self._owner, through, seen))
         return len(snapshot.pool.history)
@@ -70,10 +71,16 @@ class Archiving:
             waiting = [(through, gap), *((max(commit, through), entry) for commit, entry in waiting)]
         return waiting
 
-    def _without_used_numbers(self) -> Snapshot:
-        """Return the newest state; after a restore of the pool, its changes first get numbers that were not used."""
+    def _current(self) -> Snapshot:
+        """Return the newest state; if the archive was written anew, not one from before: changes in it have changed."""
         snapshot = self._repository.snapshot()
-        self._ring.slots(snapshot.pool.archive.through)
+        self._ring.slots(snapshot.pool.archive.through, snapshot.pool.archive.edition)
+        newest = self._ring.newest()
+        is_outdated = newest is not None and newest.edition > snapshot.pool.archive.edition
+        return self._repository.fresh() if is_outdated else snapshot
+
+    def _without_used_numbers(self, snapshot: Snapshot) -> Snapshot:
+        """Return the state; after a restore of the pool, its changes first get numbers that were not used."""
         newest = self._ring.newest()
         if newest is None:
             return snapshot
@@ -104,5 +111,6 @@ def missing_in_archive(newest_first: Sequence[Slot], changes: Set[str]) -> set[s
     return missing
 
 
-def _pool_id(snapshot: Snapshot) -> str:
+def pool_id(snapshot: Snapshot) -> str:
+    """Return the id of the pool, which its archive names too."""
     return snapshot.object.annotations.get(POOL_ANNOTATION, "")

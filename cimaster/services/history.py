@@ -149,7 +149,7 @@ class History:
     def _all(self, snapshot: Snapshot, wanted: HistoryFilter, newest: int | None) -> Iterator[tuple[int, Entry]]:
         """Yield the changes with the numbers of their commits, newest first; frames without wanted ones are skipped."""
         pool = snapshot.pool
-        slots = self._ring.slots(pool.archive.through)
+        slots = self._ring.slots(pool.archive.through, pool.archive.edition)
         for commit, entry in reversed(pool.unarchived(slots[0].last if slots else -1)):
             yield commit, archiving.described(entry, pool)  # so that a change looks the same before and after
         for frame in (frame for slot in slots for frame in reversed(slot.frames)):

@@ -52,7 +52,7 @@ def importing(data: Mapping[str, str], settings: Settings, *, replace: bool, arc
             commit=commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
             history=history if archive else (*pool.history, *history),
-            archive=ArchiveClaim(through=through) if archive else pool.archive,
+            archive=ArchiveClaim(through=through, edition=pool.archive.edition + 1) if archive else pool.archive,
             policies=loaded.policies or pool.policies,
             purpose_rules=loaded.purpose_rules or pool.purpose_rules,
             outbox=pool.outbox,  # the notices of the file were sent by the pool that it comes from

@@ -73,7 +73,8 @@ class Usage:
             sentence = "names of people are left out of usage here: ask by another one, such as by=job"
             raise BadParameter(sentence, parameter="by")
         unit, now = BREAKDOWNS[question.by].rounded, self._repository.now()
-        slots = self._ring.slots(snapshot.pool.archive.through)
+        archive = snapshot.pool.archive
+        slots = self._ring.slots(archive.through, archive.edition)
         folds = [*map(usage_sums.folded, slots), _unarchived(snapshot.pool, slots, int(now.timestamp()))]
         span = Span.between(question.since, question.until, now, unit)
         if slots:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from cimaster.pool.records.history import Entry
 from cimaster.pool.usage.fold import UsageFold
 from cimaster.repository.configmap_repository import ConfigMapRepository
-from cimaster.services import usage_rebuild
+from cimaster.services import archive_rewrite
 from cimaster.services.usage_sums import count_usage, pack
 from tests.conftest import Add, MovableClock
 
@@ -124,5 +124,5 @@ def test_sums_can_be_counted_again_from_the_archive(archived: FlaskClient, repos
     slot = ring.slots()[0]
     ring.replace(slot, replace(slot, usage=pack(UsageFold(counted=2))))  # plausible, but wrong
     assert "e2e" not in usage(archived, by="job")
-    assert usage_rebuild.rebuild(ring) == 2
+    assert archive_rewrite.rebuild_usage(repository) == 2
     assert usage(archived, by="job")["e2e"]["takes"] == 1

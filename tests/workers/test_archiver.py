@@ -182,7 +182,7 @@ def test_changes_that_the_archive_lost_are_shown_as_a_gap(store: Store, another_
         replica.release()
         slot = before.repository.history_ring.newest()
         assert slot
-        before.repository.history_ring.replace(slot, slot.began(slot.generation, slot.pool_id))
+        before.repository.history_ring.replace(slot, slot.began(slot.generation, slot.pool_id, 0))
     with opened(another_store) as after:
         hold(after, "ben")
         archiver(after.repository).archive()

@@ -56,6 +56,12 @@ def claim(pool: Pool, now: datetime, owner: str, *, takes_over: bool = True) -> 
     return dataclasses.replace(pool, archive=pool.archive.renewed(owner, now + CLAIM)), Answer(owner)
 
 
+def begin_edition(pool: Pool) -> tuple[Pool, Answer]:
+    """Announce that the archive is written anew; the answer is the number of its new edition."""
+    edition = pool.archive.edition + 1
+    return dataclasses.replace(pool, archive=dataclasses.replace(pool.archive, edition=edition)), Answer(str(edition))
+
+
 def release_claim(pool: Pool, owner: str) -> tuple[Pool, Answer]:
     """Give up the claim of a replica."""
     if pool.archive.by != owner:

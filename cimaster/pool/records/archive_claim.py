@@ -9,20 +9,22 @@ from cimaster.common.times import format_end, stored_time
 from cimaster.pool.records.json_values import dump, load
 from cimaster.pool.records.record import Fields
 
-_MEMBERS = ("through", "by", "until", "lost")
+_MEMBERS = ("through", "by", "until", "lost", "edition")
 
 
 @dataclass(frozen=True)
 class ArchiveClaim:
     """The replica that archives (`by`, until a time), the last commit that it archived, and how many changes were lost.
 
-    `lost` counts the changes that were dropped before they could be archived. `unknown` are members of later versions.
+    `lost` counts the changes that were dropped before they could be archived. `edition` counts how often the archive
+    was written anew: replicas then read all of it again. `unknown` are members of later versions.
     """
 
     through: int = 0
     by: str = ""
     until: datetime | None = None
     lost: int = 0
+    edition: int = 0
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -32,15 +34,15 @@ class ArchiveClaim:
         if not isinstance(value, dict):
             raise ValueError("it is not an object")  # noqa: TRY004 the stored text is wrong, not a caller's type
         fields = Fields(value)
-        numbers = fields.get_number("through"), fields.get_number("lost")
+        through, lost, edition = map(fields.get_number, ("through", "lost", "edition"))
         unknown = {key: member for key, member in value.items() if key not in _MEMBERS}
-        return cls(numbers[0], fields.get_id("by"), stored_time(value.get("until")), numbers[1], unknown)
+        return cls(through, fields.get_id("by"), stored_time(value.get("until")), lost, edition, unknown)
 
     @property
     def text(self) -> str:
         """The claim as it is stored; empty if there is nothing to store."""
         until = format_end(self.until) if self.until else ""
-        members = {"through": self.through, "by": self.by, "until": until, "lost": self.lost}
+        members = {"through": self.through, "by": self.by, "until": until, "lost": self.lost, "edition": self.edition}
         given = {**self.unknown, **{key: value for key, value in members.items() if value}}
         return dump(given) if given else ""
 

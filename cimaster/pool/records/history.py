@@ -1,5 +1,6 @@
 """The history of each cluster: short entries that are stored in the same write as the change they describe."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -35,6 +36,11 @@ class Entry(Record):
         given = {key: value for key, value in facts.items() if value}
         fields = {"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})}
         return cls(fields, dump(_short(fields)))
+
+    def edited(self, edits: Mapping[str, str]) -> "Entry":
+        """Return the entry with other texts in some of its members, in the form in which it is stored."""
+        fields = {**self.fields, **checked(edits)}
+        return Entry(fields, dump(fields if self.text.startswith("{") else _short(fields)))
 
     @property
     def event(self) -> str:

@@ -53,13 +53,17 @@ class Notice(Record):
         given = {key: value for key, value in facts.items() if value}
         return cls(checked({"id": identity, "kind": kind, "at": format_time(now), **given}))
 
+    def edited(self, edits: Mapping[str, object]) -> "Notice":
+        """Return the record with some members changed."""
+        return Notice(*self._edited(edits))
+
     def addressed(self, destinations: Iterable[str]) -> "Notice":
         """Return the record with the destinations to which it still has to be sent."""
-        return Notice(*self._edited({"sendTo": list(destinations)}))
+        return self.edited({"sendTo": list(destinations)})
 
     def failing(self, now: datetime) -> "Notice":
         """Return the record with the time since when a channel fails; an earlier time stays."""
-        return self if self.get_time("failedSince") else Notice(*self._edited({"failedSince": format_time(now)}))
+        return self if self.get_time("failedSince") else self.edited({"failedSince": format_time(now)})
 
     @cached_property
     def destinations(self) -> tuple[str, ...]:
