@@ -8,6 +8,7 @@ import pytest
 from cimaster import pool as decide
 from cimaster.common.times import format_time
 from cimaster.pool import Criteria, FinishRequest, HoldTerms, Pool, Return
+from cimaster.pool.records import remembered
 from cimaster.pool.records.cluster import Cluster
 from tests.pool_history import PoolHistory
 
@@ -95,7 +96,7 @@ def test_a_hand_over_by_another_holder_is_found(vacant: Pool) -> None:
 def test_a_result_that_counts_twice_is_found(vacant: Pool) -> None:
     after = failed(vacant, "1")
     cluster = next(cluster for cluster in after.clusters if cluster.results)
-    doubled = cluster.edited(lastResults=cluster.fields["lastResults"] * 2)
+    doubled = cluster.edited(**remembered.edits(cluster.ended_leases, cluster.results * 2))
     twice = after.with_record(cluster, doubled, after.history)
     assert "the results of" in problems(vacant, committed(vacant, twice))[0]
 

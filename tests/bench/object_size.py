@@ -48,7 +48,7 @@ _JOBS = ("e2e-conformance-1.32", "e2e-upgrade-1.31-1.32", "pull-network-policy-e
 _PEOPLE = ("alice", "bob", "carol", "christopher.longname")
 _CALLERS = tuple(owner_hash(f"10.2.3.{number}") for number in range(8))
 
-_REMEMBERED = ("lastLeases", "lastResults")
+_REMEMBERED = ("lastUses",)
 
 
 @dataclass
@@ -138,7 +138,7 @@ class BusyPool:
 
 
 def sizes(busy: BusyPool) -> Iterator[tuple[str, int]]:
-    """Yield the bytes of each key, with remembered leases and results apart from the records, and the fields'."""
+    """Yield the bytes of each key, with what records remember apart from the rest, and the fields'."""
     parts = Counter[str]()
     for cluster in busy.pool.clusters:
         for name, value in cluster.fields.items():

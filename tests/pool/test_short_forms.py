@@ -8,13 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.pool import FinishRequest
+from cimaster.pool.records import past_uses, remembered
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.ended_lease import EndedLease, read_ended, written_leases
-from cimaster.pool.records.health import JobResult, read_results
+from cimaster.pool.records.ended_lease import EndedLease
+from cimaster.pool.records.health import RESULTS, JobResult
 from cimaster.pool.records.lease import Lease
 from cimaster.pool.records.record_lists import encode
 from cimaster.pool.records.remembered_request import RememberedRequest, parse_requests
-from cimaster.pool.records.short_forms import long_hex, long_time, short_hex, short_time
+from cimaster.pool.records.short_forms import (
+    long_hex,
+    long_number,
+    long_time,
+    short_hex,
+    short_number,
+    short_time,
+)
 
 NOW = datetime(2026, 1, 2, 12, 0, 5, tzinfo=UTC)
 LEASE = Lease("0123456789abcdef", "e2e-conformance", "1834567890123456789", "ci-bot", "a-uuid")
@@ -26,13 +34,13 @@ EARLIER = {"id": "lease-1", "request": "r-1", "job": "e2e", "build": "7", "how":
 @pytest.mark.parametrize("lease", [LEASE, Lease("", "e2e", "", "")])
 def test_an_ended_lease_reads_back_as_it_was_written(lease: Lease, how: str, by: str) -> None:
     ended = (EndedLease.of(lease, how, NOW, by), EndedLease.of(LEASE, "expired", NOW - timedelta(hours=1)))
-    stored = written_leases(ended)
-    assert len(stored) < 70
-    assert read_ended({"lastLeases": stored}) == ended
+    stored = remembered.edits(ended, ())
+    assert len(stored["lastUses"] or "") < 66
+    assert remembered.read(stored) == (ended, ())
 
 
 def test_a_late_finish_may_name_only_the_job_or_only_the_build() -> None:
-    (ended,) = read_ended({"lastLeases": written_leases([EndedLease.of(LEASE, "finished", NOW)])})
+    ((ended,), _) = remembered.read(remembered.edits([EndedLease.of(LEASE, "finished", NOW)], ()))
     for named in ((LEASE.id, "", ""), ("", LEASE.job, ""), ("", "", LEASE.build), ("", LEASE.job, LEASE.build)):
         assert FinishRequest("a", *named).matches_ended(ended)
     for named in (("another", "", ""), ("", "another", ""), ("", "", "another"), ("", LEASE.job, "another")):
@@ -41,16 +49,29 @@ def test_a_late_finish_may_name_only_the_job_or_only_the_build() -> None:
 
 def test_leases_of_earlier_versions_are_remembered_with_newer_ones() -> None:
     later, earlier = ({**EARLIER, "at": f"2026-01-02T{hour}:00:00Z"} for hour in ("13", "11"))
-    newest, middle, oldest = read_ended(
-        {"endedLeases": [later, earlier], "lastLeases": written_leases([EndedLease.of(LEASE, "expired", NOW)])}
-    )
+    stored = remembered.edits([EndedLease.of(LEASE, "expired", NOW)], ())
+    (newest, middle, oldest), _ = remembered.read({**stored, "endedLeases": [later, earlier]})
     assert (newest.key, middle.how, oldest.at) == ("lease-1", "expired", datetime(2026, 1, 2, 11, tzinfo=UTC))
     assert FinishRequest("a", job="e2e", build="7").matches_ended(newest)
 
 
+def test_leases_and_results_that_were_stored_apart_are_read() -> None:
+    stored = {
+        "lastLeases": "JBpV7NF58DOe0ZfvDz87sJIJ8XRN--NuleBpV7NF................Tfika.....",
+        "lastResults": ["fBpV7NFe2e-conformance\t1834567890123456789"],
+    }
+    leases, results = remembered.read(stored)
+    assert leases == (
+        EndedLease.of(LEASE, "finished", NOW, "job build"),
+        EndedLease.of(Lease("", "e2e", "", ""), "expired", NOW),
+    )
+    assert results == (JobResult("fail", LEASE.job, LEASE.build, NOW),)
+
+
 @given(TEXTS | st.none() | st.integers() | st.lists(TEXTS))
 def test_ended_leases_are_read_whatever_is_stored(stored: object) -> None:
-    assert all(isinstance(lease, EndedLease) for lease in read_ended({"lastLeases": stored, "endedLeases": stored}))
+    leases, _ = remembered.read(dict.fromkeys(remembered.MEMBERS, stored))
+    assert all(isinstance(lease, EndedLease) for lease in leases)
 
 
 @given(TEXTS, TEXTS, TEXTS, st.sampled_from(["getvacant", "finishtest", "addcluster", ""]), TEXTS)
@@ -88,29 +109,60 @@ def test_hexadecimal_digits_are_kept(text: str) -> None:
         assert long_hex(short_hex(text)) == text
 
 
-@pytest.mark.parametrize("result", ["pass", "fail", "error"])
-def test_a_result_reads_back_as_it_was_written(result: str) -> None:
-    results = (JobResult(result, "a job", "7", NOW), JobResult("pass", "", "", None))
-    assert read_results({"lastResults": [each.written() for each in results]}) == results
+@given(st.text() | st.from_regex("~?[0-9]{13,20}", fullmatch=True))
+def test_build_numbers_and_any_other_names_are_kept(text: str) -> None:
+    assert long_number(short_number(text)) == text
+
+
+NAMES = st.sampled_from(["e2e", "e2e-conformance-1.32", "1834567890123456789", "", "a, b%2C"]) | st.text(
+    st.characters(exclude_categories=["C"]), max_size=9
+)
+TIMES = st.sampled_from([NOW, NOW + timedelta(seconds=1), None])
+LEASES = st.builds(Lease, st.sampled_from(["", LEASE.id]), NAMES, NAMES, st.just("ci-bot"), st.sampled_from(["", "r"]))
+ENDED = st.builds(EndedLease.of, LEASES, st.sampled_from(["finished", "expired", "undone"]), st.just(NOW))
+JOB_RESULTS = st.builds(JobResult, st.sampled_from(RESULTS), NAMES, NAMES, TIMES)
+
+
+@given(st.lists(ENDED, max_size=3), st.lists(JOB_RESULTS, max_size=5))
+def test_what_a_record_remembers_reads_back(leases: list[EndedLease], results: list[JobResult]) -> None:
+    assert remembered.read(remembered.edits(leases, results)) == (tuple(leases), tuple(results))
+
+
+@given(st.lists(st.tuples(LEASES, st.sampled_from(RESULTS)), min_size=1, max_size=3))
+def test_a_lease_and_the_result_of_its_job_are_stored_once(uses: list[tuple[Lease, str]]) -> None:
+    times = [NOW - timedelta(hours=number) for number in range(len(uses))]
+    leases = [EndedLease.of(lease, "finished", at) for (lease, _), at in zip(uses, times, strict=True)]
+    results = [JobResult(result, lease.job, lease.build, at) for (lease, result), at in zip(uses, times, strict=True)]
+    assert remembered.read(remembered.edits(leases, results)) == (tuple(leases), tuple(results))
+    assert all(use.lease and use.result for use in past_uses.paired(leases, results))
+
+
+def test_a_use_by_a_job_of_prow_is_stored_in_60_bytes() -> None:
+    ended, result = EndedLease.of(LEASE, "finished", NOW), JobResult("pass", LEASE.job, LEASE.build, NOW)
+    first = past_uses.written(past_uses.paired([ended], [result]))
+    both = past_uses.written(past_uses.paired([ended, ended], [result, result]))
+    assert len(first) < 60
+    assert len(both) - len(first) < 40
 
 
 def test_results_of_earlier_versions_count_with_newer_ones() -> None:
     newer = JobResult("fail", "e2e", "8", NOW)
     earlier = ["pass", "e2e", "7", "2026-01-02T11:00:00Z"], {"result": "fail", "at": "2026-01-02T13:00:00Z"}
-    found = read_results({"results": [*earlier], "lastResults": [newer.written()]})
+    _, found = remembered.read({**remembered.edits((), [newer]), "results": [*earlier]})
     assert [(each.result, each.build) for each in found] == [("fail", ""), ("fail", "8"), ("pass", "7")]
 
 
 def test_callers_see_the_long_forms_of_what_is_remembered() -> None:
     result, ended = JobResult("fail", "e2e", "8", NOW), EndedLease.of(LEASE, "finished", NOW, "job")
-    cluster = Cluster.new({"name": "c-1", "status": "finished", "lastResults": [result.written()]})
-    shown = json.loads(cluster.edited(lastLeases=written_leases([ended])).described())
+    cluster = Cluster.new({"name": "c-1", "status": "finished", **remembered.edits([ended], [result])})
+    shown = json.loads(cluster.described())
     at = "2026-01-02T12:00:05Z"
     assert shown["results"] == [{"result": "fail", "job": "e2e", "build": "8", "at": at}]
     assert shown["endedLeases"] == [{"how": "finished", "at": at, "by": "job"}]
-    assert shown.keys().isdisjoint({"lastResults", "lastLeases"})
+    assert shown.keys().isdisjoint({"lastUses", "lastResults", "lastLeases"})
 
 
-@given(TEXTS | st.lists(TEXTS) | st.none())
+@given(TEXTS | st.lists(TEXTS) | st.none() | st.from_regex("[fjbJeu?-][pfe-]B[A-Za-z0-9,~-]{0,60}", fullmatch=True))
 def test_results_are_read_whatever_is_stored(stored: object) -> None:
-    assert all(isinstance(each, JobResult) for each in read_results({"lastResults": stored, "results": stored}))
+    _, results = remembered.read(dict.fromkeys(remembered.MEMBERS, stored))
+    assert all(isinstance(each, JobResult) and each.result in RESULTS for each in results)

@@ -8,8 +8,9 @@ from cimaster.common.times import format_time
 from cimaster.pool.decisions import descriptions, health
 from cimaster.pool.decisions.checking import needs_clean, with_clean_due
 from cimaster.pool.decisions.hold_times import first_end, with_hold, without_hold
+from cimaster.pool.records import remembered
 from cimaster.pool.records.cluster import Cluster
-from cimaster.pool.records.ended_lease import STORED_EARLIER, EndedLease, written_leases
+from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.health import BY_EXPIRY, ERROR, FAIL, PASS, JobResult
 from cimaster.pool.records.lease import LEASE_FIELDS, LONGEST_PERSON, Lease
 from cimaster.pool.records.pool import Pool
@@ -25,12 +26,12 @@ def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timed
     lease = cluster.lease
     if lease is None:
         return cluster
-    remembered = (EndedLease.of(lease, how, now, by), *cluster.ended_leases)[:REMEMBERED_LEASES]
+    ended = (EndedLease.of(lease, how, now, by), *cluster.ended_leases)[:REMEMBERED_LEASES]
     finished = cluster.edited(
-        **dict.fromkeys((*LEASE_FIELDS, STORED_EARLIER)),
+        **dict.fromkeys(LEASE_FIELDS),
         status="finished",
         vacantSince=format_time(now),
-        lastLeases=written_leases(remembered),
+        **remembered.edits(ended, cluster.results),
     )
     if finished.hold and finished.hold_has_no_end:
         return finished.edited(**first_end(finished, now, default_hold))

@@ -6,6 +6,7 @@ from typing import Any
 
 from cimaster.common.times import format_time
 from cimaster.pool.decisions import descriptions
+from cimaster.pool.records import remembered
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.health import (
     BY_PERSON,
@@ -16,8 +17,6 @@ from cimaster.pool.records.health import (
     OK,
     PASS,
     QUARANTINED,
-    RESULTS_STORED,
-    RESULTS_STORED_EARLIER,
     SUSPECT,
     JobResult,
     bad_results_in_a_row,
@@ -113,8 +112,8 @@ def _may_quarantine(pool: Pool, cluster: Cluster) -> bool:
 
 def with_result(cluster: Cluster, result: JobResult) -> Cluster:
     """Return the record with one more result; a pass ends a suspicion that results caused."""
-    results = [each.written() for each in (result, *cluster.results)][:KEPT_RESULTS]
-    edits: dict[str, Any] = {RESULTS_STORED: results, RESULTS_STORED_EARLIER: None}
+    results = (result, *cluster.results)[:KEPT_RESULTS]
+    edits: dict[str, Any] = remembered.edits(cluster.ended_leases, results)
     health = cluster.health
     if result.result == PASS and health.state == SUSPECT and health.cause == BY_RESULTS:
         edits |= dict.fromkeys(HEALTH_FIELDS)

@@ -6,9 +6,9 @@ from typing import Any
 
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit, remembered
-from cimaster.pool.records.ended_lease import EndedLease, read_ended
+from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.field_types import checked
-from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health, JobResult, read_results
+from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health, JobResult
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
@@ -130,10 +130,10 @@ class Cluster(Record):
         """The health of the cluster, regardless of its status."""
         return Health.read(self)
 
-    @cached_property
+    @property
     def results(self) -> tuple[JobResult, ...]:
         """The last results of jobs on it, newest first."""
-        return read_results(self.fields)
+        return self._remembered[1]
 
     @property
     def checking(self) -> str:
@@ -195,10 +195,14 @@ class Cluster(Record):
             return None
         return Hold.read(self)
 
-    @cached_property
+    @property
     def ended_leases(self) -> tuple[EndedLease, ...]:
         """The last leases that ended, newest first."""
-        return read_ended(self.fields)
+        return self._remembered[0]
+
+    @cached_property
+    def _remembered(self) -> tuple[tuple[EndedLease, ...], tuple[JobResult, ...]]:
+        return remembered.read(self.fields)
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -225,11 +229,9 @@ class Cluster(Record):
 
     def _needs_normalizing(self) -> bool:
         """Say whether an old-style lease or hold lacks its times, or an edit by hand left our fields behind."""
-        if self.lease is None and not self.fields.keys().isdisjoint(LEASE_FIELDS):
-            return True
-        if self.hold is None and not self.fields.keys().isdisjoint(HOLD_FIELDS):
-            return True
-        return self.lease_is_bare or self.hold_is_bare
+        lease_is_stale = self.lease is None and not self.fields.keys().isdisjoint(LEASE_FIELDS)
+        hold_is_stale = self.hold is None and not self.fields.keys().isdisjoint(HOLD_FIELDS)
+        return lease_is_stale or hold_is_stale or self.lease_is_bare or self.hold_is_bare
 
     @property
     def lease_is_bare(self) -> bool:

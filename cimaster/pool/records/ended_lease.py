@@ -1,24 +1,24 @@
-"""The leases of a cluster that have ended, in the short form in which the record remembers them."""
+"""The leases of a cluster that have ended, as its record remembers them: hashes, because they are only compared."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
 
 from cimaster.common.texts import printable
 from cimaster.common.times import format_time
 from cimaster.pool.records.lease import Lease
 from cimaster.pool.records.record import Fields
-from cimaster.pool.records.short_forms import LONG_AGO, TIME_LENGTH, long_time, padded, short_hash, short_time, unpadded
+from cimaster.pool.records.short_forms import TIME_LENGTH, long_time, short_hash, unpadded
 
-STORED, STORED_EARLIER = ("lastLeases", "endedLeases")
-"""The members of the record. Earlier versions cannot read the first, but keep it."""
+SHORT, LONG = ("lastLeases", "endedLeases")
+"""The members of the record in which earlier versions stored them."""
 
-_ID_LENGTH, _REQUEST_LENGTH, _TEXT_LENGTH = 6, 10, 5  # characters of the hashes
-_LENGTHS = (1, TIME_LENGTH, _ID_LENGTH, _REQUEST_LENGTH, _TEXT_LENGTH, _TEXT_LENGTH)
+HASH_LENGTHS = _ID_LENGTH, _REQUEST_LENGTH, _NAME_LENGTH = 6, 8, 5
+"""Characters of the hashes: those of the lease id, the request, and each of job and build."""
+
+_LENGTHS = (1, TIME_LENGTH, _ID_LENGTH, 10, _NAME_LENGTH, _NAME_LENGTH)  # of the parts of an entry of SHORT
 _ENTRY_LENGTH = sum(_LENGTHS)
-_ENDINGS = {
+ENDINGS = {
     "f": ("finished", ""),
     "j": ("finished", "job"),
     "b": ("finished", "build"),
@@ -26,7 +26,9 @@ _ENDINGS = {
     "e": ("expired", ""),
     "u": ("undone", ""),
 }
-_LETTERS = {ending: letter for letter, ending in _ENDINGS.items()}
+"""How a lease ended, and by what its finish identified it, for each letter that is stored."""
+
+_LETTERS = {ending: letter for letter, ending in ENDINGS.items()}
 _UNKNOWN_ENDING = "?"
 
 
@@ -66,15 +68,15 @@ class EndedLease:
 
     def has_id(self, lease_id: str) -> bool:
         """Say whether it had this id."""
-        return self.id == _id_hash(lease_id)
+        return self.id == _hash_of_id(lease_id)
 
     def was_of_job(self, job: str) -> bool:
         """Say whether this job had it; texts that look the same are the same."""
-        return self.job == _text_hash(job)
+        return self.job == hash_of_name(job)
 
     def was_of_build(self, build: str) -> bool:
         """Say whether this build had it."""
-        return self.build == _text_hash(build)
+        return self.build == hash_of_name(build)
 
     def described(self) -> dict[str, str]:
         """Return what callers see of it."""
@@ -83,7 +85,7 @@ class EndedLease:
 
 
 def _hashes(lease_id: str, request_id: str, job: str, build: str) -> tuple[str, str, str, str]:
-    return _id_hash(lease_id), hash_of_request(request_id), _text_hash(job), _text_hash(build)
+    return _hash_of_id(lease_id), hash_of_request(request_id), hash_of_name(job), hash_of_name(build)
 
 
 def hash_of_request(request_id: str) -> str:
@@ -91,46 +93,40 @@ def hash_of_request(request_id: str) -> str:
     return short_hash(request_id, _REQUEST_LENGTH)
 
 
-def _id_hash(lease_id: str) -> str:
+def _hash_of_id(lease_id: str) -> str:
     return short_hash(lease_id, _ID_LENGTH)
 
 
-def _text_hash(text: str) -> str:
-    return short_hash(printable(text), _TEXT_LENGTH)
+def hash_of_name(name: str) -> str:
+    """Return the hash by which an ended lease names its job or build; texts that look the same have the same."""
+    return short_hash(printable(name), _NAME_LENGTH)
 
 
-def read_ended(record: Mapping[str, Any]) -> tuple[EndedLease, ...]:
-    """Return the leases that a record remembers, newest first."""
-    stored, entries = record.get(STORED), record.get(STORED_EARLIER)
-    ended = _read_leases(stored) if isinstance(stored, str) else ()
-    if not isinstance(entries, list):
-        return ended
-    earlier = tuple(EndedLease.read(Fields(entry)) for entry in entries if isinstance(entry, dict))
-    if not ended:
-        return earlier
-    return tuple(sorted((*earlier, *ended), key=lambda lease: lease.at or LONG_AGO, reverse=True))
+def letter_of(lease: EndedLease) -> str:
+    """Return the letter that is stored for how a lease ended."""
+    return _LETTERS.get((lease.how, lease.by)) or _LETTERS.get((lease.how, ""), _UNKNOWN_ENDING)
 
 
-def written_leases(leases: Iterable[EndedLease]) -> str:
-    """Return ended leases as they are stored: for each a letter for its ending, its time and its hashes."""
-    return "".join(map(_written_lease, leases))
+def read_short(stored: object) -> tuple[EndedLease, ...]:
+    """Read the member SHORT: for each lease a letter, its time and its hashes.
 
-
-def _written_lease(lease: EndedLease) -> str:
-    letter = _LETTERS.get((lease.how, lease.by)) or _LETTERS.get((lease.how, ""), _UNKNOWN_ENDING)
-    parts = (letter, short_time(lease.at), lease.id, lease.request, lease.job, lease.build)
-    return "".join(padded(part, length) for part, length in zip(parts, _LENGTHS, strict=True))
-
-
-def _read_leases(stored: str) -> tuple[EndedLease, ...]:
-    """Read what `written_leases` wrote; a remainder that an edit by hand left is ignored."""
+    A remainder that an edit by hand left is ignored.
+    """
+    if not isinstance(stored, str):
+        return ()
     ends = range(_ENTRY_LENGTH, len(stored) + 1, _ENTRY_LENGTH)
-    return tuple(_read_lease(stored[end - _ENTRY_LENGTH : end]) for end in ends)
+    return tuple(_read_entry(stored[end - _ENTRY_LENGTH : end]) for end in ends)
 
 
-def _read_lease(entry: str) -> EndedLease:
+def _read_entry(entry: str) -> EndedLease:
     starts = accumulate(_LENGTHS, initial=0)
     letter, at, *hashes = (entry[start : start + length] for start, length in zip(starts, _LENGTHS, strict=False))
     lease_id, request, job, build = map(unpadded, hashes)
-    how, by = _ENDINGS.get(letter, ("", ""))
-    return EndedLease(lease_id, request, job, build, how, long_time(unpadded(at)), by, key=lease_id)
+    how, by = ENDINGS.get(letter, ("", ""))
+    return EndedLease(lease_id, request[:_REQUEST_LENGTH], job, build, how, long_time(unpadded(at)), by, key=lease_id)
+
+
+def read_long(stored: object) -> tuple[EndedLease, ...]:
+    """Read the member LONG: a list of objects."""
+    entries = stored if isinstance(stored, list) else ()
+    return tuple(EndedLease.read(Fields(entry)) for entry in entries if isinstance(entry, dict))

@@ -1,13 +1,12 @@
 """The health of a cluster, the last results of jobs on it, and the check or clean that it waits for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from cimaster.common.times import format_time
 from cimaster.pool.records.record import Fields
-from cimaster.pool.records.short_forms import LONG_AGO, TIME_LENGTH, long_time, padded, short_time, unpadded
+from cimaster.pool.records.short_forms import TIME_LENGTH, long_time, unpadded
 
 OK, SUSPECT, QUARANTINED = "ok", "suspect", "quarantined"
 HEALTHS = (OK, SUSPECT, QUARANTINED)
@@ -15,13 +14,17 @@ PASS, FAIL, ERROR = "pass", "fail", "error"
 RESULTS = (PASS, FAIL, ERROR)
 CLEAN, CHECK = "clean", "check"
 KEPT_RESULTS = 5
-RESULTS_STORED, RESULTS_STORED_EARLIER = ("lastResults", "results")
-"""The members of the record. Earlier versions cannot read the first, but keep it."""
+SHORT_RESULTS, LONG_RESULTS = ("lastResults", "results")
+"""The members of the record in which earlier versions stored the results."""
 
-_LETTER_OF = {PASS: "p", FAIL: "f", ERROR: "e"}
-_RESULT_OF = {letter: result for result, letter in _LETTER_OF.items()}
+LETTERS = {PASS: "p", FAIL: "f", ERROR: "e"}
+"""The letter that is stored for each result."""
+
+RESULT_OF = {letter: result for result, letter in LETTERS.items()}
+"""The result that each of these letters stands for."""
+
 _NAMES_START = 1 + TIME_LENGTH  # of job and build in the short form
-_SEPARATOR = "\t"  # no printable text has it
+_SEPARATOR = "\t"  # of job and build in the short form; no printable text has it
 _MEMBERS = ("result", "job", "build", "at")
 
 BY_RESULTS, BY_CHECKS, BY_EXPIRY, BY_PERSON = "results", "checks", "expiry", "person"
@@ -56,18 +59,13 @@ class JobResult:
 
     @classmethod
     def read(cls, entry: object) -> "JobResult":
-        """Read a stored result: a short text; in data of earlier versions a list of its members, or an object."""
+        """Read a result that an earlier version stored: a text, a list of its members, or an object."""
         if isinstance(entry, str):
             job, _, build = entry[_NAMES_START:].partition(_SEPARATOR)
-            return cls(_RESULT_OF.get(entry[:1], ""), job, build, long_time(unpadded(entry[1:_NAMES_START])))
+            return cls(RESULT_OF.get(entry[:1], ""), job, build, long_time(unpadded(entry[1:_NAMES_START])))
         members = dict(zip(_MEMBERS, entry, strict=False)) if isinstance(entry, list) else entry
         fields = Fields(members if isinstance(members, dict) else {})
         return cls(fields.get_text("result"), fields.get_text("job"), fields.get_text("build"), fields.get_time("at"))
-
-    def written(self) -> str:
-        """Return the result as it is stored: short, because every write sends all results of all clusters."""
-        job, build = (name.replace(_SEPARATOR, " ") for name in (self.job, self.build))
-        return f"{_LETTER_OF[self.result]}{padded(short_time(self.at), TIME_LENGTH)}{job}{_SEPARATOR}{build}"
 
     def described(self) -> dict[str, str]:
         """Return the result as callers see it."""
@@ -75,17 +73,9 @@ class JobResult:
         return dict(zip(_MEMBERS, (self.result, self.job, self.build, at), strict=True))
 
 
-def read_results(record: Mapping[str, Any]) -> tuple[JobResult, ...]:
-    """Return the results that a record remembers, newest first, without those that cannot be read."""
-    newer, earlier = (_readable(record.get(member)) for member in (RESULTS_STORED, RESULTS_STORED_EARLIER))
-    if not newer or not earlier:
-        return (*newer, *earlier)
-    return tuple(sorted((*newer, *earlier), key=lambda result: result.at or LONG_AGO, reverse=True))
-
-
-def _readable(stored: object) -> tuple[JobResult, ...]:
-    entries = map(JobResult.read, stored) if isinstance(stored, list) else ()
-    return tuple(result for result in entries if result.result in RESULTS)
+def read_results(stored: object) -> tuple[JobResult, ...]:
+    """Read a list of results that an earlier version stored."""
+    return tuple(map(JobResult.read, stored)) if isinstance(stored, list) else ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from cimaster.common.times import format_time, stored_time
 TIME_LENGTH = 6  # characters of a time in seconds since 1970, until the year 4147
 LONG_AGO = datetime.min.replace(tzinfo=UTC)  # stands for an unknown time where times are compared
 _MISSING = "."
+_NUMBER = "~"
 _MAX_SECONDS = 1 << 6 * TIME_LENGTH
 
 
@@ -57,6 +58,24 @@ def short_hex(digits: str) -> str:
     except ValueError:
         return digits
     return urlsafe_b64encode(content).decode().rstrip("=") if content.hex() == digits and len(content) == 8 else digits
+
+
+def short_number(text: str) -> str:
+    """Return a number of 14 to 19 digits, such as the build numbers of Prow, in 12 characters; any other text as it is.
+
+    A text that looks like such a number is marked, so that `long_number` returns any text unchanged.
+    """
+    if 14 <= len(text) <= 19 and text.isascii() and text.isdigit() and text[0] != "0":
+        return _NUMBER + short_hex(f"{int(text):016x}")
+    return _NUMBER + text if text.startswith(_NUMBER) else text
+
+
+def long_number(text: str) -> str:
+    """Return the text that `short_number` was given."""
+    if not text.startswith(_NUMBER):
+        return text
+    digits = text[len(_NUMBER) :]
+    return digits if digits.startswith(_NUMBER) else str(int(long_hex(digits), 16))
 
 
 def long_hex(text: str) -> str:
