@@ -2,7 +2,7 @@
 
 The truth is what etcd received: every version of the pool, with the changes that it added; and what callers were
 answered, because a change might be in no version. `python -m tests.kube.test_archive 20000` makes that many changes
-and prints figures.
+and prints figures; with `20000 55`, it makes 55 a second.
 """
 
 import itertools
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ from tests.replica import Replica
 
 pytestmark = pytest.mark.slow
 
-CLUSTERS, CALLERS = 60, 8
+CLUSTERS, CALLERS, PACED_CALLERS = 60, 8, 40
 LARGEST_OBJECT = 60_000  # bytes of all values
 _FAULTS = ("lose_before", "lose_after", "late", "conflict_after")
 _BETWEEN_FAULTS = 0.7  # seconds
@@ -54,11 +55,15 @@ _PAUSE = 0.4  # seconds that a job keeps its cluster, and before a refused reque
 
 @dataclass
 class Storm:
-    """Callers that take clusters and give them back, until there were enough changes, and the faults meanwhile."""
+    """Callers that take clusters and give them back, until there were enough changes, and the faults meanwhile.
+
+    With a `rate` of changes per second, each caller begins its jobs at regular times.
+    """
 
     replicas: list[Replica]
     networks: list[FaultyServer]
     target: int
+    rate: float = 0.0
 
     def __post_init__(self) -> None:
         self.done = itertools.count(1)
@@ -69,7 +74,8 @@ class Storm:
 
     def run(self) -> None:
         """Make the changes."""
-        callers = [threading.Thread(target=self._call, args=(number,)) for number in range(CALLERS)]
+        count = PACED_CALLERS if self.rate else CALLERS
+        callers = [threading.Thread(target=self._call, args=(number,)) for number in range(count)]
         for caller in callers:
             caller.start()
         while not self.over.wait(_BETWEEN_FAULTS):
@@ -81,8 +87,10 @@ class Storm:
             network.release_late()
 
     def _call(self, number: int) -> None:
+        interval = 2 * PACED_CALLERS / self.rate if self.rate else 0.0  # seconds between two jobs of this caller
+        first = time.monotonic() + interval * number / PACED_CALLERS
         for round_ in itertools.count(1):
-            if self.over.is_set():
+            if self.over.wait(max(first + interval * round_ - time.monotonic(), 0.0)):
                 return
             build, identity = f"{number}{round_:05}", str(uuid.uuid4())
             taken = self._ask("/getvacant", job="e2e", build=build, name="ci-bot", request_id=identity)
@@ -167,14 +175,14 @@ def fill(plane: ControlPlane, namespace: str) -> None:
         core.create_namespaced_config_map(namespace, filled)
 
 
-def carried_out(plane: ControlPlane, folder: Path, changes: int) -> tuple[Outcome, Storm]:
+def carried_out(plane: ControlPlane, folder: Path, changes: int, rate: float = 0.0) -> tuple[Outcome, Storm]:
     """Make at least so many changes through three disturbed replicas, and return what was stored."""
     namespace = plane.namespace()
     plane.apply(namespace)
     fill(plane, namespace)
     with StoredVersions(plane.etcd_url, namespace) as stored:
         with running(plane, namespace, folder) as (replicas, networks):
-            storm = Storm(replicas, networks, changes)
+            storm = Storm(replicas, networks, changes, rate)
             storm.run()
         versions = stored.up_to_now()
     written, last = [], Pool()
@@ -189,7 +197,12 @@ def carried_out(plane: ControlPlane, folder: Path, changes: int) -> tuple[Outcom
     ring.close()
     store.close()
     largest = max(versions, key=lambda version: version.size)
+    unarchived = sorted(version.sizes["history.json"] for version in versions if "history.json" in version.sizes)
     print("the largest pool in bytes:", largest.sizes)
+    for share in (0.5, 0.9, 0.99, 1.0):
+        print(
+            f"unarchived history in {share:.0%} of the versions: at most {unarchived[ceil(share * len(unarchived)) - 1]} bytes"
+        )
     return Outcome(written, archived, slots, last, largest.size), storm
 
 
@@ -232,11 +245,11 @@ def test_each_change_is_archived_once_while_replicas_fail(control_plane: Control
     assert storm.faults["kill"] + storm.faults["freeze"] > 0
 
 
-def main(changes: int) -> None:
+def main(changes: int, rate: float = 0.0) -> None:
     """Make that many changes, check them, and print figures."""
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        outcome, storm = carried_out(plane, Path(folder), changes)
+        outcome, storm = carried_out(plane, Path(folder), changes, rate)
         seconds = time.monotonic() - started
         check(outcome, storm.builds)
     size = sum(slot.size for slot in outcome.slots)
@@ -248,4 +261,4 @@ def main(changes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *map(float, sys.argv[2:]))
