@@ -35,8 +35,11 @@ class Archiving:
         return self._repository.snapshot().pool.archive.by == self._owner
 
     def archive(self) -> int:
-        """Archive all changes of the newest snapshot; return how many, which is 0 if another replica has the claim."""
-        if not self.has_claim and not self._claim():
+        """Archive all changes of the newest snapshot; return how many, which is 0 if another replica has the claim.
+
+        If that one does not keep up, the changes are archived without a claim, which would cost a write of its own.
+        """
+        if not (self.has_claim or self._is_late() or self._claim()):
             return 0
         snapshot = self._without_used_numbers(self._current())
         waiting = self._waiting(snapshot)
@@ -52,6 +55,10 @@ class Archiving:
         """Give up the claim of this replica, if it has it, so that another one need not wait for its end."""
         if self.has_claim:
             self._repository.update(lambda pool, _now: archiving.release_claim(pool, self._owner))
+
+    def _is_late(self) -> bool:
+        clock_is_right = self._repository.clock_is_right  # with a wrong clock, a change may only seem to be old
+        return clock_is_right and archiving.is_late(self._repository.snapshot().pool, self._repository.now())
 
     def _claim(self) -> bool:
         takes_over = self._repository.clock_is_right  # with a wrong clock, a claim may only seem to have expired

@@ -200,9 +200,8 @@ def carried_out(plane: ControlPlane, folder: Path, changes: int, rate: float = 0
     unarchived = sorted(version.sizes["history.json"] for version in versions if "history.json" in version.sizes)
     print("the largest pool in bytes:", largest.sizes)
     for share in (0.5, 0.9, 0.99, 1.0):
-        print(
-            f"unarchived history in {share:.0%} of the versions: at most {unarchived[ceil(share * len(unarchived)) - 1]} bytes"
-        )
+        most = unarchived[ceil(share * len(unarchived)) - 1]
+        print(f"unarchived history in {share:.0%} of the versions: at most {most} bytes")
     return Outcome(written, archived, slots, last, largest.size), storm
 
 

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cimaster.pool.records import history_form
 from cimaster.pool.records.history import GAP, Entry, History, numbered, parse, trimmed
 from cimaster.pool.records.record_lists import encode
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ENOUGH = 10**6
+STATES = ["vacant", "occupied", "held"]
 
 
 def entries(*names: str) -> History:
@@ -48,6 +50,43 @@ def test_numbers_ascend_and_are_never_newer_than_the_pool(commits: list[int | No
     assert all(0 < number <= newest for number in found)
 
 
+CHANGES = st.fixed_dictionaries(
+    {"from": st.sampled_from(STATES), "to": st.sampled_from(STATES), "by": st.sampled_from(["", "ci-bot"])},
+    optional={
+        "job": st.just("e2e"),
+        "build": st.sampled_from(["7", "1834567890123456789", "~7"]),
+        "result": st.sampled_from(["pass", "fail", "odd"]),
+        "reason": st.just("a reason"),
+    },
+)
+
+
+@given(st.sampled_from(["taken", "finished", "held", "drilled"]), CHANGES)
+def test_a_change_reads_back_with_its_members_in_order(event: str, facts: dict[str, str]) -> None:
+    entry = Entry.of(event, "cluster-01", NOW, 7, **facts)
+    (again,) = parse(encode([entry]))
+    assert again.fields == entry.fields
+    assert again.text == entry.text
+    if list(facts) == [name for name in history_form.ORDER if name in facts]:
+        assert list(again.fields) == list(entry.fields)
+
+
+@pytest.mark.parametrize("event", [("taken", "vacant", "occupied"), ("finished", "occupied", "vacant")])
+def test_a_usual_change_is_stored_in_85_bytes(event: tuple[str, str, str]) -> None:
+    facts = {"by": "ci-bot", "job": "e2e-conformance-1.32", "build": "1834567890123456789", "result": "pass"}
+    name, before, after = event
+    entry = Entry.of(name, "cluster-01", NOW, 123_456, **{"from": before, "to": after}, **facts)
+    assert entry.size < 85
+
+
+def test_changes_of_earlier_versions_are_read_and_keep_their_bytes() -> None:
+    first = '[3,"2026-01-02T12:00:00Z","c1","taken","vacant","occupied","ci-bot","e2e","7"]'
+    text = f'[\n{first},\n[4,"2026-01-02T12:00:00Z","c1","held","","","","","",{{"a":1}}]\n]'
+    taken, held = parse(text)
+    assert (taken.event, taken.job, taken.get_text("to"), held.fields["a"]) == ("taken", "e2e", "occupied", 1)
+    assert encode((taken, held)) == text
+
+
 @given(st.lists(st.sampled_from("abc"), max_size=20))
 def test_history_reads_back_as_it_was_written(names: list[str]) -> None:
     history = entries(*names)
@@ -75,7 +114,10 @@ def test_invalid_entries_raise_nothing(text: str) -> None:
     assert isinstance(entry.event, str)
 
 
-@pytest.mark.parametrize("odd", ["1", "null", '"a"', "[[]]", "[" * 2000 + "]" * 2000])
+@pytest.mark.parametrize(
+    "odd",
+    ["1", "null", '"a"', "[[]]", '[1,"","","","","",""]', '[1,"BpWE3X","c1","z","","",""]', "[" * 2000 + "]" * 2000],
+)
 def test_an_entry_that_is_not_an_object_is_kept_as_broken(odd: str) -> None:
     text = f'[\n{{"cluster":"a","event":"taken"}},\n{odd}\n]'
     taken, broken = parse(text)

@@ -122,11 +122,11 @@ def test_a_live_claim_of_another_replica_is_respected(
 def test_the_thread_archives_by_itself_when_enough_changes_wait(
     client: FlaskClient, repository: ConfigMapRepository, unarchived: list[dict[str, str]]
 ) -> None:
-    use(client, 30)
+    use(client, 50)
     everything = read(client)
     until(lambda: len(repository.snapshot().pool.history) < 20)
     assert read(client) == everything
-    assert len(everything) == 8 + 60
+    assert len(everything) == 8 + 100
 
 
 def archived(repository: ConfigMapRepository) -> list[tuple[int, str]]:

@@ -15,7 +15,7 @@ from cimaster.pool.records.pool import Answer, Pool
 
 DUE_SIZE = 4_000  # bytes of unarchived entries from which they are archived: every write sends them all
 DUE_AGE = timedelta(minutes=5)  # of the oldest unarchived entry, after which it is archived anyway
-LATE = timedelta(seconds=2)  # age of a change, of those from DUE_SIZE on, at which the archiver seems to stand still
+LATE = timedelta(seconds=1.5)  # age of a change, of those from DUE_SIZE on, at which the archiver seems to stand still
 CLAIM = timedelta(seconds=60)  # after which another replica may take over
 RECENT, MAX_RECENT = timedelta(hours=1), 2_000  # the archived entries that a replica keeps in memory for decisions
 _ADDED_BY_ARCHIVE = ("purpose", "region")
@@ -31,8 +31,12 @@ def may_claim(pool: Pool, now: datetime, owner: str) -> bool:
 
     Two replicas that archive at the same time do no harm: one of them has to read the archive again.
     """
-    is_late = pool_size(pool) >= DUE_SIZE and age(pool, now) > LATE
-    return is_late or not pool.archive.is_of_another(owner, now)
+    return is_late(pool, now) or not pool.archive.is_of_another(owner, now)
+
+
+def is_late(pool: Pool, now: datetime) -> bool:
+    """Say whether the changes have been due for so long that the replica with the claim seems to stand still."""
+    return pool_size(pool) >= DUE_SIZE and age(pool, now) > LATE
 
 
 def pool_size(pool: Pool) -> int:
@@ -70,7 +74,7 @@ def release_claim(pool: Pool, owner: str) -> tuple[Pool, Answer]:
 
 
 def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Collection[str]) -> tuple[Pool, Answer]:
-    """Remove the entries that the archive has, which ends with commit `through`, and extend the claim.
+    """Remove the entries that the archive has, which ends with commit `through`, and extend or take over the claim.
 
     `seen` has the texts of the entries that were archived. An entry that the same write adds is not among them. A gap
     may be new: it stands for entries that were dropped while they were archived.
@@ -84,7 +88,7 @@ def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Col
         is_archived = entry.text in seen or (commit <= through and entry.event == history.GAP)
         (archived if is_archived else remaining).append(entry)
     stored = dataclasses.replace(pool.archive, through=max(through, pool.archive.through))
-    if not stored.is_of_another(owner, now):
+    if is_late(pool, now) or not stored.is_of_another(owner, now):
         stored = stored.renewed(owner, now + CLAIM)
     recent = with_recent(pool.recent, tuple(archived))
     return dataclasses.replace(pool, history=tuple(remaining), archive=stored, recent=recent), Answer(owner)

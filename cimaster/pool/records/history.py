@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from cimaster.common.times import format_time
-from cimaster.pool.records import faults, json_edit
+from cimaster.pool.records import faults, history_form, json_edit
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.record import BROKEN, Record
@@ -25,7 +25,7 @@ class Entry(Record):
         """Read a stored entry. A broken one is kept unchanged while there is room for it."""
         if isinstance(value, dict):
             return cls(value, text)
-        if fields := _long(value):
+        if fields := history_form.expanded(value):
             return cls(fields, text)
         fault = faults.of_object(value)
         return cls({"event": BROKEN, "reason": fault}, text, fault)
@@ -35,7 +35,7 @@ class Entry(Record):
         """Describe a change; empty facts are omitted."""
         given = {key: value for key, value in facts.items() if value}
         fields = {"commit": commit, **checked({"at": format_time(now), "cluster": cluster, "event": event, **given})}
-        return cls(fields, dump(_short(fields)))
+        return cls(fields, dump(history_form.shortened(fields)))
 
     def edited(self, edits: Mapping[str, str]) -> "Entry":
         """Return the entry with other texts in some of its members, in the form in which it is stored."""
@@ -82,28 +82,6 @@ class Entry(Record):
         if self.fault:
             return dump({**self.fields, "record": self.text})
         return self.text if self.text.startswith("{") else dump(self.fields)
-
-
-_ORDER = ("commit", "at", "cluster", "event", "from", "to", "by", "job", "build")
-
-
-def _short(fields: dict[str, Any]) -> list[Any]:
-    """Return an entry as it is stored until it is archived: a list, because every write sends it.
-
-    It has the values of `_ORDER`, and then an object with the others, if there are any.
-    """
-    more = {name: value for name, value in fields.items() if name not in _ORDER}
-    return [fields.get(name, "") for name in _ORDER] + ([more] if more else [])
-
-
-def _long(value: object) -> dict[str, Any] | None:
-    """Return the fields of an entry that is stored as a list; None if it is not such a list."""
-    if not isinstance(value, list) or len(value) not in (len(_ORDER), len(_ORDER) + 1):
-        return None
-    first, more = value[: len(_ORDER)], value[len(_ORDER)] if len(value) > len(_ORDER) else {}
-    if type(first[0]) is not int or not all(isinstance(text, str) for text in first[1:]) or not isinstance(more, dict):
-        return None
-    return {name: text for name, text in zip(_ORDER, first, strict=True) if text != ""} | more
 
 
 AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone", "held when free")

@@ -71,11 +71,14 @@ def short_number(text: str) -> str:
 
 
 def long_number(text: str) -> str:
-    """Return the text that `short_number` was given."""
+    """Return the text that `short_number` was given; a damaged number as it is."""
     if not text.startswith(_NUMBER):
         return text
-    digits = text[len(_NUMBER) :]
-    return digits if digits.startswith(_NUMBER) else str(int(long_hex(digits), 16))
+    number = text[len(_NUMBER) :]
+    try:
+        return number if number.startswith(_NUMBER) else str(int.from_bytes(urlsafe_b64decode(number + "=")))
+    except ValueError:
+        return text
 
 
 def long_hex(text: str) -> str:
