@@ -36,6 +36,7 @@ class HistoryRing:
         self._slots: dict[int, Slot] = {}
         self._lock = threading.Lock()
         self._complete = False  # whether every slot was read or is known to be missing
+        self._head_is_doubtful = False  # whether another replica, or a write whose answer was lost, has changed it
         self._failed_at, self._lacked = float("-inf"), (0, 0)  # the last read of all slots without success, for what
 
     def slots(self, through: int = 0, edition: int = 0) -> list[Slot]:
@@ -44,7 +45,7 @@ class HistoryRing:
         A slot that cannot be read is left out, and `trouble` says so.
         """
         with self._lock:
-            if not self._complete or self._lacks(through, edition):
+            if not self._complete or self._head_is_doubtful or self._lacks(through, edition):
                 self._catch_up(through, edition)
             return self._used()
 
@@ -146,7 +147,8 @@ class HistoryRing:
         try:
             version = self._stores[place].replace(changed)
         except (Conflict, AnswerLost) as error:
-            self._complete = False
+            self._head_is_doubtful = True
+            self._complete = self._complete and self._slots[place] is self._head()
             raise ArchiveBusy(f"{self._stores[place].where}: {error}") from error
         except StoreTrouble:
             self._complete = False
@@ -190,20 +192,24 @@ class HistoryRing:
             self._failed_at, self._lacked = now, (through, edition)
 
     def _is_read_again(self) -> bool:
-        """Read the newest slot if it may have more changes; return whether it is still the newest."""
-        head = self._head()
+        """Read the newest slot if it may have more changes; say whether the others are current."""
+        head, self._head_is_doubtful = self._head(), False
         if not (self._complete and head and not head.sealed):
             return False
         found = self._read(self._place(head))
-        return found is not None and found.generation == head.generation and not found.sealed
+        if found is None or found.sealed:
+            return False
+        return (found.generation, found.edition) == (head.generation, head.edition)
 
     def _need_all(self) -> None:
         """Read every slot, unless that was done; StoreTrouble if one cannot be read, because it might be the newest."""
-        if not self._complete and (trouble := self._read_all()):
+        if self._complete and (not self._head_is_doubtful or self._is_read_again()):
+            return
+        if trouble := self._read_all():
             raise trouble.again()
 
     def _read_all(self) -> StoreTrouble | None:
-        failed, started = None, self._clock.monotonic()
+        failed, started, self._head_is_doubtful = None, self._clock.monotonic(), False
         for place in range(len(self._stores)):
             try:
                 self._read_or_raise(place)
