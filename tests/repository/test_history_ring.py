@@ -118,6 +118,32 @@ def test_a_lost_answer_is_cleared_up_by_the_next_try(archive: Archive, loses: st
     assert archive.commits == [1, 2, 3]
 
 
+@pytest.mark.parametrize("loses", ["before", "after"])
+def test_after_a_lost_answer_only_its_slot_and_the_newest_are_read(archive: Archive, loses: str) -> None:
+    archive.append(1)
+    archive.stores[0].loses = loses
+    with pytest.raises(ArchiveBusy):
+        archive.append(1, 2)
+    archive.stores[1].loses = archive.stores[2].loses = "reads"
+    assert archive.append(1, 2, 3) == 3
+    assert archive.commits == [1, 2, 3]
+
+
+def test_all_slots_are_read_again_after_another_process_replaced_them(
+    archive: Archive, other: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("cimaster.repository.history_ring.SIZE_LIMIT", 0)
+        for number in (1, 2, 3, 4):  # the newest slot is the first object again
+            archive.append(number)
+    (imported,) = [slot for slot in other.ring.slots() if slot.last == 2]
+    other.ring.fill([imported], "q")
+    with pytest.raises(ArchiveBusy):
+        archive.append(5)
+    assert archive.append(5, pool_id="q") == 5
+    assert archive.commits == [2, 5]
+
+
 def test_a_process_that_stood_still_repeats_nothing(archive: Archive, other: Archive) -> None:
     archive.append(1)
     other.append(1, 2, 3)

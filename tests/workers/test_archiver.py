@@ -129,6 +129,19 @@ def test_the_thread_archives_by_itself_when_enough_changes_wait(
     assert len(everything) == 8 + 100
 
 
+def test_another_replica_replaces_a_late_one_in_a_single_write(store: Store) -> None:
+    with opened(store) as service:
+        service.add("cluster-01", "root", ClusterFacts("us-west"))
+        late, another = archiver(service.repository), archiver(service.repository)
+        late.archive()
+        hold(service, *(f"person-{number}" for number in range(60)))
+        until(another.is_due)
+        before = service.repository.fresh().commit
+        assert another.archive() == 120
+        assert service.repository.fresh().commit == before + 1
+        assert another.has_claim
+
+
 def archived(repository: ConfigMapRepository) -> list[tuple[int, str]]:
     """Return the numbers of the commits in the archive, and the people whose changes they are, oldest first."""
     frames = [frame for slot in reversed(repository.history_ring.slots()) for frame in slot.frames]
