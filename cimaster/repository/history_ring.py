@@ -156,11 +156,6 @@ class HistoryRing:
         self._slots[place] = replace(slot, object=changed.at(version))
         return self._slots[place]
 
-    @property
-    def _last(self) -> int:
-        head = self._head()
-        return head.last if head else 0
-
     def _head(self) -> Slot | None:
         return next(iter(self._used()), None)
 
@@ -176,7 +171,7 @@ class HistoryRing:
 
     def _lacks(self, through: int, edition: int) -> bool:
         head = self._head()
-        return self._last < through or (head is not None and head.edition < edition)
+        return head.last < through or head.edition < edition if head else through > 0
 
     def _catch_up(self, through: int, edition: int) -> None:
         """Read what is new: usually only the newest slot. An archive that fails or lacks it is retried after a while.

@@ -137,7 +137,7 @@ def test_all_slots_are_read_again_after_another_process_replaced_them(
         for number in (1, 2, 3, 4):  # the newest slot is the first object again
             archive.append(number)
     (imported,) = [slot for slot in other.ring.slots() if slot.last == 2]
-    other.ring.fill([imported], "q")
+    other.ring.fill([imported], "q", 1)
     with pytest.raises(ArchiveBusy):
         archive.append(5)
     assert archive.append(5, pool_id="q") == 5

@@ -40,7 +40,7 @@ class Entry(Record):
     def edited(self, edits: Mapping[str, str]) -> "Entry":
         """Return the entry with other texts in some of its members, in the form in which it is stored."""
         fields = {**self.fields, **checked(edits)}
-        return Entry(fields, dump(fields if self.text.startswith("{") else _short(fields)))
+        return Entry(fields, dump(fields if self.text.startswith("{") else history_form.shortened(fields)))
 
     @property
     def event(self) -> str:
