@@ -29,8 +29,7 @@ class NoticeClaims:
         return [name for name in names if self._is_due(pool, now, name)]
 
     def _is_due(self, pool: Pool, now: datetime, name: str) -> bool:
-        state = pool.outbox.channel(name)
-        if state.is_claimed(now) or (state.next_try and now < state.next_try):
+        if not notice_delivery.is_free(pool.outbox.channel(name), now, self._owner):
             return False
         channel = self._channels.current.channels.get(name)
         return channel is None or not _is_held_back(channel, notice_delivery.pending(pool, name), now)

@@ -33,11 +33,16 @@ def pending(pool: Pool, channel: str) -> list[Notice]:
     return [notice for notice in pool.outbox.notices if notice.destinations_in(channel)]
 
 
+def is_free(state: ChannelState, now: datetime, owner: str) -> bool:
+    """Say whether a replica may claim a channel now; its own claim, of which it may not know, is no obstacle."""
+    is_early = state.next_try is not None and now < state.next_try
+    return not is_early and (state.claimed_by == owner or not state.is_claimed(now))
+
+
 def claim(pool: Pool, now: datetime, channel: str, owner: str, lasts: timedelta) -> tuple[Pool, Answer]:
     """Claim a channel, so that no other replica sends its notices; the answer's text is empty if one does already."""
     state = pool.outbox.channel(channel)
-    is_early = state.next_try is not None and now < state.next_try
-    if state.is_claimed(now) or is_early or not pending(pool, channel):
+    if not is_free(state, now, owner) or not pending(pool, channel):
         return pool, Answer("")
     claimed = replace(state, claimed_by=owner, claimed_until=now + lasts)
     return _with_channel(pool, channel, claimed), Answer(channel)
@@ -54,7 +59,7 @@ def record_round(pool: Pool, now: datetime, channel: str, owner: str, done: Roun
     if state.claimed_by == owner:
         if done.failure:
             notices = [n.failing(now) if n.destinations_in(channel) else n for n in notices]
-            given_up = {n.id for n in notices if n.destinations_in(channel) and _is_given_up(n, now)}
+            given_up = {n.id for n in notices if n.destinations_in(channel) and _is_given_up(n, state, now)}
             notices = [_without(n, n.destinations_in(channel)) if n.id in given_up else n for n in notices]
         state = _after(state, now, done, len(given_up))
     left = tuple(notice for notice in notices if notice.destinations or notice.fault)
@@ -67,12 +72,16 @@ def _without(notice: Notice, destinations: tuple[str, ...]) -> Notice:
     return notice if len(left) == len(notice.destinations) else notice.addressed(left)
 
 
-def _is_given_up(notice: Notice, now: datetime) -> bool:
-    return notice.failed_since is not None and now - notice.failed_since >= GIVEN_UP_AFTER
+def _is_given_up(notice: Notice, state: ChannelState, now: datetime) -> bool:
+    """Say whether both have failed for a day: the notice may have failed earlier because of another channel."""
+    failing_since = (notice.failed_since, state.failed_at)
+    return all(since is not None and now - since >= GIVEN_UP_AFTER for since in failing_since)
 
 
 def _after(state: ChannelState, now: datetime, done: Round, given_up: int) -> ChannelState:
     """Return the state of a channel after a round; the back-off starts anew when a round had no failure."""
+    if not (done.sent or done.dropped or done.failure):  # the replica stopped before it tried
+        return replace(state, claimed_by="", claimed_until=None)
     counted = given_up + (0 if done.sent else state.given_up)
     if not done.failure:
         return ChannelState(given_up=counted, failure=state.failure if counted else "")
