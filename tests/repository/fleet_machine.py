@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 )
 
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
+from cimaster.notifiers import DefinedChannels
 from cimaster.pool import Criteria, FinishRequest, HoldTerms, Request
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
@@ -46,11 +47,13 @@ class Replicas(RuleBasedStateMachine):
     new_model: type[Model] = Model
     other_keys: Mapping[str, str] = MappingProxyType({})
     """What the stored object has beside the clusters."""
+    channels: DefinedChannels = DefinedChannels("")
+    """The channels of notices; without a file there are none."""
 
     @initialize(clusters=st.integers(1, 4), replicas=st.just(3), late=LATE)
     def begin(self, clusters: int, replicas: int, late: str) -> None:
         self.names = tuple(f"c{number}" for number in range(1, clusters + 1))
-        self.fleet = Fleet(self.names, replicas, self.committer, self.attempts, self.other_keys)
+        self.fleet = Fleet(self.names, replicas, self.committer, self.attempts, self.other_keys, self.channels)
         self.fleet.after_step = self.every_answer_is_true
         self.model, self.late_writes_arrive = self.new_model(), late
         self.open: dict[Call, Callable[[Call], None]] = {}

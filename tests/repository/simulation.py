@@ -15,9 +15,12 @@ from greenlet import getcurrent, greenlet
 from prometheus_client import CollectorRegistry
 
 from cimaster.errors import OutcomeUnknown, Problem, Refusal, StoreTrouble
+from cimaster.notifiers import DefinedChannels
 from cimaster.observability.metrics import Metrics
+from cimaster.pool.decisions import notices
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.pool import Rules
+from cimaster.repository.batch_decisions import BatchDecisions
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.history_ring import ArchiveBusy, HistoryRing
@@ -28,10 +31,11 @@ from cimaster.repository.stores.port import Change
 from cimaster.repository.write_attempts import WriteAttempts
 from cimaster.services.archiving import Archiving
 from cimaster.services.clusters import Clusters
+from cimaster.services.notice_claims import NoticeClaims
 from tests.repository.stored_truth import ANSWER, APPLIED, CATCH_UP, READ, WRITE, FakeClock, FaultyStore, Truth
 
-IDLE, WAITING = "idle", "waiting"
-AT_WORK = (IDLE, READ, CATCH_UP, WRITE, ANSWER)
+IDLE, WAITING, PAUSED = "idle", "waiting", "paused"
+AT_WORK = (IDLE, READ, CATCH_UP, WRITE, ANSWER, PAUSED)
 DEADLINE, PATIENCE = 20.0, 0.5  # seconds, as the repository has them
 _PASSES_TO_COME_TO_REST = 60
 SLOTS = ("slot-0", "slot-1", "slot-2", "slot-3")
@@ -111,23 +115,35 @@ class Replica:
     """One process, in place of `ConfigMapRepository` and without threads."""
 
     clock_is_right = True
-    next_notice = None  # the pool has no channels
 
-    def __init__(self, truth: Truth, clock: FakeClock, kind: type[Committer], attempts: type[WriteAttempts]) -> None:
+    def __init__(
+        self,
+        truth: Truth,
+        clock: FakeClock,
+        kind: type[Committer],
+        attempts: type[WriteAttempts],
+        channels: DefinedChannels,
+    ) -> None:
         self.clock, self.alive = clock, True
         self._truth = truth
         self.store = store = FaultyStore(truth, clock)
         self.attempts = attempts(store.where)
         self.snapshots = Snapshots(store, Rules(), _METRICS, clock)
-        self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts)
+        self._decisions = BatchDecisions(self.snapshots, _METRICS, channels)
+        self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts, self._decisions)
         self.history_ring = HistoryRing([store.sibling(name) for name in SLOTS], clock)
         self.archiving = Archiving(cast(ConfigMapRepository, self), count_no_usage)
+        self.notice_claims = NoticeClaims(cast(ConfigMapRepository, self), channels)
         self.service = Clusters(cast(ConfigMapRepository, self), _METRICS, clock)
         self.committing = Lane(self, self.commit)
 
     def now(self) -> datetime:
         """Return the time by which decisions are made."""
         return self.snapshots.now()
+
+    @property
+    def next_notice(self) -> datetime | None:
+        return notices.next_due(self.snapshots.current().pool) if self._decisions.routes.kinds else None
 
     def commit(self) -> None:
         """Write forever, as the committer's thread does."""
@@ -184,19 +200,20 @@ class Fleet:
         committer: type[Committer],
         attempts: type[WriteAttempts],
         other_keys: Mapping[str, str],
+        channels: DefinedChannels,
     ) -> None:
         self.clock = FakeClock()
         self.truth = Truth(names, self.clock, other_keys)
         self.replicas: list[Replica] = []
         self.lanes: list[Lane] = []
         self.after_step: Callable[[], None] = lambda: None
-        self._kinds = committer, attempts
+        self._kinds, self._channels = (committer, attempts), channels
         for _ in range(replicas):
             self.boot()
 
     def boot(self) -> None:
         """Add a replica."""
-        self.replicas.append(Replica(self.truth, self.clock, *self._kinds))
+        self.replicas.append(Replica(self.truth, self.clock, *self._kinds, self._channels))
         self.run(self.replicas[-1].committing)
 
     def run(self, lane: Lane) -> None:
