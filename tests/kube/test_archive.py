@@ -147,7 +147,9 @@ class Outcome:
 
 
 @contextmanager
-def running(plane: ControlPlane, namespace: str, folder: Path) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
+def running(
+    plane: ControlPlane, namespace: str, folder: Path, notices_file: str = ""
+) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
     """Start three replicas with brief claims, each with a network of its own that can fail."""
     with ExitStack() as stack:
         networks = [stack.enter_context(FaultyServer(plane).running()) for _ in range(3)]
@@ -161,6 +163,7 @@ def running(plane: ControlPlane, namespace: str, folder: Path) -> Iterator[tuple
                 CIMASTER_STORE="kubernetes",
                 CIMASTER_NAMESPACE=namespace,
                 KUBECONFIG=str(kubeconfig),
+                CIMASTER_NOTICES_FILE=notices_file,
             )
             replicas.append(stack.enter_context(replica))
         yield replicas, networks

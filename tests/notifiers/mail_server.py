@@ -4,12 +4,15 @@ import base64
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
+
+from tests.notifiers.receiver import Delivery
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -22,30 +25,42 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @dataclass
 class MailServer:
-    """A context manager. `mails` are pairs of the recipients and the mail; `refuse` may answer a command."""
+    """A context manager. `mails` are pairs of the recipients and the mail; `refuse` may answer a command.
+
+    `deliveries` are the accepted mails about one notice, for each recipient.
+    """
 
     tls: ssl.SSLContext | None = None
     password: str = ""
     refuse: Callable[[str], str] = lambda _command: ""
     mails: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     port: int = 0
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Listen, on the same port as before."""
         mail_server = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 _Conversation(mail_server, self.request).run()
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Refuse connections."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -58,6 +73,7 @@ class _Conversation:
         self._server, self._connection = server, connection
         self._lines = connection.makefile("rb")
         self._recipients: list[str] = []
+        self._arrived = time.monotonic()
         self._encrypted = self._known = False
 
     def run(self) -> None:
@@ -111,7 +127,15 @@ class _Conversation:
             received += line.removeprefix(b".") if line.startswith(b"..") else line
         mail = message_from_bytes(received, policy=policy.default)
         self._server.mails.append((self._recipients, mail))
+        self._note_delivery(mail)
         self._say("250 accepted")
+
+    def _note_delivery(self, mail: EmailMessage) -> None:
+        identity, now = mail["Message-ID"].strip("<>").partition("@")[0], time.monotonic()
+        content = (mail["Subject"], mail.get_content())
+        self._server.deliveries += [
+            Delivery(identity, recipient, content, self._arrived, now) for recipient in self._recipients
+        ]
 
     def _say(self, *lines: str) -> None:
         self._connection.sendall("".join(f"{line}\r\n" for line in lines).encode())

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,23 @@ from typing import Any, Self
 SECRET = "whsec_" + base64.b64encode(b"a key of the tests, 32 bytes long").decode()
 Answer = tuple[int, dict[str, str]]
 OK: Answer = (204, {})
+LOST: Answer = (0, {})
+"""The event is accepted, but the connection is closed without an answer."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A notice that a receiver accepted: what it said, and when (monotonic) its request arrived and was accepted.
+
+    `destination` is the channel, or the mailbox.
+    """
+
+    id: str
+    destination: str
+    content: object
+    arrived: float
+    accepted: float
+    answer_lost: bool = False
 
 
 class _Server(ThreadingHTTPServer):
@@ -35,10 +53,15 @@ def is_signed(headers: dict[str, str], body: bytes, secret: str) -> bool:
 
 @dataclass
 class Receiver:
-    """A context manager. `bodies` are all that was sent; those that the receiver accepted are counted by their id."""
+    """A context manager. `bodies` are all that was sent; those that the receiver accepted are counted by their id.
+
+    `deliveries` are the accepted notices of the channel `channel`, in order.
+    """
 
     answer: Callable[[str], Answer] = lambda _path: OK
     secret: str = SECRET
+    channel: str = "hook"
+    deliveries: list[Delivery] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -55,15 +78,22 @@ class Receiver:
         self.texts.append(body)
         self.bodies.append(json.loads(body) if body.startswith((b"{", b"[")) else body)
         self.headers.append(headers)
+        arrived = time.monotonic()
         self.hang.wait()
         answer = self.answer(path)
         if "webhook-id" in headers:
             self.unsigned += not is_signed(headers, body, self.secret)
-            events = self.bodies[-1] if isinstance(self.bodies[-1], list) else [self.bodies[-1]]
-            if answer == OK:
-                self.events += [event for event in events if event["id"] not in self.accepted]
-                self.accepted.update(event["id"] for event in events)
+            if answer in (OK, LOST):
+                self._accept(json.loads(body), arrived, answer == LOST)
         return answer
+
+    def _accept(self, body: Any, arrived: float, answer_lost: bool) -> None:
+        for event in body if isinstance(body, list) else [body]:
+            if event["id"] not in self.accepted:
+                self.events.append(event)
+            self.accepted[event["id"]] += 1
+            now = time.monotonic()
+            self.deliveries.append(Delivery(event["id"], self.channel, event, arrived, now, answer_lost))
 
     def __enter__(self) -> Self:
         self.start()
@@ -77,6 +107,8 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status, more = receiver._receive(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+                if (status, more) == LOST:
+                    return
                 self.send_response(status)
                 for name, value in {**more, "Content-Length": "0"}.items():
                     self.send_header(name, value)
