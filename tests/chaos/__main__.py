@@ -21,7 +21,7 @@ def main() -> int:
     outcome = storm(options.seed, options.operations, options.longest)
     observed = outcome.observed
     print(f"{observed.operations} requests in {outcome.seconds:.0f} s; {len(observed.history)} operations judged")
-    print(f"{outcome.archived} changes are in the archive")
+    print(f"{outcome.archived} changes are in the archive; {outcome.notices} notices were recorded")
     print("answers:", ", ".join(f"{count} {code}" for code, count in observed.answers.most_common()))
     print("events:", ", ".join(f"{count} x {name}" for name, count in Counter(outcome.events.seen).most_common()))
     print(f"a cluster was lent again {outcome.slowest_return:.1f} s after the API server's return, at worst")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,9 @@ from tests.chaos.people import Person
 from tests.kube.apiserver import ControlPlane
 from tests.kube.archived_changes import ArchiveVersions
 from tests.kube.faults import FaultyServer
+from tests.kube.recorded_notices import JudgedNotices
 from tests.kube.stored_versions import StoredVersion, pools
+from tests.notifiers.receiver import LOST, OK, SECRET, Receiver
 from tests.pool_history import PoolHistory
 from tests.replica import Replica
 
@@ -38,6 +41,7 @@ test "$(od -An -N1 -tu1 /dev/urandom)" -ge 8
 _PERSONAL = 0.08  # of the turns are those of a person
 _KINDS = 3  # faults that a storm has at least
 APPLICATION = "tests.process.brief_claims:app"
+_ANSWERS = (*[OK] * 12, LOST, (500, {}), (429, {"Retry-After": "1"}))  # of the receiver of notices
 _SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one is off by an hour for a while
 
 
@@ -50,6 +54,7 @@ class Outcome:
     seconds: float
     problems: list[str]
     archived: int  # changes that were moved into the archive
+    notices: int  # that were recorded
 
     @property
     def slowest_return(self) -> float:
@@ -67,6 +72,8 @@ class Storm:
     def __init__(self, plane: ControlPlane, folder: Path, seed: int, application: str = APPLICATION) -> None:
         self._plane, self._folder, self._seed, self._application = plane, folder, seed, application
         self._checks = self._define_clean()
+        chance = random.Random(seed)
+        self._receiver = Receiver(lambda _path: chance.choice(_ANSWERS))
         self._namespace = plane.namespace()
         plane.apply(self._namespace)
 
@@ -79,6 +86,7 @@ class Storm:
         observed, started = Observations(), time.monotonic()
         with (
             ArchiveVersions(self._plane.etcd_url, self._namespace) as versions,
+            self._receiver,
             self._replicas() as (replicas, networks),
         ):
             events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
@@ -90,9 +98,11 @@ class Storm:
             for network in networks:
                 network.release_late()
             stored = self._settled(replicas[0], observed, patience)
+            notices = self._judged_notices(versions, patience)
             history, archive = versions.pool(), versions.judge()
-        problems = _judge(observed, stored, history) + archive.problems
-        return Outcome(observed, events, time.monotonic() - started, problems, archive.archived)
+        problems = _judge(observed, stored, history) + archive.problems + notices.problems
+        seconds = time.monotonic() - started
+        return Outcome(observed, events, seconds, problems, archive.archived, len(notices.recorded))
 
     async def _live(
         self, replicas: list[Replica], observed: Observations, events: Events, operations: int, longest: float
@@ -125,6 +135,25 @@ class Storm:
         checks.write_text(f"[wipe]\nkind = command\nprogram = {program}\ntimeout = 10s\n")
         return checks
 
+    def _define_channel(self) -> Path:
+        """Write the file of the channels; the receiver must be running."""
+        secret, channels = self._folder / "secret", self._folder / "notices.ini"
+        secret.write_text(SECRET)
+        url = self._receiver.url
+        channels.write_text(f"[hook]\nkind = webhook\nurl = {url}\nsecret_file = {secret}\ntimeout = 2s\n")
+        return channels
+
+    def _judged_notices(self, versions: ArchiveVersions, patience: float) -> JudgedNotices:
+        """Judge the notices in a version that has all of them delivered, if there is one soon enough."""
+        until = time.monotonic() + patience
+        while True:
+            as_of, history = time.monotonic(), versions.pool()
+            if as_of > until or not history[-1].pool().outbox.notices:
+                judged = JudgedNotices(history, self._receiver.deliveries, as_of)
+                judged.problems += ["a notice was not signed"] * self._receiver.unsigned
+                return judged
+            time.sleep(0.2)
+
     @contextmanager
     def _replicas(self) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
         """Start the replicas: the first talks to the API server, the others through a network that can fail."""
@@ -148,6 +177,7 @@ class Storm:
             KUBECONFIG=str(kubeconfig),
             CIMASTER_DEADLINE=f"{DEADLINE:.0f}s",
             CIMASTER_CHECKS_FILE=str(self._checks),
+            CIMASTER_NOTICES_FILE=str(self._define_channel()),
         )
 
     @staticmethod

@@ -12,6 +12,7 @@ def test_under_faults_every_answer_is_true_and_no_caller_is_stuck(control_plane:
     assert outcome.observed.operations > 300
     assert len(outcome.events.seen) >= 3
     assert outcome.archived > 0
+    assert outcome.notices > 0
 
 
 def test_a_service_that_forgets_its_own_writes_is_found(control_plane: ControlPlane, tmp_path: Path) -> None:
