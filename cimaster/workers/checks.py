@@ -8,21 +8,20 @@ import threading
 from collections.abc import Callable
 
 from cimaster.checks import DefinedChecks
-from cimaster.common.background_thread import BackgroundThread, Interrupted
+from cimaster.common.background_thread import Interrupted
 from cimaster.common.clock import Clock
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services import check_claims
 from cimaster.services.check_claims import CheckClaim, CheckClaims
+from cimaster.workers.pool_worker import PoolWorker
 from cimaster.workers.retries import retry_until_written
 
 _MAX_RUNS = 8  # concurrent checks and cleans of a replica
-_REST = 1.0  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _PAUSE = 5.0  # seconds between rounds while the pool does not change
 _RENEW = 20.0  # seconds between renewals of the claims
 _RESERVE = 15.0  # seconds before the end of a claim at which its run is interrupted; a program may need 10 to end
-_AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -62,47 +61,37 @@ class CheckRun:
         self._timer.cancel()
 
 
-class CheckWorker(BackgroundThread):
+class CheckWorker(PoolWorker):
     """Runs the checks and cleans that are due. Any number of replicas run each of them once."""
+
+    stops_within = 20.0
 
     def __init__(
         self, checks: DefinedChecks, repository: ConfigMapRepository, metrics: Metrics, clock: Clock | None = None
     ) -> None:
-        super().__init__("checks", metrics.thread_errors)
-        self._checks, self._repository, self._metrics = checks, repository, metrics
-        self._clock = clock or Clock()
+        super().__init__("checks", repository, metrics, clock)
+        self._checks = checks
         self._claims = CheckClaims(repository)
         self.draining: Callable[[], bool] = lambda: False
         """Whether this process is shutting down, so that no check may be started."""
         self._runs: dict[str, CheckRun] = {}
 
-    def stop(self, timeout: float = 20.0) -> None:
-        """Interrupt the running checks and release their claims, within `timeout` seconds."""
-        ends = self._clock.monotonic() + timeout
-        super().stop(timeout)
-        for run in list(self._runs.values()):
-            run.thread.join(max(ends - self._clock.monotonic(), 0.0))
+    def threads(self) -> list[threading.Thread]:
+        """Return the threads of the running checks; `wake` interrupts them, and they release their claims."""
+        return [run.thread for run in list(self._runs.values())]
 
     def wake(self) -> None:
-        """Start the next round now."""
+        """Start the next round now; interrupt the running checks if the process stops."""
         super().wake()
         if self.stopping:
             for run in list(self._runs.values()):
                 run.stop.set()
-        self._repository.wake_waiters()
 
-    def work(self) -> None:
-        """Renew the claims and start what is due, then wait until there may be more to do."""
-        seen = self._repository.change_count
-        pause = _PAUSE
-        try:
-            self._renew_claims()
-            self._start_due()
-        except StoreTrouble as trouble:
-            _log.debug("no cluster is checked while the store cannot be used: %s", trouble)
-            pause = _AFTER_TROUBLE
-        if not self.pause(_REST):
-            self._repository.wait_for_change(pause, seen)
+    def act(self) -> float:
+        """Renew the claims, and start what is due."""
+        self._renew_claims()
+        self._start_due()
+        return _PAUSE
 
     def _renew_claims(self) -> None:
         """Renew the claims of the running checks when it is time, and interrupt those that this replica has lost.

@@ -6,7 +6,6 @@ Each channel has a thread of its own while it sends, so that a receiver that han
 import logging
 import threading
 
-from cimaster.common.background_thread import BackgroundThread
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 from cimaster.notifiers import DefinedChannels
@@ -15,16 +14,17 @@ from cimaster.observability.metrics import Metrics
 from cimaster.pool.decisions.notice_delivery import Round
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.notice_claims import NoticeClaims
+from cimaster.workers.pool_worker import PoolWorker
 from cimaster.workers.retries import retry_until_written
 
-_REST = 1.0  # seconds after a round in which changes do not start the next one: there may be dozens per second
 _PAUSE = 5.0  # seconds between rounds while the pool does not change
-_AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-class Notifier(BackgroundThread):
+class Notifier(PoolWorker):
     """Sends the notices that are due. Any number of replicas send each of them at least once, under one key."""
+
+    stops_within = 25.0
 
     def __init__(
         self,
@@ -34,42 +34,24 @@ class Notifier(BackgroundThread):
         public_url: str = "",
         clock: Clock | None = None,
     ) -> None:
-        super().__init__("notifier", metrics.thread_errors)
-        self._channels, self._repository, self._metrics = channels, repository, metrics
-        self._clock = clock or Clock()
+        super().__init__("notifier", repository, metrics, clock)
+        self._channels = channels
         self._claims = NoticeClaims(repository, channels)
         self._sending = Sending(public_url, repository.now, self._stopping.is_set, self._clock)
         self._threads: dict[str, threading.Thread] = {}
 
-    def stop(self, timeout: float = 25.0) -> None:
-        """Finish the messages that are being sent, within `timeout` seconds."""
-        ends = self._clock.monotonic() + timeout
-        super().stop(timeout)
-        for thread in list(self._threads.values()):
-            thread.join(max(ends - self._clock.monotonic(), 0.0))
+    def threads(self) -> list[threading.Thread]:
+        """Return the threads that send; each ends after the message that it is sending."""
+        return list(self._threads.values())
 
-    def wake(self) -> None:
-        """Start the next round now."""
-        super().wake()
-        self._repository.wake_waiters()
-
-    def work(self) -> None:
-        """Start the channels that are due, then wait until there may be more to send."""
-        seen, pause = self._repository.change_count, _PAUSE
-        try:
-            self._start_due()
-        except StoreTrouble as trouble:
-            _log.debug("no notices are sent while the store cannot be used: %s", trouble)
-            pause = _AFTER_TROUBLE
-        if not self.pause(_REST):
-            self._repository.wait_for_change(pause, seen)
-
-    def _start_due(self) -> None:
+    def act(self) -> float:
+        """Start the channels that are due."""
         for name in self._claims.due():
             if name not in self._threads and not self.stopping:
                 thread = threading.Thread(target=self._send_alone, args=(name,), name=f"notices {name}", daemon=True)
                 self._threads[name] = thread
                 thread.start()
+        return _PAUSE
 
     def _send_alone(self, name: str) -> None:
         """Send the notices of a channel; a failure concerns no other channel."""

@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
-from cimaster.common.background_thread import BackgroundThread, Interrupted
+from cimaster.common.background_thread import Interrupted
 from cimaster.errors import Refusal, StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.decisions.creation_attempts import TriggeredJob
@@ -19,24 +19,25 @@ from cimaster.provisioners.outcome import Built, Failure
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.services.creation_claims import CreationClaims
 from cimaster.services.provisioning import Provisioning
+from cimaster.workers.pool_worker import PoolWorker
 from cimaster.workers.retries import retry_until_written
 
-_REST = 1.0  # seconds after a round in which only a local request starts the next one, because a round may read
-_IDLE, _BUSY = 30.0, 1.0  # seconds between rounds while the pool does not change: without open creations, and with
+_IDLE, _BUSY = 30.0, 2.0  # seconds between rounds while the pool does not change: without open creations, and with
 _JOB_CHECK = 15.0  # seconds between two checks of a job
 _MAX_STARTS, _MAX_CHECKS = 16, 4  # concurrent calls of the provisioner
 _SEND_WITHIN = 30.0  # seconds after which a claim is too old to act on
 _RENEW = 60.0  # seconds after which the claim on a cluster that is built here is renewed
-_AFTER_TROUBLE = 1.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-class ProvisioningWorker(BackgroundThread):
+class ProvisioningWorker(PoolWorker):
     """Starts creations and follows their jobs. Any number of workers and replicas start each creation once."""
 
+    stops_within = 40.0
+
     def __init__(self, creations: Provisioning, repository: ConfigMapRepository, metrics: Metrics) -> None:
-        super().__init__("provisioning", metrics.thread_errors)
-        self._creations, self._repository, self._metrics = creations, repository, metrics
+        super().__init__("provisioning", repository, metrics, creations.clock)
+        self._creations = creations
         self._claims = CreationClaims(creations, repository, metrics)
         creations.on_new_work = self.wake
         self.draining: Callable[[], bool] = lambda: False
@@ -47,31 +48,20 @@ class ProvisioningWorker(BackgroundThread):
         )  # one for each running start; setting it makes the provisioner give up
         self._next_check: dict[str, float] = {}
 
-    def stop(self, timeout: float = 40.0) -> None:
-        """Halt the running calls, and stop all threads within `timeout` seconds."""
-        ends = self._creations.clock.monotonic() + timeout
-        super().stop(timeout)
-        for call in list(self._calls.values()):
-            call.join(max(ends - self._creations.clock.monotonic(), 0.0))
+    def threads(self) -> list[threading.Thread]:
+        """Return the threads of the running calls, which `wake` halts."""
+        return list(self._calls.values())
 
     def wake(self) -> None:
-        """Start the next round now."""
+        """Start the next round now; halt the running calls if the process stops."""
         super().wake()
         if self.stopping:
             for halt in list(self._halts):
                 halt.set()
-        self._repository.wake_waiters()
 
-    def work(self) -> None:
-        """Start creations and check jobs, then wait until there may be more to do."""
-        seen = self._repository.change_count
-        try:
-            pause = self._start_and_check()
-        except StoreTrouble as trouble:
-            _log.debug("no creation is started while the store cannot be used: %s", trouble)
-            pause = _AFTER_TROUBLE
-        if not self.pause(_REST):
-            self._repository.wait_for_change(pause + random.uniform(0.0, 0.2), seen)  # noqa: S311 replicas spread out
+    def act(self) -> float:
+        """Start creations and check jobs, in each replica at a slightly different time."""
+        return self._start_and_check() + random.uniform(0.0, 0.2)  # noqa: S311
 
     def _start_and_check(self) -> float:
         """Start the calls that are due; return seconds until the next round if the pool does not change."""
@@ -87,7 +77,7 @@ class ProvisioningWorker(BackgroundThread):
 
     def _check_jobs(self, jobs: Sequence[Creation]) -> None:
         """Check the jobs that are due, longest overdue first."""
-        now = self._creations.clock.monotonic()
+        now = self._clock.monotonic()
         self._next_check = {job.id: self._next_check.get(job.id, now + _JOB_CHECK) for job in jobs}
         for job in sorted(jobs, key=lambda job: self._next_check[job.id]):
             if self._next_check[job.id] > now:
@@ -118,8 +108,7 @@ class ProvisioningWorker(BackgroundThread):
 
     def _start_creation(self, creation: Creation) -> None:
         """Claim a creation, have the provisioner start it, and record the outcome."""
-        clock = self._creations.clock
-        called_at = clock.monotonic()
+        called_at = self._clock.monotonic()
         try:
             claimed = self._claims.claim(creation.id)
         except StoreTrouble as trouble:  # the claim may have been written, although we will not act on it
@@ -128,7 +117,9 @@ class ProvisioningWorker(BackgroundThread):
             return
         if claimed is None:
             return
-        in_time = clock.monotonic() - called_at <= _SEND_WITHIN  # else the claim may end before the provisioner answers
+        in_time = (
+            self._clock.monotonic() - called_at <= _SEND_WITHIN
+        )  # else the claim may end before the provisioner answers
         outcome = self._call_provisioner(claimed) if in_time else None
         if outcome is None:
             self._write(f"the release of creation {claimed.id}", lambda: self._claims.release(claimed.id))
