@@ -24,7 +24,7 @@ from cimaster.pool.records.health import (
 from cimaster.pool.records.pool import Answer, Pool
 
 _LONGEST_REASON = 500
-_CLOCKS_DIFFER = timedelta(seconds=20)  # by which the clocks of two replicas may differ: 10 s each
+_WRONG_CLOCK = timedelta(days=1)  # by which a clock may be wrong; a later result was written by hand
 
 
 def set_health(pool: Pool, now: datetime, name: str, by: str, health: str, reason: str = "") -> tuple[Pool, Answer]:
@@ -78,8 +78,8 @@ def _end_of_quarantine(cluster: Cluster, now: datetime) -> dict[str, Any]:
 
 
 def _after_results(cluster: Cluster, now: datetime) -> datetime:
-    """Return the time from which results count: after those stored, also if another replica's clock is ahead."""
-    return max([now, *(r.at for r in cluster.results if r.at and r.at <= now + _CLOCKS_DIFFER)])
+    """Return the time from which results count: after those stored, also if the clock of a replica is wrong."""
+    return max([now, *(r.at for r in cluster.results if r.at and r.at <= now + _WRONG_CLOCK)])
 
 
 def quarantine_automatically(pool: Pool, cluster: Cluster, reason: str, cause: str, now: datetime) -> Pool:
