@@ -114,11 +114,11 @@ class Snapshots:
     @property
     def clock_is_right(self) -> bool:
         """Whether our clock agrees with the store's well enough to decide that something has expired."""
-        return abs(self._store.clock_skew or 0.0) <= _CLOCK_TOLERANCE
+        return abs(self._store.current_skew) <= _CLOCK_TOLERANCE
 
     def now(self) -> datetime:
         """Return an estimate of the store's time, so that all replicas agree on the times that they write."""
-        return self._clock() - timedelta(seconds=self._store.clock_skew or 0.0)
+        return self._clock() - timedelta(seconds=self._store.current_skew)
 
     @property
     def age(self) -> float:

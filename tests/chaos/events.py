@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from pathlib import Path
 
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
@@ -18,9 +18,17 @@ class Events:
     """Breaks replicas, network and store until it is stopped; runs in a thread of its own."""
 
     def __init__(
-        self, plane: ControlPlane, replicas: list[Replica], networks: list[FaultyServer], deadline: float, seed: int
+        self,
+        plane: ControlPlane,
+        replicas: list[Replica],
+        networks: list[FaultyServer],
+        clock: Path,
+        deadline: float,
+        seed: int,
     ) -> None:
-        self._plane, self._replicas, self._networks, self._deadline = plane, replicas, networks, deadline
+        """`clock` is the file with the seconds by which the clock of the last replica is ahead."""
+        self._plane, self._replicas, self._networks, self._clock = plane, replicas, networks, clock
+        self._deadline = deadline
         self._random = random.Random(seed)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events")
@@ -114,11 +122,16 @@ class Events:
 
     def _set_clock_wrong(self) -> None:
         """Set a replica's clock off by an hour: the replica must expire nothing, and report that."""
-        replica, network = self._replicas[-1], self._networks[-1]
-        right, network.skew = network.skew, timedelta(hours=1)
+        replica, right = self._replicas[-1], self._clock.read_text()
+        self._set_clock("3600")
         _until(lambda: replica.get("/readyz").json()["clock"] != "ok", self._stop)
-        network.skew = right
+        self._set_clock(right)
         _until(lambda: replica.get("/readyz").json()["clock"] == "ok", self._stop)
+
+    def _set_clock(self, seconds: str) -> None:
+        changed = self._clock.with_suffix(".new")
+        changed.write_text(seconds)
+        changed.replace(self._clock)  # the replica never reads a half-written file
 
 
 def _until(check: Callable[[], bool], stop: threading.Event) -> None:

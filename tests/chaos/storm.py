@@ -42,7 +42,7 @@ _PERSONAL = 0.08  # of the turns are those of a person
 _KINDS = 3  # faults that a storm has at least
 APPLICATION = "tests.process.brief_claims:app"
 _ANSWERS = (*[OK] * 12, LOST, (500, {}), (429, {"Retry-After": "1"}))  # of the receiver of notices
-_SKEWS = (4, -3)  # seconds by which the clocks of two replicas are wrong; one is off by an hour for a while
+_WRONG_BY = (0, 4, -3)  # seconds by which the clocks of the replicas are wrong; the last is off by an hour for a while
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Storm:
             self._receiver,
             self._replicas() as (replicas, networks),
         ):
-            events = Events(self._plane, replicas, networks, DEADLINE, self._seed)
+            events = Events(self._plane, replicas, networks, self._clock_file(len(replicas) - 1), DEADLINE, self._seed)
             events.start()
             try:
                 asyncio.run(self._live(replicas, observed, events, operations, longest))
@@ -158,13 +158,16 @@ class Storm:
     def _replicas(self) -> Iterator[tuple[list[Replica], list[FaultyServer]]]:
         """Start the replicas: the first talks to the API server, the others through a network that can fail."""
         with ExitStack() as stack:
-            networks = [stack.enter_context(FaultyServer(self._plane).running()) for _ in _SKEWS]
-            for network, skew in zip(networks, _SKEWS, strict=True):
-                network.skew = timedelta(seconds=skew)
+            networks = [stack.enter_context(FaultyServer(self._plane).running()) for _ in _WRONG_BY[1:]]
             addresses = [self._plane.url, *(network.url for network in networks)]
             yield [stack.enter_context(self._replica(*each)) for each in enumerate(addresses)], networks
 
+    def _clock_file(self, number: int) -> Path:
+        return self._folder / f"clock-{number}"
+
     def _replica(self, number: int, address: str) -> Replica:
+        clock = self._clock_file(number)
+        clock.write_text(str(_WRONG_BY[number]))
         kubeconfig = self._plane.service_account_kubeconfig(
             self._namespace, self._folder / f"kubeconfig-{number}", address
         )
@@ -177,6 +180,7 @@ class Storm:
             KUBECONFIG=str(kubeconfig),
             CIMASTER_DEADLINE=f"{DEADLINE:.0f}s",
             CIMASTER_CHECKS_FILE=str(self._checks),
+            CLOCK_FILE=str(clock),
             CIMASTER_NOTICES_FILE=str(self._define_channel()),
         )
 

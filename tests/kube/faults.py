@@ -5,8 +5,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,7 +50,6 @@ class FaultyServer:
         self.aim = ""
         self.down = False
         self.puts = 0
-        self.skew = timedelta()
         """How far the server's clock appears to be behind: each answer's date is moved back."""
         self.watches = "pass"
         self.watched: list[float] = []
@@ -80,9 +77,6 @@ class FaultyServer:
         """Send the delayed writes to the server now; return the statuses of its answers."""
         late, self._late = self._late, []
         return [send().status for send in late]
-
-    def _date(self, answer: urllib3.BaseHTTPResponse) -> str:
-        return format_datetime(parsedate_to_datetime(answer.headers["Date"]) - self.skew, usegmt=True)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -166,7 +160,7 @@ class FaultyServer:
                 with closing(answer), suppress(OSError):  # the client may have left before the first byte
                     self.send_response_only(answer.status)  # without a date of this proxy
                     self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
-                    self.send_header("Date", proxy._date(answer))
+                    self.send_header("Date", answer.headers["Date"])
                     self.send_header("Connection", "close")
                     self.end_headers()
                     for chunk in answer.stream(4096) if self.command == "GET" else [answer.data]:

@@ -81,6 +81,7 @@ class SteppedStore:
 
     where = "cell"
     clock_skew: float | None = None
+    current_skew = 0.0
     watches_cut = 0
 
     def __init__(self, cell: Cell) -> None:

@@ -53,3 +53,24 @@ def test_the_skew_of_a_wrong_clock_is_known_to_about_a_second(namespace: str, ah
 def test_a_slow_answer_is_not_mistaken_for_clock_skew(namespace: str) -> None:
     with skew(namespace, OddClock(steps=60.0)) as found:
         assert found == 0.0
+
+
+class SettableClock(Clock):
+    """A clock that can be set while the monotonic one goes on, as an administrator or NTP does it."""
+
+    def __init__(self) -> None:
+        self.wrong_by = timedelta()
+
+    def __call__(self) -> datetime:
+        return super().__call__() + self.wrong_by
+
+
+def test_a_clock_that_was_set_is_noticed_before_the_next_answer(namespace: str) -> None:
+    clock = SettableClock()
+    with closing(KubernetesStore(kube_access_by(), namespace, "clusters", clock)) as store:
+        store.read()
+        assert store.current_skew == pytest.approx(0.0, abs=0.5)
+        clock.wrong_by = timedelta(hours=1)
+        assert store.current_skew == pytest.approx(3600.0, abs=0.5)
+        store.read()
+        assert store.current_skew == pytest.approx(3600.0, abs=2.0)

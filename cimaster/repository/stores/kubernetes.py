@@ -31,6 +31,7 @@ class KubernetesStore:
     def __init__(self, access: KubernetesClient, namespace: str, name: str, clock: Clock | None = None) -> None:
         self.where = f"ConfigMap {namespace}/{name}"
         self.clock_skew: float | None = None
+        self._measured_at: tuple[datetime, float] | None = None  # the time of the clock, and of the monotonic one
         self._access = access
         self._clock = clock or Clock()
         self._namespace = namespace
@@ -135,15 +136,24 @@ class KubernetesStore:
             self._watching = None
             response.close()
 
+    @property
+    def current_skew(self) -> float:
+        """Seconds by which our clock is ahead of the API server's, also if it was set since the last answer."""
+        skew = self.clock_skew or 0.0
+        if self._measured_at is None:
+            return skew
+        time, monotonic = self._measured_at
+        return skew + (self._clock() - time).total_seconds() - (self._clock.monotonic() - monotonic)
+
     def _note_clock(self, sent: datetime, response: urllib3.BaseHTTPResponse) -> None:
         """Estimate the smallest possible clock difference: the answer was dated between our sending and receiving."""
-        received = self._clock()
+        received, monotonic = self._clock(), self._clock.monotonic()
         with suppress(ValueError, TypeError):  # no date, or one that a proxy has damaged
             date = parsedate_to_datetime(response.headers.get("Date", ""))
             date = date.replace(tzinfo=date.tzinfo or UTC)
             least = (sent - date).total_seconds() - 1.0  # dates have whole seconds
             most = (received - date).total_seconds()
-            self.clock_skew = max(least, min(0.0, most))
+            self.clock_skew, self._measured_at = max(least, min(0.0, most)), (received, monotonic)
 
     def _unreachable(self, error: Exception) -> StoreTrouble:
         return StoreTrouble(f"{self.where} cannot be reached: {reason(error)}")

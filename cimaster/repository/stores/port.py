@@ -99,7 +99,12 @@ class Store(Protocol):
     """Where the object is, for people."""
 
     clock_skew: float | None
-    """Seconds by which our clock is ahead of the store's; None if unknown, or if the store has no clock."""
+    """Seconds by which our clock was ahead of the store's at its last answer; None if the store has no clock."""
+
+    @property
+    def current_skew(self) -> float:
+        """Seconds by which our clock is ahead of the store's now: it may have been set since the last answer."""
+        ...
 
     @property
     def watches_cut(self) -> int:

@@ -37,6 +37,11 @@ class SQLiteStore:
         self._stopped = threading.Event()
         self._prepare()
 
+    @property
+    def current_skew(self) -> float:
+        """The clock skew: the file has no clock."""
+        return self.clock_skew or 0.0
+
     def sibling(self, name: str) -> "SQLiteStore":
         """Return the store of another row of the file."""
         sibling = SQLiteStore(str(self.path), name)
