@@ -43,7 +43,7 @@ class Wait:
     @property
     def answered(self) -> bool:
         """Whether the person was answered that they have a place."""
-        return any(call.done and answer_of(call).place for call in self.calls)
+        return any(_has_a_place(call) for call in self.calls)
 
     @property
     def certain(self) -> bool:
@@ -55,7 +55,7 @@ class Wait:
 class CheckClaim:
     """A claim of one replica on the check or clean of a cluster, its renewals, and the calls that end it.
 
-    `interruptions` are the calls of each hold of the cluster: a hold interrupts a check.
+    `interruptions` are the calls of each request that may hold the cluster: a hold interrupts a check.
     """
 
     owner: str
@@ -81,10 +81,16 @@ class CheckClaim:
         granted = [call.since for call in (*self.calls, *self.renewals) if _succeeded(call)]
         if not self.granted or now >= max(granted) + CLAIMED_FOR:
             return False
-        holds = [call for calls in self.interruptions for call in calls if call.may_act_after(self.calls[0].since)]
+        later = [call for calls in self.interruptions for call in calls if call.may_act_after(self.calls[0].since)]
+        holds = [call for call in later if not _has_a_place(call)]
         outcomes = [*self.ends, *(call for calls in self.passes for call in calls)]
         ends = [call for call in outcomes if _succeeded(call) or not call.done]
         return not holds and not any(call.may_have_acted for call in ends)
+
+
+def _has_a_place(call: Call) -> bool:
+    """Say whether its caller was answered that they wait: a cluster is held for them once it is vacant."""
+    return call.done and answer_of(call).place > 0
 
 
 def _succeeded(call: Call) -> bool:
@@ -109,6 +115,13 @@ class HealthModel(Model):
         hold = super().new_hold(person, cluster, ends)
         self.interruptions.setdefault(cluster, []).append(hold.calls)
         return hold
+
+    def new_wait(self, person: str, ticket: str, cluster: str) -> Wait:
+        """Add a request to hold when free; one that names a cluster which is being checked holds it immediately."""
+        wait = self.waits[person] = Wait(person, ticket)
+        if cluster:
+            self.interruptions.setdefault(cluster, []).append(wait.calls)
+        return wait
 
     def calls_to_lift(self, cluster: str, *fields: str) -> list[Call]:
         """Return a list for calls that may lift the restrictions of a cluster in these fields."""

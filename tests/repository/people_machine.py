@@ -13,7 +13,7 @@ from cimaster.repository.configmap_repository import Committed
 from cimaster.services.clusters import Clusters
 from tests.repository.fleet_machine import ANY, FATES, Replicas, pick
 from tests.repository.fleet_model import Hold, Violation, answer_of
-from tests.repository.health_model import HELD_AFTER_FAILURE, HealthModel, Wait
+from tests.repository.health_model import HELD_AFTER_FAILURE, HealthModel
 from tests.repository.simulation import Call
 from tests.repository.stored_truth import APPLIED
 
@@ -121,7 +121,7 @@ class ReplicasForPeople(Replicas):
     def hold_when_free(self, which: int, on: int, then: list[str], named: bool) -> None:
         person = f"p{self.count}"
         criteria = Criteria("", "", person, cluster=pick(self.names, which) if named else "")
-        wait = self.model.waits[person] = Wait(person, hold_queue.ticket_id(person, criteria))
+        wait = self.model.new_wait(person, hold_queue.ticket_id(person, criteria), criteria.cluster)
 
         def act(service: Clusters, request: Request | None) -> Any:
             return service.hold_or_wait(criteria, person, HoldTerms(), timedelta(days=14), "", request)

@@ -1,11 +1,15 @@
-"""False answers that the state machine once found, each as a fixed sequence of steps."""
+"""What the state machines once found, each as a fixed sequence of steps.
+
+A finding is a false answer of the service, or a true one that the model took for false.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.repository.fleet_machine import PASSES, Replicas
-from tests.repository.stored_truth import APPLIED, FAILED, REFUSED
+from tests.repository.health_machine import HealingReplicas
+from tests.repository.stored_truth import APPLIED, FAILED, REFUSED, SLOW
 
 
 @pytest.fixture
@@ -16,6 +20,16 @@ def machine() -> Iterator[Replicas]:
     yield machine
     for replica in list(machine.fleet.replicas):
         machine.fleet.crash(replica)
+
+
+@pytest.fixture
+def healing() -> Iterator[HealingReplicas]:
+    """Two replicas and one cluster, which is checked while it is vacant."""
+    healing = HealingReplicas()
+    healing.begin(clusters=1, replicas=2, late="first", rules={"check": "ping"})
+    yield healing
+    for replica in list(healing.fleet.replicas):
+        healing.fleet.crash(replica)
 
 
 IN_TROUBLE = [[REFUSED], [FAILED, APPLIED, FAILED], [FAILED, PASSES, FAILED]]
@@ -48,3 +62,11 @@ def test_a_finish_is_not_confirmed_before_it_is_written(machine: Replicas) -> No
     machine.finish(which=0, on=0, then=[])
     machine.finish_whatever_lease(which=0, on=0, then=[APPLIED, APPLIED, REFUSED, REFUSED])
     machine.end_well()
+
+
+def test_a_hold_when_free_interrupts_a_check_before_it_is_answered(healing: HealingReplicas) -> None:
+    healing.claim_check(which=0, on=0, then=[APPLIED] * 3)
+    healing.hold_when_free(which=0, on=1, then=[APPLIED, APPLIED, SLOW], named=True)
+    assert healing.fleet.truth.records["c1"]["holdBy"] == "p1"
+    assert healing.open
+    healing.end_well()
