@@ -47,7 +47,7 @@ class ConfigMapRepository:
         """`history_names` are the objects of the archive of history; without any, no history is archived."""
         self.store = store
         clock = clock or Clock()
-        self.history_ring = HistoryRing([store.sibling(name) for name in history_names], clock)
+        self.history_ring = HistoryRing(store.siblings(history_names), clock)
         self._clock = clock
         self._deadline = deadline.total_seconds()
         self._snapshots = Snapshots(store, rules, metrics, clock)

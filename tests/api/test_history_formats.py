@@ -22,6 +22,12 @@ FORMATS = {
 
 
 @pytest.fixture
+def store(embedded_store: Store) -> Store:
+    """One kind of store: a format does not depend on it."""
+    return embedded_store
+
+
+@pytest.fixture
 def changes(client: FlaskClient, add: Add) -> int:
     """Make some changes, and return how many there are."""
     add("cluster-01", "cluster-02")
@@ -124,7 +130,8 @@ def test_a_bad_value_is_refused_with_what_was_expected(client: FlaskClient, quer
 
 
 def test_each_format_says_that_a_part_of_the_archive_is_missing(store: Store, request: pytest.FixtureRequest) -> None:
-    with closing(store.sibling("clusters-history-05")) as part:
+    (part,) = store.siblings(["clusters-history-05"])
+    with closing(part):
         part.replace(part.read().replaced({"note": "not an archive"}, {}))
     repository = request.getfixturevalue("repository")
     until(lambda: repository.history_ring.trouble)  # the archive is read after the start, without a request

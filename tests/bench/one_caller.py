@@ -54,7 +54,8 @@ def main(clusters: int) -> None:
         on = BusyOnApiServer(stack.enter_context(ControlPlane()))
         running = stack.enter_context(fleet(on, folder, clusters, 1))
         watched = stack.enter_context(_opened(on))
-        takes, puts = asyncio.run(_rounds(running, watched, watched.sibling(_UNWATCHED)))
+        (unwatched,) = watched.siblings([_UNWATCHED])
+        takes, puts = asyncio.run(_rounds(running, watched, unwatched))
         size = sum(len(text.encode()) for text in watched.read().data.values())
     take, put = median(takes) * 1000, median(puts) * 1000
     print(f"{clusters:,} clusters, {size:,} bytes: take {take:.2f} ms, PUT {put:.2f} ms, ratio {take / put:.2f}")

@@ -194,7 +194,7 @@ def carried_out(plane: ControlPlane, folder: Path, changes: int, rate: float = 0
             written += [archiving.identity(entry) for entry in reversed(pool.entries_of(pool.commit))]
             last = pool
     store = KubernetesStore(kube_access_by(plane.admin_kubeconfig(folder / "admin")), namespace, "clusters")
-    ring = HistoryRing([store.sibling(name) for name in Settings().history_names], Clock())
+    ring = HistoryRing(store.siblings(Settings().history_names), Clock())
     slots = ring.slots()
     archived = [entry for slot in reversed(slots) for frame in slot.frames for _, entry in frame.entries()]
     ring.close()

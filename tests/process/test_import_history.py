@@ -128,7 +128,7 @@ def test_of_an_archive_that_is_too_large_the_newest_changes_are_kept(
     source, target = (pool_of(request, "sqlite", tmp_path, name) for name in ("old", "new"))
     expected = used(source)
     with opened(open_store(source), source) as service:
-        ring = HistoryRing([service.repository.store.sibling(name) for name in source.history_names], Clock())
+        ring = HistoryRing(service.repository.store.siblings(source.history_names), Clock())
         for number in (101, 102, 103):
             entry = Entry({"commit": number, "at": f"2030-01-01T00:00:{number - 100:02}Z", "event": "noted", "by": ""})
             ring.append([(number, entry)], f"pool {number}", usage_sums.count_usage)

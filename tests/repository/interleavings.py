@@ -5,7 +5,7 @@ of choices made there: which process continues, and what happens to its write. A
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -87,8 +87,8 @@ class SteppedStore:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
 
-    def sibling(self, name: str) -> "SteppedStore":
-        return SteppedStore(self._cell.sibling(name))
+    def siblings(self, names: Sequence[str]) -> "Sequence[SteppedStore]":
+        return [SteppedStore(self._cell.sibling(name)) for name in names]
 
     def read(self, not_older_than: str = "") -> StoredObject:
         getcurrent().parent.switch("read")

@@ -131,7 +131,7 @@ class Replica:
         self.snapshots = Snapshots(store, Rules(), _METRICS, clock)
         self._decisions = BatchDecisions(self.snapshots, _METRICS, channels)
         self.committer = kind(store, self.snapshots, _METRICS, clock, self.attempts, self._decisions)
-        self.history_ring = HistoryRing([store.sibling(name) for name in SLOTS], clock)
+        self.history_ring = HistoryRing(store.siblings(SLOTS), clock)
         self.archiving = Archiving(cast(ConfigMapRepository, self), count_no_usage)
         self.notice_claims = NoticeClaims(cast(ConfigMapRepository, self), channels)
         self.service = Clusters(cast(ConfigMapRepository, self), _METRICS, clock)

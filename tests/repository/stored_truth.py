@@ -1,7 +1,7 @@
 """The stored object with its complete history, and the store through which each replica accesses it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -109,8 +109,8 @@ class FaultyStore(SteppedStore):
         self._truth, self._clock = truth, clock
         self.trouble_at = 0.0
 
-    def sibling(self, name: str) -> "SiblingStore":
-        return SiblingStore(self._truth.sibling(name))
+    def siblings(self, names: Sequence[str]) -> "list[SiblingStore]":
+        return [SiblingStore(self._truth.sibling(name)) for name in names]
 
     def read(self, not_older_than: str = "") -> StoredObject:
         moments = [moment.object for moment in self._truth.moments]

@@ -25,9 +25,6 @@ class LossyStore(SQLiteStore):
 
     loses: str = ""
 
-    def sibling(self, name: str) -> "LossyStore":
-        return LossyStore(str(self.path), name)
-
     def read(self, not_older_than: str = "") -> StoredObject:
         if self.loses == "reads":
             raise StoreTrouble(f"{self.where} cannot be reached")

@@ -7,7 +7,7 @@ a repeated PUT would get 409 because of its own success.
 
 import json
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,9 +43,9 @@ class KubernetesStore:
         self._watching: urllib3.BaseHTTPResponse | None = None
         self._stopped = threading.Event()
 
-    def sibling(self, name: str) -> "KubernetesStore":
-        """Return the store of another ConfigMap in the namespace, over the same connections."""
-        return KubernetesStore(self._access, self._namespace, name, self._clock)
+    def siblings(self, names: Sequence[str]) -> "list[KubernetesStore]":
+        """Return the stores of other ConfigMaps in the namespace, over the same connections."""
+        return [KubernetesStore(self._access, self._namespace, name, self._clock) for name in names]
 
     @property
     def watches_cut(self) -> int:

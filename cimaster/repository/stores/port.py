@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -111,8 +111,8 @@ class Store(Protocol):
         """How many watches ended right after they started; 0 for a store without watches."""
         ...
 
-    def sibling(self, name: str) -> "Store":
-        """Return the store of another object beside this one."""
+    def siblings(self, names: Sequence[str]) -> Sequence["Store"]:
+        """Return the stores of other objects beside this one."""
         ...
 
     def read(self, not_older_than: str = "") -> StoredObject:

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, version IN
 class SQLiteStore:
     """One row of one file, guarded by its version number."""
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, *, prepared: bool = False) -> None:
         self.path = Path(path).absolute()
         self.where = f"file {self.path}"
         self.clock_skew: float | None = None
@@ -35,32 +36,34 @@ class SQLiteStore:
         self._quoted: dict[str, tuple[str, str]] = {}
         self._last_seen: Change | None = None
         self._stopped = threading.Event()
-        self._prepare()
+        if not prepared:
+            self._prepare([name])
 
     @property
     def current_skew(self) -> float:
         """The clock skew: the file has no clock."""
         return self.clock_skew or 0.0
 
-    def sibling(self, name: str) -> "SQLiteStore":
-        """Return the store of another row of the file."""
-        sibling = SQLiteStore(str(self.path), name)
-        sibling.where += f", object {name}"
-        return sibling
+    def siblings(self, names: Sequence[str]) -> "list[SQLiteStore]":
+        """Return the stores of other rows of the file."""
+        if names:
+            self._prepare(names)
+        siblings = [SQLiteStore(str(self.path), name, prepared=True) for name in names]
+        for sibling in siblings:
+            sibling.where += f", object {sibling._name}"
+        return siblings
 
-    def _prepare(self) -> None:
-        """Create the file with an empty object if it does not exist, as the manifest in k8s/ does for a ConfigMap.
+    def _prepare(self, names: Sequence[str]) -> None:
+        """Create the file with empty objects where they do not exist, as the manifest in k8s/ does for ConfigMaps.
+
+        All are created in one transaction, because each one waits for the disk several times.
 
         Only this user may read it; SQLite gives its -wal and -shm files the same permissions.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(OSError):  # it exists already; if it cannot be created, SQLite's error explains why
             self.path.touch(mode=0o600, exist_ok=False)
-        empty = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": self._name, "uid": str(uuid.uuid4()), "resourceVersion": "1"},
-        }
+        rows = [(name, json.dumps(_empty(name))) for name in names]
         try:
             connection = sqlite3.connect(self.path, timeout=5, isolation_level=None)
             try:
@@ -68,7 +71,9 @@ class SQLiteStore:
                 # A killed process may have left a write that is not synced; no answer may depend on it until it is.
                 connection.execute("PRAGMA wal_checkpoint")
                 connection.execute(_SCHEMA)
-                connection.execute("INSERT OR IGNORE INTO objects VALUES (?, 1, ?)", (self._name, json.dumps(empty)))
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("INSERT OR IGNORE INTO objects VALUES (?, 1, ?)", rows)
+                connection.execute("COMMIT")
             finally:
                 connection.close()
         except sqlite3.OperationalError as error:
@@ -196,3 +201,8 @@ class SQLiteStore:
         """Close the connections of all threads."""
         while self._open:
             self._open.pop().close()
+
+
+def _empty(name: str) -> dict[str, Any]:
+    metadata = {"name": name, "uid": str(uuid.uuid4()), "resourceVersion": "1"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
