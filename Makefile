@@ -24,6 +24,9 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8080, with its state in .run
 	  --command-program "$${CIMASTER_COMMAND_PROGRAM:-cimaster/samples/create-cluster.sh}" \
 	  --command-environment "$${CIMASTER_COMMAND_ENVIRONMENT:-CREATE_SECONDS}"
 
+# The tests start hundreds of processes: each would compile all modules again if this were set.
+test quick: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/dev.stamp lint ## lint, types, layers and every test that this machine can run
 	$(BIN)/pytest -n 4 --dist loadgroup
 

@@ -1,6 +1,7 @@
 """The common fixtures: the real application over both stores, with a clock that tests can move."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from kubernetes.client import CoreV1Api
 from kubernetes.client.exceptions import NotFoundException
 
@@ -54,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         file = item.nodeid.partition("::")[0]
         kind = "processes" if file.startswith(("tests/chaos", "tests/kube", "tests/process")) else "application"
         item.add_marker(pytest.mark.xdist_group(f"kube {kind}" if item.get_closest_marker("kube") else file))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage rarely, and never in what the tests import: it took a third of the start of an application."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 class MovableClock(Clock):
@@ -125,12 +134,18 @@ def empty_config_map(control_plane: ControlPlane, namespace: str, name: str = "c
 
 @pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """An empty store of either kind."""
+    """An empty store of either kind; a file whose tests depend on none overrides this with `embedded_store`."""
     if request.param == "sqlite":
         return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
     namespace = request.getfixturevalue("kube_access")
     empty_config_map(request.getfixturevalue("control_plane"), namespace)
     return KubernetesStore(kube_access_by(), namespace, "clusters")
+
+
+@pytest.fixture
+def embedded_store(tmp_path: Path) -> SQLiteStore:
+    """An empty embedded store."""
+    return SQLiteStore(str(tmp_path / "pool.db"), "clusters")
 
 
 @pytest.fixture
@@ -164,10 +179,30 @@ def provisioner() -> Provisioner | None:
     return None
 
 
+class CompiledTemplates(BytecodeCache):
+    """Templates that one application compiled, for all others: compiling a page's takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill in a template if it was compiled before."""
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template that was compiled now."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = CompiledTemplates()
+
+
 @pytest.fixture
 def app(settings: Settings, store: Store, clock: MovableClock, provisioner: Provisioner | None) -> Iterator[Flask]:
     """The whole application with its threads running."""
     app = create_app(settings, store, clock, provisioner)
+    app.jinja_env.bytecode_cache = _TEMPLATES
     lifecycle = components_of(app).lifecycle
     lifecycle.start()
     yield app

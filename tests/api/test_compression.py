@@ -20,6 +20,12 @@ LARGE = ["/", "/ui/fragments/clusters", "/clusters", "/history", "/openapi.yaml"
 
 
 @pytest.fixture
+def store(embedded_store: Store) -> Store:
+    """One kind of store: answers are compressed whatever they contain."""
+    return embedded_store
+
+
+@pytest.fixture
 def full(client: FlaskClient, store: Store, repository: ConfigMapRepository) -> FlaskClient:
     """A client of a service with 1,000 clusters."""
     records = [

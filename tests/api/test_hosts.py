@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cimaster.common.settings import BadSetting
+from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from tests.conftest import Add
 
@@ -16,6 +17,12 @@ MARKS = [
     {"Origin": "http://evil.test:8080"},
     {"User-Agent": "curl/8.5.0", "Accept-Language": "en"},  # a page's script set User-Agent, as Firefox allows
 ]
+
+
+@pytest.fixture
+def store(embedded_store: Store) -> Store:
+    """One kind of store: a host name is judged before a request reaches a store."""
+    return embedded_store
 
 
 @pytest.fixture

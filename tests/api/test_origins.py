@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cimaster.common.settings import BadSetting
+from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from tests.conftest import Add
 
@@ -13,6 +14,12 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 POWERSHELL = "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682"
 PORTAL = "https://portal.example.com"
 TAKE = "/getvacant?build=1&job=a"
+
+
+@pytest.fixture
+def store(embedded_store: Store) -> Store:
+    """One kind of store: where a request comes from is judged before it reaches a store."""
+    return embedded_store
 
 
 @pytest.fixture

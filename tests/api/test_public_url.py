@@ -9,6 +9,7 @@ import yaml
 from flask.testing import FlaskClient
 
 from cimaster.common.settings import BadSetting
+from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from cimaster.web import public_url
 from cimaster.web.endpoints import ENDPOINTS, Endpoint
@@ -31,6 +32,12 @@ PAGES = [
     "/getvacant?build=1&job=a",
 ]
 passed_on = pytest.mark.parametrize("before", ["", "/pool"], ids=["stripped", "whole"])
+
+
+@pytest.fixture
+def store(embedded_store: Store) -> Store:
+    """One kind of store: addresses do not depend on it."""
+    return embedded_store
 
 
 @pytest.fixture

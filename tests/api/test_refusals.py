@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from cimaster.errors import StoreTrouble
 from cimaster.repository.configmap_repository import ConfigMapRepository
+from cimaster.repository.stores.port import Store
 from cimaster.services.import_export import importing
 from cimaster.services.pool_file import data_of
 from cimaster.settings import Settings
@@ -28,6 +29,12 @@ HEADERS = {
     "Permissions-Policy",
     "X-Request-ID",
 }
+
+
+@pytest.fixture
+def store(embedded_store: Store) -> Store:
+    """One kind of store: the shape of a refusal does not depend on it."""
+    return embedded_store
 
 
 def fails() -> str:

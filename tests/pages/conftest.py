@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.port import Conflict, Store
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 from tests.conftest import ADMIN
 from tests.pages.people import ARGUMENTS, FOLLOWS, REFUSED, Person
@@ -29,6 +30,12 @@ WriteRecords = Callable[..., None]
 AddOne = Callable[..., str]
 Curl = Callable[..., None]
 Visit = Callable[..., Person]
+
+
+@pytest.fixture
+def store(embedded_store: SQLiteStore) -> Store:
+    """One kind of store: pages use the services of the API, which tests/api runs over both."""
+    return embedded_store
 
 
 @pytest.fixture
