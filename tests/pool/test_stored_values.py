@@ -189,7 +189,7 @@ def show(pool: Pool, now: datetime) -> None:
     json.dumps([ticket.described(1, now) for ticket in pool.queue], allow_nan=False)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=settings().max_examples // 2)  # each takes a third of a second
 @given(OBJECTS)
 def test_no_stored_value_makes_a_decision_a_list_or_an_encoder_raise(data: dict[str, str]) -> None:
     read = codec.decode(data, 1, Rules())

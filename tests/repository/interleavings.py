@@ -121,7 +121,7 @@ class SteppedStore:
         return self._cell.object.version
 
 
-@dataclass
+@dataclass(eq=False)
 class Caller:
     """One request: its decision, the process that serves it, and its answer."""
 
@@ -129,6 +129,8 @@ class Caller:
     decide: Decision
     after: "Caller | None" = None
     """Another request, which must be answered before this one starts."""
+    kind: str = ""
+    """Callers of one kind differ only in their names."""
     result: Answer | BaseException | None = None
 
     @property
@@ -234,12 +236,15 @@ def _run(
         running[greenlet(process.serve)] = (caller, "start")
     for lane, (caller, _) in list(running.items()):
         _advance(running, lane, caller)
+    moved: set[Caller] = set()
     while running:
         if len(trace) > _LONGEST_RUN:
             raise AssertionError(f"no process makes progress: {trace}")
         lanes = [lane for lane, (caller, at) in running.items() if at != "idle" or caller.may_start]
+        lanes = _different(lanes, [running[lane][0] for lane in lanes], moved)
         lane = lanes[schedule.choose(len(lanes))]
         caller, at = running[lane]
+        moved.add(caller)
         fate = FAULTS[schedule.choose(len(FAULTS))] if at == "write" and faults else FAULTS[0]
         faults -= fate != FAULTS[0]
         trace.append(f"{caller.name} {at} {fate}")
@@ -249,6 +254,14 @@ def _run(
     while cell.late:
         trace.append(f"late write arrives at last: {cell.late.pop()()}")
     return Run(cell, callers, trace)
+
+
+def _different(lanes: list[greenlet], callers: list[Caller], moved: set[Caller]) -> list[greenlet]:
+    """Leave out those that behave like another one: of the callers of one kind that have not moved, all but one."""
+    chosen: dict[Caller | str, greenlet] = {}
+    for lane, caller in zip(lanes, callers, strict=True):
+        chosen.setdefault(caller if caller in moved or not caller.kind else caller.kind, lane)
+    return list(chosen.values())
 
 
 def _finish(lane: greenlet) -> None:

@@ -45,11 +45,11 @@ def finishing(cluster: str, lease: str) -> Decision:
 
 
 def two_takes() -> list[Caller]:
-    return [Caller("alice", taking("alice")), Caller("bob", taking("bob"))]
+    return [Caller(name, taking(name), kind="take") for name in ("alice", "bob")]
 
 
 def three_takes() -> list[Caller]:
-    return [*two_takes(), Caller("carol", taking("carol"))]
+    return [Caller(name, taking(name), kind="take") for name in ("alice", "bob", "carol")]
 
 
 def check(names: tuple[str, ...], make: Callable[[], list[Caller]], faults: int) -> int:

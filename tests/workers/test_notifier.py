@@ -282,6 +282,7 @@ def test_a_refused_notice_delays_no_other_and_is_given_up_after_a_day(
     page = client.get("/ui/admin").text
     assert "that were given up after failing for a day: 1 (127.0.0.1 answered 400)." in page
     quarantine(client, "cluster-01", "good again")
+    forward(app, clock, minutes=10)
     until(lambda: len(receiver.events) == 2)
     until(lambda: outbox(repository).state.channels == {})
 
