@@ -32,6 +32,8 @@ from tests.server import free_ports
 
 ADMIN = "root"
 
+# The folders whose tests do not share the API server of the application's, and what their own is for.
+_KUBE_GROUPS = {"chaos": "faults", "kube": "faults", "process": "processes"}
 
 # Fewer examples for `make quick`; `make test` uses the number that each test declares.
 hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
@@ -54,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("kube") is None)
     for item in items:
         file = item.nodeid.partition("::")[0]
-        kind = "processes" if file.startswith(("tests/chaos", "tests/kube", "tests/process")) else "application"
+        kind = _KUBE_GROUPS.get(file.split("/")[1], "application")
         item.add_marker(pytest.mark.xdist_group(f"kube {kind}" if item.get_closest_marker("kube") else file))
 
 
