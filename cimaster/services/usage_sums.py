@@ -23,8 +23,8 @@ def count_usage(before: Slot | None, slot: Slot, new: Sequence[tuple[int, Entry]
     While only a few changes are not in the stored sums yet, those stay as they are.
     """
     changes = sum(frame.changes for frame in slot.frames)
-    stored = _stored(slot.usage)
-    if slot.usage and stored is not None and changes + len(new) - stored.counted < _PER_UPDATE:
+    counted = _changes_in(slot.usage)
+    if counted is not None and changes + len(new) - counted < _PER_UPDATE:
         return slot.usage
     fold = folded(before).carried() if before else _counted(slot.usage, slot.frames)
     return pack(_with(fold, (entry for _, entry in new)))
@@ -53,6 +53,13 @@ def _shared(usage: bytes, frames: tuple[Frame, ...]) -> UsageFold:
 def _counted(usage: bytes, frames: tuple[Frame, ...]) -> UsageFold:
     fold = _stored(usage) or UsageFold()
     return _with(fold, _entries(frames, fold))
+
+
+@lru_cache(maxsize=1)  # the same sums are stored again and again, and reading them holds up the requests meanwhile
+def _changes_in(usage: bytes) -> int | None:
+    """Return how many changes stored sums have counted; None if there are none that can be read."""
+    stored = _stored(usage)
+    return None if stored is None else stored.counted
 
 
 def _stored(usage: bytes) -> UsageFold | None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
@@ -24,6 +25,7 @@ from tests.bench.object_size import BusyPool
 from tests.kube.apiserver import ControlPlane
 
 _ROUNDS, _CALLS, _WARM_UP = 10, 40, 5
+_HOURS = 4  # for which the pool was in use, up to now: requests of the last hour count
 _UNWATCHED = "clusters-history-07"
 
 
@@ -33,8 +35,8 @@ class BusyOnApiServer(OnApiServer):
     def fill(self, clusters: int) -> None:
         """Put the pool into the object."""
         super().fill(1)
-        busy = BusyPool(clusters, utilisation=0.7)
-        busy.run(4)
+        busy = BusyPool(clusters, utilisation=0.7, now=datetime.now(UTC) - timedelta(hours=_HOURS))
+        busy.run(_HOURS)
         with _opened(self) as store:
             store.replace(store.read().replaced(busy.data, {}))
 

@@ -106,23 +106,26 @@ def id_reused(identity: str) -> RequestIdReused:
     )
 
 
-def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> dict[str, RememberedRequest]:
+def trimmed(requests: Mapping[str, RememberedRequest], now: datetime) -> Mapping[str, RememberedRequest]:
     """Return the requests of the last hour; if they do not all fit, only the newest of each caller.
 
     A request without a readable time is kept while there is room for it.
     """
-    recent = [request for request in requests.values() if _is_recent(request, now)]
+    oldest = now - KEPT_FOR
+    kept = [request for request in requests.values() if request.at is None or request.at >= oldest]
+    if sum(request.size for request in kept) > BUDGET:
+        kept = _newest_of_each_caller(kept)
+    return requests if len(kept) == len(requests) else {request.key: request for request in kept}
+
+
+def _newest_of_each_caller(requests: list[RememberedRequest]) -> list[RememberedRequest]:
     used = Counter[str]()
-    for request in recent:
+    for request in requests:
         used[request.owner] += request.size
     room = dict.fromkeys(used, fair_shares.fair_level(used.values(), BUDGET))
     kept: list[RememberedRequest] = []
-    for request in reversed(recent):
+    for request in reversed(requests):
         room[request.owner] -= request.size
         if room[request.owner] >= 0:
             kept.append(request)
-    return {request.key: request for request in reversed(kept)}
-
-
-def _is_recent(request: RememberedRequest, now: datetime) -> bool:
-    return request.at is None or now - request.at <= KEPT_FOR
+    return kept[::-1]
