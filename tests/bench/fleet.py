@@ -142,8 +142,8 @@ class Cost:
 class Fleet:
     """Replicas of one service over one store."""
 
-    def __init__(self, store: PoolStore, replicas: list[Replica]) -> None:
-        self.store, self.replicas = store, replicas
+    def __init__(self, store: PoolStore, replicas: list[Replica], cores: list[int]) -> None:
+        self.store, self.replicas, self.cores = store, replicas, cores
         self.ports = [int(replica.url.rpartition(":")[2]) for replica in replicas]
 
     def cost(self) -> Cost:
@@ -189,4 +189,4 @@ def fleet(
             )
             for number in range(replicas)
         ]
-        yield Fleet(store, started)
+        yield Fleet(store, started, [cores[number % len(cores)] for number in range(replicas)])

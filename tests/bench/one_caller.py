@@ -1,7 +1,8 @@
 """`python -m tests.bench.one_caller`: what a take costs one caller, beside a bare PUT of the same object.
 
-One replica serves a busy pool on a real API server. Rounds of takes and of PUTs alternate. The PUTs go to an object of
-the archive, which no replica watches.
+One replica serves a busy pool on a real API server. Takes, PUTs and requests that do nothing alternate, so that all of
+them meet the same load of the machine and the same cold caches: PUTs one after the other take a quarter less. The PUTs
+go to an object of the archive, which no replica watches, from a thread on the replica's core.
 """
 
 import asyncio
@@ -9,8 +10,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -20,11 +23,11 @@ from cimaster.repository.stores import open_store
 from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from tests.bench.fleet import Fleet, OnApiServer, fleet
-from tests.bench.load import Caller
+from tests.bench.load import Answer, Caller
 from tests.bench.object_size import BusyPool
 from tests.kube.apiserver import ControlPlane
 
-_ROUNDS, _CALLS, _WARM_UP = 10, 40, 5
+_ROUNDS, _TURNS, _WARM_UP = 10, 30, 10
 _HOURS = 4  # for which the pool was in use, up to now: requests of the last hour count
 _UNWATCHED = "clusters-history-07"
 
@@ -57,54 +60,89 @@ def main(clusters: int) -> None:
         running = stack.enter_context(fleet(on, folder, clusters, 1))
         watched = stack.enter_context(_opened(on))
         (unwatched,) = watched.siblings([_UNWATCHED])
-        takes, puts = asyncio.run(_rounds(running, watched, unwatched))
+        every = asyncio.run(_rounds(running, Puts(watched, unwatched)))
         size = sum(len(text.encode()) for text in watched.read().data.values())
-    take, put = median(takes) * 1000, median(puts) * 1000
-    print(f"{clusters:,} clusters, {size:,} bytes: take {take:.2f} ms, PUT {put:.2f} ms, ratio {take / put:.2f}")
+    print(f"{clusters:,} clusters, {size:,} bytes, all rounds: {every}")
 
 
-async def _rounds(running: Fleet, watched: Store, unwatched: Store) -> tuple[list[float], list[float]]:
-    """Return the seconds of each take and of each PUT."""
-    caller = Caller("127.0.0.1", running.ports[0])
-    takes: list[float] = []
-    puts: list[float] = []
-    for number in range(_ROUNDS):
-        these_takes, these_puts = await _takes(caller, number), _puts(watched, unwatched)
-        print(f"round {number}: take {median(these_takes) * 1000:.2f} ms, PUT {median(these_puts) * 1000:.2f} ms")
-        takes += these_takes
-        puts += these_puts
-    caller.close()
-    return takes, puts
+@dataclass
+class Figures:
+    """The seconds of each take, of each PUT, and of each request that does nothing."""
+
+    takes: list[float] = field(default_factory=list)
+    puts: list[float] = field(default_factory=list)
+    empty: list[float] = field(default_factory=list)
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(self.takes + other.takes, self.puts + other.puts, self.empty + other.empty)
+
+    def __str__(self) -> str:
+        take, put, empty = (median(seconds) * 1000 for seconds in (self.takes, self.puts, self.empty))
+        return (
+            f"take {take:.2f} ms, PUT {put:.2f} ms, empty request {empty:.2f} ms; take / PUT {take / put:.2f}, "
+            f"(PUT + empty request) / PUT {(put + empty) / put:.2f}"
+        )
 
 
-async def _takes(caller: Caller, number: int) -> list[float]:
-    """Take and give back; only the takes are timed."""
-    seconds = []
-    for call in range(_WARM_UP + _CALLS):
+class Puts:
+    """Writes the data of one object into another one."""
+
+    def __init__(self, source: Store, target: Store) -> None:
+        self._source, self._target = source, target
+        self._data, self._stored = source.read().data, target.read()
+        self._number = 0
+
+    def copy(self) -> None:
+        """Use the present data of the source from now on."""
+        self._data = self._source.read().data
+
+    def put(self) -> float:
+        """Write, and return the seconds of the PUT."""
+        self._number += 1
+        self._stored = self._stored.replaced(self._data, {**self._stored.annotations, "bench": str(self._number)})
         started = time.perf_counter()
-        taken = await caller.get(f"/getvacant?job=e2e-conformance-1.32&build={number}-{call}&name=ci-bot")
-        seconds.append(time.perf_counter() - started)
-        given_back = await caller.get(f"/finishtest?cluster={taken.text}&lease={taken.headers['cimaster-lease']}")
-        assert (taken.status, given_back.status) == (200, 200)
-    return seconds[_WARM_UP:]
+        version = self._target.replace(self._stored)
+        seconds = time.perf_counter() - started
+        self._stored = self._stored.at(version)
+        return seconds
 
 
-def _puts(watched: Store, unwatched: Store) -> list[float]:
-    """Write the data of the watched object into the other one."""
-    data, stored = watched.read().data, unwatched.read()
+async def _rounds(running: Fleet, puts: Puts) -> Figures:
+    caller = Caller("127.0.0.1", running.ports[0])
+    every = Figures()
+    with ThreadPoolExecutor(1, initializer=os.sched_setaffinity, initargs=(0, {running.cores[0]})) as putting:
+        for number in range(_ROUNDS):
+            puts.copy()
+            figures = await _round(caller, puts, putting, number)
+            print(f"round {number}: {figures}", flush=True)
+            every += figures
+    caller.close()
+    return every
 
-    def put(number: int) -> None:
-        nonlocal stored
-        stored = stored.replaced(data, {**stored.annotations, "bench": str(number)})
-        stored = stored.at(unwatched.replace(stored))
 
-    return [_timed(put, number) for number in range(_WARM_UP + _CALLS)][_WARM_UP:]
+async def _round(caller: Caller, puts: Puts, putting: ThreadPoolExecutor, number: int) -> Figures:
+    figures = Figures()
+    for turn in range(_WARM_UP + _TURNS):
+        if turn == _WARM_UP:
+            figures = Figures()
+        figures.takes.append(await _take(caller, f"{number}-{turn}"))
+        figures.puts.append(await asyncio.get_running_loop().run_in_executor(putting, puts.put))
+        figures.empty.append((await _timed_get(caller, "/healthz"))[0])
+    return figures
 
 
-def _timed(act: Callable[[int], None], number: int) -> float:
+async def _take(caller: Caller, build: str) -> float:
+    """Take and give back; return the seconds of the take."""
+    seconds, taken = await _timed_get(caller, f"/getvacant?job=e2e-conformance-1.32&build={build}&name=ci-bot")
+    given_back = await caller.get(f"/finishtest?cluster={taken.text}&lease={taken.headers['cimaster-lease']}")
+    assert (taken.status, given_back.status) == (200, 200)
+    return seconds
+
+
+async def _timed_get(caller: Caller, path: str) -> tuple[float, Answer]:
     started = time.perf_counter()
-    act(number)
-    return time.perf_counter() - started
+    answer = await caller.get(path)
+    return time.perf_counter() - started, answer
 
 
 if __name__ == "__main__":
