@@ -39,7 +39,12 @@ def stored_time(text: object) -> datetime | None:
     A `stored_duration` can be added to it without an overflow.
     """
     moment = parse_time(text)
-    return moment if moment and _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
+    return moment if moment and may_be_stored(moment) else None
+
+
+def may_be_stored(moment: datetime) -> bool:
+    """Say whether a time is in the years 1900 to 2250; all others in the data are mistakes."""
+    return _FIRST_YEAR <= moment.year <= _LAST_YEAR
 
 
 def stored_duration(text: object) -> timedelta | None:

@@ -10,6 +10,7 @@ names of job and build, from which the hashes of the lease follow. The text of a
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from cimaster.pool.records import ended_lease, health
@@ -98,7 +99,8 @@ def _escaped(name: str) -> str:
     return name
 
 
-def read(stored: str) -> list[PastUse]:
+@lru_cache(maxsize=4096)  # a take edits the record, and its finish would read the same text again
+def read(stored: str) -> tuple[PastUse, ...]:
     """Read what `written` wrote; what follows a use that an edit by hand has spoilt is ignored."""
     reader, uses = _Reader(stored), list[PastUse]()
     try:
@@ -106,7 +108,7 @@ def read(stored: str) -> list[PastUse]:
             uses.append(_read_use(reader, uses))
     except ValueError:
         pass
-    return uses
+    return tuple(uses)
 
 
 class _Reader:

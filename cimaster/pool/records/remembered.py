@@ -29,7 +29,7 @@ _Kind = TypeVar("_Kind", bound=_WithTime)
 def read(record: Mapping[str, Any]) -> tuple[tuple[EndedLease, ...], tuple[JobResult, ...]]:
     """Return the leases and the results that a record remembers, newest first, without those that cannot be read."""
     stored = record.get(STORED)
-    uses = past_uses.read(stored) if isinstance(stored, str) else []
+    uses = past_uses.read(stored) if isinstance(stored, str) else ()
     leases = _newest_first(
         [use.lease for use in uses if use.lease],
         ended_lease.read_short(record.get(ended_lease.SHORT)),

@@ -7,7 +7,7 @@ import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 
-from cimaster.common.times import format_time, stored_time
+from cimaster.common.times import may_be_stored
 
 TIME_LENGTH = 6  # characters of a time in seconds since 1970, until the year 4147
 LONG_AGO = datetime.min.replace(tzinfo=UTC)  # stands for an unknown time where times are compared
@@ -44,11 +44,13 @@ def short_time(moment: datetime | None) -> str:
 
 def long_time(text: str) -> datetime | None:
     """Return the time of a short form; None if it is empty, unreadable or far outside this century."""
+    if not text:
+        return None
     try:
-        seconds = int.from_bytes(urlsafe_b64decode(text.rjust(8, "A")))
-        return stored_time(format_time(datetime.fromtimestamp(seconds, UTC))) if text else None
+        moment = datetime.fromtimestamp(int.from_bytes(urlsafe_b64decode(text.rjust(8, "A"))), UTC)
     except (ValueError, OverflowError):
         return None
+    return moment if may_be_stored(moment) else None
 
 
 def short_hex(digits: str) -> str:
