@@ -60,7 +60,7 @@ _HEADERS = {
 
 
 class SynchronousFlask(Flask):
-    """Flask for functions of which none is a coroutine: for each of the nine that a request calls, it would look."""
+    """Flask for functions of which none is a coroutine: it would look at each of the eight that a request calls."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

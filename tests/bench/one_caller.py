@@ -1,8 +1,8 @@
 """`python -m tests.bench.one_caller`: what a take costs one caller, beside a bare PUT of the same object.
 
 One replica serves a busy pool on a real API server. Takes, PUTs and requests that do nothing alternate, so that all of
-them meet the same load of the machine and the same cold caches: PUTs one after the other take a quarter less. The PUTs
-go to an object of the archive, which no replica watches, from a thread on the replica's core.
+them meet the same load of the machine and the same cold caches. The PUTs go to an object of the archive, which no
+replica watches, from a thread on the replica's core.
 """
 
 import asyncio
