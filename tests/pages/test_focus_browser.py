@@ -31,15 +31,16 @@ def test_release_pressed_twice_by_keyboard_releases_one(visit: Visit, mine: list
     alice = visit("alice")
     alice.go(f"/{query}")
     alice.row("mine-2").get_by_role("button", name="Release mine-2").focus()
-    alice.page.keyboard.press(key)
-    alice.page.keyboard.press(key)
-    if query:
-        expect(alice.row("mine-2")).to_have_count(0)
-        expect(alice.row("mine-3").get_by_role("link", name="mine-3")).to_be_focused()
-    else:
-        alice.sees("mine-2", state="vacant")
-        expect(alice.row("mine-2").get_by_role("link", name="mine-2")).to_be_focused()
-    alice.page.keyboard.press(key)
+    with alice.in_one_moment():
+        alice.page.keyboard.press(key)
+        alice.page.keyboard.press(key)
+        if query:
+            expect(alice.row("mine-2")).to_have_count(0)
+            expect(alice.row("mine-3").get_by_role("link", name="mine-3")).to_be_focused()
+        else:
+            alice.sees("mine-2", state="vacant")
+            expect(alice.row("mine-2").get_by_role("link", name="mine-2")).to_be_focused()
+        alice.page.keyboard.press(key)
     assert alice.page.url == f"{alice.url}/{query}"
     assert states(alice, mine) == ["held", "vacant", "held"]
 
@@ -50,9 +51,10 @@ def test_release_clicked_twice_by_mouse_releases_one(visit: Visit, mine: list[st
     box = alice.row("mine-1").get_by_role("button", name="Release mine-1").bounding_box()
     assert box
     place = (box["x"] + 20, box["y"] + 10)
-    alice.page.mouse.click(*place)
-    expect(alice.row("mine-1")).to_have_count(0)
-    alice.page.mouse.click(*place)  # where the next row's release button has moved to
+    with alice.in_one_moment():
+        alice.page.mouse.click(*place)
+        expect(alice.row("mine-1")).to_have_count(0)
+        alice.page.mouse.click(*place)  # where the next row's release button has moved to
     alice.rests()
     assert states(alice, mine) == ["vacant", "held", "held"]
     alice.press("mine-2", "Release")
@@ -109,10 +111,11 @@ def test_a_form_sent_twice_in_a_hurry_leaves_the_page_and_holds_once(visit: Visi
     alice.row("once").get_by_role("button", name="Hold once").focus()
     alice.page.keyboard.press("Enter")
     expect(alice.page.locator("#form-desc")).to_be_focused()
-    alice.page.keyboard.press("Enter")
-    alice.sees("once", state="held")
-    expect(alice.row("once").get_by_role("link", name="once")).to_be_focused()
-    alice.page.keyboard.press("Enter")
+    with alice.in_one_moment():
+        alice.page.keyboard.press("Enter")
+        alice.sees("once", state="held")
+        expect(alice.row("once").get_by_role("link", name="once")).to_be_focused()
+        alice.page.keyboard.press("Enter")
     assert alice.page.url == f"{alice.url}/"
     alice.sees("once", state="held")
 

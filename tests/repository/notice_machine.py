@@ -34,7 +34,7 @@ ANSWERS: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
     st.sampled_from([ACCEPTED, ANSWER_LOST, DOWN, REFUSED, BUSY]), max_size=3
 )
 CHANNELS = ("hook", "digest")
-_ROUND = [APPLIED] * 12  # steps in which a replica claims a channel, sends, and records that
+ROUND = [APPLIED] * 12  # steps in which a replica claims a channel, sends, and records that
 _BUSY_FOR = timedelta(seconds=90)
 _CLAIM = notice_claims.DURATION.total_seconds() - 1.0  # the end of a claim is stored in whole seconds
 Copy = tuple[str, str]  # a notice's id, and one of its destinations
@@ -156,7 +156,7 @@ class NotifyingReplicas(Replicas):
         if call.done and (cast(Any, call.result).answer.text, "hook") not in self.recorded:
             raise Violation(f"{call} was answered, but its notice was not recorded")
 
-    @rule(on=ANY, channel=st.sampled_from(CHANNELS), then=st.just(_ROUND) | FATES, answers=ANSWERS)
+    @rule(on=ANY, channel=st.sampled_from(CHANNELS), then=st.just(ROUND) | FATES, answers=ANSWERS)
     def notify(self, on: int, channel: str, then: list[str], answers: list[str]) -> None:
         """Start the thread of a channel, or let the one of this replica go on."""
         self.receivers[channel].answers = answers
