@@ -30,7 +30,7 @@ function updateTimes() {
   const now = Date.now() + page.offset;
   for (const element of document.querySelectorAll('time[data-since]')) {
     const gone = now - Date.parse(element.dateTime);
-    setText(element, gone < 60000 ? 'just now' : `${roughly(gone)} ago`);
+    setText(element, gone < 60000 ? 'just now' : `${roughly(gone).match(/^\d+ \S+/)[0]} ago`);
   }
   for (const element of document.querySelectorAll('time[data-left]')) {
     const left = Date.parse(element.dateTime) - now;

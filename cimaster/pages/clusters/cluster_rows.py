@@ -57,6 +57,11 @@ class Row:
         return descriptions.check_progress(self.cluster) if self.state == CHECKING else self.state
 
     @property
+    def reason_and_flags(self) -> str:
+        """What the row says about the use, in full: the table may have to cut it off."""
+        return "; ".join(filter(None, (*(words for _, words in self.flags), self.use.reason)))
+
+    @property
     def is_waiting(self) -> bool:
         """Whether it waits for a check or clean that no replica has begun."""
         return self.state == CHECKING and not self.cluster.check_claimed_by
@@ -78,7 +83,7 @@ def _row(cluster: Cluster, reference: str, visitor: Visitor, now: datetime, over
         reference=reference,
         cluster=cluster,
         name=cluster.name or cluster.name_as_written or "unnamed record",
-        use=_use(cluster),
+        use=use(cluster),
         flags=_flags(cluster, now, overdue_after),
         health=health_marks.mark(cluster),
         is_mine=visitor.holds(cluster),
@@ -88,7 +93,8 @@ def _row(cluster: Cluster, reference: str, visitor: Visitor, now: datetime, over
     )
 
 
-def _use(cluster: Cluster) -> Use:
+def use(cluster: Cluster) -> Use:
+    """Return the user of a cluster, the reason, and for how long."""
     if cluster.state == BROKEN:
         return Use(reason=cluster.fault)
     if lease := cluster.lease:

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
 from cimaster.pages.clusters import cluster_rows, lost_holds
+from cimaster.pages.clusters.sorting import COLUMNS, Order
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.blueprint import is_htmx_request, pages
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
@@ -34,16 +35,20 @@ CARDS = {
     BROKEN: "records to fix",
 }
 _SHOWN_IF_ANY = (CHECKING, QUARANTINED, BROKEN)
+_ROWS = 200  # at a time
+_MOST_ROWS = 100_000
 _FILTERS = ("state", "health", "purpose", "region", "label", "holder", "q")
 
 
 @dataclass(frozen=True)
 class View:
-    """What the visitor wants to see: the filter, and the same as the query of a URL."""
+    """What the visitor wants to see: the filter, the order, how many rows, and the same as the query of a URL."""
 
     filter: Filter
     query: str
     values: tuple[tuple[str, str], ...] = ()
+    order: Order = Order()
+    rows: int = _ROWS
 
     @property
     def of_any_state(self) -> Filter:
@@ -58,7 +63,7 @@ class View:
     @property
     def chips(self) -> list[tuple[str, str, str]]:
         """Return the filters that have no field in the form: name, value, and the query without it."""
-        extra = [(name, text) for name, text in self.values if name in ("region", "label", "holder")]
+        extra = [(name, text) for name, text in self.values if name in ("label", "holder")]
         return [
             (name, text, f"?{urlencode([pair for pair in self.values if pair != (name, text)])}")
             for name, text in extra
@@ -67,26 +72,37 @@ class View:
 
 def requested_view() -> View:
     """Read the filter from the URL. Forms send empty fields too; those are ignored."""
-    values = tuple((name, text) for name in _FILTERS for text in request.args.getlist(name) if printable(text))
-    given = request_parameters.read(endpoints.CLUSTERS, MultiDict(values))
-    return View(request_parameters.filter_of(given), urlencode(values), values)
+    filters = [(name, text) for name in _FILTERS for text in request.args.getlist(name) if printable(text)]
+    given = request_parameters.read(endpoints.CLUSTERS, MultiDict(filters))
+    order = Order.parse(request.args.get("sort", ""))
+    rows = min(max(request.args.get("rows", _ROWS, int), _ROWS), _MOST_ROWS)
+    values = (*filters, *[("sort", str(order))] * bool(order.column), *[("rows", str(rows))] * (rows > _ROWS))
+    return View(request_parameters.filter_of(given), urlencode(values), values, order, rows)
 
 
 @dataclass(frozen=True)
 class ClusterTable:
-    """The clusters that match the filter, as rendered rows."""
+    """The first of the clusters that match the filter, as rendered rows; `found` is how many match."""
 
     view: View
     tag: str
     total: int
+    found: int
     rows: list[Markup]
+
+    @property
+    def more(self) -> int:
+        """How many rows the next click on "Show more" adds."""
+        return min(self.found - len(self.rows), _ROWS)
 
 
 def clusters_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
     """Build the context of fragments/clusters.html."""
     pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
-    rows = [cluster_rows.rendered(pool, cluster, visitor, now) for cluster in view.filter.of(pool)]
-    return {"table": ClusterTable(view, clusters_tag(snapshot, view.query), len(pool.clusters), rows)}
+    found = view.order.of(view.filter.of(pool), visitor)
+    rows = [cluster_rows.rendered(pool, cluster, visitor, now) for cluster in found[: view.rows]]
+    table = ClusterTable(view, clusters_tag(snapshot, view.query), len(pool.clusters), len(found), rows)
+    return {"table": table, "columns": COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,7 @@ def dashboard() -> Response:
         states=list(CARDS),
         healths=HEALTHS,
         purposes=sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault}),
+        regions=sorted({cluster.region for cluster in snapshot.pool.clusters if not cluster.fault and cluster.region}),
         why_none=components().provisioning.why_none,
         **lost_holds.context(snapshot),
         **summary_context(snapshot, view),
@@ -138,7 +155,8 @@ def clusters_fragment() -> Response:
     """Answer a poll of the table of clusters."""
     snapshot, view = latest(), requested_view()
     tag = clusters_tag(snapshot, view.query)
-    return poll_response("fragments/clusters.html", tag, lambda: clusters_context(snapshot, view))
+    others = {"count": "fragments/count.html"}
+    return poll_response("fragments/clusters.html", tag, lambda: clusters_context(snapshot, view), others)
 
 
 @pages.get("/ui/fragments/summary")

@@ -22,7 +22,9 @@ from cimaster.web.endpoint_parameters import ChangeCreation, NamedParameters
 
 def _update(result: Result) -> PageUpdate:
     everything = result.page.startswith("/ui/creations")
-    return PageUpdate("creations", "fragments/creations.html", creation_panel.context(result.snapshot, everything))
+    others = {} if everything else creation_panel.ON_DASHBOARD
+    context = creation_panel.context(result.snapshot, everything)
+    return PageUpdate("creations", "fragments/creations.html", context, others)
 
 
 # --- create ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
 READY_FOR = timedelta(minutes=30)  # a creation that is ready stays on the pages for this time
-_MOST_ROWS = 5  # on the dashboard, so that the table of clusters stays in sight
+_MOST_ROWS = 20  # on the dashboard; the page of the creations has all
+ON_DASHBOARD = {"creations-summary": "fragments/creations_summary.html"}
+"""What changes on the dashboard with the creations."""
 _LINKS = (("statusLink", "status"), ("logLink", "log"))
 
 
@@ -168,4 +170,7 @@ def creations_fragment() -> Response:
     """Answer a poll of the panel."""
     shown = context(latest(), everything="all" in request.args)
     panel = shown["creations"]
-    return poll_response("fragments/creations.html", panel.tag, lambda: shown, triggers_refresh=panel.everything)
+    others = {} if panel.everything else ON_DASHBOARD
+    return poll_response(
+        "fragments/creations.html", panel.tag, lambda: shown, others, triggers_refresh=panel.everything
+    )

@@ -32,11 +32,15 @@ class Result:
 
 @dataclass(frozen=True)
 class PageUpdate:
-    """An element of the open page, and what replaces it; without a template the element is removed."""
+    """An element of the open page, and what replaces it; without a template the element is removed.
+
+    `others` are further elements that change with it, and their templates.
+    """
 
     element: str
     template: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 FormContext = Callable[[Mapping[str, str], bool], dict[str, Any]]

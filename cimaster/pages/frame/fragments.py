@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, g, render_template, request
@@ -14,6 +14,7 @@ from cimaster.pool.codec import CLUSTERS, HISTORY
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
+NOTHING: Mapping[str, str] = {}
 CLOCK = 300  # seconds after which a fragment is rendered again because of the time alone (a lease becomes overdue)
 
 
@@ -37,16 +38,22 @@ def _digest(text: str) -> str:
 
 
 def poll_response(
-    template: str, tag: str, context: Callable[[], dict[str, Any]], *, triggers_refresh: bool = True
+    template: str,
+    tag: str,
+    context: Callable[[], dict[str, Any]],
+    others: Mapping[str, str] = NOTHING,
+    *,
+    triggers_refresh: bool = True,
 ) -> Response:
     """Answer a poll: 304 if the browser already shows the fragment with this tag, else the fragment.
 
-    A fragment with `triggers_refresh` makes the page fetch its cards and warnings again. A page needs one of these.
+    `others` are elements elsewhere on the page that change with it, and their templates. A fragment with `triggers_refresh` makes the page fetch its cards and warnings again. A page needs one of these.
     """
     g.quiet = True
     if request.headers.get("HX-PTag", "").partition(".")[2] == tag.partition(".")[2]:
         return Response(status=304)
-    response = Response(render_template(template, **context()))
+    html = render_template("fragments/polled.html", template=template, others=others, **context())
+    response = Response(html)
     response.headers["HX-PTag"] = tag
     if triggers_refresh:
         response.headers["HX-Trigger"] = trigger_header("pool-changed")

@@ -32,8 +32,8 @@ def clock_time(moment: datetime, now: datetime) -> str:
 
 @pages.app_template_filter()
 def ago(moment: datetime, now: datetime) -> str:
-    """Format how long ago a time was."""
-    return "just now" if now - moment < NOW else f"{roughly(now - moment)} ago"
+    """Format how long ago a time was, in its largest unit."""
+    return "just now" if now - moment < NOW else f"{' '.join(roughly(now - moment).split()[:2])} ago"
 
 
 @pages.app_template_filter()

@@ -45,7 +45,9 @@ def _update(result: Result) -> PageUpdate:
     if result.page.startswith("/ui/admin"):
         return PageUpdate("policies", "fragments/policies.html", policy_panel.context(result.snapshot))
     everything = result.page.startswith("/ui/creations")
-    return PageUpdate("creations", "fragments/creations.html", creation_panel.context(result.snapshot, everything))
+    others = {} if everything else creation_panel.ON_DASHBOARD
+    context = creation_panel.context(result.snapshot, everything)
+    return PageUpdate("creations", "fragments/creations.html", context, others)
 
 
 def _terms(form: SetPolicy, names: Collection[str]) -> PolicyTerms:

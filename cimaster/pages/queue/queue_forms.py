@@ -37,7 +37,8 @@ def _cancel(form: CancelWait) -> Committed:
 
 def _update(result: Result) -> PageUpdate:
     everything = result.page.startswith("/ui/queue")
-    return PageUpdate("queue", "fragments/queue.html", queue_panel.context(result.snapshot, everything))
+    others = {} if everything else queue_panel.ON_DASHBOARD
+    return PageUpdate("queue", "fragments/queue.html", queue_panel.context(result.snapshot, everything), others)
 
 
 serve(

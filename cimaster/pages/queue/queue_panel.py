@@ -19,7 +19,9 @@ from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
 LONG_WAIT = timedelta(minutes=30)  # after which the panel warns that the pool is too small
-_MOST_ROWS = 5  # on the dashboard, so that the table of clusters stays in sight
+_MOST_ROWS = 20  # on the dashboard; the page of the queue has all
+ON_DASHBOARD = {"queue-summary": "fragments/queue_summary.html", "places": "fragments/queue_places.html"}
+"""What changes on the dashboard with the queue."""
 
 
 @dataclass(frozen=True)
@@ -155,4 +157,5 @@ def queue_fragment() -> Response:
     """Answer a poll of the panel."""
     shown = context(latest(), everything="all" in request.args)
     panel = shown["queue"]
-    return poll_response("fragments/queue.html", panel.tag, lambda: shown, triggers_refresh=panel.everything)
+    others = {} if panel.everything else ON_DASHBOARD
+    return poll_response("fragments/queue.html", panel.tag, lambda: shown, others, triggers_refresh=panel.everything)
