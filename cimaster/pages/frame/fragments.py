@@ -47,7 +47,8 @@ def poll_response(
 ) -> Response:
     """Answer a poll: 304 if the browser already shows the fragment with this tag, else the fragment.
 
-    `others` are elements elsewhere on the page that change with it, and their templates. A fragment with `triggers_refresh` makes the page fetch its cards and warnings again. A page needs one of these.
+    `others` are elements elsewhere on the page that change with it, and their templates. A fragment with
+    `triggers_refresh` makes the page fetch its cards and warnings again. A page needs one of these.
     """
     g.quiet = True
     if request.headers.get("HX-PTag", "").partition(".")[2] == tag.partition(".")[2]:
