@@ -63,7 +63,9 @@ document.addEventListener('htmx:config:request', event => {
   const ctx = event.detail.ctx;
   if (isPoll(ctx) && document.hidden && ctx.sourceEvent?.type === 'every') event.preventDefault();
   if (ctx.sourceElement.id === 'filter') {
-    for (const [name, text] of [...ctx.request.body]) if (!text) ctx.request.body.delete(name);
+    const {body} = ctx.request, filled = [...body].filter(([, text]) => text);
+    for (const name of [...body.keys()]) body.delete(name);
+    for (const [name, text] of filled) body.append(name, text);
   }
 });
 

@@ -20,7 +20,10 @@ from cimaster.pool.records.pool import Pool
 
 @dataclass(frozen=True)
 class Use:
-    """The user of a cluster, the reason, and for how long; `no_end_text` is shown if a lease or hold has no end."""
+    """The user of a cluster, the reason, and for how long; `no_end_text` is shown if a lease or hold has no end.
+
+    `job` and `holder` are what to filter by for more clusters of the same job or person.
+    """
 
     by: str = ""
     on_behalf_of: str = ""
@@ -28,6 +31,8 @@ class Use:
     since: datetime | None = None
     ends: datetime | None = None
     no_end_text: str = ""
+    job: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,17 +59,23 @@ class Row:
     @property
     def state_words(self) -> str:
         """The state in words; of a cluster that is checked or cleaned, how far that is."""
-        return descriptions.check_progress(self.cluster) if self.state == CHECKING else self.state
+        return descriptions.check_progress(self.cluster) if self.is_checking else self.state
 
     @property
-    def reason_and_flags(self) -> str:
-        """What the row says about the use, in full: the table may have to cut it off."""
-        return "; ".join(filter(None, (*(words for _, words in self.flags), self.use.reason)))
+    def details(self) -> str:
+        """What a row says in its column of reasons, in full: there may be no room for all of it."""
+        progress = self.state_words if self.is_checking else ""
+        return "; ".join(filter(None, (progress, *(words for _, words in self.flags), self.use.reason)))
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether it is being checked or cleaned, or waits for that."""
+        return self.state == CHECKING
 
     @property
     def is_waiting(self) -> bool:
         """Whether it waits for a check or clean that no replica has begun."""
-        return self.state == CHECKING and not self.cluster.check_claimed_by
+        return self.is_checking and not self.cluster.check_claimed_by
 
     @property
     def shows_image(self) -> bool:
@@ -99,14 +110,14 @@ def use(cluster: Cluster) -> Use:
         return Use(reason=cluster.fault)
     if lease := cluster.lease:
         no_end = "" if lease.expires else "no end set"
-        return Use(descriptions.occupant(cluster), lease.by, "", lease.acquired, lease.expires, no_end)
+        return Use(descriptions.occupant(cluster), lease.by, "", lease.acquired, lease.expires, no_end, lease.job)
     if cluster.state == QUARANTINED:
         return Use(cluster.health.by, reason=cluster.health.reason, since=cluster.health.since)
     if cluster.state == DISABLED:
         return Use(cluster.disabled_by, reason=cluster.disabled_reason)
     if hold := cluster.hold:
         no_end = "" if hold.expires else "no end set"
-        return Use(descriptions.occupant(cluster), "", hold.desc, hold.since, hold.expires, no_end)
+        return Use(descriptions.occupant(cluster), "", hold.desc, hold.since, hold.expires, no_end, holder=hold.by)
     return Use(since=cluster.vacant_since)
 
 

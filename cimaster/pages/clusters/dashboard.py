@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, g, render_template, request, url_for
+from flask import Response, g, render_template, request
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
@@ -13,6 +13,7 @@ from cimaster.common.texts import printable
 from cimaster.pages.clusters import cluster_rows, lost_holds
 from cimaster.pages.clusters.sorting import COLUMNS, Order
 from cimaster.pages.creations import creation_panel
+from cimaster.pages.frame.addresses import dashboard_url
 from cimaster.pages.frame.blueprint import is_htmx_request, pages
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
@@ -21,6 +22,7 @@ from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, VACANT
 from cimaster.pool.records.health import HEALTHS, QUARANTINED
+from cimaster.pool.records.pool import Pool
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web import endpoints, request_parameters
 from cimaster.web.components import components
@@ -37,6 +39,7 @@ CARDS = {
 _SHOWN_IF_ANY = (CHECKING, QUARANTINED, BROKEN)
 _ROWS = 200  # at a time
 _MOST_ROWS = 100_000
+_LABELS = 50  # at most, in the menu of the filter
 _FILTERS = ("state", "health", "purpose", "region", "label", "holder", "q")
 
 
@@ -61,13 +64,21 @@ class View:
         return urlencode([*others, (name, value)] if value else others)
 
     @property
+    def unfiltered(self) -> str:
+        """Return the query without all filters; the order stays."""
+        return urlencode([pair for pair in self.values if pair[0] not in _FILTERS])
+
+    @property
+    def label(self) -> str:
+        """The first of the labels to filter by, as the URL has it: the form has one field for it."""
+        return next((text for name, text in self.values if name == "label"), "")
+
+    @property
     def chips(self) -> list[tuple[str, str, str]]:
         """Return the filters that have no field in the form: name, value, and the query without it."""
-        extra = [(name, text) for name, text in self.values if name in ("label", "holder")]
-        return [
-            (name, text, f"?{urlencode([pair for pair in self.values if pair != (name, text)])}")
-            for name, text in extra
-        ]
+        in_fields = ("label", self.label)
+        extra = [pair for pair in self.values if pair[0] in ("label", "holder") and pair != in_fields]
+        return [(*each, urlencode([pair for pair in self.values if pair != each])) for each in extra]
 
 
 def requested_view() -> View:
@@ -126,6 +137,12 @@ def summary_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
     return {"summary": Summary(view, len(found), cards, descriptions.shortage(lendable) if is_short else "")}
 
 
+def _frequent_labels(pool: Pool) -> list[str]:
+    """Return the labels to choose from: a pool may have one for each cluster, which is too many for a menu."""
+    counts = Counter(f"{key}={value}" for cluster in pool.clusters for key, value in cluster.labels.items())
+    return sorted(label for label, _ in counts.most_common(_LABELS))
+
+
 @pages.get("/")
 def dashboard() -> Response:
     """Show the pool."""
@@ -137,6 +154,7 @@ def dashboard() -> Response:
         healths=HEALTHS,
         purposes=sorted({cluster.purpose for cluster in snapshot.pool.clusters if not cluster.fault}),
         regions=sorted({cluster.region for cluster in snapshot.pool.clusters if not cluster.fault and cluster.region}),
+        labels=_frequent_labels(snapshot.pool),
         why_none=components().provisioning.why_none,
         **lost_holds.context(snapshot),
         **summary_context(snapshot, view),
@@ -146,7 +164,7 @@ def dashboard() -> Response:
     )
     response = Response(page)
     if is_htmx_request():
-        response.headers["HX-Replace-Url"] = url_for("pages.dashboard") + (f"?{view.query}" if view.query else "")
+        response.headers["HX-Replace-Url"] = dashboard_url(view.query)
     return response
 
 

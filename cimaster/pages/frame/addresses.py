@@ -21,6 +21,11 @@ def cluster_url(name: str) -> str:
     return url_for("pages.cluster_by_path", name=name)
 
 
+def dashboard_url(query: str) -> str:
+    """Return the address of the dashboard with a filter and an order."""
+    return url_for("pages.dashboard") + (f"?{query}" if query else "")
+
+
 def current_page() -> str:
     """Return the address of the page that the visitor sees, also for a request by htmx."""
     if request.headers.get("HX-Request") == "true":

@@ -35,6 +35,7 @@ def template_globals() -> dict[str, object]:
         "here": addresses.current_page(),
         "asset": addresses.asset,
         "cluster_url": addresses.cluster_url,
+        "dashboard_url": addresses.dashboard_url,
         "take_message": cookies.take_message,
         "warnings": visitors.warnings,
         "last_confirmed": visitors.last_confirmed,
