@@ -100,6 +100,18 @@ def text(answer: TestResponse) -> str:
     return re.sub(r" ([,.:])", r"\1", words)
 
 
+def names(page: TestResponse) -> list[str]:
+    """Return the names of the clusters in the table, from top to bottom."""
+    return re.findall(r"<a [^>]*data-name>(.*?)</a>", page.text)
+
+
+def line(answer: TestResponse, name: str) -> str:
+    """Return what the closed line of the queue or the creations says on the dashboard."""
+    summary = answer.text.partition(f'<span id="{name}-summary"')[2].partition("</summary>")[0]
+    words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", f"<{summary}", flags=re.DOTALL)
+    return " ".join(words.split())
+
+
 def cookie(browser: FlaskClient, name: str) -> str:
     """Return the value of a cookie that the browser has."""
     found = browser.get_cookie(name)

@@ -105,7 +105,8 @@ def test_a_deleted_cluster_keeps_its_history_for_a_while(add: Add, root: FlaskCl
 )
 def test_a_cluster_of_any_name_has_a_page(written: WriteRecords, alice: FlaskClient, name: str) -> None:
     written({"name": name, "status": "finished", "region": "found-it"})
-    link = alice.get("/").text.partition('class="cell-name"><a href="')[2].partition('"')[0].replace("&amp;", "&")
+    row = alice.get("/").text.partition('<th scope="row"')[2]
+    link = row.partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "found-it" in text(alice.get(link))
     live = alice.get(link).text.partition('<div id="cluster" hx-get="')[2].partition('"')[0]
     assert "found-it" in text(alice.get(live, headers=HTMX))

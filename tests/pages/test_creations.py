@@ -15,7 +15,7 @@ from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
 from tests.conditions import until
 from tests.conftest import ADMIN, Add, MovableClock
-from tests.pages.conftest import HTMX, WriteKey, cookie, follow, text
+from tests.pages.conftest import HTMX, WriteKey, cookie, follow, line, text
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 
 JSON = {"Accept": "application/json"}
@@ -167,12 +167,12 @@ def test_stored_values_are_shown_as_text(rewritten: WriteKey, alice: FlaskClient
 
 def test_repeated_failures_of_a_policy_hide_nothing_else(rewritten: WriteKey, alice: FlaskClient) -> None:
     failed = {"state": "failed", "user": "cimaster", "policy": True, "failedAt": format_time(datetime.now(UTC))}
-    by_policy = [{**failed, "id": f"c-{number}", "purpose": "odd", "reason": f"no {number}"} for number in range(9)]
+    by_policy = [{**failed, "id": f"c-{number}", "purpose": "odd", "reason": f"no {number}"} for number in range(24)]
     mine = {"id": "c-mine", "state": "failed", "purpose": "mine", "user": "alice", "reason": "mine too"}
     rewritten("creations.json", lambda _: json.dumps([mine, *by_policy], indent=1))
     page = panel(alice.get("/"))
-    assert "New clusters 10 failed" in page
-    assert page.index("no 8") < page.index("mine too") < page.index("no 7")
+    assert line(alice.get("/"), "creations") == "25 failed"
+    assert page.index("no 23") < page.index("mine too") < page.index("no 22")
     assert "Show 5 more" in page
 
 
@@ -186,15 +186,17 @@ def test_a_link_that_is_no_url_is_not_shown(
     assert "javascript:" not in page
 
 
-def test_a_separate_page_shows_those_beyond_the_first_five(
-    request_cluster: Callable[..., str], alice: FlaskClient
+def test_a_separate_page_shows_those_beyond_the_first_twenty(
+    rewritten: WriteKey, request_cluster: Callable[..., str], alice: FlaskClient
 ) -> None:
-    made = [request_cluster("running", user=f"user-{number}") for number in range(7)]
-    assert panel(alice.get("/")).count("running") == 5
-    assert "New clusters 7 being created" in panel(alice.get("/"))
+    request_cluster("running")
+    made = [f"c-{number}" for number in range(22)]
+    rewritten("creations.json", lambda text: json.dumps([{**json.loads(text)[0], "id": each} for each in made]))
+    assert panel(alice.get("/")).count("running") == 20
+    assert line(alice.get("/"), "creations") == "22 being created"
     assert "Show 2 more" in panel(alice.get("/"))
     page = alice.get("/ui/creations").text
-    assert [identity in page for identity in made] == [True] * 7
+    assert [f"<code>{identity}</code>" in page for identity in made] == [True] * 22
     assert 'hx-get="/ui/fragments/creations?all=1"' in page
 
 
@@ -372,7 +374,7 @@ class TestWithoutAProvisioner:
     def test_the_button_is_disabled_with_the_reason(self, alice: FlaskClient) -> None:
         page = alice.get("/")
         assert 'href="/ui/create"' not in page.text
-        assert "Create a cluster no provisioner is configured" in text(page)
+        assert "Create… no provisioner is configured" in text(page)
         assert "an operator must set CIMASTER_PROW_URL or CIMASTER_PROVISIONER" in text(page)
 
     def test_the_form_says_so(self, alice: FlaskClient) -> None:

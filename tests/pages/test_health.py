@@ -49,7 +49,7 @@ def test_a_quarantined_cluster_says_why_in_its_row_and_page(faulty: str, client:
     shown = row(client.get("/").text)
     assert 'data-state="quarantined"' in shown
     assert f'class="disabled-reason" popover>quarantined: {FAILURES}' in shown
-    assert f'<td class="cell-reason">{FAILURES}</td>' in shown
+    assert f'<td class="cell-reason"><span class="one-line" title="{FAILURES}">{FAILURES}</span>' in shown
     page = text(client.get(f"/ui/clusters/{faulty}"))
     assert f"Health quarantined: {FAILURES}" in page
     history = page.partition("History")[2]

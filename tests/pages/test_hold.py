@@ -42,7 +42,7 @@ def test_a_hold_leads_back_to_its_page_with_a_message_shown_once(add: Add, alice
     assert answer.location == "/?state=held"
     page = follow(alice, answer)
     assert "You hold cluster-01 until" in text(page)
-    assert "cluster-01 yours tess-ci us-west held ok alice my reason" in text(page)
+    assert "cluster-01 yours held ok alice my reason" in text(page)
     assert "You hold cluster-01 until" not in text(alice.get("/"))
     assert state(alice)["holdDesc"] == "my reason"
 
@@ -261,7 +261,7 @@ def test_the_holder_releases_with_one_click(add: Add, alice: FlaskClient) -> Non
     hold(alice, "cluster-01")
     page = follow(alice, alice.post("/ui/release", data={"cluster": "cluster-01"}))
     assert "cluster cluster-01 is released" in text(page)
-    assert "cluster-01 tess-ci us-west vacant" in text(page)
+    assert "cluster-01 vacant" in text(page)
 
 
 def test_one_click_with_htmx_changes_the_row_in_place(add: Add, alice: FlaskClient) -> None:

@@ -89,11 +89,11 @@ def test_a_browser_that_saw_a_newer_state_makes_an_older_replica_read(
 ) -> None:
     add("cluster-01")
     other = create_app(settings, store).test_client()  # its threads do not run: it reads only when it must
-    assert "cluster-01 tess-ci us-west vacant" in text(other.get("/"))
+    assert "cluster-01 vacant" in text(other.get("/"))
     hold(alice, "cluster-01")
-    assert "cluster-01 tess-ci us-west vacant" in text(other.get("/"))
+    assert "cluster-01 vacant" in text(other.get("/"))
     other.set_cookie("cimaster_seen", cookie(alice, "cimaster_seen"))
-    assert "cluster-01 tess-ci us-west held" in text(other.get("/"))
+    assert "cluster-01 held" in text(other.get("/"))
 
 
 def test_the_tag_alone_makes_an_older_replica_read(
@@ -104,7 +104,7 @@ def test_the_tag_alone_makes_an_older_replica_read(
     other.get("/")
     hold(alice, "cluster-01")
     tag = poll(alice).headers["HX-PTag"]
-    assert "cluster-01 tess-ci us-west held" in text(poll(other, tag=tag))
+    assert "cluster-01 held" in text(poll(other, tag=tag))
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "-1", "9" * 3000, "1e9", "²", "12.5", "%00", '"'])

@@ -14,7 +14,7 @@ from cimaster.errors import Queued, RequestOver
 from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.services.clusters import Clusters
 from tests.conftest import Add, MovableClock
-from tests.pages.conftest import HTMX, SignIn, WriteKey, cookie, follow, text
+from tests.pages.conftest import HTMX, SignIn, WriteKey, cookie, follow, line, text
 
 JSON = {"Accept": "application/json"}
 CLICK = {**HTMX, "HX-Target": "div#alerts", "HX-Current-URL": "http://localhost/"}
@@ -90,7 +90,7 @@ def test_it_shows_each_waiter_with_criteria_start_and_end(
     waits("e2e", "12", "john", wait=30, region="us-west")
     clock.forward(minutes=14)
     page = client.get("/")
-    assert "Queue 1 job waiting · for 14 min" in panel(page)
+    assert line(page, "queue") == "1 job waiting · for 14 min"
     row = "place 1 e2e #12 by john tess-ci cluster with region us-west since 14 min ago – leaves the queue in"
     assert row in panel(page)
     assert re.search(r"leaves the queue in 1[56] min Cancel e2e #12 by john", panel(page))
@@ -111,7 +111,7 @@ def test_the_place_counts_tickets_served_earlier(waits: Waits, client: FlaskClie
     waits(build="1", priority="low")
     clock.forward(minutes=5)
     waits(build="2")
-    assert "2 jobs waiting · longest 5 min" in panel(client.get("/"))
+    assert line(client.get("/"), "queue") == "2 jobs waiting · longest 5 min"
 
 
 def test_a_legacy_script_that_polls_is_marked(client: FlaskClient, clock: MovableClock) -> None:
@@ -142,14 +142,14 @@ def test_a_long_wait_is_a_warning_that_leads_to_the_occupied_clusters(
     assert '<a href="/?state=occupied">Show occupied clusters</a>' in page.text
 
 
-def test_a_separate_page_shows_those_beyond_the_first_five(waits: Waits, client: FlaskClient) -> None:
-    identities = [waits(build=str(build)) for build in range(1, 8)]
+def test_a_separate_page_shows_those_beyond_the_first_twenty(waits: Waits, client: FlaskClient) -> None:
+    identities = [waits(build=str(build)) for build in range(1, 23)]
     page = client.get("/")
-    assert "7 jobs waiting · longest" in panel(page)
-    assert re.findall(r"place \d e2e #(\d)", panel(page)) == list("12345")
+    assert line(page, "queue").startswith("22 jobs waiting · longest")
+    assert re.findall(r"place \d+ e2e #(\d+)", panel(page)) == [str(build) for build in range(1, 21)]
     assert '<a href="/ui/queue">Show 2 more' in page.text
     everything = client.get("/ui/queue").text
-    assert [f"<code>{identity}</code>" in everything for identity in identities] == [True] * 7
+    assert [f"<code>{identity}</code>" in everything for identity in identities] == [True] * 22
     assert f'hx-get="{PANEL}?all=1"' in everything
 
 
@@ -207,7 +207,7 @@ def test_cancel_removes_a_ticket_and_says_so(waits: Waits, alice: FlaskClient) -
     assert answer.location == "/?state=occupied"
     page = follow(alice, answer)
     assert f"request {identity} is no longer waiting" in text(page)
-    assert "1 job waiting" in panel(page)
+    assert line(page, "queue").startswith("1 job waiting")
     assert waiting(alice) == ["2"]
 
 
@@ -243,7 +243,7 @@ def test_a_ticket_served_in_the_meantime_keeps_its_cluster(
     answer = alice.post("/ui/cancel", data={"request_id": identity}, headers=CLICK)
     assert (answer.status_code, answer.headers["CIMaster-Code"]) == (409, "not_current")
     assert "is no longer waiting" in text(answer)
-    assert "cluster-01 tess-ci us-west occupied ok e2e #12" in text(alice.get("/"))
+    assert "cluster-01 occupied ok e2e #12" in text(alice.get("/"))
     assert alice.get(f"/ui/cancel?request_id={identity}").status_code == 409
     assert "Keep waiting" in text(alice.post("/ui/cancel", data={"request_id": identity}, headers=DIALOG))
 
