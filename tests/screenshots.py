@@ -20,7 +20,7 @@ _WIDE, _NARROW = (1280, 800), (320, 800)
 _PICTURES = (  # file, address (scrolled to its fragment), visitor, colour scheme, size
     ("dashboard-light", "/", "alice", "light", _WIDE),
     ("dashboard-dark", "/", "alice", "dark", _WIDE),
-    ("clusters", "/#clusters", "alice", "light", _WIDE),
+    ("clusters", "/?sort=-left#clusters", "alice", "light", _WIDE),
     ("cluster", "/ui/clusters/cluster-05", "alice", "light", _WIDE),
     ("inventory", "/ui/admin", "root", "light", _WIDE),
     ("narrow", "/#clusters", "alice", "light", _NARROW),
@@ -41,7 +41,7 @@ def main() -> None:
     _IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="cimaster-screenshots-") as name:
         folder = Path(name)
-        _write_pool(folder / "pool.db")
+        write_pool(folder / "pool.db", clusters=60)
         replica = Replica(
             folder,
             CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}",
@@ -66,9 +66,10 @@ def _take(browser: Browser, url: str, file: str, path: str, visitor: str, scheme
     context.close()
 
 
-def _write_pool(path: Path) -> None:
+def write_pool(path: Path, clusters: int) -> None:
+    """Write a pool with clusters in all states, 7 jobs that wait, and 3 creations."""
     data = {
-        "cluster.json": _clusters(),
+        "cluster.json": _clusters(clusters),
         "queue.json": _queue(),
         "creations.json": _creations(),
         "policies.json": _policies(),
@@ -88,7 +89,7 @@ def _ahead(**duration: float) -> str:
     return format_time(_NOW + timedelta(**duration))
 
 
-def _clusters() -> list[dict[str, Any]]:
+def _clusters(count: int) -> list[dict[str, Any]]:
     vacant = [_cluster(number, vacantSince=_ago(minutes=7 * number)) for number in (1, 7, 8, 11, 12, 15, 17, 19)]
     network = [_leased(number, "e2e-network", 310 + number, "erin", 9 * number) for number in (20, 21, 22, 23)]
     for record in network:
@@ -116,7 +117,17 @@ def _clusters() -> list[dict[str, Any]]:
     for record in others:
         if record["name"] in ("cluster-02", "cluster-03", "cluster-05", "cluster-10"):
             record["results"] = _results("fpfpp")
-    return sorted([*vacant, *network, *others], key=lambda record: str(record["name"]))
+    special = [*vacant, *network, *others]
+    usual = [_usual(number) for number in range(31, 31 + count - len(special))]
+    return sorted([*special, *usual], key=lambda record: str(record["name"]))
+
+
+def _usual(number: int) -> dict[str, Any]:
+    if number % 3 == 0:
+        return _leased(number, "e2e-storage", 400 + number, "carol", 2 * number)
+    if number % 7 == 0:
+        return _held(number, "erin", "looks at a slow disk", held_for=number, minutes_left=3 * number)
+    return _cluster(number, vacantSince=_ago(minutes=number), results=_results("pppp" if number % 2 else "pp"))
 
 
 def _results(newest_first: str) -> list[dict[str, Any]]:

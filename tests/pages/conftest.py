@@ -198,8 +198,12 @@ def visit(browser: Browser, replica: Replica) -> Iterator[Visit]:
         if message.type in ("error", "warning") and not REFUSED.search(message.text):
             complaints.append(message.text)
 
-    def visit(name: str = "", script: bool = True, listening: bool = True, touch: bool = False) -> Person:
-        context = browser.new_context(java_script_enabled=script, has_touch=touch, reduced_motion="reduce")
+    def visit(
+        name: str = "", script: bool = True, listening: bool = True, touch: bool = False, mobile: bool = False
+    ) -> Person:
+        context = browser.new_context(
+            java_script_enabled=script, has_touch=touch or mobile, is_mobile=mobile, reduced_motion="reduce"
+        )
         context.set_default_timeout(FOLLOWS)
         contexts.append(context)
         if name:

@@ -53,6 +53,12 @@ class Person:
         row.get_by_role("button", name=f"More {cluster}", exact=True).click()
         row.get_by_role("link", name=f"{label} {cluster}", exact=True).click()
 
+    def opens(self, line: str) -> None:
+        """Open the line of the `queue` or the `creations`, unless it is open or has nothing to show."""
+        summary = self.page.locator(f"#{line}-line:not([open]) > summary")
+        if summary.is_visible():
+            summary.click()
+
     def rests(self) -> None:
         """Wait until a press no longer counts as a repeat of the last one."""
         until(lambda: self.page.evaluate("performance.now() - lastAction.at > REPEAT_MS"))
@@ -88,7 +94,7 @@ class Person:
 def check(page: Page, what: str) -> None:
     """Expect no findings of axe and no horizontal overflow: light and dark, wide and narrow."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for scheme, width in itertools.product(schemes, (1280, 320)):
+    for scheme, width in itertools.product(schemes, (1280, 640, 320)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)

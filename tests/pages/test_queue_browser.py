@@ -96,7 +96,8 @@ def set_since(store: SQLiteStore, since: str) -> bool:
 
 
 def row(person: Person, words: str) -> Locator:
-    """Find the row of a ticket."""
+    """Find the row of a ticket; on the dashboard the queue is opened for that."""
+    person.opens("queue")
     return person.page.locator("#queue tr.row").filter(has_text=words)
 
 
@@ -142,20 +143,24 @@ def test_a_new_visitor_is_asked_for_a_name(visit: Visit, waits: Waits, script: b
 def test_the_panel_follows_what_happens_elsewhere(visit: Visit, replica: Replica, waits: Waits) -> None:
     alice = visit("alice")
     alice.go()
-    expect(alice.page.get_by_role("heading", name="Queue")).to_have_count(0)
+    line = alice.page.locator("#queue-line")
+    expect(line).to_be_hidden()
     first = waits("e2e", "12")
+    expect(line.get_by_text("1 job waiting")).to_be_visible()
     expect(row(alice, "e2e #12")).to_be_visible()
     urgent = waits("urgent", "1", priority="high")
+    expect(line.get_by_text("2 jobs waiting")).to_be_visible()
     expect(alice.page.locator("#queue tr.row").first).to_contain_text("urgent #1")
     replica.http.post(f"{replica.url}/leavequeue", {"request_id": urgent})
     replica.http.post(f"{replica.url}/leavequeue", {"request_id": first})
-    expect(alice.page.get_by_role("heading", name="Queue")).to_have_count(0)
+    expect(line).to_be_hidden()
 
 
 def test_a_long_wait_leads_to_the_occupied_clusters(visit: Visit, waits: Waits, long_ago: Callable[[], None]) -> None:
     waits("e2e", "12")
     alice = visit("alice")
     alice.go()
+    alice.opens("queue")
     long_ago()
     expect(alice.page.get_by_text("The job in place 1 has waited 41 min")).to_be_visible()
     alice.page.get_by_role("link", name="Show occupied clusters").click()
@@ -221,6 +226,7 @@ def test_axe_finds_nothing_on_any_page(visit: Visit, crowded: str, name: str) ->
     person.page.context.add_init_script(AXE)
     for path in ("/", "/ui/queue", f"/ui/cancel?request_id={crowded}", "/ui/cancel?request_id=gone"):
         person.go(path)
+        person.opens("queue")
         check(person.page, f"{path} for {name or 'a new visitor'}")
 
 
