@@ -20,7 +20,7 @@ _WIDE, _NARROW = (1280, 800), (320, 800)
 _PICTURES = (  # file, address (scrolled to its fragment), visitor, colour scheme, size
     ("dashboard-light", "/", "alice", "light", _WIDE),
     ("dashboard-dark", "/", "alice", "dark", _WIDE),
-    ("clusters", "/?sort=-left#clusters", "alice", "light", _WIDE),
+    ("clusters", "/#clusters", "alice", "light", _WIDE),
     ("cluster", "/ui/clusters/cluster-05", "alice", "light", _WIDE),
     ("inventory", "/ui/admin", "root", "light", _WIDE),
     ("narrow", "/#clusters", "alice", "light", _NARROW),
