@@ -1,7 +1,6 @@
 """The dashboard with 60 clusters in a real browser: how much fits, sorting in place, and what is cut off."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,18 +21,14 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     """A server with 60 clusters, 7 jobs that wait, and 3 creations."""
     folder = tmp_path_factory.mktemp("served")
     write_pool(folder / "pool.db", clusters=60)
-    with Replica(folder, **settings(folder)) as replica:
+    with Replica(
+        folder,
+        CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}",
+        CIMASTER_MANAGE_CLUSTER="on",
+        CIMASTER_PROW_URL="http://127.0.0.1:9/",  # nothing listens there, so no creation starts or ends
+        CIMASTER_DEFAULT_PROW_JOB="e2e-k8s-1.32",
+    ) as replica:
         yield replica
-
-
-def settings(folder: Path) -> dict[str, str]:
-    """Return settings with which no creation starts or ends."""
-    return {
-        "CIMASTER_STORE": f"sqlite:{folder / 'pool.db'}",
-        "CIMASTER_MANAGE_CLUSTER": "on",
-        "CIMASTER_PROW_URL": "http://127.0.0.1:9/",
-        "CIMASTER_DEFAULT_PROW_JOB": "e2e-k8s-1.32",
-    }
 
 
 def names(page: Page) -> list[str]:
