@@ -59,6 +59,11 @@ function showStale() {
   if (!banner.hidden) setText(document.getElementById('stale-age'), roughly(silent));
 }
 
+// A poll has a stub in place of each row that the page shows already.
+document.addEventListener('htmx:before:morph:node', event => {
+  if (event.detail.newNode.dataset?.same !== undefined) event.preventDefault();
+});
+
 document.addEventListener('htmx:config:request', event => {
   const ctx = event.detail.ctx;
   if (isPoll(ctx) && document.hidden && ctx.sourceEvent?.type === 'every') event.preventDefault();

@@ -1,6 +1,8 @@
 """A cluster as pages show it: its user, the reason, the times, and the buttons for the visitor."""
 
+import base64
 import functools
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +18,8 @@ from cimaster.pool.decisions.holding import holder_of
 from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, IMAGE_PURPOSE, Cluster
 from cimaster.pool.records.health import QUARANTINED
 from cimaster.pool.records.pool import Pool
+
+FINGERPRINT_LENGTH = 5
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,32 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
 
 def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
     """Return the row of the dashboard as HTML, cached for up to 15 s for all visitors to whom it looks the same."""
-    name = visitor.name if visitor.holds(cluster) or visitor.shares(cluster) else ""
-    viewer = Visitor(name, visitor.is_admin, visitor.is_named)
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
+    viewer = _viewer(cluster, visitor)
     return _rendered(cluster, pool.reference(cluster), viewer, about_now, pool.rules.overdue_after)
+
+
+def stub(pool: Pool, cluster: Cluster) -> Markup:
+    """Return an element in place of a row that the browser shows already: it stays as it is."""
+    return Markup('<tr id="{}" data-same></tr>').format(element_id(pool.reference(cluster)))
+
+
+def fingerprint(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> str:
+    """Return characters that differ if the row does; that time passes does not count."""
+    is_overdue = descriptions.overdue(cluster, now, pool.rules.overdue_after)
+    return _fingerprint(cluster, pool.reference(cluster), _viewer(cluster, visitor), is_overdue)
+
+
+@functools.lru_cache(16384)
+def _fingerprint(cluster: Cluster, reference: str, viewer: Visitor, is_overdue: bool) -> str:
+    facts = repr((reference, cluster.digest, viewer, is_overdue)).encode("utf-8", "surrogatepass")
+    return base64.b85encode(hashlib.blake2s(facts, digest_size=4).digest()).decode()
+
+
+def _viewer(cluster: Cluster, visitor: Visitor) -> Visitor:
+    """Return the visitor without the name, if the row looks the same to others."""
+    name = visitor.name if visitor.holds(cluster) or visitor.shares(cluster) else ""
+    return Visitor(name, visitor.is_admin, visitor.is_named)
 
 
 @functools.lru_cache(4096)

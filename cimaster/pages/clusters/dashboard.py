@@ -10,13 +10,14 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
-from cimaster.pages.clusters import cluster_rows, lost_holds
+from cimaster.pages.clusters import lost_holds
+from cimaster.pages.clusters.live_rows import LiveRows
 from cimaster.pages.clusters.sorting import COLUMNS, Order
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.addresses import dashboard_url
 from cimaster.pages.frame.blueprint import is_htmx_request, pages
-from cimaster.pages.frame.fragments import clusters_tag, poll_response
-from cimaster.pages.frame.visitors import current_visitor, latest
+from cimaster.pages.frame.fragments import poll_response
+from cimaster.pages.frame.visitors import current_visitor, fragment_tag, latest
 from cimaster.pages.queue import queue_panel
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.decisions.cluster_filter import Filter
@@ -107,13 +108,15 @@ class ClusterTable:
         return min(self.found - len(self.rows), _ROWS)
 
 
-def clusters_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
-    """Build the context of fragments/clusters.html."""
-    pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
+def clusters_context(snapshot: Snapshot, view: View, *, only_changes: bool = False) -> dict[str, Any]:
+    """Build the context of fragments/clusters.html, for a poll with `only_changes` of what the browser shows."""
+    pool, visitor = snapshot.pool, current_visitor()
     found = view.order.of(view.filter.of(pool), visitor)
-    rows = [cluster_rows.rendered(pool, cluster, visitor, now) for cluster in found[: view.rows]]
-    table = ClusterTable(view, clusters_tag(snapshot, view.query), len(pool.clusters), len(found), rows)
-    return {"table": table, "columns": COLUMNS}
+    live = LiveRows(pool, found[: view.rows], visitor, components().clusters.now())
+    total, count = len(pool.clusters), len(found)
+    tag = live.tagged(fragment_tag(snapshot, view.query, total, count, pool.counts()))  # the cards follow the table
+    rows = live.changed() if only_changes else live.rendered()
+    return {"table": ClusterTable(view, tag, total, count, list(rows)), "columns": COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -171,10 +174,9 @@ def dashboard() -> Response:
 @pages.get("/ui/fragments/clusters")
 def clusters_fragment() -> Response:
     """Answer a poll of the table of clusters."""
-    snapshot, view = latest(), requested_view()
-    tag = clusters_tag(snapshot, view.query)
+    shown = clusters_context(latest(), requested_view(), only_changes=True)
     others = {"count": "fragments/count.html"}
-    return poll_response("fragments/clusters.html", tag, lambda: clusters_context(snapshot, view), others)
+    return poll_response("fragments/clusters.html", shown["table"].tag, lambda: shown, others)
 
 
 @pages.get("/ui/fragments/summary")
