@@ -110,6 +110,20 @@ def test_the_table_follows_changes_made_elsewhere(visit: Visit, cluster: str, cu
     expect(alice.page.locator(".card-held .card-number")).to_have_text(str(held + 1))
 
 
+def test_an_update_leaves_the_other_rows_alone(visit: Visit, cluster: str, added: AddOne, curl: Curl) -> None:
+    other = added(f"other-{next(NUMBERS)}")
+    alice = visit("alice")
+    alice.go()
+    mark = "name => { document.querySelector(`tr:has(a[href$='${name}'])`).marked = true }"
+    for name in (cluster, other):
+        alice.page.evaluate(mark, name)
+    curl("/holdcluster", cluster=cluster, name="bob")
+    alice.sees(cluster, "bob", state="held")
+    is_marked = "name => document.querySelector(`tr:has(a[href$='${name}'])`).marked === true"
+    assert alice.page.evaluate(is_marked, other)
+    alice.sees(other, state="vacant")
+
+
 def test_only_a_pressed_button_shows_that_it_is_busy(visit: Visit, cluster: str, curl: Curl) -> None:
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
