@@ -60,8 +60,8 @@ function showStale() {
 }
 
 // A poll has a stub in place of each row that the page shows already.
-document.addEventListener('htmx:before:morph:node', event => {
-  if (event.detail.newNode.dataset?.same !== undefined) event.preventDefault();
+htmx.registerExtension('stubs', {
+  htmx_before_morph_node: (row, {newNode}) => newNode.dataset?.same === undefined,
 });
 
 document.addEventListener('htmx:config:request', event => {
