@@ -169,7 +169,7 @@ def fingerprint(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -
 @functools.lru_cache(16384)
 def _fingerprint(cluster: Cluster, reference: str, viewer: Visitor, is_overdue: bool) -> str:
     facts = repr((reference, cluster.digest, viewer, is_overdue)).encode("utf-8", "surrogatepass")
-    return base64.b85encode(hashlib.blake2s(facts, digest_size=4).digest()).decode()
+    return base64.urlsafe_b64encode(hashlib.blake2s(facts, digest_size=4).digest()).decode()[:FINGERPRINT_LENGTH]
 
 
 def _viewer(cluster: Cluster, visitor: Visitor) -> Visitor:
