@@ -2,6 +2,7 @@
 
 from cimaster.pages.clusters import cluster_page as cluster_page
 from cimaster.pages.clusters import dashboard as dashboard
+from cimaster.pages.clusters import ending_holds as ending_holds
 from cimaster.pages.clusters import hold_end_forms as hold_end_forms
 from cimaster.pages.clusters import hold_forms as hold_forms
 from cimaster.pages.clusters import hold_queue_forms as hold_queue_forms

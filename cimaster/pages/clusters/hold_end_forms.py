@@ -39,7 +39,7 @@ class Extension:
         return format_time(self.end) if self.end else format_duration(self.total)
 
 
-def _extensions(cluster: Cluster, rules: Rules, now: datetime) -> list[Extension]:
+def extensions(cluster: Cluster, rules: Rules, now: datetime) -> list[Extension]:
     """Return the extensions that the limit of a hold allows."""
     hold = cluster.hold
     if hold is None or (hold.expires is None and cluster.lease is None):
@@ -52,7 +52,7 @@ def _extensions(cluster: Cluster, rules: Rules, now: datetime) -> list[Extension
 def _extend_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
     context, rules = cluster_forms.context(values, is_shown_again), latest().pool.rules
     row, now = context["row"], components().clusters.now()
-    context["extensions"] = _extensions(row.cluster, rules, now) if row else []
+    context["extensions"] = extensions(row.cluster, rules, now) if row else []
     return context
 
 

@@ -1,0 +1,82 @@
+"""Holds that end soon, in a real browser: the title counts down, one click extends, a notification for those who want it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from cimaster.common.times import format_time
+from cimaster.repository.stores.sqlite import SQLiteStore
+from tests.pages.conftest import Visit
+from tests.pages.people import FOLLOWS, check
+from tests.replica import Replica
+
+NOTED = """
+window.noted = [];
+window.Notification = class {
+  static permission = 'default';
+  static async requestPermission() { return this.permission = 'granted'; }
+  constructor(text) { window.noted.push(text); }
+};
+"""
+
+
+def held(number: int, minutes: float) -> dict[str, object]:
+    """A cluster that alice holds for some more minutes."""
+    now = datetime.now(UTC)
+    times = {"heldAt": format_time(now), "holdExpires": format_time(now + timedelta(minutes=minutes))}
+    return {"name": f"cluster-{number:02}", "status": "finished", "hold": True, "holdBy": "alice", **times}
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Iterator[Replica]:
+    """A server over a pool of which alice holds three clusters, two of them for less than half an hour."""
+    store = SQLiteStore(str(tmp_path / "pool.db"), "clusters")
+    records = [held(1, 28.5), held(2, 9.5), held(3, 120)]
+    store.replace(store.read().replaced({"cluster.json": json.dumps(records)}, {}))
+    store.close()
+    with Replica(tmp_path, CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}") as replica:
+        yield replica
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_click_extends_on_any_page(visit: Visit, script: bool) -> None:
+    alice = visit("alice", script)
+    alice.go("/ui/history")
+    expect(alice.page).to_have_title("(9 min) cluster-02 · History · CIMaster")
+    expect(alice.page.get_by_text("cluster-01 ends in 28 min")).to_be_visible()
+    alice.page.get_by_role("button", name="Extend 1 h cluster-02").click()
+    expect(alice.page.get_by_text("You hold cluster-02 until")).to_be_visible()
+    expect(alice.page.get_by_text("cluster-02 ends in")).to_have_count(0, timeout=FOLLOWS)
+    if script:
+        expect(alice.page).to_have_title("(28 min) cluster-01 · History · CIMaster")
+        assert alice.page.url == f"{alice.url}/ui/history"
+
+
+def test_a_visitor_is_notified_once_for_each_hold(visit: Visit) -> None:
+    alice = visit("alice")
+    alice.page.add_init_script(NOTED)
+    alice.go("/ui/usage")
+    bell = alice.page.get_by_role("button", name="Notify me before a hold ends")
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    assert alice.page.evaluate("noted") == []
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    assert alice.page.evaluate("noted") == ["cluster-02 ends in 9 min", "cluster-01 ends in 28 min"]
+    alice.page.add_init_script("Notification.permission = 'granted'")
+    alice.go()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    assert alice.page.evaluate("noted") == []
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "false")
+
+
+def test_axe_finds_nothing_beside_the_banners(visit: Visit) -> None:
+    alice = visit("alice")
+    for page in ("/", "/ui/clusters/cluster-02"):
+        alice.go(page)
+        expect(alice.page.get_by_text("cluster-02 ends in")).to_be_visible()
+        check(alice.page)
