@@ -1,4 +1,4 @@
-"""Holds that end soon, in a real browser: the title counts down, one click extends, a notification for those who want it."""
+"""Holds that end soon, in a real browser: the title counts down, one click extends, notifications can be switched on."""
 
 import json
 from collections.abc import Iterator
@@ -79,4 +79,4 @@ def test_axe_finds_nothing_beside_the_banners(visit: Visit) -> None:
     for page in ("/", "/ui/clusters/cluster-02"):
         alice.go(page)
         expect(alice.page.get_by_text("cluster-02 ends in")).to_be_visible()
-        check(alice.page)
+        check(alice.page, page)

@@ -73,8 +73,8 @@ def test_the_button_extends_the_hold_by_an_hour_once(held: str, alice: FlaskClie
 
 
 def test_a_hold_at_its_limit_says_so(held: str, alice: FlaskClient, clock: MovableClock) -> None:
-    alice.post("/ui/changeend", data={"cluster": held, "duration": "72h"})
-    clock.forward(hours=71)
+    alice.post("/ui/changeend", data={"cluster": held, "duration": "71h"})
+    clock.forward(hours=70, minutes=35)
     assert "It cannot be extended any further" in text(alice.get("/"))
 
 
