@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from cimaster.common.times import format_time
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.pages.conftest import Visit
-from tests.pages.people import FOLLOWS, check
+from tests.pages.people import AXE, FOLLOWS, check
 from tests.replica import Replica
 
 NOTED = """
@@ -79,4 +79,5 @@ def test_axe_finds_nothing_beside_the_banners(visit: Visit) -> None:
     for page in ("/", "/ui/clusters/cluster-02"):
         alice.go(page)
         expect(alice.page.get_by_text("cluster-02 ends in")).to_be_visible()
+        alice.page.evaluate(AXE)
         check(alice.page, page)

@@ -31,7 +31,7 @@ def held(add: Add, alice: FlaskClient, clock: MovableClock) -> str:
 
 def banners(browser: FlaskClient, page: str = "/") -> list[str]:
     """Return the texts of the banners, as a reader sees them."""
-    box = browser.get(page).text.partition('<div id="ending"')[2].partition('id="bell"')[0]
+    box = browser.get(page).text.partition('<section id="ending"')[2].partition('id="bell"')[0]
     return [" ".join(re.sub("<[^>]*>", " ", each).split()) for each in re.findall(r"<p>(.*?)</p>", box, re.DOTALL)]
 
 
