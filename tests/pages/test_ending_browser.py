@@ -1,4 +1,4 @@
-"""Holds that end soon, in a real browser: the title counts down, one click extends, notifications can be switched on."""
+"""Holds that end soon, in a real browser: the title counts down, a click extends, notifications can be switched on."""
 
 import json
 from collections.abc import Iterator
