@@ -77,23 +77,6 @@ def test_mine_keeps_the_other_filters(add: Add, alice: FlaskClient) -> None:
     assert 'href="/?purpose=tnet-ci&amp;holder=alice"' in alice.get("/?purpose=tnet-ci").text
 
 
-def test_the_shortage_is_of_what_the_other_filters_show(add: Add, client: FlaskClient, alice: FlaskClient) -> None:
-    add("cluster-01")
-    add("cluster-02", purpose="tnet-ci", osimage="flatcar")
-    hold(alice, "cluster-02")
-    short = re.compile(r"None of these is vacant: 1 held; next: cluster-02 at")
-    assert short.search(text(client.get("/?purpose=tnet-ci")))
-    assert short.search(text(client.get("/?purpose=tnet-ci&state=disabled")))
-    for url in ("/", "/?state=held", "/?purpose=tess-ci", "/?holder=alice", "/?q=nothing-like-it"):
-        assert "is vacant:" not in text(client.get(url)), url
-
-
-def test_when_nothing_is_vacant_the_page_says_why(add: Add, client: FlaskClient) -> None:
-    add("cluster-01")
-    client.get("/getvacant?build=1&job=e2e&ttl=30m")
-    assert "No cluster is vacant: 1 occupied; next: cluster-01 at" in text(client.get("/"))
-
-
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

@@ -1,31 +1,26 @@
 """The dashboard: how many clusters are in each state, and the live table of those that match the filter."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Response, g, render_template, request
+from flask import Response, g, render_template
 from markupsafe import Markup
-from werkzeug.datastructures import MultiDict
 
-from cimaster.common.texts import printable
-from cimaster.pages.clusters import lost_holds
+from cimaster.pages.clusters import lost_holds, shortage_lines
 from cimaster.pages.clusters.live_rows import LiveRows
-from cimaster.pages.clusters.sorting import COLUMNS, Order
+from cimaster.pages.clusters.sorting import COLUMNS
+from cimaster.pages.clusters.view import ROWS, View, requested_view
 from cimaster.pages.creations import creation_panel
 from cimaster.pages.frame.addresses import dashboard_url
 from cimaster.pages.frame.blueprint import is_htmx_request, pages
 from cimaster.pages.frame.fragments import poll_response
 from cimaster.pages.frame.visitors import current_visitor, fragment_tag, latest
 from cimaster.pages.queue import queue_panel
-from cimaster.pool.decisions import descriptions
-from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, VACANT
 from cimaster.pool.records.health import HEALTHS, QUARANTINED
 from cimaster.pool.records.pool import Pool
 from cimaster.repository.snapshots import Snapshot
-from cimaster.web import endpoints, request_parameters
 from cimaster.web.components import components
 
 CARDS = {
@@ -38,58 +33,7 @@ CARDS = {
     BROKEN: "records to fix",
 }
 _SHOWN_IF_ANY = (CHECKING, QUARANTINED, BROKEN)
-_ROWS = 200  # at a time
-_MOST_ROWS = 100_000
 _LABELS = 50  # at most, in the menu of the filter
-_FILTERS = ("state", "health", "purpose", "region", "label", "holder", "q")
-
-
-@dataclass(frozen=True)
-class View:
-    """What the visitor wants to see: the filter, the order, how many rows, and the same as the query of a URL."""
-
-    filter: Filter
-    query: str
-    values: tuple[tuple[str, str], ...] = ()
-    order: Order = Order()
-    rows: int = _ROWS
-
-    @property
-    def of_any_state(self) -> Filter:
-        """The filter without its state, for the counts per state."""
-        return replace(self.filter, state="")
-
-    def query_with(self, name: str, value: str) -> str:
-        """Return the query with one filter replaced, or removed if the value is empty."""
-        others = [pair for pair in self.values if pair[0] != name]
-        return urlencode([*others, (name, value)] if value else others)
-
-    @property
-    def unfiltered(self) -> str:
-        """Return the query without all filters; the order stays."""
-        return urlencode([pair for pair in self.values if pair[0] not in _FILTERS])
-
-    @property
-    def label(self) -> str:
-        """The first of the labels to filter by, as the URL has it: the form has one field for it."""
-        return next((text for name, text in self.values if name == "label"), "")
-
-    @property
-    def chips(self) -> list[tuple[str, str, str]]:
-        """Return the filters that have no field in the form: name, value, and the query without it."""
-        in_fields = ("label", self.label)
-        extra = [pair for pair in self.values if pair[0] in ("label", "holder") and pair != in_fields]
-        return [(*each, urlencode([pair for pair in self.values if pair != each])) for each in extra]
-
-
-def requested_view() -> View:
-    """Read the filter from the URL. Forms send empty fields too; those are ignored."""
-    filters = [(name, text) for name in _FILTERS for text in request.args.getlist(name) if printable(text)]
-    given = request_parameters.read(endpoints.CLUSTERS, MultiDict(filters))
-    order = Order.parse(request.args.get("sort", ""))
-    rows = min(max(request.args.get("rows", _ROWS, int), _ROWS), _MOST_ROWS)
-    values = (*filters, *[("sort", str(order))] * bool(order.column), *[("rows", str(rows))] * (rows > _ROWS))
-    return View(request_parameters.filter_of(given), urlencode(values), values, order, rows)
 
 
 @dataclass(frozen=True)
@@ -105,7 +49,7 @@ class ClusterTable:
     @property
     def more(self) -> int:
         """How many rows the next click on "Show more" adds."""
-        return min(self.found - len(self.rows), _ROWS)
+        return min(self.found - len(self.rows), ROWS)
 
 
 def clusters_context(snapshot: Snapshot, view: View, *, only_changes: bool = False) -> dict[str, Any]:
@@ -121,12 +65,11 @@ def clusters_context(snapshot: Snapshot, view: View, *, only_changes: bool = Fal
 
 @dataclass(frozen=True)
 class Summary:
-    """How many of the clusters that match the filter are in each state, and why none of them is vacant."""
+    """How many of the clusters that match the filter are in each state."""
 
     view: View
     total: int
     cards: list[tuple[str, int, str]]
-    shortage: str
 
 
 def summary_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
@@ -135,9 +78,7 @@ def summary_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
     counts = Counter(cluster.state for cluster in found)
     shown = [state for state in CARDS if state not in _SHOWN_IF_ANY or counts[state] or state == view.filter.state]
     cards = [(state, counts[state], CARDS[state]) for state in shown]
-    lendable = [cluster for cluster in found if cluster.state != BROKEN]
-    is_short = bool(lendable) and not counts[VACANT] and not view.filter.holder
-    return {"summary": Summary(view, len(found), cards, descriptions.shortage(lendable) if is_short else "")}
+    return {"summary": Summary(view, len(found), cards)}
 
 
 def _frequent_labels(pool: Pool) -> list[str]:
@@ -161,6 +102,7 @@ def dashboard() -> Response:
         why_none=components().provisioning.why_none,
         **lost_holds.context(snapshot),
         **summary_context(snapshot, view),
+        **shortage_lines.context(snapshot, view),
         **queue_panel.context(snapshot),
         **creation_panel.context(snapshot),
         **clusters_context(snapshot, view),
