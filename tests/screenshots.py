@@ -25,7 +25,6 @@ _PICTURES = (  # file, address (scrolled to its fragment), visitor, colour schem
     ("inventory", "/ui/admin", "root", "light", _WIDE),
     ("narrow", "/#clusters", "alice", "light", _NARROW),
 )
-_NOW = datetime.now(UTC)
 _FAILURES = "3 failures in a row: e2e-storage #128, #129, #130"
 _LINKS = {
     "statusLink": "https://prow.example.com/prowjob?prowjob=e2e-k8s",
@@ -82,11 +81,11 @@ def write_pool(path: Path, clusters: int) -> None:
 
 
 def _ago(**duration: float) -> str:
-    return format_time(_NOW - timedelta(**duration))
+    return format_time(datetime.now(UTC) - timedelta(**duration))
 
 
 def _ahead(**duration: float) -> str:
-    return format_time(_NOW + timedelta(**duration))
+    return format_time(datetime.now(UTC) + timedelta(**duration))
 
 
 def _clusters(count: int) -> list[dict[str, Any]]:
