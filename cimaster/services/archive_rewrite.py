@@ -68,7 +68,9 @@ def forget_person(repository: ConfigMapRepository, person: Person) -> list[str]:
     """
     remaining = repository.update(lambda pool, now: forget(pool, now, person), fresh=True).answer.text
     rewrite(repository, person.forgotten_in)
-    return remaining.splitlines()
+    unread = repository.history_ring.situation
+    lost = [f"a part of the archive cannot be read, and may name {person.name}: {unread}"] if unread else []
+    return [*remaining.splitlines(), *lost]
 
 
 def rewrite(repository: ConfigMapRepository, change: Change) -> int:
@@ -79,8 +81,9 @@ def rewrite(repository: ConfigMapRepository, change: Change) -> int:
     ring = repository.history_ring
     if not ring.has_objects:
         return 0
-    edition = int(repository.update(lambda pool, _now: archiving.begin_edition(pool)).answer.text)
     for _ in range(_ATTEMPTS):
+        # each attempt has an edition of its own: a replica may have read a part of the last one
+        edition = int(repository.update(lambda pool, _now: archiving.begin_edition(pool)).answer.text)
         try:
             return _rewrite(ring, change, edition, pool_id(repository.snapshot()))
         except ArchiveBusy as busy:

@@ -49,7 +49,7 @@ function updateTimes() {
 
 // --- updates -------------------------------------------------------------------------------------------------------
 
-const isPoll = ctx => ctx.sourceElement.hasAttribute('data-live');
+const isPoll = ctx => !ctx.sourceElement.closest('a, button, form');
 
 function showStale() {
   const silent = performance.now() - page.lastUpdate;
@@ -66,7 +66,8 @@ htmx.registerExtension('stubs', {
 
 document.addEventListener('htmx:config:request', event => {
   const ctx = event.detail.ctx;
-  if (isPoll(ctx) && document.hidden && ctx.sourceEvent?.type === 'every') event.preventDefault();
+  const isForNotifications = ctx.sourceElement.id === 'ending';
+  if (isPoll(ctx) && document.hidden && ctx.sourceEvent?.type === 'every' && !isForNotifications) event.preventDefault();
   if (ctx.sourceElement.id === 'filter') {
     const {body} = ctx.request, filled = [...body].filter(([, text]) => text);
     for (const name of [...body.keys()]) body.delete(name);

@@ -17,13 +17,18 @@ function notifies() {
 }
 
 function notify(holds) {
-  const known = JSON.parse(localStorage.getItem(NOTIFIED) ?? '{}');
-  for (const {cluster, ends, left} of holds.filter(hold => known[hold.cluster] !== hold.ends)) {
-    new Notification(`${cluster} ends in ${roughly(left)}`, {tag: cluster, body: 'Open CIMaster to extend your hold.'});
-    known[cluster] = ends;
+  const known = JSON.parse(localStorage.getItem(NOTIFIED) ?? '[]').filter(({ends}) => Date.parse(ends) > Date.now());
+  const isKnown = hold => known.some(({cluster, ends}) => cluster === hold.cluster && ends === hold.ends);
+  const added = holds.filter(hold => !isKnown(hold));
+  if (!added.length) return;
+  localStorage.setItem(NOTIFIED, JSON.stringify([...known, ...added]));
+  for (const {cluster, left} of added) {
+    try {
+      new Notification(`${cluster} ends in ${roughly(left)}`, {tag: cluster, body: 'Open CIMaster to extend your hold.'});
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;  // some mobile browsers show notifications of service workers only
+    }
   }
-  const current = Object.entries(known).filter(([cluster]) => holds.some(hold => hold.cluster === cluster));
-  localStorage.setItem(NOTIFIED, JSON.stringify(Object.fromEntries(current)));
 }
 
 function showEndings() {

@@ -103,3 +103,15 @@ def test_a_change_beyond_the_rows_shown_is_reported_for_the_cards(
     client.get("/getvacant?build=1&job=e2e&cluster=c200")
     assert browser.poll() == ([], 200)
     assert "1 occupied" in text(alice.get("/ui/fragments/summary"))
+
+
+def test_a_change_among_very_many_rows_is_not_missed(written: WriteRecords, alice: FlaskClient) -> None:
+    written(*({"name": f"c{number:03}", "status": "finished"} for number in range(450)))
+    browser = Browser(alice, "?rows=600")
+    assert len(browser.poll()[0]) == 450
+    assert browser.poll() == ([], -1)
+    alice.post("/ui/hold", data={"cluster": "c000", "duration": "6h"})
+    browser.poll()
+    alice.post("/ui/extend", data={"cluster": "c000", "until": "8h"})
+    alice.post("/ui/changeend", data={"cluster": "c000", "duration": "5h"})
+    assert len(browser.poll()[0]) == 450  # the states are the same, and so are their counts

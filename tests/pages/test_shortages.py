@@ -39,7 +39,7 @@ def test_each_purpose_without_a_vacant_cluster_has_a_sentence(
     client.get("/getvacant?build=7&job=e2e&cluster=cluster-03")
     root.post("/ui/admin/disable", data={"cluster": "cluster-04", "reason": "a broken switch"})
     clock.forward(minutes=17)
-    expected = "tess-ci: 0 of 4 vacant. 2 held, 1 occupied, 1 disabled. Next: cluster-01 in 43 min (alice)."
+    expected = "tess-ci: none of 4 can be lent. 2 held, 1 occupied, 1 disabled. Next: cluster-01 in 43 min (alice)."
     assert lines(client) == [expected]
     let_a_job_wait(service)
     assert lines(client) == [f"{expected} 1 waiting."]
@@ -50,7 +50,7 @@ def test_a_policy_says_how_it_stands(add: Add, client: FlaskClient, rewritten: W
     client.get("/getvacant?build=7&job=e2e&ttl=30m")
     rewritten("policies.json", lambda _: '[{"purpose": "tess-ci", "minVacant": 2, "maxTotal": 1, "maxCreating": 1}]')
     (line,) = lines(client)
-    assert line.startswith("tess-ci: 0 of 1 vacant. 1 occupied. Next: cluster-01 in 30 min (e2e #7).")
+    assert line.startswith("tess-ci: none of 1 can be lent. 1 occupied. Next: cluster-01 in 30 min (e2e #7).")
     assert line.endswith("Automatic top-up: 0 of 2 vacant.")
 
 
@@ -61,7 +61,9 @@ def test_a_cluster_that_is_reserved_for_a_waiting_caller_is_not_vacant(
     client.get("/getvacant?build=7&job=e2e")
     let_a_job_wait(service)
     client.get("/finishtest?cluster=cluster-01")
-    assert lines(client) == ["tess-ci: 0 of 1 vacant. 1 kept for waiting callers. No end time is known. 1 waiting."]
+    assert lines(client) == [
+        "tess-ci: none of 1 can be lent. 1 vacant, but kept for waiting callers. No end time is known. 1 waiting."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,4 +108,4 @@ def test_a_poll_is_304_until_something_changes(add: Add, alice: FlaskClient, clo
     alice.post("/ui/release", data={"cluster": "cluster-01"})
     changed = alice.get("/ui/fragments/shortages", headers=headers)
     assert changed.status_code == 200
-    assert "0 of" not in changed.text
+    assert "can be lent" not in changed.text

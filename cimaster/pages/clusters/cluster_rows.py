@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from cimaster.pages.clusters import cluster_actions, health_marks
 from cimaster.pages.clusters.health_marks import HealthMark
+from cimaster.pages.frame import addresses
 from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.visitors import Visitor, element_id
 from cimaster.pool.decisions import descriptions
@@ -168,7 +169,7 @@ def fingerprint(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -
 
 @functools.lru_cache(16384)
 def _fingerprint(cluster: Cluster, reference: str, viewer: Visitor, is_overdue: bool) -> str:
-    facts = repr((reference, cluster.digest, viewer, is_overdue)).encode("utf-8", "surrogatepass")
+    facts = repr((addresses.version(), reference, cluster.digest, viewer, is_overdue)).encode("utf-8", "surrogatepass")
     return base64.urlsafe_b64encode(hashlib.blake2s(facts, digest_size=4).digest()).decode()[:FINGERPRINT_LENGTH]
 
 

@@ -4,6 +4,7 @@ The tag that the browser sends with a poll ends with a fingerprint of each row t
 whether or not it has answered that browser before, and no replica remembers what it has sent.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,8 +39,11 @@ class LiveRows:
         return "".join(self._fingerprint(cluster) for cluster in self.clusters)
 
     def tagged(self, tag: str) -> str:
-        """Return a tag with what the browser has to send to get only the rows that change."""
-        return f"{tag}{_SEPARATOR}{self.fingerprints}" if len(self) <= _MOST_FINGERPRINTS else tag
+        """Return a tag that changes with the rows; up to a number of them, it says which rows the browser shows."""
+        fingerprints = self.fingerprints
+        if len(self) > _MOST_FINGERPRINTS:
+            fingerprints = hashlib.blake2s(fingerprints.encode(), digest_size=8).hexdigest()
+        return f"{tag}{_SEPARATOR}{fingerprints}"
 
     def rendered(self) -> Iterator[Markup]:
         """Yield each row as HTML."""

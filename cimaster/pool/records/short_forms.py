@@ -44,7 +44,7 @@ def short_time(moment: datetime | None) -> str:
 
 def long_time(text: str) -> datetime | None:
     """Return the time of a short form; None if it is empty, unreadable or far outside this century."""
-    if not text:
+    if not text or len(text) > TIME_LENGTH:
         return None
     try:
         moment = datetime.fromtimestamp(int.from_bytes(urlsafe_b64decode(text.rjust(8, "A"))), UTC)

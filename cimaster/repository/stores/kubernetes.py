@@ -30,8 +30,7 @@ class KubernetesStore:
 
     def __init__(self, access: KubernetesClient, namespace: str, name: str, clock: Clock | None = None) -> None:
         self.where = f"ConfigMap {namespace}/{name}"
-        self.clock_skew: float | None = None
-        self._measured_at: tuple[datetime, float] | None = None  # the time of the clock, and of the monotonic one
+        self._skew: tuple[float, datetime, float] | None = None  # and when it was measured, also by the monotonic clock
         self._access = access
         self._clock = clock or Clock()
         self._namespace = namespace
@@ -137,12 +136,20 @@ class KubernetesStore:
             response.close()
 
     @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which our clock was ahead of the API server's at its last answer; None before the first."""
+        return self._skew[0] if self._skew else None
+
+    @clock_skew.setter
+    def clock_skew(self, seconds: float | None) -> None:
+        self._skew = None if seconds is None else (seconds, self._clock(), self._clock.monotonic())
+
+    @property
     def current_skew(self) -> float:
         """Seconds by which our clock is ahead of the API server's, also if it was set since the last answer."""
-        skew = self.clock_skew or 0.0
-        if self._measured_at is None:
-            return skew
-        time, monotonic = self._measured_at
+        if (measured := self._skew) is None:
+            return 0.0
+        skew, time, monotonic = measured
         return skew + (self._clock() - time).total_seconds() - (self._clock.monotonic() - monotonic)
 
     def _note_clock(self, sent: datetime, response: urllib3.BaseHTTPResponse) -> None:
@@ -153,7 +160,7 @@ class KubernetesStore:
             date = date.replace(tzinfo=date.tzinfo or UTC)
             least = (sent - date).total_seconds() - 1.0  # dates have whole seconds
             most = (received - date).total_seconds()
-            self.clock_skew, self._measured_at = max(least, min(0.0, most)), (received, monotonic)
+            self._skew = max(least, min(0.0, most)), received, monotonic
 
     def _unreachable(self, error: Exception) -> StoreTrouble:
         return StoreTrouble(f"{self.where} cannot be reached: {reason(error)}")
