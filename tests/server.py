@@ -116,6 +116,14 @@ def free_ports(count: int) -> list[int]:
     return list(itertools.islice(filter(_is_free, _PORTS), count))
 
 
+@contextlib.contextmanager
+def closed_port() -> Iterator[int]:
+    """Yield a port that refuses connections: no other process can listen on it meanwhile."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -131,6 +131,8 @@ def test_a_signal_while_it_waits_ends_the_wait(replica: Replica, start: Start, n
 def test_a_killed_run_ends_its_command_and_the_lease_runs_out(replica: Replica, start: Start) -> None:
     process = start("run", *JOB, "--ttl", "1m", "--", "sh", "-c", CHATTY)
     child = line(process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until(lambda: len(children.read_text().split()) == 2)  # the watchdog starts right after the command
     process.kill()
     until(lambda: not alive(child))
     assert state(replica) == "occupied"

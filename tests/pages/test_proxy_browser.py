@@ -121,7 +121,7 @@ def test_a_person_holds_and_releases_behind_the_proxy(visitor: Person, proxy: Pr
     visitor.sees("cluster-01", "alice", state="held")
     expect(page.locator(".visitor-name")).to_contain_text("alice")
     assert page.url == f"{proxy.url}/"
-    page.get_by_role("link", name="cluster-01", exact=True).click()
+    visitor.row("cluster-01").get_by_role("link", name="cluster-01", exact=True).click()
     expect(page).to_have_url(f"{proxy.url}/ui/clusters/cluster-01")
     curl("releasecluster", cluster="cluster-01", name="alice")
     expect(page.locator("#cluster")).to_contain_text("released", timeout=FOLLOWS)
