@@ -156,9 +156,7 @@ def _forget(options: argparse.Namespace, settings: Settings) -> int:
             check_unused(repository.fresh().pool, person)
             print(f"{person.name} is named {found}")
             return 0
-        remaining = archive_rewrite.forget_person(repository, person)
-    if found.damaged:
-        remaining.append(f"{found.damaged} changes in the archive are damaged, and may name {person.name}")
+        remaining = archive_rewrite.forget_person(repository, person, found)
     print(f"{person.name} was named {found}: {FORGOTTEN} stands there now")
     for line in remaining:
         print(f"cimaster: {line}", file=sys.stderr)

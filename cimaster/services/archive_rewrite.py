@@ -61,16 +61,20 @@ def mentions_of(repository: ConfigMapRepository, person: Person) -> Mentions:
     return Mentions(mentions(pool, person), changes, damaged)
 
 
-def forget_person(repository: ConfigMapRepository, person: Person) -> list[str]:
+def forget_person(repository: ConfigMapRepository, person: Person, found: Mentions) -> list[str]:
     """Replace the name of a person in the pool and in all its history; return what an admin has to correct by hand.
 
-    ClusterInUse if the person has or waits for a cluster; else raises as `rewrite` does, and can be repeated.
+    `found` says where the name was. ClusterInUse if the person has or waits for a cluster; else raises as `rewrite`
+    does, and can be repeated.
     """
     remaining = repository.update(lambda pool, now: forget(pool, now, person), fresh=True).answer.text
     rewrite(repository, person.forgotten_in)
-    unread = repository.history_ring.situation
-    lost = [f"a part of the archive cannot be read, and may name {person.name}: {unread}"] if unread else []
-    return [*remaining.splitlines(), *lost]
+    lines = remaining.splitlines()
+    if found.damaged:
+        lines.append(f"{found.damaged} changes in the archive are damaged, and may name {person.name}")
+    if unread := repository.history_ring.situation:
+        lines.append(f"a part of the archive cannot be read, and may name {person.name}: {unread}")
+    return lines
 
 
 def rewrite(repository: ConfigMapRepository, change: Change) -> int:
