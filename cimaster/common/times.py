@@ -14,7 +14,7 @@ A_DURATION = "a duration such as 90s, 30m, 6h, 2d or 1h30m"
 
 def format_time(moment: datetime) -> str:
     """Format a time as RFC 3339 UTC, in whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def format_end(moment: datetime) -> str:

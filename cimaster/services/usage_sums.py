@@ -11,7 +11,9 @@ from cimaster.pool.usage import stored_form
 from cimaster.pool.usage.fold import UsageFold
 from cimaster.repository.history_slot import Frame, Slot
 
-_PER_UPDATE = 500  # changes after which stored sums are renewed: it takes 100 ms, and reading sums up the rest
+_PER_UPDATE = 500  # changes after which stored sums are renewed: until then, every reader adds the rest
+_MANY = 100  # changes in one write: callers wait for this process, so the sums are renewed later
+_MOST_UNCOUNTED = 10_000  # changes after which they are renewed nevertheless; a reader adds as many in 150 ms
 _CACHED_SLOTS = 48  # more than there are in an archive
 _LARGEST = 20_000_000  # bytes of JSON; more cannot be ours
 _log = logging.getLogger(__name__)
@@ -20,12 +22,13 @@ _log = logging.getLogger(__name__)
 def count_usage(before: Slot | None, slot: Slot, new: Sequence[tuple[int, Entry]]) -> bytes:
     """Return the sums to store with a slot that gets `new` changes; `before` is its predecessor if it is empty.
 
-    While only a few changes are not in the stored sums yet, those stay as they are.
+    While only a few changes are not in the stored sums yet, those stay as they are, and under load for longer.
     """
-    changes = sum(frame.changes for frame in slot.frames)
     counted = _changes_in(slot.usage)
-    if counted is not None and changes + len(new) - counted < _PER_UPDATE:
-        return slot.usage
+    if counted is not None:
+        uncounted = sum(frame.changes for frame in slot.frames) + len(new) - counted
+        if uncounted < (_MOST_UNCOUNTED if len(new) >= _MANY else _PER_UPDATE):
+            return slot.usage
     fold = folded(before).carried() if before else _counted(slot.usage, slot.frames)
     return pack(_with(fold, (entry for _, entry in new)))
 

@@ -96,9 +96,12 @@ def drop_archived(pool: Pool, now: datetime, owner: str, through: int, seen: Col
 
 def with_recent(recent: History, archived: History) -> History:
     """Return the archived entries to keep in memory: those of about the last hour."""
+    if not archived:
+        return recent
     both = (*recent, *archived)[-MAX_RECENT:]
     newest = next((entry.at for entry in reversed(both) if entry.at), None)
-    return tuple(entry for entry in both if entry.at and newest and newest - entry.at <= RECENT)
+    since = newest - RECENT if newest else None
+    return tuple(entry for entry in both if entry.at and since and entry.at >= since)
 
 
 def left_history(before: Pool, history: History) -> History:

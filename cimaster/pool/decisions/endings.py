@@ -8,7 +8,6 @@ from cimaster.common.times import format_time
 from cimaster.pool.decisions import descriptions, health
 from cimaster.pool.decisions.checking import needs_clean, with_clean_due
 from cimaster.pool.decisions.hold_times import first_end, with_hold, without_hold
-from cimaster.pool.records import remembered
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.health import BY_EXPIRY, ERROR, FAIL, PASS, JobResult
@@ -27,12 +26,8 @@ def without_lease(cluster: Cluster, how: str, now: datetime, default_hold: timed
     if lease is None:
         return cluster
     ended = (EndedLease.of(lease, how, now, by), *cluster.ended_leases)[:REMEMBERED_LEASES]
-    finished = cluster.edited(
-        **dict.fromkeys(LEASE_FIELDS),
-        status="finished",
-        vacantSince=format_time(now),
-        **remembered.edits(ended, cluster.results),
-    )
+    edits = {**dict.fromkeys(LEASE_FIELDS), "status": "finished", "vacantSince": format_time(now)}
+    finished = cluster.remembering(ended, cluster.results, edits)
     if finished.hold and finished.hold_has_no_end:
         return finished.edited(**first_end(finished, now, default_hold))
     return finished
@@ -62,7 +57,7 @@ def give_back(
     assert lease is not None
     ended = _to_be_cleaned(pool, without_lease(cluster, "finished", now, pool.rules.hold, by))
     if returned.result:
-        ended = health.with_result(ended, JobResult(returned.result, lease.job, lease.build, now))
+        ended = health.with_result(ended, JobResult.of(returned.result, lease.job, lease.build, now))
         facts["result"] = returned.result
     pool = _ended(pool, cluster, ended, event, now, **facts)
     if returned.result != PASS:

@@ -6,7 +6,6 @@ from typing import Any
 
 from cimaster.common.times import format_time
 from cimaster.pool.decisions import descriptions
-from cimaster.pool.records import remembered
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.health import (
     BY_PERSON,
@@ -113,11 +112,9 @@ def _may_quarantine(pool: Pool, cluster: Cluster) -> bool:
 def with_result(cluster: Cluster, result: JobResult) -> Cluster:
     """Return the record with one more result; a pass ends a suspicion that results caused."""
     results = (result, *cluster.results)[:KEPT_RESULTS]
-    edits: dict[str, Any] = remembered.edits(cluster.ended_leases, results)
     health = cluster.health
-    if result.result == PASS and health.state == SUSPECT and health.cause == BY_RESULTS:
-        edits |= dict.fromkeys(HEALTH_FIELDS)
-    return cluster.edited(**edits)
+    is_cleared = result.result == PASS and health.state == SUSPECT and health.cause == BY_RESULTS
+    return cluster.remembering(cluster.ended_leases, results, dict.fromkeys(HEALTH_FIELDS) if is_cleared else {})
 
 
 def after_result(pool: Pool, cluster: Cluster, now: datetime) -> Pool:

@@ -6,13 +6,12 @@ from typing import Any
 
 from cimaster.common.texts import printable
 from cimaster.pool.records import faults, json_edit, remembered
-from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.field_types import checked
-from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health, JobResult
+from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, Hold, Lease
 from cimaster.pool.records.record import BROKEN as BROKEN
-from cimaster.pool.records.record import Record
+from cimaster.pool.records.remembered import RecordWithMemory
 
 VACANT, OCCUPIED, HELD, DISABLED, CHECKING = "vacant", "occupied", "held", "disabled", "checking"
 STATES = (BROKEN, OCCUPIED, QUARANTINED, DISABLED, HELD, CHECKING, VACANT)  # of those that apply, the first counts
@@ -22,7 +21,7 @@ IMAGE_PURPOSE = "tnet-ci"  # jobs must name the image of clusters of this purpos
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-class Cluster(Record):
+class Cluster(RecordWithMemory):
     """An immutable record of a cluster.
 
     `name_as_written` is the name even if the record is broken; None if the record has no name.
@@ -95,9 +94,7 @@ class Cluster(Record):
             return HELD
         return CHECKING if self.checking else VACANT
 
-    def edited(self, **edits: Any) -> "Cluster":
-        """Return the record with some fields changed; None removes a field."""
-        fields, text = self._edited(edits)
+    def _replaced(self, fields: dict[str, Any], text: json_edit.ObjectText) -> "Cluster":
         return Cluster(text, fields, self.gap)
 
     @property
@@ -129,11 +126,6 @@ class Cluster(Record):
     def health(self) -> Health:
         """The health of the cluster, regardless of its status."""
         return Health.read(self)
-
-    @property
-    def results(self) -> tuple[JobResult, ...]:
-        """The last results of jobs on it, newest first."""
-        return self._remembered[1]
 
     @property
     def checking(self) -> str:
@@ -194,15 +186,6 @@ class Cluster(Record):
         if self.fault or not self.held:
             return None
         return Hold.read(self)
-
-    @property
-    def ended_leases(self) -> tuple[EndedLease, ...]:
-        """The last leases that ended, newest first."""
-        return self._remembered[0]
-
-    @cached_property
-    def _remembered(self) -> tuple[tuple[EndedLease, ...], tuple[JobResult, ...]]:
-        return remembered.read(self.fields)
 
     @property
     def unreadable(self) -> tuple[str, ...]:

@@ -51,8 +51,9 @@ class EndedLease:
 
     @classmethod
     def of(cls, lease: Lease, how: str, now: datetime, by: str = "") -> "EndedLease":
-        """Return a lease that ends now."""
-        return cls(*_hashes(lease.id, lease.request, lease.job, lease.build), how, now, by)
+        """Return a lease that ends now, as it would be read from the record."""
+        hashes = _hashes(lease.id, lease.request, lease.job, lease.build)
+        return cls(*hashes, how, now.replace(microsecond=0), by, key=hashes[0])
 
     @classmethod
     def read(cls, entry: Fields) -> "EndedLease":

@@ -47,6 +47,11 @@ class JobResult:
     build: str
     at: datetime | None
 
+    @classmethod
+    def of(cls, result: str, job: str, build: str, now: datetime) -> "JobResult":
+        """Return the result of a job that ends now, as it would be read from the record."""
+        return cls(result, job, build, now.replace(microsecond=0))
+
     @property
     def is_bad(self) -> bool:
         """Whether it counts against the cluster."""

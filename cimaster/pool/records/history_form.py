@@ -6,6 +6,7 @@ full. Either list may end with an object of further members.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from cimaster.common.times import format_time, stored_time
@@ -24,28 +25,43 @@ _EVENTS = {
     "x": ("hold ended", "held", "vacant"),
 }
 _LETTERS = {event: letter for letter, event in _EVENTS.items()}
+_NOT_IN_LETTERS = ("commit", "at", "cluster", "by", "job", "build")
 _SHORT_LENGTH = 7
+_CACHED_TIMES = 1024  # under load, hundreds of changes have the same time
 
 
 def shortened(fields: Mapping[str, Any]) -> list[Any]:
     """Return a change as it is stored."""
-    short = _short(fields)
-    if short and (again := _read_short(short)) and list(again.items()) == list(fields.items()):
-        return short
     more = {name: value for name, value in fields.items() if name not in ORDER}
-    return [fields.get(name, "") for name in ORDER] + ([more] if more else [])
+    return _short(fields, more) or [fields.get(name, "") for name in ORDER] + ([more] if more else [])
 
 
-def _short(fields: Mapping[str, Any]) -> list[Any] | None:
+def _short(fields: Mapping[str, Any], more: Mapping[str, Any]) -> list[Any] | None:
+    """Return a change with letters; None if `expanded` would not return the same members in the same order."""
     letters = _LETTERS.get((fields.get("event", ""), fields.get("from", ""), fields.get("to", "")))
-    if letters is None:
+    if letters is None or list(fields) != [*(name for name in ORDER if fields.get(name, "") != ""), *more]:
         return None
-    more = {name: value for name, value in fields.items() if name not in ORDER}
     if list(more) == ["result"] and more["result"] in health.LETTERS:
         letters, more = letters + health.LETTERS[more["result"]], {}
-    commit, cluster, by, job, build = (fields.get(name, "") for name in ("commit", "cluster", "by", "job", "build"))
-    at = short_time(stored_time(fields.get("at")))
-    return [commit, at, cluster, letters, by, job, short_number(build)] + ([more] if more else [])
+    commit, at, cluster, by, job, build = (fields.get(name, "") for name in _NOT_IN_LETTERS)
+    if not isinstance(at, str) or not isinstance(build, str) or not (short_at := _short_at(at)):
+        return None
+    short = [commit, short_at, cluster, letters, by, job, short_number(build), *([more] if more else [])]
+    return short if _is_of_type(short, _SHORT_LENGTH) else None
+
+
+@lru_cache(maxsize=_CACHED_TIMES)
+def _short_at(at: str) -> str:
+    """Return the short form of a time; empty if `_long_at` would return another text."""
+    short = short_time(stored_time(at))
+    return short if _long_at(short) == at else ""
+
+
+@lru_cache(maxsize=_CACHED_TIMES)
+def _long_at(short: str) -> str:
+    """Return the text of a time in the short form; empty if it cannot be read."""
+    moment = long_time(short)
+    return format_time(moment) if moment else ""
 
 
 def expanded(value: object) -> dict[str, Any] | None:
@@ -63,11 +79,11 @@ def _read_short(value: list[Any]) -> dict[str, Any] | None:
     if not _is_of_type(value, _SHORT_LENGTH):
         return None
     commit, at, cluster, letters, by, job, build = value[:_SHORT_LENGTH]
-    moment = long_time(at)
-    if letters[:1] not in _EVENTS or moment is None:
+    moment = _long_at(at)
+    if letters[:1] not in _EVENTS or not moment:
         return None
     event, before, after = _EVENTS[letters[:1]]
-    members = (commit, format_time(moment), cluster, event, before, after, by, job, long_number(build))
+    members = (commit, moment, cluster, event, before, after, by, job, long_number(build))
     result = {"result": health.RESULT_OF.get(letters[1:], "")}
     return _given(dict(zip(ORDER, members, strict=True)) | result) | _more(value, _SHORT_LENGTH)
 

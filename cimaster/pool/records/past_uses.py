@@ -10,7 +10,6 @@ names of job and build, from which the hashes of the lease follow. The text of a
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from cimaster.pool.records import ended_lease, health
@@ -99,7 +98,6 @@ def _escaped(name: str) -> str:
     return name
 
 
-@lru_cache(maxsize=4096)  # a take edits the record, and its finish would read the same text again
 def read(stored: str) -> tuple[PastUse, ...]:
     """Read what `written` wrote; what follows a use that an edit by hand has spoilt is ignored."""
     reader, uses = _Reader(stored), list[PastUse]()

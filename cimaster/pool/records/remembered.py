@@ -1,12 +1,17 @@
-"""What the record of a cluster remembers of earlier jobs: the leases that ended, and the results."""
+"""What the record of a cluster remembers of earlier jobs: the leases that ended, and the results.
 
-from collections.abc import Mapping, Sequence
+Leases and results that are added have times in whole seconds, so that they are what would be read back.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from functools import cached_property
+from typing import Any, Protocol, Self, TypeVar
 
-from cimaster.pool.records import ended_lease, health, past_uses
+from cimaster.pool.records import ended_lease, health, json_edit, past_uses
 from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.health import JobResult
+from cimaster.pool.records.record import Record
 from cimaster.pool.records.short_forms import LONG_AGO
 
 STORED = "lastUses"
@@ -24,6 +29,44 @@ class _WithTime(Protocol):
 
 
 _Kind = TypeVar("_Kind", bound=_WithTime)
+
+
+class RecordWithMemory(Record):
+    """A record that remembers; what it remembers is kept by edits that do not change it, so it is read once."""
+
+    @property
+    def ended_leases(self) -> tuple[EndedLease, ...]:
+        """The last leases that ended, newest first."""
+        return self._remembered[0]
+
+    @property
+    def results(self) -> tuple[JobResult, ...]:
+        """The last results of jobs on it, newest first."""
+        return self._remembered[1]
+
+    @cached_property
+    def _remembered(self) -> tuple[tuple[EndedLease, ...], tuple[JobResult, ...]]:
+        return read(self.fields)
+
+    def edited(self, **edits: Any) -> Self:
+        """Return the record with some fields changed; None removes a field."""
+        changed = self._replaced(*self._edited(edits))
+        if "_remembered" in self.__dict__ and edits.keys().isdisjoint(MEMBERS):
+            changed._remembered = self._remembered
+        return changed
+
+    def remembering(
+        self, leases: Iterable[EndedLease], results: Iterable[JobResult], more: Mapping[str, str | None]
+    ) -> Self:
+        """Return the record with other leases and results to remember, newest first, and `more` edits."""
+        remembered = tuple(leases), tuple(results)
+        changed = self.edited(**more, **edits(*remembered))
+        changed._remembered = remembered
+        return changed
+
+    def _replaced(self, fields: dict[str, Any], text: json_edit.ObjectText) -> Self:
+        """Return a record with these contents in place of this one."""
+        raise NotImplementedError
 
 
 def read(record: Mapping[str, Any]) -> tuple[tuple[EndedLease, ...], tuple[JobResult, ...]]:

@@ -1,6 +1,6 @@
 """What a cluster is doing between two changes: its state, and the job or person that has it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cimaster.pool.records.cluster import CHECKING, OCCUPIED, VACANT
 from cimaster.pool.records.history import Entry
@@ -35,19 +35,16 @@ class OpenInterval:
 
     def after(self, entry: Entry, second: int, group: Group) -> "OpenInterval":
         """Return the interval that begins with a change."""
-        changed = replace(self, state=entry.get_text("to"), since=second, group=group)
+        state, job, trigger = entry.get_text("to"), self.job, self.trigger
         if entry.event == TAKEN:
-            changed = replace(changed, job=entry.job, trigger=entry.by)
-        elif changed.state != OCCUPIED:
-            changed = replace(changed, job="", trigger="")
-        holder = "" if changed.state in _NEVER_HELD else _holder_after(entry, self.holder)
-        return changed._with_holder(holder, second)
-
-    def _with_holder(self, holder: str, second: int) -> "OpenInterval":
-        begun = self.held_since if holder == self.holder else 0
-        if holder and not begun and self.state != OCCUPIED:
-            begun = second
-        return replace(self, holder=holder, held_since=begun if holder else 0)
+            job, trigger = entry.job, entry.by
+        elif state != OCCUPIED:
+            job = trigger = ""
+        holder = "" if state in _NEVER_HELD else _holder_after(entry, self.holder)
+        held_since = self.held_since if holder and holder == self.holder else 0
+        if holder and not held_since and state != OCCUPIED:
+            held_since = second
+        return OpenInterval(state, second, group, job, trigger, holder, held_since)
 
 
 def _holder_after(entry: Entry, holder: str) -> str:
