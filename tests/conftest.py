@@ -33,7 +33,7 @@ from tests.server import free_ports
 ADMIN = "root"
 
 # The folders whose tests do not share the API server of the application's, and what their own is for.
-_KUBE_GROUPS = {"chaos": "faults", "kube": "faults", "process": "processes"}
+_KUBE_GROUPS = {"api": "interface", "chaos": "faults", "kube": "faults", "process": "processes"}
 
 # Fewer examples for `make quick`; `make test` uses the number that each test declares.
 hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
