@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-queue chaos soak screenshots lint format docs kube lock clean
+.PHONY: help run test quick bench bench-queue bench-dashboard chaos soak screenshots lint format docs kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -38,6 +38,9 @@ bench: $(VENV)/dev.stamp kube ## compare it with a naive version, on both stores
 
 bench-queue: $(VENV)/dev.stamp kube ## what a take costs while 1,000 callers wait (1 min)
 	$(BIN)/python -m tests.bench.queue
+
+bench-dashboard: $(VENV)/dev.stamp ## what the dashboard costs a browser and the service (2 min; needs chromium)
+	$(BIN)/python -m tests.bench.dashboard
 
 chaos: $(VENV)/dev.stamp kube ## inject faults for minutes and check every answer; CHAOS="--seed 7" repeats a storm
 	$(BIN)/python -m tests.chaos $(CHAOS)

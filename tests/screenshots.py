@@ -11,6 +11,9 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 from cimaster.common.times import format_time
+from cimaster.pool.records import remembered
+from cimaster.pool.records.health import RESULT_OF, JobResult
+from cimaster.pool.records.remembered import STORED
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.pages.people import ARGUMENTS
 from tests.replica import Replica
@@ -106,16 +109,14 @@ def _clusters(count: int) -> list[dict[str, Any]]:
         _leased(16, "e2e-storage", 403, "carol", 22),
         _disabled(18, "disk errors in rack 4"),
         _leased(24, "e2e-upgrade", 872, "ci-bot", 3, ttl=120),
-        _cluster(
-            25, health="quarantined", healthReason=_FAILURES, healthSince=_ago(minutes=50), results=_results("fff")
-        ),
-        _cluster(26, checking="clean", checkBy="replica-1", checkUntil=_ahead(minutes=1), results=_results("pp")),
-        _cluster(27, checking="clean", checkAfter=_ahead(hours=1), results=_results("pfp")),
+        _cluster(25, health="quarantined", healthReason=_FAILURES, healthSince=_ago(minutes=50), **_results("fff")),
+        _cluster(26, checking="clean", checkBy="replica-1", checkUntil=_ahead(minutes=1), **_results("pp")),
+        _cluster(27, checking="clean", checkAfter=_ahead(hours=1), **_results("pfp")),
         {"name": "cluster-30", "status": "unknown", "region": "us-west"},
     ]
     for record in others:
         if record["name"] in ("cluster-02", "cluster-03", "cluster-05", "cluster-10"):
-            record["results"] = _results("fpfpp")
+            record |= _results("fpfpp")
     special = [*vacant, *network, *others]
     usual = [_usual(number) for number in range(31, 31 + count - len(special))]
     return sorted([*special, *usual], key=lambda record: str(record["name"]))
@@ -126,15 +127,17 @@ def _usual(number: int) -> dict[str, Any]:
         return _leased(number, "e2e-storage", 400 + number, "carol", 2 * number)
     if number % 7 == 0:
         return _held(number, "erin", "looks at a slow disk", held_for=number, minutes_left=3 * number)
-    return _cluster(number, vacantSince=_ago(minutes=number), results=_results("pppp" if number % 2 else "pp"))
+    return _cluster(number, vacantSince=_ago(minutes=number), **_results("pppp" if number % 2 else "pp"))
 
 
-def _results(newest_first: str) -> list[dict[str, Any]]:
-    words = {"p": "pass", "f": "fail", "e": "error"}
-    return [
-        {"result": words[letter], "job": "e2e-storage", "build": str(130 - number), "at": _ago(hours=number + 1)}
-        for number, letter in enumerate(newest_first)
+def _results(newest_first: str) -> dict[str, str | None]:
+    """Return the member of a record that remembers these results, given by their letters."""
+    hours = enumerate(newest_first, 1)
+    results = [
+        JobResult(RESULT_OF[letter], "e2e-storage", str(131 - hour), datetime.now(UTC) - timedelta(hours=hour))
+        for hour, letter in hours
     ]
+    return {STORED: remembered.edits((), results)[STORED]}
 
 
 def _cluster(number: int, **more: Any) -> dict[str, Any]:
