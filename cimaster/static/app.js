@@ -113,7 +113,7 @@ document.addEventListener('htmx:after:swap', event => {
   const {ctx} = event.detail;
   if (ctx.target?.id === 'dialog-content' && !dialog.open && ctx.request.method === 'GET') {
     dialog.showModal();
-    (dialog.querySelector('[autofocus]') ?? dialog.querySelector('input:not([type=hidden]), select'))?.focus();
+    (dialog.querySelector('[autofocus]') ?? dialog.querySelector('input:not([type=hidden], [type=radio]:not(:checked)), select'))?.focus();
   }
   if (ctx.response?.status >= 400 && dialog.open) {
     dialog.querySelector('[aria-invalid], #form-send')?.focus();
