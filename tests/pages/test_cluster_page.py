@@ -1,6 +1,8 @@
 """The page of one cluster: its facts, and its previous users."""
 
 import hashlib
+import json
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
@@ -65,7 +67,7 @@ def test_a_hold_after_a_failure_is_the_persons_and_names_the_job(add: Add, alice
     assert "Previous use john: e2e #124 failed" in page
     history = page.partition("History")[2]
     assert "finished fail e2e #124 for john" in history
-    assert "held john held" in history
+    assert "held john vacant → held" in history
 
 
 def test_a_change_by_another_person_names_the_holder(add: Add, alice: FlaskClient) -> None:
@@ -120,3 +122,28 @@ def test_a_broken_record_has_a_page_with_what_is_stored(written: WriteRecords, r
         page = text(root.get(url))
         assert "'status' is neither 'finished' nor 'testing'" in page
         assert '{"name": "odd", "status": "<busy>"}' in page
+
+
+def test_it_shows_the_record_as_the_api_gives_it(add: Add, alice: FlaskClient) -> None:
+    add("cluster-01", note="</pre><b>")
+    hold(alice, "cluster-01", desc="a look")
+    page = alice.get("/ui/clusters/cluster-01").text
+    shown = unescape(page.partition('<pre id="record"')[2].partition(">")[2].partition("</pre>")[0])
+    given = alice.get("/clusters/cluster-01", headers={"Accept": "application/json"}).get_json()
+    assert json.loads(shown) == given
+    assert given["note"] == "</pre><b>"
+    assert "<b>" not in page
+
+
+def test_an_extension_does_not_end_the_state_that_it_extends(add: Add, alice: FlaskClient, clock: MovableClock) -> None:
+    add("cluster-01")
+    hold(alice, "cluster-01")
+    clock.forward(hours=1)
+    alice.get("/holdcluster?cluster=cluster-01&name=alice&duration=8h")
+    clock.forward(hours=2)
+    alice.get("/releasecluster?cluster=cluster-01&name=alice")
+    clock.forward(minutes=5)
+    history = text(alice.get("/ui/clusters/cluster-01")).partition("Lasted")[2]
+    assert "held → vacant 5 min so far" in history
+    assert "hold extended alice held –" in history
+    assert "held alice vacant → held 3 h" in history

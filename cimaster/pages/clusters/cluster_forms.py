@@ -56,7 +56,8 @@ def _fields(row: cluster_rows.Row) -> dict[str, str]:
 def update(result: Result) -> PageUpdate | None:
     """Replace the page of the cluster, or its row on the dashboard."""
     if result.page.startswith("/ui/cluster"):
-        return PageUpdate("cluster", "fragments/cluster.html", cluster_page.context(result.snapshot, result.subject))
+        context = cluster_page.context(result.snapshot, result.subject)
+        return PageUpdate("cluster", "fragments/cluster.html", context, cluster_page.OTHERS)
     cluster = result.committed.answer.cluster
     if cluster is None:
         return None

@@ -1,23 +1,23 @@
-"""The history of one cluster as its page shows it: the changes with their durations, and the previous use."""
+"""The history as pages show it: the changes with the durations of the states that they began, and the previous use."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.common.times import parse_duration, roughly
+from cimaster.pages.clusters.state_durations import BEGINS_USE, Duration, Durations
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.records.health import RESULTS
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import UNKNOWN_USER
 
 _PASSED_ON = {"taken over", "handed over"}
-_BEGINS = {"taken", "held", "held when free"} | _PASSED_ON
 _ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _PASSED_ON
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change. `lasted` is the time until the next change; None for the newest."""
+    """One change. `duration` is that of the state that began with it; None if none did, or if its end is unknown."""
 
     at: datetime | None
     event: str
@@ -25,9 +25,15 @@ class Change:
     after: str
     by: str
     job: str
+    build: str
     reason: str
-    lasted: timedelta | None
-    result: str = ""
+    duration: Duration | None
+    result: str
+
+    @property
+    def job_label(self) -> str:
+        """The job and its build, as pages name them."""
+        return descriptions.job_label(self.job, self.build)
 
 
 @dataclass(frozen=True)
@@ -41,29 +47,24 @@ class PreviousUse:
     lasted: timedelta | None
 
 
-def changes(entries: Sequence[Entry]) -> list[Change]:
-    """Return the changes of a cluster, newest first, like the entries."""
-    shown, newer = [], None
-    for entry in entries:
-        shown.append(_change(entry, newer))
-        newer = entry.at
-    return shown
+def changes(entries: Sequence[Entry], durations: Durations) -> list[Change]:
+    """Return the changes in the order of the entries."""
+    return [_change(entry, durations.get(entry.text)) for entry in entries]
 
 
-def _change(entry: Entry, newer: datetime | None) -> Change:
-    job = _job_of_use(entry)
-    lasted = newer - entry.at if newer and entry.at else None
+def _change(entry: Entry, duration: Duration | None) -> Change:
     result = entry.get_text("result")
     return Change(
-        entry.at,
-        entry.event,
-        entry.get_text("from"),
-        entry.get_text("to"),
-        entry.by,
-        descriptions.job_label(job, entry.build) if job else "",
-        _reason(entry),
-        lasted,
-        result if result in RESULTS else "",
+        at=entry.at,
+        event=entry.event,
+        before=entry.get_text("from"),
+        after=entry.get_text("to"),
+        by=entry.by,
+        job=_job_of_use(entry),
+        build=entry.build,
+        reason=_reason(entry),
+        duration=duration,
+        result=result if result in RESULTS else "",
     )
 
 
@@ -89,7 +90,7 @@ def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
     if end is None:
         return None
     job = end.job
-    begin = next((entry for entry in remaining if entry.event in _BEGINS and _job_of_use(entry) == job), None)
+    begin = next((entry for entry in remaining if entry.event in BEGINS_USE and _job_of_use(entry) == job), None)
     lasted = end.at - begin.at if begin and begin.at and end.at else None
     reason = begin.reason if begin else ""
     if job:

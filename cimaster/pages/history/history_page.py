@@ -1,5 +1,7 @@
 """The page with the changes of all clusters, newest first, and a form that chooses among them."""
 
+import itertools
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -7,17 +9,41 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster.common import parameters
 from cimaster.errors import BadParameter
-from cimaster.pages.clusters import timeline
+from cimaster.pages.clusters import state_durations, timeline
+from cimaster.pages.clusters.state_durations import Durations
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.visitors import latest
-from cimaster.services.history import Page
+from cimaster.pool.records.history import Entry
+from cimaster.repository.snapshots import Snapshot
+from cimaster.services.history import HistoryFilter, Page
 from cimaster.web import endpoints, history_lists, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ListHistory
 
 FILTERS = ("cluster", "person", "job", "kind", "since", "until")
-_SHOWN, _IN_CSV = 100, 10_000  # changes
+_SPANS = (("1d", "24 hours"), ("7d", "7 days"), ("30d", "30 days"))
+_EVENTS = (
+    *("taken", "finished", "renewed", "lease ended", "take undone"),
+    *("held", "held when free", "hold extended", "hold shared", "released", "hold ended", "handed over", "taken over"),
+    *("added", "updated", "deleted", "disabled", "enabled", "suspect", "quarantined", "healthy"),
+    *("clean passed", "clean failed", "check failed", "clean cancelled", "changes missing"),
+)
+_SHOWN, _EXPORTED = 100, 10_000  # changes
+_READ_FOR_DURATIONS = 5_000  # changes: the end of a state may not match the filter
 _LONGEST = 253  # characters of a filter
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The changes that the page shows, and how long the states lasted that they began."""
+
+    page: Page
+    durations: Durations = field(default_factory=dict)
+
+    @property
+    def changes(self) -> list[tuple[Entry, timeline.Change]]:
+        """The stored changes, each with what the page shows of it."""
+        return list(zip(self.page.entries, timeline.changes(self.page.entries, self.durations), strict=True))
 
 
 @pages.get("/ui/history")
@@ -26,30 +52,46 @@ def history_page() -> tuple[str, int]:
     sent = {name: request.args.get(name, "")[:_LONGEST] for name in (*FILTERS, "after")}
     filters = {name: sent[name] for name in FILTERS if sent[name]}
     try:
-        page, refusal = _page(sent), None
+        shown, refusal = _shown(sent), None
     except BadParameter as error:
-        page, refusal = Page([], None), error
+        shown, refusal = Shown(Page([], None)), error
+    following = shown.page.following
     html = render_template(
         "history.html",
         filters=filters,
         refusal=refusal,
         is_first=not sent["after"],
-        changes=list(zip(page.entries, timeline.changes(page.entries), strict=True)),
+        changes=shown.changes,
         reason=history_lists.reason,
-        trouble=page.trouble,
-        now=components().clusters.now(),
+        trouble=shown.page.trouble,
+        events=_EVENTS,
+        spans=[
+            (words, span == filters.get("since"), _url("pages.history_page", filters, since=span))
+            for span, words in _SPANS
+        ],
         newest_url=_url("pages.history_page", filters),
-        older_url=_url("pages.history_page", filters, after=str(page.following)) if page.following else "",
-        csv_url=_url("api.history", filters, format="csv", limit=_IN_CSV),
+        older_url=_url("pages.history_page", filters, after=str(following)) if following else "",
+        exports=[
+            (kind, _url("api.history", filters, format=kind.lower(), limit=_EXPORTED)) for kind in ("CSV", "JSON")
+        ],
     )
     return html, refusal.status if refusal else 200
 
 
-def _page(sent: dict[str, str]) -> Page:
+def _shown(sent: dict[str, str]) -> Shown:
     """Return the changes; BadParameter for a filter that cannot be read."""
     wanted = parameters.read(ListHistory, endpoints.HISTORY.parameters, MultiDict(sent))
-    chosen = request_parameters.history_filter(wanted, components().clusters.now())
-    return components().history.page(latest(), chosen, _SHOWN, wanted.after)
+    chosen, snapshot = request_parameters.history_filter(wanted, components().clusters.now()), latest()
+    page = components().history.page(snapshot, chosen, _SHOWN, wanted.after)
+    return Shown(page, _durations(snapshot, chosen.cluster, page.entries))
+
+
+def _durations(snapshot: Snapshot, cluster: str, entries: list[Entry]) -> Durations:
+    """Return how long the states lasted that these changes began."""
+    oldest = min((entry.at for entry in entries if entry.at), default=None)
+    since_then = HistoryFilter(cluster=cluster, since=oldest)
+    everything = components().history.entries(snapshot, since_then)
+    return state_durations.of(itertools.islice(everything, _READ_FOR_DURATIONS))
 
 
 def _url(endpoint: str, filters: dict[str, str], **values: Any) -> str:
