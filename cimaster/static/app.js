@@ -158,7 +158,7 @@ document.addEventListener('htmx:error', event => {
 
 document.addEventListener('htmx:before:response', event => {
   const {ctx} = event.detail;
-  if (ctx.response.status < 500 || ctx.response.headers.has('CIMaster-Code')) return;
+  if (ctx.response.status < 400 || ctx.response.headers.has('CIMaster-Code')) return;
   event.preventDefault();
   showUnanswered(ctx);
 });

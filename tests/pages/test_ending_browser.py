@@ -81,3 +81,25 @@ def test_axe_finds_nothing_beside_the_banners(visit: Visit) -> None:
         expect(alice.page.get_by_text("cluster-02 ends in")).to_be_visible()
         alice.page.evaluate(AXE)
         check(alice.page, page)
+
+
+def test_a_note_replaces_the_banner_when_a_hold_ends(visit: Visit, tmp_path: Path) -> None:
+    store = SQLiteStore(str(tmp_path / "soon.db"), "clusters")
+    store.replace(store.read().replaced({"cluster.json": json.dumps([held(4, 0.1)])}, {}))
+    store.close()
+    with Replica(tmp_path, "soon", CIMASTER_STORE=f"sqlite:{tmp_path / 'soon.db'}") as replica:
+        alice = visit("alice")
+        alice.url = replica.url
+        alice.page.context.add_cookies([{"name": "cimaster_name", "value": "alice", "url": replica.url}])
+        for page in ("/ui/history", "/ui/clusters/cluster-04"):
+            alice.go(page)
+            expect(alice.page.get_by_text("cluster-04 ends in")).to_be_visible()
+        expect(alice.page.get_by_text("Your hold of cluster-04 ended just now: its time was over")).to_be_visible(
+            timeout=15_000
+        )
+        expect(alice.page.get_by_text("cluster-04 ends in")).to_have_count(0, timeout=FOLLOWS)
+        alice.go("/ui/history")
+        expect(alice.page.get_by_text("Your hold of cluster-04 ended")).to_be_visible()
+        alice.page.get_by_role("button", name="Dismiss").click()
+        expect(alice.page.get_by_text("Your hold of cluster-04 ended")).to_have_count(0)
+        assert alice.page.url.endswith("/ui/history")

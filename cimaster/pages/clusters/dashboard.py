@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, g, render_template
 from markupsafe import Markup
 
-from cimaster.pages.clusters import lost_holds, shortage_lines
+from cimaster.pages.clusters import shortage_lines
 from cimaster.pages.clusters.live_rows import LiveRows
 from cimaster.pages.clusters.sorting import COLUMNS
 from cimaster.pages.clusters.view import ROWS, View, requested_view
@@ -100,7 +100,6 @@ def dashboard() -> Response:
         regions=sorted({cluster.region for cluster in snapshot.pool.clusters if not cluster.fault and cluster.region}),
         labels=_frequent_labels(snapshot.pool),
         why_none=components().provisioning.why_none,
-        **lost_holds.context(snapshot),
         **summary_context(snapshot, view),
         **shortage_lines.context(snapshot, view),
         **queue_panel.context(snapshot),

@@ -74,4 +74,5 @@ def _tag() -> str:
 def ending_fragment() -> Response:
     """Answer a poll of the banners."""
     latest()  # reads a state that the browser has seen, if this replica has not read it yet
-    return poll_response("fragments/ending.html", _tag(), dict, triggers_refresh=False)
+    others = {"lost-holds": "fragments/lost_holds.html"}  # when a hold ends, its note replaces its banner
+    return poll_response("fragments/ending.html", _tag(), dict, others, triggers_refresh=False)

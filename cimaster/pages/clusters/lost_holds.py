@@ -1,9 +1,8 @@
-"""The holds that a visitor lost within the last day: the dashboard says how, until the visitor dismisses it."""
+"""The holds that a visitor lost within the last day: every page says how, until the visitor dismisses it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import Response, g, render_template, request
 
@@ -13,7 +12,6 @@ from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to
 from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool import parsers
 from cimaster.pool.records.history import Entry
-from cimaster.repository.snapshots import Snapshot
 from cimaster.services.history import HistoryFilter
 from cimaster.web.components import components
 
@@ -68,19 +66,28 @@ def _lost(entry: Entry, person: str) -> LostHold | None:
     return LostHold(entry.cluster, entry.event, entry.by, new_holder, entry.reason, entry.at, commit)
 
 
-def context(snapshot: Snapshot) -> dict[str, Any]:
-    """Build the context of fragments/lost_holds.html."""
-    name, now = current_visitor().name, components().clusters.now()
-    recent = components().history.entries(snapshot, HistoryFilter(since=now - SHOWN_FOR))
-    lost = of(recent, name, now, cookies.dismissed()) if name else []
-    return {"lost_holds": lost[:_MOST_LINES], "more_lost_holds": len(lost[_MOST_LINES:])}
+def _shown() -> tuple[list[LostHold], int]:
+    """Return the lines to show and how many more there are; none on a page that reports an outage from the start."""
+    name, newest = current_visitor().name, components().clusters.repository.newest
+    if not name or newest is None:
+        return [], 0
+    now = components().clusters.now()
+    recent = components().history.entries(newest, HistoryFilter(since=now - SHOWN_FOR))
+    lost = of(recent, name, now, cookies.dismissed())
+    return lost[:_MOST_LINES], len(lost[_MOST_LINES:])
+
+
+@pages.app_context_processor
+def _template_globals() -> dict[str, object]:
+    return {"lost_holds": _shown}
 
 
 @pages.get("/ui/fragments/lostholds")
 def lost_holds_fragment() -> Response:
     """Return the lines again, after the pool has changed."""
     g.quiet = True
-    return Response(render_template("fragments/lost_holds.html", **context(latest())))
+    latest()  # reads a state that the browser has seen, if this replica has not read it yet
+    return Response(render_template("fragments/lost_holds.html"))
 
 
 @pages.post("/ui/dismissholds")

@@ -5,7 +5,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from cimaster.common.texts import printable
 from cimaster.errors import Problem, Refusal, StoreTrouble
-from cimaster.pages.frame import addresses, cookies, visitors
+from cimaster.pages.frame import addresses, cookies, outages, visitors
 from cimaster.web import problems
 from cimaster.web.components import components
 
@@ -39,6 +39,7 @@ def template_globals() -> dict[str, object]:
         "take_message": cookies.take_message,
         "warnings": visitors.warnings,
         "last_confirmed": visitors.last_confirmed,
+        "next_step": outages.next_step,
     }
 
 
@@ -72,11 +73,11 @@ def http_refused(error: HTTPException) -> Response:
     return shown(response, response.get_data(as_text=True).strip())
 
 
-def shown(refusal: Response, sentence: str, **about: str) -> Response:
-    """Return a refusal as HTML. `about` names the element and the record that it is about."""
+def shown(refusal: Response, sentence: str, advice: str = "", **about: str) -> Response:
+    """Return a refusal as HTML, with an advice. `about` names the element and the record that it is about."""
     g.refused = sentence = printable(sentence)
     template = "fragments/alert.html" if is_htmx_request() else "error.html"
-    refusal.set_data(render_template(template, sentence=sentence, status=refusal.status_code, **about))
+    refusal.set_data(render_template(template, sentence=sentence, advice=advice, status=refusal.status_code, **about))
     refusal.mimetype = "text/html"
     return refusal
 

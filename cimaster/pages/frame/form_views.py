@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from cimaster.common.texts import printable
 from cimaster.errors import Problem, Refusal, StoreTrouble
-from cimaster.pages.frame import addresses, cookies, forms
+from cimaster.pages.frame import addresses, cookies, forms, outages
 from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to, shown
 from cimaster.pages.frame.cookies import Message
 from cimaster.pages.frame.forms import Form, Result
@@ -40,7 +40,7 @@ def serve(form: Form[Any]) -> None:
 
 
 def _show(form: Form[Any]) -> Response:
-    context = _context(form, request.args)
+    context = _context(form, request.args, forms.not_allowed(form))
     if context["refusal"]:
         return _refused(form, context)
     return Response(_render(form, context))
@@ -95,7 +95,7 @@ def _refused_button(refusal: Problem) -> Response:
     """Show a refusal above the page: the button that was pressed opens no form."""
     pool, name = latest().pool, str(refusal.facts.get("cluster", ""))
     about = {"about": element_id(name), "rev": pool.find(name).digest} if name in pool.positions else {}
-    response = shown(problems.refused(refusal), refusal.sentence, **about)
+    response = shown(problems.refused(refusal), refusal.sentence, outages.next_step(refusal), **about)
     _refresh_page(response)
     return response
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from flask import request
 from werkzeug.datastructures import MultiDict
 
+from cimaster.errors import NotAuthorized
 from cimaster.pages.frame import cookies
 from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.snapshots import Snapshot
@@ -106,6 +107,16 @@ def read(form: Form[P]) -> P:
     if form.for_admins:
         components().admins.require(parameters.name)
     return parameters
+
+
+def not_allowed(form: Form[Any]) -> NotAuthorized | None:
+    """Return why the visitor may not send the form; None if they may, or have not given a name yet."""
+    if form.for_admins and cookies.name():
+        try:
+            components().admins.require(cookies.name())
+        except NotAuthorized as refusal:
+            return refusal
+    return None
 
 
 def _filled_in() -> Iterator[tuple[str, str]]:

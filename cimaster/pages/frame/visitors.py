@@ -67,9 +67,13 @@ def latest(at_least: int = 0) -> Snapshot:
 def warnings() -> list[tuple[str, str]]:
     """Return what is wrong with the store or the clock, as pairs of a heading and a sentence."""
     repository = components().clusters.repository
-    found = [("The store cannot be used.", str(repository.trouble))] if repository.trouble else []
+    found = []
+    if repository.trouble:
+        advice = "These pages show the last known state, and changes fail until the store is back"
+        found.append(("The store cannot be used.", f"{repository.trouble}. {advice}"))
     if not repository.clock_is_right:
         sentence = "this replica's clock is more than 10 s off the store's, so it ends no lease or hold"
+        sentence += " until an operator corrects the clock"
         found.append(("The clocks differ.", sentence))
     return found
 
