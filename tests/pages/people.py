@@ -23,6 +23,11 @@ ARGUMENTS = [
 ]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_COLOURS: tuple[tuple[Literal["light", "dark"], Literal["active", "none"]], ...] = (
+    ("light", "none"),
+    ("dark", "none"),
+    ("light", "active"),
+)
 _STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
 REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own message about a refused form
@@ -92,14 +97,14 @@ class Person:
 
 
 def check(page: Page, what: str) -> None:
-    """Expect no findings of axe and no horizontal overflow: light and dark, wide and narrow."""
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for scheme, width in itertools.product(schemes, (1280, 640, 320)):
-        page.emulate_media(color_scheme=scheme)
+    """Expect no findings of axe and no horizontal overflow: light, dark and in forced colours, wide and narrow."""
+    for (scheme, forced), width in itertools.product(_COLOURS, (1280, 640, 320)):
+        page.emulate_media(color_scheme=scheme, forced_colors=forced)
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
         violations = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found["violations"]]
-        assert not violations, f"{what}, {scheme}, {width}: {violations}"
+        assert not violations, f"{what}, {scheme}, forced colours {forced}, {width}: {violations}"
         assert not page.evaluate(_STICKS_OUT), f"{what} at {width} px"
+    page.emulate_media(forced_colors="none")
     page.set_viewport_size({"width": 1000, "height": 900})
     assert not page.evaluate(_STICKS_OUT), f"{what} at 1000 px"

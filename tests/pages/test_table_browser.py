@@ -157,5 +157,3 @@ def test_axe_finds_nothing_with_60_clusters_and_open_lines(visit: Visit, name: s
     person.opens("queue")
     person.opens("creations")
     check(person.page, "the dashboard with open lines")
-    person.page.emulate_media(forced_colors="active")
-    check(person.page, "the dashboard in forced colours")
