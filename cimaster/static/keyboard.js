@@ -39,7 +39,9 @@ const nameIn = row => row.querySelector('[data-name]');
 function move(table, from, step) {
   const rows = [...table.querySelectorAll(TABLE_ROW)];
   const next = from ? rows[rows.indexOf(from) + step] : rows[0];
-  if (next) nameIn(next).focus();
+  if (!next) return;
+  document.querySelector(':popover-open')?.hidePopover();
+  nameIn(next).focus();
 }
 
 function tell(sentence) {
