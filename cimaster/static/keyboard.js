@@ -5,7 +5,11 @@
 const KEYS_SWITCH = 'cimaster-keys';  // in localStorage: 'off' if the visitor turned the keys off
 const TABLES = '#clusters, #inventory', TABLE_ROW = 'tr.row';
 const TYPING = 'input:not([type=checkbox], [type=radio]), select, textarea';
-const VERBS = {h: ['hold', 'holdwhenfree'], e: ['extend'], r: ['release']};
+const ACTIONS = {
+  h: {label: 'Hold', verbs: ['hold', 'holdwhenfree']},
+  e: {label: 'Extend', verbs: ['extend']},
+  r: {label: 'Release', verbs: ['release']},
+};
 const keys = {on: true, help: document.getElementById('keys-help'), note: document.getElementById('keys-note')};
 
 // --- the switch ----------------------------------------------------------------------------------------------------
@@ -55,21 +59,20 @@ function whyMissing(key, row) {
   const name = nameIn(row).textContent, state = row.dataset.state;
   if (key === 'h' && row.matches('.row-mine')) return `You hold ${name} already. Press e to extend your hold.`;
   if (key === 'h') return `${name} cannot be held from this row. Open its page to see why.`;
-  const verb = key === 'e' ? 'extend' : 'release';
+  const verb = ACTIONS[key].label.toLowerCase();
   if (state === 'held') return `Someone else holds ${name}. Only the holder can ${verb} the hold.`;
   return `${name} is ${state}, so there is no hold to ${verb}.`;
 }
 
-function whyDisabled(button) {
+function whyDisabled(key, button) {
   const reason = document.getElementById(button.getAttribute('aria-describedby')) ?? button.querySelector('.sub');
-  const label = VERBS.r.includes(button.dataset.verb) ? 'Release' : 'This action';
-  return `${label} is not possible: ${reason.textContent}`;
+  return `${ACTIONS[key].label} is not possible: ${reason.textContent}`;
 }
 
 function act(key, row) {
-  const button = VERBS[key].map(verb => row.querySelector(`[data-verb=${verb}]`)).find(found => found);
+  const button = ACTIONS[key].verbs.map(verb => row.querySelector(`[data-verb=${verb}]`)).find(found => found);
   if (!button) tell(whyMissing(key, row));
-  else if (button.getAttribute('aria-disabled')) tell(whyDisabled(button));
+  else if (button.getAttribute('aria-disabled')) tell(whyDisabled(key, button));
   else button.click();
 }
 

@@ -19,8 +19,8 @@ apiVersion: v1
 kind: Config
 current-context: here
 clusters: [{name: here, cluster: {server: "http://127.0.0.1:9"}}]
-users: [{name: nobody, user: {}}]
-contexts: [{name: here, context: {cluster: here, user: nobody}}]
+users: [{name: anyone, user: {}}]
+contexts: [{name: here, context: {cluster: here, user: anyone}}]
 """
 DUPLICATE_IDS = """() => {
     const ids = [...document.querySelectorAll('[id]')].map(element => element.id);

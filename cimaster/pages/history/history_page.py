@@ -1,7 +1,7 @@
 """The page with the changes of all clusters, newest first, and a form that chooses among them."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -38,7 +38,7 @@ class Shown:
     """The changes that the page shows, and how long the states lasted that they began."""
 
     page: Page
-    durations: Durations = field(default_factory=dict)
+    durations: Durations
 
     @property
     def changes(self) -> list[tuple[Entry, timeline.Change]]:
@@ -54,7 +54,7 @@ def history_page() -> tuple[str, int]:
     try:
         shown, refusal = _shown(sent), None
     except BadParameter as error:
-        shown, refusal = Shown(Page([], None)), error
+        shown, refusal = Shown(Page([], None), {}), error
     following = shown.page.following
     html = render_template(
         "history.html",
@@ -65,15 +65,10 @@ def history_page() -> tuple[str, int]:
         reason=history_lists.reason,
         trouble=shown.page.trouble,
         events=_EVENTS,
-        spans=[
-            (words, span == filters.get("since"), _url("pages.history_page", filters, since=span))
-            for span, words in _SPANS
-        ],
+        spans=_span_links(filters),
         newest_url=_url("pages.history_page", filters),
         older_url=_url("pages.history_page", filters, after=str(following)) if following else "",
-        exports=[
-            (kind, _url("api.history", filters, format=kind.lower(), limit=_EXPORTED)) for kind in ("CSV", "JSON")
-        ],
+        exports=_export_links(filters),
     )
     return html, refusal.status if refusal else 200
 
@@ -92,6 +87,17 @@ def _durations(snapshot: Snapshot, cluster: str, entries: list[Entry]) -> Durati
     since_then = HistoryFilter(cluster=cluster, since=oldest)
     everything = components().history.entries(snapshot, since_then)
     return state_durations.of(itertools.islice(everything, _READ_FOR_DURATIONS))
+
+
+def _span_links(filters: dict[str, str]) -> list[tuple[str, bool, str]]:
+    """Return links to the changes of the last days: the words, whether they are shown now, and the address."""
+    chosen = filters.get("since")
+    return [(words, span == chosen, _url("pages.history_page", filters, since=span)) for span, words in _SPANS]
+
+
+def _export_links(filters: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the formats in which the chosen changes can be downloaded, and the addresses."""
+    return [(kind, _url("api.history", filters, format=kind.lower(), limit=_EXPORTED)) for kind in ("CSV", "JSON")]
 
 
 def _url(endpoint: str, filters: dict[str, str], **values: Any) -> str:
