@@ -1,4 +1,5 @@
-// Keyboard shortcuts: "/" searches and "?" lists the keys; in a table, j and k move, and x, h, e and r act on the row.
+// Keyboard shortcuts: "/" searches and "?" lists the keys; in a table, j and k move, x, h, e and r act on the row,
+// and b goes to the actions for the ticked rows.
 // A key presses the button that the row has for it, so it asks and refuses as that button does.
 'use strict';
 
@@ -58,7 +59,7 @@ function tell(sentence) {
 function whyMissing(key, row) {
   const name = nameIn(row).textContent, state = row.dataset.state;
   if (key === 'h' && row.matches('.row-mine')) return `You hold ${name} already. Press e to extend your hold.`;
-  if (key === 'h') return `${name} cannot be held from this row. Open its page to see why.`;
+  if (key === 'h') return `This row has no button to hold ${name}. Open its page for all actions.`;
   const verb = ACTIONS[key].label.toLowerCase();
   if (state === 'held') return `Someone else holds ${name}. Only the holder can ${verb} the hold.`;
   return `${name} is ${state}, so there is no hold to ${verb}.`;
@@ -90,6 +91,7 @@ const pageKeys = {
 };
 const rowKeys = {
   x: row => row.querySelector('input[type=checkbox]')?.click(),
+  b: () => document.querySelector('#selection button')?.focus(),
   h: row => act('h', row),
   e: row => act('e', row),
   r: row => act('r', row),
