@@ -144,7 +144,7 @@ def test_without_script_the_forms_lead_back_below_the_path(browser: Browser, vis
 
 def test_a_link_to_a_verb_has_a_button_that_works_behind_the_proxy(visitor: Person, proxy: Proxy) -> None:
     visitor.go("/holdcluster?cluster=cluster-01&name=carol")
-    visitor.page.get_by_role("button").click()
+    visitor.page.get_by_role("main").get_by_role("button").click()
     expect(visitor.page).to_have_url(f"{proxy.url}/holdcluster")
     visitor.go()
     visitor.sees("cluster-01", "carol", state="held")
