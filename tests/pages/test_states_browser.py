@@ -79,6 +79,25 @@ def test_a_form_for_admins_says_so_before_it_is_filled_in(visit: Visit, script: 
         check(alice.page, "a form for admins")
 
 
+@pytest.mark.parametrize("touch", [False, True], ids=["keyboard", "touch"])
+@pytest.mark.parametrize("path", ["/", "/ui/admin", "/ui/clusters/cluster-01"])
+def test_each_disabled_button_shows_its_reason(visit: Visit, path: str, touch: bool) -> None:
+    alice = visit("alice", touch=touch)
+    alice.go(path)
+    buttons = alice.page.get_by_role("button", disabled=True).all()
+    assert buttons
+    for button in buttons:
+        reason = alice.page.locator(f"id={button.get_attribute('aria-describedby')}")
+        expect(reason).to_be_hidden()
+        if touch:
+            button.tap(force=True)  # playwright waits for what is not aria-disabled
+        else:
+            button.press("Enter")
+        expect(reason).to_be_visible()
+        expect(reason).to_be_in_viewport(ratio=1)
+        alice.page.keyboard.press("Escape")
+
+
 @pytest.mark.parametrize("records", [[]])
 def test_an_empty_pool_says_how_to_fill_it(visit: Visit) -> None:
     for name, next_step in (("alice", "An admin can add clusters"), ("root", "Add the first cluster")):
