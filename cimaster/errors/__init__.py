@@ -30,6 +30,7 @@ from cimaster.errors.lending import LimitReached as LimitReached
 from cimaster.errors.lending import NoSuchClusterKind as NoSuchClusterKind
 from cimaster.errors.lending import NotCurrent as NotCurrent
 from cimaster.errors.lending import NoVacantCluster as NoVacantCluster
+from cimaster.errors.lending import PlanChanged as PlanChanged
 from cimaster.errors.lending import PoolFull as PoolFull
 from cimaster.errors.lending import Queued as Queued
 from cimaster.errors.lending import QueueFull as QueueFull

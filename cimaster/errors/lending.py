@@ -66,6 +66,13 @@ class ClusterInUse(Refusal):
     status = 409
 
 
+class PlanChanged(Refusal):
+    """The pool changed since the plan of an import was shown."""
+
+    code = "plan_changed"
+    status = 409
+
+
 class ClusterExists(Refusal):
     """A cluster with that name exists already, with different facts."""
 

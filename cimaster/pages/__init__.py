@@ -7,13 +7,16 @@ from cimaster.pages.clusters import hold_end_forms as hold_end_forms
 from cimaster.pages.clusters import hold_forms as hold_forms
 from cimaster.pages.clusters import hold_queue_forms as hold_queue_forms
 from cimaster.pages.clusters import lost_holds as lost_holds
+from cimaster.pages.clusters import selection_forms as selection_forms
 from cimaster.pages.creations import creation_forms as creation_forms
 from cimaster.pages.creations import creation_panel as creation_panel
 from cimaster.pages.frame import template_filters as template_filters
 from cimaster.pages.frame import whoami as whoami
 from cimaster.pages.frame.blueprint import pages as pages
 from cimaster.pages.history import history_page as history_page
+from cimaster.pages.inventory import exports as exports
 from cimaster.pages.inventory import health_forms as health_forms
+from cimaster.pages.inventory import import_page as import_page
 from cimaster.pages.inventory import inventory_forms as inventory_forms
 from cimaster.pages.inventory import inventory_page as inventory_page
 from cimaster.pages.inventory import notice_panel as notice_panel

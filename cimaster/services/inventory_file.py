@@ -4,10 +4,12 @@
 - {name: cluster-01, region: us-west, labels: {gpu: "yes"}}
 - {name: tnet-01, region: eu-central, purpose: tnet-ci, osimage: flatcar-3975, note: ""}
 ```
+
+CSV works as well, with a line of headings; there, a cluster has each fact that has a column.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cimaster.common import json_errors
@@ -19,9 +21,9 @@ from cimaster.pool.decisions.inventory_plan import FACTS, Inventory
 from cimaster.pool.records import json_edit
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.json_values import TooDeep
-from cimaster.services import pool_file
+from cimaster.services import inventory_csv, pool_file
+from cimaster.services.inventory_csv import FIELDS as _FIELDS
 
-_FIELDS = ("name", *FACTS)
 _STORED = "status"  # a field that every stored record has, and no record that is written by hand
 
 
@@ -31,15 +33,33 @@ def read(text: str) -> Inventory:
     A fact that an entry leaves out is None, and an empty one is empty.
     """
     found: dict[str, ClusterFacts] = {}
+    for place, name, facts in _of_csv(text) if inventory_csv.is_csv(text) else _of_items(text):
+        if name in found:
+            raise BadBody(
+                f"the file lists cluster {brief(name)} twice: keep only one of the entries; {place} repeats it"
+            )
+        found[name] = facts
+    return found
+
+
+_Entries = Iterator[tuple[str, str, ClusterFacts]]
+"""For each entry of the file its place, for refusals, then the name and the facts."""
+
+
+def _of_csv(text: str) -> _Entries:
+    for number, fields in inventory_csv.read(text):
+        place = f"line {number} of the file"
+        name = _name(place, fields)
+        yield place, name, _written_facts(f"{place} ({brief(name)})", fields)
+
+
+def _of_items(text: str) -> _Entries:
     for number, item in enumerate(_items(text), 1):
         place = f"entry {number} of the file"
         name = _name(place, item.value)
-        if name in found:
-            raise BadBody(f"the file lists cluster {brief(name)} twice: keep only one of the entries")
-        place = f"{place} ({brief(name)})"
+        named = f"{place} ({brief(name)})"
         is_stored = _STORED in item.value
-        found[name] = _stored_facts(place, item) if is_stored else _written_facts(place, item.value)
-    return found
+        yield place, name, _stored_facts(named, item) if is_stored else _written_facts(named, item.value)
 
 
 def _items(text: str) -> tuple[json_edit.Item, ...]:

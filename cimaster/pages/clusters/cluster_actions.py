@@ -109,6 +109,22 @@ def _bring_back(visitor: Visitor) -> Action:
     return admin_action("bringback", "Bring back", visitor, busy_label=busy_label, icon="play", opens_form=False)
 
 
+def for_selection(visitor: Visitor) -> list[Action]:
+    """Return the actions on all clusters that the visitor has ticked."""
+    return [
+        admin_action("disableselected", "Disable…", visitor, icon="pause"),
+        admin_action("enableselected", "Enable…", visitor, icon="play"),
+        admin_action("labelselected", "Edit labels…", visitor, icon="pen"),
+        Action("releaseselected", "Release…", icon="unlock"),
+        admin_action("deleteselected", "Delete…", visitor, icon="bin"),
+    ]
+
+
+def for_inventory_menu(_cluster: Cluster, _visitor: Visitor) -> list[Action]:
+    """Return the actions in the menu of a row of the inventory: it has a button for each."""
+    return []
+
+
 def for_inventory(cluster: Cluster, visitor: Visitor) -> list[Action]:
     """Return the buttons of a row of the inventory."""
     delete = admin_action("delete", "Delete", visitor, icon="bin")

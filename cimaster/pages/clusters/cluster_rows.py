@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -88,12 +89,37 @@ class Row:
         return bool(self.cluster.osimage) and self.cluster.purpose == IMAGE_PURPOSE
 
 
-def row(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Row:
+Buttons = Callable[[Cluster, Visitor], list[Action]]
+
+
+@dataclass(frozen=True)
+class RowLayout:
+    """How a table shows a cluster: the template of its rows, their buttons, and the actions in their menu."""
+
+    template: str
+    buttons: Buttons
+    menu: Buttons
+
+
+ON_DASHBOARD = RowLayout("fragments/row.html", cluster_actions.for_row, cluster_actions.for_menu)
+IN_INVENTORY = RowLayout(
+    "fragments/inventory_row.html", cluster_actions.for_inventory, cluster_actions.for_inventory_menu
+)
+
+
+def row(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime, layout: RowLayout = ON_DASHBOARD) -> Row:
     """Return a cluster of the pool as a visitor sees it."""
-    return _row(cluster, pool.reference(cluster), visitor, now, pool.rules.overdue_after)
+    return _row(cluster, pool.reference(cluster), visitor, now, pool.rules.overdue_after, layout)
 
 
-def _row(cluster: Cluster, reference: str, visitor: Visitor, now: datetime, overdue_after: timedelta) -> Row:
+def _row(
+    cluster: Cluster,
+    reference: str,
+    visitor: Visitor,
+    now: datetime,
+    overdue_after: timedelta,
+    layout: RowLayout,
+) -> Row:
     return Row(
         id=element_id(reference),
         reference=reference,
@@ -104,8 +130,8 @@ def _row(cluster: Cluster, reference: str, visitor: Visitor, now: datetime, over
         health=health_marks.mark(cluster),
         is_mine=visitor.holds(cluster),
         is_shared=visitor.shares(cluster),
-        actions=tuple(cluster_actions.for_row(cluster, visitor)),
-        menu=tuple(cluster_actions.for_menu(cluster, visitor)),
+        actions=tuple(layout.buttons(cluster, visitor)),
+        menu=tuple(layout.menu(cluster, visitor)),
     )
 
 
@@ -149,11 +175,11 @@ def _flags(cluster: Cluster, now: datetime, overdue_after: timedelta) -> tuple[t
     return tuple(flags)
 
 
-def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime) -> Markup:
-    """Return the row of the dashboard as HTML, cached for up to 15 s for all visitors to whom it looks the same."""
+def rendered(pool: Pool, cluster: Cluster, visitor: Visitor, now: datetime, layout: RowLayout) -> Markup:
+    """Return a row of a table as HTML, cached for up to 15 s for all visitors to whom it looks the same."""
     about_now = now.replace(second=now.second // 15 * 15, microsecond=0)
     viewer = _viewer(cluster, visitor)
-    return _rendered(cluster, pool.reference(cluster), viewer, about_now, pool.rules.overdue_after)
+    return _rendered(cluster, pool.reference(cluster), viewer, about_now, pool.rules.overdue_after, layout)
 
 
 def stub(pool: Pool, cluster: Cluster) -> Markup:
@@ -180,7 +206,14 @@ def _viewer(cluster: Cluster, visitor: Visitor) -> Visitor:
 
 
 @functools.lru_cache(4096)
-def _rendered(cluster: Cluster, reference: str, viewer: Visitor, now: datetime, overdue_after: timedelta) -> Markup:
-    row = _row(cluster, reference, viewer, now, overdue_after)
-    html = render_template("fragments/row.html", row=row, visitor=viewer, now=now)
+def _rendered(
+    cluster: Cluster,
+    reference: str,
+    viewer: Visitor,
+    now: datetime,
+    overdue_after: timedelta,
+    layout: RowLayout,
+) -> Markup:
+    row = _row(cluster, reference, viewer, now, overdue_after, layout)
+    html = render_template(layout.template, row=row, visitor=viewer, now=now)
     return Markup(html)  # noqa: S704 the template escapes

@@ -13,6 +13,7 @@ from flask import request
 from markupsafe import Markup
 
 from cimaster.pages.clusters import cluster_rows
+from cimaster.pages.clusters.cluster_rows import RowLayout
 from cimaster.pages.frame.visitors import Visitor
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.pool import Pool
@@ -29,6 +30,7 @@ class LiveRows:
     clusters: Sequence[Cluster]
     visitor: Visitor
     now: datetime
+    layout: RowLayout
 
     def __len__(self) -> int:
         return len(self.clusters)
@@ -47,7 +49,7 @@ class LiveRows:
 
     def rendered(self) -> Iterator[Markup]:
         """Yield each row as HTML."""
-        return (cluster_rows.rendered(self.pool, cluster, self.visitor, self.now) for cluster in self.clusters)
+        return (self._rendered(cluster) for cluster in self.clusters)
 
     def changed(self) -> Iterator[Markup]:
         """Yield the rows that the browser does not show as HTML, and a stub for each of the others."""
@@ -56,7 +58,10 @@ class LiveRows:
             if self._fingerprint(cluster) in shown:
                 yield cluster_rows.stub(self.pool, cluster)
             else:
-                yield cluster_rows.rendered(self.pool, cluster, self.visitor, self.now)
+                yield self._rendered(cluster)
+
+    def _rendered(self, cluster: Cluster) -> Markup:
+        return cluster_rows.rendered(self.pool, cluster, self.visitor, self.now, self.layout)
 
     def _fingerprint(self, cluster: Cluster) -> str:
         return cluster_rows.fingerprint(self.pool, cluster, self.visitor, self.now)

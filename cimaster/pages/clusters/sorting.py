@@ -16,28 +16,41 @@ _DESCENDING = "-"  # begins the name of a column in the URL
 
 @dataclass(frozen=True)
 class Column:
-    """A column by which the table can be sorted: its name in the URL, its heading, and what it sorts by.
+    """A column of a table: its name in the URL, its heading, and what it sorts by; None if it cannot be sorted by.
 
     Rows for which it has no value come last in both directions.
     """
 
     name: str
     heading: str
-    key: Callable[[Cluster], Any]
+    key: Callable[[Cluster], Any] | None = None
 
 
 def _user(cluster: Cluster) -> str | None:
     return folded(cluster_rows.use(cluster).by) or None
 
 
-_COLUMNS = (
+_COMMON = (
     Column("name", "Cluster", lambda cluster: folded(cluster.name_as_written or "") or None),
     Column("state", "State", lambda cluster: STATES.index(cluster.state)),
+    Column("health", "Health"),
+)
+OF_DASHBOARD = (
+    *_COMMON,
     Column("by", "By", _user),
+    Column("reason", "Reason"),
     Column("since", "Since", lambda cluster: cluster_rows.use(cluster).since),
     Column("left", "Time left", lambda cluster: cluster_rows.use(cluster).ends),
+    Column("kind", "Purpose, region"),
 )
-COLUMNS = {column.name: column for column in _COLUMNS}
+OF_INVENTORY = (
+    *_COMMON,
+    Column("purpose", "Purpose", lambda cluster: folded(cluster.purpose)),
+    Column("region", "Region", lambda cluster: folded(cluster.region) or None),
+    Column("osimage", "OS image", lambda cluster: folded(cluster.osimage) or None),
+    Column("labels", "Labels"),
+)
+_KEYS = {column.name: column.key for column in (*OF_DASHBOARD, *OF_INVENTORY) if column.key}
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Order:
     def parse(cls, text: str) -> "Order":
         """Read the order from the URL; an unknown column counts as none, because a shared link should still work."""
         name = text.removeprefix(_DESCENDING)
-        return cls(name, text.startswith(_DESCENDING)) if name in COLUMNS else cls()
+        return cls(name, text.startswith(_DESCENDING)) if name in _KEYS else cls()
 
     def __str__(self) -> str:
         return f"{_DESCENDING if self.is_descending else ''}{self.column}"
@@ -73,7 +86,7 @@ class Order:
         by_name = sorted(clusters, key=lambda cluster: folded(cluster.name_as_written or "\U0010ffff"))
         if not self.column:
             return sorted(by_name, key=lambda cluster: _usual(cluster, visitor))
-        key = COLUMNS[self.column].key
+        key = _KEYS[self.column]
         known = [cluster for cluster in by_name if key(cluster) is not None]
         return [
             *sorted(known, key=key, reverse=self.is_descending),

@@ -29,17 +29,18 @@ _FIELDS = {"label": "labels"}  # the field of a parameter, where its name differ
 def serve(form: Form[Any]) -> None:
     """Register the routes of a form: GET shows it, POST carries it out."""
 
-    def show() -> Response:
-        return _show(form)
+    def show_form() -> Response:
+        return show(form)
 
     def send() -> Response:
         return _send(form)
 
-    pages.add_url_rule(form.path, form.verb, show, methods=["GET"])
+    pages.add_url_rule(form.path, form.verb, show_form, methods=["GET"])
     pages.add_url_rule(form.path, f"send_{form.verb}", send, methods=["POST"])
 
 
-def _show(form: Form[Any]) -> Response:
+def show(form: Form[Any]) -> Response:
+    """Show a form, with the values of the query in its fields."""
     context = _context(form, request.args, forms.not_allowed(form))
     if context["refusal"]:
         return _refused(form, context)
@@ -117,6 +118,8 @@ def _done(form: Form[Any], committed: Committed, name: str) -> Response:
     cookies.remember(seen=max(committed.commit, cookies.seen()))
     if newly_named:
         cookies.remember(name=name)
+    if report := form.report(committed):
+        return _reported(report, target)
     if is_htmx_request() and (blocked or not newly_named) and not is_page_gone:
         page = addresses.without_prefix(target)
         return _updated(form, Result(page, subject, committed, latest(committed.commit)), message)
@@ -124,6 +127,14 @@ def _done(form: Form[Any], committed: Committed, name: str) -> Response:
         return Response(render_template("form_done.html", message=message, target=target))
     cookies.leave_message(message)
     return redirect_to(target)
+
+
+def _reported(report: dict[str, Any], target: str) -> Response:
+    """Show the results of a form in its place."""
+    template = "fragments/form_report.html" if is_htmx_request() else "form_report.html"
+    response = Response(render_template(template, target=target, **report))
+    _refresh_page(response)
+    return response
 
 
 def _message(form: Form[Any], committed: Committed, name: str, blocked: bool) -> Message:

@@ -57,6 +57,11 @@ def no_context(_values: Mapping[str, str], _is_shown_again: bool) -> dict[str, A
     return {}
 
 
+def no_report(_committed: Committed) -> dict[str, Any]:
+    """Report nothing beside the message."""
+    return {}
+
+
 def answer_text(committed: Committed, _name: str) -> str:
     """Return the API's words of success."""
     return committed.answer.text
@@ -67,7 +72,8 @@ class Form(Generic[P]):
     """A form: GET on its path shows it, POST carries it out.
 
     `subject` is the parameter that names what the form is about; empty if that is new. `update` says which element
-    of the page where the form was opened has changed. `leaves_hold`: the visitor holds the cluster afterwards.
+    of the page where the form was opened has changed. `leaves_hold`: the visitor holds the cluster afterwards. If
+    `report` returns anything, form_report.html shows that in place of the form, and no message is left.
     """
 
     path: str
@@ -80,6 +86,7 @@ class Form(Generic[P]):
     subject: str = ""
     context: FormContext = no_context
     message: Callable[[Committed, str], str] = answer_text
+    report: Callable[[Committed], dict[str, Any]] = no_report
     destroys: bool = False
     leaves_hold: bool = False
 

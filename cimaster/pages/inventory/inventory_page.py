@@ -4,57 +4,66 @@ from typing import Any
 
 from flask import Response, render_template
 
-from cimaster.pages.clusters import cluster_actions, cluster_forms, cluster_rows
+from cimaster.pages.clusters import cluster_forms, cluster_rows, cluster_table
+from cimaster.pages.clusters.view import INVENTORY, requested_view
 from cimaster.pages.frame import action_buttons
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.forms import PageUpdate, Result
-from cimaster.pages.frame.fragments import clusters_tag, poll_response
-from cimaster.pages.frame.visitors import current_visitor, latest
+from cimaster.pages.frame.fragments import poll_response
+from cimaster.pages.frame.visitors import current_visitor, element_id, fragment_tag, latest
 from cimaster.pages.inventory import notice_panel, purpose_panel
 from cimaster.pages.policies import policy_panel
-from cimaster.pool.records.cluster import BROKEN
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
 
 
-def context(snapshot: Snapshot) -> dict[str, Any]:
-    """Build the context of fragments/inventory.html: pairs of a row and its buttons, broken records apart."""
+def broken_context(snapshot: Snapshot) -> dict[str, Any]:
+    """Build the context of fragments/broken_records.html."""
     pool, visitor, now = snapshot.pool, current_visitor(), components().clusters.now()
-    rows = [
-        (cluster_rows.row(pool, cluster, visitor, now), cluster_actions.for_inventory(cluster, visitor))
-        for cluster in pool.clusters
-    ]
-    return {
-        "tag": clusters_tag(snapshot),
-        "broken": [(row, buttons) for row, buttons in rows if row.state == BROKEN],
-        "inventory": [(row, buttons) for row, buttons in rows if row.state != BROKEN],
-    }
+    broken = [cluster for cluster in pool.clusters if cluster.fault]
+    rows = [cluster_rows.row(pool, cluster, visitor, now, cluster_rows.IN_INVENTORY) for cluster in broken]
+    references = [row.reference for row in rows]
+    return {"broken": rows, "broken_tag": fragment_tag(snapshot, references)}
 
 
 def update(result: Result) -> PageUpdate | None:
-    """Replace the table of the inventory, or what the form changed on another page."""
-    if result.page.startswith("/ui/admin"):
-        return PageUpdate("inventory", "fragments/inventory.html", context(result.snapshot))
-    return cluster_forms.update(result)
+    """Replace the row of the inventory, or what the form changed on another page."""
+    if not result.page.startswith("/ui/admin"):
+        return cluster_forms.update(result)
+    cluster = result.committed.answer.cluster
+    if cluster is None:
+        return PageUpdate(element_id(result.subject)) if result.subject else None
+    layout, now = cluster_rows.IN_INVENTORY, components().clusters.now()
+    row = cluster_rows.row(result.snapshot.pool, cluster, current_visitor(), now, layout)
+    return PageUpdate(row.id, layout.template, {"row": row}) if result.subject else None
 
 
 @pages.get("/ui/admin")
-def inventory_page() -> str:
+def inventory_page() -> Response:
     """Show the inventory."""
-    snapshot = latest()
-    why_not = "" if current_visitor().is_admin else action_buttons.NEEDS_ADMIN
-    return render_template(
+    snapshot, view = latest(), requested_view(INVENTORY)
+    page = render_template(
         "inventory.html",
-        why_not=why_not,
-        **context(snapshot),
+        why_not="" if current_visitor().is_admin else action_buttons.NEEDS_ADMIN,
+        **cluster_table.filter_choices(snapshot, view),
+        **cluster_table.context(snapshot, view),
+        **broken_context(snapshot),
         **notice_panel.context(snapshot),
         **purpose_panel.context(snapshot),
         **policy_panel.context(snapshot),
     )
+    return cluster_table.page_response(page, view)
 
 
 @pages.get("/ui/fragments/inventory")
 def inventory_fragment() -> Response:
     """Answer a poll of the table."""
-    snapshot = latest()
-    return poll_response("fragments/inventory.html", clusters_tag(snapshot), lambda: context(snapshot))
+    return cluster_table.live_response(latest(), requested_view(INVENTORY))
+
+
+@pages.get("/ui/fragments/broken-records")
+def broken_records_fragment() -> Response:
+    """Answer a poll of the broken records."""
+    shown = broken_context(latest())
+    template, tag = "fragments/broken_records.html", shown["broken_tag"]
+    return poll_response(template, tag, lambda: shown, triggers_refresh=False)

@@ -14,7 +14,9 @@ from cimaster.pool import parsers
 from cimaster.pool.decisions import descriptions, inventory
 from cimaster.pool.decisions.inventory import ClusterFacts
 from cimaster.pool.records.cluster import DEFAULT_PURPOSE, IMAGE_PURPOSE, Cluster
+from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.pool import Answer, Pool
+from cimaster.pool.records.record import digest_of
 
 ADD, CHANGE, REMOVE = "+", "~", "-"
 FACTS = ("region", "purpose", "osimage", "labels", "note")
@@ -27,12 +29,16 @@ Inventory = Mapping[str, ClusterFacts]
 
 @dataclass(frozen=True)
 class Step:
-    """One cluster to add, change or remove; `detail` describes that to people, `facts` are those to write."""
+    """One cluster to add, change or remove; `detail` describes that to people, `facts` are those to write.
+
+    `before` is a digest of the facts that are changed, which `detail` may show in part only.
+    """
 
     kind: str
     name: str
     detail: str
     facts: ClusterFacts = ClusterFacts()
+    before: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}{self.detail}"
@@ -62,11 +68,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class SyncTerms:
-    """The admin on whose behalf a plan is carried out; `force` also removes what is in use, and empties a purpose."""
+    """The admin on whose behalf a plan is carried out; `force` also removes what is in use, and empties a purpose.
+
+    `or_force` is the end of a refusal's remedy: how to force it, if the admin can.
+    """
 
     by: str
     force: bool = False
     reason: str = ""
+    or_force: str = ", or add --force and --reason"
 
 
 def plan(pool: Pool, wanted: Inventory) -> Plan:
@@ -113,7 +123,8 @@ def _change(cluster: Cluster, facts: ClusterFacts) -> Step | None:
     _check_values(cluster.name, different)
     _check_image(cluster.name, stored | different)
     detail = "; ".join(f"{fact} {_shown(stored[fact])} -> {_shown(value)}" for fact, value in different.items())
-    return Step(CHANGE, cluster.name, f": {detail}", ClusterFacts(**different))
+    before = digest_of(dump({fact: stored[fact] for fact in different}))
+    return Step(CHANGE, cluster.name, f": {detail}", ClusterFacts(**different), before)
 
 
 def _removal(cluster: Cluster) -> Step:
@@ -187,11 +198,11 @@ def _remove(pool: Pool, now: datetime, name: str, terms: SyncTerms) -> tuple[Poo
         return pool, Answer(f"cluster {name} was deleted already")
     cluster = pool.find(name)
     if not terms.force:
-        _check_removable(pool, cluster)
+        _check_removable(pool, cluster, terms.or_force)
     return inventory.delete(pool, now, name, terms.by, terms.force, terms.reason)
 
 
-def _check_removable(pool: Pool, cluster: Cluster) -> None:
+def _check_removable(pool: Pool, cluster: Cluster, or_force: str) -> None:
     """Refuse to remove a cluster that is in use, or the last one of its purpose.
 
     The plan was checked for the latter too, but since then an addition may have failed, or another admin may have
@@ -199,10 +210,8 @@ def _check_removable(pool: Pool, cluster: Cluster) -> None:
     """
     if inventory.is_in_use(cluster):
         raise ClusterInUse(
-            f"it is {descriptions.situation(cluster)}: wait until it is free, or add --force and --reason",
+            f"it is {descriptions.situation(cluster)}: wait until it is free{or_force}",
             cluster=cluster.name,
         )
     if not any(c.purpose == cluster.purpose for c in pool.clusters if c is not cluster and not c.fault):
-        raise Refusal(
-            f"it is the last cluster of purpose {cluster.purpose}: add another one first, or add --force and --reason"
-        )
+        raise Refusal(f"it is the last cluster of purpose {cluster.purpose}: add another one first{or_force}")

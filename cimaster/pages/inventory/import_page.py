@@ -1,0 +1,125 @@
+"""The page on which admins import an inventory: a file or a text, then the plan, which is carried out as it was shown.
+
+No session keeps the plan. The form that shows it sends the text of the file again, with a digest of the plan.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, g, render_template, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from cimaster.common.file_text import decoded
+from cimaster.common.serving.request_arrival import BODY_LIMIT
+from cimaster.errors import BadBody, MissingParameter, PlanChanged, Problem, Refusal, StoreTrouble
+from cimaster.pages.frame import cookies
+from cimaster.pages.frame.blueprint import pages, redirect_to
+from cimaster.pages.frame.cookies import Message
+from cimaster.pages.frame.visitors import current_visitor, latest
+from cimaster.pool.decisions import inventory_import, selection
+from cimaster.pool.decisions.inventory_import import ImportAnswer, ImportPlan
+from cimaster.pool.decisions.inventory_plan import Inventory, SyncTerms
+from cimaster.services import inventory_file
+from cimaster.services.inventory_import import carry_out
+from cimaster.web import problems
+from cimaster.web.components import components
+
+_ROOM = 4096  # bytes of a request for its other fields
+_REASON = "imported"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the form sent: the text of the inventory, and whether to remove clusters that it does not list."""
+
+    text: str = ""
+    removes: bool = False
+
+
+@pages.get("/ui/admin/import")
+def import_inventory() -> Response:
+    """Show the form."""
+    return _page()
+
+
+@pages.post("/ui/admin/import")
+def preview_import() -> Response:
+    """Show what an import would change."""
+    sent = Sent()
+    try:
+        sent = _read()
+        return _preview(sent, inventory_file.read(sent.text))
+    except (Refusal, StoreTrouble) as refusal:
+        return _page(sent, refusal=refusal)
+
+
+@pages.post("/ui/admin/applyimport")
+def apply_import() -> Response:
+    """Carry out the plan that was shown; if the pool has changed, show the new one."""
+    sent = Sent()
+    try:
+        sent = _read()
+        wanted = inventory_file.read(sent.text)
+        return _applied(sent, wanted)
+    except PlanChanged as refusal:
+        return _preview(sent, wanted, refusal)
+    except (Refusal, StoreTrouble) as refusal:
+        return _page(sent, refusal=refusal)
+
+
+def _read() -> Sent:
+    """Read the form. NotAuthorized unless the visitor is an admin; BadBody if the file is too large, or not text."""
+    try:
+        text, file, removes = request.form.get("text", ""), request.files.get("file"), "removes" in request.form
+    except RequestEntityTooLarge:
+        raise BadBody(
+            f"the file is larger than {(BODY_LIMIT - _ROOM) // 1024} kB, the limit of this page: import it in parts, "
+            "or with `cimaster import --sync`"
+        ) from None
+    components().admins.require(current_visitor().name or "without a name")
+    if file and file.filename:
+        if text.strip():
+            raise BadBody("there are a file and a text: choose a file or paste a text, not both")
+        try:
+            text = decoded(file.read())
+        except ValueError as error:
+            raise BadBody(f"the file is not text: {error}") from None
+    if not text.strip():
+        raise MissingParameter("there is nothing to import: choose a file, or paste a text", parameter="text")
+    return Sent(text, removes)
+
+
+def _preview(sent: Sent, wanted: Inventory, refusal: Problem | None = None) -> Response:
+    plan = inventory_import.plan(latest().pool, wanted, removes=sent.removes)
+    try:
+        plan.check()
+    except Refusal as emptied:
+        refusal = refusal or emptied
+    return _page(sent, plan, refusal)
+
+
+def _applied(sent: Sent, wanted: Inventory) -> Response:
+    terms = SyncTerms(current_visitor().name, reason=_REASON, or_force="")
+    seen = request.form.get("plan", "")
+    committed = carry_out(components().clusters.repository, wanted, seen, terms, removes=sent.removes)
+    cookies.remember(seen=max(committed.commit, cookies.seen()))
+    answer = committed.answer
+    assert isinstance(answer, ImportAnswer)
+    failed = [result for result in answer.results if result.outcome == selection.FAILED]
+    summary, target = selection.summary(answer.results), url_for("pages.inventory_page")
+    if failed:
+        heading = summary.partition(":")[0]
+        return Response(render_template("form_report.html", summary=heading, failed=failed, target=target))
+    cookies.leave_message(Message(f"the inventory is imported: {summary}"))
+    return redirect_to(target)
+
+
+def _page(sent: Sent = Sent(), plan: ImportPlan | None = None, refusal: Problem | None = None) -> Response:
+    """Return the form, or the plan with the refusal that may have led to it."""
+    context: dict[str, Any] = {"sent": sent, "plan": plan, "refusal": refusal}
+    response = problems.refused(refusal) if refusal else Response()
+    if refusal:
+        g.refused = refusal.sentence
+    response.set_data(render_template("import.html", limit=(BODY_LIMIT - _ROOM) // 1024, **context))
+    response.mimetype = "text/html"
+    return response

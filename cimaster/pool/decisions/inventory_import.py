@@ -1,0 +1,106 @@
+"""Bring the pool into line with an inventory that an admin has reviewed in the browser.
+
+It carries out the plan that was shown, or nothing. It removes no cluster that is in use, and empties no purpose.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime
+
+from cimaster.errors import PlanChanged, Refusal
+from cimaster.pool.decisions import inventory, inventory_plan
+from cimaster.pool.decisions.inventory_plan import REMOVE, Inventory, Plan, Step, SyncTerms
+from cimaster.pool.decisions.selection import DONE, FAILED, ItemResult
+from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.pool import Answer, Pool
+from cimaster.pool.records.record import digest_of
+
+_NOTHING: Set[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import changes; `kept` are steps that it leaves out because the clusters are in use.
+
+    `unlisted` is the number of clusters that the inventory does not list and that stay, as removals were not requested.
+    """
+
+    steps: tuple[Step, ...]
+    kept: tuple[Step, ...]
+    unlisted: int
+    unchanged: int
+    broken: tuple[str, ...]
+    emptied: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """A digest of the steps, which changes if one of their clusters does."""
+        return digest_of(dump([(str(step), step.before) for step in (*self.steps, *self.kept)]))
+
+    def check(self) -> None:
+        """Refuse a plan that leaves a purpose without clusters."""
+        if self.emptied:
+            raise Refusal(
+                f"no cluster would be left for purpose {' and '.join(self.emptied)}, so nothing is changed: "
+                "list one in the file, or do not remove clusters"
+            )
+
+
+@dataclass(frozen=True)
+class ImportAnswer(Answer):
+    """The answer to one part of an import: its results, and the digest of the remaining plan; empty if it is done."""
+
+    results: tuple[ItemResult, ...] = ()
+    remaining: str = ""
+
+
+def plan(pool: Pool, wanted: Inventory, *, removes: bool, without: Set[str] = _NOTHING) -> ImportPlan:
+    """Return what an import changes; with `removes`, clusters that it does not list are removed.
+
+    Raises as `inventory_plan.plan` does. The steps about the clusters `without` are left out.
+    """
+    full: Plan = inventory_plan.plan(pool, wanted)
+    steps = [step for step in full.steps if step.name not in without]
+    removals = [step for step in steps if step.kind == REMOVE]
+    kept = [step for step in removals if inventory.is_in_use(pool.find(step.name))] if removes else []
+    left_out = kept if removes else removals
+    return ImportPlan(
+        steps=tuple(step for step in steps if step not in left_out),
+        kept=tuple(kept),
+        unlisted=0 if removes else len(removals),
+        unchanged=full.unchanged,
+        broken=full.broken,
+        emptied=full.emptied if removes else (),
+    )
+
+
+def carry_out(
+    pool: Pool,
+    now: datetime,
+    wanted: Inventory,
+    removes: bool,
+    seen: str,
+    failed: Set[str],
+    terms: SyncTerms,
+    most: int,
+) -> tuple[Pool, ImportAnswer]:
+    """Carry out up to `most` steps of a plan; PlanChanged if it is not the one with the digest `seen`.
+
+    `failed` are the clusters whose steps were refused in an earlier part.
+    """
+    current = plan(pool, wanted, removes=removes, without=failed)
+    if current.digest != seen:
+        raise PlanChanged("the pool changed meanwhile in what this import touches: look at the new plan")
+    if not failed:
+        current.check()
+    results = []
+    for step in current.steps[:most]:
+        try:
+            pool, answer = inventory_plan.carry_out(pool, now, step, terms)
+        except Refusal as refusal:
+            results.append(ItemResult(step.name, FAILED, refusal.sentence))
+        else:
+            results.append(ItemResult(step.name, DONE, answer.text))
+    refused = {*failed, *(result.name for result in results if result.outcome == FAILED)}
+    rest = plan(pool, wanted, removes=removes, without=refused) if current.steps[most:] else None
+    return pool, ImportAnswer("", results=tuple(results), remaining=rest.digest if rest else "")
