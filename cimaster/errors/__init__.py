@@ -32,6 +32,7 @@ from cimaster.errors.lending import NotCurrent as NotCurrent
 from cimaster.errors.lending import NoVacantCluster as NoVacantCluster
 from cimaster.errors.lending import PlanChanged as PlanChanged
 from cimaster.errors.lending import PoolFull as PoolFull
+from cimaster.errors.lending import PurposeEmptied as PurposeEmptied
 from cimaster.errors.lending import Queued as Queued
 from cimaster.errors.lending import QueueFull as QueueFull
 from cimaster.errors.lending import RequestOver as RequestOver

@@ -66,6 +66,13 @@ class ClusterInUse(Refusal):
     status = 409
 
 
+class PurposeEmptied(Refusal):
+    """The import would leave a purpose without clusters."""
+
+    code = "purpose_emptied"
+    status = 409
+
+
 class PlanChanged(Refusal):
     """The pool changed since the plan of an import was shown."""
 

@@ -122,7 +122,8 @@ document.addEventListener('htmx:after:swap', event => {
 
 document.addEventListener('htmx:finally:request', event => {
   const {ctx} = event.detail;
-  if (ctx.request.method === 'POST' && ctx.response?.status < 300 && dialog.contains(ctx.sourceElement)) dialog.close();
+  const isSent = ctx.request.method === 'POST' && ctx.response?.status < 300 && dialog.contains(ctx.sourceElement);
+  if (isSent && !dialog.querySelector('[data-report]')) dialog.close();
 });
 
 dialog.addEventListener('click', event => {

@@ -64,11 +64,15 @@ document.addEventListener('keydown', event => {
 
 document.addEventListener('htmx:after:swap', restoreTicks);
 
-// After an action, those that failed stay ticked.
-document.addEventListener('htmx:finally:request', event => {
+// After an action, those that failed stay ticked. (Its form is looked at before the report replaces it.)
+document.addEventListener('htmx:after:request', event => {
   const {ctx} = event.detail;
   const isDone = ctx.request.method === 'POST' && ctx.response?.status < 300;
-  if (!isDone || !ctx.sourceElement.querySelector('input[name=item]')) return;
+  ctx.endsSelection = isDone && ctx.sourceElement.querySelector('input[name=item]') !== null;
+});
+
+document.addEventListener('htmx:finally:request', event => {
+  if (!event.detail.ctx.endsSelection) return;
   select([...document.querySelectorAll('#dialog [data-failed]')].map(failed => failed.dataset.failed));
 });
 

@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from cimaster.errors import PlanChanged, Refusal
+from cimaster.errors import PlanChanged, PurposeEmptied, Refusal
 from cimaster.pool.decisions import inventory, inventory_plan
 from cimaster.pool.decisions.inventory_plan import REMOVE, Inventory, Plan, Step, SyncTerms
 from cimaster.pool.decisions.selection import DONE, FAILED, ItemResult
@@ -40,7 +40,7 @@ class ImportPlan:
     def check(self) -> None:
         """Refuse a plan that leaves a purpose without clusters."""
         if self.emptied:
-            raise Refusal(
+            raise PurposeEmptied(
                 f"no cluster would be left for purpose {' and '.join(self.emptied)}, so nothing is changed: "
                 "list one in the file, or do not remove clusters"
             )
