@@ -15,7 +15,7 @@ from cimaster import pool as decide
 from cimaster.common.parameters import ParameterType
 from cimaster.common.texts import brief, printable
 from cimaster.errors import BadParameter, MissingParameter
-from cimaster.pages.clusters import cluster_actions, cluster_rows
+from cimaster.pages.clusters import cluster_actions, cluster_page, cluster_rows
 from cimaster.pages.clusters.view import requested_view
 from cimaster.pages.frame import form_views
 from cimaster.pages.frame.blueprint import pages
@@ -89,20 +89,21 @@ def _context(fields: Sequence[str], note: Callable[[Cluster], str]) -> FormConte
     """Return what lists the selected clusters as they are now; `fields` are those that matter for the action."""
 
     def context(_values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
-        names, pool, visitor, now = _names(), latest().pool, current_visitor(), components().clusters.now()
+        names, snapshot, visitor, now = _names(), latest(), current_visitor(), components().clusters.now()
         if not is_shown_again:
             _check_number(len(names))
-        clusters = [pool.find(name) for name in names if name in pool.positions]
+        found = {name: cluster_page.find(snapshot, name) for name in names}
+        clusters = [cluster for cluster in found.values() if cluster and not cluster.fault]
         return {
             "listed": [
                 Listed(
-                    cluster_rows.row(pool, cluster, visitor, now),
+                    cluster_rows.row(snapshot.pool, cluster, visitor, now),
                     f"{cluster.name} {selection.digest(cluster, fields)}",
                     note(cluster),
                 )
                 for cluster in clusters
             ],
-            "missing": [name for name in names if name not in pool.positions],
+            "missing": [name for name, cluster in found.items() if cluster is None or cluster.fault],
             "has_others_holds": any(c.hold and not c.hold.may_be_changed_by(visitor.name) for c in clusters),
         }
 
@@ -113,7 +114,7 @@ def _no_note(_cluster: Cluster) -> str:
     return ""
 
 
-def _leave_page(_result: Result) -> PageUpdate | None:
+def _no_update(_result: Result) -> PageUpdate | None:
     """Change nothing: the page polls the table as soon as it gets the answer."""
     return None
 
@@ -145,7 +146,7 @@ _DISABLE = Form(
     button="Disable",
     busy_label="Disabling…",
     context=_context(selection.OF_LENDING, _no_note),
-    update=_leave_page,
+    update=_no_update,
     report=_report,
 )
 
@@ -166,7 +167,7 @@ _ENABLE = Form(
     button="Enable",
     busy_label="Enabling…",
     context=_context(selection.OF_LENDING, _not_enabled),
-    update=_leave_page,
+    update=_no_update,
     report=_report,
 )
 
@@ -201,7 +202,7 @@ _EDIT_LABELS = Form(
     button="Save",
     busy_label="Saving…",
     context=_context((), _no_note),
-    update=_leave_page,
+    update=_no_update,
     report=_report,
 )
 
@@ -210,9 +211,9 @@ _EDIT_LABELS = Form(
 
 
 def _release(form: SelectedClusters) -> Committed:
-    is_admin, pool = form.name in components().admins, latest().pool
-    clusters = [pool.find(item.name) for item in form.clusters if item.name in pool.positions]
-    others = [c.name for c in clusters if c.hold and not c.hold.may_be_changed_by(form.name)]
+    is_admin, snapshot = form.name in components().admins, latest()
+    clusters = [cluster_page.find(snapshot, item.name) for item in form.clusters]
+    others = [c.name for c in clusters if c and c.hold and not c.hold.may_be_changed_by(form.name)]
     if is_admin and others and not form.reason:
         raise MissingParameter(
             f"reason is required: tell the people who hold {brief(', '.join(others))} why their holds end",
@@ -234,7 +235,7 @@ _RELEASE = Form(
     button="Release",
     busy_label="Releasing…",
     context=_context(selection.OF_HOLD, _not_released),
-    update=_leave_page,
+    update=_no_update,
     report=_report,
 )
 
@@ -262,7 +263,7 @@ _DELETE = Form(
     button="Delete",
     busy_label="Deleting…",
     context=_context(selection.OF_FACTS, _not_deleted),
-    update=_leave_page,
+    update=_no_update,
     report=_report,
     destroys=True,
 )

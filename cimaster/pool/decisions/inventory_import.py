@@ -7,9 +7,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 
+from cimaster.common.texts import printable
 from cimaster.errors import PlanChanged, PurposeEmptied, Refusal
-from cimaster.pool.decisions import inventory, inventory_plan
-from cimaster.pool.decisions.inventory_plan import REMOVE, Inventory, Plan, Step, SyncTerms
+from cimaster.pool.decisions import descriptions, inventory, inventory_plan
+from cimaster.pool.decisions.inventory import ClusterFacts
+from cimaster.pool.decisions.inventory_plan import Inventory, Step, SyncTerms
 from cimaster.pool.decisions.selection import DONE, FAILED, ItemResult
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.pool import Answer, Pool
@@ -20,13 +22,14 @@ _NOTHING: Set[str] = frozenset()
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import changes; `kept` are steps that it leaves out because the clusters are in use.
+    """What an import changes. `kept` describes the clusters that it does not remove because they are in use.
 
-    `unlisted` is the number of clusters that the inventory does not list and that stay, as removals were not requested.
+    `unlisted` is the number of clusters that stay although the inventory does not list them, because the admin did not
+    ask for removals.
     """
 
     steps: tuple[Step, ...]
-    kept: tuple[Step, ...]
+    kept: tuple[str, ...]
     unlisted: int
     unchanged: int
     broken: tuple[str, ...]
@@ -34,15 +37,15 @@ class ImportPlan:
 
     @property
     def digest(self) -> str:
-        """A digest of the steps, which changes if one of their clusters does."""
-        return digest_of(dump([(str(step), step.before) for step in (*self.steps, *self.kept)]))
+        """A digest of the steps, which changes if what they show of their clusters does."""
+        return digest_of(dump([(str(step), step.before) for step in self.steps]))
 
     def check(self) -> None:
         """Refuse a plan that leaves a purpose without clusters."""
         if self.emptied:
             raise PurposeEmptied(
                 f"no cluster would be left for purpose {' and '.join(self.emptied)}, so nothing is changed: "
-                "list one in the file, or do not remove clusters"
+                "list one with this purpose in the file"
             )
 
 
@@ -59,18 +62,17 @@ def plan(pool: Pool, wanted: Inventory, *, removes: bool, without: Set[str] = _N
 
     Raises as `inventory_plan.plan` does. The steps about the clusters `without` are left out.
     """
-    full: Plan = inventory_plan.plan(pool, wanted)
-    steps = [step for step in full.steps if step.name not in without]
-    removals = [step for step in steps if step.kind == REMOVE]
-    kept = [step for step in removals if inventory.is_in_use(pool.find(step.name))] if removes else []
-    left_out = kept if removes else removals
+    unlisted = [c for c in pool.clusters if not c.fault and printable(c.name) not in wanted]
+    staying = [cluster for cluster in unlisted if not removes or inventory.is_in_use(cluster)]
+    unchanged = {printable(cluster.name): ClusterFacts() for cluster in staying}
+    full = inventory_plan.plan(pool, {**wanted, **unchanged})
     return ImportPlan(
-        steps=tuple(step for step in steps if step not in left_out),
-        kept=tuple(kept),
-        unlisted=0 if removes else len(removals),
-        unchanged=full.unchanged,
+        steps=tuple(step for step in full.steps if step.name not in without),
+        kept=tuple(f"{cluster.name} ({descriptions.situation(cluster)})" for cluster in staying if removes),
+        unlisted=0 if removes else len(staying),
+        unchanged=full.unchanged - len(staying),
         broken=full.broken,
-        emptied=full.emptied if removes else (),
+        emptied=full.emptied,
     )
 
 
