@@ -38,7 +38,7 @@ def carry_out(
         except (PlanChanged, StoreTrouble) as problem:
             if not results:
                 raise
-            results.append(ItemResult("the remaining steps", FAILED, problem.sentence))
+            results.append(ItemResult("", FAILED, f"the remaining steps were not tried: {problem.sentence}"))
             break
         assert isinstance(done.answer, ImportAnswer)
         results += done.answer.results

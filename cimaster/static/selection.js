@@ -2,64 +2,67 @@
 // A row that disappears leaves the selection: an action must not reach what the page does not show.
 'use strict';
 
-const MOST = 200;           // clusters that the service accepts in one request
-let selected = new Set();   // the names of the ticked rows
-let left = [];              // the names that left the selection since the visitor last ticked a row
+const MOST_SELECTED = 200;  // clusters that the service accepts in one request
+const selection = {
+  names: new Set(),  // of the ticked rows
+  lost: [],          // names whose rows have disappeared since the visitor last ticked a row
+};
 
-const ticks = () => [...document.querySelectorAll('#clusters input[name=selected]')];
-const describeLeft = () => left.length > 3 ? `${left.length} clusters are` : `${left.join(', ')} ${left.length > 1 ? 'are' : 'is'}`;
+function tickBoxes() {
+  return [...document.querySelectorAll('#clusters input[name=selected]')];
+}
+
+function lostWords() {
+  const {lost} = selection;
+  const names = lost.length > 3 ? `${lost.length} clusters` : lost.join(', ');
+  return `${names} ${lost.length > 1 ? 'are' : 'is'} no longer shown, and no longer selected`;
+}
 
 function showSelection() {
-  const boxes = ticks(), all = document.getElementById('tick-all'), count = document.getElementById('selection-count');
+  const {names, lost} = selection;
+  const all = document.getElementById('tick-all'), count = document.getElementById('selection-count');
   if (!count) return;
   if (all) {
-    all.checked = boxes.length > 0 && selected.size === boxes.length;
-    all.indeterminate = selected.size > 0 && !all.checked;
+    all.checked = names.size > 0 && names.size === tickBoxes().length;
+    all.indeterminate = names.size > 0 && !all.checked;
   }
-  const parts = selected.size ? [`${selected.size} selected`] : [];
-  if (selected.size > MOST) parts.push(`at most ${MOST} can be changed at a time`);
-  if (left.length) parts.push(`${describeLeft()} no longer shown, and no longer selected`);
+  const parts = names.size ? [`${names.size} selected`] : [];
+  if (names.size > MOST_SELECTED) parts.push(`at most ${MOST_SELECTED} can be changed at a time`);
+  if (lost.length) parts.push(lostWords());
   setText(count, parts.join('; '));
 }
 
-function readTicks() {
-  const boxes = ticks();
-  if (boxes.length) selected = new Set(boxes.filter(box => box.checked).map(box => box.value));
+function selectClusters(names) {
+  selection.names = new Set(names);
+  selection.lost = [];
+  for (const box of tickBoxes()) box.checked = selection.names.has(box.value);
   showSelection();
 }
 
 // After a swap the page has other rows, and rows that were drawn anew have no tick.
 function restoreTicks() {
-  const boxes = ticks(), shown = new Set(boxes.map(box => box.value));
-  const gone = [...selected].filter(name => !shown.has(name));
-  selected = new Set([...selected].filter(name => shown.has(name)));
-  left = [...left, ...gone];
-  for (const box of boxes) box.checked = selected.has(box.value);
-  showSelection();
-}
-
-function select(names) {
-  selected = new Set(names);
-  left = [];
-  for (const box of ticks()) box.checked = selected.has(box.value);
+  const boxes = tickBoxes(), shown = new Set(boxes.map(box => box.value));
+  const names = [...selection.names];
+  selection.lost.push(...names.filter(name => !shown.has(name)));
+  selection.names = new Set(names.filter(name => shown.has(name)));
+  for (const box of boxes) box.checked = selection.names.has(box.value);
   showSelection();
 }
 
 document.addEventListener('change', event => {
-  if (event.target.id === 'tick-all') select(event.target.checked ? ticks().map(box => box.value) : []);
-  if (event.target.name !== 'selected') return;
-  left = [];
-  readTicks();
+  if (event.target.id === 'tick-all') selectClusters(event.target.checked ? tickBoxes().map(box => box.value) : []);
+  if (event.target.name === 'selected') selectClusters(tickBoxes().filter(box => box.checked).map(box => box.value));
 });
 
 document.addEventListener('reset', event => {
-  if (event.target.id === 'selection') setTimeout(() => select([]));  // the browser unticks the boxes after this event
+  if (event.target.id === 'selection') setTimeout(() => selectClusters([]));  // the browser unticks after this event
 });
 
 document.addEventListener('keydown', event => {
-  if (event.key !== 'Escape' || !selected.size || dialog.open || document.querySelector(':popover-open')) return;
+  const hasAny = selection.names.size || selection.lost.length;
+  if (event.key !== 'Escape' || !hasAny || dialog.open || document.querySelector(':popover-open')) return;
   if (event.target.matches('input:not([type=checkbox]), select')) return;
-  select([]);
+  selectClusters([]);
 });
 
 document.addEventListener('htmx:after:swap', restoreTicks);
@@ -73,7 +76,7 @@ document.addEventListener('htmx:after:request', event => {
 
 document.addEventListener('htmx:finally:request', event => {
   if (!event.detail.ctx.endsSelection) return;
-  select([...document.querySelectorAll('#dialog [data-failed]')].map(failed => failed.dataset.failed));
+  selectClusters([...document.querySelectorAll('#dialog [data-failed]')].map(failed => failed.dataset.failed));
 });
 
-readTicks();
+selectClusters(tickBoxes().filter(box => box.checked).map(box => box.value));

@@ -32,7 +32,7 @@ class SelectedCluster:
 
 @dataclass(frozen=True)
 class ItemResult:
-    """What became of a selected cluster: done, unchanged or failed, and the sentence that says so."""
+    """What became of a cluster: done, unchanged or failed, and the sentence that says so; "" names no single one."""
 
     name: str
     outcome: str
@@ -90,7 +90,7 @@ def summary(results: Sequence[ItemResult]) -> str:
     parts = [f"{outcomes.count(DONE)} done"]
     parts += [f"{outcomes.count(UNCHANGED)} unchanged"] if UNCHANGED in outcomes else []
     if failed:
-        why = failed[0].sentence if len(failed) == 1 else ", ".join(result.name for result in failed)
+        why = failed[0].sentence if len(failed) == 1 else ", ".join(result.name for result in failed if result.name)
         parts.append(f"{len(failed)} failed: {why}")
     return ", ".join(parts)
 
