@@ -118,6 +118,7 @@ document.addEventListener('htmx:after:swap', event => {
   if (ctx.response?.status >= 400 && dialog.open) {
     dialog.querySelector('[aria-invalid], #form-send')?.focus();
   }
+  dialog.querySelector('[data-report] [data-close]')?.focus();
 });
 
 document.addEventListener('htmx:finally:request', event => {

@@ -86,7 +86,7 @@ def test_a_form_updates_the_element_of_the_page_where_it_was_sent(client: FlaskC
     add("cluster-01")
     sent = {**FIREFOX, "Origin": "https://ci.example.com:8443", "HX-Request": "true"}
     client.set_cookie("cimaster_name", "root", domain="10.1.2.3")
-    pages = {"/ui/admin": 'id="inventory"', "/ui/cluster?name=cluster-01": 'id="cluster"'}
+    pages = {"/ui/admin": 'class="cell-region"', "/ui/cluster?name=cluster-01": 'id="cluster"'}
     for page, piece in pages.items():
         sent["HX-Current-URL"] = PUBLIC + page
         fields = {"cluster": "cluster-01", "reason": "to be mended"}

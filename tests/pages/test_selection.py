@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cimaster.pages.clusters.selection_forms import MOST
+from cimaster.pages.clusters.selected_clusters import MOST
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from tests.conftest import Add
 from tests.pages.conftest import HTMX, SignIn, WriteRecords, follow, hold, text

@@ -80,6 +80,8 @@ def test_what_failed_is_named_with_its_user(visit: Visit, rack: list[str], curl:
     expect(root.page.get_by_role("heading", name="1 done, 1 failed")).to_be_visible()
     failed = root.page.get_by_role("list", name="Failed")
     expect(failed).to_contain_text(f"{two} is in use by e2e #124")
+    if script:
+        expect(root.page.get_by_role("link", name="Close")).to_be_focused()
     root.page.get_by_role("link", name="Close").click()
     expect(root.row(one)).to_have_count(0)
     if script:
