@@ -69,7 +69,7 @@ def test_clusters_not_in_the_file_are_removed_unless_they_are_in_use(
     hold(alice, "cluster-02")
     shown = preview(root, "- {name: cluster-01}", removes="true")
     assert "remove cluster-03 (vacant)" in text(shown)
-    assert "not in the file, but in use, so it stays: cluster-02 (held by alice" in text(shown)
+    assert "in use, so it stays: cluster-02 (held by alice" in text(shown)
     assert "1 done" in text(follow(root, apply(root, shown)))
     assert [root.get(f"/clusters/cluster-0{number}").status_code for number in (1, 2, 3)] == [200, 200, 404]
 
@@ -81,7 +81,7 @@ def test_a_pool_that_changed_meanwhile_shows_the_new_plan(add: Add, root: FlaskC
     again = apply(root, shown)
     assert again.status_code == 409
     assert "the pool changed meanwhile in what this import touches: look at the new plan" in text(again)
-    assert "not in the file, but in use, so it stays: cluster-03" in text(again)
+    assert "in use, so it stays: cluster-03" in text(again)
     assert root.get("/clusters/cluster-02").status_code == 200
     assert "2 done" in text(follow(root, apply(root, again)))
     assert [root.get(f"/clusters/cluster-0{number}").status_code for number in (2, 3)] == [404, 200]

@@ -31,6 +31,17 @@ def test_json_is_read_too() -> None:
     assert inventory_file.read('[{"name": "a", "purpose": "perf"}]') == {"a": ClusterFacts(purpose="perf")}
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_csv_is_read_too_with_the_facts_that_have_a_column(separator: str) -> None:
+    lines = ("Name,labels,note", "a,gpu=yes zone=a,'=1+1", "", 'b,,"one, two"', "c,,")
+    text = "\r\n".join(line.replace("one, two", "x").replace(",", separator) for line in lines).replace("x", "one, two")
+    assert inventory_file.read(text) == {
+        "a": ClusterFacts(labels={"gpu": "yes", "zone": "a"}, note="=1+1"),
+        "b": ClusterFacts(labels={}, note="one, two"),
+        "c": ClusterFacts(labels={}, note=""),
+    }
+
+
 RECORD = {"name": "a", "region": "us", "status": "testing", "lastJob": "e2e", "hold": True, "note": "n", "weight": 1}
 
 

@@ -73,8 +73,8 @@ def _read() -> Sent:
         text, file, removes = request.form.get("text", ""), request.files.get("file"), "removes" in request.form
     except RequestEntityTooLarge:
         raise BadBody(
-            f"the file is larger than {(BODY_LIMIT - _ROOM) // 1024} kB, the limit of this page: import it in parts, "
-            "or with `cimaster import --sync`"
+            f"the file is larger than {(BODY_LIMIT - _ROOM) // 1024} kB, the limit of this page: send CSV, which is "
+            "smaller, import it in parts, or use `cimaster import --sync`"
         ) from None
     components().admins.require(current_visitor().name or "without a name")
     if file and file.filename:
