@@ -244,3 +244,22 @@ def test_axe_finds_nothing_about_imports(visit: Visit, rack: list[str], name: st
         person.page.get_by_label("Remove clusters").check()
         person.page.get_by_role("button", name="Preview").click()
         check(person.page, "the plan")
+
+
+def test_rows_are_ticked_and_acted_on_with_single_keys(visit: Visit, rack: list[str]) -> None:
+    root, (one, two, three, label) = visit("root"), rack
+    root.go(f"/?sort=name&label={label.replace('=', '%3D')}")
+    press = root.page.keyboard.press
+    for key in ("Tab", "Tab", "Enter", "j", "x", "j", "x"):
+        press(key)
+    expect(root.page.locator(COUNT)).to_have_text("2 selected")
+    press("b")
+    expect(bar(root.page).get_by_role("button", name="Disable…")).to_be_focused()
+    press("Enter")
+    expect(root.page.get_by_label("Reason")).to_be_focused()
+    root.page.keyboard.type("new switch")
+    press("Enter")
+    expect(root.page.get_by_text("2 done")).to_be_visible()
+    root.sees(one, "new switch", state="disabled")
+    root.sees(two, "new switch", state="disabled")
+    root.sees(three, state="vacant")
