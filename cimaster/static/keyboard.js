@@ -4,7 +4,7 @@
 'use strict';
 
 const KEYS_SWITCH = 'cimaster-keys';  // in localStorage: 'off' if the visitor turned the keys off
-const TABLES = '#clusters, #inventory', TABLE_ROW = 'tr.row';
+const TABLES = '#clusters', TABLE_ROW = 'tr.row';
 const TYPING = 'input:not([type=checkbox], [type=radio]), select, textarea';
 const ACTIONS = {
   h: {label: 'Hold', verbs: ['hold', 'holdwhenfree']},
