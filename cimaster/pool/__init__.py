@@ -34,6 +34,8 @@ from cimaster.pool.decisions.queueing import cancel as cancel
 from cimaster.pool.decisions.queueing import leave as leave
 from cimaster.pool.decisions.queueing import mark_disconnected as mark_disconnected
 from cimaster.pool.decisions.queueing import take_or_wait as take_or_wait
+from cimaster.pool.decisions.release_undo import ReleasedHold as ReleasedHold
+from cimaster.pool.decisions.release_undo import undo_release as undo_release
 from cimaster.pool.decisions.sharing import share as share
 from cimaster.pool.records.criteria import Criteria as Criteria
 from cimaster.pool.records.hold_terms import HoldTerms as HoldTerms

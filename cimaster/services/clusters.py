@@ -20,6 +20,7 @@ from cimaster.pool import (
     HoldTerms,
     Pool,
     PurposeTerms,
+    ReleasedHold,
     Request,
     WaitTerms,
 )
@@ -131,6 +132,10 @@ class Clusters:
     ) -> Committed:
         """End a hold."""
         return self.repository.update(idempotent(decide.release, request, cluster, by, is_admin, reason))
+
+    def undo_release(self, released: ReleasedHold, by: str) -> Committed:
+        """Restore the hold that a person has just released, if nothing has happened to the cluster since."""
+        return self.repository.update(partial(decide.undo_release, released=released, by=by))
 
     def hand_over(
         self, cluster: str, by: str, is_admin: bool, to: str, reason: str = "", request: Request | None = None

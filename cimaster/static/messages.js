@@ -2,7 +2,7 @@
 // answers again, and a message about a cluster as soon as the page shows a newer state of that cluster.
 'use strict';
 
-const SECONDS_SHOWN = 8;       // not counted while a message has the pointer or the focus
+const SECONDS_SHOWN = 8, SECONDS_WITH_UNDO = 10;  // not counted while a message has the pointer or the focus
 const ages = new WeakMap();
 const confirmed = new WeakSet();  // messages whose state the page has shown already
 
@@ -12,7 +12,8 @@ function removeExpired() {
     if (message.matches(':hover, :focus-within')) continue;
     ages.set(message, (ages.get(message) ?? 0) + 1);
     const over = message.matches('.toast') || page.lastAnswer > page.lastFailure;
-    if (ages.get(message) >= SECONDS_SHOWN && over) message.remove();
+    const seconds = message.querySelector('form') ? SECONDS_WITH_UNDO : SECONDS_SHOWN;
+    if (ages.get(message) >= seconds && over) message.remove();
   }
 }
 

@@ -1,20 +1,18 @@
-"""The forms that begin, share, end or pass on a hold: hold, share, release, take over, hand over."""
+"""The forms that begin, share or take over a hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cimaster.errors import MissingParameter
 from cimaster.pages.clusters import cluster_forms
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
-from cimaster.pages.frame.visitors import latest
 from cimaster.pool import HoldTerms
-from cimaster.pool.decisions.holding import holder_of, no_longer
+from cimaster.pool.decisions.holding import no_longer
 from cimaster.repository.configmap_repository import Committed
 from cimaster.web import endpoints, parameter_types
 from cimaster.web.components import components
-from cimaster.web.endpoint_parameters import ClusterParameters, HoldCluster, ReleaseCluster
+from cimaster.web.endpoint_parameters import ClusterParameters, HoldCluster
 
 # --- hold ------------------------------------------------------------------------------------------------------------
 
@@ -112,40 +110,7 @@ serve(
 )
 
 
-# --- release, take over, hand over -----------------------------------------------------------------------------------
-
-
-def _require_reason(form: ReleaseCluster, what: str) -> None:
-    """Refuse an admin's decision about another person's hold without a reason."""
-    cluster = latest().pool.find(form.cluster)
-    hold, is_admin = cluster.hold, form.name in components().admins
-    if hold and is_admin and not form.reason and not hold.may_be_changed_by(form.name):
-        raise MissingParameter(
-            f"reason is required: tell {holder_of(cluster)} why the hold of {form.cluster} {what}",
-            parameter="reason",
-            holder=hold.by,
-        )
-
-
-def _release(form: ReleaseCluster) -> Committed:
-    _require_reason(form, "ends")
-    is_admin = form.name in components().admins
-    return components().clusters.release(form.cluster, form.name, is_admin, form.reason)
-
-
-serve(
-    Form(
-        "/ui/release",
-        endpoints.RELEASECLUSTER,
-        _release,
-        title="Release",
-        button="Release",
-        busy_label="Releasing…",
-        subject="cluster",
-        context=cluster_forms.context,
-        update=cluster_forms.update,
-    )
-)
+# --- take over -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,26 +139,5 @@ serve(
         update=cluster_forms.update,
         message=cluster_forms.hold_message,
         leaves_hold=True,
-    )
-)
-
-
-def _hand_over(form: ReleaseCluster) -> Committed:
-    _require_reason(form, "is handed over")
-    is_admin = form.name in components().admins
-    return components().clusters.hand_over(form.cluster, form.name, is_admin, form.to, form.reason)
-
-
-serve(
-    Form(
-        "/ui/handover",
-        endpoints.RELEASECLUSTER.requiring("to"),
-        _hand_over,
-        title="Hand over",
-        button="Hand over",
-        busy_label="Handing over…",
-        subject="cluster",
-        context=cluster_forms.context,
-        update=cluster_forms.update,
     )
 )

@@ -1,7 +1,8 @@
 """The cookies: the visitor's name, the newest commit that the browser has seen, a message, dismissed lines."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -14,6 +15,7 @@ from cimaster.web import public_url
 NAME, SEEN, MESSAGE = "cimaster_name", "cimaster_seen", "cimaster_message"
 DISMISSED = "cimaster_dismissed"
 _YEAR, _DAY, _MINUTE = 365 * 86400, 86400, 60
+_LONGEST = 3800  # bytes of a message: browsers drop cookies of more than 4,096 with name and attributes
 
 
 def name() -> str:
@@ -55,16 +57,29 @@ def blocked() -> bool:
 
 @dataclass(frozen=True)
 class Message:
-    """A message of success: `about` is the element of the cluster, `rev` the digest of the record that it describes."""
+    """A message of success: `about` is the element of the cluster, `rev` the digest of the record that it describes.
+
+    `undo` are the fields of its button Undo; without any it has none.
+    """
 
     text: str
     about: str = ""
     rev: str = ""
+    undo: Mapping[str, str] = field(default_factory=dict)
 
 
 def leave_message(message: Message) -> None:
-    """Leave a message for the next page."""
-    remember(message=json.dumps(asdict(message)))
+    """Leave a message for the next page; without Undo if that makes it longer than browsers accept."""
+    text = _as_cookie(message)
+    remember(message=text if len(_quoted(text)) <= _LONGEST else _as_cookie(replace(message, undo={})))
+
+
+def _as_cookie(message: Message) -> str:
+    return json.dumps(asdict(message), ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="@")
 
 
 def take_message() -> Message | None:
@@ -76,8 +91,13 @@ def take_message() -> Message | None:
         message = Message(**json.loads(unquote(request.cookies.get(MESSAGE, ""))))
     except (ValueError, TypeError, RecursionError):  # other services on the same host may set any cookie
         return None
-    texts = (message.text, message.about, message.rev)
-    return Message(*map(printable, texts)) if all(isinstance(text, str) for text in texts) else None
+    if not isinstance(message.undo, dict):
+        return None
+    texts = (message.text, message.about, message.rev, *message.undo.values())
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    text, about, rev = map(printable, texts[:3])
+    return Message(text, about, rev, {name: printable(value) for name, value in message.undo.items()})
 
 
 def remember(**values: object) -> None:
@@ -101,8 +121,7 @@ def write_to(response: Response) -> Response:
             continue
         value = g.get(key)
         if value is not None:
-            text = quote(str(value), safe="@")
-            response.set_cookie(cookie, text, lasts, **where)
+            response.set_cookie(cookie, _quoted(str(value)), lasts, **where)
         elif cookie in request.cookies:
             response.delete_cookie(cookie, **where)
     return response

@@ -143,7 +143,9 @@ def _message(form: Form[Any], committed: Committed, name: str, blocked: bool) ->
     if blocked:
         text += f". Your browser blocks cookies: {BLOCKED_HOLD if form.leaves_hold else BLOCKED}"
     cluster = committed.answer.cluster
-    return Message(text, element_id(cluster.name), cluster.digest) if cluster else Message(text)
+    if cluster is None:
+        return Message(text)
+    return Message(text, element_id(cluster.name), cluster.digest, form.undo(committed, name))
 
 
 def _updated(form: Form[Any], result: Result, message: Message) -> Response:

@@ -67,13 +67,19 @@ def answer_text(committed: Committed, _name: str) -> str:
     return committed.answer.text
 
 
+def no_undo(_committed: Committed, _name: str) -> Mapping[str, str]:
+    """Offer no Undo."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Form(Generic[P]):
     """A form: GET on its path shows it, POST carries it out.
 
     `subject` is the parameter that names what the form is about; empty if that is new. `update` says which element
     of the page where the form was opened has changed. `leaves_hold`: the visitor holds the cluster afterwards. If
-    `report` returns anything, form_report.html shows that in place of the form, and no message is left.
+    `report` returns anything, form_report.html shows that in place of the form, and no message is left. `undo` returns
+    the fields with which /ui/undorelease undoes it; none if that is not possible.
     """
 
     path: str
@@ -87,6 +93,7 @@ class Form(Generic[P]):
     context: FormContext = no_context
     message: Callable[[Committed, str], str] = answer_text
     report: Callable[[Committed], dict[str, Any]] = no_report
+    undo: Callable[[Committed, str], Mapping[str, str]] = no_undo
     destroys: bool = False
     leaves_hold: bool = False
 

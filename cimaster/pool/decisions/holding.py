@@ -181,7 +181,7 @@ def release(pool: Pool, now: datetime, name: str, by: str, is_admin: bool, reaso
     pool = end_hold(pool, cluster, "released", now, by, holder=other, reason=reason)
     released = pool.find(name)
     note = "" if released.state == VACANT else f"; it is now {descriptions.situation(released)}"
-    return pool, Answer(f"cluster {name} is released{note}", released)
+    return pool, Answer(f"cluster {name} is released{note}", released, ended_hold=cluster.hold)
 
 
 def hand_over(

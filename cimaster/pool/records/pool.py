@@ -17,6 +17,7 @@ from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, EARLIEST, STA
 from cimaster.pool.records.creation import Creation
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.history import Entry, History, numbered
+from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.outbox import Outbox
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.purpose import NO_RULES, PurposeRules
@@ -44,7 +45,7 @@ class Answer:
     """The answer of a decision to its caller; `repeated` if the same request was carried out before.
 
     With `refusal` the caller is refused, but the change is still written. `waited` is in seconds. With `place` the
-    caller waits in the queue, with this `ticket`.
+    caller waits in the queue, with this `ticket`. `ended_hold` is the hold that a release ended.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Answer:
     waited: float = 0.0
     place: int = 0
     ticket: str = ""
+    ended_hold: Hold | None = None
 
 
 @dataclass(frozen=True)
