@@ -4,7 +4,7 @@ from flask import Response
 
 from cimaster.api.routes import route
 from cimaster.common.texts import same_person
-from cimaster.errors import MissingParameter
+from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pool import Criteria, HoldTerms
 from cimaster.web import callers, endpoints, request_parameters, responses
 from cimaster.web.components import components
@@ -42,13 +42,18 @@ def _wanted(params: HoldCluster, holder: str) -> Criteria:
 
 
 def _terms(params: HoldCluster) -> HoldTerms:
-    return HoldTerms(params.desc, params.duration, params.with_, made_by=params.name)
+    until = request_parameters.hold_end(params.until, components().clusters.now())
+    return HoldTerms(params.desc, params.duration, params.with_, made_by=params.name, until=until)
 
 
 def _check_together(params: HoldCluster) -> None:
     """Refuse parameters that make no sense together."""
     if params.to and not same_person(params.to, params.name):
         components().admins.require(params.name)
+    if params.until and params.duration:
+        raise BadParameter("duration and until both say when the hold ends: leave one out", parameter="until")
+    if params.wait and params.until:
+        raise request_parameters.only_with("until", "a hold without wait")
     if params.wait and params.expect:
         raise request_parameters.only_with("expect", "a hold without wait")
     if params.force:

@@ -5,11 +5,11 @@ Values that are only compared or displayed may be any text; values that decision
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from cimaster.common import git_branches, parsers
 from cimaster.common.texts import has_unseen, printable
-from cimaster.common.times import A_DURATION, parse_duration
+from cimaster.common.times import A_DURATION, may_be_stored, parse_duration, parse_time
 from cimaster.pool.records import weekly_hours
 from cimaster.pool.records.cluster import STATES
 from cimaster.pool.records.creation import CREATION_STATES, MAX_OPEN
@@ -25,6 +25,7 @@ _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
 _LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME = 500, 253, 254
 _A_BRANCH = "the name of a branch, such as master or release-1.32"
 CLEARABLE = ("osimage", "label", "note")
@@ -179,6 +180,16 @@ def moment(text: str) -> datetime | timedelta:
     if "T" in text:
         raise ValueError(expected)  # a time of day without a zone is ambiguous
     return read.replace(tzinfo=UTC)
+
+
+def hold_end(text: str) -> datetime | time:
+    """Read when a hold ends: a time, or a time of day (in UTC), which means the next one."""
+    if _TIME_OF_DAY.fullmatch(text):
+        return time.fromisoformat(text)
+    end = parse_time(_LOST_PLUS.sub(r"\1+", text))
+    if end is None or not may_be_stored(end):
+        raise ValueError("a time such as 2026-01-02T17:30:00Z, or a time of day in UTC, such as 17:30")
+    return end
 
 
 def branch(text: str) -> str:

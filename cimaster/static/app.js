@@ -116,7 +116,7 @@ document.addEventListener('htmx:after:swap', event => {
     (dialog.querySelector('[autofocus]') ?? dialog.querySelector('input:not([type=hidden], [type=radio]:not(:checked)), select'))?.focus();
   }
   if (ctx.response?.status >= 400 && dialog.open) {
-    dialog.querySelector('[aria-invalid], #form-send')?.focus();
+    dialog.querySelector('[aria-invalid], #form-title[autofocus], #form-send')?.focus();
   }
   dialog.querySelector('[data-report] [data-close]')?.focus();
 });

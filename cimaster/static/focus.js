@@ -52,7 +52,7 @@ document.addEventListener('click', event => {
   const [x, y] = lastAction.place, byKeyboard = event.detail === 0;
   const control = event.target.closest('a, button');
   lastAction.place = [event.clientX, event.clientY];
-  if (!control?.closest(ROW)) return;
+  if (!control?.closest(`${ROW}, .conflict`)) return;
   const same = byKeyboard || Math.hypot(event.clientX - x, event.clientY - y) < REPEAT_PX;
   if (same && performance.now() - lastAction.at < REPEAT_MS) {
     event.preventDefault();

@@ -59,6 +59,9 @@ HOLD_ON_FAILURE = ParameterType(
 
 DESC = ParameterType(parsers.plain, "what the hold is for", "Description")
 DURATION = ParameterType(parsers.duration, "how long to hold, from now; default 6h", "Duration")
+HOLD_END = ParameterType(
+    parsers.hold_end, "when the hold ends, instead of `duration`: a time, or `17:30` for the next one in UTC", "HoldEnd"
+)
 WITH = ParameterType(parsers.people, "people that may extend and release the hold too, separated by commas", "People")
 FOR = ParameterType(parsers.person, "holds the cluster for this person; the caller must be an admin", "Person")
 HOLD_WAIT = ParameterType(

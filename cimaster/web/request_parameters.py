@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TypeVar
 
 from werkzeug.datastructures import MultiDict
@@ -121,6 +121,14 @@ def changed_facts(sent: UpdateCluster) -> ClusterFacts:
         labels={} if "label" in sent.clear else given.labels,
         note="" if "note" in sent.clear else given.note,
     )
+
+
+def hold_end(until: datetime | time | None, now: datetime) -> datetime | None:
+    """Return when a hold ends; a time of day means the next one."""
+    if not isinstance(until, time):
+        return until
+    today = datetime.combine(now.date(), until, now.tzinfo)
+    return today if today > now else today + timedelta(days=1)
 
 
 def filter_of(query: ListClusters) -> Filter:

@@ -424,3 +424,33 @@ def test_a_reason_without_force_is_kept_and_takes_nothing_over(client: FlaskClie
     assert refusal(hold(client, "root", reason="alice has left")) == (409, "held_by_other")
     hold(client, "root", cluster="cluster-02", reason="for the release")
     assert newest(client)["reason"] == "for the release"
+
+
+def test_a_hold_ends_at_a_time(client: FlaskClient, add: Add) -> None:
+    add("cluster-01")
+    end = (datetime.now(UTC) + timedelta(hours=3)).replace(microsecond=0)
+    for text in (end.isoformat(), f"{end:%Y-%m-%dT%H:%M:%SZ}"):
+        assert hold(client, until=text).status_code == 200
+        assert datetime.fromisoformat(record(client)["holdExpires"]) == end
+    assert hold(client, until=f"{end:%H:%M}").status_code == 200
+    assert datetime.fromisoformat(record(client)["holdExpires"]) == end.replace(second=0)
+    assert newest(client)["event"] == ("hold shortened" if end.second else "held")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"until": "2020-01-01T00:00:00Z"}, "bad_parameter"),
+        ({"until": "2020-01-01"}, "bad_parameter"),
+        ({"until": "17:30", "duration": "1h"}, "bad_parameter"),
+        ({"until": "17:30", "wait": "1d"}, "bad_parameter"),
+        ({"until": "2200-01-01T00:00:00Z"}, "hold_too_long"),
+    ],
+)
+def test_an_end_that_is_not_possible_is_refused(client: FlaskClient, add: Add, more: dict[str, str], code: str) -> None:
+    add("cluster-01")
+    answer = client.get("/holdcluster", query_string={"cluster": "cluster-01", "name": "alice", **more}, headers=JSON)
+    assert answer.headers["CIMaster-Code"] == code
+    problem = answer.get_json()
+    assert problem["parameter"] == "until"
+    assert record(client)["state"] == "vacant"

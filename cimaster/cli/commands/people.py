@@ -20,6 +20,7 @@ _cluster = cluster_argument()
 @criteria
 @click.option("--desc", help="What the hold is for.")
 @click.option("--duration", metavar="DURATION", help="How long to hold, from now.  [default: 6h]")
+@click.option("--until", metavar="TIME", help="When the hold ends: a time, or 17:30 for the next one in UTC.")
 @click.option("--with", metavar="PEOPLE", help="People who may extend and release the hold too: alice,carol.")
 @click.option("--to", metavar="PERSON", help="Hold it for this person, as an admin.")
 @click.option("--wait", metavar="DURATION", help="If it is not free, hold it when it is your turn, within this time.")

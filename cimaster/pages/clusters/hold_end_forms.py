@@ -15,7 +15,7 @@ from cimaster.pool import HoldTerms, Rules
 from cimaster.pool.decisions.hold_times import ROUNDED
 from cimaster.pool.records.cluster import HELD, Cluster
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints
+from cimaster.web import endpoints, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ClusterParameters, HoldCluster
 
@@ -95,7 +95,9 @@ serve(
 
 
 def _change_end(form: HoldCluster) -> Committed:
-    return components().clusters.hold(form.cluster, form.name, HoldTerms(duration=form.duration), expect=HELD)
+    until = request_parameters.hold_end(form.until, components().clusters.now())
+    terms = HoldTerms(duration=form.duration, until=until)
+    return components().clusters.hold(form.cluster, form.name, terms, expect=HELD)
 
 
 serve(

@@ -4,30 +4,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cimaster.pages.clusters import cluster_forms
+from cimaster.pages.clusters import cluster_forms, hold_alternatives
+from cimaster.pages.frame import cookies
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
+from cimaster.pages.frame.visitors import latest
 from cimaster.pool import HoldTerms
 from cimaster.pool.decisions.holding import no_longer
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints, parameter_types
+from cimaster.web import endpoints, parameter_types, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ClusterParameters, HoldCluster
+
+_CARRIED = ("to", "duration", "until", "desc", "with")  # fields that are the same for another cluster
+
 
 # --- hold ------------------------------------------------------------------------------------------------------------
 
 
 def _hold_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
-    """Refuse immediately if the cluster has changed since the page with the button was rendered."""
+    """Refuse immediately if the cluster has changed since the page with the button was rendered.
+
+    After a refusal, `alternatives` says what the visitor can do instead.
+    """
     context = cluster_forms.context(values, is_shown_again)
     row, expected = context["row"], values.get("expect")
     if row and expected and row.state != expected and not is_shown_again:
         context["refusal"] = no_longer(row.cluster, expected)
+    if row and (is_shown_again or "refusal" in context):
+        person = cookies.name() or values.get("name", "")
+        context["alternatives"] = hold_alternatives.of(latest().pool, row.cluster, person, components().clusters.now())
+        context["carried"] = {name: values[name] for name in _CARRIED if values.get(name)}
     return context
 
 
 def _terms(form: HoldCluster) -> HoldTerms:
-    return HoldTerms(form.desc, form.duration, form.with_)
+    until = request_parameters.hold_end(form.until, components().clusters.now())
+    return HoldTerms(form.desc, form.duration, form.with_, until=until)
 
 
 def _hold(form: HoldCluster) -> Committed:
@@ -121,9 +134,7 @@ class TakeOver(HoldCluster):
 
 
 def _take_over(form: TakeOver) -> Committed:
-    return components().clusters.take_over(
-        form.cluster, form.name, form.holder, form.reason, HoldTerms(form.desc, form.duration)
-    )
+    return components().clusters.take_over(form.cluster, form.name, form.holder, form.reason, _terms(form))
 
 
 serve(

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from cimaster.common.times import format_duration, roughly
 from cimaster.pages.clusters import cluster_forms
+from cimaster.pages.clusters.hold_alternatives import USUAL_WAIT
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form, PageUpdate, Result
 from cimaster.pages.frame.visitors import latest
 from cimaster.pool import HoldTerms
+from cimaster.pool.decisions import queue_order
 from cimaster.pool.records.cluster import DEFAULT_PURPOSE
 from cimaster.pool.records.criteria import Criteria
 from cimaster.repository.configmap_repository import Committed
@@ -19,7 +21,6 @@ from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import HoldCluster, KindParameters, NamedParameters
 
 _WAITS = tuple(timedelta(hours=hours) for hours in (4, 24, 48, 168))
-_USUAL_WAIT = "2d"
 _NO_WAIT = ("", "no")
 
 
@@ -45,7 +46,7 @@ def _wait_in_line(criteria: Criteria, name: str, terms: HoldTerms, wait: timedel
 
 def _when_free_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
     context = cluster_forms.context(values, is_shown_again)
-    return {**context, "facts": {"wait": _USUAL_WAIT}, "waits": _waits()}
+    return {**context, "facts": {"wait": USUAL_WAIT}, "waits": _waits()}
 
 
 def _hold_when_free(form: HoldCluster) -> Committed:
@@ -80,24 +81,28 @@ class HoldAny(KindParameters, NamedParameters):
 
     desc: str = parameter_types.DESC.optional("")
     duration: timedelta | None = parameter_types.DURATION.optional(None)
+    until: datetime | time | None = parameter_types.HOLD_END.optional(None)
     with_: tuple[str, ...] = parameter_types.WITH.optional(())
     wait: timedelta | None = parameter_types.HOLD_WAIT.optional(None)
 
 
 def _any_context(_values: Mapping[str, str], _is_shown_again: bool) -> dict[str, Any]:
-    """Show the purposes, for how long a cluster may be held, and for how long the visitor may wait."""
+    """Show the purposes, for how long a cluster may be held and the visitor may wait, and the next place in line."""
     pool = latest().pool
     return {
         "facts": {"purpose": DEFAULT_PURPOSE},
         "purposes": pool.purposes(),
         "waits": [_NO_WAIT, *_waits()],
+        "usual_wait": USUAL_WAIT,
+        "place": queue_order.next_position(pool, components().clusters.now()),
         **cluster_forms.durations(pool.rules),
     }
 
 
 def _hold_any(form: HoldAny) -> Committed:
-    terms = HoldTerms(form.desc, form.duration, form.with_)
     criteria = request_parameters.criteria(form, by=form.name)
+    until = request_parameters.hold_end(form.until, components().clusters.now())
+    terms = HoldTerms(form.desc, form.duration, form.with_, until=until)
     if form.wait:
         return _wait_in_line(criteria, form.name, terms, form.wait)
     return components().clusters.hold_any(criteria, form.name, terms)

@@ -119,6 +119,12 @@ def _place_of(pool: Pool, now: datetime, ticket: Ticket) -> Answer:
     return Answer(sentence, place=place, ticket=ticket.id)
 
 
+def place_for(pool: Pool, now: datetime, criteria: Criteria) -> int:
+    """Return a person's place in the queue for this kind of cluster; without a ticket, the place they would get."""
+    ticket = queue_order.find(pool, ticket_id(criteria.by, criteria))
+    return queue_order.position(pool, now, ticket) if ticket else queue_order.next_position(pool, now)
+
+
 def serve(pool: Pool, now: datetime) -> Pool:
     """Return the pool with the vacant clusters held that are reserved for people who wait."""
     pool = _without_fulfilled(pool)

@@ -6,9 +6,10 @@ from typing import Any
 
 from cimaster.common.texts import same_person
 from cimaster.common.times import format_duration, format_end, format_time
-from cimaster.errors import HoldTooLong
+from cimaster.errors import BadParameter, HoldTooLong
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.health import INTERRUPTED_FIELDS
+from cimaster.pool.records.hold_terms import HoldTerms
 from cimaster.pool.records.lease import HOLD_FIELDS, Hold
 from cimaster.pool.records.pool import Pool, Rules
 
@@ -64,6 +65,24 @@ def first_end(cluster: Cluster, now: datetime, default_hold: timedelta) -> dict[
     return {**start, "holdExpires": format_end(now + lasts), "holdFor": None}
 
 
+def requested(pool: Pool, now: datetime, cluster: Cluster, terms: HoldTerms) -> timedelta | None:
+    """Return for how long a hold shall last from now; None if the terms leave that open. Refuse what cannot be."""
+    if terms.until is None:
+        if terms.duration and terms.duration > pool.rules.max_hold:
+            raise too_long(pool)
+        return terms.duration
+    if cluster.lease:
+        raise BadParameter(
+            f"{cluster.name} is in use, so the hold begins when its job finishes: send duration instead of until",
+            parameter="until",
+        )
+    if terms.until <= now:
+        raise BadParameter(f"until is {format_time(terms.until)}, which is over: send a later time", parameter="until")
+    if terms.until - now > pool.rules.max_hold:
+        raise too_long(pool, parameter="until")
+    return terms.until - now
+
+
 def with_duration(pool: Pool, now: datetime, cluster: Cluster, duration: timedelta) -> Cluster:
     """Return the record with its hold lasting for `duration` from now, or from when its job finishes."""
     held = cluster.hold
@@ -108,12 +127,12 @@ def check_duration(rules: Rules, lasts: timedelta, parameter: str) -> None:
         raise HoldTooLong(f"a hold lasts at most {most}: choose a shorter {parameter}", parameter=parameter, max=most)
 
 
-def too_long(pool: Pool, since: datetime | None = None) -> HoldTooLong:
-    """Return the refusal of a hold that would last longer than holds may."""
+def too_long(pool: Pool, since: datetime | None = None, parameter: str = "duration") -> HoldTooLong:
+    """Return the refusal of a hold that would last longer than holds may, because of this parameter."""
     most = format_duration(pool.rules.max_hold)
     start = f"; this one began at {format_time(since)}" if since else ""
     return HoldTooLong(
         f"a hold lasts at most {most}, extensions included{start}: choose an earlier end",
-        parameter="duration",
+        parameter=parameter,
         max=most,
     )

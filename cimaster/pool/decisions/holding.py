@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from cimaster.common.times import format_end
 from cimaster.errors import ClusterNotVacant, HeldByOther, NotAuthorized
 from cimaster.pool.decisions import descriptions, limits
 from cimaster.pool.decisions.endings import end_hold
-from cimaster.pool.decisions.hold_times import extended, sharing_people, too_long, with_duration, with_hold
+from cimaster.pool.decisions.hold_times import extended, requested, sharing_people, with_duration, with_hold
 from cimaster.pool.decisions.lending import choose
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
@@ -26,16 +27,15 @@ def hold(
     force: bool = False,
     reason: str = "",
 ) -> tuple[Pool, Answer]:
-    """Hold a cluster for a person; if they already hold it, `duration` moves the end of their hold.
+    """Hold a cluster for a person; if they already hold it, `duration` or `until` moves the end of their hold.
 
     With `force`, which only admins may use, another person's hold ends in the same step.
     """
     cluster = pool.find(name)
-    if terms.duration and terms.duration > pool.rules.max_hold:
-        raise too_long(pool)
+    lasts = requested(pool, now, cluster, terms)
     before = cluster.hold
     if before and before.may_be_changed_by(by) and not (force and not before.is_of(by)):
-        return _hold_again(pool, now, cluster, by, terms)
+        return _hold_again(pool, now, cluster, by, terms, lasts)
     if before and not force:
         until = descriptions.until(before.expires)
         raise HeldByOther(
@@ -46,7 +46,9 @@ def hold(
     if expect and cluster.state != expect:
         raise no_longer(cluster, expect)
     limits.check_holds(pool, by)
-    held = with_hold(cluster, by, terms.desc, terms.duration or pool.rules.hold, now, terms.shared_with)
+    held = with_hold(cluster, by, terms.desc, lasts or pool.rules.hold, now, terms.shared_with)
+    if terms.until:
+        held = held.edited(holdExpires=format_end(terms.until))  # exactly: a duration is stored in whole seconds
     event, holder = ("taken over", before.by) if before else ("held", "")
     actor = terms.actor(by)
     facts = {"holder": holder, "newHolder": "" if actor == by else by, "reason": reason or terms.desc}
@@ -110,18 +112,20 @@ def _held(cluster: Cluster) -> str:
     return f"cluster {cluster.name} is held by {held.by}{descriptions.until(held.expires)}"
 
 
-def _hold_again(pool: Pool, now: datetime, cluster: Cluster, by: str, terms: HoldTerms) -> tuple[Pool, Answer]:
+def _hold_again(
+    pool: Pool, now: datetime, cluster: Cluster, by: str, terms: HoldTerms, lasts: timedelta | None
+) -> tuple[Pool, Answer]:
     held = cluster.hold
     assert held is not None
     again = cluster.edited(holdDesc=terms.desc) if terms.desc and terms.desc != held.desc else cluster
     if terms.shared_with:
         check_may_share(cluster, by)
         again = again.edited(holdWith=sharing_people(terms.shared_with, by))
-    if terms.duration:
-        again = with_duration(pool, now, again, terms.duration)
+    if lasts:
+        again = with_duration(pool, now, again, lasts)
     if again.fields == cluster.fields:
         return pool, Answer(f"you hold it already: {_held(cluster)}", cluster)
-    event = _moved(cluster, again) if terms.duration else _described(cluster, again)
+    event = _moved(cluster, again) if lasts else _described(cluster, again)
     actor, holder = terms.actor(by), held.by
     if held.is_of(actor):
         actor, holder = held.by, ""

@@ -38,6 +38,11 @@ def position(pool: Pool, now: datetime, ticket: Ticket) -> int:
     return len(before(pool, now, ticket)) + 1
 
 
+def next_position(pool: Pool, now: datetime) -> int:
+    """Return the position that a new ticket of normal priority gets."""
+    return len(before(pool, now, None)) + 1
+
+
 def reservations(pool: Pool, now: datetime, present: Collection[str] = ()) -> dict[str, Ticket]:
     """Return the ticket for which each vacant cluster is reserved, by the cluster's name.
 

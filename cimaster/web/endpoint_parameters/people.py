@@ -1,7 +1,7 @@
 """The parameters with which people hold and release clusters, and create more."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 from cimaster.web import parameter_types as types
 from cimaster.web.endpoint_parameters.shared import ClusterParameters, KindParameters, NamedParameters, VerbParameters
@@ -13,8 +13,8 @@ class HoldCluster(KindParameters, ClusterParameters):
 
     A hold lasts 6 h unless `duration` says otherwise, and at most 72 h with all extensions. An occupied cluster
     can be held: the answer says so, and the time starts when the job gives the cluster back. Holding again
-    with `duration` moves the end. `cluster=any` holds the longest vacant one of the kind that `purpose`, `osimage`,
-    `region` and `label` describe; these are only allowed with `any`.
+    with `duration` or `until` moves the end. `cluster=any` holds the longest vacant one of the kind that `purpose`,
+    `osimage`, `region` and `label` describe; these are only allowed with `any`.
 
     With `force=true` and a `reason` an admin takes over the hold of another person: it ends and the admin's begins in
     one step, so that no waiting job gets the cluster in between. With `to` an admin holds the cluster for another
@@ -29,6 +29,7 @@ class HoldCluster(KindParameters, ClusterParameters):
     cluster: str = types.CLUSTER.meant("name of the cluster, or `any` for one that matches").required()
     desc: str = types.DESC.optional("")
     duration: timedelta | None = types.DURATION.optional(None)
+    until: datetime | time | None = types.HOLD_END.optional(None)
     with_: tuple[str, ...] = types.WITH.optional(())
     to: str = types.FOR.optional("")
     wait: timedelta | None = types.HOLD_WAIT.optional(None)
