@@ -89,6 +89,21 @@ class Settings(FromEnvironment):
     hosts: tuple[str, ...] = setting(
         "further host names of the service for browsers, such as `cimaster.example.com`", (), parsers.hosts
     )
+    kubeconfig_url: str = setting(
+        "where people find the kubeconfig of a cluster, such as `https://vault.example.com/ci/{cluster}`",
+        "",
+        parsers.link_template("cluster"),
+    )
+    job_url: str = setting(
+        "the page of a job in the CI system, such as `https://prow.example.com/?job={job}`",
+        "",
+        parsers.link_template("job"),
+    )
+    build_url: str = setting(
+        "the page of a build in the CI system, such as `https://prow.example.com/view/{job}/{build}`",
+        "",
+        parsers.link_template("build", "job"),
+    )
     trusted_proxies: tuple[parsers.Network, ...] = setting(
         "networks of the proxies whose `X-Forwarded-For` gives the caller's address, such as `10.0.0.0/8`",
         (),

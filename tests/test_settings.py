@@ -58,6 +58,9 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_HOSTS": "CI.example.com,other",
         "CIMASTER_PUBLIC_URL": "HTTPS://CI.example.com:443/cimaster/",
         "CIMASTER_USAGE_NAMES": "off",
+        "CIMASTER_KUBECONFIG_URL": "https://vault.example.com:8443/ci/{cluster}?raw=1",
+        "CIMASTER_JOB_URL": "http://prow/?job={job}",
+        "CIMASTER_BUILD_URL": "https://prow.example.com/view/{job}/{build}#log",
         "CIMASTER_PRICES": "size=large:2.50, size=small:1",
     }
     assert set(environment) == {PREFIX + setting.name.upper() for setting in fields(Settings)}
@@ -71,6 +74,8 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert settings.ignored_parameters == ("a", "b", "c")
     assert settings.trusted_origins == ("https://a.example", "https://b.example")
     assert (settings.public_url, settings.hosts) == ("https://ci.example.com/cimaster", ("ci.example.com", "other"))
+    assert settings.kubeconfig_url == "https://vault.example.com:8443/ci/{cluster}?raw=1"
+    assert (settings.job_url, settings.build_url[-5:]) == ("http://prow/?job={job}", "}#log")
     assert settings.log_level == "DEBUG"
     assert (settings.provisioner, settings.default_prow_job) == ("command", "e2e-k8s-1.32")
     assert (settings.creation, settings.manage_cluster) == (timedelta(hours=3), True)
@@ -124,6 +129,14 @@ def test_every_setting_has_a_meaning(setting: Field[Any]) -> None:
         ("PROVISIONER", "Prow!", "the name of a provisioner"),
         ("DEFAULT_PROW_JOB", "-x", "a name of letters"),
         ("MANAGE_CLUSTER", "maybe", "on or off"),
+        ("JOB_URL", "https://prow.example.com/", "with {job} after the host"),
+        ("JOB_URL", "javascript:alert('{job}')", "an address such as https://"),
+        ("JOB_URL", "https://{job}.example.com/", "with {job} after the host"),
+        ("JOB_URL", "https://prow.example.com/{job}/{build}", "with {job} after the host"),
+        ("BUILD_URL", "https://prow.example.com/{job}/{build", "with {build} or {job} after the host"),
+        ("BUILD_URL", "https://user@prow.example.com/{build}", "an address such as https://"),
+        ("KUBECONFIG_URL", "https://vault.example.com/{name}", "with {cluster} after the host"),
+        ("KUBECONFIG_URL", "https://vault.example.com/a b/{cluster}", "with {cluster} after the host"),
     ],
 )
 def test_a_wrong_value_is_reported_in_a_sentence(name: str, value: str, expected: str) -> None:

@@ -16,6 +16,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DNS_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _NOTHING, _PREFIX = re.compile(""), re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){0,9}")
 _PRICE = re.compile(r"([^\s,=]{1,63})=([^\s,=]{1,63}):([0-9]{1,9}(?:\.[0-9]{1,4})?)", re.ASCII)
+_LINK = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(?P<rest>[/?#][!-~]{0,1000})")
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}(/[A-Za-z0-9._~/-]{0,500})?")
 
 
@@ -161,6 +163,21 @@ def public_url(text: str) -> str:
         return _split(text, path=True).geturl()
     except ValueError:
         raise ValueError("an address such as https://ci.example.com/cimaster") from None
+
+
+def link_template(*names: str) -> Callable[[str], str]:
+    """Return a parser of web addresses with these placeholders after the host, such as `https://…/{job}`."""
+    placeholders = " or ".join(f"{{{name}}}" for name in names)
+    expected = f"an address such as https://host.example.com/path/{{{names[0]}}}, with {placeholders} after the host"
+
+    def read(text: str) -> str:
+        match = _LINK.fullmatch(text)
+        used = _PLACEHOLDER.findall(match["rest"]) if match else []
+        if not used or not set(used) <= set(names) or set("{}") & set(_PLACEHOLDER.sub("", text)):
+            raise ValueError(expected)
+        return text
+
+    return read
 
 
 def host_name(text: str) -> str:

@@ -1,14 +1,15 @@
 """The dashboard: pages for people over the same endpoints as the API, each usable without script as well."""
 
 from cimaster.pages.clusters import cluster_page as cluster_page
+from cimaster.pages.clusters import commands as commands
 from cimaster.pages.clusters import dashboard as dashboard
 from cimaster.pages.clusters import ending_holds as ending_holds
 from cimaster.pages.clusters import hold_end_forms as hold_end_forms
 from cimaster.pages.clusters import hold_forms as hold_forms
 from cimaster.pages.clusters import hold_queue_forms as hold_queue_forms
 from cimaster.pages.clusters import lost_holds as lost_holds
-from cimaster.pages.clusters import selection_forms as selection_forms
 from cimaster.pages.clusters import release_forms as release_forms
+from cimaster.pages.clusters import selection_forms as selection_forms
 from cimaster.pages.creations import creation_forms as creation_forms
 from cimaster.pages.creations import creation_panel as creation_panel
 from cimaster.pages.frame import template_filters as template_filters

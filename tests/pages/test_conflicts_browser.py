@@ -67,7 +67,8 @@ def test_a_hasty_second_press_takes_no_other_cluster(visit: Visit, wanted: str, 
         instead = alice.page.get_by_role("button", name=f"Hold {other} instead")
         expect(instead).to_be_visible()
         expect(alice.page.get_by_role("heading", name="is no longer free")).to_be_focused()
-        instead.click()
+        instead.focus()
+        alice.page.keyboard.press("Enter")
     alice.page.get_by_role("link", name="Cancel").click()
     alice.sees(other, state="vacant")
 

@@ -49,13 +49,15 @@ def _held_by_another(cluster: Cluster, what: str) -> str:
 def for_menu(cluster: Cluster, visitor: Visitor) -> list[Action]:
     """Return the actions behind the button More of a row.
 
-    There are none if the visitor may do none of them, unless another person holds the cluster: then they say why.
+    Those on the cluster are left out if the visitor may do none of them, unless another person holds the cluster: then
+    they say why.
     """
     if cluster.state == BROKEN:
         return []
     shown = {action.verb for action in for_row(cluster, visitor)}
     more = [action for action in _of_a_lendable(cluster, visitor) if action.verb not in shown]
-    return more if cluster.hold or any(not action.disabled_reason for action in more) else []
+    has_any = cluster.hold is not None or any(not action.disabled_reason for action in more)
+    return [*(more if has_any else []), Action("commands", "Commands…", icon="code")]
 
 
 def for_cluster_page(cluster: Cluster, visitor: Visitor) -> list[Action]:

@@ -7,7 +7,7 @@ from flask import Response, render_template, request
 
 from cimaster.common.texts import printable
 from cimaster.errors import ClusterBroken, UnknownCluster
-from cimaster.pages.clusters import cluster_actions, cluster_rows, state_durations, timeline
+from cimaster.pages.clusters import cluster_actions, cluster_rows, command_lines, state_durations, timeline
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.fragments import clusters_tag, poll_response
 from cimaster.pages.frame.visitors import current_visitor, latest
@@ -44,6 +44,7 @@ def context(snapshot: Snapshot, name: str) -> dict[str, Any]:
         "tag": clusters_tag(snapshot, name),
         "row": cluster_rows.row(snapshot.pool, cluster, visitor, now) if cluster else None,
         "buttons": cluster_actions.for_cluster_page(cluster, visitor) if cluster else [],
+        **(command_lines.context(cluster.name) if cluster and cluster.name else {}),
         "changes": timeline.changes(entries, state_durations.of(recent)),
         "previous_use": timeline.previous_use(entries),
         "record": _as_json(cluster) if cluster else "",

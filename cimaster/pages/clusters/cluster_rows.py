@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from cimaster.pages.clusters import cluster_actions, health_marks
 from cimaster.pages.clusters.health_marks import HealthMark
-from cimaster.pages.frame import addresses
+from cimaster.pages.frame import addresses, outside_links
 from cimaster.pages.frame.action_buttons import Action
 from cimaster.pages.frame.visitors import Visitor, element_id
 from cimaster.pool.decisions import descriptions
@@ -28,7 +28,8 @@ FINGERPRINT_LENGTH = 5
 class Use:
     """The user of a cluster, the reason, and for how long; `no_end_text` is shown if a lease or hold has no end.
 
-    `job` and `holder` are what to filter by for more clusters of the same job or person.
+    `job` and `holder` are what to filter by for more clusters of the same job or person; `job_url` is the page of the
+    job in the CI system.
     """
 
     by: str = ""
@@ -39,6 +40,7 @@ class Use:
     no_end_text: str = ""
     job: str = ""
     holder: str = ""
+    job_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,15 @@ def use(cluster: Cluster) -> Use:
         return Use(reason=cluster.fault)
     if lease := cluster.lease:
         no_end = "" if lease.expires else "no end set"
-        return Use(descriptions.occupant(cluster), lease.by, "", lease.acquired, lease.expires, no_end, lease.job)
+        return Use(
+            descriptions.occupant(cluster),
+            lease.by,
+            since=lease.acquired,
+            ends=lease.expires,
+            no_end_text=no_end,
+            job=lease.job,
+            job_url=outside_links.of_build(lease.job, lease.build),
+        )
     if cluster.state == QUARANTINED:
         return Use(cluster.health.by, reason=cluster.health.reason, since=cluster.health.since)
     if cluster.state == DISABLED:

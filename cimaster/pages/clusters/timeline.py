@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from cimaster.common.times import parse_duration, roughly
 from cimaster.pages.clusters.state_durations import BEGINS_USE, Duration, Durations
+from cimaster.pages.frame import outside_links
 from cimaster.pool.decisions import descriptions
 from cimaster.pool.records.health import RESULTS
 from cimaster.pool.records.history import Entry
@@ -34,6 +35,11 @@ class Change:
     def job_label(self) -> str:
         """The job and its build, as pages name them."""
         return descriptions.job_label(self.job, self.build)
+
+    @property
+    def job_url(self) -> str:
+        """The page of the job and its build in the CI system; empty if there is none."""
+        return outside_links.of_build(self.job, self.build)
 
 
 @dataclass(frozen=True)
