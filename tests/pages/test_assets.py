@@ -28,7 +28,7 @@ def test_vendored_files_are_the_released_ones(name: str) -> None:
 
 def test_files_with_a_digest_in_their_address_are_cached_for_ever(client: FlaskClient) -> None:
     loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get("/").text)
-    assert len(loaded) == 10
+    assert len(loaded) == 11
     for address in loaded:
         with client.get(address) as answer:
             assert answer.status_code == 200
