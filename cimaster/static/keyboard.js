@@ -11,7 +11,7 @@ const ACTIONS = {
   e: {label: 'Extend', verbs: ['extend']},
   r: {label: 'Release', verbs: ['release']},
 };
-const keys = {on: true, help: document.getElementById('keys-help'), note: document.getElementById('keys-note')};
+const keys = {on: true, enters: false, help: document.getElementById('keys-help'), note: document.getElementById('keys-note')};
 
 // --- the switch ----------------------------------------------------------------------------------------------------
 
@@ -85,6 +85,19 @@ function search() {
   field?.select();
 }
 
+// What was typed last may not have been searched for yet: then the first row is that of the answer.
+function enterTable(field) {
+  keys.enters = field.value !== (new URLSearchParams(location.search).get('q') ?? '');
+  if (keys.enters) field.blur();  // which sends the search now
+  else move(document.querySelector(TABLES), null, 1);
+}
+
+document.addEventListener('htmx:after:swap', () => {
+  if (!keys.enters || document.activeElement !== document.body) return;
+  keys.enters = false;
+  move(document.querySelector(TABLES), null, 1);
+});
+
 const pageKeys = {
   '/': search,
   '?': showHelp,
@@ -111,7 +124,7 @@ document.addEventListener('keydown', event => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || dialog.open) return;
   if (event.key === 'ArrowDown' && event.target.matches('[role=search] [type=search]')) {
     event.preventDefault();
-    move(document.querySelector(TABLES), null, 1);
+    enterTable(event.target);
     return;
   }
   readSwitch();
