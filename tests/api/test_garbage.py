@@ -101,6 +101,8 @@ def good_value(endpoint: Endpoint[Any], parameter: Parameter) -> str:
     """Return a value that the parameter takes: a few names mean something else at one endpoint."""
     if parameter.read is form.creation_state:
         return "running"
+    if parameter.read is form.hold_end:
+        return "17:30"
     return "1-0" if endpoint is HISTORY and parameter.name == "after" else GOOD[parameter.name]
 
 

@@ -112,8 +112,8 @@ def test_damaged_sums_are_counted_again_from_the_changes(
 def test_stored_sums_are_renewed_after_many_changes(repository: ConfigMapRepository) -> None:
     ring = repository.history_ring
     stored = []
-    for number in range(1, 1401, 100):
-        entries = [(n, Entry({"commit": n, "event": "renewed"})) for n in range(number, number + 100)]
+    for number in range(1, 1401, 50):
+        entries = [(n, Entry({"commit": n, "event": "renewed"})) for n in range(number, number + 50)]
         ring.append(entries, "", count_usage)
         stored.append(ring.slots()[0].usage)
     assert 2 <= len(set(stored)) <= 4
