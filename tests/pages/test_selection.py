@@ -83,6 +83,19 @@ def test_a_failed_cluster_stops_no_other_and_is_named_with_its_user(add: Add, ro
     assert [root.get(f"/clusters/{name}").status_code for name in THREE] == [404, 200, 404]
 
 
+def test_a_cluster_that_the_form_showed_in_use_is_not_deleted(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
+    add("cluster-01", "cluster-02")
+    hold(alice, "cluster-01")
+    root.get("/getvacant?build=124&job=e2e")
+    form = opened(root, "deleteselected", "cluster-01", "cluster-02")
+    assert text(form).count("(in use, so it is not deleted)") == 2
+    alice.post("/ui/release", data={"cluster": "cluster-01"})
+    root.get("/finishtest?cluster=cluster-02")
+    report = text(send(root, form, typed="2", reason="sold"))
+    assert "0 done, 2 failed" in report
+    assert "cluster-01 was changed meanwhile: it is now vacant; select it again" in report
+
+
 def test_the_report_stays_in_the_dialog_and_has_the_page_updated(add: Add, root: FlaskClient) -> None:
     add("cluster-01")
     item = listed(opened(root, "deleteselected", "cluster-01"))
@@ -178,6 +191,7 @@ def test_without_a_ticked_cluster_the_form_says_what_to_do(add: Add, root: Flask
     for answer in (root.get(path), root.post("/ui/admin/disableselected", data={"reason": "why"})):
         assert answer.status_code == 400
         assert "no cluster is selected: tick at least one in the table" in text(answer)
+        assert "This address" not in text(answer)
 
 
 def test_the_number_of_clusters_in_a_request_is_limited(root: FlaskClient) -> None:

@@ -150,7 +150,7 @@ def _delete(form: SelectedClusters) -> Committed:
     if printable(request.form.get("typed", "")) != count:
         raise BadParameter(f"the typed number is not {count}: type {count} to delete them", parameter="typed")
     decision = partial(selection.delete_unused, by=form.name, reason=form.reason)
-    return carry_out_on(form, selection.OF_FACTS, decision)
+    return carry_out_on(form, selection.OF_INVENTORY_AND_USE, decision)
 
 
 def _not_deleted(cluster: Cluster) -> str:
@@ -164,7 +164,7 @@ _DELETE = Form(
     title="Delete the selected clusters",
     button="Delete",
     busy_label="Deleting…",
-    context=listing(selection.OF_FACTS, _not_deleted),
+    context=listing(selection.OF_INVENTORY_AND_USE, _not_deleted),
     update=no_update,
     report=report,
     destroys=True,

@@ -16,7 +16,7 @@ from cimaster.pool.records.record import digest_of
 DONE, UNCHANGED, FAILED = "done", "unchanged", "failed"
 OF_HOLD = ("hold", *HOLD_FIELDS)
 OF_LENDING = ("disabled", "disabledBy", "disabledReason", "health", "healthReason")
-OF_FACTS = ("region", "purpose", "osimage", "labels", "note")
+OF_INVENTORY_AND_USE = ("region", "purpose", "osimage", "labels", "note", "status", "hold", "checkBy")
 
 Decision = Callable[[Pool, datetime, str], tuple[Pool, Answer]]
 """The decision about one cluster, by its name."""
@@ -66,8 +66,8 @@ def for_each(
     results = []
     for item in selected:
         try:
+            changed, answer = decide(pool, now, item.name)  # first, because its refusals say more
             _check_unchanged(pool.find(item.name), item, fields)
-            changed, answer = decide(pool, now, item.name)
         except Refusal as refusal:
             results.append(ItemResult(item.name, FAILED, refusal.sentence))
         else:
