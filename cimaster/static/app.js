@@ -8,6 +8,7 @@ const page = {
   lastChange: -Infinity,   // when the last POST was answered
   lastAnswer: -Infinity,   // when the service last answered
   lastFailure: -Infinity,  // when a click or a form last got no answer
+  lastOpening: null,       // the last request for a form in the dialog
 };
 const STALE = 8000;
 
@@ -85,7 +86,7 @@ document.addEventListener('htmx:before:response', event => {
   const ctx = event.detail.ctx;
   const date = Date.parse(ctx.response.headers.get('Date'));
   if (date && Math.abs(date - Date.now() - page.offset) > 2000) page.offset = date - Date.now();
-  if (ctx.request.method === 'GET' && ctx.startedAt < page.lastChange) event.preventDefault();
+  if (isPoll(ctx) && ctx.request.method === 'GET' && ctx.startedAt < page.lastChange) event.preventDefault();
 });
 
 document.addEventListener('htmx:after:request', event => {
@@ -107,6 +108,18 @@ document.addEventListener('visibilitychange', () => {
 // --- dialog --------------------------------------------------------------------------------------------------------
 
 const dialog = document.getElementById('dialog');
+const opensDialog = ctx => ctx.request.method === 'GET' && ctx.target?.id === 'dialog-content';
+
+document.addEventListener('htmx:before:request', event => {
+  if (opensDialog(event.detail.ctx)) page.lastOpening = event.detail.ctx;
+});
+
+// A late answer must not replace the form that the visitor is filling in, nor the one that they chose last.
+document.addEventListener('htmx:before:response', event => {
+  const {ctx} = event.detail;
+  const isLate = ctx !== page.lastOpening || (dialog.open && !dialog.contains(ctx.sourceElement));
+  if (opensDialog(ctx) && isLate) event.preventDefault();
+});
 
 document.addEventListener('htmx:after:swap', event => {
   updateTimes();

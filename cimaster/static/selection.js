@@ -54,15 +54,26 @@ document.addEventListener('change', event => {
   if (event.target.name === 'selected') selectClusters(tickBoxes().filter(box => box.checked).map(box => box.value));
 });
 
+// The bar disappears with the last tick, so the focus moves from it to the first of the rows.
+function clearSelection() {
+  const {activeElement} = document;
+  if (activeElement.closest('#selection')) {
+    rememberRow(tickBoxes().find(box => selection.names.has(box.value)));
+    activeElement.blur();
+  }
+  selectClusters([]);
+  refocus();
+}
+
 document.addEventListener('reset', event => {
-  if (event.target.id === 'selection') setTimeout(() => selectClusters([]));  // the browser unticks after this event
+  if (event.target.id === 'selection') setTimeout(clearSelection);  // the browser unticks after this event
 });
 
 document.addEventListener('keydown', event => {
   const hasAny = selection.names.size || selection.lost.length;
   if (event.key !== 'Escape' || !hasAny || dialog.open || document.querySelector(':popover-open')) return;
   if (event.target.matches('input:not([type=checkbox]), select')) return;
-  selectClusters([]);
+  clearSelection();
 });
 
 document.addEventListener('htmx:after:swap', restoreTicks);
@@ -72,6 +83,7 @@ document.addEventListener('htmx:after:request', event => {
   const {ctx} = event.detail;
   const isDone = ctx.request.method === 'POST' && ctx.response?.status < 300;
   ctx.endsSelection = isDone && ctx.sourceElement.querySelector('input[name=item]') !== null;
+  if (ctx.endsSelection) rememberRow(tickBoxes().find(box => box.checked));  // the bar, which has the focus, disappears
 });
 
 document.addEventListener('htmx:finally:request', event => {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.conditions import until
 from tests.pages.conftest import AddOne, Curl, Visit
@@ -178,3 +178,36 @@ def test_an_open_reason_survives_a_poll(visit: Visit, added: AddOne, curl: Curl)
     curl("updatecluster", cluster="theirs", name="root", note="changed meanwhile")
     expect(alice.page.locator("#cluster")).to_contain_text("changed meanwhile")
     expect(reason).to_be_visible()
+
+
+def test_a_late_answer_does_not_replace_the_form_that_is_open(visit: Visit, added: AddOne) -> None:
+    alice, (slow, quick) = visit("alice"), (added("slow-1"), added("quick-1"))
+    alice.go()
+    late: list[Route] = []
+    alice.page.route(f"**/ui/hold?cluster={slow}*", lambda route: late.append(route))
+    alice.row(slow).get_by_role("link", name=slow).focus()
+    alice.page.keyboard.press("h")
+    until(lambda: alice.page.evaluate("true") and late)
+    alice.row(quick).get_by_role("link", name=quick).focus()
+    alice.page.keyboard.press("h")
+    heading = alice.page.get_by_role("heading", name=f"Hold {quick}")
+    expect(heading).to_be_visible()
+    with alice.page.expect_response(f"**/ui/hold?cluster={slow}*"):
+        late[0].continue_()
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.get_by_role("dialog")).to_be_hidden()
+    assert states(alice, [slow, quick]) == ["vacant", "held"]
+
+
+def test_a_filter_chosen_while_a_click_is_answered_is_applied(visit: Visit, mine: list[str]) -> None:
+    alice = visit("alice")
+    alice.go()
+    late: list[Route] = []
+    alice.page.route("**/?*state=held*", lambda route: late.append(route))
+    alice.page.get_by_label("State", exact=True).select_option("held")
+    until(lambda: alice.page.evaluate("true") and late)
+    alice.press("mine-1", "Release")
+    alice.sees("mine-1", state="vacant")
+    late[0].continue_()
+    expect(alice.row("mine-1")).to_have_count(0)
+    alice.sees("mine-2", state="held")

@@ -49,6 +49,8 @@ def test_an_admin_disables_some_clusters_with_one_reason(visit: Visit, rack: lis
     root.sees(two, "new switch", state="disabled")
     root.sees(three, state="vacant")
     expect(bar(root.page)).to_be_hidden()
+    if script:
+        expect(root.page.get_by_role("link", name=one, exact=True)).to_be_focused()
 
 
 @both
@@ -143,6 +145,17 @@ def test_the_selection_is_cleared(visit: Visit, rack: list[str], way: str) -> No
         choose(root, way)
     expect(bar(root.page)).to_be_hidden()
     expect(root.page.locator("#clusters :checked")).to_have_count(0)
+    focused = root.page.locator("#clusters :focus")  # on the box that was ticked last, or on the name of a row
+    expect(focused).to_have_accessible_name(f"Select {rack[1]}" if way == "Escape" else re.compile(rf"^{rack[0]}$"))
+
+
+def test_escape_in_the_bar_moves_the_focus_to_a_row(visit: Visit, rack: list[str]) -> None:
+    root = visit("root")
+    root.go()
+    tick(root, rack[0])
+    bar(root.page).get_by_role("button", name="Delete…").focus()
+    root.page.keyboard.press("Escape")
+    expect(root.page.get_by_role("link", name=rack[0], exact=True)).to_be_focused()
 
 
 def test_escape_closes_a_dialog_and_keeps_the_selection(visit: Visit, rack: list[str]) -> None:
