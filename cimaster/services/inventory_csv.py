@@ -17,9 +17,10 @@ _DELIMITERS = (",", ";", "\t")  # spreadsheets choose one by the language of the
 
 
 def is_csv(text: str) -> bool:
-    """Say whether a text begins with a line of headings among which is `name`."""
+    """Say whether a text begins with a line of headings."""
     first = _first_line(text)
-    return "name" in [cell.strip(' "').lower() for cell in first.split(_delimiter(first))]
+    cells = {cell.strip(' "').lower() for cell in first.split(_delimiter(first))}
+    return not cells.isdisjoint(FIELDS) and not first.startswith("#")  # a comment in YAML
 
 
 def read(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -56,6 +57,8 @@ def _headings(row: Sequence[str]) -> list[str]:
             raise BadBody(f"the first line of the file has an unknown column {brief(head) or 'without name'}: {remedy}")
         if heads.count(head) > 1:
             raise BadBody(f"the first line of the file names column {head} twice: keep only one of them")
+    if "name" not in heads:
+        raise BadBody("the first line of the file has no column name: add one with the names of the clusters")
     return heads
 
 
@@ -74,13 +77,20 @@ def _facts(number: int, heads: Sequence[str], row: Sequence[str]) -> dict[str, A
 def _labels(number: int, text: str) -> dict[str, Any]:
     """Read `gpu=yes zone=a`, or the JSON that `write` uses for labels with unusual characters."""
     try:
-        if text.strip().startswith("{"):
-            return dict(json.loads(text))
-        return dict(pair.split("=", 1) for pair in text.split())
-    except ValueError:
+        pairs = _json_pairs(text) if text.strip().startswith("{") else [pair.split("=", 1) for pair in text.split()]
+        labels = dict(pairs)
+    except (ValueError, RecursionError):
         raise BadBody(
             f"line {number} of the file has labels {brief(text)}: expected key=value pairs separated by blanks"
         ) from None
+    if len(labels) < len(pairs):
+        raise BadBody(f"line {number} of the file has two values for one label ({brief(text)}): keep one of them")
+    return labels
+
+
+def _json_pairs(text: str) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
+    return pairs
 
 
 def write(entries: Sequence[dict[str, Any]]) -> str:

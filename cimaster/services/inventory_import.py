@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from cimaster.errors import PlanChanged, StoreTrouble
+from cimaster.errors import Refusal, StoreTrouble
 from cimaster.pool.decisions import inventory_import
 from cimaster.pool.decisions.inventory_import import ImportAnswer
 from cimaster.pool.decisions.inventory_plan import Inventory, SyncTerms
@@ -17,12 +17,12 @@ def carry_out(
 ) -> Committed:
     """Carry out the plan with the digest `seen`; the answer has a result for each step that was tried.
 
-    PlanChanged or StoreTrouble if nothing was changed. What stops a later part is the last of the results.
+    A refusal or StoreTrouble if nothing was changed. What stops a later part is the last of the results.
     """
     results: list[ItemResult] = []
     commit = 0
     remaining = seen
-    while remaining:
+    while True:
         failed = frozenset(result.name for result in results if result.outcome == FAILED)
         part = partial(
             inventory_import.carry_out,
@@ -35,7 +35,7 @@ def carry_out(
         )
         try:
             done = repository.update(part)
-        except (PlanChanged, StoreTrouble) as problem:
+        except (Refusal, StoreTrouble) as problem:
             if not results:
                 raise
             results.append(ItemResult("", FAILED, f"the remaining steps were not tried: {problem.sentence}"))
@@ -43,4 +43,6 @@ def carry_out(
         assert isinstance(done.answer, ImportAnswer)
         results += done.answer.results
         commit, remaining = done.commit, done.answer.remaining
+        if not remaining:
+            break
     return Committed(ImportAnswer("", results=tuple(results)), commit)

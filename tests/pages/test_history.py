@@ -81,6 +81,14 @@ def test_a_filter_that_cannot_be_read_is_refused_in_the_page(alice: FlaskClient)
     assert alice.get("/ui/history?after=x").status_code == 400
 
 
+def test_a_span_that_ends_before_it_begins_is_refused_in_the_page(alice: FlaskClient, add: Add) -> None:
+    add("cluster-01")
+    page = alice.get("/ui/history?since=1d&until=2d")
+    assert page.status_code == 400
+    assert "since is not before until, so no change can match: exchange them" in text(page)
+    assert alice.get("/ui/history?since=2d&until=1d").status_code == 200
+
+
 def test_the_end_of_a_state_counts_even_if_the_filter_hides_it(
     alice: FlaskClient, add: Add, clock: MovableClock
 ) -> None:

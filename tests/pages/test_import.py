@@ -87,6 +87,13 @@ def test_a_pool_that_changed_meanwhile_shows_the_new_plan(add: Add, root: FlaskC
     assert [root.get(f"/clusters/cluster-0{number}").status_code for number in (2, 3)] == [404, 200]
 
 
+def test_an_apply_without_a_plan_shows_the_plan_first(root: FlaskClient) -> None:
+    answer = root.post("/ui/admin/applyimport", data={"text": "name,region\nnew-01,eu\n"})
+    assert answer.status_code == 409
+    assert "add new-01 (region eu)" in text(answer)
+    assert root.get("/clusters/new-01").status_code == 404
+
+
 def test_a_change_elsewhere_in_the_pool_does_not_matter(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     shown = preview(root, "- {name: cluster-01, note: new}")
@@ -151,6 +158,11 @@ def test_a_step_that_fails_is_reported_and_stops_no_other(root: FlaskClient) -> 
         ('name,note\na,"x\n', "line 2 of the file is not valid CSV"),
         ("name,labels\na,gpu\n", "line 2 of the file has labels gpu: expected key=value pairs"),
         ("name,region\na,b\n\na,c\n", "lists cluster a twice"),
+        ("name,labels\na,gpu=yes gpu=no\n", "line 2 of the file has two values for one label (gpu=yes gpu=no)"),
+        ('name,labels\na,"{""x"": ""1"", ""x"": ""2""}"\n', "line 2 of the file has two values for one label"),
+        (f'name,labels\na,"{{""x"":{"[" * 20_000}"\n', "expected key=value pairs"),
+        ("region,note\na,b\n", "the first line of the file has no column name"),
+        ("# rack 4, name\n- {nam: a}\n", "entry 1 of the file has no name"),
         ("name,region\n,b\n", "line 2 of the file has an empty name"),
         ("name,region\nBad Name,b\n", "cluster Bad Name cannot be added"),
         ("- {name: a, regoin: b}\n", "entry 1 of the file (a) has an unknown field regoin: did you mean region?"),
@@ -174,6 +186,17 @@ def test_a_file_is_uploaded_in_any_encoding_that_spreadsheets_write(root: FlaskC
     assert "the file is not text: byte" in text(refused)
     refused = root.post("/ui/admin/import", data=upload(b"name\na\n", text="name\nb\n"))
     assert "choose a file or paste a text, not both" in text(refused)
+
+
+def test_a_byte_order_mark_is_pasted_with_the_text(root: FlaskClient) -> None:
+    assert "add new-01 (region eu)" in text(preview(root, "\ufeffname,region\nnew-01,eu\n"))
+
+
+def test_a_file_that_could_not_be_sent_again_is_refused_at_first(root: FlaskClient) -> None:
+    content = b"name,region\n" + b"\n" * 40_000 + b"new-01,eu\n"  # browsers send a line break of a form as CR LF
+    refused = root.post("/ui/admin/import", data=upload(content))
+    assert refused.status_code == 400
+    assert "the limit of this page (a line break counts as two bytes)" in text(refused)
 
 
 def test_a_file_that_is_too_large_is_refused_with_the_limit(root: FlaskClient) -> None:

@@ -77,6 +77,8 @@ def _shown(sent: dict[str, str]) -> Shown:
     """Return the changes; BadParameter for a filter that cannot be read."""
     wanted = parameters.read(ListHistory, endpoints.HISTORY.parameters, MultiDict(sent))
     chosen, snapshot = request_parameters.history_filter(wanted, components().clusters.now()), latest()
+    if chosen.since and chosen.until and chosen.since >= chosen.until:
+        raise BadParameter("since is not before until, so no change can match: exchange them", parameter="since")
     page = components().history.page(snapshot, chosen, _SHOWN, wanted.after)
     return Shown(page, _durations(snapshot, chosen.cluster, page.entries))
 

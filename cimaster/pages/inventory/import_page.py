@@ -25,6 +25,7 @@ from cimaster.web import problems
 from cimaster.web.components import components
 
 _ROOM = 4096  # bytes of a request for its other fields
+_LIMIT = BODY_LIMIT - _ROOM
 _REASON = "imported"
 
 
@@ -71,11 +72,9 @@ def _read() -> Sent:
     """Read the form. NotAuthorized unless the visitor is an admin; BadBody if the file is too large, or not text."""
     try:
         text, file, removes = request.form.get("text", ""), request.files.get("file"), "removes" in request.form
+        text = text.removeprefix("\ufeff")  # a byte order mark that was pasted with it
     except RequestEntityTooLarge:
-        raise BadBody(
-            f"the file is larger than {(BODY_LIMIT - _ROOM) // 1024} kB, the limit of this page: send CSV, which is "
-            "smaller, import it in parts, or use `cimaster import --sync`"
-        ) from None
+        raise _too_large() from None
     components().admins.require(current_visitor().name or "without a name")
     if file and file.filename:
         if text.strip():
@@ -86,7 +85,21 @@ def _read() -> Sent:
             raise BadBody(f"the file is not text: {error}") from None
     if not text.strip():
         raise MissingParameter("there is nothing to import: choose a file, or paste a text", parameter="text")
+    if _size_in_form(text) > _LIMIT:
+        raise _too_large()
     return Sent(text, removes)
+
+
+def _size_in_form(text: str) -> int:
+    """Return how many bytes a browser sends for a text in a form: its line breaks become CR LF."""
+    return len(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode())
+
+
+def _too_large() -> BadBody:
+    return BadBody(
+        f"the file is larger than {_LIMIT // 1024} kB, the limit of this page (a line break counts as two bytes): send "
+        "CSV, which is smaller, import it in parts, or use `cimaster import --sync`"
+    )
 
 
 def _preview(sent: Sent, wanted: Inventory, refusal: Problem | None = None) -> Response:
@@ -120,6 +133,6 @@ def _page(sent: Sent = Sent(), plan: ImportPlan | None = None, refusal: Problem 
     response = problems.refused(refusal) if refusal else Response()
     if refusal:
         g.refused = refusal.sentence
-    response.set_data(render_template("import.html", limit=(BODY_LIMIT - _ROOM) // 1024, **context))
+    response.set_data(render_template("import.html", limit=_LIMIT // 1024, **context))
     response.mimetype = "text/html"
     return response

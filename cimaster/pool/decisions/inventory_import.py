@@ -4,7 +4,7 @@ It carries out the plan that was shown, or nothing. It removes no cluster that i
 """
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cimaster.common.texts import printable
@@ -103,6 +103,5 @@ def carry_out(
             results.append(ItemResult(step.name, FAILED, refusal.sentence))
         else:
             results.append(ItemResult(step.name, DONE, answer.text))
-    refused = {*failed, *(result.name for result in results if result.outcome == FAILED)}
-    rest = plan(pool, wanted, removes=removes, without=refused) if current.steps[most:] else None
-    return pool, ImportAnswer("", results=tuple(results), remaining=rest.digest if rest else "")
+    rest = replace(current, steps=current.steps[most:])
+    return pool, ImportAnswer("", results=tuple(results), remaining=rest.digest if rest.steps else "")
