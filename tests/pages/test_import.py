@@ -163,6 +163,10 @@ def test_a_step_that_fails_is_reported_and_stops_no_other(root: FlaskClient) -> 
         (f'name,labels\na,"{{""x"":{"[" * 20_000}"\n', "expected key=value pairs"),
         ("region,note\na,b\n", "the first line of the file has no column name"),
         ("# rack 4, name\n- {nam: a}\n", "entry 1 of the file has no name"),
+        (
+            "name\n" + "".join(f"a{n}\n" for n in range(2001)),
+            "lists 2001 clusters, more than the 2000 that a pool can have",
+        ),
         ("name,region\n,b\n", "line 2 of the file has an empty name"),
         ("name,region\nBad Name,b\n", "cluster Bad Name cannot be added"),
         ("- {name: a, regoin: b}\n", "entry 1 of the file (a) has an unknown field regoin: did you mean region?"),

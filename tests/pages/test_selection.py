@@ -212,7 +212,7 @@ def test_a_form_says_which_clusters_are_gone(add: Add, root: FlaskClient) -> Non
     assert "cluster-02 (is no longer in the pool)" in text(form)
     assert [item.partition(" ")[0] for item in listed(form)] == ["cluster-01"]
     root.post("/deletecluster", data={"cluster": "cluster-01", "name": "root"})
-    assert "cluster cluster-01 is not known" in text(send(root, form, reason="why"))
+    assert "cluster cluster-01 is no longer in the pool" in text(send(root, form, reason="why"))
 
 
 def test_a_new_visitor_is_asked_for_a_name(add: Add, alice: FlaskClient, client: FlaskClient) -> None:
@@ -237,3 +237,12 @@ def test_without_script_all_that_match_the_filter_can_be_ticked(add: Add, root: 
     shown = root.get(link)
     assert "These 2 match the filter" in text(shown)
     assert re.findall(r'value="(cluster-0\d)" checked', shown.text) == ["cluster-01", "cluster-02"]
+
+
+def test_clusters_that_are_gone_take_no_search_for_similar_names(add: Add, alice: FlaskClient) -> None:
+    add(*(f"cluster-{number:03}" for number in range(10)))
+    form = opened(alice, "releaseselected", "cluster-001")
+    alice.post("/deletecluster", data={"cluster": "cluster-001", "name": "root"})
+    report = text(send(alice, form))
+    assert "cluster cluster-001 is no longer in the pool" in report
+    assert "did you mean" not in report

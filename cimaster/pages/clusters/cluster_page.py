@@ -25,6 +25,8 @@ OTHERS = {"record": "fragments/record.html"}
 def find(snapshot: Snapshot, name: str) -> Cluster | None:
     """Return a cluster by its name, or a broken record by its name or position; None if it is not in the pool."""
     pool = snapshot.pool
+    if not pool.knows(name):
+        return None
     try:
         return pool.find_any(name)
     except UnknownCluster:

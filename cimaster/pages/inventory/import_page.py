@@ -26,6 +26,7 @@ from cimaster.web.components import components
 
 _ROOM = 4096  # bytes of a request for its other fields
 _LIMIT = BODY_LIMIT - _ROOM
+_MOST_CLUSTERS = 2000  # more than fit into a pool, even with short names and without other facts
 _REASON = "imported"
 
 
@@ -49,7 +50,7 @@ def preview_import() -> Response:
     sent = Sent()
     try:
         sent = _read()
-        return _preview(sent, inventory_file.read(sent.text))
+        return _preview(sent, _inventory(sent.text))
     except (Refusal, StoreTrouble) as refusal:
         return _page(sent, refusal=refusal)
 
@@ -60,7 +61,7 @@ def apply_import() -> Response:
     sent = Sent()
     try:
         sent = _read()
-        wanted = inventory_file.read(sent.text)
+        wanted = _inventory(sent.text)
         return _applied(sent, wanted)
     except PlanChanged as refusal:
         return _preview(sent, wanted, refusal)
@@ -88,6 +89,15 @@ def _read() -> Sent:
     if _size_in_form(text) > _LIMIT:
         raise _too_large()
     return Sent(text, removes)
+
+
+def _inventory(text: str) -> Inventory:
+    wanted = inventory_file.read(text)
+    if len(wanted) > _MOST_CLUSTERS:
+        raise BadBody(
+            f"the file lists {len(wanted)} clusters, more than the {_MOST_CLUSTERS} that a pool can have: shorten it"
+        )
+    return wanted
 
 
 def _size_in_form(text: str) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cimaster.errors import ClusterInUse, Refusal
+from cimaster.common.texts import brief
+from cimaster.errors import ClusterInUse, Refusal, UnknownCluster
 from cimaster.pool.decisions import descriptions, inventory
 from cimaster.pool.decisions.inventory import ClusterFacts
 from cimaster.pool.records.cluster import Cluster
@@ -66,6 +67,7 @@ def for_each(
     results = []
     for item in selected:
         try:
+            _check_known(pool, item.name)
             changed, answer = decide(pool, now, item.name)  # first, because its refusals say more
             _check_unchanged(pool.find(item.name), item, fields)
         except Refusal as refusal:
@@ -74,6 +76,11 @@ def for_each(
             results.append(ItemResult(item.name, UNCHANGED if changed is pool else DONE, answer.text))
             pool = changed
     return pool, SelectionAnswer(summary(results), results=tuple(results))
+
+
+def _check_known(pool: Pool, name: str) -> None:
+    if not pool.knows(name):
+        raise UnknownCluster(f"cluster {brief(name)} is no longer in the pool", cluster=name)
 
 
 def _check_unchanged(cluster: Cluster, item: SelectedCluster, fields: Sequence[str]) -> None:
