@@ -94,6 +94,15 @@ def test_an_apply_without_a_plan_shows_the_plan_first(root: FlaskClient) -> None
     assert root.get("/clusters/new-01").status_code == 404
 
 
+def test_apply_pressed_twice_says_that_nothing_is_left(root: FlaskClient) -> None:
+    shown = preview(root, "name,region\nnew-01,eu\n")
+    apply(root, shown)
+    again = apply(root, shown)
+    assert again.status_code == 200
+    assert "There is nothing to change: the pool agrees with the file" in text(again)
+    assert "meanwhile" not in text(again)
+
+
 def test_a_change_elsewhere_in_the_pool_does_not_matter(add: Add, root: FlaskClient, alice: FlaskClient) -> None:
     add("cluster-01", "cluster-02")
     shown = preview(root, "- {name: cluster-01, note: new}")

@@ -114,6 +114,8 @@ def _too_large() -> BadBody:
 
 def _preview(sent: Sent, wanted: Inventory, refusal: Problem | None = None) -> Response:
     plan = inventory_import.plan(latest().pool, wanted, removes=sent.removes)
+    if not plan.steps:
+        return _page(sent, plan)  # also if Apply was pressed twice: nothing is left to refuse
     try:
         plan.check()
     except Refusal as emptied:
