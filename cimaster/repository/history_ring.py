@@ -76,7 +76,7 @@ class HistoryRing:
                 if extended.size <= SIZE_LIMIT:
                     return self._write(self._place(head), extended).last
             if head and not head.sealed:
-                head = self._write(self._place(head), head.as_sealed())
+                head = self._write(self._place(head), head.as_sealed(count_usage(None, head, ())))
             place, begun = self._begun(head, pool_id, edition)
             return self._write(place, begun.extended(new, count_usage(head, begun, new))).last
 

@@ -160,9 +160,9 @@ class Slot:
             frames.append(Frame.of(part))
         return replace(self, frames=tuple(frames), usage=usage)
 
-    def as_sealed(self) -> "Slot":
-        """Return it sealed."""
-        return replace(self, sealed=True)
+    def as_sealed(self, usage: bytes) -> "Slot":
+        """Return it sealed, with the sums over all its changes."""
+        return replace(self, sealed=True, usage=usage)
 
     def to_store(self) -> StoredObject:
         """Return the object to write; without data for an unused slot."""

@@ -121,10 +121,20 @@ document.addEventListener('htmx:before:response', event => {
   if (opensDialog(ctx) && isLate) event.preventDefault();
 });
 
+// The visitor has closed the form that was sent, and perhaps opened another one: its refusal is shown above the page.
+document.addEventListener('htmx:after:request', event => {
+  const {ctx} = event.detail;
+  const isOfForm = ctx.request.method === 'POST' && ctx.target?.id === 'dialog-content';
+  if (!isOfForm || ctx.response.status < 400 || (dialog.open && dialog.contains(ctx.sourceElement))) return;
+  ctx.target = document.getElementById('alerts');
+  ctx.select = '.alert';
+});
+
 document.addEventListener('htmx:after:swap', event => {
   updateTimes();
   const {ctx} = event.detail;
-  if (ctx.target?.id === 'dialog-content' && !dialog.open && ctx.request.method === 'GET') {
+  const isToBeRead = ctx.request.method === 'GET' || dialog.querySelector('[data-report]');
+  if (ctx.target?.id === 'dialog-content' && !dialog.open && isToBeRead) {
     dialog.showModal();
     (dialog.querySelector('[autofocus]') ?? dialog.querySelector('input:not([type=hidden], [type=radio]:not(:checked)), select'))?.focus();
   }
@@ -168,7 +178,7 @@ function showUnanswered(ctx) {
 
 document.addEventListener('htmx:error', event => {
   const {ctx} = event.detail;
-  if (ctx && !ctx.response) showUnanswered(ctx);
+  if (ctx && ctx.text === undefined) showUnanswered(ctx);
 });
 
 document.addEventListener('htmx:before:response', event => {

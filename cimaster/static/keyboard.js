@@ -92,10 +92,15 @@ function enterTable(field) {
   else move(document.querySelector(TABLES), null, 1);
 }
 
-document.addEventListener('htmx:after:swap', () => {
-  if (!keys.enters || document.activeElement !== document.body) return;
+document.addEventListener('htmx:finally:request', event => {
+  const {ctx} = event.detail;
+  if (!keys.enters || ctx.sourceElement.id !== 'filter' || ctx.text === undefined) return;  // an earlier search was aborted
   keys.enters = false;
-  move(document.querySelector(TABLES), null, 1);
+  if (ctx.response.status < 400) move(document.querySelector(TABLES), null, 1);
+});
+
+document.addEventListener('focusin', event => {
+  if (event.target.id !== 'main') keys.enters = false;
 });
 
 const pageKeys = {

@@ -125,3 +125,12 @@ def test_an_entry_that_is_not_an_object_is_kept_as_broken(odd: str) -> None:
     assert (taken.event, broken.event, broken.cluster) == ("taken", "broken", "")
     assert json.loads(broken.described())["record"] == odd
     assert trimmed((taken, broken), ENOUGH) == ((taken, broken), 0)
+
+
+@pytest.mark.parametrize("odd", [["x"], {"x": 1}, 5, None])
+def test_an_entry_with_an_odd_result_can_be_edited(odd: object) -> None:
+    at = "2026-01-02T12:00:05Z"
+    text = json.dumps([[5, at, "c1", "taken", "vacant", "occupied", "alice", "e2e", "7", {"result": odd}]])
+    (entry,) = parse(text)
+    (again,) = parse(f"[{entry.edited({'by': 'bob'}).text}]")
+    assert again.fields == {**entry.fields, "by": "bob"}

@@ -196,7 +196,7 @@ def test_a_slot_is_written_to_its_own_object_whatever_its_generation(archive: Ar
     archive.ring = HistoryRing(archive.stores, Clock())
     newest = archive.ring.newest()
     assert newest
-    archive.ring.replace(newest, newest.as_sealed())
+    archive.ring.replace(newest, newest.as_sealed(newest.usage))
     assert [Slot.parse(store.read()).sealed for store in archive.stores] == [True, True, False]
     assert [Slot.parse(store.read()).last for store in archive.stores] == [1, 2, 0]
 

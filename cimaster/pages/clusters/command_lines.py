@@ -57,6 +57,13 @@ def _curl(address: str, fields: dict[str, str], *, asks_name: bool) -> str:
 
 def _client(verb: str, cluster: str, options: dict[str, str], server: str) -> str:
     named = {"cluster": cluster, **options} if verb == "take" else options
-    flags = [text for name, value in {**named, "server": server}.items() for text in (f"--{name}", value)]
-    subject = [] if verb == "take" else [cluster]
-    return shlex.join(["cimaster", verb, *subject, *flags])
+    flags = [text for name, value in {**named, "server": server}.items() for text in _flag(name, value)]
+    if verb == "take":
+        words = flags
+    else:
+        words = [*flags, "--", cluster] if cluster.startswith("-") else [cluster, *flags]
+    return shlex.join(["cimaster", verb, *words])
+
+
+def _flag(name: str, value: str) -> list[str]:
+    return [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]

@@ -29,7 +29,8 @@ def _hold_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, 
     """
     context = cluster_forms.context(values, is_shown_again)
     row, expected = context["row"], values.get("expect")
-    if row and expected and row.state != expected and not is_shown_again:
+    is_own = row and (row.is_mine or row.is_shared)
+    if row and expected and row.state != expected and not is_own and not is_shown_again:
         context["refusal"] = no_longer(row.cluster, expected)
     if row and (is_shown_again or "refusal" in context):
         person = cookies.name() or values.get("name", "")

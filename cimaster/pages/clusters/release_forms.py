@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from werkzeug.datastructures import MultiDict
+
 from cimaster.common.parameters import ParameterType
 from cimaster.common.times import format_duration, format_time, parse_time
-from cimaster.errors import MissingParameter
+from cimaster.errors import MissingParameter, Refusal
 from cimaster.pages.clusters import cluster_forms
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
@@ -16,7 +18,7 @@ from cimaster.pool.decisions import release_undo
 from cimaster.pool.decisions.holding import holder_of
 from cimaster.pool.records.lease import Hold
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints, parameter_types
+from cimaster.web import endpoints, parameter_types, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ClusterParameters, ReleaseCluster
 
@@ -74,7 +76,16 @@ def _undo_fields(committed: Committed, name: str) -> Mapping[str, str]:
         "desc": hold.desc,
         "with": ",".join(hold.shared_with),
     }
-    return {field: text for field, text in fields.items() if text}
+    given = {field: text for field, text in fields.items() if text}
+    return given if _hold_of(given) == hold else {}
+
+
+def _hold_of(fields: Mapping[str, str]) -> Hold | None:
+    """Return the hold that the button describes; None if a stored value is none that a form may send."""
+    try:
+        return _hold_before(request_parameters.read(_UNDO, MultiDict(fields)))
+    except Refusal:
+        return None
 
 
 serve(
@@ -118,15 +129,22 @@ class UndoRelease(ClusterParameters):
     with_: tuple[str, ...] = parameter_types.WITH.optional(())
 
 
+_UNDO = endpoints.HOLDCLUSTER.taking(UndoRelease)
+
+
+def _hold_before(form: UndoRelease) -> Hold:
+    return Hold(form.holder, form.desc, form.since, form.expires, form.lasts, form.with_)
+
+
 def _undo_release(form: UndoRelease) -> Committed:
-    hold = Hold(form.holder, form.desc, form.since, form.expires, form.lasts, form.with_)
-    return components().clusters.undo_release(ReleasedHold(form.cluster, hold, form.commit, form.digest), form.name)
+    released = ReleasedHold(form.cluster, _hold_before(form), form.commit, form.digest)
+    return components().clusters.undo_release(released, form.name)
 
 
 serve(
     Form(
         "/ui/undorelease",
-        endpoints.HOLDCLUSTER.taking(UndoRelease),
+        _UNDO,
         _undo_release,
         title="Undo the release of",
         button="Undo",

@@ -31,8 +31,10 @@ class ReleasedHold:
 def successor(pool: Pool, now: datetime, released: Cluster) -> str:
     """Name the job or person that has a cluster that was just released, or that gets it next; empty if there is none.
 
-    `released` is the record as the release left it.
+    `released` is the record as the release left it. It may have been deleted since.
     """
+    if released.name not in pool.positions:
+        return ""
     current = pool.find(released.name)
     if current.digest != released.digest:
         return descriptions.occupant(current)
@@ -111,9 +113,8 @@ def _check_times(pool: Pool, now: datetime, cluster: str, hold: Hold) -> None:
 
 def _restored(pool: Pool, now: datetime, cluster: Cluster, hold: Hold) -> Cluster:
     held = with_hold(cluster, hold.by, hold.desc, hold.lasts or pool.rules.hold, now, hold.shared_with)
-    if hold.expires is None:
-        return held
-    return held.edited(heldAt=format_time(hold.since or now), holdExpires=format_time(hold.expires), holdFor=None)
+    ends = {"holdExpires": format_time(hold.expires), "holdFor": None} if hold.expires else {}
+    return held.edited(heldAt=format_time(hold.since or now), **ends)
 
 
 def _waiting(ticket: Ticket) -> str:

@@ -41,7 +41,7 @@ def _short(fields: Mapping[str, Any], more: Mapping[str, Any]) -> list[Any] | No
     letters = _LETTERS.get((fields.get("event", ""), fields.get("from", ""), fields.get("to", "")))
     if letters is None or list(fields) != [*(name for name in ORDER if fields.get(name, "") != ""), *more]:
         return None
-    if list(more) == ["result"] and more["result"] in health.LETTERS:
+    if list(more) == ["result"] and isinstance(more["result"], str) and more["result"] in health.LETTERS:
         letters, more = letters + health.LETTERS[more["result"]], {}
     commit, at, cluster, by, job, build = (fields.get(name, "") for name in _NOT_IN_LETTERS)
     if not isinstance(at, str) or not isinstance(build, str) or not (short_at := _short_at(at)):
