@@ -58,10 +58,8 @@ def _curl(address: str, fields: dict[str, str], *, asks_name: bool) -> str:
 def _client(verb: str, cluster: str, options: dict[str, str], server: str) -> str:
     named = {"cluster": cluster, **options} if verb == "take" else options
     flags = [text for name, value in {**named, "server": server}.items() for text in _flag(name, value)]
-    if verb == "take":
-        words = flags
-    else:
-        words = [*flags, "--", cluster] if cluster.startswith("-") else [cluster, *flags]
+    subject = [] if verb == "take" else [cluster]
+    words = [*flags, "--", *subject] if cluster.startswith("-") else [*subject, *flags]
     return shlex.join(["cimaster", verb, *words])
 
 
