@@ -32,9 +32,12 @@ from cimaster.services.usage import Usage
 from cimaster.services.usage_sums import count_usage
 from cimaster.services.waiting_room import WaitingRoom
 from cimaster.settings import Settings
-from cimaster.web import browsers, callers, compression, problems, public_url
+from cimaster.web import access, browsers, callers, compression, problems, public_url
 from cimaster.web.admins import Admins
 from cimaster.web.components import Components, components, components_of
+from cimaster.web.identity.authentication import configured
+from cimaster.web.identity.roles import Roles
+from cimaster.web.identity.session_cookie import session_of
 from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
@@ -110,15 +113,20 @@ def _components(
     lifecycle = Lifecycle(repository, workers, settings.port)
     provisioning_worker.draining = check_worker.draining = lambda: not lifecycle.accepting
     waiting_room.draining = lambda: not lifecycle.accepting
-    metrics.registry.register(PoolCollector(repository))
-    metrics.registry.register(QueueCollector(repository, waiting_room))
-    metrics.registry.register(ReadinessCollector(lifecycle))
-    metrics.registry.register(NoticeCollector(repository, channels))
+    queue = QueueCollector(repository, waiting_room)
+    for collector in (
+        PoolCollector(repository),
+        queue,
+        ReadinessCollector(lifecycle),
+        NoticeCollector(repository, channels),
+    ):
+        metrics.registry.register(collector)
     admins, lists = Admins(settings.admin_dir), RenderedLists()
+    roles, authentication = Roles(settings.roles_file, admins), configured(settings, clusters.has_signed_out, clock)
     history, usage = History(repository), Usage(repository, settings.usage_names, settings.prices)
-    return Components(
-        settings, metrics, admins, clusters, history, usage, waiting_room, provisioning, checks, lists, lifecycle
-    )
+    identity = admins, roles, authentication
+    services = clusters, history, usage, waiting_room, provisioning
+    return Components(settings, metrics, *identity, *services, checks, lists, lifecycle)
 
 
 def _register(app: Flask, settings: Settings) -> None:
@@ -136,15 +144,27 @@ def _register(app: Flask, settings: Settings) -> None:
 
 def _before_request() -> Response | None:
     settings = components().settings
-    g.caller = callers.address(request.environ, settings.trusted_proxies)
-    request_log.identify(g.caller)
+    address = callers.address(request.environ, settings.trusted_proxies)
+    g.caller = callers.Caller(address)
+    request_log.identify(address)
     flask_errors.check_method()
     try:
         browsers.check_host(settings)
     except UnknownHost as refusal:
         return _misdirected(refusal)
     browsers.check_origin(settings)
+    _authenticate(address)
     return None
+
+
+def _authenticate(address: str) -> None:
+    """Find out who sent the request, and refuse a caller that lacks the role for it; with `auth = open`, do nothing."""
+    authentication = components().authentication
+    if authentication is None or access.is_for_everybody():
+        return
+    identity = authentication.identify(request.environ, address, session_of(request))
+    g.caller = callers.Caller(address, identity, components().roles.of(identity))
+    access.check(g.caller)
 
 
 def _misdirected(refusal: UnknownHost) -> Response:

@@ -16,6 +16,7 @@ from cimaster.repository import stores
 from cimaster.settings import Settings
 from cimaster.web import public_url
 from cimaster.web.components import components_of
+from cimaster.web.identity import authentication
 
 
 def checked_settings() -> Settings:
@@ -27,6 +28,7 @@ def checked_settings() -> Settings:
         notifiers.check_file(settings)
         stores.check_access(settings)
         public_url.check(settings)
+        authentication.check(settings)
         process_tuning.check_core("CIMASTER_CORE", settings.core)
     except BadSetting as error:
         raise SystemExit(f"cimaster: {error}") from None

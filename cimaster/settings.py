@@ -37,7 +37,32 @@ class Settings(FromEnvironment):
     port: int = setting("port of the API and the pages", 8080, parsers.port_number)
     metrics_port: int = setting("port of /metrics", 8090, parsers.port_number)
     admin_dir: str = setting("folder with the file `users`, the admins", "/botadmin", parsers.any_text, "--botAdminDir")
-    auth: str = setting("how callers are identified: `open` believes the names that they give", "open", parsers.auth)
+    auth: str = setting(
+        "how callers are identified: `open` believes the names that they give, `required` demands a credential of "
+        "each; if it is not set, `open` where only this machine can connect",
+        "",
+        parsers.auth,
+    )
+    token_file: str = setting("file with the hashes of callers' tokens", "", parsers.any_text)
+    service_accounts: bool = setting(
+        "`on`: accept tokens of Kubernetes service accounts for the audience `cimaster`", False, parsers.switch
+    )
+    session_key_file: str = setting("file with one or two keys that sign browsers' sessions", "", parsers.any_text)
+    proxy_secret_file: str = setting(
+        "file with the secret of the proxy that authenticates people, which it sends as `X-CIMaster-Proxy-Secret`",
+        "",
+        parsers.any_text,
+    )
+    proxy_user_header: str = setting(
+        "header in which that proxy sends the user's name", "X-Forwarded-User", parsers.header_name
+    )
+    proxy_email_header: str = setting(
+        "header in which it sends the user's e-mail address", "X-Forwarded-Email", parsers.header_name
+    )
+    proxy_groups_header: str = setting(
+        "header in which it sends the user's groups", "X-Forwarded-Groups", parsers.header_name
+    )
+    roles_file: str = setting("file that says which callers have which roles", "", parsers.any_text)
     hold: timedelta = setting(
         "how long a hold lasts if the holder gives no duration", timedelta(hours=6), parsers.duration
     )

@@ -25,7 +25,7 @@ from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import PREFIX, Settings
 from cimaster.web import endpoints
 from cimaster.web.components import components_of
-from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint, Role
+from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint
 from tests.docs import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +79,7 @@ def table(endpoint: Endpoint[Any]) -> dict[str, bool]:
 
 def test_an_endpoint_for_admins_must_take_a_name() -> None:
     with pytest.raises(TypeError, match="/clusters is for admins"):
-        replace(endpoints.CLUSTERS, role=Role.ADMIN)
+        replace(endpoints.CLUSTERS, roles=endpoints.ADMINS)
 
 
 def test_openapi_describes_the_endpoints_of_the_table_and_no_others() -> None:

@@ -33,7 +33,15 @@ def test_every_setting_comes_from_the_environment() -> None:
         "CIMASTER_PORT": "81",
         "CIMASTER_METRICS_PORT": "82",
         "CIMASTER_ADMIN_DIR": "/admins",
-        "CIMASTER_AUTH": "open",
+        "CIMASTER_AUTH": "required",
+        "CIMASTER_TOKEN_FILE": "/etc/cimaster/auth/tokens",
+        "CIMASTER_SERVICE_ACCOUNTS": "on",
+        "CIMASTER_SESSION_KEY_FILE": "/etc/cimaster/auth/session-keys",
+        "CIMASTER_PROXY_SECRET_FILE": "/etc/cimaster/auth/proxy-secret",
+        "CIMASTER_PROXY_USER_HEADER": "X-Auth-Request-User",
+        "CIMASTER_PROXY_EMAIL_HEADER": "X-Auth-Request-Email",
+        "CIMASTER_PROXY_GROUPS_HEADER": "X-Auth-Request-Groups",
+        "CIMASTER_ROLES_FILE": "/etc/cimaster/roles/roles",
         "CIMASTER_HOLD": "2h",
         "CIMASTER_MAX_HOLD": "1d",
         "CIMASTER_OVERDUE_AFTER": "90m",
@@ -68,6 +76,8 @@ def test_every_setting_comes_from_the_environment() -> None:
     assert (settings.store, settings.namespace, settings.config_map) == ("sqlite:/data/pool.db", "lab", "pool")
     assert settings.history_names == ("pool-history-00", "pool-history-01", "pool-history-02")
     assert (settings.port, settings.metrics_port, settings.threads) == (81, 82, 8)
+    assert (settings.auth, settings.token_file) == ("required", "/etc/cimaster/auth/tokens")
+    assert (settings.service_accounts, settings.proxy_user_header) == (True, "X-Auth-Request-User")
     assert (settings.core, settings.waiters, settings.connections_per_address) == ("3", 20, 7)
     assert (settings.hold, settings.max_hold) == (timedelta(hours=2), timedelta(days=1))
     assert (settings.overdue_after, settings.deadline) == (timedelta(minutes=90), timedelta(seconds=5))
@@ -123,7 +133,7 @@ def test_every_setting_has_a_meaning(setting: Field[Any]) -> None:
         ("NAMESPACE", "CI", "a Kubernetes name"),
         ("NAMESPACE", "../kube-system", "a Kubernetes name"),
         ("CONFIG_MAP", "a b", "a Kubernetes name"),
-        ("AUTH", "required", "not built yet"),
+        ("PROXY_USER_HEADER", "X Forwarded", "the name of a header"),
         ("AUTH", "none", "'open'"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
         ("PROVISIONER", "Prow!", "the name of a provisioner"),

@@ -4,7 +4,7 @@ from flask import Response, g
 
 from cimaster.api.routes import api, route
 from cimaster.errors import BadParameter
-from cimaster.web import endpoints, request_parameters, responses, text_lists
+from cimaster.web import access, endpoints, request_parameters, responses, text_lists
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ListClusters
 from cimaster.web.negotiation import wants_json
@@ -24,6 +24,7 @@ def clusters(params: ListClusters) -> Response:
     return responses.dated(responses.answer(body, 200, kind), snapshot)
 
 
+@access.allow(endpoints.ONE_CLUSTER.roles)
 @api.get(endpoints.ONE_CLUSTER.path.replace("<name>", "<path:name>"))
 def one_cluster(name: str) -> Response:
     """Show one cluster."""

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, g, request
 
-from cimaster.web import endpoints, responses
+from cimaster.web import access, endpoints, responses
 from cimaster.web.components import components
 
 CLOCK_IS_WRONG = "more than 10 s off the store's: this replica expires nothing; correct its clock"
 health = Blueprint("health", __name__)
 
 
+@access.allow(endpoints.HEALTHZ.roles)
 @health.get(endpoints.HEALTHZ.path)
 def healthz() -> Response:
     """Answer as long as the process serves requests."""
@@ -19,6 +20,7 @@ def healthz() -> Response:
     return responses.text_answer("ok\n")
 
 
+@access.allow(endpoints.READYZ.roles)
 @health.get(endpoints.READYZ.path)
 def readyz() -> Response:
     """Answer whether this replica is ready for requests.
@@ -31,17 +33,25 @@ def readyz() -> Response:
     repository = components().clusters.repository
     results = {name: check() for name, check in checks.items()}
     ready = all(results.values())
-    trouble = repository.trouble
     body = {
         "ready": ready,
         **results,
-        "store": str(trouble) if trouble else "ok",
+        "store": _trouble_of_store(),
         "clock": "ok" if repository.clock_is_right else CLOCK_IS_WRONG,
         "age": round(repository.age, 1) if repository.newest else None,
     }
     return Response(json.dumps(body) + "\n", 200 if ready else 503, mimetype="application/json")
 
 
+def _trouble_of_store() -> str:
+    """Say whether the store can be used; why not, only where every caller may know that."""
+    trouble = components().clusters.repository.trouble
+    if trouble is None:
+        return "ok"
+    return str(trouble) if access.is_open() else trouble.code
+
+
+@access.allow(endpoints.OPENAPI.roles)
 @health.get(endpoints.OPENAPI.path)
 def openapi() -> Response:
     """Return the OpenAPI description."""

@@ -3,10 +3,9 @@
 from flask import Response
 
 from cimaster.api.routes import route
-from cimaster.common.texts import same_person
 from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pool import Criteria, HoldTerms
-from cimaster.web import callers, endpoints, request_parameters, responses
+from cimaster.web import access, callers, endpoints, request_parameters, responses
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import HoldCluster, ReleaseCluster
 
@@ -48,8 +47,8 @@ def _terms(params: HoldCluster) -> HoldTerms:
 
 def _check_together(params: HoldCluster) -> None:
     """Refuse parameters that make no sense together."""
-    if params.to and not same_person(params.to, params.name):
-        components().admins.require(params.name)
+    if params.to:
+        access.require_for_others(params.name, params.to)
     if params.until and params.duration:
         raise BadParameter("duration and until both say when the hold ends: leave one out", parameter="until")
     if params.wait and params.until:
@@ -59,7 +58,7 @@ def _check_together(params: HoldCluster) -> None:
     if params.force:
         if params.wait:
             raise request_parameters.only_with("wait", "a hold without force")
-        components().admins.require(params.name)
+        access.require_admin(params.name)
         if params.cluster == ANY:
             raise request_parameters.only_with("force", "the name of a cluster")
         if not params.reason:
@@ -75,7 +74,7 @@ def _check_together(params: HoldCluster) -> None:
 @route(endpoints.RELEASECLUSTER)
 def releasecluster(params: ReleaseCluster) -> Response:
     """End a hold, or hand it over to another person."""
-    clusters, is_admin = components().clusters, params.name in components().admins
+    clusters, is_admin = components().clusters, access.is_admin(params.name)
     if params.to:
         done = clusters.hand_over(params.cluster, params.name, is_admin, params.to, params.reason, params.request)
     else:

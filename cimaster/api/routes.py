@@ -8,10 +8,10 @@ from flask import Blueprint, Response, abort, g, render_template, request
 
 from cimaster.common.parameters import Parameters
 from cimaster.errors import UnknownParameter, UsePost
-from cimaster.web import browsers, problems, request_parameters
+from cimaster.web import access, browsers, problems, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import NamedParameters
-from cimaster.web.endpoints import Endpoint, Role
+from cimaster.web.endpoints import Endpoint
 
 api = Blueprint("api", __name__)
 P = TypeVar("P", bound=Parameters)
@@ -21,15 +21,16 @@ def route(endpoint: Endpoint[P]) -> Callable[[Callable[[P], Response]], Callable
     """Serve an endpoint of the table with the decorated function."""
 
     def register(view: Callable[[P], Response]) -> Callable[[P], Response]:
+        @access.allow(endpoint.roles)
         @wraps(view)
         def serve() -> Response:
             g.endpoint = endpoint
             if endpoint.changes and (refusal := _refuse_safe_method(endpoint)):
                 return refusal
             g.parameters = parameters = _read(endpoint)
-            if endpoint.role is Role.ADMIN:
+            if endpoint.for_admins and access.is_open():
                 assert isinstance(parameters, NamedParameters)  # Endpoint checks its class
-                components().admins.require(parameters.name)
+                access.require_admin(parameters.name)
             return view(parameters)
 
         api.add_url_rule(endpoint.path, endpoint.name, serve, methods=endpoint.methods)
@@ -55,7 +56,10 @@ def _refuse_safe_method(endpoint: Endpoint[P]) -> Response | None:
     """Refuse HEAD, and a GET that a browser, a link preview or a prefetch sent; a browser gets a page with a button."""
     if request.method == "HEAD":
         abort(405, valid_methods=["GET", "POST"])
-    if request.method != "GET" or not (why := browsers.why_read_only()):
+    if request.method != "GET":
+        return None
+    if not (why := browsers.why_read_only()):
+        access.check_authorization()
         return None
     sentence = f"{endpoint.path} changes the pool, and a GET {why} may not: send it as POST"
     refusal = problems.refused(UsePost(sentence, endpoint=endpoint.name))

@@ -210,7 +210,8 @@ def store(text: str) -> str:
 
 
 dns_name = matching(_DNS_NAME, "a Kubernetes name: lower case letters, digits, '-' and '.'")
-auth = one_of(("open",), "'open' (callers say who they are); 'required' is not built yet")
+header_name = matching(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", "the name of a header, such as X-Forwarded-User")
+auth = one_of(("open", "required"), "'open' (callers say who they are) or 'required' (each needs a credential)")
 
 
 def level(text: str) -> str:

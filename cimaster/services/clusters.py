@@ -24,7 +24,7 @@ from cimaster.pool import (
     Request,
     WaitTerms,
 )
-from cimaster.pool.decisions import hold_queue
+from cimaster.pool.decisions import hold_queue, sign_outs
 from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
@@ -181,6 +181,14 @@ class Clusters:
     def enable(self, cluster: str, by: str, reason: str = "", request: Request | None = None) -> Committed:
         """Enable a cluster, so that it is lent again."""
         return self.repository.update(idempotent(decide.enable, request, cluster, by, reason))
+
+    def sign_out(self, owner: str, until: datetime) -> Committed:
+        """End a caller's sessions that began until then, on all replicas."""
+        return self.repository.update(partial(sign_outs.sign_out, owner=owner, until=until))
+
+    def has_signed_out(self, owner: str, began: datetime) -> bool:
+        """Say whether a caller's session that began then was ended by a sign-out, as far as this replica knows."""
+        return sign_outs.is_over(self.repository.snapshot().pool, owner, began)
 
     def expire(self) -> bool:
         """Write what has expired by now and hold clusters for people whose turn it is; return whether there was any."""

@@ -1,16 +1,34 @@
-"""Where a request comes from: its caller's address, and the owner that limits count it for."""
+"""The caller of a request: its address, its identity and roles, and the owner that limits and decisions know."""
 
 import functools
 import ipaddress
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import g
 
 from cimaster.common.parsers import Network
 from cimaster.pool.decisions import fair_shares
+from cimaster.web.identity.identity import Identity
+from cimaster.web.identity.roles import Role
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The caller of a request. Without an identity (`auth = open`) only the names that it gives tell what it may do."""
+
+    address: str
+    identity: Identity | None = None
+    roles: frozenset[Role] = frozenset()
+
+
+def current() -> Caller:
+    """Return the caller of the current request."""
+    caller: Caller = g.caller
+    return caller
 
 
 def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
@@ -33,13 +51,17 @@ def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
 
 
 def owner() -> str:
-    """Return the owner that limits count the current request for: a hash of the caller's address.
+    """Return the owner that limits and decisions count the current request for.
 
-    For IPv6 that is its /64 network, which one host usually has for itself.
+    Without an identity that is a hash of the caller's address; for IPv6, of its /64 network, which one host usually has
+    for itself.
     """
-    caller = _parsed(g.caller)
-    network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller
-    return fair_shares.owner_hash(f"address {network or g.caller}")
+    caller = current()
+    if caller.identity:
+        return caller.identity.owner
+    parsed = _parsed(caller.address)
+    network = ipaddress.ip_network((parsed, 64), strict=False) if isinstance(parsed, ipaddress.IPv6Address) else parsed
+    return fair_shares.owner_hash(f"address {network or caller.address}")
 
 
 @functools.lru_cache(4096)

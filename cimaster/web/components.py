@@ -13,17 +13,21 @@ from cimaster.services.usage import Usage
 from cimaster.services.waiting_room import WaitingRoom
 from cimaster.settings import Settings
 from cimaster.web.admins import Admins
+from cimaster.web.identity.authentication import Authentication
+from cimaster.web.identity.roles import Roles
 from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.lifecycle import Lifecycle
 
 
 @dataclass(frozen=True)
 class Components:
-    """The parts of one application."""
+    """The parts of one application. Without `authentication` (`auth = open`) the names that callers give count."""
 
     settings: Settings
     metrics: Metrics
     admins: Admins
+    roles: Roles
+    authentication: Authentication | None
     clusters: Clusters
     history: History
     usage: Usage

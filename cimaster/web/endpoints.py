@@ -3,35 +3,26 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 from cimaster.common.parameters import Parameter, Parameters
 from cimaster.web import endpoint_parameters as params
 from cimaster.web.endpoint_parameters import NamedParameters
+from cimaster.web.identity.roles import EVERYBODY, Role
 
 P_co = TypeVar("P_co", bound=Parameters, covariant=True)
 Q = TypeVar("Q", bound=Parameters)
 
 
-class Role(StrEnum):
-    """The callers that may use an endpoint."""
-
-    CI = "ci"
-    PERSON = "person"
-    HOLDER = "holder or admin"
-    ADMIN = "admin"
-    READER = "reader"
-    EVERYBODY = "everybody"
-
-
+READERS, JOB_CALLERS, PERSONS, ADMINS = (frozenset({role}) for role in (Role.READER, Role.CI, Role.PERSON, Role.ADMIN))
+PROBES, PROVISIONERS = ADMINS | {Role.PROBE}, ADMINS | {Role.PROVISIONER}
 JOBS, PEOPLE, INVENTORY, READS, OPERATION = "jobs", "people", "inventory", "reads", "operation"
 
 
 @dataclass(frozen=True)
 class Endpoint(Generic[P_co]):
-    """One path: its parameters, the role that may use it, and what it answers.
+    """One path: its parameters, the roles of which a caller needs one (none: open to everybody), and what it answers.
 
     `answers` names a response of openapi.yaml for each status that is not common to all. `also_required` are
     parameters that a form requires although the API does not.
@@ -39,7 +30,7 @@ class Endpoint(Generic[P_co]):
 
     path: str
     kind: type[P_co]
-    role: Role
+    roles: frozenset[Role]
     tag: str
     answers: Mapping[int, str] = field(default_factory=dict, hash=False)
     changes: bool = False
@@ -49,13 +40,30 @@ class Endpoint(Generic[P_co]):
 
     def __post_init__(self) -> None:
         """Refuse an endpoint for admins that has no name to check."""
-        if self.role is Role.ADMIN and not issubclass(self.kind, NamedParameters):
+        if self.for_admins and not issubclass(self.kind, NamedParameters):
             raise TypeError(f"{self.path} is for admins: its parameters must be NamedParameters")
+
+    @property
+    def for_admins(self) -> bool:
+        """Whether it needs an admin, or a program that has a role for this only."""
+        return Role.ADMIN in self.roles
+
+    @property
+    def access(self) -> str:
+        """The roles for documentation, such as `admin or probe`."""
+        return " or ".join(role for role in reversed(Role) if role in self.roles) or "everybody"
 
     @property
     def name(self) -> str:
         """The verb, as logs and metrics call it."""
         return self.verb or self.path.strip("/").partition("/")[0]
+
+    @property
+    def actor(self) -> str:
+        """The parameter that names its caller; empty if it has none. With an identity it may be left out."""
+        if issubclass(self.kind, NamedParameters):
+            return "name"
+        return "user" if issubclass(self.kind, params.CreateCluster) else ""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -106,37 +114,39 @@ _OF_LEASE = {**_OF_CLUSTER, 410: "Over"}
 GETVACANT = Endpoint(
     "/getvacant",
     params.GetVacant,
-    Role.CI,
+    JOB_CALLERS,
     JOBS,
     {**_OF_LEASE, 200: "Lent", 404: "NoneVacant", 429: "Queued"},
     changes=True,
 )
-FINISHTEST = Endpoint("/finishtest", params.FinishTest, Role.CI, JOBS, _OF_LEASE, changes=True)
-RENEWLEASE = Endpoint("/renewlease", params.RenewLease, Role.CI, JOBS, _OF_LEASE, changes=True)
-LEAVEQUEUE = Endpoint("/leavequeue", params.LeaveQueue, Role.CI, JOBS, {**_DONE, 409: "Conflict"}, changes=True)
+FINISHTEST = Endpoint("/finishtest", params.FinishTest, JOB_CALLERS, JOBS, _OF_LEASE, changes=True)
+RENEWLEASE = Endpoint("/renewlease", params.RenewLease, JOB_CALLERS, JOBS, _OF_LEASE, changes=True)
+LEAVEQUEUE = Endpoint(
+    "/leavequeue", params.LeaveQueue, JOB_CALLERS | PERSONS, JOBS, {**_DONE, 409: "Conflict"}, changes=True
+)
 HOLDCLUSTER = Endpoint(
     "/holdcluster",
     params.HoldCluster,
-    Role.PERSON,
+    PERSONS,
     PEOPLE,
     {**_BY_NAME, 202: "Waiting", 404: "NoneVacant", 429: "Queued"},
     changes=True,
 )
-RELEASECLUSTER = Endpoint("/releasecluster", params.ReleaseCluster, Role.HOLDER, PEOPLE, _BY_NAME, changes=True)
+RELEASECLUSTER = Endpoint("/releasecluster", params.ReleaseCluster, PERSONS, PEOPLE, _BY_NAME, changes=True)
 ADDCLUSTER = Endpoint(
-    "/addcluster", params.AddCluster, Role.ADMIN, INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
+    "/addcluster", params.AddCluster, PROVISIONERS, INVENTORY, {**_BY_NAME, 404: "UnknownCreation"}, changes=True
 )
-UPDATECLUSTER = Endpoint("/updatecluster", params.UpdateCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-DELETECLUSTER = Endpoint("/deletecluster", params.DeleteCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-DISABLECLUSTER = Endpoint("/disablecluster", params.DisableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-ENABLECLUSTER = Endpoint("/enablecluster", params.EnableCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-HEALTHCLUSTER = Endpoint("/healthcluster", params.HealthCluster, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-PURPOSES = Endpoint("/purposes", params.ListPurposes, Role.READER, READS, {200: "Purposes"})
-SETPURPOSE = Endpoint("/setpurpose", params.SetPurpose, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
+UPDATECLUSTER = Endpoint("/updatecluster", params.UpdateCluster, ADMINS, INVENTORY, _BY_NAME, changes=True)
+DELETECLUSTER = Endpoint("/deletecluster", params.DeleteCluster, ADMINS, INVENTORY, _BY_NAME, changes=True)
+DISABLECLUSTER = Endpoint("/disablecluster", params.DisableCluster, ADMINS, INVENTORY, _BY_NAME, changes=True)
+ENABLECLUSTER = Endpoint("/enablecluster", params.EnableCluster, ADMINS, INVENTORY, _BY_NAME, changes=True)
+HEALTHCLUSTER = Endpoint("/healthcluster", params.HealthCluster, PROBES, INVENTORY, _BY_NAME, changes=True)
+PURPOSES = Endpoint("/purposes", params.ListPurposes, READERS, READS, {200: "Purposes"})
+SETPURPOSE = Endpoint("/setpurpose", params.SetPurpose, ADMINS, INVENTORY, _BY_NAME, changes=True)
 CREATECLUSTER = Endpoint(
     "/createcluster",
     params.CreateCluster,
-    Role.PERSON,
+    PERSONS,
     PEOPLE,
     {
         200: "Triggered",
@@ -151,27 +161,27 @@ CREATECLUSTER = Endpoint(
     },
     changes=True,
 )
-CREATIONS = Endpoint("/creations", params.ListCreations, Role.READER, READS, {200: "Creations", 404: "UnknownCreation"})
+CREATIONS = Endpoint("/creations", params.ListCreations, READERS, READS, {200: "Creations", 404: "UnknownCreation"})
 CHANGE_CREATION = Endpoint(
-    "/creations", params.ChangeCreation, Role.PERSON, PEOPLE, _BY_NAME, changes=True, verb="changecreation"
+    "/creations", params.ChangeCreation, PERSONS, PEOPLE, _BY_NAME, changes=True, verb="changecreation"
 )
-POLICIES = Endpoint("/policies", params.ListPolicies, Role.READER, READS, {200: "Policies"})
-SETPOLICY = Endpoint("/setpolicy", params.SetPolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-REMOVEPOLICY = Endpoint("/removepolicy", params.RemovePolicy, Role.ADMIN, INVENTORY, _BY_NAME, changes=True)
-CLUSTERS = Endpoint("/clusters", params.ListClusters, Role.READER, READS, {200: "Clusters"})
+POLICIES = Endpoint("/policies", params.ListPolicies, READERS, READS, {200: "Policies"})
+SETPOLICY = Endpoint("/setpolicy", params.SetPolicy, ADMINS, INVENTORY, _BY_NAME, changes=True)
+REMOVEPOLICY = Endpoint("/removepolicy", params.RemovePolicy, ADMINS, INVENTORY, _BY_NAME, changes=True)
+CLUSTERS = Endpoint("/clusters", params.ListClusters, READERS, READS, {200: "Clusters"})
 ONE_CLUSTER = Endpoint(
     "/clusters/<name>",
     params.OneCluster,
-    Role.READER,
+    READERS,
     READS,
     {200: "OneCluster", 400: "BadRequest", 404: "UnknownCluster", 409: "Conflict"},
 )
-QUEUE = Endpoint("/queue", params.ListQueue, Role.READER, READS, {200: "Queue"})
-HISTORY = Endpoint("/history", params.ListHistory, Role.READER, READS, {200: "History"})
-USAGE = Endpoint("/usage", params.ShowUsage, Role.READER, READS, {200: "Usage"})
-HEALTHZ = Endpoint("/healthz", params.Health, Role.EVERYBODY, OPERATION, {200: "Alive"})
-READYZ = Endpoint("/readyz", params.Readiness, Role.EVERYBODY, OPERATION, {200: "Ready", 503: "NotReady"})
-OPENAPI = Endpoint("/openapi.yaml", params.OpenAPI, Role.EVERYBODY, OPERATION, {200: "Description"})
+QUEUE = Endpoint("/queue", params.ListQueue, READERS, READS, {200: "Queue"})
+HISTORY = Endpoint("/history", params.ListHistory, READERS, READS, {200: "History"})
+USAGE = Endpoint("/usage", params.ShowUsage, READERS, READS, {200: "Usage"})
+HEALTHZ = Endpoint("/healthz", params.Health, EVERYBODY, OPERATION, {200: "Alive"})
+READYZ = Endpoint("/readyz", params.Readiness, EVERYBODY, OPERATION, {200: "Ready", 503: "NotReady"})
+OPENAPI = Endpoint("/openapi.yaml", params.OpenAPI, EVERYBODY, OPERATION, {200: "Description"})
 
 VERBS: tuple[Endpoint[Parameters], ...] = (
     GETVACANT,

@@ -17,8 +17,8 @@ REQUEST = ParameterType(
 )
 CLUSTER = ParameterType(parsers.compared, "name of the cluster", "ClusterName")
 NEW_CLUSTER = ParameterType(parsers.new_cluster, "name of the new cluster", "NewClusterName")
-NAME = ParameterType(parsers.person, "the caller's name", "Person")
-KNOWN_NAME = ParameterType(parsers.compared, "the caller's name", "KnownPerson")
+NAME = ParameterType(parsers.person, "the caller's name; may be left out with a credential", "Person")
+KNOWN_NAME = ParameterType(parsers.compared, "the caller's name; may be left out with a credential", "KnownPerson")
 TO = ParameterType(parsers.person, "hands the hold over to this person", "Person")
 HOLDER = ParameterType(
     parsers.compared, "only clusters that this person holds or whose job they triggered", "KnownPerson"

@@ -19,6 +19,8 @@ def refused(refusal: errors.Problem) -> Response:
     response = flask_errors.refused(problem, refusal)
     if isinstance(refusal, errors.UsePost):
         response.headers["Allow"] = "POST"
+    if refusal.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="cimaster"'
     if "place" in refusal.facts:
         response.headers["CIMaster-Place"] = str(refusal.facts["place"])
     if "expectedWait" in refusal.facts:

@@ -16,8 +16,9 @@ from cimaster.errors import BadParameter, MissingParameter
 from cimaster.pool import ClusterFacts, Criteria, Request
 from cimaster.pool.decisions.cluster_filter import Filter
 from cimaster.pool.records.cluster import IMAGE_PURPOSE
+from cimaster.pool.records.lease import LONGEST_PERSON
 from cimaster.services.history import HistoryFilter
-from cimaster.web import callers
+from cimaster.web import access, callers
 from cimaster.web.endpoint_parameters import (
     FactParameters,
     KindParameters,
@@ -51,10 +52,26 @@ def unknown(endpoint: Endpoint[P], sent: "MultiDict[str, str]", ignored: Iterabl
 
 def read(endpoint: Endpoint[P], sent: "MultiDict[str, str]") -> P:
     """Read what was sent as the endpoint's parameters; a refusal names the parameter and the remedy."""
+    named = _with_own_name(endpoint, sent)
     found = parameters.read(endpoint.kind, endpoint.parameters, sent)
+    if named:
+        found = replace(found, **named)
     if isinstance(found, VerbParameters) and found.request_id:
         return replace(found, request=_request(endpoint.name, found.request_id, sent))
     return found
+
+
+def _with_own_name(endpoint: Endpoint[P], sent: "MultiDict[str, str]") -> dict[str, str]:
+    """Return the name of an authenticated caller for the parameter that says who acts, and put it into what was sent.
+
+    The name of a service account may be longer than a person's, so what was sent has only its beginning.
+    """
+    parameter = endpoint.actor
+    if not parameter or access.is_open():
+        return {}
+    name = access.name_of(printable(sent.get(parameter, "")), parameter)
+    sent.setlist(parameter, [name[:LONGEST_PERSON]])
+    return {parameter: name}
 
 
 def _request(verb: str, request_id: str, sent: "MultiDict[str, str]") -> Request:

@@ -11,7 +11,7 @@ from cimaster.common.parameters import Parameter
 from cimaster.web.endpoints import ENDPOINTS, OPERATION, Endpoint
 
 OPENAPI = Path(__file__).parents[2] / "cimaster" / "openapi.yaml"
-_READ = {400: "BadRequest", 500: "Failed", 503: "StoreTrouble"}
+_READ = {400: "BadRequest", 401: "Unauthenticated", 403: "Forbidden", 500: "Failed", 503: "StoreTrouble"}
 _CHANGE = {**_READ, 403: "CrossOrigin", 405: "UsePost", 413: "TooLarge"}
 _IDEMPOTENCY_KEY = {"$ref": "#/components/parameters/IdempotencyKey"}
 
@@ -71,8 +71,6 @@ def _answers(endpoint: Endpoint[Any]) -> Mapping[int, str]:
     if endpoint.tag == OPERATION:
         return endpoint.answers
     common = dict(_CHANGE if endpoint.changes else _READ)
-    if not endpoint.parameters:
-        del common[400]
     return {**common, **endpoint.answers}
 
 

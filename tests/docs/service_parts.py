@@ -41,7 +41,7 @@ FRAMEWORK = {
 
 def endpoint_table() -> str:
     """Return every endpoint with what it does and the role that may use it."""
-    return table(("path", "what it does", "role"), ([_shown(e), e.summary, e.role] for e in ENDPOINTS))
+    return table(("path", "what it does", "role"), ([_shown(e), e.summary, e.access] for e in ENDPOINTS))
 
 
 def endpoint_sections() -> str:
@@ -56,7 +56,7 @@ def _shown(endpoint: Endpoint[Any]) -> str:
 
 def _section(endpoint: Endpoint[Any]) -> str:
     summary = endpoint.summary[0].upper() + endpoint.summary[1:]
-    lines = f"### {_shown(endpoint)}\n\n{summary}. {' or '.join(endpoint.methods)}; role: {endpoint.role}.\n"
+    lines = f"### {_shown(endpoint)}\n\n{summary}. {' or '.join(endpoint.methods)}; role: {endpoint.access}.\n"
     if not endpoint.parameters:
         return lines
     rows = ([_parameter(p.name, p.required), _meaning(p.meaning, p.repeated)] for p in endpoint.parameters)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cimaster.pages.clusters import cluster_forms, hold_alternatives
-from cimaster.pages.frame import cookies
+from cimaster.pages.frame import visitors
 from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form
 from cimaster.pages.frame.visitors import latest
@@ -33,7 +33,7 @@ def _hold_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, 
     if row and expected and row.state != expected and not is_own and not is_shown_again:
         context["refusal"] = no_longer(row.cluster, expected)
     if row and (is_shown_again or "refusal" in context):
-        person = cookies.name() or values.get("name", "")
+        person = visitors.own_name() or values.get("name", "")
         context["alternatives"] = hold_alternatives.of(latest().pool, row.cluster, person, components().clusters.now())
         context["carried"] = {name: values[name] for name in _CARRIED if values.get(name)}
     return context

@@ -13,6 +13,7 @@ from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pool import parsers
 from cimaster.pool.records.history import Entry
 from cimaster.services.history import HistoryFilter
+from cimaster.web import access, endpoints
 from cimaster.web.components import components
 
 SHOWN_FOR = timedelta(days=1)
@@ -90,6 +91,7 @@ def lost_holds_fragment() -> Response:
     return Response(render_template("fragments/lost_holds.html"))
 
 
+@access.allow(endpoints.READERS)
 @pages.post("/ui/dismissholds")
 def dismiss_holds() -> Response:
     """Dismiss the lines up to the commit that the page showed; the browser's cookie keeps it."""

@@ -18,7 +18,7 @@ from cimaster.pool.decisions import release_undo
 from cimaster.pool.decisions.holding import holder_of
 from cimaster.pool.records.lease import Hold
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints, parameter_types, request_parameters
+from cimaster.web import access, endpoints, parameter_types, request_parameters
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import ClusterParameters, ReleaseCluster
 
@@ -26,7 +26,7 @@ from cimaster.web.endpoint_parameters import ClusterParameters, ReleaseCluster
 def _require_reason(form: ReleaseCluster, what: str) -> None:
     """Refuse an admin's decision about another person's hold without a reason."""
     cluster = latest().pool.find(form.cluster)
-    hold, is_admin = cluster.hold, form.name in components().admins
+    hold, is_admin = cluster.hold, access.is_admin(form.name)
     if hold and is_admin and not form.reason and not hold.may_be_changed_by(form.name):
         raise MissingParameter(
             f"reason is required: tell {holder_of(cluster)} why the hold of {form.cluster} {what}",
@@ -40,7 +40,7 @@ def _require_reason(form: ReleaseCluster, what: str) -> None:
 
 def _release(form: ReleaseCluster) -> Committed:
     _require_reason(form, "ends")
-    is_admin = form.name in components().admins
+    is_admin = access.is_admin(form.name)
     return components().clusters.release(form.cluster, form.name, is_admin, form.reason)
 
 
@@ -163,7 +163,7 @@ serve(
 
 def _hand_over(form: ReleaseCluster) -> Committed:
     _require_reason(form, "is handed over")
-    is_admin = form.name in components().admins
+    is_admin = access.is_admin(form.name)
     return components().clusters.hand_over(form.cluster, form.name, is_admin, form.to, form.reason)
 
 

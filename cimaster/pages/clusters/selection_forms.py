@@ -30,7 +30,7 @@ from cimaster.pool.decisions.selection import LabelEdit
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.health import QUARANTINED
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints, parameter_types, request_parameters
+from cimaster.web import access, endpoints, parameter_types, request_parameters
 from cimaster.web.components import components
 
 # --- disable, enable -------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ _EDIT_LABELS = Form(
 
 
 def _release(form: SelectedClusters) -> Committed:
-    is_admin, snapshot = form.name in components().admins, latest()
+    is_admin, snapshot = access.is_admin(form.name), latest()
     clusters = [cluster_page.find(snapshot, item.name) for item in form.clusters]
     others = [c.name for c in clusters if c and c.hold and not c.hold.may_be_changed_by(form.name)]
     if is_admin and others and not form.reason:

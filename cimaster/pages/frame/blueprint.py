@@ -1,15 +1,35 @@
 """The blueprint of the pages, and what all their responses share: headers, cookies, error pages."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from cimaster.common.texts import printable
 from cimaster.errors import Problem, Refusal, StoreTrouble
 from cimaster.pages.frame import addresses, cookies, outages, visitors
-from cimaster.web import problems
+from cimaster.web import access, problems
 from cimaster.web.components import components
 
-pages = Blueprint("pages", __name__)
+
+class Pages(Blueprint):
+    """A blueprint whose pages are for readers, unless a view says otherwise; what changes something must say."""
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Register a view."""
+        if view_func and options.get("methods", ["GET"]) == ["GET"]:
+            access.allow_readers(view_func)
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
+
+pages = Pages("pages", __name__)
 _FOREVER = "public, max-age=31536000, immutable"
 
 

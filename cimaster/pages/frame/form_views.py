@@ -17,9 +17,9 @@ from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to, 
 from cimaster.pages.frame.cookies import Message
 from cimaster.pages.frame.forms import Form, Result
 from cimaster.pages.frame.fragments import trigger_header
-from cimaster.pages.frame.visitors import element_id, latest
+from cimaster.pages.frame.visitors import element_id, latest, own_name
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import problems
+from cimaster.web import access, problems
 
 BLOCKED = "for the next change you must give your name again"
 BLOCKED_HOLD = "the hold is made; to release it you must give your name again"
@@ -32,6 +32,7 @@ def serve(form: Form[Any]) -> None:
     def show_form() -> Response:
         return show(form)
 
+    @access.allow(form.endpoint.roles)
     def send() -> Response:
         return _send(form)
 
@@ -108,7 +109,7 @@ def _refresh_page(response: Response) -> None:
 
 def _done(form: Form[Any], committed: Committed, name: str) -> Response:
     """Go back to where the form was opened, or send the element of that page that has changed."""
-    newly_named, blocked = not cookies.name(), cookies.blocked()
+    newly_named, blocked = not own_name(), cookies.blocked() and access.is_open()
     subject = request.form.get(form.subject, "") if form.subject else ""
     target = addresses.return_address()
     is_page_gone = form.destroys and target == addresses.cluster_url(subject)

@@ -8,12 +8,11 @@ from typing import Any, Generic, TypeVar
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from cimaster.errors import NotAuthorized
-from cimaster.pages.frame import cookies
+from cimaster.errors import NotAllowed, NotAuthorized
+from cimaster.pages.frame import visitors
 from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.snapshots import Snapshot
-from cimaster.web import request_parameters
-from cimaster.web.components import components
+from cimaster.web import access, request_parameters
 from cimaster.web.endpoint_parameters import NamedParameters
 from cimaster.web.endpoints import Endpoint
 
@@ -119,29 +118,33 @@ def read(form: Form[P]) -> P:
     sent: MultiDict[str, str] = MultiDict(pair for pair in _filled_in() if pair[0] in known)
     parameters = request_parameters.read(form.endpoint, sent)
     if form.for_admins:
-        components().admins.require(parameters.name)
+        access.require_admin(parameters.name)
     return parameters
 
 
-def not_allowed(form: Form[Any]) -> NotAuthorized | None:
+def not_allowed(form: Form[Any]) -> NotAllowed | NotAuthorized | None:
     """Return why the visitor may not send the form; None if they may, or have not given a name yet."""
-    if form.for_admins and cookies.name():
-        try:
-            components().admins.require(cookies.name())
-        except NotAuthorized as refusal:
-            return refusal
+    if not visitors.own_name():
+        return None
+    try:
+        access.require(form.endpoint.roles)
+        if form.for_admins:
+            access.require_admin(visitors.own_name())
+    except (NotAllowed, NotAuthorized) as refusal:
+        return refusal
     return None
 
 
 def _filled_in() -> Iterator[tuple[str, str]]:
-    """Yield the fields that are not empty. If the visitor's name is in the cookie, that name counts."""
+    """Yield the fields that are not empty. If the visitor's name is known, that name counts."""
+    own_name = visitors.own_name()
     for name, text in request.form.items(multi=True):
         if name == "labels":
             yield from (("label", label) for label in re.split(r"[,\s]+", text) if label)
-        elif text.strip() and not (name == "name" and cookies.name()):
+        elif text.strip() and not (name == "name" and own_name):
             yield name, text
-    if cookies.name():
-        yield "name", cookies.name()
+    if own_name:
+        yield "name", own_name
 
 
 def changed(*names: str) -> set[str]:

@@ -13,6 +13,7 @@ from cimaster.pages.frame import addresses, cookies
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ticket import Ticket
 from cimaster.repository.snapshots import Snapshot
+from cimaster.web import access, callers
 from cimaster.web.components import components
 
 
@@ -40,8 +41,16 @@ class Visitor:
 
 def current_visitor() -> Visitor:
     """Return the visitor of the current request."""
-    name = cookies.name()
-    return Visitor(name, bool(name) and name in components().admins, bool(name))
+    name = own_name()
+    return Visitor(name, bool(name) and access.is_admin(name), bool(name))
+
+
+def own_name() -> str:
+    """Return the name under which the visitor acts: that of their identity, or the one that they gave; may be empty."""
+    if access.is_open():
+        return cookies.name()
+    identity = callers.current().identity
+    return identity.name if identity else ""
 
 
 def latest(at_least: int = 0) -> Snapshot:

@@ -21,7 +21,7 @@ from cimaster.pool.decisions.inventory_import import ImportAnswer, ImportPlan
 from cimaster.pool.decisions.inventory_plan import Inventory, SyncTerms
 from cimaster.services import inventory_file
 from cimaster.services.inventory_import import carry_out
-from cimaster.web import problems
+from cimaster.web import access, endpoints, problems
 from cimaster.web.components import components
 
 _ROOM = 4096  # bytes of a request for its other fields
@@ -44,6 +44,7 @@ def import_inventory() -> Response:
     return _page()
 
 
+@access.allow(endpoints.ADMINS)
 @pages.post("/ui/admin/import")
 def preview_import() -> Response:
     """Show what an import would change."""
@@ -55,6 +56,7 @@ def preview_import() -> Response:
         return _page(sent, refusal=refusal)
 
 
+@access.allow(endpoints.ADMINS)
 @pages.post("/ui/admin/applyimport")
 def apply_import() -> Response:
     """Carry out the plan that was shown; if the pool has changed, show the new one."""
@@ -76,7 +78,7 @@ def _read() -> Sent:
         text = text.removeprefix("\ufeff")  # a byte order mark that was pasted with it
     except RequestEntityTooLarge:
         raise _too_large() from None
-    components().admins.require(current_visitor().name or "without a name")
+    access.require_admin(current_visitor().name or "without a name")
     if file and file.filename:
         if text.strip():
             raise BadBody("there are a file and a text: choose a file or paste a text, not both")

@@ -1,0 +1,55 @@
+"""Sign-outs: until when a caller's sessions are over, known to all replicas, so that a stolen session ends with them.
+
+They are in a key of the object of their own, by a hash of the owner, as milliseconds since 1970; each is kept for as
+long as a session that it ends could last.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from cimaster.pool.records.json_values import dump
+from cimaster.pool.records.pool import Answer, Pool
+
+KEY = "sign-outs.json"
+LONGEST_SESSION = timedelta(hours=12)
+_MOST = 500  # sign-outs kept, the newest: about 20 kB
+_NONE: Mapping[str, int] = MappingProxyType({})
+
+
+def sign_out(pool: Pool, now: datetime, owner: str, until: datetime) -> tuple[Pool, Answer]:
+    """End all sessions of a caller that began until then; later ones are not affected."""
+    oldest = _milliseconds(now - LONGEST_SESSION)
+    kept = {who: at for who, at in _read(pool.other_keys.get(KEY, "")).items() if at >= oldest}
+    key, ended = _key(owner), _milliseconds(max(until, now))
+    newest = sorted({**kept, key: max(ended, kept.get(key, 0))}.items(), key=lambda pair: pair[1])[-_MOST:]
+    return replace(pool, other_keys={**pool.other_keys, KEY: dump(dict(newest))}), Answer("you are signed out")
+
+
+def is_over(pool: Pool, owner: str, began: datetime) -> bool:
+    """Say whether a caller's session that began then was ended by a sign-out."""
+    known = _read(pool.other_keys.get(KEY, ""))
+    return bool(known) and _milliseconds(began) <= known.get(_key(owner), -1)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(text: str) -> Mapping[str, int]:
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError):
+        return _NONE
+    if not isinstance(stored, dict):
+        return _NONE
+    return MappingProxyType({key: at for key, at in stored.items() if type(at) is int})
+
+
+def _key(owner: str) -> str:
+    return hashlib.blake2s(owner.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,152 @@
+"""What each caller may do: the one check before every request, and what routes ask about the current caller.
+
+A view says with `allow` which roles it is for. A view that says nothing is for no caller (default deny). With
+`auth = open` callers have no roles: the names that they give decide, where a name matters at all.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from flask import current_app, request
+
+from cimaster.common.texts import same_person
+from cimaster.errors import BadCredential, NotAllowed, NotYou
+from cimaster.web import callers
+from cimaster.web.components import components
+from cimaster.web.identity.identity import Identity, Source
+from cimaster.web.identity.roles import EVERYBODY, Role
+
+V = TypeVar("V", bound=Callable[..., Any])
+_ATTRIBUTE = "allowed_roles"
+_STATIC = "static"
+_MOST_ADMINS = 5  # that a sentence names
+
+
+def allow(roles: frozenset[Role]) -> Callable[[V], V]:
+    """Mark a view as open to callers that have one of the roles; EVERYBODY needs no credential."""
+
+    def mark(view: V) -> V:
+        setattr(view, _ATTRIBUTE, roles)
+        return view
+
+    return mark
+
+
+def allow_readers(view: Callable[..., Any]) -> None:
+    """Mark a view as open to readers, unless it is marked."""
+    if not hasattr(view, _ATTRIBUTE):
+        setattr(view, _ATTRIBUTE, frozenset({Role.READER}))
+
+
+def needed_roles(endpoint: str) -> frozenset[Role] | None:
+    """Return the roles of which the view of a Flask endpoint needs one; None if it has no mark, and so is closed."""
+    if endpoint == _STATIC:
+        return EVERYBODY
+    roles: frozenset[Role] | None = getattr(current_app.view_functions[endpoint], _ATTRIBUTE, None)
+    return roles
+
+
+def is_open() -> bool:
+    """Say whether the service believes the names that callers give."""
+    return components().authentication is None
+
+
+def is_for_everybody() -> bool:
+    """Say whether the current request needs no credential: it has no route, or one that is open to everybody."""
+    return request.endpoint is None or needed_roles(request.endpoint) == EVERYBODY
+
+
+def check(caller: callers.Caller) -> None:
+    """Refuse a caller that lacks the role for the current request; only for requests that need one."""
+    needed = needed_roles(request.endpoint or "")
+    if needed is None or not needed & caller.roles:
+        assert caller.identity
+        raise _lacking(needed or {Role.ADMIN}, caller.identity, caller.roles)
+
+
+def check_authorization() -> None:
+    """Refuse a GET that changes something unless its credential is the header Authorization.
+
+    Browsers attach cookies, and proxies identities, to requests that a link or an image of another site has caused.
+    """
+    identity = callers.current().identity
+    if identity and identity.source in (Source.SESSION, Source.PROXY):
+        sentence = f"a GET that changes something needs the header Authorization: a {identity.source} is not enough"
+        raise BadCredential(f"{sentence}; send it as POST, or with a token")
+
+
+def is_admin(name: str) -> bool:
+    """Say whether the caller is an admin; `name` is the one that it gave, which counts where names are believed."""
+    if is_open():
+        return name in components().admins
+    return Role.ADMIN in callers.current().roles
+
+
+def require_admin(name: str) -> None:
+    """Refuse a caller that is not an admin; `name` is the one that it gave."""
+    if is_open():
+        components().admins.require(name)
+    else:
+        require({Role.ADMIN})
+
+
+def require(roles: Iterable[Role]) -> None:
+    """Refuse an authenticated caller that has none of the roles."""
+    caller, needed = callers.current(), frozenset(roles)
+    if caller.identity and not needed & caller.roles:
+        raise _lacking(needed, caller.identity, caller.roles)
+
+
+def require_for_others(name: str, other: str) -> None:
+    """Refuse a caller that acts for another person, unless it is an admin or has the role for that."""
+    if same_person(name, other):
+        return
+    if is_open():
+        components().admins.require(name)
+    else:
+        require({Role.FOR_OTHERS})
+
+
+def name_of(given: str, parameter: str) -> str:
+    """Return the name under which an authenticated caller acts: its own, or the given one if it may name others.
+
+    NotYou if it names another person without the role for that.
+    """
+    caller = callers.current()
+    assert caller.identity
+    own = caller.identity.name
+    if not given or same_person(given, own) or same_person(given, caller.identity.label):
+        return own
+    if Role.FOR_OTHERS in caller.roles:
+        return given
+    raise NotYou(
+        f"user {given} is not authorized: you are {caller.identity.label}; leave {parameter} out, or "
+        f"{_ask_for(Role.FOR_OTHERS)}",
+        parameter=parameter,
+        you=own,
+    )
+
+
+def _lacking(needed: Iterable[Role], identity: Identity, has: frozenset[Role]) -> NotAllowed:
+    roles = [role for role in Role if role in frozenset(needed)]
+    own = ", ".join(role for role in Role if role in has) or "none"
+    words = " or ".join(f"{role} ({role.meaning})" for role in roles)
+    return NotAllowed(
+        f"user {identity.label} is not authorized: this needs the role {words}, and the user's roles are: {own}; "
+        f"{_ask_for(*roles)}",
+        needs=[str(role) for role in roles],
+        has=[str(role) for role in Role if role in has],
+    )
+
+
+def _ask_for(*roles: Role) -> str:
+    return f"ask {admins_text()} for the role {' or '.join(roles)}, which the service's file of roles gives"
+
+
+def admins_text() -> str:
+    """Return the admins for a sentence: their names, or an operator if the service has none."""
+    admins = components().roles.admins()
+    if not admins:
+        return "the operator of the service"
+    more = f" or {len(admins) - _MOST_ADMINS} more" if len(admins) > _MOST_ADMINS else ""
+    return f"an admin ({', '.join(admins[:_MOST_ADMINS])}{more})"

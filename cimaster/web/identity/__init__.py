@@ -1,0 +1,1 @@
+"""Identity: the credentials that a request may carry, and the roles of its caller."""
