@@ -91,15 +91,7 @@ def _components(
 ) -> Components:
     metrics = Metrics(metrics_port.registry())
     channels = DefinedChannels(settings.notices_file)
-    repository = ConfigMapRepository(
-        store or open_store(settings, clock),
-        rules_of(settings),
-        metrics,
-        deadline=settings.deadline,
-        clock=clock,
-        history_names=settings.history_names,
-        routes=channels,
-    )
+    repository = _repository(settings, store or open_store(settings, clock), clock, metrics, channels)
     clusters = Clusters(repository, metrics, clock)
     provisioning = Provisioning(repository, provisioner or provisioners.chosen(settings), settings, metrics, clock)
     waiting_room = WaitingRoom(clusters, metrics, settings.waiters)
@@ -113,20 +105,54 @@ def _components(
     lifecycle = Lifecycle(repository, workers, settings.port)
     provisioning_worker.draining = check_worker.draining = lambda: not lifecycle.accepting
     waiting_room.draining = lambda: not lifecycle.accepting
-    queue = QueueCollector(repository, waiting_room)
-    for collector in (
-        PoolCollector(repository),
-        queue,
-        ReadinessCollector(lifecycle),
-        NoticeCollector(repository, channels),
-    ):
-        metrics.registry.register(collector)
+    _collect(metrics, repository, waiting_room, lifecycle, channels)
     admins, lists = Admins(settings.admin_dir), RenderedLists()
-    roles, authentication = Roles(settings.roles_file, admins), configured(settings, clusters.has_signed_out, clock)
+    roles = Roles(settings.roles_file, admins)
+    authentication = configured(settings, clusters.has_signed_out, clock)
     history, usage = History(repository), Usage(repository, settings.usage_names, settings.prices)
-    identity = admins, roles, authentication
-    services = clusters, history, usage, waiting_room, provisioning
-    return Components(settings, metrics, *identity, *services, checks, lists, lifecycle)
+    return Components(
+        settings,
+        metrics,
+        admins,
+        roles,
+        authentication,
+        clusters,
+        history,
+        usage,
+        waiting_room,
+        provisioning,
+        checks,
+        lists,
+        lifecycle,
+    )
+
+
+def _repository(
+    settings: Settings, store: Store, clock: Clock | None, metrics: Metrics, channels: DefinedChannels
+) -> ConfigMapRepository:
+    return ConfigMapRepository(
+        store,
+        rules_of(settings),
+        metrics,
+        deadline=settings.deadline,
+        clock=clock,
+        history_names=settings.history_names,
+        routes=channels,
+    )
+
+
+def _collect(
+    metrics: Metrics,
+    repository: ConfigMapRepository,
+    waiting_room: WaitingRoom,
+    lifecycle: Lifecycle,
+    channels: DefinedChannels,
+) -> None:
+    """Have the metrics show what is read when they are scraped."""
+    metrics.registry.register(PoolCollector(repository))
+    metrics.registry.register(QueueCollector(repository, waiting_room))
+    metrics.registry.register(ReadinessCollector(lifecycle))
+    metrics.registry.register(NoticeCollector(repository, channels))
 
 
 def _register(app: Flask, settings: Settings) -> None:
