@@ -10,7 +10,7 @@ from cimaster import provisioners
 from cimaster.api import api
 from cimaster.api.health import health
 from cimaster.checks import DefinedChecks
-from cimaster.common import flask_errors
+from cimaster.common import flask_errors, logs
 from cimaster.common.clock import Clock
 from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
@@ -190,6 +190,7 @@ def _authenticate(address: str) -> None:
         return
     identity = authentication.identify(request.environ, address, session_of(request))
     g.caller = callers.Caller(address, identity, components().roles.of(identity))
+    logs.caller.set({"caller": identity.name, "source": str(identity.source)})
     access.check(g.caller)
 
 

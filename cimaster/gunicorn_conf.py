@@ -3,6 +3,7 @@
 Use: gunicorn -c python:cimaster.gunicorn_conf
 """
 
+import logging
 from typing import Any
 
 from cimaster import checks, notifiers, provisioners
@@ -17,6 +18,8 @@ from cimaster.settings import Settings
 from cimaster.web import public_url
 from cimaster.web.components import components_of
 from cimaster.web.identity import authentication
+
+_log = logging.getLogger(__name__)
 
 
 def checked_settings() -> Settings:
@@ -55,6 +58,8 @@ def post_fork(_server: Any, _worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start the background threads in the worker process: they would not survive the fork."""
     process_tuning.tune_for_many_threads()
+    if settings.auth != authentication.REQUIRED:
+        _log.warning("CIMASTER_AUTH is `open`: the service believes the names that callers give")
     lifecycle = components_of(worker.wsgi.app).lifecycle
     lifecycle.draining = lambda: not worker.alive
     lifecycle.start()

@@ -1,13 +1,18 @@
-"""Formats log records as JSON lines, with the correlation id and the caller's address of their request."""
+"""Formats log records as JSON lines, with the correlation id, the address and the caller of their request."""
 
 import json
 import logging
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 remote: ContextVar[str] = ContextVar("remote", default="")
+NO_CALLER: Mapping[str, str] = MappingProxyType({})
+caller: ContextVar[Mapping[str, str]] = ContextVar("caller", default=NO_CALLER)
+"""The authenticated caller of the request, by `caller` (the name) and `source` (how it was authenticated)."""
 _ENCODER = json.JSONEncoder(default=str)
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -24,7 +29,7 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if correlation_id.get():
-            line |= {"request": correlation_id.get(), "remote": remote.get()}
+            line |= {"request": correlation_id.get(), "remote": remote.get(), **caller.get()}
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

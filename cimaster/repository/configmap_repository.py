@@ -1,9 +1,10 @@
 """The one repository, for every kind of store: everything that reads or changes the pool goes through it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cimaster.common import logs
 from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
@@ -86,7 +87,7 @@ class ConfigMapRepository:
         if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
             raise trouble.again()  # without waiting, so that a long outage does not block the threads that serve pages
         now = self._clock.monotonic()
-        change = PendingChange(decide, now, now + self._deadline, fresh, undo)
+        change = PendingChange(decide, now, now + self._deadline, fresh, undo, _current_caller())
         self._committer.submit(change)
         self._wait_for(change, now + self._deadline + _PATIENCE, wanted)
         if change.error is not None:
@@ -175,3 +176,9 @@ class ConfigMapRepository:
     def wake_waiters(self) -> None:
         """Make every `wait_for_change` return now."""
         self._snapshots.notify()
+
+
+def _current_caller() -> Mapping[str, str]:
+    """Return the authenticated caller of the current request as the history names it; empty if there is none."""
+    caller = logs.caller.get()
+    return {"caller": caller["caller"], "via": f"{caller['source']} from {logs.remote.get()}"} if caller else {}

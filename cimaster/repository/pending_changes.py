@@ -1,7 +1,7 @@
 """Changes that callers have submitted and that have no result yet."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,8 @@ class PendingChange:
     fresh: bool = False
     """Whether it must be decided on a state that is not older than the request."""
     undo: Decision | None = None
+    caller: Mapping[str, str] = field(default_factory=dict)
+    """What its changes of clusters say about the caller that was authenticated; empty if none was."""
     sent: bool = False
     """Whether a write with it is in flight, so that it may be applied."""
     commit: int = 0

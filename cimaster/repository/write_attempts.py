@@ -8,12 +8,13 @@ the one it was based on, and our slot lacks its id.
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_time, parse_time
 from cimaster.errors import OutcomeUnknown
 from cimaster.pool.decisions import hold_queue
+from cimaster.pool.records import history
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.repository.pending_changes import NEVER, Decision, PendingChange
 from cimaster.repository.stores.port import StoredObject, commit_number
@@ -48,11 +49,19 @@ def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tu
     results: Results = []
     for change in batch:
         try:
-            pool, answer = change.decide(pool, now)
+            decided, answer = change.decide(pool, now)
+            pool = _attributed(decided, len(pool.history), change)
             results.append((change, answer))
         except Exception as error:
             results.append((change, error))
     return results, hold_queue.serve(pool, now)
+
+
+def _attributed(decided: Pool, first: int, change: PendingChange) -> Pool:
+    """Return the pool whose history from place `first` on names the caller of a change, if it was authenticated."""
+    if not change.caller or len(decided.history) <= first:
+        return decided
+    return replace(decided, history=history.attributed(decided.history, first, change.caller))
 
 
 class WriteAttempts:

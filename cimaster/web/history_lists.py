@@ -11,7 +11,7 @@ from cimaster.web.text_lists import aligned
 
 _COLUMNS = (
     *("commit", "at", "cluster", "event", "from", "to", "by", "holder", "newHolder", "job", "build"),
-    *("result", "waited", "reason", "missing", "since", "purpose", "region"),
+    *("result", "waited", "reason", "missing", "since", "purpose", "region", "caller", "via"),
 )
 
 

@@ -9,6 +9,8 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/api.md", "endpoints"): service_parts.endpoint_sections,
     ("docs/api.md", "codes"): service_parts.code_table,
     ("docs/architecture.md", "packages"): service_parts.package_tree,
+    ("docs/security.md", "roles"): service_parts.role_table,
+    ("docs/security.md", "access"): service_parts.access_table,
     ("docs/operations.md", "settings"): service_parts.setting_table,
     ("docs/operations.md", "metrics"): service_parts.metric_table,
     ("docs/manual-trigger.md", "routes"): trigger_parts.route_table,

@@ -22,7 +22,11 @@ from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from cimaster.web.endpoints import ENDPOINTS, Endpoint
+from cimaster.web.identity.roles import Role, with_implied
 from tests.docs.markdown import ROOT, table
+
+GIVING_ACCESS = tuple(role for role in Role if role is not Role.FOR_OTHERS)
+"""The roles that allow endpoints; the other one only says whom a request may name."""
 
 FRAMEWORK = {
     "bad_request": (HTTPStatus.BAD_REQUEST, "The request is no valid HTTP."),
@@ -42,6 +46,26 @@ FRAMEWORK = {
 def endpoint_table() -> str:
     """Return every endpoint with what it does and the role that may use it."""
     return table(("path", "what it does", "role"), ([_shown(e), e.summary, e.access] for e in ENDPOINTS))
+
+
+def role_table() -> str:
+    """Return every role with what it allows."""
+    return table(("role", "allows"), ([f"`{role}`", role.meaning] for role in Role))
+
+
+def access_table() -> str:
+    """Return every endpoint with the roles whose callers may use it."""
+    rows = ([_shown(endpoint), *(_access(endpoint, role) for role in GIVING_ACCESS)] for endpoint in ENDPOINTS)
+    return table(("path", *GIVING_ACCESS), rows)
+
+
+def _access(endpoint: Endpoint[Any], role: Role) -> str:
+    return "yes" if may_use(endpoint, role) else ""
+
+
+def may_use(endpoint: Endpoint[Any], role: Role) -> bool:
+    """Say whether a caller that has only this role may use an endpoint."""
+    return not endpoint.roles or bool(endpoint.roles & with_implied({role}))
 
 
 def endpoint_sections() -> str:

@@ -9,18 +9,19 @@ from typing import Any
 
 from flask import Response, g, request
 
-from cimaster.common.logs import correlation_id, remote
+from cimaster.common.logs import NO_CALLER, caller, correlation_id, remote
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _log = logging.getLogger("cimaster.request")
 
 
-def identify(caller: str) -> None:
+def identify(address: str) -> None:
     """Start a request from that address: use its X-Request-ID as correlation id, or make one."""
     sent_id = request.headers.get("X-Request-ID", "")
     g.started = time.monotonic()
     correlation_id.set(sent_id if _CORRELATION.fullmatch(sent_id) else uuid.uuid4().hex)
-    remote.set(caller)
+    remote.set(address)
+    caller.set(NO_CALLER)
 
 
 def conclude(response: Response, details: Callable[[], Mapping[str, Any]], *, quiet: bool) -> None:

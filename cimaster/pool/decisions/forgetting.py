@@ -16,7 +16,7 @@ from cimaster.pool.records.remembered_request import RememberedRequest
 
 FORGOTTEN = "(forgotten)"
 _PEOPLE = ("by", "holder", "newHolder", "lastTriggerName", "disabledBy", "healthBy", "user", "retriedBy", "dismissedBy")
-_MORE_PEOPLE = ("setBy", "person")
+_MORE_PEOPLE = ("setBy", "person", "caller")
 _TEXTS = ("reason", "note", "holdDesc", "disabledReason", "healthReason", "message")
 _Kind = TypeVar("_Kind", bound=Record)
 

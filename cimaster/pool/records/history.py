@@ -114,6 +114,11 @@ def numbered(history: History, newest: int) -> list[tuple[int, Entry]]:
     return pairs
 
 
+def attributed(history: History, first: int, caller: Mapping[str, str]) -> History:
+    """Return the changes, of which those from place `first` on name the caller that made them."""
+    return (*history[:first], *(entry.edited(caller) for entry in history[first:]))
+
+
 def trimmed(history: History, budget: int) -> tuple[History, int]:
     """Return the newest entries that fit into `budget` bytes, and how many were dropped.
 

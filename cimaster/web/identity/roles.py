@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -50,6 +50,11 @@ _IMPLIED: Mapping[Role, frozenset[Role]] = {
     Role.ADMIN: frozenset(Role),
     **dict.fromkeys((Role.CI, Role.PERSON, Role.PROBE, Role.PROVISIONER), frozenset({Role.READER})),
 }
+
+
+def with_implied(roles: Collection[Role]) -> frozenset[Role]:
+    """Return roles together with those that they imply."""
+    return frozenset(roles).union(*(_IMPLIED.get(role, ()) for role in roles))
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Roles:
         direct = {line.role for line in self._current_lines() if line.matches(identity)}
         if identity.name in self._admins:
             direct.add(Role.ADMIN)
-        return frozenset(direct).union(*(_IMPLIED.get(role, ()) for role in direct))
+        return with_implied(direct)
 
     def admins(self) -> tuple[str, ...]:
         """Return the names and patterns of admins, for sentences that say who can help."""
