@@ -9,11 +9,16 @@ SERVER_COMMANDS = ("serve", "import", "export", "drain", "rebuild-usage", "forge
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    serves = bool(given) and given[0] in SERVER_COMMANDS
     # The server takes a second to import, and a client's command must not.
-    module = importlib.import_module("cimaster.server_commands" if serves else "cimaster.cli.program")
+    module = importlib.import_module(_module_of(given[0] if given else ""))
     status: int = module.main(given)
     return status
+
+
+def _module_of(command: str) -> str:
+    if command == "token":
+        return "cimaster.token_command"
+    return "cimaster.server_commands" if command in SERVER_COMMANDS else "cimaster.cli.program"
 
 
 if __name__ == "__main__":

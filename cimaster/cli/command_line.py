@@ -104,7 +104,12 @@ class ClientGroup(click.Group):
             with formatter.section(section):
                 formatter.write_dl(rows)
         with formatter.section("Server (cimaster COMMAND --help describes them)"):
-            formatter.write_dl([("serve, import, export, drain", "Run the service, and move its data.")])
+            formatter.write_dl(
+                [
+                    ("serve, import, export, drain", "Run the service, and move its data."),
+                    ("token", "Make a token for a caller, and its line for the service's token file."),
+                ]
+            )
 
 
 def clusters_that_begin_with(context: click.Context, _parameter: click.Parameter, begin: str) -> list[str]:

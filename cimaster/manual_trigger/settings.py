@@ -60,7 +60,9 @@ class TriggerSettings(FromEnvironment):
         "namespace of the ProwJobs; the one in Prow's configuration if not given", "", parsers.dns_name
     )
     token_file: str = setting(
-        "file with the callers' tokens, one per line", "/etc/manual-trigger/tokens/tokens", parsers.any_text
+        "file with the callers' tokens or their hashes, one per line",
+        "/etc/manual-trigger/tokens/tokens",
+        parsers.any_text,
     )
     allow_file: str = setting(
         "file with the rules of which jobs may be started", "/etc/manual-trigger/rules/allow", parsers.any_text

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cimaster.common.token_file import hashed_line
 from cimaster.manual_trigger.access.tokens import Tokens
 from cimaster.manual_trigger.errors import NoToken
 from tests.manual_trigger.conftest import REQUEST_BODY, Caller, refusal
@@ -95,3 +96,18 @@ def test_probes_and_the_home_page_need_no_token(alone: Caller, path: str) -> Non
 def test_the_scheme_may_be_written_in_any_case(alone: Caller) -> None:
     answer = alone.client.get("/manual-trigger/x", headers={"Authorization": f"bearer {TOKEN}"})
     assert refusal(answer)[1] == "prow_unreachable"
+
+
+def test_a_line_may_have_the_hash_of_a_token(path: Path) -> None:
+    path.write_text(f"first old caller\n{hashed_line('second', 'cimaster')}\n")
+    callers = Tokens(str(path))
+    assert [lets_in(callers, token) for token in ("first", "second", "third")] == [True, True, False]
+    assert not lets_in(callers, hashed_line("second", "cimaster").split()[0])
+
+
+def test_a_malformed_hash_is_no_token(path: Path) -> None:
+    path.write_text("first\nsha256:1234 cimaster\n")
+    callers = Tokens(str(path))
+    assert not lets_in(callers, "sha256:1234")
+    assert not lets_in(callers, "first")
+    assert "line 2 is not `sha256:<64 hex digits> <name>`" in callers.file.trouble

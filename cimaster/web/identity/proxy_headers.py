@@ -1,18 +1,121 @@
-"""A proxy's headers: placeholder until the branch `sources` lands."""
+"""Callers that a proxy has authenticated: it sends their names in headers, and a secret that proves the sender."""
 
+import hmac
+import ipaddress
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from cimaster.common.texts import printable
+from cimaster.errors import BadProxyHeader
 from cimaster.settings import Settings
-from cimaster.web.identity.identity import Identity
+from cimaster.web.identity import names, secret_file
+from cimaster.web.identity.identity import Identity, Source
+
+PROOF_HEADER = "X-CIMaster-Proxy-Secret"
+_LONGEST_GROUP, _LONGEST_EMAIL = 253, 254
+_SEPARATOR = ","  # between groups, and between the values of a header that a request repeats
 
 
 class ProxyHeaders:
-    """The headers with which a trusted proxy says who the caller is."""
+    """The headers of an authenticating proxy, which count only from a trusted address and with the proxy's secret.
+
+    Without a file of secrets these headers mean nothing. If the file cannot be used, requests with them are refused.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self._trusted = settings.trusted_proxies
+        self._user, self._groups = settings.proxy_user_header, settings.proxy_groups_header
+        self._email = settings.proxy_email_header
+        self._secrets = secret_file.watched(settings.proxy_secret_file) if settings.proxy_secret_file else None
+
+    @property
+    def trouble(self) -> str:
+        """Why the file of secrets cannot be used; empty if it can."""
+        return secret_file.trouble(self._secrets) if self._secrets else ""
 
     def identity(self, environ: Mapping[str, Any]) -> Identity | None:
-        """Return the caller that a proxy names; None if the request came without one."""
-        raise NotImplementedError(environ)
+        """Return the caller that the proxy names in a WSGI request; None if the request has no such headers.
+
+        BadProxyHeader if the sender may not send them, or if they cannot be read. A request that has nothing but the
+        secret is one that the proxy passed on without a caller.
+        """
+        sent = [header for header in (self._user, self._groups, self._email) if _key(header) in environ]
+        if self._secrets is None or not (sent or _key(PROOF_HEADER) in environ):
+            return None
+        self._check_sender(environ, sent or [PROOF_HEADER])
+        if not sent:
+            return None
+        name = self._name(_text(environ, self._user))
+        return Identity(name, Source.PROXY, self._group_names(environ), self._address(environ))
+
+    def _check_sender(self, environ: Mapping[str, Any], sent: list[str]) -> None:
+        """Raise BadProxyHeader unless the connected peer is a trusted proxy and knows the secret."""
+        if not self._is_trusted(str(environ.get("REMOTE_ADDR") or "")):
+            raise BadProxyHeader(
+                f"the header {sent[0]} did not come from a proxy in CIMASTER_TRUSTED_PROXIES: leave it out, and send a "
+                "token instead"
+            )
+        proof = str(environ.get(_key(PROOF_HEADER), "")).encode("utf-8", "surrogatepass")
+        known = [hmac.compare_digest(proof, secret) for secret in self._secrets.value] if self._secrets else []
+        if not any(known):
+            raise BadProxyHeader(
+                f"the header {sent[0]} came without the proxy's secret: the proxy must send {PROOF_HEADER} with a "
+                "secret of CIMASTER_PROXY_SECRET_FILE"
+            )
+
+    def _is_trusted(self, connected: str) -> bool:
+        try:
+            peer = ipaddress.ip_address(connected)
+        except ValueError:
+            return False
+        peer = getattr(peer, "ipv4_mapped", None) or peer
+        return any(peer in network for network in self._trusted)
+
+    def _name(self, text: str) -> str:
+        if not text:
+            raise BadProxyHeader(f"the header {self._user} is missing or empty: the proxy must send the user's name")
+        if _SEPARATOR in text:
+            raise BadProxyHeader(f"the header {self._user} has several values: the proxy must send one name")
+        try:
+            return names.caller(text)
+        except ValueError as error:
+            raise BadProxyHeader(f"the header {self._user} has no usable name: expected {error}") from None
+
+    def _group_names(self, environ: Mapping[str, Any]) -> frozenset[str]:
+        groups = filter(None, (part.strip() for part in _text(environ, self._groups).split(_SEPARATOR)))
+        return frozenset(map(self._group, groups))
+
+    def _group(self, text: str) -> str:
+        try:
+            names.check_unreserved(text)
+        except ValueError as error:
+            raise BadProxyHeader(f"a group in the header {self._groups} cannot be used: expected {error}") from None
+        if len(text) > _LONGEST_GROUP:
+            raise BadProxyHeader(
+                f"a group in the header {self._groups} has more than {_LONGEST_GROUP} characters: the proxy must leave "
+                "it out"
+            )
+        return text
+
+    def _address(self, environ: Mapping[str, Any]) -> str:
+        text = _text(environ, self._email)
+        if text and ("@" not in text or _SEPARATOR in text or " " in text or len(text) > _LONGEST_EMAIL):
+            raise BadProxyHeader(f"the header {self._email} is no e-mail address: the proxy must send one, or none")
+        return text
+
+
+def _key(header: str) -> str:
+    """Return the key of a header in a WSGI request."""
+    return f"HTTP_{header.upper().replace('-', '_')}"
+
+
+def _text(environ: Mapping[str, Any], header: str) -> str:
+    """Return the value of a header, whose bytes WSGI shows as Latin-1; empty if it is missing."""
+    try:
+        text = str(environ.get(_key(header), "")).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise BadProxyHeader(f"the header {header} is not UTF-8: the proxy must send it in UTF-8") from None
+    if printable(text) != unicodedata.normalize("NFC", text):
+        raise BadProxyHeader(f"the header {header} has invisible characters or line breaks: the proxy must remove them")
+    return text
