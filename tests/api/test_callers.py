@@ -1,17 +1,14 @@
 """The caller's address: which headers are trusted for it, and that the log has it."""
 
 import dataclasses
-import io
-import json
-import logging
 
 import pytest
 from flask.testing import FlaskClient
 
 from cimaster.common import parsers
-from cimaster.common.logs import JSONFormatter
 from cimaster.settings import Settings
 from cimaster.web import callers
+from tests.log_lines import logged
 
 PROXY, CALLER = "10.0.0.7", "192.0.2.1"
 
@@ -55,19 +52,8 @@ def test_a_malformed_network_is_refused(text: str) -> None:
 
 
 def test_each_line_of_a_request_names_the_callers_address(client: FlaskClient) -> None:
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(JSONFormatter())
-    log = logging.getLogger("cimaster.request")
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
+    with logged() as log:
         client.get("/queue", headers={"X-Forwarded-For": CALLER}, environ_base={"REMOTE_ADDR": PROXY})
         client.get("/getvacant", environ_base={"REMOTE_ADDR": "203.0.113.9"})
         client.get("/nowhere", environ_base={"REMOTE_ADDR": CALLER})
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
-    lines = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert [line["remote"] for line in lines] == [CALLER, "203.0.113.9", CALLER]
+    assert [line["remote"] for line in log.lines] == [CALLER, "203.0.113.9", CALLER]

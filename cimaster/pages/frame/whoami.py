@@ -6,7 +6,7 @@ from cimaster.errors import BadParameter
 from cimaster.pages.frame import addresses, cookies
 from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to
 from cimaster.pool import parsers
-from cimaster.web import problems
+from cimaster.web import access, endpoints, problems
 
 BLOCKED = "your browser blocks cookies, so it cannot keep your name: enter it in each form instead"
 
@@ -24,6 +24,7 @@ def whoami() -> str:
     return _render()
 
 
+@access.allow(endpoints.READERS)
 @pages.post("/ui/whoami")
 def save_name() -> Response:
     """Save the name, or delete it."""

@@ -1,0 +1,1 @@
+"""Tests of `auth = required`: credentials, roles and owners over the whole application."""

@@ -1,0 +1,51 @@
+"""The application with `auth = required`, and clients that send the token of a caller."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cimaster.repository.stores.sqlite import SQLiteStore
+from cimaster.settings import Settings
+from cimaster.web.identity.roles import Role
+from tests.required import RequiredFiles, name_of, required, token_of, write_files
+
+As = Callable[[str], FlaskClient]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RequiredFiles:
+    """The operator's files."""
+    return write_files(tmp_path / "auth")
+
+
+@pytest.fixture
+def settings(settings: Settings, files: RequiredFiles) -> Settings:
+    """Settings with `auth = required`; the admins' file names root and Bob, who have no token."""
+    return required(settings, files)
+
+
+@pytest.fixture
+def store(embedded_store: SQLiteStore) -> SQLiteStore:
+    """What a caller may do does not depend on the store."""
+    return embedded_store
+
+
+@pytest.fixture
+def calling(app: Flask) -> As:
+    """Return a client that sends the token of a caller: `calling("ci-1").post("/getvacant", ...)`."""
+
+    def client_of(name: str) -> FlaskClient:
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token_of(name)}"
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def admin(calling: As) -> FlaskClient:
+    """A client of the admin."""
+    return calling(name_of(Role.ADMIN))
