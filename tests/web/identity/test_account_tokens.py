@@ -51,30 +51,29 @@ def test_claims_that_are_not_an_accounts_are_refused(changed: dict[str, Any]) ->
     assert expiry(with_claims({**CLAIMS, **changed})) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "opaque-token",
-        "a.b",
-        "a.b.c",
-        f"{token()}.x",
-        f"{token()}=",
-        f" {token()}",
-        f"{token()}\n",
-        token().replace(".", ":"),
-        f"x.{encoded(b'[' * 100_000)}.x",
-        f"x.{encoded(b'[' * 10_000)}.x",
-        f"x.{encoded(b'[]')}.x",
-        f"x.{encoded(bytes([0xFF]))}.x",
-        f"x.{encoded(b'9' * 5000)}.x",
-        token(padding="x" * 17_000),
-        "\ud800.\ud800.\ud800",
-    ],
-    ids=str,
+NO_TOKENS = (
+    "",
+    "opaque-token",
+    "a.b",
+    "a.b.c",
+    f"{token()}.x",
+    f"{token()}=",
+    f" {token()}",
+    f"{token()}\n",
+    token().replace(".", ":"),
+    f"x.{encoded(b'[' * 100_000)}.x",
+    f"x.{encoded(b'[' * 10_000)}.x",
+    f"x.{encoded(b'[]')}.x",
+    f"x.{encoded(bytes([0xFF]))}.x",
+    f"x.{encoded(b'9' * 5000)}.x",
+    token(padding="x" * 17_000),
+    "\ud800.\ud800.\ud800",
 )
-def test_what_has_no_claims_is_refused(text: str) -> None:
-    assert expiry(text) is None
+
+
+@pytest.mark.parametrize("number", range(len(NO_TOKENS)))
+def test_what_has_no_claims_is_refused(number: int) -> None:
+    assert expiry(NO_TOKENS[number]) is None
 
 
 @given(JSON)

@@ -96,6 +96,7 @@ def test_no_answer_is_kept_past_the_end_of_the_token(
 @pytest.mark.parametrize(
     "sent",
     ["", "opaque", "a.b.c", token(aud=["kubernetes"]), token(ends_in=-11), token(sub="alice"), token(pad="x" * 17_000)],
+    ids=["empty", "opaque", "no claims", "another audience", "ended", "a person", "too long"],
 )
 def test_what_cannot_be_an_accounts_token_costs_no_call(
     accounts: ServiceAccounts, reviewer: Reviewer, sent: str
