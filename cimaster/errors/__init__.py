@@ -8,7 +8,9 @@ from cimaster.common.errors import Refusal as Refusal
 from cimaster.common.errors import RequestIdReused as RequestIdReused
 from cimaster.common.errors import UnknownParameter as UnknownParameter
 from cimaster.errors.access import CrossOrigin as CrossOrigin
+from cimaster.errors.access import NotAllowed as NotAllowed
 from cimaster.errors.access import NotAuthorized as NotAuthorized
+from cimaster.errors.access import NotOwner as NotOwner
 from cimaster.errors.access import UnknownHost as UnknownHost
 from cimaster.errors.access import UsePost as UsePost
 from cimaster.errors.creations import CreationFailed as CreationFailed

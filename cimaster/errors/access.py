@@ -10,6 +10,20 @@ class NotAuthorized(Refusal):
     status = 403
 
 
+class NotAllowed(Refusal):
+    """The caller has no role that allows this request."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class NotOwner(Refusal):
+    """The lease, ticket or creation belongs to another caller; its owner or an admin can change it."""
+
+    code = "not_owner"
+    status = 403
+
+
 class CrossOrigin(Refusal):
     """A browser sent the request on behalf of another site."""
 

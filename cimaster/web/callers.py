@@ -8,6 +8,7 @@ from typing import Any
 from flask import g
 
 from cimaster.common.parsers import Network
+from cimaster.pool import Caller
 from cimaster.pool.decisions import fair_shares
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -40,6 +41,11 @@ def owner() -> str:
     caller = _parsed(g.caller)
     network = ipaddress.ip_network((caller, 64), strict=False) if isinstance(caller, ipaddress.IPv6Address) else caller
     return fair_shares.owner_hash(f"address {network or g.caller}")
+
+
+def caller() -> Caller:
+    """Return the caller of the current request, as decisions compare it with owners."""
+    return Caller(owner())
 
 
 @functools.lru_cache(4096)

@@ -10,6 +10,7 @@ from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, Hold, Lease
+from cimaster.pool.records.owners import Caller, is_verified
 from cimaster.pool.records.record import BROKEN as BROKEN
 from cimaster.pool.records.remembered import RecordWithMemory
 
@@ -18,6 +19,7 @@ STATES = (BROKEN, OCCUPIED, QUARANTINED, DISABLED, HELD, CHECKING, VACANT)  # of
 DEFAULT_PURPOSE = "tess-ci"
 IMAGE_PURPOSE = "tnet-ci"  # jobs must name the image of clusters of this purpose
 
+_LEASE_IDS = ("leaseId", "requestId", "requestHash")
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -73,10 +75,22 @@ class Cluster(RecordWithMemory):
             self._size = len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
         return self._size
 
-    def described(self, **more: Any) -> str:
-        """Return the record as JSON for callers: as stored, with its state and `more` members."""
-        added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
+    def described(self, caller: Caller, **more: Any) -> str:
+        """Return the record as JSON for a caller: as stored, with its state and `more` members.
+
+        Ids are left out unless the caller sees them, and so is the content of a broken record, which may have some.
+        """
+        added = {"state": self.state, "fault": self.fault or None, "checkBy": None, **more}
+        if self.fault and not caller.sees_all:
+            return dump({"name": self.name_as_written, **added})
+        owner = self.get_text("leaseOwner")
         added |= remembered.described(self.fields, self.ended_leases, self.results)
+        if not caller.sees_all:
+            added |= remembered.without_ids(self.ended_leases)
+        if not caller.sees(owner):
+            added |= dict.fromkeys(_LEASE_IDS)
+        if not is_verified(owner) or not caller.sees(owner):
+            added["leaseOwner"] = None
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})
