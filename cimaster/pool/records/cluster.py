@@ -80,17 +80,17 @@ class Cluster(RecordWithMemory):
 
         Ids are left out unless the caller sees them, and so is the content of a broken record, which may have some.
         """
-        added = {"state": self.state, "fault": self.fault or None, "checkBy": None, **more}
         if self.fault and not caller.sees_all:
-            return dump({"name": self.name_as_written, **added})
-        owner = self.get_text("leaseOwner")
+            return dump({"name": self.name_as_written or "", "state": self.state, "fault": self.fault, **more})
+        added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
         added |= remembered.described(self.fields, self.ended_leases, self.results)
-        if not caller.sees_all:
-            added |= remembered.without_ids(self.ended_leases)
+        owner = self.get_text("leaseOwner")
+        if is_verified(owner) and caller.sees(owner):
+            del added["leaseOwner"]
         if not caller.sees(owner):
             added |= dict.fromkeys(_LEASE_IDS)
-        if not is_verified(owner) or not caller.sees(owner):
-            added["leaseOwner"] = None
+        if not caller.sees_all:
+            added |= remembered.without_ids(self.ended_leases)
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})
