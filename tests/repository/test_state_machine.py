@@ -96,7 +96,7 @@ class WithSharedRequestIds(ReplicasWithOwners):
 
     @staticmethod
     def request_of(owner: str, number: int) -> Request:
-        return Request(f"same-{number}", "", "")
+        return Request(f"same-{number}", "", "getvacant")
 
 
 @pytest.mark.parametrize(
