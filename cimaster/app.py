@@ -171,7 +171,7 @@ def _register(app: Flask, settings: Settings) -> None:
 def _before_request() -> Response | None:
     settings = components().settings
     address = callers.address(request.environ, settings.trusted_proxies)
-    g.caller = callers.Caller(address)
+    g.sender = callers.Sender(address)
     request_log.identify(address)
     flask_errors.check_method()
     try:
@@ -189,9 +189,9 @@ def _authenticate(address: str) -> None:
     if authentication is None or access.is_for_everybody():
         return
     identity = authentication.identify(request.environ, address, session_of(request))
-    g.caller = callers.Caller(address, identity, components().roles.of(identity))
+    g.sender = callers.Sender(address, identity, components().roles.of(identity))
     logs.caller.set({"caller": identity.name, "source": str(identity.source)})
-    access.check(g.caller)
+    access.check(g.sender)
 
 
 def _misdirected(refusal: UnknownHost) -> Response:

@@ -284,7 +284,7 @@ def test_the_page_documents_no_unknown_metric(page: str, idle: Flask) -> None:
 
 
 def test_the_security_page_shows_the_headers_of_every_answer(idle: Flask) -> None:
-    (shown,) = markdown.blocks("docs/security.md", "text")
+    (shown,) = markdown.blocks("docs/security.md", "http")
     answer = idle.test_client().get("/healthz")
     for line in shown.text.splitlines():
         name, _, value = line.partition(": ")

@@ -59,7 +59,7 @@ def _facts(creation: Creation) -> dict[str, Any]:
         "job_name": creation.job_name,
         "status_link": creation.status_link or _link(creation),
         "log_link": creation.log_link,
-        "creation": creation.described(),
+        "creation": creation.described(callers.caller()),
     }
 
 
@@ -78,7 +78,9 @@ def creations(params: ListCreations) -> Response:
         found = [creation for creation in reversed(snapshot.pool.creations) if creation.is_shown]
     shown = [creation for creation in found if params.state in ("", creation.state)]
     if wants_json():
-        text = json.dumps({"commit": snapshot.commit, "creations": [creation.described() for creation in shown]})
+        caller = callers.caller()
+        described = [creation.described(caller) for creation in shown]
+        text = json.dumps({"commit": snapshot.commit, "creations": described})
         return responses.dated(responses.json_text(text), snapshot)
     text = text_lists.creations(shown, clusters.now(), bool(params.state))
     return responses.dated(responses.text_answer(text), snapshot)
@@ -91,9 +93,9 @@ def change_creation(params: ChangeCreation) -> Response:
     if params.retry and params.dismiss:
         raise BadParameter("dismiss is not allowed with retry: send one of them", parameter="dismiss")
     if params.retry:
-        done = provisioning.retry(params.retry, params.name, params.request, callers.owner())
+        done = provisioning.retry(params.retry, params.name, params.request, callers.caller())
     elif params.dismiss:
-        done = provisioning.dismiss(params.dismiss, params.name, params.request)
+        done = provisioning.dismiss(params.dismiss, params.name, params.request, callers.caller())
     else:
         raise MissingParameter("retry or dismiss is required: send the id of a creation", parameter="retry")
     return responses.committed(done)

@@ -3,7 +3,7 @@
 from flask import Response
 
 from cimaster.api.routes import route
-from cimaster.web import endpoints, request_parameters, responses
+from cimaster.web import callers, endpoints, request_parameters, responses
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import (
     AddCluster,
@@ -19,7 +19,9 @@ from cimaster.web.endpoint_parameters import (
 def addcluster(params: AddCluster) -> Response:
     """Add a cluster to the pool."""
     facts = request_parameters.facts(params)
-    done = components().clusters.add(params.cluster, params.name, facts, params.request, creation=params.creation)
+    done = components().clusters.add(
+        params.cluster, params.name, facts, params.request, creation=params.creation, caller=callers.caller()
+    )
     return responses.committed(done)
 
 

@@ -23,7 +23,7 @@ def _taken(params: GetVacant) -> Committed:
     room, criteria = components().waiting_room, _criteria(params)
     priority = params.priority or NORMAL
     if params.skip_if_none:
-        return room.take_or_nothing(criteria, params.request)
+        return room.take_or_nothing(criteria, params.request, callers.owner())
     if not params.wait:
         return room.take(criteria, params.request, priority, callers.owner())
     if params.request is None:
@@ -56,10 +56,11 @@ def finishtest(params: FinishTest) -> Response:
     """Give a job's cluster back."""
     returned = Return(params.result, params.hold)
     finish = FinishRequest(params.cluster, params.lease, params.job, params.build, returned)
-    return responses.committed(components().clusters.finish(finish, params.request))
+    return responses.committed(components().clusters.finish(finish, params.request, callers.caller()))
 
 
 @route(endpoints.RENEWLEASE)
 def renewlease(params: RenewLease) -> Response:
     """Move the end of a lease."""
-    return responses.committed(components().clusters.renew(params.cluster, params.lease, params.ttl, params.request))
+    clusters, caller = components().clusters, callers.caller()
+    return responses.committed(clusters.renew(params.cluster, params.lease, params.ttl, params.request, caller))

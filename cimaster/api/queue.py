@@ -17,15 +17,16 @@ from cimaster.web.negotiation import wants_json
 def queue(_params: ListQueue) -> Response:
     """List the callers that are waiting."""
     snapshot, now = components().clusters.view(), components().clusters.now()
+    caller = callers.caller()
     ranked = queue_order.in_serving_order(snapshot.pool, now)
     waits = expected_waits(snapshot.pool, now)
     if wants_json():
-        tickets = [ticket.described(place, now, waits.get(ticket.id)) for place, ticket in enumerate(ranked, 1)]
+        tickets = [ticket.described(caller, place, now, waits.get(ticket.id)) for place, ticket in enumerate(ranked, 1)]
         return responses.dated(responses.json_text(json.dumps({"tickets": tickets})), snapshot)
-    return responses.dated(responses.text_answer(text_lists.queue(ranked, now, waits)), snapshot)
+    return responses.dated(responses.text_answer(text_lists.queue(ranked, now, waits, caller)), snapshot)
 
 
 @route(endpoints.LEAVEQUEUE)
 def leavequeue(params: LeaveQueue) -> Response:
     """Give up a place in the queue."""
-    return responses.committed(components().clusters.leave_queue(params.request_id, callers.owner()))
+    return responses.committed(components().clusters.leave_queue(params.request_id, callers.caller()))

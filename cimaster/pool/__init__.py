@@ -25,13 +25,13 @@ from cimaster.pool.decisions.leases import FinishRequest as FinishRequest
 from cimaster.pool.decisions.leases import finish as finish
 from cimaster.pool.decisions.leases import lease_of_unfenced_finish as lease_of_unfenced_finish
 from cimaster.pool.decisions.leases import renew as renew
+from cimaster.pool.decisions.leaving import cancel as cancel
+from cimaster.pool.decisions.leaving import leave as leave
 from cimaster.pool.decisions.lending import take as take
 from cimaster.pool.decisions.lending import undo as undo
 from cimaster.pool.decisions.purposes import PurposeTerms as PurposeTerms
 from cimaster.pool.decisions.purposes import set_purpose as set_purpose
 from cimaster.pool.decisions.queueing import WaitTerms as WaitTerms
-from cimaster.pool.decisions.queueing import cancel as cancel
-from cimaster.pool.decisions.queueing import leave as leave
 from cimaster.pool.decisions.queueing import mark_disconnected as mark_disconnected
 from cimaster.pool.decisions.queueing import take_or_wait as take_or_wait
 from cimaster.pool.decisions.release_undo import ReleasedHold as ReleasedHold
@@ -39,6 +39,8 @@ from cimaster.pool.decisions.release_undo import undo_release as undo_release
 from cimaster.pool.decisions.sharing import share as share
 from cimaster.pool.records.criteria import Criteria as Criteria
 from cimaster.pool.records.hold_terms import HoldTerms as HoldTerms
+from cimaster.pool.records.owners import UNVERIFIED as UNVERIFIED
+from cimaster.pool.records.owners import Caller as Caller
 from cimaster.pool.records.pool import Answer as Answer
 from cimaster.pool.records.pool import Pool as Pool
 from cimaster.pool.records.pool import Rules as Rules

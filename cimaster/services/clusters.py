@@ -13,24 +13,24 @@ from cimaster import pool as decide
 from cimaster.common.clock import Clock
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import (
+    UNVERIFIED,
     Answer,
+    Caller,
     ClusterFacts,
     Criteria,
     FinishRequest,
     HoldTerms,
-    Pool,
     PurposeTerms,
     ReleasedHold,
     Request,
     WaitTerms,
 )
 from cimaster.pool.decisions import hold_queue, sign_outs
-from cimaster.pool.records.ended_lease import EndedLease
-from cimaster.pool.records.lease import Lease
 from cimaster.repository.configmap_repository import Committed, ConfigMapRepository
 from cimaster.repository.pending_changes import Decision
 from cimaster.repository.snapshots import Snapshot
 from cimaster.services.decisions import idempotent
+from cimaster.services.unfenced_finish import UnfencedFinish
 
 _FAR_AHEAD = 100_000  # commits: more than all replicas write in an hour
 
@@ -43,10 +43,11 @@ class Clusters:
         self.clock = clock or Clock()
         self._metrics = metrics
 
-    def take(self, criteria: Criteria, request: Request | None = None) -> Committed:
-        """Lend a vacant cluster to a job; the answer's text is its name."""
+    def take(self, criteria: Criteria, request: Request | None = None, owner: str = "") -> Committed:
+        """Lend a vacant cluster to a job; the answer's text is its name. `owner` is the caller."""
         lease = _new_lease()
-        return self._take(partial(decide.take, criteria=criteria, lease_id=lease, request=request), lease, request)
+        decision = partial(decide.take, criteria=criteria, lease_id=lease, request=request, owner=owner)
+        return self._take(decision, lease, request)
 
     def take_or_wait(
         self,
@@ -73,24 +74,31 @@ class Clusters:
         """Record that the connection of a waiting caller broke, `remaining` before its planned end."""
         self.repository.update(partial(decide.mark_disconnected, ticket_id=ticket, remaining=remaining))
 
-    def leave_queue(self, ticket: str, owner: str = "") -> Committed:
-        """Remove a request from the queue, and give back a cluster that it was just given; `owner` is the caller."""
-        return self.repository.update(partial(decide.leave, request_id=ticket, owner=owner))
+    def leave_queue(self, ticket: str, caller: Caller = UNVERIFIED) -> Committed:
+        """Remove a request from the queue, and give back a cluster that it was just given."""
+        return self.repository.update(partial(decide.leave, request_id=ticket, caller=caller))
 
-    def cancel_wait(self, ticket: str, by: str) -> Committed:
+    def cancel_wait(self, ticket: str, by: str, caller: Caller = UNVERIFIED) -> Committed:
         """Remove a waiting request from the queue, on behalf of a person."""
-        return self.repository.update(partial(decide.cancel, request_id=ticket, by=by))
+        return self.repository.update(partial(decide.cancel, request_id=ticket, by=by, caller=caller))
 
-    def finish(self, finish: FinishRequest, request: Request | None = None) -> Committed:
+    def finish(self, finish: FinishRequest, request: Request | None = None, caller: Caller = UNVERIFIED) -> Committed:
         """Give a job's cluster back. Without lease, job or build, this ends the lease that it finds first."""
         if finish.fenced:
-            return self.repository.update(idempotent(decide.finish, request, finish))
+            return self.repository.update(idempotent(decide.finish, request, finish, caller=caller))
         self._metrics.unfenced_finishes.inc()
-        return self.repository.update(idempotent(_UnfencedFinish(finish), request), fresh=True)
+        return self.repository.update(idempotent(UnfencedFinish(finish, caller), request), fresh=True)
 
-    def renew(self, cluster: str, lease: str, ttl: timedelta | None, request: Request | None) -> Committed:
+    def renew(
+        self,
+        cluster: str,
+        lease: str,
+        ttl: timedelta | None,
+        request: Request | None,
+        caller: Caller = UNVERIFIED,
+    ) -> Committed:
         """Move the end of a lease."""
-        return self.repository.update(idempotent(decide.renew, request, cluster, lease, ttl))
+        return self.repository.update(idempotent(decide.renew, request, cluster, lease, ttl, caller))
 
     def hold(
         self,
@@ -159,10 +167,17 @@ class Clusters:
         return self.repository.update(idempotent(decide.set_purpose, request, purpose, by, terms))
 
     def add(
-        self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None, *, creation: str = ""
+        self,
+        cluster: str,
+        by: str,
+        facts: ClusterFacts,
+        request: Request | None = None,
+        *,
+        creation: str = "",
+        caller: Caller = UNVERIFIED,
     ) -> Committed:
         """Add a cluster to the pool; `creation` is the one that built it."""
-        return self.repository.update(idempotent(decide.add, request, cluster, by, facts, creation))
+        return self.repository.update(idempotent(decide.add, request, cluster, by, facts, creation, caller))
 
     def update(self, cluster: str, by: str, facts: ClusterFacts, request: Request | None = None) -> Committed:
         """Change the facts about a cluster."""
@@ -226,20 +241,6 @@ class Clusters:
         if self.repository.behind and not self.repository.trouble:
             return self.repository.fresh()
         return self.repository.snapshot()
-
-
-class _UnfencedFinish:
-    """A legacy script's finish, which names no lease: it ends the lease that it finds when it is first decided."""
-
-    def __init__(self, finish: FinishRequest) -> None:
-        self._finish = finish
-        self._seen: list[Lease | EndedLease | None] = []
-
-    def __call__(self, pool: Pool, now: datetime) -> tuple[Pool, Answer]:
-        """Decide; if it is decided again, it still means the lease of the first time."""
-        if not self._seen:
-            self._seen.append(decide.lease_of_unfenced_finish(pool.find(self._finish.cluster)))
-        return decide.finish(pool, now, self._finish, self._seen)
 
 
 def _new_lease() -> str:

@@ -15,7 +15,7 @@ from cimaster.errors import (
     RequestOver,
 )
 from cimaster.observability.metrics import Metrics
-from cimaster.pool import Request
+from cimaster.pool import UNVERIFIED, Caller, Request
 from cimaster.pool.decisions import automatic_top_up, provisioning
 from cimaster.pool.decisions.automatic_top_up import PolicyTerms
 from cimaster.pool.decisions.provisioning import CreationRequest
@@ -121,15 +121,15 @@ class Provisioning:
         sentence = f"creation {creation.id} failed: {creation.reason}"
         return kind(sentence, creation=creation.id, job_name=creation.job_name)
 
-    def retry(self, identity: str, by: str, request: Request | None = None, owner: str = "") -> Committed:
-        """Request a failed creation again; it counts towards the owner's limits from now on."""
-        done = self._repository.update(idempotent(provisioning.retry, request, identity, by, owner))
+    def retry(self, identity: str, by: str, request: Request | None = None, caller: Caller = UNVERIFIED) -> Committed:
+        """Request a failed creation again; it counts towards the caller's limits from now on."""
+        done = self._repository.update(idempotent(provisioning.retry, request, identity, by, caller))
         self.on_new_work()
         return done
 
-    def dismiss(self, identity: str, by: str, request: Request | None = None) -> Committed:
+    def dismiss(self, identity: str, by: str, request: Request | None = None, caller: Caller = UNVERIFIED) -> Committed:
         """Remove a creation from the lists."""
-        return self._repository.update(idempotent(provisioning.dismiss, request, identity, by))
+        return self._repository.update(idempotent(provisioning.dismiss, request, identity, by, caller))
 
     def set_policy(
         self, purpose: str, by: str, terms: PolicyTerms, request: Request | None = None, new: bool | None = None

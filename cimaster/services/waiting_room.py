@@ -15,6 +15,7 @@ from cimaster.errors import ClusterNotVacant, NoVacantCluster, Queued, Refusal, 
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Criteria, Request, WaitTerms
 from cimaster.pool.decisions import queue_order
+from cimaster.pool.records.owners import scoped
 from cimaster.pool.records.ticket import NORMAL, poll_ticket_id, reservation_for
 from cimaster.repository.configmap_repository import Committed
 from cimaster.services.clusters import Clusters
@@ -72,22 +73,22 @@ class WaitingRoom:
         A legacy script that repeats an identical request gets a place in the queue, as if it waited.
         """
         with self._counted():
-            if self._has_place(criteria):
+            if self._has_place(criteria, owner):
                 return self._decide(criteria, WaitTerms(priority=priority, owner=owner), request)
             try:
-                return self._service.take(criteria, request)
+                return self._service.take(criteria, request, owner)
             except (NoVacantCluster, ClusterNotVacant):
-                interval = self._polls.interval(poll_ticket_id(criteria), owner)
+                interval = self._polls.interval(scoped(poll_ticket_id(criteria), owner), owner)
                 if interval is None:
                     raise
             return self._decide(
                 criteria, WaitTerms(None, priority, reserved_for=reservation_for(interval), owner=owner), request
             )
 
-    def take_or_nothing(self, criteria: Criteria, request: Request | None) -> Committed:
+    def take_or_nothing(self, criteria: Criteria, request: Request | None, owner: str = "") -> Committed:
         """Lend a cluster without waiting, or raise why not; a repeat of the request gets no place in the queue."""
         with self._counted():
-            return self._service.take(criteria, request)
+            return self._service.take(criteria, request, owner)
 
     def take_or_wait(
         self,
@@ -101,7 +102,7 @@ class WaitingRoom:
 
         A caller for which `is_connected` returns False is not served.
         """
-        with self._counted(), self._place(request.id, is_connected) as caller:
+        with self._counted(), self._place(request.scoped_id, is_connected) as caller:
             if caller:
                 self._wait_for_other_renewals(caller)
             while True:
@@ -149,10 +150,12 @@ class WaitingRoom:
             self._metrics.allocations.labels(problem.code).inc()
             raise
 
-    def _has_place(self, criteria: Criteria) -> bool:
-        """Say whether a legacy script with these criteria has a ticket in the newest snapshot."""
+    def _has_place(self, criteria: Criteria, owner: str) -> bool:
+        """Say whether a legacy script of an owner with these criteria has a ticket in the newest snapshot."""
         newest = self._repository.newest
-        return bool(newest and newest.pool.queue and queue_order.find(newest.pool, poll_ticket_id(criteria)))
+        if not newest or not newest.pool.queue:
+            return False
+        return queue_order.find(newest.pool, scoped(poll_ticket_id(criteria), owner)) is not None
 
     @contextmanager
     def _place(self, ticket: str, is_connected: Callable[[], bool]) -> Iterator[WaitingCaller | None]:

@@ -56,12 +56,12 @@ def is_for_everybody() -> bool:
     return request.endpoint is None or needed_roles(request.endpoint) == EVERYBODY
 
 
-def check(caller: callers.Caller) -> None:
+def check(sender: callers.Sender) -> None:
     """Refuse a caller that lacks the role for the current request; only for requests that need one."""
     needed = needed_roles(request.endpoint or "")
-    if needed is None or not needed & caller.roles:
-        assert caller.identity
-        raise _lacking(needed or {Role.ADMIN}, caller.identity, caller.roles)
+    if needed is None or not needed & sender.roles:
+        assert sender.identity
+        raise _lacking(needed or {Role.ADMIN}, sender.identity, sender.roles)
 
 
 def check_authorization() -> None:
@@ -92,9 +92,9 @@ def require_admin(name: str) -> None:
 
 def require(roles: Iterable[Role]) -> None:
     """Refuse an authenticated caller that has none of the roles."""
-    caller, needed = callers.current(), frozenset(roles)
-    if caller.identity and not needed & caller.roles:
-        raise _lacking(needed, caller.identity, caller.roles)
+    sender, needed = callers.current(), frozenset(roles)
+    if sender.identity and not needed & sender.roles:
+        raise _lacking(needed, sender.identity, sender.roles)
 
 
 def require_for_others(name: str, other: str) -> None:
@@ -112,15 +112,15 @@ def name_of(given: str, parameter: str) -> str:
 
     NotYou if it names another person without the role for that.
     """
-    caller = callers.current()
-    assert caller.identity
-    own = caller.identity.name
-    if not given or same_person(given, own) or same_person(given, caller.identity.label):
+    sender = callers.current()
+    assert sender.identity
+    own = sender.identity.name
+    if not given or same_person(given, own) or same_person(given, sender.identity.label):
         return own
-    if Role.FOR_OTHERS in caller.roles:
+    if Role.FOR_OTHERS in sender.roles:
         return given
     raise NotYou(
-        f"user {given} is not authorized: you are {caller.identity.label}; leave {parameter} out, or "
+        f"user {given} is not authorized: you are {sender.identity.label}; leave {parameter} out, or "
         f"{_ask_for(Role.FOR_OTHERS)}",
         parameter=parameter,
         you=own,

@@ -9,6 +9,7 @@ from typing import Any
 from flask import g
 
 from cimaster.common.parsers import Network
+from cimaster.pool import Caller
 from cimaster.pool.decisions import fair_shares
 from cimaster.web.identity.identity import Identity
 from cimaster.web.identity.roles import Role
@@ -17,18 +18,18 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
-class Caller:
-    """The caller of a request. Without an identity (`auth = open`) only the names that it gives tell what it may do."""
+class Sender:
+    """The sender of a request. Without an identity (`auth = open`) only the names that it gives tell what it may do."""
 
     address: str
     identity: Identity | None = None
     roles: frozenset[Role] = frozenset()
 
 
-def current() -> Caller:
-    """Return the caller of the current request."""
-    caller: Caller = g.caller
-    return caller
+def current() -> Sender:
+    """Return the sender of the current request."""
+    sender: Sender = g.sender
+    return sender
 
 
 def address(environ: Mapping[str, Any], trusted: Sequence[Network]) -> str:
@@ -56,12 +57,19 @@ def owner() -> str:
     Without an identity that is a hash of the caller's address; for IPv6, of its /64 network, which one host usually has
     for itself.
     """
-    caller = current()
-    if caller.identity:
-        return caller.identity.owner
-    parsed = _parsed(caller.address)
+    sender = current()
+    if sender.identity:
+        return sender.identity.owner
+    parsed = _parsed(sender.address)
     network = ipaddress.ip_network((parsed, 64), strict=False) if isinstance(parsed, ipaddress.IPv6Address) else parsed
-    return fair_shares.owner_hash(f"address {network or caller.address}")
+    return fair_shares.owner_hash(f"address {network or sender.address}")
+
+
+def caller() -> Caller:
+    """Return the caller of the current request, as decisions compare it with owners."""
+    roles = current().roles
+    is_admin = Role.ADMIN in roles
+    return Caller(owner(), is_admin, adds_only_requested=Role.PROVISIONER in roles and not is_admin)
 
 
 @functools.lru_cache(4096)

@@ -7,6 +7,7 @@ from flask import Response
 from cimaster.common.texts import printable
 from cimaster.repository.configmap_repository import Committed
 from cimaster.repository.snapshots import Snapshot
+from cimaster.web import callers
 from cimaster.web.components import components
 from cimaster.web.negotiation import wants_json
 
@@ -34,7 +35,8 @@ def committed(done: Committed, *, bare: bool = False) -> Response:
         facts = {"message": text, "commit": done.commit}
         if answer.place:
             facts |= {"place": answer.place, "ticket": answer.ticket}
-        response = json_text(answer.cluster.described(**facts) if answer.cluster else json.dumps(facts))
+        cluster = answer.cluster
+        response = json_text(cluster.described(callers.caller(), **facts) if cluster else json.dumps(facts))
     else:
         response = text_answer(text if bare else text + "\n")
     response.headers["CIMaster-Commit"] = str(done.commit)

@@ -10,6 +10,7 @@ from cimaster.pool.decisions.automatic_top_up import describe_terms
 from cimaster.pool.decisions.purposes import describe
 from cimaster.pool.records.cluster import BROKEN, Cluster
 from cimaster.pool.records.creation import Creation
+from cimaster.pool.records.owners import Caller, shown
 from cimaster.pool.records.policy import Policy
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import Ticket
@@ -23,9 +24,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_json(pool: Pool, shown: Iterable[Cluster]) -> str:
-    """Return the clusters as JSON, a line each, with the number of the newest change in them."""
-    records = ",\n".join(cluster.described() for cluster in shown)
+def as_json(pool: Pool, listed: Iterable[Cluster], caller: Caller) -> str:
+    """Return the clusters as JSON, a line each, with the ids that a caller sees and the newest change's number."""
+    records = ",\n".join(cluster.described(caller) for cluster in listed)
     return f'{{"commit": {pool.commit}, "clusters": [\n{records}\n]}}\n'
 
 
@@ -102,8 +103,11 @@ def purposes(pool: Pool) -> str:
     return aligned([("PURPOSE", "CLUSTERS", "RULES"), *rows, *broken])
 
 
-def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta]) -> str:
-    """Return one line per ticket, in the order in which they are served; `waits` are the expected ones by id."""
+def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta], caller: Caller) -> str:
+    """Return one line per ticket, in the order in which they are served; `waits` are the expected ones by id.
+
+    A ticket whose id the caller does not see has a dash in its place.
+    """
     if not ranked:
         return "no caller is waiting for a cluster\n"
     rows = [
@@ -111,7 +115,7 @@ def queue(ranked: Sequence[Ticket], now: datetime, waits: Mapping[str, timedelta
         if ticket.fault
         else (
             str(place),
-            ticket.id,
+            shown(ticket.id) if ticket.is_seen_by(caller) else "-",
             "hold" if ticket.is_hold else descriptions.job_label(ticket.criteria.job, ticket.criteria.build),
             ticket.criteria.by,
             ticket.criteria.describe(),

@@ -9,8 +9,10 @@ from flask.testing import FlaskClient
 
 from cimaster.web import access
 from cimaster.web.endpoints import ENDPOINTS, Endpoint
+from cimaster.web.identity import roles
 from cimaster.web.identity.roles import EVERYBODY, Role
 from tests.access.conftest import As
+from tests.docs import markdown
 from tests.docs.service_parts import GIVING_ACCESS, may_use
 from tests.required import OUTSIDER, bearer, name_of
 
@@ -76,3 +78,9 @@ def test_a_refusal_says_the_role_and_who_gives_it(calling: As) -> None:
     assert (refusal["needs"], refusal["has"]) == (["person"], ["reader", "ci"])
     assert refusal["detail"].startswith("user ci-1 is not authorized: this needs the role person (hold and release")
     assert "ask an admin (bob, root, admin-1)" in refusal["detail"]
+
+
+def test_the_file_of_roles_in_the_documentation_can_be_used() -> None:
+    (shown,) = markdown.blocks("docs/security.md", "ini")
+    lines = roles.parse(shown.text)
+    assert {line.role for line in lines} == set(Role) - {Role.PROBE}

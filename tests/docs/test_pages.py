@@ -48,7 +48,16 @@ def anchors(text: str) -> set[str]:
 
 @OF_A_PAGE
 def test_every_block_names_its_language(page: str) -> None:
-    assert {block.language for block in markdown.blocks(page)} <= {"sh", "python", "json", "text", "yaml", "groovy"}
+    assert {block.language for block in markdown.blocks(page)} <= {
+        "sh",
+        "python",
+        "json",
+        "text",
+        "yaml",
+        "groovy",
+        "ini",
+        "http",
+    }
     assert not re.search(r"^ {4,}(?:\$ )?(?:kubectl|make|curl|docker|cimaster) ", markdown.prose_of(page), re.MULTILINE)
 
 

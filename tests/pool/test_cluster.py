@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cimaster.pool import UNVERIFIED
 from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, STATES, VACANT, Cluster
 from cimaster.pool.records.health import QUARANTINED
 from cimaster.pool.records.json_values import load
@@ -158,12 +159,12 @@ def test_lone_surrogates_are_stored_but_never_shown() -> None:
     assert odd.note == "\ufffd \U0001f600"
     odd.region.encode()
     assert odd.edited(hold=True).text.startswith('{"name": "a", "status": "finished", "note": "\\ud800 \\ud83d\\ude00"')
-    odd.described().encode()
+    odd.described(UNVERIFIED).encode()
 
 
 def test_the_description_is_the_record_and_its_state() -> None:
     text = '{"name": "a", "status": "finished", "x": 1e400}'
-    assert Cluster(text, json.loads(text)).described(message="m") == (
+    assert Cluster(text, json.loads(text)).described(UNVERIFIED, message="m") == (
         '{"name": "a", "status": "finished", "x": 1e400, "state": "vacant", "message": "m"}'
     )
-    assert json.loads(Cluster("7", 7).described())["fault"] == "the record is not an object"
+    assert json.loads(Cluster("7", 7).described(UNVERIFIED))["fault"] == "the record is not an object"

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from cimaster.errors import TooManyCreations, UnknownCreation, WrongCreationState
-from cimaster.pool import ClusterFacts, Pool, Rules, add, expire
+from cimaster.pool import UNVERIFIED, Caller, ClusterFacts, Pool, Rules, add, expire
 from cimaster.pool.decisions import creation_attempts, creation_retention, provisioning
 from cimaster.pool.decisions.creation_attempts import FailedAttempt, TriggeredJob
 from cimaster.pool.decisions.provisioning import CreationRequest
@@ -153,7 +153,7 @@ def test_an_owner_is_stored_but_not_shown() -> None:
     pool, _ = provisioning.create(Pool(), NOW, CreationRequest("tess-ci", "john", "master", "e2e", owner="0123"), "c-1")
     [read] = parse_creations(record_lists.encode(pool.creations))
     assert read.owner == "0123"
-    assert "owner" not in read.described()
+    assert "owner" not in read.described(UNVERIFIED)
 
 
 def test_only_one_replica_claims_a_creation(requested: Pool) -> None:
@@ -516,8 +516,8 @@ def test_retries_count_towards_the_limit_of_open_creations(running: Pool) -> Non
     pool, _ = creation_attempts.record_job_status(running, NOW, "c-1", TriggeredJob(JOB_NAME), True, "quota")
     pool = flooded(pool, "office")
     with pytest.raises(TooManyCreations):
-        provisioning.retry(pool, NOW, "c-1", "eve", "office")
-    retried, _ = provisioning.retry(pool, NOW, "c-1", "eve", "another")
+        provisioning.retry(pool, NOW, "c-1", "eve", Caller("office"))
+    retried, _ = provisioning.retry(pool, NOW, "c-1", "eve", Caller("another"))
     assert provisioning.find(retried, "c-1").owner == "another"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.pool import FinishRequest
+from cimaster.pool import UNVERIFIED, FinishRequest
 from cimaster.pool.records import past_uses, remembered
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ended_lease import EndedLease
@@ -155,7 +155,7 @@ def test_results_of_earlier_versions_count_with_newer_ones() -> None:
 def test_callers_see_the_long_forms_of_what_is_remembered() -> None:
     result, ended = JobResult("fail", "e2e", "8", NOW), EndedLease.of(LEASE, "finished", NOW, "job")
     cluster = Cluster.new({"name": "c-1", "status": "finished", **remembered.edits([ended], [result])})
-    shown = json.loads(cluster.described())
+    shown = json.loads(cluster.described(UNVERIFIED))
     at = "2026-01-02T12:00:05Z"
     assert shown["results"] == [{"result": "fail", "job": "e2e", "build": "8", "at": at}]
     assert shown["endedLeases"] == [{"how": "finished", "at": at, "by": "job"}]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from cimaster.errors import Refusal
 from cimaster.pool import (
+    UNVERIFIED,
     Answer,
     ClusterFacts,
     Criteria,
@@ -174,19 +175,19 @@ def show(pool: Pool, now: datetime) -> None:
         history_lists.as_text(Page(list(pool.history), None)),
         text_lists.creations(pool.creations, now, False),
         text_lists.purposes(pool),
-        text_lists.queue(queue_order.in_serving_order(pool, now), now, expected_waits(pool, now)),
+        text_lists.queue(queue_order.in_serving_order(pool, now), now, expected_waits(pool, now), UNVERIFIED),
         text_lists.policies([(policy, automatic_top_up.explain(pool, policy, now)) for policy in pool.policies]),
     ]
     for text in texts:
         assert all(line.isprintable() for line in text.split("\n"))
         text.encode()
-    json.loads(text_lists.as_json(pool, pool.clusters), parse_int=float, parse_constant=pytest.fail)
+    json.loads(text_lists.as_json(pool, pool.clusters, UNVERIFIED), parse_int=float, parse_constant=pytest.fail)
     json.dumps(
-        [*(made.described() for made in pool.creations), *(policy.described() for policy in pool.policies)],
+        [*(made.described(UNVERIFIED) for made in pool.creations), *(policy.described() for policy in pool.policies)],
         allow_nan=False,
     )
     json.dumps([rules.described() for rules in pool.purpose_rules], allow_nan=False)
-    json.dumps([ticket.described(1, now) for ticket in pool.queue], allow_nan=False)
+    json.dumps([ticket.described(UNVERIFIED, 1, now) for ticket in pool.queue], allow_nan=False)
 
 
 @settings(deadline=None, max_examples=settings().max_examples // 2)  # each takes a third of a second

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cimaster.pool import Criteria, Pool, codec
+from cimaster.pool import UNVERIFIED, Criteria, Pool, codec
 from cimaster.pool.records import ticket_form
 from cimaster.pool.records.ticket import BETWEEN_POLLS, Ticket
 from tests.stored import NOW
@@ -105,7 +105,7 @@ def test_tickets_of_earlier_versions_join_those_of_this_one() -> None:
 
 
 def test_what_callers_see_has_the_long_names() -> None:
-    shown = Ticket.parse(json.dumps(SHORT), SHORT).described(1, NOW)
+    shown = Ticket.parse(json.dumps(SHORT), SHORT).described(UNVERIFIED, 1, NOW)
     assert shown == {
         "place": 1,
         "id": "r-1",

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from cimaster.errors import NoVacantCluster, OutcomeUnknown
 from cimaster.notifiers import DefinedChannels
-from cimaster.pool import Criteria, FinishRequest, HoldTerms, Request
+from cimaster.pool import UNVERIFIED, Caller, Criteria, FinishRequest, HoldTerms, Request
 from cimaster.repository.committer import Committer
 from cimaster.repository.snapshots import Snapshot
 from cimaster.repository.write_attempts import WriteAttempts
@@ -97,6 +97,14 @@ class Replicas(RuleBasedStateMachine):
         self.fleet.run(Lane(replica, call.serve, call))
         self._advance(replica.committing, then)
 
+    def caller_of(self, _lease: Lease) -> Caller:
+        """Return the caller that ends or renews a lease."""
+        return UNVERIFIED
+
+    def may_end(self, _caller: Caller, _lease: Lease) -> bool:
+        """Say whether an unfenced finish of a caller ends a lease."""
+        return True
+
     @precondition(lambda self: self.repeatable)
     @rule(which=ANY, on=ANY, then=FATES)
     def repeat(self, which: int, on: int, then: list[str]) -> None:
@@ -135,9 +143,10 @@ class Replicas(RuleBasedStateMachine):
     @rule(which=ANY, on=ANY, then=FATES, to_repeat=st.booleans(), again=st.booleans())
     def finish(self, which: int, on: int, then: list[str], to_repeat: bool = False, again: bool = False) -> None:
         lease = (pick if again else self._relied_on)(self.model.leases, which)
+        caller = self.caller_of(lease)
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.finish(FinishRequest(lease.cluster, lease.id), request)
+            return service.finish(FinishRequest(lease.cluster, lease.id), request, caller)
 
         self._request(on, then, act, lease.finishes, partial(self._must_be_over, lease), to_repeat)
 
@@ -145,26 +154,28 @@ class Replicas(RuleBasedStateMachine):
     @rule(which=ANY, on=ANY, then=FATES)
     def finish_whatever_lease(self, which: int, on: int, then: list[str]) -> None:
         lease = self._relied_on(self.model.leases, which)
+        caller = self.caller_of(lease)
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.finish(FinishRequest(lease.cluster), request)
+            return service.finish(FinishRequest(lease.cluster), request, caller)
 
-        self._request(on, then, act, lease.unfenced, self._must_have_finished)
+        self._request(on, then, act, lease.unfenced, partial(self._must_have_finished, caller))
 
-    def _must_have_finished(self, call: Call) -> None:
+    def _must_have_finished(self, caller: Caller, call: Call) -> None:
         for lease in self.model.leases:
             meant = call.done and call in lease.unfenced and lease.answered_at < call.since
-            if meant and lease.certain(self.now):
+            if meant and lease.certain(self.now) and self.may_end(caller, lease):
                 raise Violation(f"{lease} is still current after {call}")
 
     @precondition(lambda self: self.model.leases)
     @rule(which=ANY, on=ANY, then=FATES, ttl=TTLS)
     def renew(self, which: int, on: int, then: list[str], ttl: timedelta | None) -> None:
         lease = self._relied_on(self.model.leases, which)
+        caller = self.caller_of(lease)
         lease.ttls.append(ttl.total_seconds() if ttl else min(lease.ttls))
 
         def act(service: Clusters, request: Request | None) -> Any:
-            return service.renew(lease.cluster, lease.id, ttl, request)
+            return service.renew(lease.cluster, lease.id, ttl, request, caller)
 
         self._request(on, then, act, lease.renewals, partial(self._must_be_over, lease))
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from cimaster.pool import Answer, HoldTerms, Pool, Request
+from cimaster.pool import UNVERIFIED, Answer, Caller, HoldTerms, Pool, Request
 from cimaster.pool.decisions import checking
 from cimaster.pool.records.health import CLAIM_FIELDS
 from cimaster.repository.configmap_repository import Committed
@@ -21,6 +21,7 @@ from cimaster.services.clusters import Clusters
 from tests.repository.fleet_machine import Replicas
 from tests.repository.fleet_model import Violation
 from tests.repository.health_machine import HealingReplicas
+from tests.repository.owner_machine import ReplicasWithOwners
 from tests.repository.test_interleavings import HastyWithdrawal, NoSlot, TrustingCommitter
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ def _without_logs() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("machine", [Replicas, HealingReplicas])
+@pytest.mark.parametrize("machine", [Replicas, HealingReplicas, ReplicasWithOwners])
 def test_every_answer_is_true(machine: type[Replicas]) -> None:
     run_state_machine_as_test(machine, settings=settings(SEARCH, max_examples=300))
 
@@ -82,8 +83,28 @@ class WithSharedClaims(HealingReplicas):
         return checking.claim(pool.with_record(cluster, unclaimed, pool.history), now, name, owner, duration)
 
 
+class WithUnverifiedOwners(ReplicasWithOwners):
+    """Does not compare the caller with the owner of a lease."""
+
+    @staticmethod
+    def verified(owner: str) -> Caller:
+        return UNVERIFIED
+
+
+class WithSharedRequestIds(ReplicasWithOwners):
+    """Counts request ids for all owners together."""
+
+    @staticmethod
+    def request_of(owner: str, number: int) -> Request:
+        return Request(f"same-{number}", "", "getvacant")
+
+
 @pytest.mark.parametrize(
-    "mutated", [WithoutSlot, WithHastyWithdrawal, WithTrust, WithHandOverInTwoSteps, WithSharedClaims]
+    "mutated",
+    [
+        *(WithoutSlot, WithHastyWithdrawal, WithTrust, WithHandOverInTwoSteps, WithSharedClaims),
+        *(WithUnverifiedOwners, WithSharedRequestIds),
+    ],
 )
 def test_the_search_finds_each_mutation(mutated: type[Replicas]) -> None:
     with pytest.raises(Violation):

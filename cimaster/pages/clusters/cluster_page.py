@@ -15,6 +15,7 @@ from cimaster.pool.records import json_values
 from cimaster.pool.records.cluster import Cluster
 from cimaster.repository.snapshots import Snapshot
 from cimaster.services.history import HistoryFilter
+from cimaster.web import callers
 from cimaster.web.components import components
 
 _MOST_CHANGES = 50  # on the page; /ui/history has all
@@ -55,7 +56,7 @@ def context(snapshot: Snapshot, name: str) -> dict[str, Any]:
 
 def _as_json(cluster: Cluster) -> str:
     """Return the record as the API gives it, indented."""
-    return json.dumps(json_values.load(cluster.described()), indent=2, ensure_ascii=False)
+    return json.dumps(json_values.load(cluster.described(callers.caller())), indent=2, ensure_ascii=False)
 
 
 @pages.get("/ui/clusters/<path:name>", merge_slashes=False)

@@ -102,7 +102,7 @@ def _retry_context(values: Mapping[str, str], is_shown_again: bool) -> dict[str,
 
 
 def _retry(form: ChangeCreation) -> Committed:
-    return components().provisioning.retry(form.retry, form.name, owner=callers.owner())
+    return components().provisioning.retry(form.retry, form.name, caller=callers.caller())
 
 
 serve(
@@ -125,7 +125,7 @@ def _dismiss_context(values: Mapping[str, str], is_shown_again: bool) -> dict[st
 
 
 def _dismiss(form: ChangeCreation) -> Committed:
-    return components().provisioning.dismiss(form.dismiss, form.name)
+    return components().provisioning.dismiss(form.dismiss, form.name, caller=callers.caller())
 
 
 serve(

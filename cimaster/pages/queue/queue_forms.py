@@ -9,8 +9,9 @@ from cimaster.pages.frame.form_views import serve
 from cimaster.pages.frame.forms import Form, PageUpdate, Result
 from cimaster.pages.frame.visitors import latest
 from cimaster.pages.queue import queue_panel
+from cimaster.pool.records.owners import shown
 from cimaster.repository.configmap_repository import Committed
-from cimaster.web import endpoints, parameter_types
+from cimaster.web import callers, endpoints, parameter_types
 from cimaster.web.components import components
 from cimaster.web.endpoint_parameters import NamedParameters
 
@@ -20,7 +21,7 @@ def _context(values: Mapping[str, str], is_shown_again: bool) -> dict[str, Any]:
     identity = values.get("request_id", "")
     row = queue_panel.find(latest(), identity)
     if row is None and not is_shown_again:
-        raise NotCurrent(f"request {identity} is no longer waiting", request_id=identity)
+        raise NotCurrent(f"request {shown(identity)} is no longer waiting", request_id=shown(identity))
     return {"row": row}
 
 
@@ -32,7 +33,7 @@ class CancelWait(NamedParameters):
 
 
 def _cancel(form: CancelWait) -> Committed:
-    return components().clusters.cancel_wait(form.request_id, form.name)
+    return components().clusters.cancel_wait(form.request_id, form.name, callers.caller())
 
 
 def _update(result: Result) -> PageUpdate:

@@ -16,6 +16,7 @@ from cimaster.pool.decisions import descriptions, expected_wait, queue_order
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import LONG_AGO, NORMAL, Ticket
 from cimaster.repository.snapshots import Snapshot
+from cimaster.web import callers
 from cimaster.web.components import components
 
 LONG_WAIT = timedelta(minutes=30)  # after which the panel warns that the pool is too small
@@ -120,9 +121,10 @@ def _longest_wait(tickets: list[Ticket], now: datetime) -> LongestWait | None:
 
 def _row(ticket: Ticket, place: int, wait: timedelta | None, visitor: Visitor, now: datetime) -> Row:
     criteria, is_mine = ticket.criteria, visitor.owns_ticket(ticket)
+    can_name_it = ticket.is_seen_by(callers.caller())
     return Row(
         id=element_id(f"ticket {ticket.id}"),
-        reference=ticket.id,
+        reference=ticket.id if can_name_it else "",
         place=place,
         job=_waits_for(ticket),
         by=criteria.by,
@@ -135,7 +137,7 @@ def _row(ticket: Ticket, place: int, wait: timedelta | None, visitor: Visitor, n
         is_connected=ticket.is_present(now),
         is_hold=ticket.is_hold,
         is_mine=is_mine,
-        actions=tuple(action_buttons.for_ticket(is_mine)),
+        actions=tuple(action_buttons.for_ticket(is_mine)) if can_name_it else (),
     )
 
 

@@ -10,6 +10,7 @@ from cimaster.common.texts import same_person
 from cimaster.errors import ClusterInUse
 from cimaster.pool.records.history import Entry
 from cimaster.pool.records.notice import Notice, person_of
+from cimaster.pool.records.owners import of_name, shown
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.record import Record
 from cimaster.pool.records.remembered_request import RememberedRequest
@@ -17,6 +18,7 @@ from cimaster.pool.records.remembered_request import RememberedRequest
 FORGOTTEN = "(forgotten)"
 _PEOPLE = ("by", "holder", "newHolder", "lastTriggerName", "disabledBy", "healthBy", "user", "retriedBy", "dismissedBy")
 _MORE_PEOPLE = ("setBy", "person", "caller")
+_OWNERS = ("owner", "leaseOwner")
 _TEXTS = ("reason", "note", "holdDesc", "disabledReason", "healthReason", "message")
 _Kind = TypeVar("_Kind", bound=Record)
 
@@ -32,6 +34,10 @@ class Person:
         """Say whether a name means the person."""
         return same_person(name, self.name)
 
+    def owns(self, owner: str) -> bool:
+        """Say whether an owner is the person's verified name."""
+        return owner == of_name(self.name)
+
     def is_in(self, text: str) -> bool:
         """Say whether a text names the person, as a word of its own."""
         return bool(self._as_word.search(text))
@@ -43,7 +49,8 @@ class Person:
     def edits(self, fields: Mapping[str, Any]) -> dict[str, str]:
         """Return the members of a record that name the person, without the name."""
         texts = {key: value for key, value in fields.items() if isinstance(value, str)}
-        named = {key: FORGOTTEN for key in (*_PEOPLE, *_MORE_PEOPLE) if key in texts and self.is_named(texts[key])}
+        named = {key: FORGOTTEN for key in _OWNERS if key in texts and self.owns(texts[key])}
+        named |= {key: FORGOTTEN for key in (*_PEOPLE, *_MORE_PEOPLE) if key in texts and self.is_named(texts[key])}
         return named | {key: self.without(texts[key]) for key in _TEXTS if key in texts and self.is_in(texts[key])}
 
     def forgotten_in(self, entry: Entry) -> Entry:
@@ -77,7 +84,7 @@ def forget(pool: Pool, _now: datetime, person: Person) -> tuple[Pool, Answer]:
 
 def check_unused(pool: Pool, person: Person) -> None:
     """Raise ClusterInUse if a person has, shares or waits for a cluster."""
-    uses = [*_holds(pool, person), *_waits(pool, person)]
+    uses = [*_leases(pool, person), *_holds(pool, person), *_waits(pool, person)]
     if uses:
         listed = "; ".join(uses)
         raise ClusterInUse(f"{person.name} cannot be forgotten yet, but once this is over: {listed}")
@@ -88,6 +95,12 @@ def mentions(pool: Pool, person: Person) -> int:
     records: tuple[Record, ...] = (*pool.clusters, *pool.creations, *pool.policies, *pool.purpose_rules)
     named = sum(bool(person.edits(record.fields)) for record in (*records, *pool.outbox.notices) if not record.fault)
     return named + sum(person.is_in(request.say) for request in pool.requests.values())
+
+
+def _leases(pool: Pool, person: Person) -> Iterator[str]:
+    for cluster in pool.clusters:
+        if cluster.lease and person.owns(cluster.lease.owner):
+            yield f"a job of {person.name} has {cluster.name}"
 
 
 def _holds(pool: Pool, person: Person) -> Iterator[str]:
@@ -101,10 +114,10 @@ def _holds(pool: Pool, person: Person) -> Iterator[str]:
 def _waits(pool: Pool, person: Person) -> Iterator[str]:
     for ticket in pool.queue:
         names = (ticket.criteria.by, ticket.made_by, *ticket.shared_with)
-        if not ticket.fault and any(map(person.is_named, names)):
-            yield f"ticket {ticket.id} in the queue names {person.name}"
+        if not ticket.fault and (person.owns(ticket.owner) or any(map(person.is_named, names))):
+            yield f"ticket {shown(ticket.id)} in the queue names {person.name}"
     for creation in pool.creations:
-        if creation.is_open and person.is_named(creation.user):
+        if creation.is_open and (person.owns(creation.owner) or person.is_named(creation.user)):
             yield f"creation {creation.id} is for {person.name}"
 
 

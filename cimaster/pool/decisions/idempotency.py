@@ -1,7 +1,7 @@
 """Idempotency: a request with an id is carried out once, and its repeats get the same answer."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOv
 from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ended_lease import hash_of_request
+from cimaster.pool.records.owners import scoped
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.remembered_request import RememberedRequest, hash_of_parameters, request_key
 
@@ -19,7 +20,10 @@ BUDGET = 16_000  # bytes of the stored object; a caller that exceeds its share l
 
 @dataclass(frozen=True)
 class Request:
-    """A caller's request_id, a hash of the verb and all its parameters, and the owner of the request."""
+    """A caller's request_id, a hash of the verb and all its parameters, and the owner of the request.
+
+    Ids count per owner, so that two callers may send the same one.
+    """
 
     id: str
     hash: str
@@ -27,9 +31,19 @@ class Request:
     owner: str = ""
 
     @property
+    def scoped_id(self) -> str:
+        """The id within the process, with its owner if that is verified."""
+        return scoped(self.id, self.owner)
+
+    @property
+    def known_ids(self) -> tuple[str, ...]:
+        """The ids under which its first try may be stored; the one without an owner if that was sent in open mode."""
+        return tuple(dict.fromkeys((self.scoped_id, self.id)))
+
+    @property
     def key(self) -> str:
         """The key under which it is remembered."""
-        return request_key(self.id)
+        return request_key(self.scoped_id)
 
 
 def once(
@@ -38,7 +52,7 @@ def once(
     """Carry out `decide`; if this request was carried out before, return its earlier answer instead."""
     if request is None:
         return decide()
-    if live_take(pool, request.id):
+    if live_take(pool, request.known_ids):
         raise id_reused(request.id)
     earlier = _earlier(pool, request)
     if earlier:
@@ -46,7 +60,7 @@ def once(
         return pool, Answer(earlier.say, cluster, earlier.lease, repeated=True)
     pool, answer = decide()
     carried_out = RememberedRequest.new(
-        request.id,
+        request.scoped_id,
         request.hash,
         request.verb,
         now,
@@ -60,7 +74,7 @@ def once(
 
 def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     """Return the cluster that this take still has; RequestOver if its lease has ended; None if the request is new."""
-    live = live_take(pool, request.id)
+    live = live_take(pool, request.known_ids)
     if live and live.lease and live.lease.request_hash != request.hash:
         raise id_reused(request.id)
     if live:
@@ -68,8 +82,8 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     earlier = _earlier(pool, request)
     if earlier and earlier.say:
         raise _no_longer_waiting(earlier, request)
-    ended = hash_of_request(request.id)
-    if earlier or any(lease.request == ended for cluster in pool.clusters for lease in cluster.ended_leases):
+    ended = tuple(map(hash_of_request, request.known_ids))
+    if earlier or any(lease.request in ended for cluster in pool.clusters for lease in cluster.ended_leases):
         raise RequestOver(
             f"the take with request_id {request.id} was granted and has ended: "
             "use a new request_id to take another cluster",
@@ -86,13 +100,14 @@ def _no_longer_waiting(earlier: RememberedRequest, request: Request) -> Refusal:
     return RequestOver(sentence, request_id=request.id)
 
 
-def live_take(pool: Pool, identity: str) -> Cluster | None:
-    """Return the cluster that the take with this request_id has now."""
-    return next((c for c in pool.clusters if c.lease and c.lease.request == identity), None)
+def live_take(pool: Pool, identities: Collection[str]) -> Cluster | None:
+    """Return the cluster that the take with one of these ids has now."""
+    return next((c for c in pool.clusters if c.lease and c.lease.request in identities), None)
 
 
 def _earlier(pool: Pool, request: Request) -> RememberedRequest | None:
-    earlier = pool.requests.get(request.key)
+    keys = map(request_key, request.known_ids)
+    earlier = next((pool.requests[key] for key in keys if key in pool.requests), None)
     if earlier and (earlier.verb != request.verb or earlier.hash not in ("", hash_of_parameters(request.hash))):
         raise id_reused(request.id)
     return earlier

@@ -6,11 +6,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cimaster.common.times import format_time
-from cimaster.errors import BadParameter, ClusterExists, ClusterInUse, MissingParameter, PoolFull, WrongCreationState
+from cimaster.errors import (
+    BadParameter,
+    ClusterExists,
+    ClusterInUse,
+    MissingParameter,
+    NotAllowed,
+    PoolFull,
+    WrongCreationState,
+)
 from cimaster.pool.decisions import creation_matching, descriptions, health
 from cimaster.pool.decisions.endings import remember_ended_request
 from cimaster.pool.records.cluster import BROKEN, DEFAULT_PURPOSE, IMAGE_PURPOSE, OCCUPIED, Cluster
+from cimaster.pool.records.creation import READY, Creation
 from cimaster.pool.records.health import QUARANTINED
+from cimaster.pool.records.owners import UNVERIFIED, Caller
 from cimaster.pool.records.pool import Answer, Pool
 
 RECORDS_LIMIT = 900_000  # bytes: the rest of the API server's 1 MiB is for leases, history and other keys
@@ -39,7 +49,15 @@ class ClusterFacts:
         return {key: value or None for key, value in given.items() if value is not None}
 
 
-def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, creation: str = "") -> tuple[Pool, Answer]:
+def add(
+    pool: Pool,
+    now: datetime,
+    name: str,
+    by: str,
+    facts: ClusterFacts,
+    creation: str = "",
+    caller: Caller = UNVERIFIED,
+) -> tuple[Pool, Answer]:
     """Add a cluster, and mark its creation as ready: the named one, or the oldest that fits."""
     origin = creation_matching.creation_of_cluster(pool, creation, facts.purpose) if creation else None
     if origin and facts.purpose not in (None, origin.purpose):
@@ -52,7 +70,19 @@ def add(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts, crea
     grown, answer = _added(pool, now, name, by, dataclasses.replace(facts, purpose=purpose))
     if origin is None and not answer.repeated:
         origin = creation_matching.oldest_for_adder(pool, purpose, by)
+    if caller.adds_only_requested and not answer.repeated:
+        _check_requested(origin)
     return (creation_matching.mark_ready(grown, now, origin, name) if origin else grown), answer
+
+
+def _check_requested(origin: Creation | None) -> None:
+    """Refuse a cluster that no creation asked for, or that one asked for which has got its cluster."""
+    if origin is None or origin.state == READY:
+        raise NotAllowed(
+            "role provisioner adds only clusters that a creation asked for: name the creation with creation, or ask an "
+            "admin to add the cluster",
+            parameter="creation",
+        )
 
 
 def _added(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -> tuple[Pool, Answer]:

@@ -12,6 +12,7 @@ from cimaster.pool.decisions.endings import Return, give_back
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.ended_lease import EndedLease
 from cimaster.pool.records.lease import Lease
+from cimaster.pool.records.owners import UNVERIFIED, Caller, check_owner
 from cimaster.pool.records.pool import Answer, Pool
 
 _REPEATED_WITHIN = timedelta(seconds=30)  # within which `curl --retry` repeats a finish whose answer was lost
@@ -55,10 +56,15 @@ class FinishRequest:
 
 
 def finish(
-    pool: Pool, now: datetime, wanted: FinishRequest, bound_to: Sequence[Lease | EndedLease | None] = ()
+    pool: Pool,
+    now: datetime,
+    wanted: FinishRequest,
+    bound_to: Sequence[Lease | EndedLease | None] = (),
+    caller: Caller = UNVERIFIED,
 ) -> tuple[Pool, Answer]:
     """End the lease that the caller means; a late or repeated finish never ends the lease of another job.
 
+    A lease of another owner is ended only for an admin: a fenced finish is refused, an unfenced one changes nothing.
     `bound_to` has the lease (or None) that an unfenced finish found when it was first decided: it ends no other.
     """
     cluster = pool.find(wanted.cluster)
@@ -69,6 +75,10 @@ def finish(
         _check_remembered(cluster, wanted, means_current)
     if current is None or not means_current or not all(_same(current, lease) for lease in bound_to):
         return pool, Answer(f"cluster {cluster.name} was already finished", cluster)
+    if not wanted.fenced and not caller.may_change(current.owner):
+        sentence = f"cluster {cluster.name} was already finished; its current lease belongs to another caller"
+        return pool, Answer(sentence, cluster)
+    check_owner(current.owner, caller, f"the current lease of {cluster.name}", "finish it")
     pool = give_back(pool, cluster, "finished", now, wanted.returned, wanted.identified_by)
     finished = pool.find(cluster.name)
     note = "" if finished.state == VACANT else f"; it is now {descriptions.situation(finished)}"
@@ -133,13 +143,16 @@ def _check_remembered(cluster: Cluster, wanted: FinishRequest, means_current: bo
     )
 
 
-def renew(pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | None) -> tuple[Pool, Answer]:
+def renew(
+    pool: Pool, now: datetime, name: str, lease_id: str, ttl: timedelta | None, caller: Caller = UNVERIFIED
+) -> tuple[Pool, Answer]:
     """Move the end of a lease to `ttl` from now, by default its original duration."""
     cluster = pool.find(name)
     lease = cluster.lease
     if lease is None or not lease.id or lease.id != lease_id:
         _check_remembered(cluster, FinishRequest(name, lease_id), means_current=False)
         raise LeaseOver(f"this lease of {name} was finished: take another cluster", cluster=name)
+    check_owner(lease.owner, caller, f"the lease of {name}", "renew it")
     lasts = ttl or lease.ttl
     if lasts is None:
         return pool, Answer(f"the lease of {name} has no end; send ttl to give it one", cluster, lease.id)

@@ -11,6 +11,7 @@ from cimaster.pool.decisions.idempotency import Request, earlier_take
 from cimaster.pool.records.cluster import VACANT, Cluster
 from cimaster.pool.records.criteria import Criteria
 from cimaster.pool.records.lease import HOLD_FIELDS
+from cimaster.pool.records.owners import is_verified
 from cimaster.pool.records.pool import Answer, Pool
 from cimaster.pool.records.ticket import Ticket
 
@@ -24,10 +25,12 @@ def take(
     lease_id: str,
     request: Request | None = None,
     ticket: Ticket | None = None,
+    owner: str = "",
 ) -> tuple[Pool, Answer]:
     """Lend the longest vacant cluster that matches and is not reserved for another ticket.
 
-    A repeated request gets the same cluster as long as its lease lasts. `ticket` is the caller's own, if it waits.
+    A repeated request gets the same cluster as long as its lease lasts. `ticket` is the caller's own, if it waits;
+    `owner` is the caller.
     """
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
@@ -36,14 +39,18 @@ def take(
         check_duration(pool.rules, criteria.hold_on_failure, "hold_on_failure")
     cluster = choose(pool, criteria, now, ticket.id if ticket else "")
     limits.check_takes(pool, criteria.job)
-    lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(criteria, lease_id, request, now))
+    lent = cluster.edited(**dict.fromkeys(HOLD_FIELDS), **_lease_fields(criteria, lease_id, request, now, owner))
     waited = now - ticket.since if ticket else timedelta()
     facts = {"waited": format_duration(waited)} if waited >= timedelta(seconds=1) else {}
     pool = pool.changed(cluster, lent, "taken", now, criteria.by, job=criteria.job, build=criteria.build, **facts)
     return pool, Answer(lent.name, lent, lease_id, waited=waited.total_seconds())
 
 
-def _lease_fields(criteria: Criteria, lease_id: str, request: Request | None, now: datetime) -> dict[str, str | None]:
+def _lease_fields(
+    criteria: Criteria, lease_id: str, request: Request | None, now: datetime, owner: str
+) -> dict[str, str | None]:
+    if not is_verified(owner):
+        owner = request.owner if request else ""
     return {
         "status": "testing",
         "lastJob": criteria.job,
@@ -54,7 +61,7 @@ def _lease_fields(criteria: Criteria, lease_id: str, request: Request | None, no
         "leaseBuild": criteria.build,
         "requestId": request.id if request else None,
         "requestHash": request.hash if request else None,
-        "leaseOwner": (request and request.owner) or None,
+        "leaseOwner": owner or None,
         "acquiredAt": format_time(now),
         "leaseExpires": format_end(now + criteria.ttl) if criteria.ttl else None,
         "leaseTtl": format_duration(criteria.ttl) if criteria.ttl else None,

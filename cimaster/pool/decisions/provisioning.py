@@ -9,6 +9,7 @@ from cimaster.errors import TooManyCreations, UnknownCreation, WrongCreationStat
 from cimaster.pool.decisions import fair_shares
 from cimaster.pool.records.creation import ATTEMPT_FIELDS, FAILED, MAX_OPEN, REFUSED, REQUESTED, Creation
 from cimaster.pool.records.field_types import LARGEST_NUMBER
+from cimaster.pool.records.owners import UNVERIFIED, Caller, check_owner
 from cimaster.pool.records.pool import Answer, Pool
 
 _FOR_POLICIES = 10  # open creations that only policies may use; people share the others
@@ -99,9 +100,10 @@ def _check_room(pool: Pool, owner: str, policy: bool) -> None:
     raise TooManyCreations(f"{problem}: {remedy}", retry_after=60, limit=MAX_OPEN)
 
 
-def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") -> tuple[Pool, Answer]:
+def retry(pool: Pool, now: datetime, identity: str, by: str, caller: Caller = UNVERIFIED) -> tuple[Pool, Answer]:
     """Request a failed creation again; if a job was started for it, a new job is started."""
     creation = find(pool, identity)
+    check_owner(creation.owner, caller, f"creation {creation.id}", "retry it")
     if creation.state != FAILED:
         raise WrongCreationState(
             f"creation {creation.id} is {creation.state}: only a failed creation can be retried",
@@ -115,23 +117,24 @@ def retry(pool: Pool, now: datetime, identity: str, by: str, owner: str = "") ->
             creation=creation.id,
             job_name=creation.job_name,
         )
-    _check_room(pool, owner, creation.by_policy)
+    _check_room(pool, caller.owner, creation.by_policy)
     round_ = min(creation.get_number("round") + (1 if creation.job_name else 0), LARGEST_NUMBER)
     again = creation.edited(
         **dict.fromkeys((*ATTEMPT_FIELDS, *_OUTCOME)),
         state=REQUESTED,
         round=round_ or None,
         retriedBy=by,
-        owner=owner,
+        owner=caller.owner,
         retriedAt=format_time(now),
         deadline=format_end(now + pool.rules.creation),
     )
     return replace(pool, again), Answer(f"creation {creation.id} is requested again")
 
 
-def dismiss(pool: Pool, now: datetime, identity: str, by: str) -> tuple[Pool, Answer]:
+def dismiss(pool: Pool, now: datetime, identity: str, by: str, caller: Caller = UNVERIFIED) -> tuple[Pool, Answer]:
     """Remove a creation from the lists, if it is closed or has not started."""
     creation = find(pool, identity)
+    check_owner(creation.owner, caller, f"creation {creation.id}", "dismiss it")
     if creation.in_progress(now):
         timeout = f", or when it times out in {roughly(creation.deadline - now)}" if creation.deadline else ""
         raise WrongCreationState(

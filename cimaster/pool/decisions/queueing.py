@@ -4,26 +4,23 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.common.times import about, format_end, format_time, roughly
+from cimaster.common.times import about, format_end, format_time
 from cimaster.errors import (
     ClusterNotVacant,
     LimitReached,
     NoSuchClusterKind,
-    NotCurrent,
     NoVacantCluster,
     Queued,
     UnknownCluster,
 )
 from cimaster.pool.decisions import queue_order, queue_room
-from cimaster.pool.decisions.endings import Return, give_back
 from cimaster.pool.decisions.expected_wait import expected_wait
-from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused, live_take
+from cimaster.pool.decisions.idempotency import WAIT_OVER, Request, earlier_take, id_reused
 from cimaster.pool.decisions.lending import take
-from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.criteria import Criteria
-from cimaster.pool.records.lease import Lease
+from cimaster.pool.records.owners import scoped
 from cimaster.pool.records.pool import Answer, Pool
-from cimaster.pool.records.remembered_request import RememberedRequest, request_key
+from cimaster.pool.records.remembered_request import RememberedRequest
 from cimaster.pool.records.ticket import BETWEEN_POLLS, NORMAL, Ticket, poll_ticket_id, reservation_for
 
 _WORTH_A_WRITE = timedelta(seconds=2)  # by which a connection must outlast the stored time before that is rewritten
@@ -58,13 +55,14 @@ def take_or_wait(
     The answer to a caller that must wait carries a refusal: Queued, or for a legacy script the reason why no cluster
     is vacant.
     """
-    ticket_id = request.id if terms.wait and request else poll_ticket_id(criteria)
+    sent_id = request.id if terms.wait and request else poll_ticket_id(criteria)
+    ticket_id = scoped(sent_id, terms.owner)
     earlier = earlier_take(pool, request) if request else None
     if earlier and earlier.lease:
         return queue_order.remove(pool, ticket_id), Answer(earlier.name, earlier, earlier.lease.id, repeated=True)
-    waiting, ticket = _with_ticket(pool, now, criteria, ticket_id, terms, request)
+    waiting, ticket = _with_ticket(pool, now, criteria, sent_id, terms, request)
     try:
-        lent, answer = take(waiting, now, criteria, lease_id, request, ticket)
+        lent, answer = take(waiting, now, criteria, lease_id, request, ticket, terms.owner)
     except (NoVacantCluster, ClusterNotVacant, LimitReached) as none_vacant:
         return _keep_waiting(pool, waiting, ticket, none_vacant, now, terms)
     except (NoSuchClusterKind, UnknownCluster) as no_such_cluster:
@@ -75,13 +73,13 @@ def take_or_wait(
 
 
 def _with_ticket(
-    pool: Pool, now: datetime, criteria: Criteria, ticket_id: str, terms: WaitTerms, request: Request | None
+    pool: Pool, now: datetime, criteria: Criteria, sent_id: str, terms: WaitTerms, request: Request | None
 ) -> tuple[Pool, Ticket]:
     """Return the pool with the caller's ticket, connected from now on; the same pool if a write is not worthwhile."""
-    known = queue_order.find(pool, ticket_id)
+    known = queue_order.find(pool, scoped(sent_id, terms.owner))
     request_hash = request.hash if terms.wait and request else ""
     if known and known.hash != request_hash:
-        raise id_reused(ticket_id)
+        raise id_reused(sent_id)
     connected_for = terms.connected_for
     if terms.returns:
         connected_for = _pause(pool, now, known, criteria.kind) + _LATE_BY
@@ -91,7 +89,7 @@ def _with_ticket(
     reserved_for = terms.reserved_for
     if known and known.is_legacy_poll:
         reserved_for = reservation_for(connected_until - known.connected_until)
-    ticket = known or Ticket.new(ticket_id, request_hash, criteria, now, terms.wait, terms.priority, terms.owner)
+    ticket = known or Ticket.new(sent_id, request_hash, criteria, now, terms.wait, terms.priority, terms.owner)
     ticket = ticket.connected(connected_until, reserved_for)
     return queue_order.put(pool, ticket), ticket
 
@@ -145,12 +143,13 @@ def _end_wait(
 ) -> tuple[Pool, Answer]:
     """Remove a ticket whose wait is over, and remember its request, so that a repeat does not wait again."""
     pool = queue_order.remove(pool, ticket.id)
-    pool = pool.remember(_ended(ticket.id, ticket.hash, ticket.owner, now, f"{WAIT_OVER} at {format_time(now)}"))
+    pool = pool.remember(ended_request(ticket.id, ticket.hash, ticket.owner, now, f"{WAIT_OVER} at {format_time(now)}"))
     return pool, Answer("", refusal=NoVacantCluster(refusal.sentence, retry_after=refusal.retry_after, **refusal.facts))
 
 
-def _ended(request_id: str, request_hash: str, owner: str, now: datetime, sentence: str) -> RememberedRequest:
-    return RememberedRequest.new(request_id, request_hash, "getvacant", now, say=sentence, owner=owner)
+def ended_request(identity: str, request_hash: str, owner: str, now: datetime, sentence: str) -> RememberedRequest:
+    """Return what is remembered of a request that left the queue without a cluster; `identity` includes its owner."""
+    return RememberedRequest.new(identity, request_hash, "getvacant", now, say=sentence, owner=owner)
 
 
 def mark_disconnected(pool: Pool, now: datetime, ticket_id: str, remaining: timedelta) -> tuple[Pool, Answer]:
@@ -162,43 +161,3 @@ def mark_disconnected(pool: Pool, now: datetime, ticket_id: str, remaining: time
     if ticket is None or not now < ticket.connected_until <= now + remaining + _WORTH_A_WRITE:
         return pool, Answer("")
     return queue_order.put(pool, ticket.connected(now, ticket.reserved_for)), Answer("")
-
-
-def cancel(pool: Pool, now: datetime, request_id: str, by: str) -> tuple[Pool, Answer]:
-    """Remove a waiting request from the queue; NotCurrent if it is not waiting, because it keeps a cluster it got."""
-    if queue_order.find(pool, request_id) is None:
-        raise NotCurrent(f"request {request_id} is no longer waiting: reload to see the queue", request_id=request_id)
-    return leave(pool, now, request_id, by)
-
-
-def leave(pool: Pool, now: datetime, request_id: str, by: str = "", owner: str = "") -> tuple[Pool, Answer]:
-    """Remove a request from the queue; if it has just been given a cluster, the cluster is given back.
-
-    An unknown request may still arrive; it is then over. `owner` is the caller that leaves.
-    """
-    served = live_take(pool, request_id)
-    if served and served.lease:
-        return _give_back(pool, now, request_id, served, served.lease)
-    ticket = queue_order.find(pool, request_id)
-    if ticket and (ticket.is_legacy_poll or ticket.is_hold):
-        return queue_order.remove(pool, request_id), Answer(f"request {request_id} is no longer waiting")
-    if ticket is None and request_key(request_id) in pool.requests:
-        return pool, Answer(f"request {request_id} is not waiting")
-    request_hash, owner = (ticket.hash, ticket.owner) if ticket else ("", owner)
-    sentence = f"the request was removed from the queue{by and f' by {by}'}"
-    pool = queue_order.remove(pool, request_id)
-    pool = pool.remember(_ended(request_id, request_hash, owner, now, sentence))
-    return pool, Answer(f"request {request_id} is {'no longer' if ticket else 'not'} waiting")
-
-
-def _give_back(pool: Pool, now: datetime, request_id: str, served: Cluster, lease: Lease) -> tuple[Pool, Answer]:
-    had_for = now - (lease.acquired or now)
-    if had_for > _JUST_SERVED:
-        raise NotCurrent(
-            f"request {request_id} has had {served.name} for {roughly(had_for)}: give it back with finishtest",
-            cluster=served.name,
-            request_id=request_id,
-        )
-    pool = give_back(pool, served, "finished", now, Return(), reason="its caller left the queue")
-    sentence = f"request {request_id} had just been given {served.name}, which is given back"
-    return pool, Answer(sentence, pool.find(served.name))

@@ -10,6 +10,7 @@ from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.health import CHECK, CLEAN, HEALTH_TIMES, QUARANTINED, Health
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import HOLD_FIELDS, LEASE_FIELDS, Hold, Lease
+from cimaster.pool.records.owners import Caller, is_verified
 from cimaster.pool.records.record import BROKEN as BROKEN
 from cimaster.pool.records.remembered import RecordWithMemory
 
@@ -18,6 +19,7 @@ STATES = (BROKEN, OCCUPIED, QUARANTINED, DISABLED, HELD, CHECKING, VACANT)  # of
 DEFAULT_PURPOSE = "tess-ci"
 IMAGE_PURPOSE = "tnet-ci"  # jobs must name the image of clusters of this purpose
 
+_LEASE_IDS = ("leaseId", "requestId", "requestHash")
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -73,10 +75,22 @@ class Cluster(RecordWithMemory):
             self._size = len(self.text.encode("utf-8", "surrogatepass")) + len(self.gap or ", ")
         return self._size
 
-    def described(self, **more: Any) -> str:
-        """Return the record as JSON for callers: as stored, with its state and `more` members."""
+    def described(self, caller: Caller, **more: Any) -> str:
+        """Return the record as JSON for a caller: as stored, with its state and `more` members.
+
+        Ids are left out unless the caller sees them, and so is the content of a broken record, which may have some.
+        """
+        if self.fault and not caller.sees_all:
+            return dump({"name": self.name_as_written or "", "state": self.state, "fault": self.fault, **more})
         added = {"state": self.state, "fault": self.fault or None, "leaseOwner": None, "checkBy": None, **more}
         added |= remembered.described(self.fields, self.ended_leases, self.results)
+        owner = self.get_text("leaseOwner")
+        if is_verified(owner) and caller.sees(owner):
+            del added["leaseOwner"]
+        if not caller.sees(owner):
+            added |= dict.fromkeys(_LEASE_IDS)
+        if not caller.sees_all:
+            added |= remembered.without_ids(self.ended_leases)
         if self.fields:
             return str(self._parsed_object().edited(added))
         return dump({"record": self.text, **added})

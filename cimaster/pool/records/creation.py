@@ -11,6 +11,7 @@ from cimaster.common.times import format_time, roughly
 from cimaster.pool.records import faults, record_lists
 from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.json_edit import ObjectText
+from cimaster.pool.records.owners import Caller
 from cimaster.pool.records.record import BROKEN, Record, expiry_fault
 
 REQUESTED, RUNNING, READY, FAILED = "requested", "running", "ready", "failed"
@@ -55,10 +56,11 @@ class Creation(Record):
         """Return the record with some fields changed; None, False and empty values remove a field."""
         return Creation(*self._edited({key: value or None for key, value in edits.items()}))
 
-    def described(self) -> dict[str, Any]:
-        """Return the fields that callers may see."""
+    def described(self, caller: Caller) -> dict[str, Any]:
+        """Return the fields that a caller may see."""
         if self.fault:
-            return {"id": self.id, "state": self.state, "fault": self.fault, "record": self.text}
+            content = {"record": self.text} if caller.sees_all else {}
+            return {"id": self.id, "state": self.state, "fault": self.fault, **content}
         hidden = ("claimBy", "claimUntil", "jobGuessed", "owner")
         return {key: value for key, value in self.fields.items() if key not in hidden}
 

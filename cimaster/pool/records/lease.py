@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cimaster.common.texts import printable, same_person
+from cimaster.pool.records.owners import scoped
 from cimaster.pool.records.record import Fields
 
 LEASE_FIELDS = (
@@ -25,7 +26,10 @@ HOLD_FIELDS = ("holdBy", "holdDesc", "holdWith", "heldAt", "holdExpires", "holdF
 
 @dataclass(frozen=True)
 class Lease:
-    """The lease of the job that has a cluster. An old-style lease (status `testing`, no `leaseId`) has the empty id."""
+    """The lease of the job that has a cluster. An old-style lease (status `testing`, no `leaseId`) has the empty id.
+
+    `request` is the id of the take within the process, with its owner.
+    """
 
     id: str
     job: str
@@ -45,15 +49,16 @@ class Lease:
         job = record.get_text("lastJob"), record.get_text("lastBuild"), record.get_text("lastTriggerName")
         if not is_current:
             return cls("", *job)
+        owner = record.get_text("leaseOwner")
         return cls(
             record.get_id("leaseId"),
             *job,
-            record.get_id("requestId"),
+            scoped(record.get_id("requestId"), owner),
             record.get_text("requestHash"),
             record.get_time("acquiredAt"),
             record.get_time("leaseExpires"),
             record.get_duration("leaseTtl"),
-            record.get_text("leaseOwner"),
+            owner,
             record.get_duration("holdOnFailure"),
         )
 

@@ -109,3 +109,8 @@ def described(record: Mapping[str, Any], leases: Sequence[EndedLease], results: 
     if results or not record.keys().isdisjoint(_RESULTS):
         shown |= {health.SHORT_RESULTS: None, health.LONG_RESULTS: [result.described() for result in results]}
     return shown
+
+
+def without_ids(leases: Sequence[EndedLease]) -> dict[str, Any]:
+    """Return the members that take the place of those in which earlier versions stored ids of ended leases."""
+    return {ended_lease.LONG: [lease.described() for lease in leases] or None}

@@ -16,6 +16,7 @@ from cimaster.pool.records.field_types import checked
 from cimaster.pool.records.hold_terms import HoldTerms
 from cimaster.pool.records.json_values import dump
 from cimaster.pool.records.lease import read_names
+from cimaster.pool.records.owners import Caller, is_verified, of_name, scoped
 from cimaster.pool.records.record import BROKEN, Fields, Record
 
 PRIORITIES = ("low", "normal", "high")
@@ -36,6 +37,7 @@ class Ticket(Record):
     """The record of a ticket; unknown fields are kept. `fields` has the long names, `text` is the stored form.
 
     A ticket with `is_hold` belongs to a person, who needs no connection and holds the cluster when their turn comes.
+    The `id` of any other ticket includes its owner, because two callers may send the same request_id.
 
     Its caller is connected until `connected_until`; a cluster stays reserved for `reserved_for` after that.
     `until` is the end of the wait, None for a legacy script that polls. At `dropped_at` the ticket is dropped, unless
@@ -46,8 +48,9 @@ class Ticket(Record):
 
     def __init__(self, fields: Mapping[str, Any], text: str | None = None, fault: str = "") -> None:
         super().__init__(fields, text, fault)
-        self.id = f"{BROKEN}-{self.digest}" if fault else self.get_text("id")
+        self.is_hold = not fault and "holdFor" in fields
         self.hash, self.owner = self.get_text("hash"), self.get_text("owner")
+        self.id = f"{BROKEN}-{self.digest}" if fault else self._identity()
         self.since = self.get_time("since") or LONG_AGO
         self.until = self.get_time("until")
         self.connected_until = self.get_time("here") or LONG_AGO
@@ -55,9 +58,13 @@ class Ticket(Record):
         self.priority = self.get_text("priority") if self.get_text("priority") in PRIORITIES else NORMAL
         # plain attributes, because every decision reads them in every ticket
         self.reserved_until = self.connected_until + self.reserved_for
-        self.is_hold = not fault and "holdFor" in fields
         self.dropped_at = NEVER if fault else self._dropped_at()
         self.begins_at = NEVER if fault else self.since - PRIORITIES.index(self.priority) * RISES_EVERY
+
+    def _identity(self) -> str:
+        """Return the id within the process; a person has one hold ticket of each kind, also if others make it."""
+        sent = self.get_text("id")
+        return sent if self.is_hold else scoped(sent, self.owner)
 
     def _dropped_at(self) -> datetime:
         if self.is_hold:
@@ -81,7 +88,10 @@ class Ticket(Record):
         priority: str,
         owner: str = "",
     ) -> "Ticket":
-        """Make a ticket for a caller that waits for at most `wait`; it counts towards the owner's share."""
+        """Make a ticket for a caller that waits for at most `wait`; it counts towards the owner's share.
+
+        `identity` is the request_id as the caller sent it.
+        """
         kind = _stored(criteria)
         return cls(
             checked(
@@ -126,13 +136,21 @@ class Ticket(Record):
         connected.criteria = self.criteria
         return connected
 
-    def described(self, place: int, now: datetime, expected_wait: timedelta | None = None) -> dict[str, Any]:
-        """Return the fields that callers may see, with its place in the queue and its expected wait, if known."""
+    def described(
+        self, caller: Caller, place: int, now: datetime, expected_wait: timedelta | None = None
+    ) -> dict[str, Any]:
+        """Return the fields that a caller may see, with its place in the queue and its expected wait, if known."""
         if self.fault:
-            return {"id": self.id, "fault": self.fault, "record": self.text}
-        shown = {key: value for key, value in self.fields.items() if key not in ("hash", "keeps", "here", "owner")}
+            return {"id": self.id, "fault": self.fault, **({"record": self.text} if caller.sees_all else {})}
+        is_seen, is_owned = self.is_seen_by(caller), is_verified(self.owner)
+        hidden = {"hash", "keeps", "here", *(() if is_seen else ("id",)), *(() if is_seen and is_owned else ("owner",))}
+        shown = {key: value for key, value in self.fields.items() if key not in hidden}
         wait = {} if expected_wait is None else {"expectedWait": math.ceil(expected_wait.total_seconds())}
         return {"place": place, **wait, **shown, "priority": self.priority, "there": self.is_present(now)}
+
+    def is_seen_by(self, caller: Caller) -> bool:
+        """Say whether a caller sees its id: its owner does, and the person that it will hold a cluster for."""
+        return caller.sees(self.owner) or (self.is_hold and caller.owner == of_name(self.criteria.by))
 
     @cached_property
     def criteria(self) -> Criteria:

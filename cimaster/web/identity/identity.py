@@ -34,7 +34,7 @@ class Identity:
     @property
     def owner(self) -> str:
         """The owner of what this caller takes and asks for, as decisions compare it."""
-        return owners.of_identity(self.name)
+        return owners.of_name(self.name)
 
     @property
     def label(self) -> str:
