@@ -17,7 +17,7 @@ from typing import Any
 import requests
 import yaml
 
-from tests.kube.apiserver import _path, _place, built
+from tests.kube.kustomize import built, path_of, place
 
 _NAMESPACE = "ci"
 _LITERAL = "--from-literal"
@@ -114,9 +114,9 @@ def _apply(cluster: Cluster, options: argparse.Namespace) -> None:
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
     target = Cluster(kustomization["namespace"])
     for manifest in built(folder):
-        _place(manifest, target.namespace)
+        place(manifest, target.namespace)
         query = "fieldManager=kubectl&force=true&fieldValidation=Strict"
-        target.call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+        target.call("PATCH", f"{path_of(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
 
 def _get(cluster: Cluster, options: argparse.Namespace) -> None:

@@ -1,0 +1,114 @@
+"""k8s/overlays/required: every credential has its place, nothing is granted by default, and its proxy fits to it."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.kube.kustomize import MANIFESTS, built
+
+OVERLAY = MANIFESTS / "overlays" / "required"
+PROXY = OVERLAY / "oauth2-proxy"
+PROXY_NAME = "cimaster-oauth2-proxy"
+
+
+def manifest(folder: Any, kind: str, name: str = "cimaster") -> dict[str, Any]:
+    """Return one manifest of a kustomization."""
+    [found] = [each for each in built(folder) if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def pod(folder: Any, name: str = "cimaster") -> dict[str, Any]:
+    """Return the pod of a Deployment."""
+    found: dict[str, Any] = manifest(folder, "Deployment", name)["spec"]["template"]["spec"]
+    return found
+
+
+def variables(folder: Any) -> dict[str, str]:
+    """Return the variables of the service with a literal value."""
+    return {each["name"]: each["value"] for each in pod(folder)["containers"][0]["env"] if "value" in each}
+
+
+@pytest.mark.parametrize(("folder", "mode"), [("", "open"), ("overlays/required", "required")])
+def test_each_installation_chooses_the_mode_in_words(folder: str, mode: str) -> None:
+    assert variables(MANIFESTS / folder)["CIMASTER_AUTH"] == mode
+
+
+def test_without_a_choice_there_is_no_mode() -> None:
+    assert "CIMASTER_AUTH" not in variables(MANIFESTS / "base")
+
+
+def test_the_overlay_adds_and_never_removes() -> None:
+    plain, required = pod(MANIFESTS / "base"), pod(OVERLAY)
+    assert variables(MANIFESTS / "base").items() <= variables(OVERLAY).items()
+    for entries in ("volumeMounts", "env"):
+        assert all(each in required["containers"][0][entries] for each in plain["containers"][0][entries])
+    assert all(volume in required["volumes"] for volume in plain["volumes"])
+
+
+def test_every_file_of_a_credential_is_in_a_mounted_volume() -> None:
+    mounts = {mount["mountPath"]: mount for mount in pod(OVERLAY)["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod(OVERLAY)["volumes"]}
+    added = variables(OVERLAY).items() - variables(MANIFESTS / "base").items()
+    files = {value for name, value in added if name.endswith("_FILE")}
+    assert len(files) == 4
+    for file in files:
+        mount = mounts[file.rpartition("/")[0]]
+        assert mount["readOnly"] is True
+        assert "subPath" not in mount  # or a changed file would never arrive
+        assert volumes[mount["name"]]
+    assert volumes["auth"]["secret"] == {"secretName": "cimaster-auth", "optional": True, "defaultMode": 0o440}
+
+
+def test_the_shipped_roles_grant_nothing() -> None:
+    lines = manifest(OVERLAY, "ConfigMap", "cimaster-roles")["data"]["roles"].splitlines()
+    assert lines
+    assert all(line.startswith("#") for line in lines)
+
+
+def test_the_two_cluster_wide_names_end_with_the_namespace() -> None:
+    namespace = yaml.safe_load((OVERLAY / "kustomization.yaml").read_text())["namespace"]
+    wide = [each for each in built(OVERLAY) if each["kind"].startswith("Cluster")]
+    assert {each["metadata"]["name"] for each in wide} == {f"cimaster-tokenreviews-{namespace}"}
+    [binding] = [each for each in wide if each["kind"] == "ClusterRoleBinding"]
+    assert binding["roleRef"]["name"] == f"cimaster-tokenreviews-{namespace}"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "cimaster", "namespace": namespace}]
+
+
+def proxy_configuration() -> dict[str, Any]:
+    """Return the configuration of oauth2-proxy."""
+    found: dict[str, Any] = yaml.safe_load(manifest(PROXY, "ConfigMap", PROXY_NAME)["data"]["config.yaml"])
+    return found
+
+
+def test_the_proxy_replaces_each_header_that_names_a_person() -> None:
+    injected = {header["name"]: header for header in proxy_configuration()["injectRequestHeaders"]}
+    names = {"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-CIMaster-Proxy-Secret"}
+    assert injected.keys() == names
+    assert all(header["preserveRequestValue"] is False for header in injected.values())
+
+
+def test_no_secret_is_in_the_configuration_of_the_proxy() -> None:
+    text = manifest(PROXY, "ConfigMap", PROXY_NAME)["data"]["config.yaml"]
+    assert "clientSecretFile:" in text
+    assert not {"clientSecret:", "value:", "fromEnv:"} & set(text.split())
+    secrets = [word for word in pod(PROXY, PROXY_NAME)["containers"][0]["args"] if "secret" in word]
+    assert secrets == ["--cookie-secret-file=/etc/oauth2-proxy/secrets/cookie-secret"]
+
+
+def test_the_proxy_lets_no_request_past_the_sign_in() -> None:
+    flags = {word.partition("=")[0] for word in pod(PROXY, PROXY_NAME)["containers"][0]["args"]}
+    assert not [flag for flag in flags if flag.startswith(("--skip-auth", "--skip-jwt", "--trusted-ip", "--api-route"))]
+    assert {"--reverse-proxy", "--trusted-proxy-ip"} <= flags  # the first without the second believes every peer
+
+
+def test_the_proxy_reaches_the_service_and_not_the_reverse() -> None:
+    [upstream] = proxy_configuration()["upstreamConfig"]["upstreams"]
+    service = manifest(MANIFESTS / "base", "Service")
+    assert upstream["uri"] == f"http://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}"
+    policy = manifest(PROXY, "NetworkPolicy", PROXY_NAME)["spec"]
+    [peer] = policy["egress"][-1]["to"]
+    assert peer["podSelector"]["matchLabels"] == service["spec"]["selector"]
+    labels = manifest(PROXY, "Deployment", PROXY_NAME)["spec"]["template"]["metadata"]["labels"]
+    assert not service["spec"]["selector"].items() <= labels.items()
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
