@@ -1,10 +1,15 @@
 """k8s/overlays/required: every credential has its place, nothing is granted by default, and its proxy fits to it."""
 
+import re
 from typing import Any
 
 import pytest
 import yaml
 
+from cimaster.common.settings import BadSetting
+from cimaster.settings import Settings
+from cimaster.web.identity.authentication import check
+from cimaster.web.identity.roles import Role, parse
 from tests.kube.kustomize import MANIFESTS, built
 
 OVERLAY = MANIFESTS / "overlays" / "required"
@@ -29,13 +34,26 @@ def variables(folder: Any) -> dict[str, str]:
     return {each["name"]: each["value"] for each in pod(folder)["containers"][0]["env"] if "value" in each}
 
 
+def settings_of(folder: Any) -> Settings:
+    """Return the settings of a pod."""
+    return Settings.from_environ(variables(folder))
+
+
 @pytest.mark.parametrize(("folder", "mode"), [("", "open"), ("overlays/required", "required")])
 def test_each_installation_chooses_the_mode_in_words(folder: str, mode: str) -> None:
-    assert variables(MANIFESTS / folder)["CIMASTER_AUTH"] == mode
+    settings = settings_of(MANIFESTS / folder)
+    check(settings)
+    assert settings.auth == mode
 
 
-def test_without_a_choice_there_is_no_mode() -> None:
-    assert "CIMASTER_AUTH" not in variables(MANIFESTS / "base")
+def test_without_a_choice_of_the_mode_it_does_not_start() -> None:
+    with pytest.raises(BadSetting, match="CIMASTER_AUTH is not set"):
+        check(settings_of(MANIFESTS / "base"))
+
+
+def test_the_overlay_sets_only_settings_that_exist() -> None:
+    added = variables(OVERLAY).keys() - variables(MANIFESTS / "base").keys()
+    assert added <= {name for name, _ in Settings.variables()}
 
 
 def test_the_overlay_adds_and_never_removes() -> None:
@@ -51,7 +69,7 @@ def test_every_file_of_a_credential_is_in_a_mounted_volume() -> None:
     volumes = {volume["name"]: volume for volume in pod(OVERLAY)["volumes"]}
     added = variables(OVERLAY).items() - variables(MANIFESTS / "base").items()
     files = {value for name, value in added if name.endswith("_FILE")}
-    assert len(files) == 4
+    assert len(files) == 3
     for file in files:
         mount = mounts[file.rpartition("/")[0]]
         assert mount["readOnly"] is True
@@ -60,10 +78,21 @@ def test_every_file_of_a_credential_is_in_a_mounted_volume() -> None:
     assert volumes["auth"]["secret"] == {"secretName": "cimaster-auth", "optional": True, "defaultMode": 0o440}
 
 
+def roles() -> str:
+    """Return the file of roles as it is shipped."""
+    found: str = manifest(OVERLAY, "ConfigMap", "cimaster-roles")["data"]["roles"]
+    return found
+
+
 def test_the_shipped_roles_grant_nothing() -> None:
-    lines = manifest(OVERLAY, "ConfigMap", "cimaster-roles")["data"]["roles"].splitlines()
-    assert lines
-    assert all(line.startswith("#") for line in lines)
+    assert roles()
+    assert parse(roles()) == ()
+
+
+def test_the_examples_of_roles_can_be_used() -> None:
+    explained, examples = roles().split("Examples:")
+    assert set(Role) == set(re.findall(r"^# ([a-z-]+)  +\w", explained, re.MULTILINE))
+    assert {Role.CI, Role.PERSON, Role.ADMIN} < {line.role for line in parse(re.sub("^# ?", "", examples, flags=re.M))}
 
 
 def test_the_two_cluster_wide_names_end_with_the_namespace() -> None:
