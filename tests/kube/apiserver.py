@@ -179,8 +179,12 @@ class ControlPlane:
         """Apply the manifests that a kustomization in k8s/ lists, as kustomize would for that namespace."""
         for manifest in built(MANIFESTS / folder):
             place(manifest, namespace)
-            query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
-            self._call("PATCH", f"{path_of(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+            self.put(manifest)
+
+    def put(self, manifest: dict[str, Any]) -> None:
+        """Apply one manifest, each field of which the API server must know."""
+        query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
+        self._call("PATCH", f"{path_of(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
     def define(self, definition: dict[str, Any]) -> None:
         """Install a CustomResourceDefinition if it is missing, and wait until the API server serves its objects."""

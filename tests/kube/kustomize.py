@@ -100,7 +100,7 @@ def _rename(named: dict[str, Any], namespace: str) -> None:
 def path_of(manifest: dict[str, Any]) -> str:
     """Return the path of an object; all kinds in k8s/ form their plural regularly."""
     version, kind, metadata = manifest["apiVersion"], manifest["kind"].lower(), manifest["metadata"]
-    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}es" if kind.endswith("s") else f"{kind}s"
     root = "api" if version == "v1" else "apis"
     namespace = f"namespaces/{metadata['namespace']}/" if "namespace" in metadata else ""
     return f"/{root}/{version}/{namespace}{plural}/{metadata['name']}"

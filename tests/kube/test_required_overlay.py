@@ -1,20 +1,32 @@
 """k8s/overlays/required: every credential has its place, nothing is granted by default, and its proxy fits to it."""
 
+import base64
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from cimaster.common.settings import BadSetting
+from cimaster.common.token_file import TokenFile
 from cimaster.settings import Settings
+from cimaster.web.identity import names, secret_file
+from cimaster.web.identity.account_tokens import AUDIENCE
 from cimaster.web.identity.authentication import check
 from cimaster.web.identity.roles import Role, parse
-from tests.kube.kustomize import MANIFESTS, built
+from tests.docs import markdown
+from tests.docs.commands import CLUSTER, commands
+from tests.kube.apiserver import ControlPlane
+from tests.kube.kustomize import MANIFESTS, built, place
 
 OVERLAY = MANIFESTS / "overlays" / "required"
 PROXY = OVERLAY / "oauth2-proxy"
 PROXY_NAME = "cimaster-oauth2-proxy"
+PAGE = "docs/operations.md"
 
 
 def manifest(folder: Any, kind: str, name: str = "cimaster") -> dict[str, Any]:
@@ -141,3 +153,56 @@ def test_the_proxy_reaches_the_service_and_not_the_reverse() -> None:
     labels = manifest(PROXY, "Deployment", PROXY_NAME)["spec"]["template"]["metadata"]["labels"]
     assert not service["spec"]["selector"].items() <= labels.items()
     assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """The folder in which the commands of the page have made their files."""
+    scripts = [block for block in commands(PAGE, CLUSTER) if "> session-keys" in block or "> cookie-secret" in block]
+    assert len(scripts) == 2
+    script = "\n".join(["kubectl() { :; }", "CLIENT_SECRET=any", *scripts])
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], check=True, cwd=tmp_path, env={**os.environ, "PATH": path}
+    )
+    return tmp_path
+
+
+def test_the_commands_make_files_that_the_service_can_use(made: Path) -> None:
+    tokens = TokenFile(str(made / "tokens"), names.caller)
+    for name in ("alice", "bob", "nightly"):
+        known = tokens.find((made / f"{name}.token").read_text().strip())
+        assert known
+        assert known.name == name
+    assert len(secret_file.parse((made / "session-keys").read_text())) == 1
+    assert len(secret_file.parse((made / "proxy-secret").read_text())) == 1
+    assert {path.stat().st_mode & 0o077 for path in made.iterdir()} == {0}
+
+
+def test_the_commands_make_files_that_oauth2_proxy_can_use(made: Path) -> None:
+    assert "\n" not in (made / "proxy-secret").read_text()  # it sends the file as it is
+    assert len(base64.urlsafe_b64decode((made / "cookie-secret").read_text())) == 32
+
+
+EXAMPLES = [
+    example for block in markdown.blocks(PAGE, "yaml") if "apiVersion" in (example := yaml.safe_load(block.text))
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["kind"])
+def test_the_api_server_accepts_the_examples(control_plane: ControlPlane, example: dict[str, Any]) -> None:
+    namespace = control_plane.namespace()
+    placed = {**example, "metadata": {**example["metadata"]}}
+    place(placed, namespace)
+    control_plane.put(placed)
+
+
+def test_the_examples_have_our_audience_and_lead_to_the_proxy() -> None:
+    examples = {example["kind"]: example["spec"] for example in EXAMPLES}
+    assert examples.keys() == {"Pod", "Ingress"}
+    [source] = examples["Pod"]["volumes"][0]["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == AUDIENCE
+    [path] = examples["Ingress"]["rules"][0]["http"]["paths"]
+    service = manifest(PROXY, "Service", PROXY_NAME)
+    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
