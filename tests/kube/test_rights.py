@@ -6,12 +6,16 @@ binding shows it, and it is subtracted.
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from kubernetes.client import ApiClient, AuthenticationV1Api, AuthorizationV1Api, CoreV1Api
-from kubernetes.client.exceptions import ApiException
+from kubernetes.client import ApiClient, AuthorizationV1Api, CoreV1Api
 
+from cimaster.errors import IdentityUnavailable
+from cimaster.web.identity.account_tokens import AUDIENCE
+from cimaster.web.identity.service_accounts import ServiceAccounts
+from tests.conftest import kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.kustomize import MANIFESTS, built
 
@@ -148,29 +152,37 @@ def test_it_may_use_no_other_config_map(installed: Installed) -> None:
     assert found == {right for right in EXPECTED[installed.installation] if right.resource == "configmaps"}
 
 
-def reviewed(installed: Installed, control_plane: ControlPlane) -> Any:
-    """Have the account review a token with the audience of the service, and return the API server's answer."""
-    wanted: Any = {"spec": {"audiences": ["cimaster"], "expirationSeconds": 3600}}
+@pytest.fixture
+def accounts(installed: Installed, control_plane: ControlPlane, tmp_path: Path) -> ServiceAccounts:
+    """The part of the service that has tokens reviewed, with the rights of the account."""
+    kubeconfig = control_plane.service_account_kubeconfig(installed.namespace, tmp_path / "kubeconfig")
+    return ServiceAccounts(kube_access_by(kubeconfig))
+
+
+def projected(installed: Installed, control_plane: ControlPlane) -> str:
+    """Return a token for CIMaster as the kubelet projects it into a pod."""
+    wanted: Any = {"spec": {"audiences": [AUDIENCE], "expirationSeconds": 3600}}
     with control_plane.admin as admin:
         core = CoreV1Api(admin)
         made: Any = core.create_namespaced_service_account_token("stranger", installed.namespace, wanted)
-    review: Any = {"spec": {"token": made.status.token, "audiences": ["cimaster"]}}
-    return AuthenticationV1Api(installed.account).create_token_review(review)
+    return str(made.status.token)
 
 
 @pytest.mark.parametrize("installed", [REQUIRED], indirect=True)
-def test_with_the_overlay_it_can_review_a_token(installed: Installed, control_plane: ControlPlane) -> None:
-    status = reviewed(installed, control_plane).status
-    assert status.authenticated
-    assert status.audiences == ["cimaster"]
-    assert status.user.username == f"system:serviceaccount:{installed.namespace}:stranger"
+def test_with_the_overlay_the_service_can_review_a_token(
+    installed: Installed, accounts: ServiceAccounts, control_plane: ControlPlane
+) -> None:
+    identity = accounts.review(projected(installed, control_plane), "127.0.0.1")
+    assert identity
+    assert identity.name == f"system:serviceaccount:{installed.namespace}:stranger"
 
 
 @pytest.mark.parametrize("installed", [OPEN], indirect=True)
-def test_without_the_overlay_it_cannot_review_a_token(installed: Installed, control_plane: ControlPlane) -> None:
-    with pytest.raises(ApiException) as refused:
-        reviewed(installed, control_plane)
-    assert refused.value.status == 403
+def test_without_the_overlay_the_service_cannot_review_a_token(
+    installed: Installed, accounts: ServiceAccounts, control_plane: ControlPlane
+) -> None:
+    with pytest.raises(IdentityUnavailable):
+        accounts.review(projected(installed, control_plane), "127.0.0.1")
 
 
 def test_two_installations_share_no_cluster_wide_object(control_plane: ControlPlane) -> None:
