@@ -41,7 +41,8 @@ def judge(dependencies: Sequence[dict[str, Any]]) -> tuple[int, str]:
     skipped = [each["skip_reason"] for each in dependencies if "skip_reason" in each]
     if skipped:
         number = f"{len(skipped)} of {len(dependencies)} packages were not audited"
-        return NOT_AUDITED, f"{number}: the source of vulnerabilities does not know them. ({skipped[0]})"
+        why = "the source of vulnerabilities does not know them, or a proxy in front of it serves no advisories"
+        return NOT_AUDITED, f"{number}: {why}. Run this on another network. ({skipped[0]})"
     if not dependencies:
         return NOT_AUDITED, "Nothing was audited: the lock file names no package."
     return 0, f"No known vulnerability; packages audited: {len(dependencies)}"
