@@ -9,7 +9,7 @@ COPY cimaster /src/cimaster
 RUN pip --python /opt/cimaster/bin/python install --no-cache-dir --no-deps /src
 
 FROM python:3.13-slim-trixie
-# The user id is the one in k8s/deployment.yaml. The folder holds the embedded store, outside of Kubernetes.
+# The user id is the one in k8s/base/deployment.yaml. The folder holds the embedded store, outside of Kubernetes.
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/cimaster --shell /usr/sbin/nologin cimaster
 COPY --from=build /opt/cimaster /opt/cimaster
 ENV PATH=/opt/cimaster/bin:$PATH \

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-queue bench-dashboard chaos soak screenshots lint format docs kube lock clean
+.PHONY: help run test quick bench bench-queue bench-dashboard chaos soak screenshots lint format docs sbom licences audit kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -63,6 +63,15 @@ format: $(VENV)/dev.stamp ## format the code
 docs: $(VENV)/dev.stamp ## write the generated parts of README.md, docs/ and openapi.yaml from the code
 	$(BIN)/python -m tests.docs
 
+sbom: $(VENV)/dev.stamp ## write the software bill of materials of what ships, as CycloneDX: build/sbom.json
+	$(BIN)/python -m tests.supply sbom build/sbom.json
+
+licences: $(VENV)/dev.stamp ## list the licences of what ships; fails if one is unknown or not allowed
+	$(BIN)/python -m tests.supply licences
+
+audit: $(VENV)/dev.stamp ## compare requirements.lock with the published vulnerabilities (needs the network)
+	$(BIN)/python -m tests.supply audit
+
 kube: ## build etcd and kube-apiserver for the tests (5 min, needs Go 1.26 or newer)
 	tests/kube/build.sh
 
@@ -73,7 +82,7 @@ lock: ## resolve the dependencies again and pin them with their hashes (needs uv
 	  setup.cfg --extra dev -o requirements-dev.lock
 
 clean: ## remove what make has built, but not the state in .run/
-	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CIMaster needs Python 3.11 or newer; make PYTHON=... names one")'

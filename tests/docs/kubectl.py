@@ -17,7 +17,7 @@ from typing import Any
 import requests
 import yaml
 
-from tests.kube.apiserver import _path, _place, built
+from tests.kube.kustomize import built, path_of, place
 
 _NAMESPACE = "ci"
 _LITERAL = "--from-literal"
@@ -62,6 +62,7 @@ def main() -> None:
     _add(commands, "apply", _apply, "-k")
     _add(commands, "get", _get, "kind", "name", "-o")
     _add(commands, "patch", _patch, "kind", "name", "--type", "-p")
+    _add(commands, "replace", _replace, "-f")
     _add(commands, "edit", _edit, "kind", "name")
     _add(commands, "rollout", _rollout, "what", "kind", "name")
     words = sys.argv[1:]
@@ -87,7 +88,11 @@ def _add_create(commands: Any) -> None:
     create = commands.add_parser("create").add_subparsers(required=True)
     _add(create, "namespace", _create_namespace, "name")
     _add(create, "configmap", _create_config_map, "name").add_argument(_LITERAL, action="append", default=[])
-    _add(create, "secret", _create_secret, "type", "name").add_argument(_LITERAL, action="append", default=[])
+    secret = _add(create, "secret", _create_secret, "type", "name")
+    for option in (_LITERAL, "--from-file"):
+        secret.add_argument(option, action="append", default=[])
+    secret.add_argument("--dry-run", choices=["client"])
+    secret.add_argument("-o", choices=["yaml"])
 
 
 def _create_namespace(cluster: Cluster, options: argparse.Namespace) -> None:
@@ -105,8 +110,21 @@ def _create_config_map(cluster: Cluster, options: argparse.Namespace) -> None:
 
 
 def _create_secret(cluster: Cluster, options: argparse.Namespace) -> None:
-    data = {key: base64.b64encode(text.encode()).decode() for key, text in _literals(options).items()}
-    cluster.call("POST", cluster.core("secrets"), {"metadata": {"name": options.name}, "data": data})
+    contents = {key: text.encode() for key, text in _literals(options).items()}
+    contents |= {Path(path).name: Path(path).read_bytes() for path in options.from_file}
+    data = {key: base64.b64encode(content).decode() for key, content in contents.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": options.name}, "data": data}
+    if options.dry_run:
+        print(yaml.safe_dump(secret))
+    else:
+        cluster.call("POST", cluster.core("secrets"), secret)
+
+
+def _replace(cluster: Cluster, options: argparse.Namespace) -> None:
+    assert options.f == "-"
+    manifest = yaml.safe_load(sys.stdin.read())
+    place(manifest, cluster.namespace)
+    cluster.call("PUT", path_of(manifest), manifest)
 
 
 def _apply(cluster: Cluster, options: argparse.Namespace) -> None:
@@ -114,9 +132,9 @@ def _apply(cluster: Cluster, options: argparse.Namespace) -> None:
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
     target = Cluster(kustomization["namespace"])
     for manifest in built(folder):
-        _place(manifest, target.namespace)
+        place(manifest, target.namespace)
         query = "fieldManager=kubectl&force=true&fieldValidation=Strict"
-        target.call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+        target.call("PATCH", f"{path_of(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
 
 def _get(cluster: Cluster, options: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,9 +16,9 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 
 from ..server import Server, ServerFailed, free_ports
+from .kustomize import MANIFESTS, built, path_of, place
 
 HERE = Path(__file__).parent
-MANIFESTS = HERE.parent.parent / "k8s"
 
 
 class ControlPlane:
@@ -161,8 +160,12 @@ class ControlPlane:
     @property
     def admin(self) -> ApiClient:
         """Return a new client that may do everything."""
+        return self.client(self._token)
+
+    def client(self, token: str) -> ApiClient:
+        """Return a new client that acts as the owner of a token."""
         configuration = Configuration(host=self.url, ssl_ca_cert=str(self.ca_file))
-        configuration.api_key = {"BearerToken": f"Bearer {self._token}"}
+        configuration.api_key = {"BearerToken": f"Bearer {token}"}
         configuration.retries = False
         return ApiClient(configuration)
 
@@ -175,9 +178,13 @@ class ControlPlane:
     def apply(self, namespace: str, folder: str = "") -> None:
         """Apply the manifests that a kustomization in k8s/ lists, as kustomize would for that namespace."""
         for manifest in built(MANIFESTS / folder):
-            _place(manifest, namespace)
-            query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
-            self._call("PATCH", f"{_path(manifest)}?{query}", manifest, "application/apply-patch+yaml")
+            place(manifest, namespace)
+            self.put(manifest)
+
+    def put(self, manifest: dict[str, Any]) -> None:
+        """Apply one manifest, each field of which the API server must know."""
+        query = "fieldManager=cimaster-tests&force=true&fieldValidation=Strict"
+        self._call("PATCH", f"{path_of(manifest)}?{query}", manifest, "application/apply-patch+yaml")
 
     def define(self, definition: dict[str, Any]) -> None:
         """Install a CustomResourceDefinition if it is missing, and wait until the API server serves its objects."""
@@ -223,6 +230,10 @@ class ControlPlane:
         path.chmod(0o600)
         return path
 
+    def read(self, path: str) -> Any:
+        """Return what the API server has at a path, for example the description of an API group."""
+        return self._call("GET", path, None)
+
     def _call(self, method: str, path: str, body: Any, content_type: str = "application/json") -> Any:
         answer = self._request(method, path, json.dumps(body).encode(), content_type)
         if answer.status >= 400:
@@ -236,32 +247,3 @@ class ControlPlane:
             self._http = urllib3.PoolManager(ca_certs=str(self.ca_file), retries=False, timeout=10.0)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         return self._http.request(method, self.url + path, body=body, headers=headers)
-
-
-def built(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the manifests of a kustomization: its files, and the ConfigMaps that it generates from files."""
-    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
-    for name in kustomization["resources"]:
-        yield from yaml.safe_load_all((folder / name).read_text("utf-8"))
-    for generator in kustomization.get("configMapGenerator", []):
-        assert generator["options"]["disableNameSuffixHash"], "a name with a hash would leave old boards behind"
-        yield {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": generator["name"], "labels": generator["options"]["labels"]},
-            "data": {name: (folder / name).read_text("utf-8") for name in generator["files"]},
-        }
-
-
-def _place(manifest: dict[str, Any], namespace: str) -> None:
-    manifest["metadata"]["namespace"] = namespace
-    for subject in manifest.get("subjects", []):
-        subject["namespace"] = namespace
-
-
-def _path(manifest: dict[str, Any]) -> str:
-    """Return the path of an object; all kinds in k8s/ form their plural regularly."""
-    version, kind, metadata = manifest["apiVersion"], manifest["kind"].lower(), manifest["metadata"]
-    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-    root = "api" if version == "v1" else "apis"
-    return f"/{root}/{version}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"

@@ -15,9 +15,10 @@ from cimaster.repository.stores.port import Store
 from cimaster.settings import Settings
 from tests.conditions import until
 from tests.conftest import kube_access_by
-from tests.kube.apiserver import MANIFESTS, ControlPlane
+from tests.kube.apiserver import ControlPlane
+from tests.kube.kustomize import MANIFESTS
 
-PROGRAMS = {"": "cimaster", "manual-trigger": "manual-trigger"}
+PROGRAMS = {"base": "cimaster", "manual-trigger": "manual-trigger"}
 
 
 def manifest(folder: str, file: str, kind: str = "") -> dict[str, Any]:
@@ -27,7 +28,7 @@ def manifest(folder: str, file: str, kind: str = "") -> dict[str, Any]:
     return found
 
 
-RULES: list[dict[str, Any]] = manifest("", "rbac", "Role")["rules"]
+RULES: list[dict[str, Any]] = manifest("base", "rbac", "Role")["rules"]
 POOL, ARCHIVE = 0, 1  # the places of their rules
 RIGHTS = [(place, verb) for place in (POOL, ARCHIVE) for verb in RULES[place]["verbs"]]
 
@@ -70,7 +71,9 @@ def test_the_store_needs_each_of_its_rights(
 
 
 def test_the_rights_name_the_pool_and_each_object_of_its_archive() -> None:
-    shipped = [each["metadata"]["name"] for each in yaml.safe_load_all((MANIFESTS / "history.yaml").read_text())]
+    shipped = [
+        each["metadata"]["name"] for each in yaml.safe_load_all((MANIFESTS / "base" / "history.yaml").read_text())
+    ]
     assert RULES[POOL]["resourceNames"] == [Settings().config_map]
     assert RULES[ARCHIVE]["resourceNames"] == shipped == list(Settings().history_names)
 
@@ -93,7 +96,7 @@ def test_the_pods_run_locked_down(folder: str) -> None:
 
 
 def test_a_config_map_sets_only_our_settings() -> None:
-    [container] = manifest("", "deployment")["spec"]["template"]["spec"]["containers"]
+    [container] = manifest("base", "deployment")["spec"]["template"]["spec"]["containers"]
     assert [source["prefix"] for source in container["envFrom"]] == [Settings.prefix]
     assert "envFrom" not in manifest("manual-trigger", "deployment")["spec"]["template"]["spec"]["containers"][0]
 
@@ -113,7 +116,7 @@ def test_the_pods_reach_only_the_servers_that_they_call(folder: str) -> None:
     assert ports(api_server) == {443, 6443}
     assert all("except" in block["ipBlock"] for block in api_server["to"])  # no cloud's metadata service
     [peer] = other["to"]
-    if folder == "":
+    if folder == "base":
         trigger = manifest("manual-trigger", "deployment")["spec"]["template"]
         assert peer["podSelector"]["matchLabels"].items() <= trigger["metadata"]["labels"].items()
         [port] = [p["containerPort"] for p in trigger["spec"]["containers"][0]["ports"] if p["name"] == "http"]

@@ -19,7 +19,8 @@ from cimaster.manual_trigger.metrics import Metrics
 from cimaster.manual_trigger.prow.prowjobs import ProwJobs
 from tests.conditions import until
 from tests.conftest import kube_access_by
-from tests.kube.apiserver import MANIFESTS, ControlPlane
+from tests.kube.apiserver import ControlPlane
+from tests.kube.kustomize import MANIFESTS
 from tests.manual_trigger.plank import Prow
 
 
@@ -110,7 +111,7 @@ def test_applying_the_manifests_again_changes_nothing(prow_plane: ControlPlane, 
 
 def test_only_cimaster_and_the_monitoring_may_connect() -> None:
     policy = yaml.safe_load((MANIFESTS / "manual-trigger" / "networkpolicy.yaml").read_text())
-    cimaster = yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())
+    cimaster = yaml.safe_load((MANIFESTS / "base" / "deployment.yaml").read_text())
     http, metrics = policy["spec"]["ingress"]
     assert http["ports"] == [{"port": "http"}]
     [source] = http["from"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from tests.kube.apiserver import MANIFESTS, ControlPlane, built
+from tests.kube.apiserver import ControlPlane
+from tests.kube.kustomize import MANIFESTS, built
 from tests.monitoring.overlay import BOARD, OVERLAY, PANELS
 
 DEFINITIONS = sorted((Path(__file__).parent / "data").glob("*.yaml"))

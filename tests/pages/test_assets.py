@@ -1,29 +1,36 @@
 """The files that pages load: vendored ones are the released ones, and none is fetched again without need."""
 
-import base64
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from flask.testing import FlaskClient
 
 import cimaster
 
 ROOT = Path(cimaster.__file__).parent
-VENDORED = {
-    "htmx.min.js": "Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn",
-    "hx-ptag.min.js": "HKjZ8NvFiP6UyEpdzMpiw7NW2NK3mXwbnIUadnNaKolmI0J88RDE/3oaCaP3K28t",
-}
+VENDOR = ROOT / "static" / "vendor"
+VENDORED: list[dict[str, Any]] = yaml.safe_load((VENDOR / "vendored.yaml").read_text("utf-8"))
+HASHES = {f"{entry['folder']}/{name}": file["sha256"] for entry in VENDORED for name, file in entry["files"].items()}
 FORBIDDEN = re.compile(
     r"<style|\sstyle=|hx-on|\bjs:|javascript:|https?://|<script(?![^>]*\ssrc=)|\|\s*safe\b|autoescape"
 )
 
 
-@pytest.mark.parametrize("name", VENDORED)
+@pytest.mark.parametrize("name", HASHES)
 def test_vendored_files_are_the_released_ones(name: str) -> None:
-    content = (ROOT / "static/vendor/htmx-4.0.1" / name).read_bytes()
-    assert base64.b64encode(hashlib.sha384(content).digest()).decode() == VENDORED[name]
+    assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == HASHES[name]
+
+
+def test_every_vendored_file_has_a_record_of_its_release() -> None:
+    assert HASHES.keys() == {str(path.relative_to(VENDOR)) for path in VENDOR.glob("*/**/*")}
+    for entry in VENDORED:
+        assert entry["version"] in entry["source"]
+        assert entry["version"] in entry["folder"]
+        assert entry["purl"].endswith(f"{entry['name']}@{entry['version']}")
 
 
 def test_files_with_a_digest_in_their_address_are_cached_for_ever(client: FlaskClient) -> None:

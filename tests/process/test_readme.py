@@ -25,6 +25,11 @@ from tests.process.test_waiting import BRIEF, tickets
 from tests.replica import Replica
 
 ADMIN = "admin"
+DEPLOYED = {  # by the commands of a page
+    "README.md": {"cimaster"},
+    "docs/manual-trigger.md": {"manual-trigger"},
+    "docs/operations.md": {"cimaster", "cimaster-oauth2-proxy"},
+}
 OLD_POOL = '[{"name": "cluster-01", "region": "us-west", "status": "finished"}]'
 
 
@@ -185,6 +190,7 @@ def test_a_cluster_accepts_the_commands_of_the_page(page: str, control_plane: Co
         "PYTHONPATH": str(markdown.ROOT),
         "CIMASTER_STORE": f"sqlite:{tmp_path / 'pool.db'}",
         "TOKEN": "a-token",
+        "CLIENT_SECRET": "a-secret",
         "EDITOR": "true",
     }
     with control_plane.admin as admin:
@@ -195,4 +201,4 @@ def test_a_cluster_accepts_the_commands_of_the_page(page: str, control_plane: Co
                 core.patch_namespaced_config_map("clusters", namespace, {"data": {"cluster.json": OLD_POOL}})
                 control_plane.service_account_kubeconfig(namespace, pod)
         deployed = names(apps.list_namespaced_deployment(namespace))
-    assert deployed == {"manual-trigger" if "manual" in page else "cimaster"}
+    assert deployed == DEPLOYED[page]

@@ -1,0 +1,1 @@
+"""What CIMaster ships that others wrote: a bill of materials, the licences, and the known vulnerabilities."""
