@@ -24,7 +24,7 @@ _RENEWAL_PAUSE = 5.0  # seconds without renewals after one failed: each could ta
 _LONGEST_WAIT = 2.0  # seconds that a caller waits for a slot for its call
 _LONGEST_CALL = 10.0  # seconds that a caller waits for the call of another one with the same token
 _TOLERANCE = timedelta(seconds=10)  # by which the replica's clock may be ahead of the API server's
-CALLS, CALLS_OF_ONE_ADDRESS = 8, 2  # under way at the same time
+_CALLS, _CALLS_OF_ONE_ADDRESS = 8, 2  # under way at the same time
 
 _Call = Future[Identity | None]
 
@@ -35,7 +35,7 @@ class ServiceAccounts:
     def __init__(self, client: KubernetesClient, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
         self._reviews = TokenReviews(client)
-        self._slots = CallSlots(CALLS, CALLS_OF_ONE_ADDRESS)
+        self._slots = CallSlots(_CALLS, _CALLS_OF_ONE_ADDRESS)
         self._cache = ReviewCache()
         self._calls: dict[bytes, _Call] = {}
         self._renewals_from = 0.0

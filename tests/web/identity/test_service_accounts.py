@@ -14,13 +14,14 @@ import pytest
 
 from cimaster.errors import IdentityUnavailable
 from cimaster.web.identity.identity import Identity, Source
-from cimaster.web.identity.service_accounts import CALLS, CALLS_OF_ONE_ADDRESS, ServiceAccounts
+from cimaster.web.identity.service_accounts import ServiceAccounts
 from tests.conditions import until
 from tests.conftest import LeapingClock
 from tests.web.identity.made_tokens import token
 from tests.web.identity.reviewer import ACCOUNT, Reviewer
 
 HERE = "192.0.2.1"
+CALLS, CALLS_OF_ONE_ADDRESS = 8, 2  # under way at the same time
 T = TypeVar("T")
 
 
