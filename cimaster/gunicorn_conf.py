@@ -42,7 +42,9 @@ settings = checked_settings()
 wsgi_app = "wsgi:app"
 proc_name = "cimaster"
 bind = [f"{settings.host}:{settings.port}", f"{settings.host}:{settings.metrics_port}"]
-worker_class = worker_with_limits(settings.connections_per_address, settings.trusted_proxies)
+worker_class = worker_with_limits(
+    settings.connections_per_address, settings.trusted_proxies, authentication.single_headers(settings)
+)
 threads = settings.threads + settings.waiters  # callers waiting for a cluster take no threads from others
 worker_connections = threads + 500  # the rest may be kept alive between their requests
 backlog = 2048

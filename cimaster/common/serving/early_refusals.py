@@ -1,5 +1,7 @@
 """Responses to requests that never reach the application: incomplete ones, and those that are not valid HTTP/1.1."""
 
+from collections.abc import Collection, Sequence
+
 from gunicorn.http import errors
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -14,6 +16,14 @@ class TooSlow(errors.ParseException):
         return f"the request did not arrive within {seconds:.0f} s"
 
 
+class RepeatedHeader(errors.ParseException):
+    """The request has a header twice that may have one value only."""
+
+    def __str__(self) -> str:
+        name: str = self.args[0]
+        return f"the request has the header {name.title()} more than once"
+
+
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     TooSlow: (408, "{}: send it faster"),
     errors.LimitRequestLine: (
@@ -22,11 +32,19 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     ),
     errors.ExpectationFailed: (417, "{}: leave the header Expect out"),
     errors.LimitRequestHeaders: (431, "the headers are too long: send at most 100 of at most 8 kB each"),
+    RepeatedHeader: (400, "{}: send it once"),
     errors.UnsupportedTransferCoding: (501, "{}: send the body chunked, or without a transfer coding"),
     errors.ParseException: (400, "{}: send a valid HTTP/1.1 request"),
 }
 _SERVER_ERRORS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
 _LONGEST_REASON = 120  # characters of the parser's message that a response repeats
+
+
+def check_single(headers: Sequence[tuple[str, str]], single: Collection[str]) -> None:
+    """Raise RepeatedHeader if a request has one of the single headers twice: the application would see one value."""
+    names = [name for name, _ in headers if name in single]
+    if len(names) > len(set(names)):
+        raise RepeatedHeader(next(name for name in names if names.count(name) > 1))
 
 
 def refusal_of(error: Exception) -> tuple[int, str]:

@@ -14,7 +14,7 @@ import resource
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -34,7 +34,7 @@ from cimaster.common.serving.connection import (
     Connection,
     WaitingConnections,
 )
-from cimaster.common.serving.early_refusals import TooSlow, answer, refusal_of
+from cimaster.common.serving.early_refusals import TooSlow, answer, check_single, refusal_of
 from cimaster.common.serving.request_arrival import BODY_LIMIT, RequestArrival
 
 CLIENT_TIMEOUTS = {READING: 10.0, WRITING: 60.0, LINGERING: 2.0}  # seconds
@@ -44,12 +44,14 @@ _NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED)
 
 
 class HardenedWorker(ThreadWorker):
-    """gunicorn's gthread worker, hardened; `worker_with_limits` sets its two limits."""
+    """gunicorn's gthread worker, hardened; `worker_with_limits` sets its limits."""
 
     connections_per_address = 100
     """Limit of connections of one address that are being read, written or closed."""
     proxies: Sequence[Network] = ()
     """Networks whose addresses each stand for many clients, so that the limit does not apply to them."""
+    single_headers: Collection[str] = ()
+    """Headers that a request may have only once, in upper case."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -155,6 +157,7 @@ class HardenedWorker(ThreadWorker):
 
     def handle_request(self, req: Request, conn: Connection) -> Any:
         """Have the application answer a parsed request, without its body if that is too large (runs in a thread)."""
+        check_single(req.headers, self.single_headers)
         req._expected_100_continue = False  # `_dispatch` has answered it
         body = b"" if conn.arrival.too_large else req.body.read()
         req.body = BytesIO(body)
@@ -229,7 +232,9 @@ class HardenedWorker(ThreadWorker):
                 conn.timeout = min(conn.timeout, deadline)
 
 
-def worker_with_limits(connections_per_address: int, proxies: Sequence[Network] = ()) -> type[HardenedWorker]:
+def worker_with_limits(
+    connections_per_address: int, proxies: Sequence[Network] = (), single_headers: Collection[str] = ()
+) -> type[HardenedWorker]:
     """Return a worker class with these limits; gunicorn passes only its own settings to a worker."""
 
     class LimitedWorker(HardenedWorker):
@@ -237,4 +242,5 @@ def worker_with_limits(connections_per_address: int, proxies: Sequence[Network] 
 
     LimitedWorker.connections_per_address = connections_per_address
     LimitedWorker.proxies = proxies
+    LimitedWorker.single_headers = single_headers
     return LimitedWorker

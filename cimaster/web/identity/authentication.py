@@ -12,7 +12,7 @@ from cimaster.common.settings import BadSetting
 from cimaster.errors import BadCredential, NoCredential, TwoCredentials
 from cimaster.settings import Settings
 from cimaster.web.identity.identity import Identity
-from cimaster.web.identity.proxy_headers import ProxyHeaders
+from cimaster.web.identity.proxy_headers import ProxyHeaders, header_names
 from cimaster.web.identity.service_accounts import ServiceAccounts
 from cimaster.web.identity.sessions import Sessions
 from cimaster.web.identity.static_tokens import StaticTokens
@@ -112,6 +112,16 @@ def check(settings: Settings) -> None:
             "CIMASTER_PROXY_SECRET_FILE is set, and CIMASTER_TRUSTED_PROXIES is not: set it to the networks from which "
             "the proxy connects, such as 10.0.0.0/8"
         )
+
+
+def single_headers(settings: Settings) -> frozenset[str]:
+    """Return the headers that a request may have only once, in upper case; none with `auth = open`.
+
+    Servers join repeated headers with a comma, so a second list of groups would look like a part of the first.
+    """
+    if settings.auth != REQUIRED:
+        return frozenset()
+    return frozenset(name.upper() for name in ("Authorization", *header_names(settings)))
 
 
 def _is_loopback(host: str) -> bool:

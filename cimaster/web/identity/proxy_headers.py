@@ -17,6 +17,13 @@ _LONGEST_GROUP, _LONGEST_EMAIL = 253, 254
 _SEPARATOR = ","  # between groups, and between the values of a header that a request repeats
 
 
+def header_names(settings: Settings) -> tuple[str, ...]:
+    """Return the headers that an authenticating proxy sends; none if no proxy is configured."""
+    if not settings.proxy_secret_file:
+        return ()
+    return settings.proxy_user_header, settings.proxy_groups_header, settings.proxy_email_header, PROOF_HEADER
+
+
 class ProxyHeaders:
     """The headers of an authenticating proxy, which count only from a trusted address and with the proxy's secret.
 
