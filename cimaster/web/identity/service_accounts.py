@@ -5,6 +5,7 @@ on with the old one, so that a load of requests never waits for the API server t
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 
@@ -63,20 +64,23 @@ class ServiceAccounts:
             return None
         call, leads = self._join(key)
         if leads:
-            with self._slots.slot(address, _LONGEST_WAIT) as free:
-                self._settle(call, key, token, expires, may_call=free)
+            self._settle(call, key, lambda: self._answer_in_slot(key, token, expires, address))
         return _result(call, _LONGEST_CALL)
 
     def _renewed(self, key: bytes, token: str, address: str, known: Answer) -> Identity | None:
         """Ask again about a token; where that does not work now, the known answer counts until its end."""
         identity = known.identity
         assert identity is not None
-        assert identity.expires is not None
+        expires = identity.expires
+        assert expires is not None
         with self._slots.slot(address, 0) as free:
-            call, leads = self._join(key) if free else (None, False)
-            if call is None or not leads:
+            if not free:
                 return identity
-            self._settle(call, key, token, identity.expires, may_call=True)
+            call, leads = self._join(key)
+            if leads:
+                self._settle(call, key, lambda: self._answer(key, token, expires))
+            elif not call.done():  # another request is asking
+                return identity
         try:
             return _result(call, 0)
         except IdentityUnavailable:
@@ -100,16 +104,10 @@ class ServiceAccounts:
             self._calls[key] = call
             return call, True
 
-    def _settle(self, call: _Call, key: bytes, token: str, expires: datetime, *, may_call: bool) -> None:
-        """Ask the API server, and give the answer to all that wait for it."""
-        begun = self._clock.monotonic()
+    def _settle(self, call: _Call, key: bytes, answer: Callable[[], Identity | None]) -> None:
+        """Make a call, and give its answer to all that wait for it."""
         try:
-            if not may_call:
-                raise unavailable()
-            account = self._reviews.account(token)
-            identity = account and Identity(account.name, Source.SERVICE_ACCOUNT, account.groups, expires=expires)
-            self._keep(key, identity, expires, begun)
-            call.set_result(identity)
+            call.set_result(answer())
         except IdentityUnavailable as trouble:
             call.set_exception(trouble)
         finally:
@@ -118,11 +116,22 @@ class ServiceAccounts:
             if not call.done():  # an error in this code: the request fails with it, and those that wait are refused
                 call.set_exception(unavailable())
 
-    def _keep(self, key: bytes, identity: Identity | None, expires: datetime, begun: float) -> None:
+    def _answer_in_slot(self, key: bytes, token: str, expires: datetime, address: str) -> Identity | None:
+        with self._slots.slot(address, _LONGEST_WAIT) as free:
+            if not free:
+                raise unavailable()
+            return self._answer(key, token, expires)
+
+    def _answer(self, key: bytes, token: str, expires: datetime) -> Identity | None:
+        """Ask the API server, and keep its answer; it counts from the beginning of the call."""
+        begun = self._clock.monotonic()
+        account = self._reviews.account(token)
+        identity = account and Identity(account.name, Source.SERVICE_ACCOUNT, account.groups, expires=expires)
         remaining = (expires - self._clock()).total_seconds()
         lasts = min(_GOOD, remaining) if identity else _BAD
         with self._lock:
             self._cache.keep(key, Answer(identity, begun + lasts, begun + _RENEW_AFTER))
+        return identity
 
 
 def _result(call: _Call, longest: float) -> Identity | None:
