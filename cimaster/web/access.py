@@ -130,7 +130,7 @@ def name_of(given: str, parameter: str) -> str:
 def _lacking(needed: Iterable[Role], identity: Identity, has: frozenset[Role]) -> NotAllowed:
     roles = [role for role in Role if role in frozenset(needed)]
     own = ", ".join(role for role in Role if role in has) or "none"
-    words = " or ".join(f"{role} ({role.meaning})" for role in roles)
+    words = " or ".join(f"{role} ({role.meaning.partition(';')[0]})" for role in roles)
     return NotAllowed(
         f"user {identity.label} is not authorized: this needs the role {words}, and the user's roles are: {own}; "
         f"{_ask_for(*roles)}",
