@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from cimaster.errors import NoVacantCluster, Refusal, RequestIdReused, RequestOver
 from cimaster.pool.decisions import fair_shares
@@ -35,10 +36,10 @@ class Request:
         """The id within the process, with its owner if that is verified."""
         return scoped(self.id, self.owner)
 
-    @property
-    def known_ids(self) -> tuple[str, ...]:
+    @cached_property
+    def known_ids(self) -> frozenset[str]:
         """The ids under which its first try may be stored; the one without an owner if that was sent in open mode."""
-        return tuple(dict.fromkeys((self.scoped_id, self.id)))
+        return frozenset((self.scoped_id, self.id))
 
     @property
     def key(self) -> str:
@@ -82,7 +83,7 @@ def earlier_take(pool: Pool, request: Request) -> Cluster | None:
     earlier = _earlier(pool, request)
     if earlier and earlier.say:
         raise _no_longer_waiting(earlier, request)
-    ended = tuple(map(hash_of_request, request.known_ids))
+    ended = set(map(hash_of_request, request.known_ids))
     if earlier or any(lease.request in ended for cluster in pool.clusters for lease in cluster.ended_leases):
         raise RequestOver(
             f"the take with request_id {request.id} was granted and has ended: "
