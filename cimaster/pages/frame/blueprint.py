@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from cimaster.common.texts import printable
 from cimaster.errors import Problem, Refusal, StoreTrouble
 from cimaster.pages.frame import addresses, cookies, outages, visitors
-from cimaster.web import access, problems
+from cimaster.web import access, callers, problems
 from cimaster.web.components import components
 
 
@@ -60,6 +60,7 @@ def template_globals() -> dict[str, object]:
         "warnings": visitors.warnings,
         "last_confirmed": visitors.last_confirmed,
         "next_step": outages.next_step,
+        "sees_contents": lambda: callers.caller().sees_all,
     }
 
 
