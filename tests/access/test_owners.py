@@ -128,12 +128,22 @@ def test_tickets_are_left_by_their_owner_or_an_admin_only(
     assert read(two, "/queue")["tickets"] == []
 
 
-def test_pages_name_no_ticket_of_another_caller(one: FlaskClient, two: FlaskClient, calling: As) -> None:
+def test_a_provisioner_adds_no_cluster_without_a_creation(calling: As) -> None:
+    refused = calling("provisioner-1").post("/addcluster", data={"cluster": "new", "region": "us-west"})
+    assert (refused.status_code, refused.headers["CIMaster-Code"]) == (403, "not_allowed")
+    assert refused.text.endswith("send the creation's id as creation, or ask an admin to add the cluster\n")
+
+
+def test_pages_show_and_cancel_no_ticket_of_another_caller(one: FlaskClient, two: FlaskClient, calling: As) -> None:
     taken(one)
     queued(two)
     (ticket,) = read(two, "/queue")["tickets"]
     assert ticket["id"] not in calling("person-1").get("/ui/queue").text
     assert ticket["id"] in calling("admin-1").get("/ui/queue").text
+    refused = calling("person-1").post("/ui/cancel", data={"request_id": f"{ticket['id']} @ci-2"})
+    assert (refused.status_code, "belongs to ci-2" in refused.text) == (403, True)
+    cancelled = calling("admin-1").post("/ui/cancel", data={"request_id": f"{ticket['id']} @ci-2"})
+    assert (cancelled.status_code, read(two, "/queue")["tickets"]) == (303, [])
 
 
 def test_the_content_of_a_broken_record_is_shown_to_admins_only(

@@ -253,6 +253,13 @@ def test_an_admin_names_the_owner_if_two_sent_the_same_request_id() -> None:
     assert [ticket.owner for ticket in left.queue] == [E2E]
 
 
+def test_an_admin_removes_a_request_that_arrived_after_a_first_try() -> None:
+    pool, answer = leave(occupied("a"), NOW, "r-1", caller=ROOT)
+    assert answer.text == "request r-1 is not waiting"
+    pool, _ = wait(pool, E2E)
+    assert not leave(pool, NOW, "r-1", caller=ROOT)[0].queue
+
+
 def test_an_admin_with_a_ticket_of_that_id_removes_its_own() -> None:
     pool, _ = wait(wait(occupied("a"), E2E)[0], ROOT.owner)
     left, _ = leave(pool, NOW, "r-1", caller=ROOT)

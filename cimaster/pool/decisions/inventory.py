@@ -79,8 +79,8 @@ def _check_requested(origin: Creation | None) -> None:
     """Refuse a cluster that no creation asked for, or that one asked for which has got its cluster."""
     if origin is None or origin.state == READY:
         raise NotAllowed(
-            "role provisioner adds only clusters that a creation asked for: name the creation with creation, or ask an "
-            "admin to add the cluster",
+            "role provisioner adds only clusters that a creation asked for: send the creation's id as creation, or ask "
+            "an admin to add the cluster",
             parameter="creation",
         )
 

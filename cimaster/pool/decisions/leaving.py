@@ -57,16 +57,16 @@ def _meant(pool: Pool, request_id: str, caller: Caller) -> str:
     after a blank, or for an admin the only one that was sent with this id.
     """
     own = scoped(request_id, caller.owner)
-    if own == request_id or _is_known(pool, own):
+    if own == request_id or _is_waiting_or_served(pool, own):
         return own
-    if _is_known(pool, request_id):
+    if _is_waiting_or_served(pool, request_id):
         return request_id
-    return _of_any_owner(pool, request_id) or own if caller.is_admin else own
+    of_another = _of_any_owner(pool, request_id) if caller.is_admin else ""
+    return of_another or own
 
 
-def _is_known(pool: Pool, identity: str) -> bool:
-    is_waiting_or_served = queue_order.find(pool, identity) or live_take(pool, (identity,))
-    return bool(is_waiting_or_served) or request_key(identity) in pool.requests
+def _is_waiting_or_served(pool: Pool, identity: str) -> bool:
+    return queue_order.find(pool, identity) is not None or live_take(pool, (identity,)) is not None
 
 
 def _of_any_owner(pool: Pool, request_id: str) -> str:

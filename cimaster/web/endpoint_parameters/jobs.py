@@ -48,7 +48,8 @@ class FinishTest(VerbParameters):
     """Give a cluster back.
 
     Name the lease with `lease`, or with `job` and `build`: then a late finish never ends the lease of the next job.
-    Finishing a lease again succeeds, and the answer says so.
+    Finishing a lease again succeeds, and the answer says so. With `auth = required`, only its owner or an admin ends a
+    lease; a finish that names none changes nothing if the cluster's current lease belongs to another caller.
 
     With `result` the cluster remembers how the test ended. After three failures in a row, of different builds, it is
     quarantined (an error counts double), unless half of the clusters of its purpose are quarantined already.
@@ -69,6 +70,9 @@ class LeaveQueue(Parameters):
 
     Succeeds even if the request is not waiting. A cluster that the request was given within the last minute is
     returned; after that, use finishtest.
+
+    With `auth = required`, the caller leaves with its own request, or cancels a hold that it waits for. An admin
+    removes any request; if several callers sent the same `request_id`, add a blank and the owner: `r-1 @alice`.
     """
 
     request_id: str = types.REQUEST.required()
@@ -78,7 +82,8 @@ class LeaveQueue(Parameters):
 class RenewLease(VerbParameters):
     """Move the end of a lease.
 
-    The lease then ends `ttl` from now; without `ttl`, its most recent `ttl` applies again.
+    The lease then ends `ttl` from now; without `ttl`, its most recent `ttl` applies again. With `auth = required`, only
+    its owner or an admin renews a lease.
     """
 
     cluster: str = types.CLUSTER.required()
