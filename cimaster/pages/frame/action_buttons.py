@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cimaster.pages.frame.visitors import Visitor
+from cimaster.pool.records import owners
 from cimaster.pool.records.creation import FAILED, Creation
+from cimaster.pool.records.owners import Caller
 from cimaster.web.identity.roles import Role
 
 BUSY = "this creation is in progress; dismiss it when that has finished"
@@ -25,20 +27,25 @@ class Action:
     is_main: bool = False
 
 
-def for_creation(creation: Creation, visitor: Visitor, busy: bool, why_none: str) -> list[Action]:
+def for_creation(creation: Creation, visitor: Visitor, caller: Caller, busy: bool, why_none: str) -> list[Action]:
     """Return the buttons of a creation. A visitor without a name gets a form that asks for it."""
-    opens_form = not visitor.name
-    dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", opens_form, disabled_reason=BUSY if busy else "")
+    opens_form, owner = not visitor.name, owners.label(creation.owner)
+    others = "" if caller.may_change(creation.owner) else f"only {owner} and admins can do this: ask {visitor.admins}"
+    reason = others or (BUSY if busy else "")
+    dismiss = Action("dismiss", "Dismiss", "Dismissing…", "cross", opens_form, disabled_reason=reason)
     if creation.state != FAILED:
         return for_persons([dismiss], visitor)
-    disabled_reason = STILL_RUNS if creation.job_runs else why_none
+    disabled_reason = others or (STILL_RUNS if creation.job_runs else why_none)
     retry = Action("retry", "Retry", "Retrying…", "again", opens_form, disabled_reason=disabled_reason)
     return for_persons([retry, dismiss], visitor)
 
 
-def for_ticket(mine: bool) -> list[Action]:
-    """Return the buttons of a ticket."""
-    return [Action("cancel", "Cancel", icon="cross", is_main=mine)]
+def for_ticket(mine: bool, may_change: bool, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a ticket. `may_change`: it is the visitor's own, or the visitor may cancel any."""
+    reason = "" if may_change else f"only the caller that waits and admins can cancel this: ask {visitor.admins}"
+    if not visitor.may(Role.CI):
+        reason = why_not(Role.PERSON, visitor) or reason
+    return [Action("cancel", "Cancel", icon="cross", disabled_reason=reason, is_main=mine)]
 
 
 def for_purpose(visitor: Visitor) -> list[Action]:
