@@ -10,7 +10,7 @@ from cimaster import provisioners
 from cimaster.api import api
 from cimaster.api.health import health
 from cimaster.checks import DefinedChecks
-from cimaster.common import flask_errors, logs
+from cimaster.common import flask_errors
 from cimaster.common.clock import Clock
 from cimaster.common.parameters import Parameters
 from cimaster.common.serving import metrics_port, request_log
@@ -37,7 +37,6 @@ from cimaster.web.admins import Admins
 from cimaster.web.components import Components, components, components_of
 from cimaster.web.identity.authentication import configured
 from cimaster.web.identity.roles import Roles
-from cimaster.web.identity.session_cookie import session_of
 from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
@@ -188,10 +187,8 @@ def _authenticate(address: str) -> None:
     authentication = components().authentication
     if authentication is None or access.is_for_everybody():
         return
-    identity = authentication.identify(request.environ, address, session_of(request))
-    g.sender = callers.Sender(address, identity, components().roles.of(identity))
-    logs.caller.set({"caller": identity.name, "source": str(identity.source)})
-    access.check(g.sender)
+    access.identify(authentication, address)
+    access.check(callers.current())
 
 
 def _misdirected(refusal: UnknownHost) -> Response:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cimaster.common.parsers import networks
 from cimaster.common.token_file import hashed_line
 from cimaster.settings import Settings
 from cimaster.web.identity.roles import Role
@@ -70,6 +74,25 @@ def write_files(folder: Path) -> RequiredFiles:
     files.session_keys.write_text(SESSION_KEY + "\n")
     files.proxy_secret.write_text(PROXY_SECRET + "\n")
     return files
+
+
+def by_proxy(name: str) -> dict[str, str]:
+    """Return the headers with which the proxy says who the caller is."""
+    return {"X-Forwarded-User": name, "X-CIMaster-Proxy-Secret": PROXY_SECRET}
+
+
+def behind_proxy(settings: Settings, files: RequiredFiles) -> Settings:
+    """Return settings with which the clients of tests are a proxy that signs people in."""
+    trusted = networks("127.0.0.1")
+    return replace(settings, proxy_secret_file=str(files.proxy_secret), trusted_proxies=trusted)
+
+
+def signed_in(app: Flask, name: str) -> FlaskClient:
+    """Return a browser in which a caller has signed in with its token."""
+    browser = app.test_client()
+    answer = browser.post("/ui/signin", data={"token": token_of(name)})
+    assert answer.status_code == 303, answer.text
+    return browser
 
 
 def required(settings: Settings, files: RequiredFiles) -> Settings:

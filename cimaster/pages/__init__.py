@@ -13,9 +13,12 @@ from cimaster.pages.clusters import selection_forms as selection_forms
 from cimaster.pages.creations import creation_forms as creation_forms
 from cimaster.pages.creations import creation_panel as creation_panel
 from cimaster.pages.frame import template_filters as template_filters
-from cimaster.pages.frame import whoami as whoami
 from cimaster.pages.frame.blueprint import pages as pages
 from cimaster.pages.history import history_page as history_page
+from cimaster.pages.identity import sign_in as sign_in
+from cimaster.pages.identity import sign_out as sign_out
+from cimaster.pages.identity import signed_out as signed_out
+from cimaster.pages.identity import whoami as whoami
 from cimaster.pages.inventory import exports as exports
 from cimaster.pages.inventory import health_forms as health_forms
 from cimaster.pages.inventory import import_page as import_page

@@ -55,7 +55,9 @@ const isPoll = ctx => !ctx.sourceElement.closest('a, button, form');
 function showStale() {
   const silent = performance.now() - page.lastUpdate;
   const banner = document.getElementById('stale');
-  if (!document.querySelector('[data-live]') || document.hidden) return;
+  const isSignedOut = document.querySelector('#signed-out:not([hidden])');
+  if (isSignedOut) banner.hidden = true;
+  if (!document.querySelector('[data-live]') || document.hidden || isSignedOut) return;
   banner.hidden = silent < STALE;
   if (!banner.hidden) setText(document.getElementById('stale-age'), roughly(silent));
 }

@@ -7,14 +7,17 @@ A view says with `allow` which roles it is for. A view that says nothing is for 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from flask import current_app, request
+from flask import current_app, g, request
 
+from cimaster.common import logs
 from cimaster.common.texts import same_person
 from cimaster.errors import BadCredential, NotAllowed, NotYou
 from cimaster.web import callers
 from cimaster.web.components import components
+from cimaster.web.identity.authentication import Authentication
 from cimaster.web.identity.identity import Identity, Source
 from cimaster.web.identity.roles import EVERYBODY, Role
+from cimaster.web.identity.session_cookie import session_of
 
 V = TypeVar("V", bound=Callable[..., Any])
 _ATTRIBUTE = "allowed_roles"
@@ -54,6 +57,14 @@ def is_open() -> bool:
 def is_for_everybody() -> bool:
     """Say whether the current request needs no credential: it has no route, or one that is open to everybody."""
     return request.endpoint is None or needed_roles(request.endpoint) == EVERYBODY
+
+
+def identify(authentication: Authentication, address: str) -> Identity:
+    """Find out who sent the current request, and keep that with it; a refusal unless it has one good credential."""
+    identity = authentication.identify(request.environ, address, session_of(request))
+    g.sender = callers.Sender(address, identity, components().roles.of(identity))
+    logs.caller.set({"caller": identity.name, "source": str(identity.source)})
+    return identity
 
 
 def check(sender: callers.Sender) -> None:

@@ -81,3 +81,14 @@ def test_with_blocked_cookies_the_form_says_that_no_name_is_kept(app: Flask) -> 
     answer = dora.post("/ui/whoami", data={"name": "dora", "probed": "true"})
     assert answer.status_code == 400
     assert "your browser blocks cookies, so it cannot keep your name" in text(answer)
+
+
+@pytest.mark.parametrize("path", ["/ui/signin", "/ui/signout"])
+def test_there_is_nothing_to_sign_in_to(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+    assert client.post(path, data={"token": "x"}).status_code == 404
+
+
+def test_every_page_says_that_names_are_not_verified(client: FlaskClient) -> None:
+    for path in ("/", "/ui/admin", "/ui/history", "/ui/missing"):
+        assert "this service believes what each visitor and each job says" in text(client.get(path))

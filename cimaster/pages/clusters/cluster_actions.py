@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from cimaster.pages.frame.action_buttons import Action, admin_action
+from cimaster.pages.frame.action_buttons import Action, admin_action, for_persons, why_not
 from cimaster.pages.frame.visitors import Visitor
 from cimaster.pool.decisions.holding import holder_of
 from cimaster.pool.records.cluster import BROKEN, DISABLED, OCCUPIED, VACANT, Cluster
 from cimaster.pool.records.health import QUARANTINED, SUSPECT
+from cimaster.web.identity.roles import Role
 
 
 def for_row(cluster: Cluster, visitor: Visitor) -> list[Action]:
@@ -23,14 +24,13 @@ def for_row(cluster: Cluster, visitor: Visitor) -> list[Action]:
 
 def _hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
     if visitor.holds(cluster) or visitor.shares(cluster):
-        return [
-            Action("release", "Release", "Releasing…", "unlock", opens_form=False, is_main=visitor.holds(cluster)),
-            Action("extend", "Extend", icon="clock"),
-        ]
+        is_main = visitor.holds(cluster)
+        release = Action("release", "Release", "Releasing…", "unlock", opens_form=False, is_main=is_main)
+        return for_persons([release, Action("extend", "Extend", icon="clock")], visitor)
     if cluster.hold:
-        return _actions_on_others_hold(cluster, visitor)
-    label = "Hold when free" if cluster.state == OCCUPIED else "Hold"
-    return [Action("hold", label, icon="lock", expect=cluster.state, is_main=cluster.state == VACANT)]
+        return for_persons(_actions_on_others_hold(cluster, visitor), visitor)
+    label, is_main = "Hold when free" if cluster.state == OCCUPIED else "Hold", cluster.state == VACANT
+    return for_persons([Action("hold", label, icon="lock", expect=cluster.state, is_main=is_main)], visitor)
 
 
 def _actions_on_others_hold(cluster: Cluster, visitor: Visitor) -> list[Action]:
@@ -82,11 +82,12 @@ def _of_a_lendable(cluster: Cluster, visitor: Visitor) -> list[Action]:
 def _more_hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
     """Return the actions on holds that do not fit into a row."""
     if cluster.hold is None:
-        return [admin_action("holdfor", "Hold for someone else…", visitor, icon="lock")]
+        return [_hold_for(visitor)]
     take_over = admin_action("takeover", "Take over…", visitor, icon="person")
     change_end = Action("changeend", "Change end…", icon="pen")
     if visitor.holds(cluster):
-        return [Action("share", "Share…", icon="people"), change_end, Action("handover", "Hand over…", icon="out")]
+        share, hand_over = Action("share", "Share…", icon="people"), Action("handover", "Hand over…", icon="out")
+        return for_persons([share, change_end, hand_over], visitor)
     may_be_own = visitor.is_admin or not visitor.is_named
     hand_over = Action(
         "handover",
@@ -94,7 +95,15 @@ def _more_hold_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
         icon="out",
         disabled_reason="" if may_be_own else _held_by_another(cluster, "hand it over"),
     )
-    return [*([change_end] if visitor.shares(cluster) else []), hand_over, take_over]
+    shared = [change_end] if visitor.shares(cluster) else []
+    return [*for_persons([*shared, hand_over], visitor), take_over]
+
+
+def _hold_for(visitor: Visitor) -> Action:
+    action = admin_action("holdfor", "Hold for someone else…", visitor, icon="lock")
+    if not visitor.is_verified:
+        return action
+    return replace(action, disabled_reason=why_not(Role.PERSON, visitor) or why_not(Role.FOR_OTHERS, visitor))
 
 
 def _health_actions(cluster: Cluster, visitor: Visitor) -> list[Action]:
@@ -117,7 +126,7 @@ def for_selection(visitor: Visitor) -> list[Action]:
         admin_action("disableselected", "Disable…", visitor, icon="pause"),
         admin_action("enableselected", "Enable…", visitor, icon="play"),
         admin_action("labelselected", "Edit labels…", visitor, icon="pen"),
-        Action("releaseselected", "Release…", icon="unlock"),
+        *for_persons([Action("releaseselected", "Release…", icon="unlock")], visitor),
         admin_action("deleteselected", "Delete…", visitor, icon="bin"),
     ]
 

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 from cimaster.pages.frame import outside_links
 from cimaster.pages.frame.visitors import current_visitor, element_id
-from cimaster.web import public_url
+from cimaster.web import access, public_url
+
+_VARIABLE = "CIMASTER_CLIENT_TOKEN_FILE"  # names the file of the token to the client too
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def commands(cluster: str, person: str) -> list[Command]:
 def _curl(address: str, fields: dict[str, str], *, asks_name: bool) -> str:
     sent = shlex.quote(urlencode(fields))
     name = ' --data-urlencode "name=$USER"' if asks_name else ""
-    return f"curl -sS --fail-with-body -d {sent}{name} {shlex.quote(address)}"
+    token = "" if access.is_open() else f' -H "Authorization: Bearer $(cat "${_VARIABLE}")"'
+    return f"curl -sS --fail-with-body{token} -d {sent}{name} {shlex.quote(address)}"
 
 
 def _client(verb: str, cluster: str, options: dict[str, str], server: str) -> str:

@@ -9,13 +9,15 @@ from flask import Response, g, render_template
 from cimaster.pages.clusters import cluster_table, shortage_lines
 from cimaster.pages.clusters.view import View, requested_view
 from cimaster.pages.creations import creation_panel
+from cimaster.pages.frame.action_buttons import why_not
 from cimaster.pages.frame.blueprint import pages
-from cimaster.pages.frame.visitors import latest
+from cimaster.pages.frame.visitors import current_visitor, latest
 from cimaster.pages.queue import queue_panel
 from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, VACANT
 from cimaster.pool.records.health import QUARANTINED
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web.components import components
+from cimaster.web.identity.roles import Role
 
 CARDS = {
     VACANT: "ready to lend",
@@ -50,11 +52,12 @@ def summary_context(snapshot: Snapshot, view: View) -> dict[str, Any]:
 @pages.get("/")
 def dashboard() -> Response:
     """Show the pool."""
-    snapshot, view = latest(), requested_view()
+    snapshot, view, visitor = latest(), requested_view(), current_visitor()
     page = render_template(
         "dashboard.html",
         **cluster_table.filter_choices(snapshot, view),
-        why_none=components().provisioning.why_none,
+        why_not_hold=why_not(Role.PERSON, visitor),
+        why_none=why_not(Role.PERSON, visitor) or components().provisioning.why_none,
         **summary_context(snapshot, view),
         **shortage_lines.context(snapshot, view),
         **queue_panel.context(snapshot),

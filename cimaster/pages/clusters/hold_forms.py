@@ -81,6 +81,7 @@ serve(
         subject="cluster",
         context=_hold_context,
         update=cluster_forms.update,
+        for_others=True,
     )
 )
 

@@ -18,6 +18,7 @@ from cimaster.pool.decisions import descriptions
 from cimaster.pool.records.creation import FAILED, READY, Creation
 from cimaster.pool.records.record import BROKEN
 from cimaster.repository.snapshots import Snapshot
+from cimaster.web import callers
 from cimaster.web.components import components
 
 READY_FOR = timedelta(minutes=30)  # a creation that is ready stays on the pages for this time
@@ -121,9 +122,8 @@ def row(pool: Pool, creation: Creation, visitor: Visitor, now: datetime) -> Row:
     """Return a creation as a visitor sees it."""
     cluster = creation.cluster if creation.state == READY else ""
     words = creation.reason if creation.state == FAILED else descriptions.progress(creation)
-    buttons = action_buttons.for_creation(
-        creation, visitor, creation.in_progress(now), components().provisioning.why_none
-    )
+    is_busy, why_none = creation.in_progress(now), components().provisioning.why_none
+    buttons = action_buttons.for_creation(creation, visitor, callers.caller(), is_busy, why_none)
     return Row(
         id=element_id(f"creation {creation.id}"),
         reference=creation.id,

@@ -30,6 +30,7 @@ class Pages(Blueprint):
 
 
 pages = Pages("pages", __name__)
+MISSING = "this page does not exist; the dashboard shows the clusters"
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -50,6 +51,9 @@ def template_globals() -> dict[str, object]:
     """Return the variables and functions that all templates can use."""
     return {
         "visitor": visitors.current_visitor(),
+        "visitor_tag": visitors.tag(),
+        "source": visitors.source(),
+        "back_after_signing_in": addresses.return_address,
         "now": components().clusters.now(),
         "is_htmx_request": is_htmx_request(),
         "here": addresses.current_page(),
@@ -106,4 +110,4 @@ def shown(refusal: Response, sentence: str, advice: str = "", **about: str) -> R
 @pages.get("/ui/<path:_page>")
 def missing(_page: str) -> Response:
     """Answer an unknown address with an error page."""
-    raise NotFound("this page does not exist; the dashboard shows the clusters")
+    raise NotFound(MISSING)

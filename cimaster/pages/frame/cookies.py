@@ -106,6 +106,11 @@ def remember(**values: object) -> None:
         setattr(g, key, value)
 
 
+def forget_visitor() -> None:
+    """Delete what concerns one person: the next one at the same browser must not see it."""
+    remember(name=None, message=None, dismissed=None)
+
+
 def write_to(response: Response) -> Response:
     """Write the cookies to a response. Their path is the public URL's, because other services may share the host."""
     where: Any = {"path": request.script_root or "/", "httponly": True, "samesite": "Lax"}

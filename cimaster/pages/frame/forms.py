@@ -78,7 +78,8 @@ class Form(Generic[P]):
     `subject` is the parameter that names what the form is about; empty if that is new. `update` says which element
     of the page where the form was opened has changed. `leaves_hold`: the visitor holds the cluster afterwards. If
     `report` returns anything, form_report.html shows that in place of the form, and no message is left. `undo` returns
-    the fields with which /ui/undorelease undoes it; none if that is not possible.
+    the fields with which /ui/undorelease undoes it; none if that is not possible. `for_others`: the visitor acts for
+    another person, which needs a role of its own.
     """
 
     path: str
@@ -94,6 +95,7 @@ class Form(Generic[P]):
     report: Callable[[Committed], dict[str, Any]] = no_report
     undo: Callable[[Committed, str], Mapping[str, str]] = no_undo
     destroys: bool = False
+    for_others: bool = False
     leaves_hold: bool = False
 
     @property
@@ -104,7 +106,7 @@ class Form(Generic[P]):
     @property
     def for_admins(self) -> bool:
         """Whether only admins may send it."""
-        return self.path.startswith(ADMIN_PREFIX)
+        return self.path.startswith(ADMIN_PREFIX) and not self.for_others
 
     @property
     def template(self) -> str:
@@ -117,9 +119,16 @@ def read(form: Form[P]) -> P:
     known = {parameter.name for parameter in form.endpoint.parameters}
     sent: MultiDict[str, str] = MultiDict(pair for pair in _filled_in() if pair[0] in known)
     parameters = request_parameters.read(form.endpoint, sent)
-    if form.for_admins:
-        access.require_admin(parameters.name)
+    _check(form, parameters.name)
     return parameters
+
+
+def _check(form: Form[Any], name: str) -> None:
+    """Refuse a visitor that may not send the form; its endpoint's roles are checked before each request."""
+    if form.for_admins:
+        access.require_admin(name)
+    if form.for_others:
+        access.require_for_others(name, "")  # the form is for another person in any case
 
 
 def not_allowed(form: Form[Any]) -> NotAllowed | NotAuthorized | None:
@@ -128,8 +137,7 @@ def not_allowed(form: Form[Any]) -> NotAllowed | NotAuthorized | None:
         return None
     try:
         access.require(form.endpoint.roles)
-        if form.for_admins:
-            access.require_admin(visitors.own_name())
+        _check(form, visitors.own_name())
     except (NotAllowed, NotAuthorized) as refusal:
         return refusal
     return None

@@ -7,8 +7,11 @@ from markupsafe import Markup, escape
 
 from cimaster.common.times import format_duration, format_time, parse_time, roughly
 from cimaster.pages.frame.blueprint import pages
+from cimaster.pool.records import owners
 
 SOON, LATE, NOW = timedelta(minutes=30), timedelta(minutes=10), timedelta(minutes=1)
+_ACCOUNT_MARK = "system:serviceaccount:"
+_ACCOUNT = re.compile(_ACCOUNT_MARK + r"[a-z0-9-]+:[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
@@ -61,9 +64,15 @@ def duration_parameter(duration: timedelta) -> str:
 
 
 @pages.app_template_filter()
+def short_names(text: str) -> str:
+    """Replace the names of service accounts in a text by short ones: `e2e.ci` for `system:serviceaccount:ci:e2e`."""
+    return _ACCOUNT.sub(lambda name: owners.label(name[0]), text) if _ACCOUNT_MARK in text else text
+
+
+@pages.app_template_filter()
 def readable_times(sentence: str) -> Markup:
-    """Replace the RFC 3339 times in a sentence by readable ones."""
-    return Markup(_STAMP.sub(_readable, str(escape(sentence))))  # noqa: S704 escaped first
+    """Replace the RFC 3339 times in a sentence by readable ones, and names of service accounts by short ones."""
+    return Markup(_STAMP.sub(_readable, str(escape(short_names(sentence)))))  # noqa: S704 escaped first
 
 
 def _readable(stamp: re.Match[str]) -> str:

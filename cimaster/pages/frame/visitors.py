@@ -10,20 +10,48 @@ from flask import g
 from cimaster.common.texts import same_person
 from cimaster.errors import StoreTrouble
 from cimaster.pages.frame import addresses, cookies
+from cimaster.pool.records import owners
 from cimaster.pool.records.cluster import Cluster
 from cimaster.pool.records.ticket import Ticket
 from cimaster.repository.snapshots import Snapshot
 from cimaster.web import access, callers
 from cimaster.web.components import components
+from cimaster.web.identity.roles import Role
+
+_ROLES_OF_A_PERSON = frozenset({Role.READER, Role.PERSON})
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """The person at a page. Rows that look the same to others too are rendered without the `name`."""
+    """The person at a page. Rows that look the same to others too are rendered without the `name`.
+
+    `is_verified`: an identity says who they are. `admins` are those whom sentences name to a visitor that is no admin.
+    """
 
     name: str = ""
-    is_admin: bool = False
+    roles: tuple[Role, ...] = ()
     is_named: bool = False
+    is_verified: bool = False
+    admins: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this visitor is an admin."""
+        return Role.ADMIN in self.roles
+
+    @property
+    def may_read(self) -> bool:
+        """Whether this visitor may see clusters at all."""
+        return Role.READER in self.roles
+
+    def may(self, role: Role) -> bool:
+        """Whether this visitor has a role."""
+        return role in self.roles
+
+    @property
+    def label(self) -> str:
+        """The name as pages show it."""
+        return owners.label(self.name)
 
     def holds(self, cluster: Cluster) -> bool:
         """Whether this visitor holds the cluster."""
@@ -42,7 +70,17 @@ class Visitor:
 def current_visitor() -> Visitor:
     """Return the visitor of the current request."""
     name = own_name()
-    return Visitor(name, bool(name) and access.is_admin(name), bool(name))
+    roles = _roles(name)
+    admins = "" if Role.ADMIN in roles else access.admins_text()
+    ordered = tuple(role for role in Role if role in roles)
+    return Visitor(name, ordered, bool(name), not access.is_open(), admins)
+
+
+def _roles(name: str) -> frozenset[Role]:
+    """Return the roles of the visitor. Where names are believed, only an admin's makes a difference."""
+    if not access.is_open():
+        return callers.current().roles
+    return frozenset(Role) if name and access.is_admin(name) else _ROLES_OF_A_PERSON
 
 
 def own_name() -> str:
@@ -51,6 +89,23 @@ def own_name() -> str:
         return cookies.name()
     identity = callers.current().identity
     return identity.name if identity else ""
+
+
+def tag() -> str:
+    """Return a text for the header of requests that is different for each visitor; empty where names are not verified.
+
+    A page sends it, so that a page that another person opened in the same browser is noticed.
+    """
+    identity = callers.current().identity
+    return (
+        hashlib.blake2s(identity.owner.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest() if identity else ""
+    )
+
+
+def source() -> str:
+    """Return the kind of credential that says who the visitor is; empty if there is none."""
+    identity = callers.current().identity
+    return identity.source if identity else ""
 
 
 def latest(at_least: int = 0) -> Snapshot:

@@ -44,7 +44,7 @@ def inventory_page() -> Response:
     snapshot, view = latest(), requested_view(INVENTORY)
     page = render_template(
         "inventory.html",
-        why_not="" if current_visitor().is_admin else action_buttons.NEEDS_ADMIN,
+        why_not=action_buttons.why_not_admin(current_visitor()),
         **cluster_table.filter_choices(snapshot, view),
         **cluster_table.context(snapshot, view),
         **broken_context(snapshot),

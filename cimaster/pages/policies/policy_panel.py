@@ -42,12 +42,15 @@ class PolicyLine:
 
 @dataclass(frozen=True)
 class Panel:
-    """What the inventory page shows of policies; `why_idle` says why they are not applied here."""
+    """What the inventory page shows of policies; `why_idle` says why they are not applied here.
+
+    `why_not` says why the visitor may not change them.
+    """
 
     tag: str
     lines: tuple[PolicyLine, ...]
     why_idle: str
-    is_admin: bool
+    why_not: str
     usual_job: str
     usual_branch: str = BRANCH
 
@@ -87,7 +90,7 @@ def context(snapshot: Snapshot) -> dict[str, Any]:
     visitor, provisioning = current_visitor(), components().provisioning
     shown, why_idle = lines(snapshot, visitor), provisioning.why_idle
     tag = fragment_tag(snapshot, shown, why_idle)
-    return {"policies": Panel(tag, shown, why_idle, visitor.is_admin, provisioning.default_job)}
+    return {"policies": Panel(tag, shown, why_idle, action_buttons.why_not_admin(visitor), provisioning.default_job)}
 
 
 @pages.get("/ui/fragments/policies")

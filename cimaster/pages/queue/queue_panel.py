@@ -13,6 +13,7 @@ from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.frame.fragments import poll_response
 from cimaster.pages.frame.visitors import Visitor, current_visitor, element_id, fragment_tag, latest
 from cimaster.pool.decisions import descriptions, expected_wait, queue_order
+from cimaster.pool.records import owners
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import LONG_AGO, NORMAL, Ticket
 from cimaster.repository.snapshots import Snapshot
@@ -44,6 +45,11 @@ class Row:
     is_hold: bool
     is_mine: bool
     actions: tuple[Action, ...]
+
+    @property
+    def shown_id(self) -> str:
+        """The id as its caller sent it; empty for a visitor that may not see it."""
+        return owners.shown(self.reference)
 
     @property
     def name(self) -> str:
@@ -137,7 +143,7 @@ def _row(ticket: Ticket, place: int, wait: timedelta | None, visitor: Visitor, n
         is_connected=ticket.is_present(now),
         is_hold=ticket.is_hold,
         is_mine=is_mine,
-        actions=tuple(action_buttons.for_ticket(is_mine)) if can_name_it else (),
+        actions=tuple(action_buttons.for_ticket(is_mine, can_name_it, visitor)),
     )
 
 

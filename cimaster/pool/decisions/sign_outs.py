@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from cimaster.pool.records.json_values import dump
@@ -34,6 +34,15 @@ def is_over(pool: Pool, owner: str, began: datetime) -> bool:
     """Say whether a caller's session that began then was ended by a sign-out."""
     known = _read(pool.other_keys.get(KEY, ""))
     return bool(known) and _milliseconds(began) <= known.get(_key(owner), -1)
+
+
+def last(pool: Pool, owner: str) -> datetime | None:
+    """Return until when a caller's sessions are over; None if it has not signed out lately."""
+    ended = _read(pool.other_keys.get(KEY, "")).get(_key(owner))
+    try:
+        return datetime.fromtimestamp(ended / 1000, UTC) if ended is not None else None
+    except (ValueError, OverflowError, OSError):
+        return None  # the stored number is no time
 
 
 @functools.lru_cache(maxsize=4)

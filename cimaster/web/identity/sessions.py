@@ -19,6 +19,7 @@ from cimaster.web.identity.identity import Identity, Source
 
 SESSION_TIME = timedelta(hours=12)
 _TOLERANCE = timedelta(seconds=10)  # by which the clocks of replicas may differ
+_STEP = timedelta(milliseconds=1)  # the unit of the times in a cookie
 _VERSION = "1"
 _PURPOSE = b"cimaster session "  # what a signature is for, so that a key used elsewhere too signs nothing for both
 _LONGEST = 1000  # characters of a cookie
@@ -51,8 +52,11 @@ class Sessions:
         """Why the file of keys cannot be used; empty if it can."""
         return secret_file.trouble(self._keys)
 
-    def sign(self, identity: Identity) -> str:
-        """Return the cookie of a new session for a caller; IdentityUnavailable without a usable key."""
+    def sign(self, identity: Identity, after: datetime | None = None) -> str:
+        """Return the cookie of a new session for a caller; IdentityUnavailable without a usable key.
+
+        `after` is when the caller last signed out, by a clock that may be ahead: the session begins after that.
+        """
         keys = self._keys.value
         if not keys:
             raise IdentityUnavailable(
@@ -60,6 +64,8 @@ class Sessions:
                 "or have an operator correct CIMASTER_SESSION_KEY_FILE"
             )
         issued = self._clock()
+        if after:
+            issued = max(issued, after + _STEP)
         expires = min(issued + SESSION_TIME, identity.expires or issued + SESSION_TIME)
         content = {
             "name": identity.name,

@@ -1,10 +1,11 @@
-"""The form for the visitor's name. A cookie keeps it; with open authentication it is not verified."""
+"""The form for the visitor's name, for services that verify no names: a cookie keeps it."""
 
 from flask import Response, render_template, request
+from werkzeug.exceptions import NotFound
 
 from cimaster.errors import BadParameter
 from cimaster.pages.frame import addresses, cookies
-from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to
+from cimaster.pages.frame.blueprint import MISSING, is_htmx_request, pages, redirect_to
 from cimaster.pool import parsers
 from cimaster.web import access, endpoints, problems
 
@@ -18,16 +19,17 @@ def _render(error: str = "") -> str:
     return render_template("forms/whoami.html" if is_htmx_request() else "whoami_page.html", **context)
 
 
-@pages.get("/ui/whoami")
-def whoami() -> str:
+def form() -> Response:
     """Show the form."""
-    return _render()
+    return Response(_render())
 
 
 @access.allow(endpoints.READERS)
 @pages.post("/ui/whoami")
 def save_name() -> Response:
     """Save the name, or delete it."""
+    if not access.is_open():
+        raise NotFound(MISSING)
     forget = "forget" in request.form
     if cookies.blocked():
         return _refused(BadParameter(BLOCKED, parameter="name"))
