@@ -92,3 +92,11 @@ def test_log_and_history_name_the_caller(calling: As, admin: FlaskClient) -> Non
     [change, *_] = json.loads(admin.get("/history", headers=JSON).data)["history"]
     assert (change["event"], change["by"]) == ("taken", "carol")
     assert (change["caller"], change["via"]) == ("ci-1", "token from 127.0.0.1")
+
+
+def test_the_page_of_the_history_names_the_caller_of_a_take(calling: As, admin: FlaskClient) -> None:
+    calling("ci-1").post("/getvacant", data={"build": "1", "job": "e2e", "name": "carol"})
+    calling("person-1").post("/holdcluster", data={"cluster": "cluster-01"})
+    page = admin.get("/ui/history").text
+    assert 'title="token from 127.0.0.1">sent by ci-1</span>' in page
+    assert "sent by person-1" not in page

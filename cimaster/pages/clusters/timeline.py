@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cimaster.common.texts import printable, same_person
 from cimaster.common.times import parse_duration, roughly
 from cimaster.pages.clusters.state_durations import BEGINS_USE, Duration, Durations
 from cimaster.pages.frame import outside_links
@@ -18,7 +19,11 @@ _ENDS = {"finished", "lease ended", "take undone", "released", "hold ended"} | _
 
 @dataclass(frozen=True)
 class Change:
-    """One change. `duration` is that of the state that began with it; None if none did, or if its end is unknown."""
+    """One change. `duration` is that of the state that began with it; None if none did, or if its end is unknown.
+
+    `sent_by` is the caller that requested it, if that was authenticated and is not the person in `by`; `via` is its
+    credential and address.
+    """
 
     at: datetime | None
     event: str
@@ -30,6 +35,8 @@ class Change:
     reason: str
     duration: Duration | None
     result: str
+    sent_by: str
+    via: str
 
     @property
     def job_label(self) -> str:
@@ -59,7 +66,7 @@ def changes(entries: Sequence[Entry], durations: Durations) -> list[Change]:
 
 
 def _change(entry: Entry, duration: Duration | None) -> Change:
-    result = entry.get_text("result")
+    result, caller = entry.get_text("result"), printable(entry.get_text("caller"))
     return Change(
         at=entry.at,
         event=entry.event,
@@ -71,6 +78,8 @@ def _change(entry: Entry, duration: Duration | None) -> Change:
         reason=_reason(entry),
         duration=duration,
         result=result if result in RESULTS else "",
+        sent_by=caller if caller and not same_person(caller, entry.by) else "",
+        via=entry.get_text("via"),
     )
 
 
