@@ -60,9 +60,12 @@ def post_fork(_server: Any, _worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start the background threads in the worker process: they would not survive the fork."""
     process_tuning.tune_for_many_threads()
-    if settings.auth != authentication.REQUIRED:
+    components = components_of(worker.wsgi.app)
+    if components.authentication is None:
         _log.warning("CIMASTER_AUTH is `open`: the service believes the names that callers give")
-    lifecycle = components_of(worker.wsgi.app).lifecycle
+    else:
+        components.authentication.troubles()  # so that the log says from the start which files cannot be used
+    lifecycle = components.lifecycle
     lifecycle.draining = lambda: not worker.alive
     lifecycle.start()
 

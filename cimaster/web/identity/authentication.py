@@ -83,12 +83,17 @@ class Authentication:
     def _ways(self) -> str:
         """Return how a caller can say who it is."""
         ways = {
-            "send the header Authorization: Bearer <token>": self.tokens,
-            "send so the token of a Kubernetes service account for the audience cimaster": self.service_accounts,
-            "sign in at /ui/signin with a browser": self.sessions,
-            "use the address of the proxy that signs people in": self.proxy,
+            "a token from the operator in the header Authorization: Bearer <token>": self.tokens,
+            "a token of a Kubernetes service account for the audience cimaster in it": self.service_accounts,
+            "a browser that has signed in at /ui/signin": self.sessions,
+            "the address of the proxy that signs people in": self.proxy,
         }
-        return ", or ".join(way for way, part in ways.items() if part)
+        return f"use {', or '.join(way for way, part in ways.items() if part)}"
+
+    def troubles(self) -> list[str]:
+        """Read the operator's files again if they have changed, and return why some cannot be used."""
+        parts = (self.tokens, self.proxy, self.sessions)
+        return [part.trouble for part in parts if part and part.trouble]
 
 
 def check(settings: Settings) -> None:

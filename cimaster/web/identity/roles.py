@@ -104,6 +104,7 @@ class Roles:
         self._admins = admins
         self.file: WatchedFile[tuple[RoleLine, ...]] = WatchedFile(path, self._parsed, (), keep_last_good=True)
         self._is_set = bool(path)
+        self._current_lines()
 
     def of(self, identity: Identity) -> frozenset[Role]:
         """Return the roles of a caller, with those that they imply."""
