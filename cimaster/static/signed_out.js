@@ -6,7 +6,7 @@ const PAUSE = 15000;  // milliseconds between polls while the visitor is signed 
 const session = {visitor: document.documentElement.dataset.visitor, isOver: false, nextPoll: 0};
 
 function signInLink(link) {
-  const address = new URL(link.href);
+  const address = new URL(link.getAttribute('href'), location.href);
   address.searchParams.set('back', location.pathname + location.search);
   link.href = address.pathname + address.search;
 }

@@ -59,12 +59,16 @@ def is_for_everybody() -> bool:
     return request.endpoint is None or needed_roles(request.endpoint) == EVERYBODY
 
 
-def identify(authentication: Authentication, address: str) -> Identity:
+def identify(authentication: Authentication, address: str) -> None:
     """Find out who sent the current request, and keep that with it; a refusal unless it has one good credential."""
     identity = authentication.identify(request.environ, address, session_of(request))
     g.sender = callers.Sender(address, identity, components().roles.of(identity))
+    name_in_log(identity)
+
+
+def name_in_log(identity: Identity) -> None:
+    """Have the log lines of the current request name this caller."""
     logs.caller.set({"caller": identity.name, "source": str(identity.source)})
-    return identity
 
 
 def check(sender: callers.Sender) -> None:

@@ -1,6 +1,8 @@
 """Signing in and out with `auth = required`: the session that a browser gets, and what ends it."""
 
+import logging
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cimaster.errors import StoreUnreadable
 from cimaster.settings import Settings
 from tests.conftest import MovableClock
-from tests.pages.conftest import HTMX, cookie, follow, text
+from tests.log_lines import logged
+from tests.pages.conftest import HTMX, WriteRecords, cookie, follow, text
 from tests.required import (
     OUTSIDER,
     RequiredFiles,
@@ -148,6 +152,26 @@ def test_signing_out_leaves_others_signed_in(app: Flask) -> None:
     assert f"You are {BOB}" in text(bob.get("/"))
 
 
+def test_without_the_store_a_sign_out_says_how_long_a_copy_may_live(
+    app: Flask, clock: MovableClock, written: WriteRecords
+) -> None:
+    alice = signed_in(app, ALICE)
+    ends = clock() + timedelta(hours=12)
+    with pytest.raises(StoreUnreadable):
+        written("{")
+    answer = alice.post("/ui/signout")
+    assert answer.status_code == 503
+    page = text(answer)
+    assert "This browser is signed out, but the store cannot be used: a copy of the session may work until" in page
+    assert f"{ends:%H:%M} UTC. To end it, sign in and out again" in page
+    assert 'type="password"' in answer.text
+    assert "not valid JSON" not in page
+    assert f"You are signed in as {ALICE}" not in page
+    assert alice.get_cookie(SESSION) is None
+    again = signed_in(app, ALICE)
+    assert again.get("/").status_code == 200
+
+
 @pytest.mark.parametrize("session", ["", "bad"])
 def test_signing_out_twice_is_no_error(client: FlaskClient, session: str) -> None:
     client.set_cookie(SESSION, session)
@@ -207,6 +231,20 @@ def test_two_credentials_with_a_session_cost_the_session(app: Flask) -> None:
     assert "The session of this browser was deleted: reload the page" in text(answer)
     assert alice.get_cookie(SESSION) is None
     assert f"You are {BOB}" in text(alice.get("/", headers=bearer(BOB)))
+
+
+def test_log_lines_name_the_caller_and_no_secret(app: Flask) -> None:
+    with logged("", logging.DEBUG) as log:
+        alice = signed_in(app, ALICE)
+        secrets = (token_of(ALICE), cookie(alice, SESSION), "mistyped-secret")
+        alice.get("/ui/whoami")
+        alice.post("/ui/signin", data={"token": "mistyped-secret"})
+        alice.post("/ui/signout")
+    callers = {line["message"]: (line.get("caller"), line.get("source")) for line in log.lines}
+    for message in ("POST /ui/signin 303", "POST /ui/signout 303"):
+        assert callers[message][0] == ALICE
+    assert callers["GET /ui/whoami 200"] == (ALICE, "session")
+    assert not [secret for secret in secrets if secret in log.text]
 
 
 def test_the_next_person_at_a_browser_sees_nothing_of_the_last(app: Flask) -> None:

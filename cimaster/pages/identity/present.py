@@ -1,10 +1,11 @@
 """The caller on pages that are open to everybody: they show the name of a caller that is signed in."""
 
+import contextlib
+
 from cimaster.errors import BadCredential, NoCredential, TwoCredentials
 from cimaster.web import access, callers
 from cimaster.web.components import components
 from cimaster.web.identity.authentication import Authentication
-from cimaster.web.identity.identity import Identity
 
 
 def authentication() -> Authentication:
@@ -14,14 +15,12 @@ def authentication() -> Authentication:
     return found
 
 
-def identified() -> Identity:
+def identify() -> None:
     """Find out who sent the request, as for any other page; the same refusals."""
-    return access.identify(authentication(), callers.current().address)
+    access.identify(authentication(), callers.current().address)
 
 
-def identified_if_possible() -> Identity | None:
-    """Find out who sent the request; None without a credential that can be used."""
-    try:
-        return identified()
-    except (NoCredential, BadCredential, TwoCredentials):
-        return None
+def identify_if_possible() -> None:
+    """Find out who sent the request, if it has a credential that can be used."""
+    with contextlib.suppress(NoCredential, BadCredential, TwoCredentials):
+        identify()

@@ -7,7 +7,7 @@ from cimaster.common.texts import printable
 from cimaster.errors import BadCredential, IdentityUnavailable, Problem, Refusal, StoreTrouble, TwoCredentials
 from cimaster.pages.frame import addresses, cookies, outages
 from cimaster.pages.frame.blueprint import MISSING, pages, redirect_to
-from cimaster.pages.identity.present import authentication, identified_if_possible
+from cimaster.pages.identity.present import authentication, identify_if_possible
 from cimaster.services.sign_outs import last_sign_out
 from cimaster.web import access, callers, problems
 from cimaster.web.components import components
@@ -24,7 +24,8 @@ _NO_RETURN = ("/ui/signin", "/ui/signout")
 def sign_in() -> Response:
     """Show the form."""
     _check_mode()
-    return Response(_render(identified_if_possible()))
+    identify_if_possible()
+    return Response(_render())
 
 
 @access.allow(EVERYBODY)
@@ -35,7 +36,9 @@ def begin_session() -> Response:
     try:
         session, seconds = _new_session()
     except (Refusal, StoreTrouble) as refusal:
-        return _refused(refusal)
+        identify_if_possible()
+        advice = outages.next_step(refusal)
+        return refused(refusal, f"{refusal.sentence}. {advice}" if advice else refusal.sentence)
     cookies.forget_visitor()
     response = redirect_to(_target())
     session_cookie.keep(response, session, seconds)
@@ -57,6 +60,7 @@ def _new_session() -> tuple[str, int]:
     session = sessions.read(cookie)
     if session is None:
         raise BadCredential("this token ends now: sign in with one that is valid for longer")
+    access.name_in_log(identity)
     return cookie, int((session.expires - components().clusters.now()).total_seconds())
 
 
@@ -82,21 +86,20 @@ def _target() -> str:
     return url_for("pages.dashboard") if path in _NO_RETURN else target
 
 
-def _refused(refusal: Problem) -> Response:
-    g.refused = refusal.sentence
+def refused(refusal: Problem, sentence: str) -> Response:
+    """Show the form again, with a sentence about what was refused."""
+    g.refused = sentence = printable(sentence)
     response = problems.refused(refusal)
-    response.set_data(_render(identified_if_possible(), refusal))
+    response.set_data(_render(sentence))
     response.mimetype = "text/html"
     return response
 
 
-def _render(identity: Identity | None, refusal: Problem | None = None) -> str:
+def _render(refused_because: str = "") -> str:
     ways = authentication()
     return render_template(
         "signin.html",
-        identity=identity,
-        refusal=printable(refusal.sentence) if refusal else "",
-        advice=outages.next_step(refusal) if refusal else "",
+        refusal=refused_because,
         back=_target(),
         takes_tokens=bool(ways.tokens or ways.service_accounts),
         takes_accounts=ways.service_accounts is not None,

@@ -8,6 +8,7 @@ from cimaster.pages.frame import cookies
 from cimaster.pages.frame.blueprint import MISSING, pages, redirect_to
 from cimaster.pages.frame.cookies import Message
 from cimaster.pages.frame.template_filters import clock_time
+from cimaster.pages.identity import sign_in
 from cimaster.pages.identity.present import authentication
 from cimaster.web import access
 from cimaster.web.components import components
@@ -24,9 +25,7 @@ def end_sessions() -> Response:
         raise NotFound(MISSING)
     session = _live_session()
     cookies.forget_visitor()
-    if session:
-        cookies.leave_message(_ended(session))
-    response = redirect_to(url_for("pages.sign_in"))
+    response = _ended(session) if session else redirect_to(url_for("pages.sign_in"))
     session_cookie.forget(response)
     return response
 
@@ -42,16 +41,19 @@ def _live_session() -> Session | None:
     return None if is_over else session
 
 
-def _ended(session: Session) -> Message:
-    """End all sessions of the visitor, and return what to tell them."""
+def _ended(session: Session) -> Response:
+    """End all sessions of the visitor, and lead to the page for signing in, which says so."""
     clusters = components().clusters
+    access.name_in_log(session.identity)
     try:
         committed = clusters.sign_out(session.identity.owner, session.issued)
-    except StoreTrouble:
+    except StoreTrouble as trouble:
         end = clock_time(session.expires, clusters.now())
-        return Message(
-            f"This browser is signed out, but the store cannot be reached: a copy of the session may work until {end}. "
-            "To end it, sign in and out again when the store is back"
+        return sign_in.refused(
+            trouble,
+            f"This browser is signed out, but the store cannot be used: a copy of the session may work until {end}. "
+            "To end it, sign in and out again when the store is back",
         )
     cookies.remember(seen=max(committed.commit, cookies.seen()))
-    return Message("You are signed out, in all browsers")
+    cookies.leave_message(Message("You are signed out, in all browsers"))
+    return redirect_to(url_for("pages.sign_in"))

@@ -2,9 +2,10 @@
 
 from flask import Response, render_template, request
 
+from cimaster.pages.frame import visitors
 from cimaster.pages.frame.blueprint import pages
 from cimaster.pages.identity import own_name
-from cimaster.pages.identity.present import authentication, identified
+from cimaster.pages.identity.present import authentication, identify
 from cimaster.web import access, callers
 from cimaster.web.identity.identity import Source
 from cimaster.web.identity.roles import EVERYBODY, Role
@@ -17,13 +18,12 @@ def whoami() -> Response:
     """Show the visitor's identity and roles, to visitors without any role too."""
     if access.is_open():
         return own_name.form()
-    identity, roles = identified(), callers.current().roles
-    is_session = identity.source is Source.SESSION
-    sessions = authentication().sessions
+    identify()
+    sessions, roles = authentication().sessions, callers.current().roles
+    is_session = visitors.source() == Source.SESSION
     return Response(
         render_template(
             "whoami.html",
-            identity=identity,
             session=sessions.read(session_of(request)) if sessions and is_session else None,
             own_roles=[role for role in Role if role in roles],
             other_roles=[role for role in Role if role not in roles],
