@@ -134,7 +134,7 @@ def test_anothers_ticket_is_not_left(owner: FlaskClient, other: FlaskClient, ser
     waiting = {**JOB, "wait": "1h", "request_id": "t-1"}
     assert refusal(owner.post("/getvacant", data=waiting)) == (429, "queued")
     assert other.post("/leavequeue", data={"request_id": "t-1"}).status_code in (200, 403)
-    assert [ticket.owner for ticket in pool(service).tickets] == ["@ci-1"]
+    assert [ticket.owner for ticket in pool(service).queue] == ["@ci-1"]
 
 
 def test_one_request_id_of_two_owners_is_two_requests(
@@ -216,11 +216,44 @@ def test_a_hold_that_is_shared_can_be_extended_and_released_only(calling: As, se
     assert guest.post("/releasecluster", data=CLUSTER).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/holdcluster", "/releasecluster", "/ui/hold", "/ui/release"])
-def test_the_role_for_others_is_not_the_right_to_their_holds(calling: As, service: Clusters, path: str) -> None:
-    """It names another person, and still acts only on what that person has."""
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ui/release",
+        "/ui/handover",
+        "/ui/share",
+        "/ui/extend",
+        "/ui/changeend",
+        "/ui/admin/takeover",
+        "/ui/admin/holdfor",
+    ],
+)
+def test_no_form_changes_anothers_hold(calling: As, signed_in: As, service: Clusters, path: str) -> None:
+    signed_in("person-1").post("/ui/hold", data=CLUSTER)
+    before = pool(service).find("cluster-01").hold
+    fields = {"to": "person-2", "with": "person-2", "duration": "1h", "until": "2099-01-01T00:00", "reason": "mine"}
+    sent = {**CLUSTER, **fields, "name": "person-1", "holder": "person-1", "force": "true"}
+    for attacker in (signed_in("person-2"), calling("person-2"), calling("for-others-1")):
+        answer = attacker.post(path, data=sent)
+        assert answer.status_code >= 400
+        assert answer.headers["CIMaster-Code"] not in ("missing_parameter", "unknown_parameter")
+    assert before
+    assert pool(service).find("cluster-01").hold == before
+
+
+def test_anothers_wait_is_not_cancelled(calling: As, signed_in: As, service: Clusters) -> None:
     calling("person-1").post("/holdcluster", data=CLUSTER)
-    calling("for-others-1").post(path, data={**CLUSTER, "name": "person-2", "force": "true", "reason": "x"})
-    hold = pool(service).find("cluster-01").hold
-    assert hold
-    assert hold.by == "person-1"
+    assert calling("ci-1").post("/holdcluster", data=CLUSTER).status_code == 403
+    calling("for-others-1").post("/holdcluster", data={**CLUSTER, "wait": "1d"})
+    [ticket] = pool(service).queue
+    for attacker in (signed_in("person-2"), signed_in("person-1")):
+        assert refusal(attacker.post("/ui/cancel", data={"request_id": ticket.id}))[0] >= 400
+    assert list(pool(service).queue) == [ticket]
+
+
+def test_a_caller_for_others_acts_only_on_what_they_have(calling: As, service: Clusters) -> None:
+    """It acts under another person's name, with what that person may do: here, nothing."""
+    calling("person-1").post("/holdcluster", data=CLUSTER)
+    answer = calling("for-others-1").post("/releasecluster", data={**CLUSTER, "name": "person-2"})
+    assert refusal(answer) == (403, "not_authorized")
+    assert pool(service).find("cluster-01").hold
