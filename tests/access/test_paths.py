@@ -45,7 +45,7 @@ def one_cluster(admin: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", SPELLINGS)
-@pytest.mark.parametrize("caller", ["nobody", "reader-1"])
+@pytest.mark.parametrize("caller", ["without credential", "reader-1"])
 def test_no_spelling_of_a_path_avoids_the_check(client: FlaskClient, service: Clusters, path: str, caller: str) -> None:
     headers = bearer(caller) if caller == "reader-1" else {}
     for method in ("GET", "POST"):
