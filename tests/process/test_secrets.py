@@ -13,10 +13,11 @@ from cimaster.settings import Settings
 from cimaster.web.endpoints import ENDPOINTS
 from cimaster.web.identity.identity import Identity, Source
 from cimaster.web.identity.sessions import Sessions
+from tests import required
 from tests.manual_trigger.process import no_cluster
 from tests.process.raw import connect
 from tests.replica import Replica
-from tests.required import PROXY_SECRET, SESSION_KEY, bearer, callers, token_of, write_files
+from tests.required import PROXY_SECRET, SESSION_KEY, bearer, callers, token_of
 from tests.web.identity import made_tokens
 
 GUESSED = "a-token-that-was-guessed-or-revoked"
@@ -50,14 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(folder: Path) -> dict[str, Any]:
     """The settings of a replica that accepts each kind of credential, and logs as much as it can."""
-    files = write_files(folder / "auth")
     return {
+        **required.environment(folder / "auth"),
         "CIMASTER_STORE": f"sqlite:{folder / 'pool.db'}",
-        "CIMASTER_AUTH": "required",
-        "CIMASTER_TOKEN_FILE": str(files.tokens),
-        "CIMASTER_ROLES_FILE": str(files.roles),
-        "CIMASTER_SESSION_KEY_FILE": str(files.session_keys),
-        "CIMASTER_PROXY_SECRET_FILE": str(files.proxy_secret),
+        "CIMASTER_PROXY_SECRET_FILE": str(folder / "auth" / "proxy-secret"),
         "CIMASTER_TRUSTED_PROXIES": "127.0.0.1",
         "CIMASTER_SERVICE_ACCOUNTS": "on",
         "CIMASTER_LOG_LEVEL": "DEBUG",
@@ -91,6 +88,7 @@ def written(folder: Path, environment: dict[str, Any], cookie: str) -> dict[str,
         for headers in credentials(cookie):
             answers += answered(replica, headers)
         answers += [refused(replica, line) for line in MALFORMED]
+        answers += [signed_in(replica, token) for token in (GUESSED, ACCOUNT)]
         metrics = requests.get(replica.metrics_url, timeout=30).content
         history = requests.get(f"{replica.url}/history?limit=1000", headers=bearer("admin-1"), timeout=30).content
     assert len(answers) > 500
@@ -128,6 +126,13 @@ def answered(replica: Replica, headers: dict[str, str]) -> Iterator[str]:
                 timeout=30,
             )
             yield f"{answer.status_code} {json.dumps(dict(answer.headers))}\n{answer.text}\n"
+
+
+def signed_in(replica: Replica, token: str) -> str:
+    """Try to sign in with a token; return the page that refuses it."""
+    answer = requests.post(f"{replica.url}/ui/signin", data={"token": token}, timeout=30)
+    assert answer.status_code in (401, 503)
+    return f"{answer.headers}{answer.text}"
 
 
 def refused(replica: Replica, lines: str) -> str:
