@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -104,3 +105,14 @@ def required(settings: Settings, files: RequiredFiles) -> Settings:
         roles_file=str(files.roles),
         session_key_file=str(files.session_keys),
     )
+
+
+def environment(folder: Path) -> dict[str, Any]:
+    """Write the operator's files into a folder, and return the variables of a process that uses them."""
+    files = write_files(folder)
+    return {
+        "CIMASTER_AUTH": "required",
+        "CIMASTER_TOKEN_FILE": str(files.tokens),
+        "CIMASTER_ROLES_FILE": str(files.roles),
+        "CIMASTER_SESSION_KEY_FILE": str(files.session_keys),
+    }

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import Settings
+from cimaster.web.components import components_of
 from cimaster.web.identity.roles import Role
 from tests.required import RequiredFiles, name_of, required, token_of, write_files
 
@@ -49,3 +50,19 @@ def calling(app: Flask) -> As:
 def admin(calling: As) -> FlaskClient:
     """A client of the admin."""
     return calling(name_of(Role.ADMIN))
+
+
+@pytest.fixture
+def signed_in(app: Flask) -> As:
+    """Return a client with the session of a caller that signed in with its token: `signed_in("person-1").post(...)`."""
+
+    def client_of(name: str) -> FlaskClient:
+        authentication = components_of(app).authentication
+        assert authentication
+        assert authentication.sessions
+        cookie = authentication.sessions.sign(authentication.of_token(token_of(name), "127.0.0.1"))
+        client = app.test_client()
+        client.set_cookie("cimaster_session", cookie)
+        return client
+
+    return client_of

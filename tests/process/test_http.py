@@ -10,6 +10,7 @@ import pytest
 from tests.process.conftest import fill
 from tests.process.raw import Program, WithoutCluster, ask, connect, has_news, is_closed, read
 from tests.replica import Replica
+from tests.required import environment
 
 FORM = b"Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 HOLD = b"cluster=cluster-000&name=alice"
@@ -31,9 +32,17 @@ def trigger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         yield trigger
 
 
-@pytest.fixture(params=["replica", "trigger"])
+@pytest.fixture(scope="module")
+def required(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """A replica that requires credentials, which no request here has."""
+    folder = tmp_path_factory.mktemp("required")
+    with Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}", **environment(folder / "auth")) as replica:
+        yield replica
+
+
+@pytest.fixture(params=["replica", "required", "trigger"])
 def program(request: pytest.FixtureRequest) -> Program:
-    """Either program."""
+    """Either program, and the replica in both modes."""
     found: Program = request.getfixturevalue(request.param)
     return found
 

@@ -13,7 +13,7 @@ from tests.kube.test_required_overlay import OVERLAY, variables
 from tests.replica import Replica
 
 ALICE, PROXY_SECRET = "a-token-of-alice-that-is-long-enough", "p" * 40
-ROLES = "admin alice\nci system:serviceaccount:{namespace}:e2e\nreader group:developers\n"
+ROLES = "admin alice\nci system:serviceaccount:{namespace}:e2e\nperson group:developers\nperson *:e2e\n"
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,12 @@ def status(replica: Replica, path: str, headers: Mapping[str, str]) -> int:
     return replica.http.get(replica.url + path, headers=dict(headers), timeout=30).status_code
 
 
+def post(replica: Replica, path: str, headers: Mapping[str, str], **more: str) -> int:
+    """Send a verb about cluster-02, and return the status of the answer."""
+    data = {"cluster": "cluster-02", **more}
+    return replica.http.post(replica.url + path, data=data, headers=dict(headers), timeout=30).status_code
+
+
 def bearer(sent: str) -> dict[str, str]:
     """Return the header that carries a token."""
     return {"Authorization": f"Bearer {sent}"}
@@ -109,6 +115,24 @@ def test_an_account_without_a_role_may_do_nothing(
 )
 def test_every_request_needs_a_credential_and_a_role(replica: Replica, headers: dict[str, str], expected: int) -> None:
     assert status(replica, "/clusters", headers) == expected
+
+
+def test_an_account_and_a_person_with_its_short_name_are_two_callers(
+    replica: Replica, control_plane: ControlPlane, namespace: str
+) -> None:
+    """Pages call the account `e2e.<namespace>`, and a person may have that name too."""
+    assert status(replica, "/addcluster?cluster=cluster-02&region=r", bearer(ALICE)) == 200
+    account = bearer(token(control_plane, namespace, "e2e", "cimaster"))
+    person = {
+        "X-Forwarded-User": f"e2e.{namespace}",
+        "X-Forwarded-Groups": "developers",
+        "X-CIMaster-Proxy-Secret": PROXY_SECRET,
+    }
+    for holder, other in ((account, person), (person, account)):
+        assert post(replica, "/holdcluster", holder) == 200
+        assert post(replica, "/releasecluster", other) == 403
+        assert post(replica, "/releasecluster", other, name=f"e2e.{namespace}") == 403
+        assert post(replica, "/releasecluster", holder, name=f"e2e.{namespace}") == 200
 
 
 def test_probes_need_no_credential(replica: Replica) -> None:

@@ -25,6 +25,7 @@ from tests.process.raw import (
     seconds_to_answer,
 )
 from tests.replica import Replica
+from tests.required import environment
 
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF_A_BODY = (
@@ -45,12 +46,15 @@ SHAPES = {
 
 
 PROGRAMS = ("cimaster", "manual-trigger")
+REQUIRED = "cimaster with auth = required"
 
 
 def serving(kind: str, folder: Path) -> Program:
     """Return either program with its usual settings."""
     if kind == "cimaster":
         return Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}")
+    if kind == REQUIRED:
+        return Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}", **environment(folder / "auth"))
     return WithoutCluster(folder)
 
 
@@ -73,6 +77,7 @@ def small(tmp_path: Path) -> Iterator[Replica]:
         yield replica
 
 
+@pytest.mark.parametrize("program", [*PROGRAMS, REQUIRED], indirect=True)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_five_hundred_stalled_clients_delay_no_other(program: Program, shape: str) -> None:
     with crowd(program, 500, SHAPES[shape]):

@@ -37,7 +37,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.ParseException: (400, "{}: send a valid HTTP/1.1 request"),
 }
 _SERVER_ERRORS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
-_LONGEST_REASON = 120  # characters of the parser's message that a response repeats
+_VALUE = ": "  # separates what is wrong, in the parser's messages, from what was sent, which may be a token or a body
 
 
 def check_single(headers: Sequence[tuple[str, str]], single: Collection[str]) -> None:
@@ -48,12 +48,12 @@ def check_single(headers: Sequence[tuple[str, str]], single: Collection[str]) ->
 
 
 def refusal_of(error: Exception) -> tuple[int, str]:
-    """Return status and sentence for an exception; 500 if the client did nothing wrong."""
+    """Return status and sentence for an exception, without what was sent; 500 if the client did nothing wrong."""
     kind = next((kind for kind in REFUSALS if isinstance(error, kind)), None)
     if kind is None or isinstance(error, _SERVER_ERRORS):
         return 500, "the service failed: look in its log for the reason"
     status, sentence = REFUSALS[kind]
-    return status, sentence.format(str(error)[:_LONGEST_REASON])
+    return status, sentence.format(str(error).partition(_VALUE)[0])
 
 
 def code_of(status: int) -> str:

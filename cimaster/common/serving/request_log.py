@@ -16,10 +16,14 @@ _log = logging.getLogger("cimaster.request")
 
 
 def identify(address: str) -> None:
-    """Start a request from that address: use its X-Request-ID as correlation id, or make one."""
+    """Start a request from that address: use its X-Request-ID as correlation id, or make one.
+
+    An id that is part of the caller's token is not used, because every log line of the request shows the id.
+    """
     sent_id = request.headers.get("X-Request-ID", "")
+    usable = _CORRELATION.fullmatch(sent_id) and sent_id not in request.headers.get("Authorization", "")
     g.started = time.monotonic()
-    correlation_id.set(sent_id if _CORRELATION.fullmatch(sent_id) else uuid.uuid4().hex)
+    correlation_id.set(sent_id if usable else uuid.uuid4().hex)
     remote.set(address)
     caller.set(NO_CALLER)
 

@@ -90,8 +90,9 @@ class ProxyHeaders:
             raise BadProxyHeader(f"the header {self._user} has no usable name: expected {error}") from None
 
     def _group_names(self, environ: Mapping[str, Any]) -> frozenset[str]:
+        """Return the groups; not those that could be mistaken for another one, which must give no role."""
         groups = filter(None, (part.strip() for part in _text(environ, self._groups).split(_SEPARATOR)))
-        return frozenset(map(self._group, groups))
+        return frozenset(self._group(group) for group in groups if not names.mistakable_letters(group))
 
     def _group(self, text: str) -> str:
         try:
@@ -107,7 +108,8 @@ class ProxyHeaders:
 
     def _address(self, environ: Mapping[str, Any]) -> str:
         text = _text(environ, self._email)
-        if text and ("@" not in text or _SEPARATOR in text or " " in text or len(text) > _LONGEST_EMAIL):
+        is_malformed = "@" not in text or _SEPARATOR in text or " " in text or len(text) > _LONGEST_EMAIL
+        if text and (is_malformed or names.mistakable_letters(text)):
             raise BadProxyHeader(f"the header {self._email} is no e-mail address: the proxy must send one, or none")
         return text
 

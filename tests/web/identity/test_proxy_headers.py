@@ -149,6 +149,8 @@ def test_with_an_unusable_file_nothing_is_trusted(
         ("SYSTEM:serviceaccount:ci:e2e", "expected a name that does not begin with system:"),
         ("group:admins", "expected a name that does not begin with system:"),
         ("x" * 64, "expected a name of 1 to 63 characters"),
+        ("\ufb01ona".encode().decode("latin-1"), "letters that count as others when names are compared, here \ufb01"),
+        ("\u212aevin".encode().decode("latin-1"), "letters that count as others"),
     ],
 )
 def test_a_user_that_cannot_be_a_name_is_refused(headers: ProxyHeaders, user: str, reason: str) -> None:
@@ -166,10 +168,16 @@ def test_odd_groups_are_refused(headers: ProxyHeaders, groups: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["alice", "a@example.com,b@example.com", "a @b", "a@b\u0007", f"{'x' * 250}@b.example"]
+    "email", ["alice", "a@example.com,b@example.com", "a @b", "a@b\u0007", f"{'x' * 250}@b.example", "\u00c5\u00bfam@b"]
 )
 def test_an_odd_address_is_refused(headers: ProxyHeaders, email: str) -> None:
     assert "X-Forwarded-Email" in refusal(headers, without(HTTP_X_FORWARDED_EMAIL=email))
+
+
+def test_a_group_that_could_be_mistaken_for_another_counts_nothing(headers: ProxyHeaders) -> None:
+    identity = headers.identity(without(HTTP_X_FORWARDED_GROUPS="dev,op\u017f,\ufb01nance".encode().decode("latin-1")))
+    assert identity is not None
+    assert identity.groups == {"dev"}
 
 
 def test_names_may_have_any_letters(headers: ProxyHeaders) -> None:

@@ -54,6 +54,9 @@ def test_what_began_with_a_token_ends_with_its_line(path: Path) -> None:
         "\u017fystem:admin",
         "group:dev",
         "email:alice@example.com",
+        "\ufb01ona",  # would count as fiona
+        "wei\u00df",  # would count as weiss
+        "\u212aevin",  # would count as kevin
         "a\u200bb",
         "x" * 64,
     ],
