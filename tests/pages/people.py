@@ -1,6 +1,5 @@
 """A visitor with a real browser, and what must be true of every page."""
 
-import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +22,16 @@ ARGUMENTS = [
 ]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_COLOURS: tuple[tuple[Literal["light", "dark"], Literal["active", "none"]], ...] = (
-    ("light", "none"),
-    ("dark", "none"),
-    ("light", "active"),
+_LOOKS: tuple[tuple[Literal["light", "dark"], Literal["active", "none"], int], ...] = (
+    ("light", "none", 1280),
+    ("light", "none", 640),
+    ("light", "none", 320),
+    ("dark", "none", 1280),
+    ("dark", "none", 320),
+    ("light", "active", 640),
 )
+"""The colour scheme, forced colours and width of each look: what shows at 640 px also shows at 320 or at 1280."""
+
 _STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
 REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own message about a refused form
@@ -98,7 +102,7 @@ class Person:
 
 def check(page: Page, what: str) -> None:
     """Expect no findings of axe and no horizontal overflow: light, dark and in forced colours, wide and narrow."""
-    for (scheme, forced), width in itertools.product(_COLOURS, (1280, 640, 320)):
+    for scheme, forced, width in _LOOKS:
         page.emulate_media(color_scheme=scheme, forced_colors=forced)
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
