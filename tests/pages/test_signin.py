@@ -271,6 +271,9 @@ def test_a_page_of_an_earlier_visitor_is_reloaded(app: Flask) -> None:
     press = browser.post("/ui/hold", data={"cluster": "cluster-01"}, headers=headers)
     assert (press.status_code, press.headers["HX-Refresh"]) == (204, "true")
     assert f"You are now {BOB}, so nothing was changed" in text(browser.get("/"))
+    plain = browser.post("/ui/hold", data={"cluster": "cluster-01", "opened_by": opened_by, "back": "/ui/history"})
+    assert (plain.status_code, plain.location) == (303, "/ui/history")
+    assert f"You are now {BOB}, so nothing was changed" in text(follow(browser, plain))
 
 
 def test_the_name_cookie_is_no_credential(client: FlaskClient) -> None:
@@ -304,7 +307,8 @@ def test_with_unusable_session_keys_the_form_says_so(app: Flask, settings: Setti
 def test_with_a_proxy_alone_visitors_are_sent_to_it(client: FlaskClient) -> None:
     answer = client.get("/")
     assert answer.status_code == 401
-    assert "use the address of the proxy that signs people in" in text(answer)
+    assert "A proxy signs people in here: open its address" in text(answer)
+    assert "/ui/signin" not in answer.text
 
 
 @configured(proxy=True)

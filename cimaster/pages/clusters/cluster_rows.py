@@ -4,7 +4,7 @@ import base64
 import functools
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import render_template
@@ -211,8 +211,7 @@ def _fingerprint(cluster: Cluster, reference: str, viewer: Visitor, is_overdue: 
 
 def _viewer(cluster: Cluster, visitor: Visitor) -> Visitor:
     """Return the visitor without the name, if the row looks the same to others."""
-    name = visitor.name if visitor.holds(cluster) or visitor.shares(cluster) else ""
-    return replace(visitor, name=name)
+    return visitor if visitor.holds(cluster) or visitor.shares(cluster) else visitor.without_name
 
 
 @functools.lru_cache(4096)

@@ -53,6 +53,7 @@ def template_globals() -> dict[str, object]:
         "visitor": visitors.current_visitor(),
         "visitor_tag": visitors.tag(),
         "source": visitors.source(),
+        "can_sign_in": visitors.can_sign_in(),
         "back_after_signing_in": addresses.return_address,
         "now": components().clusters.now(),
         "is_htmx_request": is_htmx_request(),

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask import g
@@ -25,11 +25,12 @@ _ROLES_OF_A_PERSON = frozenset({Role.READER, Role.PERSON})
 class Visitor:
     """The person at a page. Rows that look the same to others too are rendered without the `name`.
 
-    `is_verified`: an identity says who they are. `admins` are those whom sentences name to a visitor that is no admin.
+    `roles` are plain texts, because visitors are hashed for each row. `is_verified`: an identity says who they are.
+    `admins` are those whom sentences name to a visitor that is no admin.
     """
 
     name: str = ""
-    roles: tuple[Role, ...] = ()
+    roles: tuple[str, ...] = ()
     is_named: bool = False
     is_verified: bool = False
     admins: str = ""
@@ -47,6 +48,11 @@ class Visitor:
     def may(self, role: Role) -> bool:
         """Whether this visitor has a role."""
         return role in self.roles
+
+    @functools.cached_property
+    def without_name(self) -> "Visitor":
+        """Any visitor with the same roles, to whom most rows look the same."""
+        return replace(self, name="")
 
     @property
     def label(self) -> str:
@@ -69,10 +75,18 @@ class Visitor:
 
 def current_visitor() -> Visitor:
     """Return the visitor of the current request."""
+    sender = callers.current()
+    if g.get("visitor_is_of") is not sender:
+        g.visitor, g.visitor_is_of = _visitor(), sender
+    visitor: Visitor = g.visitor
+    return visitor
+
+
+def _visitor() -> Visitor:
     name = own_name()
     roles = _roles(name)
     admins = "" if Role.ADMIN in roles else access.admins_text()
-    ordered = tuple(role for role in Role if role in roles)
+    ordered = tuple(role.value for role in Role if role in roles)
     return Visitor(name, ordered, bool(name), not access.is_open(), admins)
 
 
@@ -106,6 +120,12 @@ def source() -> str:
     """Return the kind of credential that says who the visitor is; empty if there is none."""
     identity = callers.current().identity
     return identity.source if identity else ""
+
+
+def can_sign_in() -> bool:
+    """Say whether the service makes sessions for browsers."""
+    authentication = components().authentication
+    return authentication is not None and authentication.sessions is not None
 
 
 def latest(at_least: int = 0) -> Snapshot:

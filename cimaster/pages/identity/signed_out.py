@@ -29,8 +29,10 @@ def not_signed_in(refusal: Refusal) -> Response:
 
 def _answer(refusal: Refusal) -> Response:
     ways = authentication()
-    if "Authorization" in request.headers or (ways.proxy and not ways.sessions):
+    if "Authorization" in request.headers:
         return shown(problems.refused(refusal), refusal.sentence)
+    if ways.proxy and not ways.sessions:
+        return shown(problems.refused(refusal), "A proxy signs people in here: open its address instead of this one")
     if request.method == "POST":
         sentence = "You are signed out, so nothing was changed: sign in, and do it again"
         return shown(problems.refused(refusal), sentence)
@@ -52,9 +54,16 @@ def two_credentials(refusal: Refusal) -> Response:
 @pages.before_request
 def refresh_page_of_another() -> Response | None:
     """Have a page reloaded that another person opened in this browser before: it would act in the wrong name."""
-    opened_by = request.headers.get("CIMaster-Visitor")
+    opened_by = request.headers.get("CIMaster-Visitor") or _sent_in_form()
     if not opened_by or not callers.current().identity or opened_by == visitors.tag():
         return None
     if request.method == "POST":
         cookies.leave_message(Message(f"You are now {visitors.current_visitor().label}, so nothing was changed"))
-    return Response(status=204, headers={"HX-Refresh": "true"})
+    if is_htmx_request():
+        return Response(status=204, headers={"HX-Refresh": "true"})
+    return redirect_to(addresses.return_address())
+
+
+def _sent_in_form() -> str:
+    """Return what a form without script sends for this; uploads do not, and may be too large to look at here."""
+    return request.form.get("opened_by", "") if request.mimetype == "application/x-www-form-urlencoded" else ""
