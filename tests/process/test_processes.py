@@ -141,6 +141,16 @@ def test_the_metrics_have_a_separate_port(start: Start) -> None:
     assert requests.get(f"{replica.url}/metrics", timeout=5).status_code == 404
 
 
+def test_the_metrics_port_is_no_way_to_the_pool(start: Start) -> None:
+    replica = start()
+    fill(replica, 1)
+    port = replica.metrics_url.removesuffix("/metrics")
+    for path in ("/clusters", "/", "/ui/history", "/getvacant?build=1&job=e2e", "/metrics/../clusters"):
+        for method in ("GET", "POST"):
+            assert "cluster-000" not in requests.request(method, port + path, timeout=5).text
+    assert records(replica)["cluster-000"]["state"] == "vacant"
+
+
 def test_a_pool_moves_between_stores_byte_for_byte(start: Start, environment: dict[str, str], tmp_path: Path) -> None:
     odd = (
         '[\n  {"name":"a","status":"finished", "weight": 1.10, "x" : {"y":[1e400]}},\n\n'
