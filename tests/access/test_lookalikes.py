@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cimaster.common import parsers
 from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
+from cimaster.web.identity.identity import Identity, Source
+from cimaster.web.identity.sessions import Sessions
 from tests.access.conftest import As
 from tests.required import PROXY_SECRET, RequiredFiles, bearer
 
@@ -86,3 +89,16 @@ def test_the_groups_of_one_request_are_not_those_of_the_next(client: FlaskClient
     statuses = [client.get("/clusters", headers=sent, environ_base=proxy).status_code for sent in (with_group, base)]
     assert statuses == [200, 403]
     assert client.get("/clusters", headers=bearer("fiona.smith")).status_code == 401
+
+
+def test_an_account_with_the_longest_name_holds_and_releases(app: Flask, files: RequiredFiles) -> None:
+    """Names of people have at most 63 characters, and those of service accounts up to 339."""
+    name = f"system:serviceaccount:{'n' * 63}:{'a' * 253}"
+    files.roles.write_text("person system:serviceaccount:*\nadmin admin-1\n")
+    client = app.test_client()
+    client.set_cookie("cimaster_session", Sessions(str(files.session_keys)).sign(Identity(name, Source.PROXY)))
+    assert client.post("/releasecluster", data=CLUSTER).status_code == 403
+    assert app.test_client().post("/releasecluster", data=CLUSTER, headers=bearer("admin-1")).status_code == 200
+    assert [client.get(path).status_code for path in ("/", "/ui/clusters/cluster-01", "/ui/whoami")] == [200] * 3
+    for path in ("/holdcluster", "/releasecluster"):
+        assert client.post(path, data=CLUSTER).status_code == 200

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from cimaster.common.token_file import hashed_line
 from cimaster.pool.codec import CLUSTERS
+from tests import required
 from tests.kube.apiserver import ControlPlane
 from tests.process.conftest import Start, fill, records
 from tests.replica import Replica
@@ -139,6 +141,16 @@ def test_the_metrics_have_a_separate_port(start: Start) -> None:
     assert requests.get(f"{replica.url}/metrics", timeout=5).status_code == 404
 
 
+def test_the_metrics_port_is_no_way_to_the_pool(start: Start) -> None:
+    replica = start()
+    fill(replica, 1)
+    port = replica.metrics_url.removesuffix("/metrics")
+    for path in ("/clusters", "/", "/ui/history", "/getvacant?build=1&job=e2e", "/metrics/../clusters"):
+        for method in ("GET", "POST"):
+            assert "cluster-000" not in requests.request(method, port + path, timeout=5).text
+    assert records(replica)["cluster-000"]["state"] == "vacant"
+
+
 def test_a_pool_moves_between_stores_byte_for_byte(start: Start, environment: dict[str, str], tmp_path: Path) -> None:
     odd = (
         '[\n  {"name":"a","status":"finished", "weight": 1.10, "x" : {"y":[1e400]}},\n\n'
@@ -158,20 +170,15 @@ def test_a_pool_moves_between_stores_byte_for_byte(start: Start, environment: di
     assert "--replace" in again.stderr
 
 
-def test_the_curl_lines_of_legacy_scripts_work_in_strict_bash(start: Start) -> None:
-    replica = start()
-    fill(replica, 6)
-    script = f"""
-set -euo pipefail
-B={replica.url}
+LEGACY_SCRIPT = """
 CLUSTER=$(curl -sS --fail-with-body "$B/getvacant?build=123&job=e2e-test&email=ci-bot@example.com") \\
-  || {{ echo "$CLUSTER" >&2; exit 1; }}
+  || { echo "$CLUSTER" >&2; exit 1; }
 [ "$CLUSTER" = cluster-000 ]
 curl -sS --fail-with-body "$B/finishtest?cluster=$CLUSTER&job=e2e-test&build=123"
 curl -sS --fail-with-body "$B/holdcluster?cluster=cluster-005&name=alice&desc=debugging+network+issue"
 curl -sS --fail-with-body -X POST "$B/releasecluster?cluster=cluster-005&name=alice"
 curl -sS --fail-with-body -d cluster=cluster-004 -d name=alice "$B/holdcluster"
-curl -sS --fail-with-body --json '{{"cluster": "cluster-004", "name": "alice"}}' "$B/releasecluster"
+curl -sS --fail-with-body --json '{"cluster": "cluster-004", "name": "alice"}' "$B/releasecluster"
 [ "$(curl -sS "$B/addcluster?cluster=new&region=r&name=root")" = "cluster new is added successfully" ]
 curl -sS -H "Accept: application/json" "$B/getvacant?build=123&job=test&name=john" | grep -q '"lastTriggerName":"john"'
 OLD=$(curl -sS "$B/getvacant?build=1&job=old")
@@ -180,5 +187,29 @@ if curl -sS --fail-with-body "$B/releasecluster?cluster=nope&name=alice"; then e
 curl -sS "$B/holdcluster?cluster=cluster-003&name=alice" >/dev/null
 [[ "$(curl -sS "$B/releasecluster?cluster=cluster-003&name=bob2")" == "user bob2 is not authorized"* ]]
 """
+
+
+def run_legacy_script(replica: Replica, before: str = "") -> None:
+    """Run the lines that scripts of the first service have; each of them must do what it did."""
+    script = f"set -euo pipefail\nB={replica.url}\n{before}{LEGACY_SCRIPT}"
     done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_curl_lines_of_legacy_scripts_work_in_strict_bash(start: Start) -> None:
+    replica = start()
+    fill(replica, 6)
+    run_legacy_script(replica)
+
+
+def test_with_auth_required_legacy_scripts_need_one_more_header(tmp_path: Path) -> None:
+    files = required.environment(tmp_path / "auth")
+    Path(files["CIMASTER_TOKEN_FILE"]).write_text("".join(f"{hashed_line(f'of {n}', n)}\n" for n in ("alice", "root")))
+    Path(files["CIMASTER_ROLES_FILE"]).write_text("ci alice\nperson alice\nadmin root\n")
+    for name in ("alice", "root"):
+        (tmp_path / name).write_text(f"Authorization: Bearer of {name}\n")
+    with Replica(tmp_path, CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}", **files) as replica:
+        replica.http.headers["Authorization"] = "Bearer of root"
+        fill(replica, 6)
+        role = 'case "$*" in *addcluster*) role=root ;; *) role=alice ;; esac'
+        run_legacy_script(replica, f'curl() {{ local role; {role}; command curl -H @{tmp_path}/$role "$@"; }}\n')

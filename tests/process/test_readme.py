@@ -23,6 +23,7 @@ from tests.monitoring.test_manifests import define_kinds
 from tests.process.conftest import Start, fill, records
 from tests.process.test_waiting import BRIEF, tickets
 from tests.replica import Replica
+from tests.required import environment, token_of
 
 ADMIN = "admin"
 DEPLOYED = {  # by the commands of a page
@@ -161,10 +162,24 @@ def test_the_service_works_as_the_page_says(page: str, sample_pool: dict[str, st
         variables = {"CIMASTER": replica.url, "NAME": "cluster-31", "ADMIN": ADMIN, "PROW_JOB_ID": creation["id"]}
         variables["CIMASTER_SERVER"] = replica.url  # the client's default is the address of make run
         variables |= {"CIMASTER_JOB": "e2e", "CIMASTER_BUILD": "7"}  # as a CI system says
+        variables["TOKEN_FILE"] = "/dev/null"  # in open mode no token is read
         program(tmp_path / "make", '[ "$1" = e2e ] && [ "$CIMASTER_CLUSTER" ]')
         for block in commands(page, SERVICE):
             script = block.replace(f"http://127.0.0.1:{Settings.port}", replica.url)
             run(script, tmp_path, **sample_pool, **variables)
+
+
+def test_the_header_of_the_readme_is_what_a_service_that_requires_it_needs(tmp_path: Path) -> None:
+    (script,) = [block.text for block in markdown.blocks("README.md", "sh") if "auth-header" in block.text]
+    (tmp_path / "token").write_text(token_of("ci-1"))
+    with Replica(
+        tmp_path, CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}", **environment(tmp_path / "auth")
+    ) as replica:
+        replica.http.headers["Authorization"] = f"Bearer {token_of('admin-1')}"
+        fill(replica, 1)
+        script = script.replace(f"http://127.0.0.1:{Settings.port}", replica.url)
+        assert run(script, tmp_path, TOKEN_FILE=str(tmp_path / "token")) == "cluster cluster-000 is finished\n"
+        assert (tmp_path / "auth-header").stat().st_mode & 0o077 == 0
 
 
 def names(listed: Any) -> set[str]:
