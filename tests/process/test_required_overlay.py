@@ -135,5 +135,19 @@ def test_an_account_and_a_person_with_its_short_name_are_two_callers(
         assert post(replica, "/releasecluster", holder, name=f"e2e.{namespace}") == 200
 
 
+def test_no_token_of_an_account_is_logged_or_stored(
+    replica: Replica, control_plane: ControlPlane, namespace: str
+) -> None:
+    tokens = [token(control_plane, namespace, "e2e", audience) for audience in ("cimaster", "another")]
+    answers = [replica.http.get(f"{replica.url}/clusters", headers=bearer(sent), timeout=30) for sent in tokens]
+    assert [answer.status_code for answer in answers] == [200, 401]
+    with control_plane.admin as admin:
+        stored = str(CoreV1Api(admin).read_namespaced_config_map("clusters", namespace).data)
+    written = [replica.server.log.read_text(), stored, *(f"{answer.headers}{answer.text}" for answer in answers)]
+    assert "system:serviceaccount" in written[0]
+    parts = [part for sent in (*tokens, ALICE, PROXY_SECRET) for part in sent.split(".")[1:] or [sent]]
+    assert not [part for part in parts for text in written if part in text]
+
+
 def test_probes_need_no_credential(replica: Replica) -> None:
     assert status(replica, "/healthz", {}) == status(replica, "/readyz", {}) == 200
