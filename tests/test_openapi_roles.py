@@ -70,6 +70,10 @@ def test_other_callers_learn_nothing_from_any_request(served: Flask, caller: str
             check(served, operation, mode, headers, (status, code))
 
 
+NO_ROUTE = (404, "not_found")
+"""The answer to a path that no endpoint has, as `/clusters/..` becomes one: no credential would change it."""
+
+
 def described_and_other() -> Iterator[tuple[Operation, GenerationMode]]:
     """Yield each operation once for described requests, and once for others if there can be others."""
     for parameter in OPERATIONS:
@@ -93,6 +97,6 @@ def check(
     def each(case: Case[Any]) -> None:
         answer = case.call_and_validate(headers={**JSON, **headers}, checks=ANSWERED_AS_DESCRIBED, app=served)
         code = answer.headers.get("cimaster-code", [""])[0]
-        assert refusal in (None, (answer.status_code, code))
+        assert refusal is None or (answer.status_code, code) in (refusal, NO_ROUTE)
 
     each()
