@@ -11,7 +11,7 @@ from cimaster.common import logs
 from cimaster.common.serving import process_tuning
 from cimaster.common.serving.gunicorn_defaults import *  # noqa: F403 gunicorn reads them from this module's globals
 from cimaster.common.serving.gunicorn_defaults import loaded_app
-from cimaster.common.serving.worker import worker_with_limits
+from cimaster.common.serving.paced_worker import worker_with_limits
 from cimaster.common.settings import BadSetting
 from cimaster.repository import stores
 from cimaster.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 from cimaster.common import logs
 from cimaster.common.serving.gunicorn_defaults import *  # noqa: F403 gunicorn reads them from this module's globals
 from cimaster.common.serving.gunicorn_defaults import loaded_app
-from cimaster.common.serving.worker import worker_with_limits
+from cimaster.common.serving.paced_worker import worker_with_limits
 from cimaster.common.settings import BadSetting
 from cimaster.manual_trigger.components import components_of
 from cimaster.manual_trigger.settings import TriggerSettings

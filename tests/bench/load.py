@@ -103,10 +103,11 @@ class _Connection(asyncio.Protocol):
 
 
 class Caller:
-    """One kept-alive connection to one replica."""
+    """One kept-alive connection to one replica, from the loopback address `source` if it is given."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, source: str = "") -> None:
         self._host, self._port = host, port
+        self._source = (source, 0) if source else None
         self._connection: _Connection | None = None
 
     async def get(self, path: str, *, tries: int = 2, **headers: str) -> Answer:
@@ -123,7 +124,9 @@ class Caller:
     async def _exchange(self, request: bytes) -> Answer:
         loop = asyncio.get_running_loop()
         if self._connection is None or self._connection.transport is None:
-            _, self._connection = await loop.create_connection(_Connection, self._host, self._port)
+            _, self._connection = await loop.create_connection(
+                _Connection, self._host, self._port, local_addr=self._source
+            )
         connection = self._connection
         connection.answer = loop.create_future()
         assert connection.transport is not None

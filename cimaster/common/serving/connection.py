@@ -14,10 +14,11 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn
 
+from cimaster.common import caller_address
 from cimaster.common.parsers import Network
 from cimaster.common.serving.request_arrival import LINE_LIMIT, RequestArrival
 
-READING, WRITING, LINGERING, IDLE = "reading", "writing", "lingering", "idle"
+READING, PACED, WRITING, LINGERING, IDLE = "reading", "paced", "writing", "lingering", "idle"
 
 
 class ClientSocket(socket.socket):
@@ -26,9 +27,13 @@ class ClientSocket(socket.socket):
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self._unsent = bytearray()
+        self.refused = False
+        """Whether the newest response has a status of 400 or more."""
 
     def sendall(self, data: Any, _flags: int = 0, /) -> None:
         """Buffer data for `flush`."""
+        if not self._unsent:
+            self.refused = data[9:10] in (b"4", b"5")
         self._unsent += data
 
     def flush(self) -> bool:
@@ -73,10 +78,32 @@ class Connection(TConn):
         )
         self.parser = _Parser(cfg, client)
         self.address: str = client[0] if isinstance(client, tuple) else ""
+        self.caller = caller_address.network(self.address)
+        """The address for which the newest request counts; a proxy may have forwarded it for another one."""
+        self.path, self.urgent = b"", False
+        self.begun = self.used = 0.0
         self.arrival = RequestArrival()
         self.state: str | None = None
         self.keep_alive = False
         """Whether another request may follow the one that is being answered."""
+
+    def note_arrival(self, proxies: Sequence[Network]) -> None:
+        """Note for whom a request that has arrived counts; `proxies` are those that may forward for other addresses."""
+        if proxies:
+            caller = caller_address.of(self.address, self.arrival.forwarded_for, proxies)
+            self.caller = caller_address.network(caller)
+        self.path, self.urgent = self.arrival.path, self.arrival.is_urgent
+
+    @property
+    def refused(self) -> bool:
+        """Whether the newest request was answered with a status of 400 or more."""
+        refused: bool = self.sock.refused
+        return refused
+
+    @property
+    def waits_for_turn(self) -> bool:
+        """Whether its request waits for its turn."""
+        return self.state == PACED
 
 
 _Groups = dict[str, dict[Connection, None]]
@@ -85,18 +112,19 @@ _Groups = dict[str, dict[Connection, None]]
 class WaitingConnections:
     """The connections that the event loop waits for, by client address, the oldest first.
 
-    `limit` is how many of one address may be in a state other than idle. Addresses in `proxies` stand for many clients
-    and have no limit.
+    `limit` is how many of one address may be in a state other than idle; those that wait for their turn do not count.
+    Addresses in `proxies` stand for many clients and have no limit.
     """
 
     def __init__(self, limit: int, proxies: Sequence[Network]) -> None:
         self._limit, self._proxies = limit, proxies
         self._idle: _Groups = defaultdict(dict)
         self._busy: _Groups = defaultdict(dict)
+        self._paced: _Groups = defaultdict(dict)
         self._is_proxy = lru_cache(1024)(self._is_in_proxies)
 
     def __iter__(self) -> Iterator[Connection]:
-        return (conn for groups in (self._idle, self._busy) for group in groups.values() for conn in group)
+        return (conn for groups in (self._idle, self._busy, self._paced) for group in groups.values() for conn in group)
 
     def add(self, conn: Connection) -> None:
         """Add a connection; its state must be set."""
@@ -116,14 +144,16 @@ class WaitingConnections:
 
     def to_evict(self) -> Connection | None:
         """Return the connection to close first: the oldest of the address with most, preferably an idle one."""
-        groups = self._idle or self._busy
+        groups = self._idle or self._paced or self._busy
         if not groups:
             return None
         busiest = max(groups, key=lambda address: (not self._is_proxy(address), len(groups[address])))
         return next(iter(groups[busiest]))
 
     def _groups(self, conn: Connection) -> _Groups:
-        return self._idle if conn.state == IDLE else self._busy
+        if conn.state == IDLE:
+            return self._idle
+        return self._paced if conn.state == PACED else self._busy
 
     def _is_in_proxies(self, address: str) -> bool:
         if not self._proxies or not address:

@@ -61,7 +61,7 @@ def code_of(status: int) -> str:
     return "internal_error" if status == 500 else HTTP_STATUS_CODES[status].lower().replace(" ", "_")
 
 
-def answer(status: int, sentence: str) -> bytes:
+def answer(status: int, sentence: str, *headers: str) -> bytes:
     """Return the response, in the shape of every refusal; it closes the connection."""
     body = f"{sentence}\n".encode()
     lines = (
@@ -71,5 +71,12 @@ def answer(status: int, sentence: str) -> bytes:
         "Content-Type: text/plain; charset=utf-8",
         "X-Content-Type-Options: nosniff",
         f"Content-Length: {len(body)}",
+        *headers,
     )
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode() + body
+
+
+def too_many() -> bytes:
+    """Return the response to a request beyond those of its address that may wait for their turn."""
+    sentence = "too many requests of your address are waiting: send fewer at the same time, and this one later"
+    return answer(429, sentence, "Retry-After: 5")

@@ -12,6 +12,9 @@ LINE_LIMIT = 64 * 1024  # bytes of the request line: parameters that fit into a 
 _HEAD_LIMIT = LINE_LIMIT + 32 * 1024
 _CHUNKS_LIMIT = 2 * BODY_LIMIT  # sizes of chunks included
 
+_PATH = re.compile(rb"[A-Z]+ (/[^ ?/]*(?:/[^ ?/]*)?)")
+_URGENT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:finishtest|releasecluster|renewlease)[ ?]")
+_FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
@@ -29,6 +32,22 @@ class RequestArrival:
         self.complete = self.too_large = self.expects_continue = self.chunked = False
         self._head = self._end = 0  # where the head ends; where the body ends, or the chunks seen so far
         self.add(data)
+
+    @property
+    def path(self) -> bytes:
+        """The first two segments of the path."""
+        found = _PATH.match(self.data)
+        return found[1] if found else b""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the request gives a cluster back or keeps one: then it must not wait for others."""
+        return _URGENT.match(self.data) is not None
+
+    @property
+    def forwarded_for(self) -> str:
+        """The value of X-Forwarded-For."""
+        return ",".join(value.decode("latin-1") for value in _FORWARDED_FOR.findall(self.data, 0, self._head))
 
     def add(self, piece: bytes) -> None:
         """Add the next piece."""

@@ -6,6 +6,8 @@ all others. This worker keeps gthread's event loop, threads and parser, but lets
 receives requests piece by piece, gives only complete ones to threads, and sends what a response's first write left
 over. It waits for a client at most as long as `CLIENT_TIMEOUTS` says, and limits the connections of one address.
 
+`paced_worker` adds the turns of callers that send many requests.
+
 It depends on internals of gunicorn 27 (workers/gthread.py, workers/base.py, http/parser.py).
 """
 
@@ -28,6 +30,7 @@ from cimaster.common.parsers import Network
 from cimaster.common.serving.connection import (
     IDLE,
     LINGERING,
+    PACED,
     READING,
     WRITING,
     ClientSocket,
@@ -37,7 +40,7 @@ from cimaster.common.serving.connection import (
 from cimaster.common.serving.early_refusals import TooSlow, answer, check_single, refusal_of
 from cimaster.common.serving.request_arrival import BODY_LIMIT, RequestArrival
 
-CLIENT_TIMEOUTS = {READING: 10.0, WRITING: 60.0, LINGERING: 2.0}  # seconds
+CLIENT_TIMEOUTS = {READING: 10.0, PACED: 120.0, WRITING: 60.0, LINGERING: 2.0}  # seconds
 _RECEIVE_SIZE = 16 * 1024  # bytes
 _OUT_OF_FILE_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED)
@@ -137,15 +140,19 @@ class HardenedWorker(ThreadWorker):
     def _dispatch(self, conn: Connection) -> None:
         """Give a complete request to a thread; wait for the rest of an incomplete one."""
         if conn.arrival.complete:
-            self._stop_waiting(conn)
-            conn.parser.unreader.unread(conn.arrival.data)
-            self.enqueue_req(conn)
+            self._begin(conn)
             return
         if conn.arrival.expects_continue:
             conn.arrival.expects_continue = False
             with suppress(OSError):
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
         self._wait_for_client(conn, READING)
+
+    def _begin(self, conn: Connection) -> None:
+        """Have a thread answer a complete request."""
+        self._stop_waiting(conn)
+        conn.parser.unreader.unread(conn.arrival.data)
+        self.enqueue_req(conn)
 
     def handle(self, conn: Connection) -> Any:
         """Answer a request (runs in a thread)."""
@@ -230,17 +237,3 @@ class HardenedWorker(ThreadWorker):
         for conn in self._connections:
             if not conn.arrival.data:
                 conn.timeout = min(conn.timeout, deadline)
-
-
-def worker_with_limits(
-    connections_per_address: int, proxies: Sequence[Network] = (), single_headers: Collection[str] = ()
-) -> type[HardenedWorker]:
-    """Return a worker class with these limits; gunicorn passes only its own settings to a worker."""
-
-    class LimitedWorker(HardenedWorker):
-        pass
-
-    LimitedWorker.connections_per_address = connections_per_address
-    LimitedWorker.proxies = proxies
-    LimitedWorker.single_headers = single_headers
-    return LimitedWorker

@@ -1,10 +1,11 @@
 """Limits how many calls are under way at the same time, and how many of them one address can cause."""
 
-import ipaddress
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from cimaster.common import caller_address
 
 
 class CallSlots:
@@ -21,7 +22,7 @@ class CallSlots:
     @contextmanager
     def slot(self, address: str, longest: float) -> Iterator[bool]:
         """Hold a slot for a block, after waiting for it up to `longest` seconds; yield whether there was one."""
-        counted = _network(address)
+        counted = caller_address.network(address)
         with self._changed:
             free = self._changed.wait_for(lambda: self._is_free(counted), longest)
             if free:
@@ -40,14 +41,3 @@ class CallSlots:
             self._taken[counted] -= 1
             self._taken += Counter()  # drops addresses without a slot
             self._changed.notify_all()
-
-
-def _network(address: str) -> str:
-    """Return what an address is counted as: itself, or its /64 network, which one host usually has for itself."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address) or parsed.ipv4_mapped:
-        return address
-    return str(ipaddress.ip_network((int(parsed), 64), strict=False))

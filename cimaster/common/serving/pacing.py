@@ -1,0 +1,167 @@
+"""Lets the requests of one address begin in turn, so that a flood of them does not delay those of other addresses.
+
+While callers of other addresses are active too, only a few requests of one are in progress at a time. The others wait
+in the event loop. Threads could not do that: all that have work compete for the interpreter, and a request of another
+address would be one of a hundred. An address that has used up its allowance of processor time has one request in
+progress, and a pause after it, until it sends less: so it gets `_SHARE` of the time, however fast the machine is.
+
+Urgent requests begin as they come, unless many from their address are refused.
+
+Only the event loop uses this module, so it needs no lock. Times are monotonic seconds.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+_SHARE = 0.25  # of the time, for all addresses together that have used up their allowance
+_ALLOWANCE = 0.3  # seconds of processor time: some hundred takes
+_LONGEST_DEBT = 1.0  # seconds, so that an address gets its allowance back soon after a flood
+_REFUSED = 0.1  # seconds that refused requests of an address may take before its urgent ones lose their priority
+_WORK_OF_OTHERS = 3.0  # what a request costs in all threads, compared with its own (measured with takes)
+_AT_A_TIME = 8
+_STALLED, _STALLED_IN_DEBT = 0.05, 0.2  # seconds after which a request probably waits, maybe for a cluster
+_ACTIVE_FOR = 60.0  # seconds after its newest request
+_MOST_ADDRESSES = 4096
+PROBES = (b"/healthz", b"/readyz", b"/metrics")
+"""Paths that monitoring requests all the time: such a request does not show that another caller is active."""
+
+
+class PacedRequest(Protocol):
+    """A request that has arrived; the pacing sets `begun`."""
+
+    caller: str
+    path: bytes
+    urgent: bool
+    begun: float
+    used: float
+    """Processor time of its thread, once it was answered."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was answered with a refusal."""
+
+    @property
+    def waits_for_turn(self) -> bool:
+        """Whether it still waits: its caller may have hung up."""
+
+
+R = TypeVar("R", bound=PacedRequest)
+
+
+@dataclass
+class _Account(Generic[R]):
+    """The requests of an address. `left` and `refused` are seconds of processor time."""
+
+    changed: float
+    left: float = _ALLOWANCE
+    refused: float = 0.0
+    in_progress: int = 0
+    newest_begun: float = 0.0
+    pause_ends: float = 0.0
+    waiting: deque[R] = field(default_factory=deque)
+
+    @property
+    def next_turn(self) -> float:
+        """When the next request may begin."""
+        if self.left > 0:
+            return 0.0 if self.in_progress < _AT_A_TIME else self.newest_begun + _STALLED / _AT_A_TIME
+        return max(self.pause_ends, self.newest_begun + _STALLED_IN_DEBT if self.in_progress else 0.0)
+
+    def refill(self, now: float) -> None:
+        """Give back what the time since the last change is worth."""
+        gained = (now - self.changed) * _SHARE
+        self.left = min(self.left + gained, _ALLOWANCE)
+        self.refused = max(self.refused - gained, 0.0)
+        self.changed = now
+
+    def drop_ended(self) -> None:
+        """Drop the waiting requests whose callers have hung up."""
+        self.waiting = deque(request for request in self.waiting if request.waits_for_turn)
+
+
+class Pacing(Generic[R]):
+    """The requests that wait for their turn, by address; at most `most_waiting` of each."""
+
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
+        self._accounts: dict[str, _Account[R]] = {}
+        self._waiting: dict[str, _Account[R]] = {}
+        self._newest, self._before = ("", -_ACTIVE_FOR), ("", -_ACTIVE_FOR)
+
+    def may_begin(self, request: R, now: float) -> bool:
+        """Say whether a request that has arrived may begin now; if not, `add` it."""
+        if request.path not in PROBES:
+            self._note(request.caller, now)
+        account = self._account(request.caller, now)
+        account.refill(now)
+        is_its_turn = not account.waiting and account.next_turn <= now
+        has_priority = request.urgent and account.refused < _REFUSED
+        if is_its_turn or has_priority or not self._others_are_active(request.caller, now):
+            self._begin(account, request, now)
+            return True
+        return False
+
+    def add(self, request: R) -> bool:
+        """Let a request wait for its turn; False if too many of its address are waiting."""
+        account = self._accounts[request.caller]
+        if len(account.waiting) >= self._most_waiting:
+            account.drop_ended()
+            if len(account.waiting) >= self._most_waiting:
+                return False
+        account.waiting.append(request)
+        self._waiting[request.caller] = account
+        return True
+
+    def due(self, now: float) -> Iterator[R]:
+        """Yield the requests whose turn has come."""
+        for address, account in list(self._waiting.items()):
+            account.refill(now)
+            while account.waiting and account.next_turn <= now:
+                request = account.waiting.popleft()
+                if request.waits_for_turn:
+                    self._begin(account, request, now)
+                    yield request
+            if not account.waiting:
+                del self._waiting[address]
+
+    def seconds_to_next(self, now: float) -> float:
+        """Return the seconds until the next turn; infinite if no request is waiting."""
+        turns = (account.next_turn for account in self._waiting.values())
+        return max(min(turns, default=float("inf")) - now, 0.0)
+
+    def answered(self, request: R, now: float) -> None:
+        """Charge what a request has used, and let a pause follow it if its address is in debt."""
+        account = self._accounts.get(request.caller)
+        if not account or not account.in_progress:  # it was forgotten meanwhile
+            return
+        account.in_progress -= 1
+        cost = request.used * _WORK_OF_OTHERS
+        if request.refused:
+            account.refused += cost
+        if request.urgent and not request.refused:
+            return
+        account.left = max(account.left - cost, -_LONGEST_DEBT)
+        took = min(now - request.begun, _STALLED_IN_DEBT)
+        account.pause_ends = now + took * (len(self._waiting) / _SHARE - 1)
+
+    def _begin(self, account: _Account[R], request: R, now: float) -> None:
+        account.in_progress += 1
+        account.newest_begun = request.begun = now
+
+    def _account(self, address: str, now: float) -> _Account[R]:
+        if address not in self._accounts:
+            if len(self._accounts) >= _MOST_ADDRESSES:
+                self._accounts = dict(self._waiting)
+            self._accounts[address] = _Account(now)
+        return self._accounts[address]
+
+    def _note(self, address: str, now: float) -> None:
+        if address != self._newest[0]:
+            self._before = self._newest
+        self._newest = address, now
+
+    def _others_are_active(self, address: str, now: float) -> bool:
+        other = self._before if self._newest[0] == address else self._newest
+        return now - other[1] < _ACTIVE_FOR
