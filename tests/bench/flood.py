@@ -1,9 +1,8 @@
-"""`make bench-flood`: what others' requests take while one caller sends as many as
-100 connections can carry.
+"""`make bench-flood`: what a job's requests take while another caller sends as many as 100 connections can carry.
 
-One replica serves a busy pool with `auth = required`. A job of another address takes and finishes, without and with each
-kind of flood in turn. The flooder runs only when nothing else wants a core (SCHED_IDLE), apart from the
-replica's, so that its own work delays no measured request.
+One replica serves a busy pool with `auth = required`. A job of another address takes and finishes, without a flood and
+with each kind in turn. The flooder runs only when nothing else wants a core (SCHED_IDLE), and not on the replica's, so
+that its own work delays no measured request.
 """
 
 import asyncio
@@ -20,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.identity.roles import Role
@@ -34,7 +34,7 @@ QUIET = "none"
 _ROUNDS, _SECONDS, _PAUSE = 2, 6.0, 0.01
 _CLUSTERS, _UTILISATION, _HOURS = 60, 0.7, 4
 _SOURCE = "127.0.0.3"
-_JOB = bearer("ci-2")
+_JOB: dict[str, Any] = bearer("ci-2")
 
 
 @dataclass
@@ -69,7 +69,7 @@ class BusyFile(Embedded):
         store.close()
 
 
-def environment(folder: Path) -> dict[str, str]:
+def settings_of(folder: Path) -> dict[str, Any]:
     """Return the settings of a replica that requires credentials."""
     files = write_files(folder / "required")
     return {
@@ -128,10 +128,10 @@ async def _job(replica: int, caller: Caller, number: int, times: Times) -> None:
 
 
 async def _prepare(port: int) -> None:
-    caller = Caller("127.0.0.1", port, _SOURCE)
+    caller, admin = Caller("127.0.0.1", port, _SOURCE), dict[str, Any](bearer(name_of(Role.ADMIN)))
     for number in range(40):
         path = f"/addcluster?cluster=measured-{number}&region=r&purpose=measured"
-        answer = await caller.get(path, **bearer(name_of(Role.ADMIN)))
+        answer = await caller.get(path, **admin)
         assert answer.status == 200, answer.text
     caller.close()
 
@@ -205,7 +205,7 @@ def main(kinds: list[str]) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cimaster-flood-")))
         os.sched_setaffinity(0, os.sched_getaffinity(0))
-        running = stack.enter_context(fleet(BusyFile(folder), folder, _CLUSTERS, 1, **environment(folder)))
+        running = stack.enter_context(fleet(BusyFile(folder), folder, _CLUSTERS, 1, **settings_of(folder)))
         print(table(measure(running, kinds)), flush=True)
 
 
