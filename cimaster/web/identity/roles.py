@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from cimaster.web.admins import Admins
 from cimaster.web.identity.identity import Identity
 
 _GROUP, _EMAIL = "group:", "email:"
+_MOST_REMEMBERED = 1024  # callers
 _LINE = re.compile(r"(\S+)[ \t]+(\S.*)")
 _log = logging.getLogger(__name__)
 
@@ -97,21 +98,41 @@ def _lines(text: str) -> Iterable[RoleLine]:
         yield RoleLine(Role(found[1]), found[2])
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The roles that were found in one version of both files, by caller: to match each line takes a while."""
+
+    lines: tuple[RoleLine, ...]
+    admins: frozenset[str]
+    roles: dict[Identity, frozenset[Role]] = field(default_factory=dict)
+
+    def of(self, identity: Identity) -> frozenset[Role]:
+        direct = {line.role for line in self.lines if line.matches(identity)}
+        if folded(identity.name) in self.admins:
+            direct.add(Role.ADMIN)
+        return with_implied(direct)
+
+
 class Roles:
     """The roles of callers. Both files are read again when they change; of an unreadable one, the last good stays."""
 
     def __init__(self, path: str, admins: Admins) -> None:
         self._admins = admins
+        self._found = _Found((), frozenset())
         self.file: WatchedFile[tuple[RoleLine, ...]] = WatchedFile(path, self._parsed, (), keep_last_good=True)
         self._is_set = bool(path)
         self._current_lines()
 
     def of(self, identity: Identity) -> frozenset[Role]:
         """Return the roles of a caller, with those that they imply."""
-        direct = {line.role for line in self._current_lines() if line.matches(identity)}
-        if identity.name in self._admins:
-            direct.add(Role.ADMIN)
-        return with_implied(direct)
+        lines, admins = self._current_lines(), self._admins.names()
+        found = self._found
+        if found.lines is not lines or found.admins is not admins or len(found.roles) >= _MOST_REMEMBERED:
+            found = self._found = _Found(lines, admins)
+        roles = found.roles.get(identity)
+        if roles is None:
+            roles = found.roles[identity] = found.of(identity)
+        return roles
 
     def admins(self) -> tuple[str, ...]:
         """Return the names and patterns of admins, for sentences that say who can help."""
