@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATE ?= .run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-queue bench-dashboard chaos soak screenshots lint format docs sbom licences audit kube lock clean
+.PHONY: help run test quick bench bench-queue bench-dashboard bench-identity bench-flood chaos soak screenshots lint format docs sbom licences audit kube lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -41,6 +41,12 @@ bench-queue: $(VENV)/dev.stamp kube ## what a take costs while 1,000 callers wai
 
 bench-dashboard: $(VENV)/dev.stamp ## what the dashboard costs a browser and the service (2 min; needs chromium)
 	$(BIN)/python -m tests.bench.dashboard
+
+bench-identity: $(VENV)/dev.stamp kube ## what it costs that callers are identified, on both stores (3 min)
+	$(BIN)/python -m tests.bench.identity
+
+bench-flood: $(VENV)/dev.stamp ## what a job's requests take while another caller floods the service (3 min)
+	$(BIN)/python -m tests.bench.flood
 
 chaos: $(VENV)/dev.stamp kube ## inject faults for minutes and check every answer; CHAOS="--seed 7" repeats a storm
 	$(BIN)/python -m tests.chaos $(CHAOS)

@@ -24,7 +24,12 @@ class RepeatedHeader(errors.ParseException):
         return f"the request has the header {name.title()} more than once"
 
 
+class TooManyWaiting(errors.ParseException):
+    """Too many requests of one address wait for their turn."""
+
+
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    TooManyWaiting: (429, "too many requests of this address are waiting: send fewer at a time, and this one later"),
     TooSlow: (408, "{}: send it faster"),
     errors.LimitRequestLine: (
         414,
@@ -74,9 +79,3 @@ def answer(status: int, sentence: str, *headers: str) -> bytes:
         *headers,
     )
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode() + body
-
-
-def too_many() -> bytes:
-    """Return the response to a request beyond those of its address that may wait for their turn."""
-    sentence = "too many requests of your address are waiting: send fewer at the same time, and this one later"
-    return answer(429, sentence, "Retry-After: 5")

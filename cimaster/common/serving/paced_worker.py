@@ -10,11 +10,12 @@ from typing import Any
 
 from cimaster.common.parsers import Network
 from cimaster.common.serving.connection import PACED, Connection
-from cimaster.common.serving.early_refusals import too_many
+from cimaster.common.serving.early_refusals import TooManyWaiting, answer, refusal_of
 from cimaster.common.serving.pacing import Pacing
 from cimaster.common.serving.worker import HardenedWorker
 
 _MOST_WAITING = 400  # requests of one address
+_RETRY_AFTER = 5  # seconds
 _MOST_AHEAD = 256 * 1024  # bytes that a client may send before the request before them has begun
 
 
@@ -34,7 +35,7 @@ class PacedWorker(HardenedWorker):
             self._wait_for_client(conn, PACED)
         else:
             self._stop_waiting(conn)
-            conn.sock.sendall(too_many())
+            conn.sock.sendall(answer(*refusal_of(TooManyWaiting()), f"Retry-After: {_RETRY_AFTER}"))
             self._write(conn)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
