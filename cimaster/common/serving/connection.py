@@ -81,7 +81,7 @@ class Connection(TConn):
         self.caller = caller_address.network(self.address)
         """The address for which the newest request counts; a proxy may have forwarded it for another one."""
         self.path, self.urgent = b"", False
-        self.begun = self.used = 0.0
+        self.begun = 0.0
         self.arrival = RequestArrival()
         self.state: str | None = None
         self.keep_alive = False
@@ -99,6 +99,11 @@ class Connection(TConn):
         """Whether the newest request was answered with a status of 400 or more."""
         refused: bool = self.sock.refused
         return refused
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the newest request may take long without work for the processor."""
+        return self.arrival.may_wait
 
     @property
     def waits_for_turn(self) -> bool:

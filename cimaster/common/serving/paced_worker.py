@@ -58,14 +58,6 @@ class PacedWorker(HardenedWorker):
             if len(conn.arrival.data) > _MOST_AHEAD:
                 self._close(conn)
 
-    def handle(self, conn: Connection) -> Any:
-        """Answer a request and measure its processor time (runs in a thread)."""
-        started = time.thread_time()
-        try:
-            return super().handle(conn)
-        finally:
-            conn.used = time.thread_time() - started
-
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """Continue with a connection whose request was answered."""
         self._pacing.answered(conn, time.monotonic())

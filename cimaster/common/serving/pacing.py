@@ -2,8 +2,9 @@
 
 While callers of other addresses are active too, only a few requests of one are in progress at a time. The others wait
 in the event loop. Threads could not do that: all that have work compete for the interpreter, and a request of another
-address would be one of a hundred. An address that has used up its allowance of processor time has one request in
-progress, and a pause after it, until it sends less: so it gets `_SHARE` of the time, however fast the machine is.
+address would be one of a hundred. An address whose requests have waited without a break for longer than its allowance
+has one request in progress, and a pause after it, until it sends less: so it gets `_SHARE` of the time, however fast
+the machine is.
 
 Urgent requests begin as they come, unless many from their address are refused.
 
@@ -16,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 _SHARE = 0.25  # of the time, for all addresses together that have used up their allowance
-_ALLOWANCE = 0.3  # seconds of processor time: some hundred takes
-_LONGEST_DEBT = 1.0  # seconds, so that an address gets its allowance back soon after a flood
-_REFUSED = 0.1  # seconds that refused requests of an address may take before its urgent ones lose their priority
-_WORK_OF_OTHERS = 3.0  # what a request costs in all threads, compared with its own (measured with takes)
+_ALLOWANCE = 1.5  # seconds: a burst of some hundred takes has begun by then
+_LONGEST_DEBT = 0.5  # seconds, so that an address gets its allowance back soon after a flood
 _AT_A_TIME = 8
-_STALLED, _STALLED_IN_DEBT = 0.05, 0.2  # seconds after which a request probably waits, maybe for a cluster
+_MAY_WAIT_AFTER, _STUCK_AFTER = 0.025, 1.0  # seconds after which a request makes room for the next
+_MOST_REFUSED = 50  # requests of an address, before its urgent ones lose their priority
+_REFUSALS_FORGOTTEN = 10  # each second
 _ACTIVE_FOR = 60.0  # seconds after its newest request
 _MOST_ADDRESSES = 4096
 PROBES = (b"/healthz", b"/readyz", b"/metrics")
@@ -35,8 +36,10 @@ class PacedRequest(Protocol):
     path: bytes
     urgent: bool
     begun: float
-    used: float
-    """Processor time of its thread, once it was answered."""
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether it may take long without work for the processor, as a take that waits for a cluster."""
 
     @property
     def refused(self) -> bool:
@@ -52,29 +55,32 @@ R = TypeVar("R", bound=PacedRequest)
 
 @dataclass
 class _Account(Generic[R]):
-    """The requests of an address. `left` and `refused` are seconds of processor time."""
+    """The requests of an address. `left` is how many seconds of its allowance are left."""
 
     changed: float
     left: float = _ALLOWANCE
     refused: float = 0.0
     in_progress: int = 0
     newest_begun: float = 0.0
+    makes_room_after: float = 0.0
     pause_ends: float = 0.0
     waiting: deque[R] = field(default_factory=deque)
 
     @property
     def next_turn(self) -> float:
         """When the next request may begin."""
-        if self.left > 0:
-            return 0.0 if self.in_progress < _AT_A_TIME else self.newest_begun + _STALLED / _AT_A_TIME
-        return max(self.pause_ends, self.newest_begun + _STALLED_IN_DEBT if self.in_progress else 0.0)
+        at_a_time = _AT_A_TIME if self.left > 0 else 1
+        if self.in_progress < at_a_time:
+            return self.pause_ends
+        return max(self.pause_ends, self.newest_begun + self.makes_room_after / at_a_time)
 
-    def refill(self, now: float) -> None:
-        """Give back what the time since the last change is worth."""
-        gained = (now - self.changed) * _SHARE
-        self.left = min(self.left + gained, _ALLOWANCE)
-        self.refused = max(self.refused - gained, 0.0)
+    def note_time(self, now: float) -> None:
+        """Use up the allowance for the time since the last change, or give some of it back."""
+        passed = now - self.changed
         self.changed = now
+        gained = -passed if self.waiting else passed * _SHARE
+        self.left = min(max(self.left + gained, -_LONGEST_DEBT), _ALLOWANCE)
+        self.refused = max(self.refused - passed * _REFUSALS_FORGOTTEN, 0.0)
 
     def drop_ended(self) -> None:
         """Drop the waiting requests whose callers have hung up."""
@@ -95,9 +101,9 @@ class Pacing(Generic[R]):
         if request.path not in PROBES:
             self._note(request.caller, now)
         account = self._account(request.caller, now)
-        account.refill(now)
+        account.note_time(now)
         is_its_turn = not account.waiting and account.next_turn <= now
-        has_priority = request.urgent and account.refused < _REFUSED
+        has_priority = request.urgent and account.refused < _MOST_REFUSED
         if is_its_turn or has_priority or not self._others_are_active(request.caller, now):
             self._begin(account, request, now)
             return True
@@ -117,7 +123,7 @@ class Pacing(Generic[R]):
     def due(self, now: float) -> Iterator[R]:
         """Yield the requests whose turn has come."""
         for address, account in list(self._waiting.items()):
-            account.refill(now)
+            account.note_time(now)
             while account.waiting and account.next_turn <= now:
                 request = account.waiting.popleft()
                 if request.waits_for_turn:
@@ -132,23 +138,21 @@ class Pacing(Generic[R]):
         return max(min(turns, default=float("inf")) - now, 0.0)
 
     def answered(self, request: R, now: float) -> None:
-        """Charge what a request has used, and let a pause follow it if its address is in debt."""
+        """Note that a request was answered; a pause follows if its address has used up its allowance."""
         account = self._accounts.get(request.caller)
         if not account or not account.in_progress:  # it was forgotten meanwhile
             return
+        account.note_time(now)
         account.in_progress -= 1
-        cost = request.used * _WORK_OF_OTHERS
-        if request.refused:
-            account.refused += cost
-        if request.urgent and not request.refused:
-            return
-        account.left = max(account.left - cost, -_LONGEST_DEBT)
-        took = min(now - request.begun, _STALLED_IN_DEBT)
-        account.pause_ends = now + took * (len(self._waiting) / _SHARE - 1)
+        account.refused += request.refused
+        if account.left <= 0 and not request.urgent:
+            took = min(now - request.begun, _makes_room_after(request))
+            account.pause_ends = now + took * (max(len(self._waiting), 1) / _SHARE - 1)
 
     def _begin(self, account: _Account[R], request: R, now: float) -> None:
         account.in_progress += 1
         account.newest_begun = request.begun = now
+        account.makes_room_after = _makes_room_after(request)
 
     def _account(self, address: str, now: float) -> _Account[R]:
         if address not in self._accounts:
@@ -165,3 +169,7 @@ class Pacing(Generic[R]):
     def _others_are_active(self, address: str, now: float) -> bool:
         other = self._before if self._newest[0] == address else self._newest
         return now - other[1] < _ACTIVE_FOR
+
+
+def _makes_room_after(request: PacedRequest) -> float:
+    return _MAY_WAIT_AFTER if request.may_wait else _STUCK_AFTER

@@ -14,6 +14,7 @@ _CHUNKS_LIMIT = 2 * BODY_LIMIT  # sizes of chunks included
 
 _PATH = re.compile(rb"[A-Z]+ (/[^ ?/]*(?:/[^ ?/]*)?)")
 _URGENT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:finishtest|releasecluster|renewlease)[ ?]")
+_MAY_WAIT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:getvacant|createcluster)[ ?]")
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
@@ -43,6 +44,11 @@ class RequestArrival:
     def is_urgent(self) -> bool:
         """Whether the request gives a cluster back or keeps one: then it must not wait for others."""
         return _URGENT.match(self.data) is not None
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the request may wait for a cluster or for another service."""
+        return _MAY_WAIT.match(self.data) is not None
 
     @property
     def forwarded_for(self) -> str:
