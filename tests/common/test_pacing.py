@@ -101,7 +101,7 @@ def test_probes_do_not_count_as_another_caller() -> None:
 
 def test_an_address_is_slowed_down_while_another_is_active(loop: Loop) -> None:
     flood(loop)
-    assert len(loop.running) == 8
+    assert len(loop.running) == 4
     assert loop.arrive(Request(path=b"/queue")) is False
     loop.now += 61
     assert loop.arrive(Request())
@@ -147,7 +147,7 @@ def test_after_a_flood_an_address_gets_its_allowance_back(loop: Loop) -> None:
     loop.arrive(Request(OTHER))
     loop.running.clear()
     flood(loop)
-    assert len(loop.running) == 8
+    assert len(loop.running) == 4
 
 
 def test_callers_that_wait_for_a_cluster_hold_up_no_others(loop: Loop) -> None:
@@ -182,7 +182,7 @@ def test_urgent_requests_are_not_charged(loop: Loop) -> None:
         assert loop.arrive(urgent)
         loop.answer(urgent)
     flood(loop)
-    assert len(loop.running) == 8
+    assert len(loop.running) == 4
 
 
 def test_a_caller_that_has_hung_up_gets_no_turn(loop: Loop) -> None:
@@ -197,7 +197,7 @@ def test_a_caller_that_has_hung_up_gets_no_turn(loop: Loop) -> None:
 def test_only_so_many_of_an_address_may_wait() -> None:
     loop = Loop(most_waiting=3)
     loop.arrive(Request(OTHER))
-    requests = flood(loop, 8 + 3)
+    requests = flood(loop, 4 + 3)
     with pytest.raises(OverflowError):
         loop.arrive(Request())
     requests[-1].waits_for_turn = False

@@ -19,8 +19,8 @@ from typing import Generic, Protocol, TypeVar
 _SHARE = 0.25  # of the time, for all addresses together that have used up their allowance
 _ALLOWANCE = 1.5  # seconds: a burst of some hundred takes has begun by then
 _LONGEST_DEBT = 0.5  # seconds, so that an address gets its allowance back soon after a flood
-_AT_A_TIME = 8
-_MAY_WAIT_AFTER, _STUCK_AFTER = 0.025, 1.0  # seconds after which a request makes room for the next
+_AT_A_TIME = 4
+_MAY_WAIT_AFTER, _STUCK_AFTER = 0.01, 1.0  # seconds after which a request makes room for the next
 _MOST_REFUSED = 50  # requests of an address, before its urgent ones lose their priority
 _REFUSALS_FORGOTTEN = 10  # each second
 _ACTIVE_FOR = 60.0  # seconds after its newest request

@@ -14,7 +14,7 @@ _CHUNKS_LIMIT = 2 * BODY_LIMIT  # sizes of chunks included
 
 _PATH = re.compile(rb"[A-Z]+ (/[^ ?/]*(?:/[^ ?/]*)?)")
 _URGENT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:finishtest|releasecluster|renewlease)[ ?]")
-_MAY_WAIT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:getvacant|createcluster)[ ?]")
+_MAY_WAIT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:getvacant|createcluster|manual-trigger)[ ?]")
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
