@@ -122,8 +122,8 @@ def require_for_others(name: str, other: str) -> None:
         require({Role.FOR_OTHERS})
 
 
-def name_of(given: str, parameter: str) -> str:
-    """Return the name under which an authenticated caller acts: its own, or the given one if it may name others.
+def own_name(given: str, parameter: str) -> str | None:
+    """Return the own name of an authenticated caller that gives this name or none; None if it may act for another.
 
     NotYou if it names another person without the role for that.
     """
@@ -133,7 +133,7 @@ def name_of(given: str, parameter: str) -> str:
     if not given or same_person(given, own) or same_person(given, sender.identity.label):
         return own
     if Role.FOR_OTHERS in sender.roles:
-        return given
+        return None
     raise NotYou(
         f"user {given} is not authorized: you are {sender.identity.label}; leave {parameter} out, or "
         f"{_ask_for(Role.FOR_OTHERS)}",

@@ -64,14 +64,17 @@ def read(endpoint: Endpoint[P], sent: "MultiDict[str, str]") -> P:
 def _with_own_name(endpoint: Endpoint[P], sent: "MultiDict[str, str]") -> dict[str, str]:
     """Return the name of an authenticated caller for the parameter that says who acts, and put it into what was sent.
 
-    The name of a service account may be longer than a person's, so what was sent has only its beginning.
+    The name of a service account may be longer than a person's, so what was sent has only its beginning. A name that is
+    sent twice, or is another person's, is read like any other parameter.
     """
     parameter = endpoint.actor
-    if not parameter or access.is_open():
+    if not parameter or access.is_open() or len(sent.getlist(parameter)) > 1:
         return {}
-    name = access.name_of(printable(sent.get(parameter, "")), parameter)
-    sent.setlist(parameter, [name[:LONGEST_PERSON]])
-    return {parameter: name}
+    own = access.own_name(printable(sent.get(parameter, "")), parameter)
+    if own is None:
+        return {}
+    sent.setlist(parameter, [own[:LONGEST_PERSON]])
+    return {parameter: own}
 
 
 def _request(verb: str, request_id: str, sent: "MultiDict[str, str]") -> Request:

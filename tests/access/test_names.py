@@ -43,6 +43,23 @@ def test_a_caller_for_others_names_another_person(calling: As, service: Clusters
     assert (answer.status_code, holder(service)) == (200, "carol")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (["a" * 64], "name is 'aaaa"),
+        (["al\u200dice"], "expected a name of 1 to 63 characters that can all be seen"),
+        (["for-others-1", "carol"], "name is given 2 times: give it once"),
+    ],
+)
+def test_the_name_of_another_person_is_read_as_in_open_mode(
+    calling: As, service: Clusters, name: list[str], expected: str
+) -> None:
+    refused = calling("for-others-1").post("/holdcluster", data={"cluster": "cluster-01", "name": name})
+    assert (refused.status_code, refused.headers["CIMaster-Code"]) == (400, "bad_parameter")
+    assert expected in refused.text
+    assert holder(service) == ""
+
+
 def test_naming_an_admin_gives_no_rights_of_an_admin(calling: As, service: Clusters) -> None:
     calling("person-1").post("/holdcluster", data={"cluster": "cluster-01"})
     taking_over = {"cluster": "cluster-01", "name": "root", "force": "true", "reason": "mine"}

@@ -159,3 +159,7 @@ def test_the_content_of_a_broken_record_is_shown_to_admins_only(
         for client, sees in ((admin, True), (one, False)):
             shown = client.get(path, headers=headers)
             assert (shown.status_code, "broken" in shown.text, lease in shown.text) == (200, True, sees)
+    form = {"cluster": repository.fresh().pool.reference(broken)}
+    for client, status in ((admin, 200), (one, 403)):
+        shown = client.get("/ui/admin/delete", query_string=form)
+        assert (shown.status_code, lease in shown.text) == (status, status == 200)

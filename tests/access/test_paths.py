@@ -13,7 +13,7 @@ from tests.access.conftest import As
 from tests.required import bearer
 
 TAKE = "?build=1&job=e2e"
-FOR_HOLDS = {"/ui/admin/takeover", "/ui/admin/holdfor"}  # the decision checks the role: see test_ownership
+FOR_HOLDS = {"/ui/admin/takeover", "/ui/admin/holdfor"}  # their parameters are read before the role is checked
 SPELLINGS = [
     "/getvacant/",
     "/getvacant%2f",

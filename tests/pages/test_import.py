@@ -212,8 +212,10 @@ def test_a_file_that_could_not_be_sent_again_is_refused_at_first(root: FlaskClie
     assert "the limit of this page (a line break counts as two bytes)" in text(refused)
 
 
-def test_a_file_that_is_too_large_is_refused_with_the_limit(root: FlaskClient) -> None:
-    refused = root.post("/ui/admin/import", data=upload(b"x" * BODY_LIMIT))
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_file_that_is_too_large_is_refused_with_the_limit(root: FlaskClient, is_file: bool) -> None:
+    too_large = b"x" * BODY_LIMIT
+    refused = root.post("/ui/admin/import", data=upload(too_large) if is_file else {"text": too_large})
     assert refused.status_code == 400
     assert "the file is larger than 60 kB, the limit of this page" in text(refused)
     assert "cimaster import --sync" in text(refused)

@@ -80,6 +80,15 @@ def test_without_the_admin_role_the_buttons_are_disabled(add: Add, alice: FlaskC
     assert "give your name first" in text(client.get("/ui/admin"))
 
 
+@pytest.mark.parametrize("path", ["/", "/ui/admin", "/ui/admin/import"])
+def test_where_names_are_believed_no_refusal_names_an_admin(add: Add, alice: FlaskClient, path: str) -> None:
+    """A visitor who gave that name would be one."""
+    add("cluster-01")
+    page = text(alice.get(path))
+    assert "nly admins can" in page
+    assert not re.search(r"\b(root|bob)\b", page, re.IGNORECASE)
+
+
 @pytest.mark.parametrize("names", ["", "root;Bob"])
 def test_no_page_reveals_the_path_of_the_admin_file(
     app: Flask, add: Add, person: SignIn, client: FlaskClient, settings: Settings, names: str

@@ -193,6 +193,16 @@ def test_a_request_of_open_mode_is_recognized_when_owners_are_verified() -> None
         take(ended, NOW, Criteria("e2e", "1"), "l-2", request("r-1", E2E))
 
 
+@pytest.mark.parametrize("identity", [f"r-{number}" for number in range(16)])
+def test_the_owners_own_request_comes_before_one_of_open_mode(identity: str) -> None:
+    """Sixteen ids, because the order of a set differs from id to id, and from process to process."""
+    pool = pool_of("a")
+    pool, _ = once(pool, NOW, request(identity, OPEN.owner, "holdcluster"), lambda: hold(pool, NOW, "a", "Ann"))
+    pool, _ = leave(pool, NOW, identity, caller=JOB)
+    with pytest.raises(RequestOver):
+        wait(pool, E2E, identity)
+
+
 @pytest.mark.parametrize("queue", [wait, poll])
 def test_two_owners_wait_in_the_same_words(queue: Callable[[Pool, str], tuple[Pool, Answer]]) -> None:
     pool = occupied("a")

@@ -67,8 +67,10 @@ def admin_action(
 
 
 def why_not_admin(visitor: Visitor) -> str:
-    """Return why a visitor may not do what only admins may, and whom to ask; empty for an admin."""
-    return "" if visitor.is_admin else f"only admins can do this: ask {visitor.admins}"
+    """Return why a visitor may not do what only admins may, and whom to ask, if known; empty for an admin."""
+    if visitor.is_admin:
+        return ""
+    return "only admins can do this" + (f": ask {visitor.admins}" if visitor.admins else "")
 
 
 def why_not(role: Role, visitor: Visitor) -> str:

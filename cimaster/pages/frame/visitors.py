@@ -26,7 +26,8 @@ class Visitor:
     """The person at a page. Rows that look the same to others too are rendered without the `name`.
 
     `roles` are plain texts, because visitors are hashed for each row. `is_verified`: an identity says who they are.
-    `admins` are those whom sentences name to a visitor that is no admin.
+    `admins` are those whom sentences name to a visitor that is no admin; empty where a visitor who gave such a name
+    would be believed.
     """
 
     name: str = ""
@@ -85,7 +86,7 @@ def current_visitor() -> Visitor:
 def _visitor() -> Visitor:
     name = own_name()
     roles = _roles(name)
-    admins = "" if Role.ADMIN in roles else access.admins_text()
+    admins = "" if access.is_open() or Role.ADMIN in roles else access.admins_text()
     ordered = tuple(role.value for role in Role if role in roles)
     return Visitor(name, ordered, bool(name), not access.is_open(), admins)
 

@@ -54,8 +54,10 @@ def two_credentials(refusal: Refusal) -> Response:
 @pages.before_request
 def refresh_page_of_another() -> Response | None:
     """Have a page reloaded that another person opened in this browser before: it would act in the wrong name."""
+    if not callers.current().identity:
+        return None
     opened_by = request.headers.get("CIMaster-Visitor") or _sent_in_form()
-    if not opened_by or not callers.current().identity or opened_by == visitors.tag():
+    if not opened_by or opened_by == visitors.tag():
         return None
     if request.method == "POST":
         cookies.leave_message(Message(f"You are now {visitors.current_visitor().label}, so nothing was changed"))

@@ -107,7 +107,8 @@ def live_take(pool: Pool, identities: Collection[str]) -> Cluster | None:
 
 
 def _earlier(pool: Pool, request: Request) -> RememberedRequest | None:
-    keys = map(request_key, request.known_ids)
+    own_first = sorted(request.known_ids, key=len, reverse=True)  # the same order in all replicas
+    keys = map(request_key, own_first)
     earlier = next((pool.requests[key] for key in keys if key in pool.requests), None)
     if earlier and (earlier.verb != request.verb or earlier.hash not in ("", hash_of_parameters(request.hash))):
         raise id_reused(request.id)

@@ -117,6 +117,16 @@ def check(settings: Settings) -> None:
             "CIMASTER_PROXY_SECRET_FILE is set, and CIMASTER_TRUSTED_PROXIES is not: set it to the networks from which "
             "the proxy connects, such as 10.0.0.0/8"
         )
+    if settings.service_accounts:
+        _check_api_server()
+
+
+def _check_api_server() -> None:
+    """Raise BadSetting unless there is an API server to ask about tokens of service accounts."""
+    try:
+        KubernetesClient(_CONNECTIONS).close()
+    except BadSetting as error:
+        raise BadSetting(f"CIMASTER_SERVICE_ACCOUNTS is on, but {error}") from None
 
 
 def single_headers(settings: Settings) -> frozenset[str]:

@@ -49,3 +49,11 @@ def test_the_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     assert tokens == f"{files.tokens} does not exist: create it"
     assert keys.startswith(f"{files.session_keys} cannot be used")
     assert "short" not in keys
+
+
+def test_service_accounts_without_an_api_server_stop_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+    settings = Settings(service_accounts=True)
+    authentication.check(settings)
+    with pytest.raises(BadSetting, match="CIMASTER_SERVICE_ACCOUNTS is on, but no access to a Kubernetes cluster is"):
+        authentication.check(replace(settings, auth="required"))
