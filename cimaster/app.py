@@ -178,17 +178,9 @@ def _before_request() -> Response | None:
     except UnknownHost as refusal:
         return _misdirected(refusal)
     browsers.check_origin(settings)
-    _authenticate(address)
+    if authentication := components().authentication:
+        access.authenticate(authentication, address)
     return None
-
-
-def _authenticate(address: str) -> None:
-    """Find out who sent the request, and refuse a caller that lacks the role for it; with `auth = open`, do nothing."""
-    authentication = components().authentication
-    if authentication is None or access.is_for_everybody():
-        return
-    access.identify(authentication, address)
-    access.check(callers.current())
 
 
 def _misdirected(refusal: UnknownHost) -> Response:

@@ -54,16 +54,23 @@ def is_open() -> bool:
     return components().authentication is None
 
 
-def is_for_everybody() -> bool:
-    """Say whether the current request needs no credential: it has no route, or one that is open to everybody."""
-    return request.endpoint is None or needed_roles(request.endpoint) == EVERYBODY
+def authenticate(authentication: Authentication, address: str) -> None:
+    """Find out who sent the current request, and refuse a caller that lacks the role for it.
+
+    A request without a route, or with one that is open to everybody, needs no credential.
+    """
+    endpoint = request.endpoint
+    needed = EVERYBODY if endpoint is None else needed_roles(endpoint)
+    if needed != EVERYBODY:
+        _check(identify(authentication, address), needed)
 
 
-def identify(authentication: Authentication, address: str) -> None:
+def identify(authentication: Authentication, address: str) -> callers.Sender:
     """Find out who sent the current request, and keep that with it; a refusal unless it has one good credential."""
     identity = authentication.identify(request.environ, address, session_of(request))
-    g.sender = callers.Sender(address, identity, components().roles.of(identity))
+    g.sender = sender = callers.Sender(address, identity, components().roles.of(identity))
     name_in_log(identity)
+    return sender
 
 
 def name_in_log(identity: Identity) -> None:
@@ -71,9 +78,7 @@ def name_in_log(identity: Identity) -> None:
     logs.caller.set({"caller": identity.name, "source": str(identity.source)})
 
 
-def check(sender: callers.Sender) -> None:
-    """Refuse a caller that lacks the role for the current request; only for requests that need one."""
-    needed = needed_roles(request.endpoint or "")
+def _check(sender: callers.Sender, needed: frozenset[Role] | None) -> None:
     if needed is None or not needed & sender.roles:
         assert sender.identity
         raise _lacking(needed or {Role.ADMIN}, sender.identity, sender.roles)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from cimaster.pool.records import owners
 
@@ -31,7 +32,7 @@ class Identity:
     expires: datetime | None = None
     credential: str = ""
 
-    @property
+    @cached_property
     def owner(self) -> str:
         """The owner of what this caller takes and asks for, as decisions compare it."""
         return owners.of_name(self.name)

@@ -9,7 +9,7 @@ _NAME = "cimaster_session"
 
 def session_of(sent: Request) -> str:
     """Return the session that a request carries; empty if it carries none."""
-    return sent.cookies.get(_name(), "")
+    return sent.cookies.get(_name(), "") if "HTTP_COOKIE" in sent.environ else ""
 
 
 def _name() -> str:
