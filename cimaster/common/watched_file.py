@@ -47,7 +47,7 @@ class WatchedFile(Generic[T]):
         return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size  # ctime changes with permissions
 
     def _read(self) -> None:
-        self.trouble = ""
+        had_trouble, self.trouble = bool(self.trouble), ""
         try:
             self._value, self._good = self._parse(decoded(self.path.read_bytes())), True
         except (FileNotFoundError, NotADirectoryError):
@@ -59,6 +59,8 @@ class WatchedFile(Generic[T]):
                 self._value, self._good = self._default, False
         if self.trouble:
             _log.warning("%s", self.trouble)
+        elif had_trouble:
+            _log.info("%s is in use again", self.path)
 
 
 def _reason(error: Exception) -> str:

@@ -109,3 +109,16 @@ def test_any_token_and_any_file_can_be_read(
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     file = TokenFile(str(path), raw=raw)
     assert file.find(token) is None or token in content
+
+
+def test_the_log_says_when_a_corrected_file_is_in_use(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.write_text(hashed_line(SECRET, "alice"))
+    tokens = TokenFile(str(path))
+    with caplog.at_level(logging.INFO):
+        assert name_of(tokens, SECRET) == "alice"
+        assert not caplog.text
+        path.write_text("a mistake")
+        assert name_of(tokens, SECRET) is None
+        path.write_text(hashed_line(SECRET, "alice"))
+        assert name_of(tokens, SECRET) == "alice"
+    assert caplog.messages[-1] == f"{path} is in use again"

@@ -82,7 +82,19 @@ def test_behind_tls_the_session_is_for_this_host_only(client: FlaskClient) -> No
 
 @pytest.mark.parametrize(
     "back",
-    ["//evil.test/", "https://evil.test/ui/x", "/\\evil.test", "/clusters", "/ui/signin", "/ui/signout?x=1", "[", ""],
+    [
+        *(
+            "//evil.test/",
+            "https://evil.test/ui/x",
+            "/\\evil.test",
+            "/clusters",
+            "/ui/signin",
+            "/ui/signout?x=1",
+            "[",
+            "",
+        ),
+        *("/ui/../elsewhere", "/ui/x/%2E%2e/../../elsewhere", "/ui/.%2e/elsewhere", "http://localhost/ui/../elsewhere"),
+    ],
 )
 def test_signing_in_leads_to_own_pages_only(client: FlaskClient, back: str) -> None:
     answer = client.post("/ui/signin", data={"token": token_of(ALICE), "back": back})

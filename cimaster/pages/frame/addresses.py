@@ -3,7 +3,7 @@
 import functools
 import hashlib
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import current_app, request, url_for
 from werkzeug.urls import iri_to_uri
@@ -49,7 +49,10 @@ def own_page(url: str) -> str:
         return url_for("pages.dashboard")
     ours = not parts.netloc or public_url.is_ours(url)
     path = without_prefix(parts.path)
-    if not ours or not (path == "/" or path.startswith("/ui/")) or "\\" in url:
+    leads_elsewhere = "\\" in url or any(
+        unquote(part) in (".", "..") for part in path.split("/")
+    )  # browsers resolve them
+    if not ours or not (path == "/" or path.startswith("/ui/")) or leads_elsewhere:
         return url_for("pages.dashboard")
     return iri_to_uri(request.script_root + path + (f"?{parts.query}" if parts.query else ""))
 

@@ -1,7 +1,8 @@
 """Sign-outs: until when a caller's sessions are over, known to all replicas, so that a stolen session ends with them.
 
 They are in a key of the object of their own, by a hash of the owner, as milliseconds since 1970; each is kept for as
-long as a session that it ends could last.
+long as a session that it ends could last. Where there are more than fit, the oldest become one time until which the
+sessions of all callers are over: a stolen session must not come back to life because many others sign out.
 """
 
 import functools
@@ -17,7 +18,8 @@ from cimaster.pool.records.pool import Answer, Pool
 
 KEY = "sign-outs.json"
 LONGEST_SESSION = timedelta(hours=12)
-_MOST = 500  # sign-outs kept, the newest: about 20 kB
+_ALL = "all"  # in place of an owner's hash: until when the sessions of all callers are over
+_MOST = 500  # sign-outs kept one by one, the newest: about 20 kB
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -25,24 +27,31 @@ def sign_out(pool: Pool, now: datetime, owner: str, until: datetime) -> tuple[Po
     """End all sessions of a caller that began until then; later ones are not affected."""
     oldest = _milliseconds(now - LONGEST_SESSION)
     kept = {who: at for who, at in _read(pool.other_keys.get(KEY, "")).items() if at >= oldest}
-    key, ended = _key(owner), _milliseconds(max(until, now))
-    newest = sorted({**kept, key: max(ended, kept.get(key, 0))}.items(), key=lambda pair: pair[1])[-_MOST:]
-    return replace(pool, other_keys={**pool.other_keys, KEY: dump(dict(newest))}), Answer("you are signed out")
+    everyone, key = kept.pop(_ALL, 0), _key(owner)
+    kept[key] = max(_milliseconds(max(until, now)), kept.get(key, 0))
+    by_time = sorted(kept.items(), key=lambda pair: pair[1])
+    everyone = max([everyone, *(at for _, at in by_time[:-_MOST])])
+    ends = dict(by_time[-_MOST:]) | ({_ALL: everyone} if everyone else {})
+    return replace(pool, other_keys={**pool.other_keys, KEY: dump(ends)}), Answer("you are signed out")
 
 
 def is_over(pool: Pool, owner: str, began: datetime) -> bool:
     """Say whether a caller's session that began then was ended by a sign-out."""
     known = _read(pool.other_keys.get(KEY, ""))
-    return bool(known) and _milliseconds(began) <= known.get(_key(owner), -1)
+    return bool(known) and _milliseconds(began) <= _end(known, owner)
 
 
 def last(pool: Pool, owner: str) -> datetime | None:
-    """Return until when a caller's sessions are over; None if it has not signed out lately."""
-    ended = _read(pool.other_keys.get(KEY, "")).get(_key(owner))
+    """Return until when a caller's sessions are over; None if no sign-out that is known has ended any."""
+    ended = _end(_read(pool.other_keys.get(KEY, "")), owner)
     try:
-        return datetime.fromtimestamp(ended / 1000, UTC) if ended is not None else None
+        return datetime.fromtimestamp(ended / 1000, UTC) if ended >= 0 else None
     except (ValueError, OverflowError, OSError):
         return None  # the stored number is no time
+
+
+def _end(known: Mapping[str, int], owner: str) -> int:
+    return max(known.get(_key(owner), -1), known.get(_ALL, -1))
 
 
 @functools.lru_cache(maxsize=4)
