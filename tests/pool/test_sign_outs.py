@@ -1,59 +1,51 @@
-"""Sign-outs: what they end stays ended for as long as a session lasts, however many others sign out."""
+"""Sign-outs in the pool: they end sessions that began before them, and what is no time in them ends none."""
 
+import dataclasses
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+
+import pytest
 
 from cimaster.pool import Pool
-from cimaster.pool.decisions import sign_outs
+from cimaster.pool.decisions.sign_outs import KEY, LONGEST_SESSION, is_over, last, sign_out
+from tests.pool.test_queueing import NOW
 
-NOW = datetime(2026, 1, 2, 3, tzinfo=UTC)
+ANN, BOB = "@ann", "@bob"
 SECOND = timedelta(seconds=1)
-ALICE = "@alice"
 
 
-def crowd(pool: Pool, since: datetime, callers: int = 600) -> Pool:
-    """Let many callers sign out, one each second."""
-    for number in range(callers):
-        moment = since + number * SECOND
-        pool, _ = sign_outs.sign_out(pool, moment, f"@caller-{number}", moment)
+def signed_out(*owners: str) -> Pool:
+    pool = Pool()
+    for owner in owners:
+        pool, _ = sign_out(pool, NOW, owner, NOW)
     return pool
 
 
-def after_a_crowd() -> Pool:
-    """Return a pool in which alice signed out before more callers than fit."""
-    pool, _ = sign_outs.sign_out(Pool(), NOW, ALICE, NOW)
-    return crowd(pool, NOW + SECOND)
+def test_a_sign_out_ends_the_sessions_that_began_before() -> None:
+    pool = signed_out(ANN)
+    assert [is_over(pool, ANN, began) for began in (NOW - SECOND, NOW, NOW + SECOND)] == [True, True, False]
+    assert not is_over(pool, BOB, NOW)
+    assert (last(pool, ANN), last(pool, BOB)) == (NOW, None)
 
 
-def test_many_others_do_not_bring_an_ended_session_back() -> None:
-    assert sign_outs.is_over(after_a_crowd(), ALICE, NOW - SECOND)
+def test_a_sign_out_is_kept_for_as_long_as_a_session_that_it_ends() -> None:
+    pool = signed_out(ANN)
+    for after, kept in ((LONGEST_SESSION, True), (LONGEST_SESSION + SECOND, False)):
+        later, _ = sign_out(pool, NOW + after, BOB, NOW + after)
+        assert is_over(later, ANN, NOW) is kept
 
 
-def test_many_rounds_of_many_callers_keep_the_list_small() -> None:
-    pool = after_a_crowd()
-    for round_number in range(1, 4):
-        pool = crowd(pool, NOW + round_number * 600 * SECOND)
-    stored = pool.other_keys[sign_outs.KEY]
-    assert len(json.loads(stored)) <= 501
-    assert len(stored) < 20_000
-    assert sign_outs.is_over(pool, ALICE, NOW - SECOND)
+@pytest.mark.parametrize("stored", [253_402_300_799_000, 10**30, -(10**14), True, 1.5, "now", None, [], {}])
+def test_what_is_no_time_ends_no_session(stored: object) -> None:
+    pool = signed_out(ANN)
+    [key] = json.loads(pool.other_keys[KEY])
+    odd = dataclasses.replace(pool, other_keys={KEY: json.dumps({key: stored})})
+    assert (is_over(odd, ANN, NOW), last(odd, ANN)) == (False, None)
+    assert is_over(sign_out(odd, NOW, ANN, NOW)[0], ANN, NOW)
 
 
-def test_a_crowd_ends_no_session_that_began_after_most_of_it() -> None:
-    pool = after_a_crowd()
-    assert not sign_outs.is_over(pool, ALICE, NOW + 200 * SECOND)
-    assert not sign_outs.is_over(pool, "@bob", NOW + 200 * SECOND)
-
-
-def test_the_next_session_begins_after_what_a_crowd_ended() -> None:
-    pool = after_a_crowd()
-    ended = sign_outs.last(pool, "@bob")
-    assert ended
-    assert not sign_outs.is_over(pool, "@bob", ended + timedelta(milliseconds=1))
-
-
-def test_what_a_crowd_ended_is_forgotten_after_twelve_hours() -> None:
-    later = NOW + timedelta(hours=13)
-    pool, _ = sign_outs.sign_out(after_a_crowd(), later, ALICE, later)
-    assert sign_outs.last(pool, "@bob") is None
-    assert len(json.loads(pool.other_keys[sign_outs.KEY])) == 1
+@pytest.mark.parametrize("text", ["", "[", "[]", "5", "null", "[" * 100_000])
+def test_a_text_that_is_no_object_ends_no_session(text: str) -> None:
+    odd = Pool(other_keys={KEY: text})
+    assert (is_over(odd, ANN, NOW), last(odd, ANN)) == (False, None)
+    assert is_over(sign_out(odd, NOW, ANN, NOW)[0], ANN, NOW)

@@ -20,6 +20,7 @@ KEY = "sign-outs.json"
 LONGEST_SESSION = timedelta(hours=12)
 _ALL = "all"  # in place of an owner's hash: until when the sessions of all callers are over
 _MOST = 500  # sign-outs kept one by one, the newest: about 20 kB
+_LATEST = 253_370_764_800_000  # the beginning of 9999: a session that begins then still ends at a possible time
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -44,10 +45,7 @@ def is_over(pool: Pool, owner: str, began: datetime) -> bool:
 def last(pool: Pool, owner: str) -> datetime | None:
     """Return until when a caller's sessions are over; None if no sign-out that is known has ended any."""
     ended = _end(_read(pool.other_keys.get(KEY, "")), owner)
-    try:
-        return datetime.fromtimestamp(ended / 1000, UTC) if ended >= 0 else None
-    except (ValueError, OverflowError, OSError):
-        return None  # the stored number is no time
+    return datetime.fromtimestamp(ended / 1000, UTC) if ended >= 0 else None
 
 
 def _end(known: Mapping[str, int], owner: str) -> int:
@@ -56,13 +54,14 @@ def _end(known: Mapping[str, int], owner: str) -> int:
 
 @functools.lru_cache(maxsize=4)
 def _read(text: str) -> Mapping[str, int]:
+    """Return the stored sign-outs, without what is no time."""
     try:
         stored = json.loads(text)
     except (ValueError, RecursionError):
         return _NONE
     if not isinstance(stored, dict):
         return _NONE
-    return MappingProxyType({key: at for key, at in stored.items() if type(at) is int})
+    return MappingProxyType({key: at for key, at in stored.items() if type(at) is int and 0 <= at < _LATEST})
 
 
 def _key(owner: str) -> str:
