@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,6 +37,7 @@ from cimaster.pool.decisions.forgetting import FORGOTTEN, Person, forget
 from cimaster.pool.decisions.provisioning import CreationRequest
 from cimaster.pool.records import owners
 from cimaster.pool.records.cluster import Cluster
+from cimaster.pool.records.history import Entry
 from cimaster.pool.records.ticket import Ticket
 from tests.pool.test_queueing import CONNECTED, NOW, after, free, occupied, pool_of
 
@@ -444,3 +446,15 @@ def test_a_person_is_forgotten_as_the_owner_of_a_creation() -> None:
     pool = pool.with_creations((pool.creations[0].failed(NOW, "job", "no quota"),))
     forgotten, _ = forget(pool, NOW, Person("Ann"))
     assert forgotten.creations[0].owner == FORGOTTEN
+
+
+def test_a_forgotten_caller_leaves_no_address_behind() -> None:
+    history = tuple(
+        Entry.of("released", "a", NOW, 1).edited({"caller": name, "via": "session from 192.0.2.7"})
+        for name in ("Ann", "bob")
+    )
+    forgotten, _ = forget(replace(Pool(), history=history), NOW, Person("ann"))
+    assert [(entry.get_text("caller"), entry.get_text("via")) for entry in forgotten.history] == [
+        (FORGOTTEN, FORGOTTEN),
+        ("bob", "session from 192.0.2.7"),
+    ]

@@ -51,6 +51,7 @@ class Person:
         texts = {key: value for key, value in fields.items() if isinstance(value, str)}
         named = {key: FORGOTTEN for key in _OWNERS if key in texts and self.owns(texts[key])}
         named |= {key: FORGOTTEN for key in (*_PEOPLE, *_MORE_PEOPLE) if key in texts and self.is_named(texts[key])}
+        named |= {"via": FORGOTTEN} if "caller" in named and "via" in texts else {}  # it has the person's address
         return named | {key: self.without(texts[key]) for key in _TEXTS if key in texts and self.is_in(texts[key])}
 
     def forgotten_in(self, entry: Entry) -> Entry:
