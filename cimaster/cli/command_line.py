@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cimaster.cli import durations, settings
 from cimaster.cli.client import Client
@@ -87,6 +88,8 @@ class ClientCommand(click.Command):
         output = ctx.params.pop("output", TABLE)
         if ctx.params.pop("json", False):
             output = JSON
+        if token_file and ctx.get_parameter_source("name") is ParameterSource.DEFAULT:
+            ctx.params["name"] = None  # the token says who the caller is, which need not be its login name
         ctx.obj = Session(Client(server, timeout, say, token_file, insecure_token), output)
         return super().invoke(ctx)
 
@@ -145,7 +148,7 @@ name_option = click.option(
     "--name",
     envvar=settings.NAME,
     default=settings.login_name,
-    show_default="your login name",
+    show_default="the token's, or else your login name",
     show_envvar=True,
     help="Your name.",
 )

@@ -84,3 +84,9 @@ def test_the_file_of_roles_in_the_documentation_can_be_used() -> None:
     (shown,) = markdown.blocks("docs/security.md", "ini")
     lines = roles.parse(shown.text)
     assert {line.role for line in lines} == set(Role) - {Role.PROBE}
+
+
+def test_a_mistake_in_the_file_of_roles_is_explained() -> None:
+    sentence = "line 2 is not a role and a pattern, such as `ci system:serviceaccount:ci:.*`; the roles are reader, ci"
+    with pytest.raises(ValueError, match=sentence):
+        roles.parse("reader rita\nadmin\n")

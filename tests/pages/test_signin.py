@@ -83,16 +83,8 @@ def test_behind_tls_the_session_is_for_this_host_only(client: FlaskClient) -> No
 @pytest.mark.parametrize(
     "back",
     [
-        *(
-            "//evil.test/",
-            "https://evil.test/ui/x",
-            "/\\evil.test",
-            "/clusters",
-            "/ui/signin",
-            "/ui/signout?x=1",
-            "[",
-            "",
-        ),
+        *("//evil.test/", "https://evil.test/ui/x", "/\\evil.test", "[", ""),
+        *("/clusters", "/ui/signin", "/ui/signout?x=1"),
         *("/ui/../elsewhere", "/ui/x/%2E%2e/../../elsewhere", "/ui/.%2e/elsewhere", "http://localhost/ui/../elsewhere"),
     ],
 )

@@ -78,7 +78,7 @@ def hand_over(session: Session, /, **values: object) -> None:
 @click.option("--purpose", help="What the cluster is for.")
 @click.option("--force", is_flag=True, help="Also when the same is being created already.")
 @click.pass_obj
-def create(session: Session, /, name: str, **values: object) -> None:
+def create(session: Session, /, name: str | None, **values: object) -> None:
     """Have another cluster created."""
     session.change("createcluster", user=name, **values)
 
@@ -91,7 +91,13 @@ def create(session: Session, /, name: str, **values: object) -> None:
 @name_option
 @click.pass_obj
 def creations(
-    session: Session, /, state: str | None, creation: str | None, retry: str | None, dismiss: str | None, name: str
+    session: Session,
+    /,
+    state: str | None,
+    creation: str | None,
+    retry: str | None,
+    dismiss: str | None,
+    name: str | None,
 ) -> None:
     """List clusters that are being created, or try one again."""
     if retry or dismiss:

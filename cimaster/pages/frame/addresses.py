@@ -49,10 +49,8 @@ def own_page(url: str) -> str:
         return url_for("pages.dashboard")
     ours = not parts.netloc or public_url.is_ours(url)
     path = without_prefix(parts.path)
-    leads_elsewhere = "\\" in url or any(
-        unquote(part) in (".", "..") for part in path.split("/")
-    )  # browsers resolve them
-    if not ours or not (path == "/" or path.startswith("/ui/")) or leads_elsewhere:
+    has_dots = any(unquote(part) in (".", "..") for part in path.split("/"))  # which the browser would resolve
+    if not ours or not (path == "/" or path.startswith("/ui/")) or has_dots or "\\" in url:
         return url_for("pages.dashboard")
     return iri_to_uri(request.script_root + path + (f"?{parts.query}" if parts.query else ""))
 

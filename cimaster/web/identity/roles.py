@@ -94,7 +94,8 @@ def _lines(text: str) -> Iterable[RoleLine]:
         found = _LINE.fullmatch(stripped)
         if not found or found[1] not in list(Role):
             roles = ", ".join(Role)
-            raise ValueError(f"line {number} is not `role pattern`, such as `ci system:serviceaccount:ci:*`: {roles}")
+            example = "`ci system:serviceaccount:ci:*`"
+            raise ValueError(f"line {number} is not a role and a pattern, such as {example}; the roles are {roles}")
         yield RoleLine(Role(found[1]), found[2])
 
 
