@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.web.identity.roles import Role
@@ -83,16 +83,19 @@ def settings_of(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def flooding(port: int, kind: str, core: int, seen: Counter[str]) -> Iterator[None]:
-    """Run the flooder for a block, apart from the replica's core; add what it saw to `seen`."""
+def flooding(port: int, kind: str, core: int, seen: Counter[str]) -> Iterator[IO[bytes]]:
+    """Run the flooder for a block, apart from the replica's core; add what it saw to `seen`.
+
+    Returns its output, in which a line follows when it is first answered.
+    """
     command = [sys.executable, "-m", "tests.bench.flooder", str(port), kind, str(core)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()  # it has begun
         try:
-            yield
+            yield process.stdout
         finally:
-            seen.update(json.loads(process.communicate()[0]))
+            seen.update(json.loads(process.communicate()[0].splitlines()[-1]))
 
 
 async def jobs(port: int, replica: int, times: Times, seconds: float = _SECONDS) -> None:

@@ -1,7 +1,7 @@
 """`python -m tests.bench.flooder PORT KIND CORE`: sends as many requests as 100 connections of one address can carry.
 
-It runs at the lowest priority, because its own work must not count as the service's. It ends when its input ends, and
-then prints how many requests got each status.
+It runs at the lowest priority, because its own work must not count as the service's. It prints a line when it begins
+and one when it is first answered. It ends when its input ends, and then prints how many requests got each status.
 """
 
 import asyncio
@@ -51,6 +51,8 @@ async def flood(port: int, kind: str) -> Counter[str]:
             try:
                 answer = await caller.get(path, tries=1, **headers)
                 seen[answer.headers.get("cimaster-code", str(answer.status))] += 1
+                if seen.total() == 1:
+                    print("answered", flush=True)
             except (OSError, TimeoutError):
                 seen["closed"] += 1
                 caller.close()
