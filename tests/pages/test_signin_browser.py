@@ -18,6 +18,7 @@ from tests.server import free_ports
 ALICE, BOB, READER, ADMIN = "person-1", "person-2", "reader-1", "admin-1"
 SESSION = "cimaster_session"
 CLUSTER = "cluster-01"
+SIGNED_OUT_POLLS = 20_000  # milliseconds within which a page polls that has noticed that its visitor signed out
 SIGNED_OUT = "You are signed out, so this page is no longer updated."
 
 
@@ -261,7 +262,7 @@ def test_a_page_of_the_person_before_is_reloaded_for_the_next(alice: Person, rep
     tab.get_by_role("button", name="Sign out").click()
     signs_in(tab, BOB)
     page.bring_to_front()
-    expect(page.locator(".visitor-name")).to_contain_text(BOB)
+    expect(page.locator(".visitor-name")).to_contain_text(BOB, timeout=SIGNED_OUT_POLLS)
 
 
 class OtherSite:
