@@ -16,6 +16,7 @@ from cimaster.settings import Settings
 from cimaster.web.endpoints import ENDPOINTS, Endpoint
 from cimaster.web.identity.roles import EVERYBODY
 from tests.access.conftest import As
+from tests.conditions import until
 from tests.required import PROXY_SECRET, RequiredFiles, bearer, token_of
 
 PROXY = "10.0.0.7"
@@ -115,6 +116,7 @@ def test_a_get_that_changes_something_needs_a_token(
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_no_method_gets_past_the_check(client: FlaskClient, endpoint: Endpoint[Any]) -> None:
+    until(lambda: client.get("/readyz").status_code == 200)
     path = endpoint.path.replace("<name>", "cluster-01")
     usual = {"HEAD", "OPTIONS", *endpoint.methods}
     for method in ("HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"):
