@@ -28,6 +28,7 @@ from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from tests.kube.apiserver import ControlPlane
+from tests.required import RequiredFiles, write_files
 from tests.server import free_ports
 
 ADMIN = "root"
@@ -176,6 +177,12 @@ def settings(tmp_path: Path) -> Settings:
     folder.mkdir()
     (folder / "users").write_text(f"{ADMIN};Bob")
     return Settings(admin_dir=str(folder), store="sqlite:unused.db", port=free_ports(1)[0])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RequiredFiles:
+    """The operator's files for `auth = required`, with a token for each role."""
+    return write_files(tmp_path / "auth")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The application with `auth = required`, and clients that send the token of a caller."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,15 +10,9 @@ from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
 from cimaster.web.identity.roles import Role
-from tests.required import RequiredFiles, name_of, required, token_of, write_files
+from tests.required import RequiredFiles, name_of, required, token_of
 
 As = Callable[[str], FlaskClient]
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> RequiredFiles:
-    """The operator's files."""
-    return write_files(tmp_path / "auth")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -13,7 +12,7 @@ from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
 from cimaster.settings import Settings
 from tests.pages.conftest import HTMX, WriteRecords, names, text
-from tests.required import RequiredFiles, bearer, required, signed_in, write_files
+from tests.required import RequiredFiles, bearer, required, signed_in
 
 ADMINS = "ask an admin (bob, root, admin-1)"
 NEEDS_PERSON = f"needs the role person: {ADMINS}"
@@ -22,12 +21,6 @@ ALICE, BOB, READER, JOB, ADMIN, FOR_OTHERS = "person-1", "person-2", "reader-1",
 ACCOUNT = "system:serviceaccount:ci:e2e"
 
 Signed = Callable[[str], FlaskClient]
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> RequiredFiles:
-    """The operator's files."""
-    return write_files(tmp_path / "auth")
 
 
 @pytest.fixture

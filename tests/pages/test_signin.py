@@ -24,17 +24,10 @@ from tests.required import (
     required,
     signed_in,
     token_of,
-    write_files,
 )
 
 SESSION = "cimaster_session"
 ALICE, BOB = "person-1", "person-2"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> RequiredFiles:
-    """The operator's files."""
-    return write_files(tmp_path / "auth")
 
 
 @pytest.fixture
