@@ -11,7 +11,7 @@ from html import unescape
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 from werkzeug.test import TestResponse
 
 from cimaster.repository.configmap_repository import ConfigMapRepository
@@ -19,8 +19,10 @@ from cimaster.repository.stores.port import Conflict, Store
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 from tests.conftest import ADMIN
-from tests.pages.people import ARGUMENTS, FOLLOWS, REFUSED, Person
+from tests.pages.people import ARGUMENTS, PATIENCE, REFUSED, Person
 from tests.replica import Replica
+
+expect.set_options(timeout=PATIENCE)
 
 HTMX = {"HX-Request": "true"}
 
@@ -204,7 +206,7 @@ def visit(browser: Browser, replica: Replica) -> Iterator[Visit]:
         context = browser.new_context(
             java_script_enabled=script, has_touch=touch or mobile, is_mobile=mobile, reduced_motion="reduce"
         )
-        context.set_default_timeout(FOLLOWS)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         if name:
             context.add_cookies([{"name": "cimaster_name", "value": name, "url": replica.url}])

@@ -33,7 +33,7 @@ _LOOKS: tuple[tuple[Literal["light", "dark"], Literal["active", "none"], int], .
 """The colour scheme, forced colours and width of each look: what shows at 640 px also shows at 320 or at 1280."""
 
 _STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-FOLLOWS = 5000  # milliseconds within which a page shows what happened elsewhere
+PATIENCE = 30_000  # milliseconds that a test waits for a page at most: a busy machine is slow
 REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own message about a refused form
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Route, expect
 
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.pages.conftest import NUMBERS, AddOne, Curl, Visit
-from tests.pages.people import AXE, FOLLOWS, check
+from tests.pages.people import AXE, check
 from tests.replica import Replica
 
 ODD = [
@@ -106,7 +106,7 @@ def test_the_table_follows_changes_made_elsewhere(visit: Visit, cluster: str, cu
     alice.sees(cluster, state="vacant")
     held = int(alice.page.locator(".card-held .card-number").inner_text())
     curl("holdcluster", cluster=cluster, name="bob", desc="by curl")
-    expect(alice.row(cluster)).to_have_attribute("data-state", "held", timeout=FOLLOWS)
+    expect(alice.row(cluster)).to_have_attribute("data-state", "held")
     expect(alice.page.locator(".card-held .card-number")).to_have_text(str(held + 1))
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Route, expect
 
 from tests.conditions import until
 from tests.pages.conftest import Curl, Visit
-from tests.pages.people import AXE, FOLLOWS, Person, check
+from tests.pages.people import AXE, Person, check
 from tests.provisioners.trigger import Answer, ScriptedTrigger, begun, said
 from tests.replica import Replica
 
@@ -250,9 +250,7 @@ def test_nothing_new_is_304(visit: Visit, replica: Replica) -> None:
     alice = visit("alice")
     alice.go()
     wanted = "/ui/fragments/creations"
-    with alice.page.expect_response(
-        lambda answer: answer.url.endswith(wanted) and answer.status == 304, timeout=30_000
-    ):
+    with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
         pass
 
 
@@ -305,5 +303,5 @@ def test_axe_finds_nothing_with_dialog_error_and_toast(visit: Visit, busy: str) 
     root.page.keyboard.press("Escape")
     root.go()
     row(root, "failed").get_by_role("button", name="Dismiss").click()
-    expect(root.page.locator("#toasts .toast")).to_be_visible(timeout=FOLLOWS)
+    expect(root.page.locator("#toasts .toast")).to_be_visible()
     check(root.page, "the first page with a word of success")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.pages.conftest import Curl
-from tests.pages.people import ARGUMENTS, FOLLOWS, Person
+from tests.pages.people import ARGUMENTS, PATIENCE, Person
 from tests.replica import Replica
 from tests.server import free_ports
 
@@ -106,7 +106,7 @@ def visitor(
     proxy.strips = request.param
     curl("addcluster", cluster="cluster-01", region="us-west", name="root")
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(FOLLOWS)
+    context.set_default_timeout(PATIENCE)
     yield Person(context.new_page(), proxy.url)
     context.close()
     assert proxy.strayed == []
@@ -124,7 +124,7 @@ def test_a_person_holds_and_releases_behind_the_proxy(visitor: Person, proxy: Pr
     visitor.row("cluster-01").get_by_role("link", name="cluster-01", exact=True).click()
     expect(page).to_have_url(f"{proxy.url}/ui/clusters/cluster-01")
     curl("releasecluster", cluster="cluster-01", name="alice")
-    expect(page.locator("#cluster")).to_contain_text("released", timeout=FOLLOWS)
+    expect(page.locator("#cluster")).to_contain_text("released")
     page.get_by_role("link", name="Inventory").click()
     expect(page).to_have_url(f"{proxy.url}/ui/admin")
     page.get_by_role("link", name="CIMaster").click()

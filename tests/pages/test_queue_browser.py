@@ -17,7 +17,7 @@ from cimaster.repository.stores.port import Conflict
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 from tests.pages.conftest import Visit
-from tests.pages.people import AXE, FOLLOWS, Person, check
+from tests.pages.people import AXE, Person, check
 from tests.replica import Replica
 
 JSON = {"Accept": "application/json"}
@@ -198,9 +198,7 @@ def test_the_queue_stays_shown_while_nothing_changes(visit: Visit, waits: Waits)
     alice = visit("alice")
     alice.go()
     wanted = "/ui/fragments/queue"
-    with alice.page.expect_response(
-        lambda answer: answer.url.endswith(wanted) and answer.status == 304, timeout=4 * FOLLOWS
-    ):
+    with alice.page.expect_response(lambda answer: answer.url.endswith(wanted) and answer.status == 304):
         pass
     expect(row(alice, "e2e #12")).to_be_visible()
 
@@ -238,5 +236,5 @@ def test_axe_finds_nothing_with_dialog_and_toast(visit: Visit, crowded: str) -> 
     expect(alice.page.locator("#form")).to_be_visible()
     check(alice.page, "the dialog")
     alice.fill()
-    expect(alice.page.locator("#toasts .toast")).to_be_visible(timeout=FOLLOWS)
+    expect(alice.page.locator("#toasts .toast")).to_be_visible()
     check(alice.page, "the first page with a word of success")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.pages.conftest import NUMBERS, AddOne, Curl, Visit
-from tests.pages.people import AXE, FOLLOWS, Person, check
+from tests.pages.people import AXE, Person, check
 
 both = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 COUNT = "#selection-count"
@@ -109,7 +109,7 @@ def test_a_tick_survives_updates_sorting_and_the_form(visit: Visit, rack: list[s
     root.go()
     tick(root, one, two)
     curl("holdcluster", cluster=one, name="bob")
-    expect(root.row(one)).to_have_attribute("data-state", "held", timeout=FOLLOWS)
+    expect(root.row(one)).to_have_attribute("data-state", "held")
     expect(root.page.locator(COUNT)).to_have_text("2 selected")
     root.page.get_by_role("columnheader", name="State").get_by_role("link").click()
     expect(root.page.get_by_role("columnheader", name="State")).to_have_attribute("aria-sort", "ascending")

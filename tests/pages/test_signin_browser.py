@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.pages.people import AXE, FOLLOWS, Person, check
+from tests.pages.people import AXE, PATIENCE, Person, check
 from tests.replica import Replica
 from tests.required import bearer, token_of, write_files
 from tests.server import free_ports
@@ -18,7 +18,6 @@ from tests.server import free_ports
 ALICE, BOB, READER, ADMIN = "person-1", "person-2", "reader-1", "admin-1"
 SESSION = "cimaster_session"
 CLUSTER = "cluster-01"
-SIGNED_OUT_POLLS = 20_000  # milliseconds within which a page polls that has noticed that its visitor signed out
 SIGNED_OUT = "You are signed out, so this page is no longer updated."
 
 
@@ -63,7 +62,7 @@ def _vacant(replica: Replica) -> Iterator[None]:
 def machine(browser: Browser, replica: Replica) -> Iterator[BrowserContext]:
     """The browser of a machine, without a session."""
     context, errors = browser.new_context(reduced_motion="reduce"), []
-    context.set_default_timeout(FOLLOWS)
+    context.set_default_timeout(PATIENCE)
     context.on("weberror", lambda error: errors.append(str(error.error)))
     yield context
     context.close()
@@ -262,7 +261,7 @@ def test_a_page_of_the_person_before_is_reloaded_for_the_next(alice: Person, rep
     tab.get_by_role("button", name="Sign out").click()
     signs_in(tab, BOB)
     page.bring_to_front()
-    expect(page.locator(".visitor-name")).to_contain_text(BOB, timeout=SIGNED_OUT_POLLS)
+    expect(page.locator(".visitor-name")).to_contain_text(BOB)
 
 
 class OtherSite:

@@ -177,7 +177,7 @@ def test_the_error_page_of_a_proxy_is_never_swapped_in(visit: Visit, status: int
     alice.go()
     alice.page.route("**/ui/fragments/**", proxy_answers)
     alice.page.route("**/ui/hold*", proxy_answers)
-    expect(alice.page.get_by_text("Updates have stopped")).to_be_visible(timeout=15_000)
+    expect(alice.page.get_by_text("Updates have stopped")).to_be_visible()
     alice.press("cluster-01", "Hold")
     expect(alice.page.get_by_role("alert").get_by_text("The service did not answer. Try again")).to_be_visible()
     expect(alice.page.get_by_role("heading", name="nginx")).to_have_count(0)
@@ -191,7 +191,7 @@ def test_axe_finds_nothing_in_a_page_whose_updates_have_stopped(visit: Visit) ->
     alice.page.context.add_init_script(AXE)
     alice.go()
     alice.page.route("**/ui/fragments/**", lambda route: route.abort())
-    expect(alice.page.get_by_text("Updates have stopped")).to_be_visible(timeout=15_000)
+    expect(alice.page.get_by_text("Updates have stopped")).to_be_visible()
     check(alice.page, "the dashboard without updates")
 
 
