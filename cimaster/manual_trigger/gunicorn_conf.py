@@ -34,7 +34,9 @@ logconfig_dict = logs.configuration(settings.log_level)
 
 def post_worker_init(worker: Any) -> None:
     """Start the background thread in the worker process: it would not survive the fork."""
-    components_of(worker.wsgi.app).refresher.start()
+    components = components_of(worker.wsgi.app)
+    worker.metrics = components.metrics.worker
+    components.refresher.start()
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

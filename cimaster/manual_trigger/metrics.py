@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from cimaster.common.serving.worker_metrics import WorkerMetrics
+
 _WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 
 
@@ -12,6 +14,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.worker = WorkerMetrics(registry, "manual_trigger")
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"manual_trigger_{name}", text, labels, registry=registry)

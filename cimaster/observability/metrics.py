@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from cimaster.common.serving.worker_metrics import WorkerMetrics
 from cimaster.pool.records.history import AUTOMATIC_EVENTS
 
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -15,6 +16,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.worker = WorkerMetrics(registry, "cimaster")
         self._events: set[str] = set()
 
         def counter(name: str, text: str, *labels: str) -> Counter:

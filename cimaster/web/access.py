@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from flask import current_app, g, request
 
 from cimaster.common import logs
+from cimaster.common.serving import caller_connection
 from cimaster.common.texts import same_person
 from cimaster.errors import BadCredential, NotAllowed, NotYou
 from cimaster.web import callers
@@ -70,6 +71,8 @@ def identify(authentication: Authentication, address: str) -> callers.Sender:
     identity = authentication.identify(request.environ, address, session_of(request))
     g.sender = sender = callers.Sender(address, identity, components().roles.of(identity))
     name_in_log(identity)
+    if identity.source is not Source.PROXY:  # its headers are no credential that a caller sends each time
+        caller_connection.recognise(request.environ, identity.owner)
     return sender
 
 

@@ -99,6 +99,29 @@ def test_probes_do_not_count_as_another_caller() -> None:
     assert len(loop.running) == 100 + len(PROBES)
 
 
+def test_a_caller_that_is_recognised_during_its_burst_is_not_another_caller() -> None:
+    loop = Loop()
+    first = Request()
+    loop.arrive(first)
+    loop.answer(first)
+    loop.pacing.rename(FLOODER, "@ci")
+    for _ in range(100):
+        assert loop.arrive(Request("@ci"))
+    loop.arrive(Request())  # with another credential, which is not yet recognised
+    loop.pacing.rename(FLOODER, "@ci")
+    assert loop.arrive(Request("@ci"))
+
+
+def test_a_recognised_caller_is_slowed_down_by_another_at_its_address() -> None:
+    loop = Loop()
+    loop.arrive(Request())
+    loop.pacing.rename(FLOODER, "@ci")
+    loop.arrive(Request())  # this one is not
+    for _ in range(100):
+        loop.arrive(Request("@ci"))
+    assert len(loop.running) < 10
+
+
 def test_an_address_is_slowed_down_while_another_is_active(loop: Loop) -> None:
     flood(loop)
     assert len(loop.running) == 4

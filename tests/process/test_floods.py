@@ -1,6 +1,7 @@
 """Floods of one address: they delay no finish of another, and bursts of jobs are no floods."""
 
 import asyncio
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -115,3 +116,18 @@ def test_a_flood_of_connections_is_refused_and_its_finish_is_not(replica: Replic
         refused = next(read(client) for client in clients[500:] if has_news(client, 0))
         assert refused.refusal == (429, "too_many_requests")
         assert refused.headers["Retry-After"] == "5"
+        metrics = replica.http.get(replica.metrics_url).text
+    assert re.search(r'^cimaster_early_refusals_total\{status="429"\} [1-9]', metrics, re.MULTILINE)
+    assert re.search(r"^cimaster_paced_requests_total [1-9]\d\d", metrics, re.MULTILINE)
+
+
+def test_two_owners_behind_an_address_have_turns_of_their_own(replica: Replica) -> None:
+    for credential in (READER, CI):
+        asyncio.run(together(port_of(replica), OFFICE, ["/clusters"], credential))
+    assert replica.http.get(f"{replica.url}/clusters", headers=READER).ok
+    sent = f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: {READER['Authorization']}\r\n\r\n".encode()
+    with crowd(replica, 600, sent, source=OFFICE) as clients:
+        until(lambda: any(has_news(client, 0) for client in clients[500:]))  # 429: too many are waiting
+        (taken,) = asyncio.run(together(port_of(replica), OFFICE, ["/getvacant?job=job&build=1"], CI))
+        assert not all(has_news(client, 0) for client in clients)  # so the take did not wait for all of them
+    assert taken.status == 200

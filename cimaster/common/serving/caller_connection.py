@@ -1,4 +1,4 @@
-"""Tells whether the caller of a request is still connected."""
+"""What the application and the worker tell each other about the connection of a request's caller."""
 
 import socket
 from typing import Any
@@ -6,6 +6,13 @@ from typing import Any
 from urllib3.util import wait_for_read
 
 WSGIEnvironment = dict[str, Any]
+
+
+def recognise(environ: WSGIEnvironment, owner: str) -> None:
+    """Have later requests with the credential of this one take turns as an owner's, instead of as their address's."""
+    connection = environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.owner = owner
 
 
 def is_connected(environ: WSGIEnvironment) -> bool:

@@ -16,6 +16,7 @@ from gunicorn.workers.gthread import TConn
 
 from cimaster.common import caller_address
 from cimaster.common.parsers import Network
+from cimaster.common.serving.recognised_callers import RecognisedCallers
 from cimaster.common.serving.request_arrival import LINE_LIMIT, RequestArrival
 
 READING, PACED, WRITING, LINGERING, IDLE = "reading", "paced", "writing", "lingering", "idle"
@@ -29,6 +30,8 @@ class ClientSocket(socket.socket):
         self._unsent = bytearray()
         self.refused = False
         """Whether the newest response has a status of 400 or more."""
+        self.owner = ""
+        """The owner whom the application has recognised by the newest request's credential."""
 
     def sendall(self, data: Any, _flags: int = 0, /) -> None:
         """Buffer data for `flush`."""
@@ -78,8 +81,10 @@ class Connection(TConn):
         )
         self.parser = _Parser(cfg, client)
         self.address: str = client[0] if isinstance(client, tuple) else ""
-        self.caller = caller_address.network(self.address)
-        """The address for which the newest request counts; a proxy may have forwarded it for another one."""
+        self._network = caller_address.network(self.address)
+        self._credential = b""
+        self.caller = self._network
+        """For whom the newest request takes turns: the address that sent it, or an owner who is recognised there."""
         self.path, self.urgent = b"", False
         self.begun = 0.0
         self.arrival = RequestArrival()
@@ -87,12 +92,20 @@ class Connection(TConn):
         self.keep_alive = False
         """Whether another request may follow the one that is being answered."""
 
-    def note_arrival(self, proxies: Sequence[Network]) -> None:
+    def note_arrival(self, proxies: Sequence[Network], recognised: RecognisedCallers) -> None:
         """Note for whom a request that has arrived counts; `proxies` are those that may forward for other addresses."""
         if proxies:
-            caller = caller_address.of(self.address, self.arrival.forwarded_for, proxies)
-            self.caller = caller_address.network(caller)
+            address = caller_address.of(self.address, self.arrival.forwarded_for, proxies)
+            self._network = caller_address.network(address)
+        self._credential = self.arrival.credential
+        self.caller = recognised.caller(self._network, self._credential)
         self.path, self.urgent = self.arrival.path, self.arrival.is_urgent
+        self.sock.owner = ""
+
+    def caller_after(self, recognised: RecognisedCallers) -> str:
+        """Note whom the application has recognised by the answered request; return whose turns the next one takes."""
+        recognised.note(self._credential, self.sock.owner, refused=self.refused)
+        return recognised.caller(self._network, self._credential)
 
     @property
     def refused(self) -> bool:

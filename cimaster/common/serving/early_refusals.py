@@ -25,11 +25,11 @@ class RepeatedHeader(errors.ParseException):
 
 
 class TooManyWaiting(errors.ParseException):
-    """Too many requests of one address wait for their turn."""
+    """Too many requests of one caller wait for their turn."""
 
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
-    TooManyWaiting: (429, "too many requests of this address are waiting: send fewer at a time, and this one later"),
+    TooManyWaiting: (429, "too many requests of this caller are waiting: send fewer at a time, and this one later"),
     TooSlow: (408, "{}: send it faster"),
     errors.LimitRequestLine: (
         414,

@@ -1,12 +1,12 @@
-"""Lets the requests of one address begin in turn, so that a flood of them does not delay those of other addresses.
+"""Lets the requests of one caller begin in turn, so that a flood of them does not delay those of other callers.
 
-While callers of other addresses are active too, only a few requests of one are in progress at a time. The others wait
+While other callers are active too, only a few requests of one are in progress at a time. The others wait
 in the event loop. Threads could not do that: all that have work compete for the interpreter, and a request of another
-address would be one of a hundred. An address whose requests have waited without a break for longer than its allowance
+caller would be one of a hundred. A caller whose requests have waited without a break for longer than its allowance
 has one request in progress, and a pause after it, until it sends less: so it gets `_SHARE` of the time, however fast
 the machine is.
 
-Urgent requests begin as they come, unless many from their address are refused.
+Urgent requests begin as they come, unless many of their caller are refused.
 
 Only the event loop uses this module, so it needs no lock. Times are monotonic seconds.
 """
@@ -16,15 +16,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-_SHARE = 0.25  # of the time, for all addresses together that have used up their allowance
+_SHARE = 0.25  # of the time, for all callers together that have used up their allowance
 _ALLOWANCE = 1.5  # seconds: a burst of some hundred takes has begun by then
-_LONGEST_DEBT = 0.5  # seconds, so that an address gets its allowance back soon after a flood
+_LONGEST_DEBT = 0.5  # seconds, so that a caller gets its allowance back soon after a flood
 _AT_A_TIME = 4
 _MAY_WAIT_AFTER, _STUCK_AFTER = 0.01, 1.0  # seconds after which a request makes room for the next
-_MOST_REFUSED = 50  # requests of an address, before its urgent ones lose their priority
+_MOST_REFUSED = 50  # requests of a caller, before its urgent ones lose their priority
 _REFUSALS_FORGOTTEN = 10  # each second
 _ACTIVE_FOR = 60.0  # seconds after its newest request
-_MOST_ADDRESSES = 4096
+_MOST_CALLERS = 4096
+_NO_CALLER = ("", -_ACTIVE_FOR)
 PROBES = (b"/healthz", b"/readyz", b"/metrics")
 """Paths that monitoring requests all the time: such a request does not show that another caller is active."""
 
@@ -55,7 +56,7 @@ R = TypeVar("R", bound=PacedRequest)
 
 @dataclass
 class _Account(Generic[R]):
-    """The requests of an address. `left` is how many seconds of its allowance are left."""
+    """The requests of a caller. `left` is how many seconds of its allowance are left."""
 
     changed: float
     left: float = _ALLOWANCE
@@ -88,13 +89,13 @@ class _Account(Generic[R]):
 
 
 class Pacing(Generic[R]):
-    """The requests that wait for their turn, by address; at most `most_waiting` of each."""
+    """The requests that wait for their turn, by caller; at most `most_waiting` of each."""
 
     def __init__(self, most_waiting: int) -> None:
         self._most_waiting = most_waiting
         self._accounts: dict[str, _Account[R]] = {}
         self._waiting: dict[str, _Account[R]] = {}
-        self._newest, self._before = ("", -_ACTIVE_FOR), ("", -_ACTIVE_FOR)
+        self._newest = self._before = _NO_CALLER
 
     def may_begin(self, request: R, now: float) -> bool:
         """Say whether a request that has arrived may begin now; if not, `add` it."""
@@ -110,7 +111,7 @@ class Pacing(Generic[R]):
         return False
 
     def add(self, request: R) -> bool:
-        """Let a request wait for its turn; False if too many of its address are waiting."""
+        """Let a request wait for its turn; False if too many of its caller are waiting."""
         account = self._accounts[request.caller]
         if len(account.waiting) >= self._most_waiting:
             account.drop_ended()
@@ -122,7 +123,7 @@ class Pacing(Generic[R]):
 
     def due(self, now: float) -> Iterator[R]:
         """Yield the requests whose turn has come."""
-        for address, account in list(self._waiting.items()):
+        for caller, account in list(self._waiting.items()):
             account.note_time(now)
             while account.waiting and account.next_turn <= now:
                 request = account.waiting.popleft()
@@ -130,7 +131,7 @@ class Pacing(Generic[R]):
                     self._begin(account, request, now)
                     yield request
             if not account.waiting:
-                del self._waiting[address]
+                del self._waiting[caller]
 
     def seconds_to_next(self, now: float) -> float:
         """Return the seconds until the next turn; infinite if no request is waiting."""
@@ -138,7 +139,7 @@ class Pacing(Generic[R]):
         return max(min(turns, default=float("inf")) - now, 0.0)
 
     def answered(self, request: R, now: float) -> None:
-        """Note that a request was answered; a pause follows if its address has used up its allowance."""
+        """Note that a request was answered; a pause follows if its caller has used up its allowance."""
         account = self._accounts.get(request.caller)
         if not account or not account.in_progress:  # it was forgotten meanwhile
             return
@@ -149,25 +150,33 @@ class Pacing(Generic[R]):
             took = min(now - request.begun, _makes_room_after(request))
             account.pause_ends = now + took * (max(len(self._waiting), 1) / _SHARE - 1)
 
+    def rename(self, caller: str, recognised: str) -> None:
+        """Note that the requests of a caller so far were those of a caller that is now recognised."""
+        self._newest, self._before = (
+            (recognised if name == caller else name, when) for name, when in (self._newest, self._before)
+        )
+        if self._newest[0] == self._before[0]:
+            self._before = _NO_CALLER
+
     def _begin(self, account: _Account[R], request: R, now: float) -> None:
         account.in_progress += 1
         account.newest_begun = request.begun = now
         account.makes_room_after = _makes_room_after(request)
 
-    def _account(self, address: str, now: float) -> _Account[R]:
-        if address not in self._accounts:
-            if len(self._accounts) >= _MOST_ADDRESSES:
+    def _account(self, caller: str, now: float) -> _Account[R]:
+        if caller not in self._accounts:
+            if len(self._accounts) >= _MOST_CALLERS:
                 self._accounts = dict(self._waiting)
-            self._accounts[address] = _Account(now)
-        return self._accounts[address]
+            self._accounts[caller] = _Account(now)
+        return self._accounts[caller]
 
-    def _note(self, address: str, now: float) -> None:
-        if address != self._newest[0]:
+    def _note(self, caller: str, now: float) -> None:
+        if caller != self._newest[0]:
             self._before = self._newest
-        self._newest = address, now
+        self._newest = caller, now
 
-    def _others_are_active(self, address: str, now: float) -> bool:
-        other = self._before if self._newest[0] == address else self._newest
+    def _others_are_active(self, caller: str, now: float) -> bool:
+        other = self._before if self._newest[0] == caller else self._newest
         return now - other[1] < _ACTIVE_FOR
 
 

@@ -5,6 +5,7 @@ the parser decides what a request means and whether it is valid. A malformed req
 parser refuses it without waiting for more.
 """
 
+import hashlib
 import re
 
 BODY_LIMIT = 64 * 1024  # bytes; no endpoint of either program needs more
@@ -16,6 +17,7 @@ _PATH = re.compile(rb"[A-Z]+ (/[^ ?/]*(?:/[^ ?/]*)?)")
 _URGENT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:finishtest|releasecluster|renewlease)[ ?]")
 _MAY_WAIT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:getvacant|createcluster|manual-trigger)[ ?]")
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_CREDENTIAL = re.compile(rb"\r\n((?:authorization|cookie):[^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
@@ -54,6 +56,12 @@ class RequestArrival:
     def forwarded_for(self) -> str:
         """The value of X-Forwarded-For."""
         return ",".join(value.decode("latin-1") for value in _FORWARDED_FOR.findall(self.data, 0, self._head))
+
+    @property
+    def credential(self) -> bytes:
+        """The digest of what may tell who sent the request: Authorization and Cookie; empty without them."""
+        fields = _CREDENTIAL.findall(self.data, 0, self._head)
+        return hashlib.sha256(b"\n".join(fields)).digest() if fields else b""
 
     def add(self, piece: bytes) -> None:
         """Add the next piece."""

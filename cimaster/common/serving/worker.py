@@ -25,6 +25,7 @@ from typing import Any
 
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from prometheus_client import CollectorRegistry
 
 from cimaster.common.parsers import Network
 from cimaster.common.serving.connection import (
@@ -39,6 +40,7 @@ from cimaster.common.serving.connection import (
 )
 from cimaster.common.serving.early_refusals import TooSlow, answer, check_single, refusal_of
 from cimaster.common.serving.request_arrival import BODY_LIMIT, RequestArrival
+from cimaster.common.serving.worker_metrics import WorkerMetrics
 
 CLIENT_TIMEOUTS = {READING: 10.0, PACED: 120.0, WRITING: 60.0, LINGERING: 2.0}  # seconds
 _RECEIVE_SIZE = 16 * 1024  # bytes
@@ -55,6 +57,8 @@ class HardenedWorker(ThreadWorker):
     """Networks whose addresses each stand for many clients, so that the limit does not apply to them."""
     single_headers: Collection[str] = ()
     """Headers that a request may have only once, in upper case."""
+    metrics = WorkerMetrics(CollectorRegistry(), "worker")
+    """What is counted; the program replaces it by metrics that it shows."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -183,7 +187,11 @@ class HardenedWorker(ThreadWorker):
             self.log.exception("a request failed: %s %s", getattr(req, "method", ""), getattr(req, "uri", ""))
         else:
             self.log.warning("refused a request of %s: %s", addr[0] if addr else "a client", sentence)
-        client.sendall(answer(status, sentence))
+        self._refuse(client, status, sentence)
+
+    def _refuse(self, client: ClientSocket, status: int, sentence: str, *headers: str) -> None:
+        self.metrics.early_refusals.labels(status).inc()
+        client.sendall(answer(status, sentence, *headers))
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """Continue with a connection whose request was answered; the event loop calls it when the thread is done."""
