@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
 from kubernetes.client import CoreV1Api
 from kubernetes.client.exceptions import NotFoundException
+from werkzeug.routing import Rule
 
 from cimaster.app import create_app
 from cimaster.common.clock import Clock
@@ -208,6 +209,22 @@ class CompiledTemplates(BytecodeCache):
 
 
 _TEMPLATES = CompiledTemplates()
+
+
+def _remember_url_builders() -> None:
+    """Have all applications share the functions that build the URLs of a rule: compiling them took most of a test."""
+    compile_builder, builders = Rule._compile_builder, dict[Any, Any]()
+
+    def remembered(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, tuple(rule._trace), str(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
+
+    pytest.MonkeyPatch().setattr(Rule, "_compile_builder", remembered)
+
+
+_remember_url_builders()
 
 
 @pytest.fixture

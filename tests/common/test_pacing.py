@@ -22,6 +22,7 @@ class Request:
     waits_for_turn: bool = True
     begun: float = 0.0
     may_wait: bool = False
+    is_read: bool = False
 
 
 class Loop:
@@ -77,9 +78,9 @@ def loop() -> Loop:
     return loop
 
 
-def flood(loop: Loop, count: int = 100) -> list[Request]:
+def flood(loop: Loop, count: int = 100, *, is_read: bool = False) -> list[Request]:
     """Let requests of one address arrive together."""
-    requests = [Request() for _ in range(count)]
+    requests = [Request(is_read=is_read) for _ in range(count)]
     for request in requests:
         loop.arrive(request)
     return requests
@@ -119,12 +120,12 @@ def test_a_recognised_caller_is_slowed_down_by_another_at_its_address() -> None:
     loop.arrive(Request())  # this one is not
     for _ in range(100):
         loop.arrive(Request("@ci"))
-    assert len(loop.running) < 10
+    assert len(loop.running) < 20
 
 
 def test_an_address_is_slowed_down_while_another_is_active(loop: Loop) -> None:
     flood(loop)
-    assert len(loop.running) == 4
+    assert len(loop.running) == 8
     assert loop.arrive(Request(path=b"/queue")) is False
     loop.now += 61
     assert loop.arrive(Request())
@@ -142,18 +143,40 @@ def test_a_burst_is_answered_as_fast_as_the_processor_can(loop: Loop) -> None:
     assert loop.now == pytest.approx(started + 20 * COST)
 
 
-def test_a_flood_gets_a_quarter_of_the_time(loop: Loop) -> None:
-    flood(loop)
-    for _ in loop.serve(2):  # uses up the allowance
-        loop.arrive(Request())
+@pytest.mark.parametrize("is_read", [False, True], ids=["changes", "reads"])
+def test_a_flood_gets_a_quarter_of_the_time(loop: Loop, is_read: bool) -> None:
+    flood(loop, is_read=is_read)
+    for _ in loop.serve(0.1 if is_read else 2):  # uses up the allowance
+        loop.arrive(Request(is_read=is_read))
     used, started = 0.0, loop.now
     for request in loop.serve(10):
         used += COST * (request.caller == FLOODER)
         other = Request(OTHER)
         assert loop.arrive(other)
         loop.answer(other)
-        loop.arrive(Request())
+        loop.arrive(Request(is_read=is_read))
     assert used / (loop.now - started) == pytest.approx(0.25, abs=0.03)
+
+
+def test_reads_begin_one_at_a_time(loop: Loop) -> None:
+    flood(loop, is_read=True)
+    assert len(loop.running) == 1
+
+
+def test_a_page_and_its_files_are_answered_as_fast_as_the_processor_can(loop: Loop) -> None:
+    for _ in range(10):
+        flood(loop, 10, is_read=True)
+        started = loop.now
+        assert len([request for request in loop.serve(10 * COST - 1e-6) if request.is_read]) == 10
+        assert loop.now == pytest.approx(started + 10 * COST)
+        loop.now += 1
+
+
+def test_reads_use_up_no_allowance_that_changes_need(loop: Loop) -> None:
+    flood(loop, is_read=True)
+    assert len([request for request in loop.serve(1) if request.is_read]) < 100
+    loop.running.clear()
+    assert loop.pacing.seconds_to_next(loop.now) > 0
 
 
 def test_an_address_in_debt_has_one_request_in_progress(loop: Loop) -> None:
@@ -170,7 +193,7 @@ def test_after_a_flood_an_address_gets_its_allowance_back(loop: Loop) -> None:
     loop.arrive(Request(OTHER))
     loop.running.clear()
     flood(loop)
-    assert len(loop.running) == 4
+    assert len(loop.running) == 8
 
 
 def test_callers_that_wait_for_a_cluster_hold_up_no_others(loop: Loop) -> None:
@@ -205,7 +228,7 @@ def test_urgent_requests_are_not_charged(loop: Loop) -> None:
         assert loop.arrive(urgent)
         loop.answer(urgent)
     flood(loop)
-    assert len(loop.running) == 4
+    assert len(loop.running) == 8
 
 
 def test_a_caller_that_has_hung_up_gets_no_turn(loop: Loop) -> None:
@@ -220,7 +243,7 @@ def test_a_caller_that_has_hung_up_gets_no_turn(loop: Loop) -> None:
 def test_only_so_many_of_an_address_may_wait() -> None:
     loop = Loop(most_waiting=3)
     loop.arrive(Request(OTHER))
-    requests = flood(loop, 4 + 3)
+    requests = flood(loop, 8 + 3)
     with pytest.raises(OverflowError):
         loop.arrive(Request())
     requests[-1].waits_for_turn = False

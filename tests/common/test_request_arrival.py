@@ -1,5 +1,8 @@
 """A request is complete at its last byte, however it is cut into pieces."""
 
+from typing import Any
+
+import pytest
 from gunicorn.config import Config
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
@@ -7,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.common.serving.request_arrival import BODY_LIMIT, RequestArrival
+from cimaster.web.endpoints import ENDPOINTS, Endpoint
 
 BYTES = st.one_of(st.binary(max_size=50), st.sampled_from([b"\r\n\r\n", b"0\r\n\r\n", b"\n", b"5\r\n"]))
 HEADERS = st.lists(st.sampled_from([b"Host: x", b"Accept: */*", b"X-Content-Length: 7", b"X: a, chunked"]), unique=True)
@@ -65,3 +69,31 @@ def test_any_input_ends(start: bytes, pieces: list[bytes]) -> None:
         arrival.add(piece)
         sent += len(piece)
         assert sent < 4 * BODY_LIMIT + 256 * 1000
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "GET" in e.methods], ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize("prefix", ["", "/lab"])
+def test_the_first_line_shows_whether_an_endpoint_changes_something(endpoint: Endpoint[Any], prefix: str) -> None:
+    path = f"{prefix}{endpoint.path.replace('<name>', 'cluster-01')}".encode()
+    for end in (b" HTTP/1.1\r\n\r\n", b"?cluster=holdcluster HTTP/1.1\r\n\r\n"):
+        assert RequestArrival(b"GET " + path + end).is_read is not endpoint.changes
+        assert not RequestArrival(b"POST " + path + end).is_read
+
+
+@pytest.mark.parametrize(
+    ("sent", "may_wait"),
+    [
+        (b"GET /getvacant?job=a&build=1 HTTP/1.1\r\n\r\n", False),
+        (b"GET /getvacant?job=a&build=1&wait=30m HTTP/1.1\r\n\r\n", True),
+        (b'POST /getvacant HTTP/1.1\r\nContent-Length: 14\r\n\r\n{"wait": "1h"}', True),
+        (b"POST /createcluster?user=alice HTTP/1.1\r\n\r\n", True),
+        (b"GET /queue?wait=1h HTTP/1.1\r\n\r\n", False),
+    ],
+)
+def test_a_request_shows_whether_it_may_wait(sent: bytes, may_wait: bool) -> None:
+    assert RequestArrival(sent).may_wait is may_wait
+
+
+@pytest.mark.parametrize("path", [b"/", b"/ui/queue", b"/ui/clusters/cluster-01", b"/static/site.css"])
+def test_a_page_is_a_read(path: bytes) -> None:
+    assert RequestArrival(b"GET " + path + b" HTTP/1.1\r\n\r\n").is_read

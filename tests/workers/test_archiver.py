@@ -124,7 +124,7 @@ def test_the_thread_archives_by_itself_when_enough_changes_wait(
 ) -> None:
     use(client, 50)
     everything = read(client)
-    until(lambda: len(repository.snapshot().pool.history) < 20)
+    until(lambda: not archiving.is_due(repository.snapshot().pool, repository.now()))
     assert read(client) == everything
     assert len(everything) == 8 + 100
 

@@ -114,6 +114,11 @@ class Connection(TConn):
         return refused
 
     @property
+    def is_read(self) -> bool:
+        """Whether the newest request changes nothing."""
+        return self.arrival.is_read
+
+    @property
     def may_wait(self) -> bool:
         """Whether the newest request may take long without work for the processor."""
         return self.arrival.may_wait

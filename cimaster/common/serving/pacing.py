@@ -1,6 +1,6 @@
 """Lets the requests of one caller begin in turn, so that a flood of them does not delay those of other callers.
 
-While other callers are active too, only a few requests of one are in progress at a time. The others wait
+While other callers are active too, one read or a few changes of a caller are in progress at a time. The others wait
 in the event loop. Threads could not do that: all that have work compete for the interpreter, and a request of another
 caller would be one of a hundred. A caller whose requests have waited without a break for longer than its allowance
 has one request in progress, and a pause after it, until it sends less: so it gets `_SHARE` of the time, however fast
@@ -18,8 +18,9 @@ from typing import Generic, Protocol, TypeVar
 
 _SHARE = 0.25  # of the time, for all callers together that have used up their allowance
 _ALLOWANCE = 1.5  # seconds: a burst of some hundred takes has begun by then
+_ALLOWANCE_OF_READS = 0.1  # seconds of it: a page and its files have begun by then
 _LONGEST_DEBT = 0.5  # seconds, so that a caller gets its allowance back soon after a flood
-_AT_A_TIME = 4
+_AT_A_TIME = 8  # changes: a write of the store serves those that arrive together; reads gain nothing from that
 _MAY_WAIT_AFTER, _STUCK_AFTER = 0.01, 1.0  # seconds after which a request makes room for the next
 _MOST_REFUSED = 50  # requests of a caller, before its urgent ones lose their priority
 _REFUSALS_FORGOTTEN = 10  # each second
@@ -37,6 +38,10 @@ class PacedRequest(Protocol):
     path: bytes
     urgent: bool
     begun: float
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
 
     @property
     def may_wait(self) -> bool:
@@ -67,13 +72,21 @@ class _Account(Generic[R]):
     pause_ends: float = 0.0
     waiting: deque[R] = field(default_factory=deque)
 
+    def is_in_debt(self, request: R) -> bool:
+        """Say whether the allowance for such a request is used up."""
+        return self.left <= (_ALLOWANCE - _ALLOWANCE_OF_READS if request.is_read else 0)
+
+    def turn(self, request: R) -> float:
+        """Return when a request may begin, if it is the next one."""
+        in_debt = self.is_in_debt(request)
+        if self.in_progress < (1 if in_debt or request.is_read else _AT_A_TIME):
+            return self.pause_ends
+        return max(self.pause_ends, self.newest_begun + self.makes_room_after / (1 if in_debt else _AT_A_TIME))
+
     @property
     def next_turn(self) -> float:
-        """When the next request may begin."""
-        at_a_time = _AT_A_TIME if self.left > 0 else 1
-        if self.in_progress < at_a_time:
-            return self.pause_ends
-        return max(self.pause_ends, self.newest_begun + self.makes_room_after / at_a_time)
+        """When the first waiting request may begin."""
+        return self.turn(self.waiting[0])
 
     def note_time(self, now: float) -> None:
         """Use up the allowance for the time since the last change, or give some of it back."""
@@ -103,7 +116,7 @@ class Pacing(Generic[R]):
             self._note(request.caller, now)
         account = self._account(request.caller, now)
         account.note_time(now)
-        is_its_turn = not account.waiting and account.next_turn <= now
+        is_its_turn = not account.waiting and account.turn(request) <= now
         has_priority = request.urgent and account.refused < _MOST_REFUSED
         if is_its_turn or has_priority or not self._others_are_active(request.caller, now):
             self._begin(account, request, now)
@@ -146,7 +159,7 @@ class Pacing(Generic[R]):
         account.note_time(now)
         account.in_progress -= 1
         account.refused += request.refused
-        if account.left <= 0 and not request.urgent:
+        if account.is_in_debt(request) and not request.urgent:
             took = min(now - request.begun, _makes_room_after(request))
             account.pause_ends = now + took * (max(len(self._waiting), 1) / _SHARE - 1)
 

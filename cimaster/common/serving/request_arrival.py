@@ -15,7 +15,10 @@ _CHUNKS_LIMIT = 2 * BODY_LIMIT  # sizes of chunks included
 
 _PATH = re.compile(rb"[A-Z]+ (/[^ ?/]*(?:/[^ ?/]*)?)")
 _URGENT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:finishtest|releasecluster|renewlease)[ ?]")
-_MAY_WAIT = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:getvacant|createcluster|manual-trigger)[ ?]")
+_VERB = rb"(?:[a-z]+(?:vacant|test|lease|cluster|creation|policy|purpose)|leavequeue)"
+_CHANGE = re.compile(rb"POST |GET /(?:[^ ?]*/)?" + _VERB + rb"[ ?]")
+_TAKE = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?getvacant[ ?]")
+_TRIGGER = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:createcluster|manual-trigger)[ ?]")
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CREDENTIAL = re.compile(rb"\r\n((?:authorization|cookie):[^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
@@ -48,9 +51,16 @@ class RequestArrival:
         return _URGENT.match(self.data) is not None
 
     @property
+    def is_read(self) -> bool:
+        """Whether the request changes nothing, as its first line suggests."""
+        return _CHANGE.match(self.data) is None
+
+    @property
     def may_wait(self) -> bool:
         """Whether the request may wait for a cluster or for another service."""
-        return _MAY_WAIT.match(self.data) is not None
+        if _TAKE.match(self.data):
+            return b"wait" in self.data
+        return _TRIGGER.match(self.data) is not None
 
     @property
     def forwarded_for(self) -> str:
