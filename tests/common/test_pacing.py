@@ -100,7 +100,7 @@ def test_probes_do_not_count_as_another_caller() -> None:
     assert len(loop.running) == 100 + len(PROBES)
 
 
-def test_a_caller_that_is_recognised_during_its_burst_is_not_another_caller() -> None:
+def test_a_caller_recognised_during_its_burst_is_not_another_caller() -> None:
     loop = Loop()
     first = Request()
     loop.arrive(first)
@@ -163,7 +163,7 @@ def test_reads_begin_one_at_a_time(loop: Loop) -> None:
     assert len(loop.running) == 1
 
 
-def test_a_page_and_its_files_are_answered_as_fast_as_the_processor_can(loop: Loop) -> None:
+def test_a_page_and_its_files_are_not_slowed_down(loop: Loop) -> None:
     for _ in range(10):
         flood(loop, 10, is_read=True)
         started = loop.now

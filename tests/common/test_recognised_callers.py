@@ -5,7 +5,7 @@ from cimaster.common.serving.recognised_callers import RecognisedCallers
 ADDRESS, TOKEN, OTHER_TOKEN = "192.0.2.1", b"token", b"other token"
 
 
-def test_a_credential_counts_for_its_address_until_it_is_recognised() -> None:
+def test_a_credential_counts_for_its_address_until_recognised() -> None:
     recognised = RecognisedCallers()
     assert recognised.caller(ADDRESS, TOKEN) == ADDRESS
     recognised.note(TOKEN, "@ci", refused=False)
@@ -13,7 +13,7 @@ def test_a_credential_counts_for_its_address_until_it_is_recognised() -> None:
     assert recognised.caller(ADDRESS, OTHER_TOKEN) == recognised.caller(ADDRESS, b"") == ADDRESS
 
 
-def test_two_credentials_of_an_owner_share_its_turns_and_two_addresses_do_not() -> None:
+def test_credentials_of_an_owner_share_turns_and_addresses_do_not() -> None:
     recognised = RecognisedCallers()
     for credential in (TOKEN, OTHER_TOKEN):
         recognised.note(credential, "@ci", refused=False)

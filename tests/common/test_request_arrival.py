@@ -73,7 +73,7 @@ def test_any_input_ends(start: bytes, pieces: list[bytes]) -> None:
 
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "GET" in e.methods], ids=lambda endpoint: endpoint.name)
 @pytest.mark.parametrize("prefix", ["", "/lab"])
-def test_the_first_line_shows_whether_an_endpoint_changes_something(endpoint: Endpoint[Any], prefix: str) -> None:
+def test_the_first_line_shows_whether_a_request_is_a_read(endpoint: Endpoint[Any], prefix: str) -> None:
     path = f"{prefix}{endpoint.path.replace('<name>', 'cluster-01')}".encode()
     for end in (b" HTTP/1.1\r\n\r\n", b"?cluster=holdcluster HTTP/1.1\r\n\r\n"):
         assert RequestArrival(b"GET " + path + end).is_read is not endpoint.changes
