@@ -15,6 +15,7 @@ program = ClientGroup(
     "4 no cluster vacant.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+click.version_option(package_name="cimaster", message="%(prog)s %(version)s")(program)
 for command in (
     jobs.run,
     jobs.take,

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import urllib3
 import yaml
 
+from cimaster.cli import program
 from tests.cli.conftest import ENVIRONMENT, state
 from tests.docs import markdown
 from tests.replica import Replica
@@ -108,3 +110,8 @@ def help_text() -> str:
     """Return the help of the program."""
     command = [sys.executable, "-m", "cimaster", "--help"]
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=True).stdout
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"cimaster {version('cimaster')}\n"

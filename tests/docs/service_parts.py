@@ -161,11 +161,14 @@ def metric_table() -> str:
         return metrics_as_table(components_of(app).metrics.registry, "cimaster_")
 
 
+_ENDINGS = {"counter": "_total", "info": "_info"}
+
+
 def metrics_as_table(registry: CollectorRegistry, prefix: str) -> str:
     """Return the metrics of a registry whose names begin with `prefix`, as Prometheus shows them."""
     families = sorted(registry.collect(), key=lambda family: family.name)
     rows = (
-        [f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation]
+        [f"`{family.name}{_ENDINGS.get(family.type, '')}`", family.type, family.documentation]
         for family in families
         if family.name.startswith(prefix)
     )

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,7 @@ def test_the_metrics_have_a_separate_port(start: Start) -> None:
     text = requests.get(replica.metrics_url, timeout=5).text
     assert 'cimaster_clusters{purpose="tess-ci",state="vacant"} 1.0' in text
     assert 'cimaster_changes_total{event="added"} 1.0' in text
+    assert f'cimaster_build_info{{version="{version("cimaster")}"}} 1.0' in text
     assert requests.get(f"{replica.url}/metrics", timeout=5).status_code == 404
 
 

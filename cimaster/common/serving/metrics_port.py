@@ -1,12 +1,14 @@
 """Serves the metrics of a process on a separate port."""
 
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from typing import Any
 
 from flask import Flask
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
+    Info,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -18,9 +20,10 @@ WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def registry() -> CollectorRegistry:
-    """Return a new registry with the metrics of the process and of Python."""
+    """Return a new registry with the metrics of the process and of Python, and with the version of this package."""
     disable_created_metrics()  # they would double the number of series, and no dashboard uses them
     new = CollectorRegistry()
+    Info("cimaster_build", "The version that runs", registry=new).info({"version": version("cimaster")})
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=new)
     return new
