@@ -27,6 +27,7 @@ from cimaster.web import endpoints
 from cimaster.web.components import components_of
 from cimaster.web.endpoints import ENDPOINTS, VERBS, Endpoint
 from tests.docs import markdown
+from tests.docs.service_parts import metric_name
 
 ROOT = Path(__file__).parent.parent
 API, ARCHITECTURE, OPERATIONS = "docs/api.md", "docs/architecture.md", "docs/operations.md"
@@ -264,11 +265,8 @@ def test_the_page_documents_no_unknown_setting(page: str) -> None:
 
 def metric_names(app: Flask) -> set[str]:
     """Return the names of our metrics as Prometheus shows them, without the parts of a histogram."""
-    names = set()
-    for family in components_of(app).metrics.registry.collect():
-        if family.name.startswith("cimaster_"):
-            names.add(family.name + ("_total" if family.type == "counter" else ""))
-    return names
+    families = components_of(app).metrics.registry.collect()
+    return {metric_name(family) for family in families if family.name.startswith("cimaster_")}
 
 
 def test_the_page_documents_every_metric(idle: Flask) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 
 from cimaster import errors, provisioners
 from cimaster.app import create_app
@@ -161,14 +161,17 @@ def metric_table() -> str:
         return metrics_as_table(components_of(app).metrics.registry, "cimaster_")
 
 
-_ENDINGS = {"counter": "_total", "info": "_info"}
+def metric_name(family: Metric) -> str:
+    """Return the name of a metric as Prometheus shows it, without the parts of a histogram."""
+    ending: str = {"counter": "_total", "info": "_info"}.get(family.type, "")
+    return family.name + ending
 
 
 def metrics_as_table(registry: CollectorRegistry, prefix: str) -> str:
     """Return the metrics of a registry whose names begin with `prefix`, as Prometheus shows them."""
     families = sorted(registry.collect(), key=lambda family: family.name)
     rows = (
-        [f"`{family.name}{_ENDINGS.get(family.type, '')}`", family.type, family.documentation]
+        [f"`{metric_name(family)}`", family.type, family.documentation]
         for family in families
         if family.name.startswith(prefix)
     )
