@@ -91,7 +91,7 @@ def test_it_shows_each_waiter_with_criteria_start_and_end(
     clock.forward(minutes=14)
     page = client.get("/")
     assert line(page, "queue") == "1 job waiting · for 14 min"
-    row = "place 1 e2e #12 by john tess-ci cluster with region us-west since 14 min ago – leaves the queue in"
+    row = "place 1 e2e #12 by john tess-ci cluster with region us-west joined 14 min ago – leaves the queue in"
     assert row in panel(page)
     assert re.search(r"leaves the queue in 1[56] min Cancel e2e #12 by john", panel(page))
     assert re.search(r'title="20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC" data-since>14 min ago', page.text)
@@ -117,7 +117,7 @@ def test_the_place_counts_tickets_served_earlier(waits: Waits, client: FlaskClie
 def test_a_legacy_script_that_polls_is_marked(client: FlaskClient, clock: MovableClock) -> None:
     client.get(POLL)
     client.get(POLL)
-    assert "poller #7 by erin tess-ci cluster since just now – when it stops polling Cancel" in panel(client.get("/"))
+    assert "poller #7 by erin tess-ci cluster joined just now – when it stops polling Cancel" in panel(client.get("/"))
 
 
 def test_a_disconnected_waiter_is_shown_as_disconnected(waits: Waits, client: FlaskClient, clock: MovableClock) -> None:

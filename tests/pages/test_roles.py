@@ -3,13 +3,18 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cimaster.errors import Queued
+from cimaster.pool import Criteria, Request, WaitTerms
+from cimaster.pool.records.owners import of_name
 from cimaster.provisioners import KINDS, Provisioner
 from cimaster.provisioners.manual_trigger import Settings as Prow
+from cimaster.services.clusters import Clusters
 from cimaster.settings import Settings
 from tests.pages.conftest import HTMX, WriteRecords, names, text
 from tests.required import RequiredFiles, bearer, required, signed_in
@@ -98,6 +103,7 @@ def test_a_form_for_persons_is_refused_without_that_role(
     shown = browser.get(path, query_string=fields)
     if shown.status_code != 404:  # a form about a creation that does not exist
         assert "this needs the role person" in text(shown)
+        assert "form-send" not in shown.text
     sent = browser.post(path, data=fields)
     assert (sent.status_code, sent.headers["CIMaster-Code"]) == (403, "not_allowed")
     assert ADMINS in text(sent)
@@ -110,12 +116,22 @@ def test_a_form_for_admins_is_refused_to_persons(signed: Signed, path: str) -> N
     assert ADMINS in text(sent)
 
 
+def test_a_menu_has_no_actions_for_a_visitor_that_is_no_person(signed: Signed) -> None:
+    hold(signed(ALICE))
+    assert f"Release cluster-01 held by {ALICE}" in text(signed(BOB).get("/"))
+    page = text(signed(READER).get("/"))
+    assert "Commands… cluster-01" in page
+    assert "Hand over…" not in page
+
+
 def test_the_inventory_is_read_only_to_persons_and_names_the_admins(signed: Signed) -> None:
     page = text(signed(ALICE).get("/ui/admin"))
     assert f"Read-only: only admins can change the inventory; {ADMINS}." in page
     for label in ("Import…", "Add a cluster", "Add a policy"):
         assert f"{label} {NEEDS_ADMIN}" in page
-    assert f"Only admins can import an inventory; {ADMINS}" in text(signed(ALICE).get("/ui/admin/import"))
+    shown = signed(ALICE).get("/ui/admin/import")
+    assert f"Only admins can import an inventory; {ADMINS}" in text(shown)
+    assert "Preview" not in shown.text
     assert "Read-only" not in text(signed(ADMIN).get("/ui/admin"))
 
 
@@ -212,13 +228,27 @@ def test_a_ticket_is_cancelled_by_its_owner_or_an_admin(signed: Signed) -> None:
     for name in (ALICE, READER):
         page = signed(name).get("/ui/queue")
         assert ticket.partition(" ")[0] not in page.text
-    others = f"Cancel hold for {BOB} only the caller that waits and admins can cancel this: {ADMINS}"
+    others = f"Cancel hold for {BOB} only {BOB} and admins can cancel this: {ADMINS}"
     assert others in text(signed(ALICE).get("/ui/queue"))
     assert f"Cancel hold for {BOB} {NEEDS_PERSON}" in text(signed(READER).get("/ui/queue"))
     refused = signed(ALICE).post("/ui/cancel", data={"request_id": ticket})
     assert refused.status_code == 403
     assert signed(ADMIN).post("/ui/cancel", data={"request_id": ticket}).status_code == 303
     assert ticket.partition(" ")[0] not in bob.get("/ui/queue").text
+
+
+def test_a_job_sees_which_tickets_are_its_own(signed: Signed, service: Clusters) -> None:
+    hour, owner = timedelta(hours=1), of_name(JOB)
+    for cluster in ("cluster-01", "cluster-02"):
+        hold(signed(ALICE), cluster)
+    terms, request = WaitTerms(hour, connected_for=hour, owner=owner), Request("r-8", "h", "getvacant", owner)
+    with pytest.raises(Queued):
+        service.take_or_wait(Criteria("e2e", "8", by=ALICE), terms, request)
+    assert "e2e #8 yours" in text(signed(JOB).get("/ui/queue"))
+    assert "yours" not in text(signed("ci-2").get("/ui/queue"))
+    assert f"Cancel e2e #8 by {ALICE} only {JOB} and admins can cancel this: {ADMINS}" in text(
+        signed(ALICE).get("/ui/queue")
+    )
 
 
 def test_a_creation_is_dismissed_by_its_owner_or_an_admin(signed: Signed) -> None:
@@ -262,4 +292,6 @@ def test_a_service_account_is_shown_short_with_its_full_name_at_hand(signed: Sig
 
 def test_command_lines_send_the_token_of_the_clients_file(signed: Signed) -> None:
     page = text(signed(ALICE).get("/ui/clusters/cluster-01"))
-    assert '-H "Authorization: Bearer $(cat "$CIMASTER_CLIENT_TOKEN_FILE")"' in page
+    token = '-H "Authorization: Bearer $(cat "$CIMASTER_CLIENT_TOKEN_FILE")"'
+    assert f"{token} -d 'cluster=cluster-01&duration=1h' http://localhost/holdcluster" in page  # the token has the name
+    assert "cimaster release cluster-01 --server http://localhost" in page

@@ -45,6 +45,14 @@ def test_each_purpose_without_a_vacant_cluster_has_a_sentence(
     assert lines(client) == [f"{expected} 1 waiting."]
 
 
+def test_with_a_filter_it_says_that_others_may_be_vacant(add: Add, alice: FlaskClient) -> None:
+    add("cluster-01", "cluster-02")
+    hold(alice, "cluster-01")
+    assert lines(alice) == []
+    (line,) = lines(alice, "?q=cluster-01")
+    assert line.startswith("tess-ci: none of 1 that match can be lent. 1 held.")
+
+
 def test_a_policy_says_how_it_stands(add: Add, client: FlaskClient, rewritten: WriteKey) -> None:
     add("cluster-01")
     client.get("/getvacant?build=7&job=e2e&ttl=30m")

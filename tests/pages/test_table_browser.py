@@ -142,11 +142,33 @@ def test_nothing_in_a_row_covers_something_else(visit: Visit) -> None:
             .filter(part => part.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1
                 || part.getBoundingClientRect().left < cell.getBoundingClientRect().left - 1)
             .map(part => row.innerText + ': ' + part.className)))"""
+    root = visit("root")
+    for width in (1440, 1280, 1100, 1000, 850, 760):
+        root.page.set_viewport_size({"width": width, "height": 800})
+        for path in ("/", "/ui/admin"):
+            root.go(path)
+            assert root.page.evaluate(overlaps) == [], (path, width)
+
+
+@pytest.mark.parametrize("width", [1000, 768, 760, 745, 650])
+def test_tables_fit_so_that_their_buttons_cover_no_column(visit: Visit, width: int) -> None:
+    wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText)"
+    root = visit("root")
+    root.page.set_viewport_size({"width": width, "height": 800})
+    for path in ("/ui/queue", "/ui/creations", "/ui/admin", "/ui/history"):
+        root.go(path)
+        assert root.page.locator(".table-box").evaluate_all(wide) == [], path
+
+
+def test_a_menu_is_within_a_small_window(visit: Visit) -> None:
     alice = visit("alice")
-    for width in (1440, 1280, 1100, 1000, 850, 700):
-        alice.page.set_viewport_size({"width": width, "height": 800})
-        alice.go()
-        assert alice.page.evaluate(overlaps) == [], width
+    alice.page.set_viewport_size({"width": 640, "height": 400})  # 1280 by 800 pixels at a zoom of 200 %
+    alice.go("/?q=cluster-02")
+    alice.row("cluster-02").get_by_role("button", name="More cluster-02", exact=True).click()
+    menu = alice.page.get_by_role("list", name="More actions for cluster-02")
+    expect(menu).to_be_in_viewport(ratio=1)
+    alice.row("cluster-02").get_by_role("button", name="Copy name cluster-02", exact=True).scroll_into_view_if_needed()
+    expect(menu.get_by_role("button", name="Copy name")).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("name", ["alice", "root"])

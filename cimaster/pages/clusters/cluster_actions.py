@@ -50,13 +50,14 @@ def for_menu(cluster: Cluster, visitor: Visitor) -> list[Action]:
     """Return the actions behind the button More of a row.
 
     Those on the cluster are left out if the visitor may do none of them, unless another person holds the cluster: then
-    they say why.
+    they say why. To a visitor that is no person, the button of the row says so already.
     """
     if cluster.state == BROKEN:
         return []
     shown = {action.verb for action in for_row(cluster, visitor)}
     more = [action for action in _of_a_lendable(cluster, visitor) if action.verb not in shown]
-    has_any = cluster.hold is not None or any(not action.disabled_reason for action in more)
+    explains = cluster.hold is not None and visitor.may(Role.PERSON)
+    has_any = explains or any(not action.disabled_reason for action in more)
     return [*(more if has_any else []), Action("commands", "Commands…", icon="code")]
 
 

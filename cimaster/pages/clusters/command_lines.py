@@ -26,15 +26,18 @@ def context(cluster: str) -> dict[str, Any]:
     """Build the context of fragments/commands.html."""
     return {
         "name": cluster,
-        "commands": commands(cluster, current_visitor().name),
+        "commands": commands(cluster, current_visitor().name if access.is_open() else ""),
         "kubeconfig_url": outside_links.of_kubeconfig(cluster),
     }
 
 
 def commands(cluster: str, person: str) -> list[Command]:
-    """Return the command lines about a cluster; without a name, the shell fills in the user's."""
+    """Return the command lines about a cluster.
+
+    Without a name, the shell fills in the user's; where callers are identified, the name is that of the token.
+    """
     server = public_url.link("pages.dashboard").rstrip("/")
-    by = {"name": person} if person else {}
+    by, asks_name = {"name": person} if person else {}, access.is_open() and not person
     kinds = (
         ("hold", "Hold it", "holdcluster", by | {"duration": "1h"}),
         ("release", "Release it", "releasecluster", by),
@@ -44,7 +47,7 @@ def commands(cluster: str, person: str) -> list[Command]:
         Command(
             f"{element_id(cluster)}-{verb}",
             title,
-            _curl(f"{server}/{path}", {"cluster": cluster, **options}, asks_name=verb != "take" and not person),
+            _curl(f"{server}/{path}", {"cluster": cluster, **options}, asks_name=asks_name and verb != "take"),
             _client(verb, cluster, options, server),
         )
         for verb, title, path, options in kinds

@@ -1,6 +1,6 @@
 """Why is nothing vacant? A line on the dashboard for each purpose of which no cluster can be lent now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Response
@@ -25,6 +25,11 @@ class ShortageLines:
     tag: str
     lines: list[Shortage]
     more: int
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the lines count fewer clusters than all of a purpose, because a filter is set."""
+        return bool(replace(self.view.of_any_state, purpose=""))
 
 
 def context(snapshot: Snapshot, view: View) -> dict[str, Any]:

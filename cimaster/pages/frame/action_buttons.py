@@ -40,9 +40,9 @@ def for_creation(creation: Creation, visitor: Visitor, caller: Caller, busy: boo
     return for_persons([retry, dismiss], visitor)
 
 
-def for_ticket(mine: bool, may_change: bool, visitor: Visitor) -> list[Action]:
-    """Return the buttons of a ticket. `may_change`: it is the visitor's own, or the visitor may cancel any."""
-    reason = "" if may_change else f"only the caller that waits and admins can cancel this: ask {visitor.admins}"
+def for_ticket(mine: bool, others: str, visitor: Visitor) -> list[Action]:
+    """Return the buttons of a ticket. `others` names its caller to a visitor that may not cancel it."""
+    reason = f"only {others} and admins can cancel this: ask {visitor.admins}" if others else ""
     if not visitor.may(Role.CI):
         reason = why_not(Role.PERSON, visitor) or reason
     return [Action("cancel", "Cancel", icon="cross", disabled_reason=reason, is_main=mine)]

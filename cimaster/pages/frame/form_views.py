@@ -42,7 +42,9 @@ def serve(form: Form[Any]) -> None:
 
 def show(form: Form[Any]) -> Response:
     """Show a form, with the values of the query in its fields."""
-    context = _context(form, request.args, forms.not_allowed(form))
+    not_allowed = forms.not_allowed(form)
+    context = _context(form, request.args, not_allowed)
+    context["is_closed"] = not_allowed is not None  # no field or button is of use
     if context["refusal"]:
         return _refused(form, context)
     return Response(_render(form, context))

@@ -14,6 +14,7 @@ from cimaster.pages.frame.fragments import poll_response
 from cimaster.pages.frame.visitors import Visitor, current_visitor, element_id, fragment_tag, latest
 from cimaster.pool.decisions import descriptions, expected_wait, queue_order
 from cimaster.pool.records import owners
+from cimaster.pool.records.owners import is_verified
 from cimaster.pool.records.pool import Pool
 from cimaster.pool.records.ticket import LONG_AGO, NORMAL, Ticket
 from cimaster.repository.snapshots import Snapshot
@@ -126,8 +127,10 @@ def _longest_wait(tickets: list[Ticket], now: datetime) -> LongestWait | None:
 
 
 def _row(ticket: Ticket, place: int, wait: timedelta | None, visitor: Visitor, now: datetime) -> Row:
-    criteria, is_mine = ticket.criteria, visitor.owns_ticket(ticket)
-    can_name_it = ticket.is_seen_by(callers.caller())
+    criteria, caller, owner = ticket.criteria, callers.caller(), ticket.owner if is_verified(ticket.owner) else ""
+    is_mine = visitor.owns_ticket(ticket) or bool(owner and caller.owner == owner)
+    can_name_it = ticket.is_seen_by(caller)
+    others = "" if can_name_it else owners.label(owner) or "the caller that waits"
     return Row(
         id=element_id(f"ticket {ticket.id}"),
         reference=ticket.id if can_name_it else "",
@@ -143,7 +146,7 @@ def _row(ticket: Ticket, place: int, wait: timedelta | None, visitor: Visitor, n
         is_connected=ticket.is_present(now),
         is_hold=ticket.is_hold,
         is_mine=is_mine,
-        actions=tuple(action_buttons.for_ticket(is_mine, can_name_it, visitor)),
+        actions=tuple(action_buttons.for_ticket(is_mine, others, visitor)),
     )
 
 
