@@ -22,10 +22,10 @@ PAGES = [
 
 @pytest.fixture
 def held(add: Add, alice: FlaskClient, clock: MovableClock) -> str:
-    """A cluster that alice holds for 28 more minutes."""
+    """A cluster that alice holds for 28 and a half more minutes."""
     add("cluster-01", "cluster-02")
     hold(alice, "cluster-01", duration="1h")
-    clock.forward(minutes=32)
+    clock.forward(minutes=31.5)
     return "cluster-01"
 
 
@@ -54,7 +54,7 @@ def test_it_appears_thirty_minutes_before_the_end(add: Add, alice: FlaskClient, 
     hold(alice, "cluster-01", duration="1h")
     clock.forward(minutes=29)
     assert banners(alice) == []
-    clock.forward(minutes=2)
+    clock.forward(minutes=1.5)
     assert banners(alice) == ["cluster-01 ends in 29 min"]
     clock.forward(minutes=30)
     assert banners(alice) == []

@@ -38,7 +38,7 @@ def test_each_purpose_without_a_vacant_cluster_has_a_sentence(
     hold(alice, "cluster-02", duration="4h")
     client.get("/getvacant?build=7&job=e2e&cluster=cluster-03")
     root.post("/ui/admin/disable", data={"cluster": "cluster-04", "reason": "a broken switch"})
-    clock.forward(minutes=17)
+    clock.forward(minutes=16.5)
     expected = "tess-ci: none of 4 can be lent. 2 held, 1 occupied, 1 disabled. Next: cluster-01 in 43 min (alice)."
     assert lines(client) == [expected]
     let_a_job_wait(service)
@@ -55,7 +55,7 @@ def test_with_a_filter_it_says_that_others_may_be_vacant(add: Add, alice: FlaskC
 
 def test_a_policy_says_how_it_stands(add: Add, client: FlaskClient, rewritten: WriteKey) -> None:
     add("cluster-01")
-    client.get("/getvacant?build=7&job=e2e&ttl=30m")
+    client.get("/getvacant?build=7&job=e2e&ttl=30m30s")
     rewritten("policies.json", lambda _: '[{"purpose": "tess-ci", "minVacant": 2, "maxTotal": 1, "maxCreating": 1}]')
     (line,) = lines(client)
     assert line.startswith("tess-ci: none of 1 can be lent. 1 occupied. Next: cluster-01 in 30 min (e2e #7).")
