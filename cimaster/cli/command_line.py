@@ -63,6 +63,10 @@ class Session:
             return listing.wide(data)
         return as_json(data) if self.output == JSON else listing.names(data)
 
+    def csv(self, listing: Listing, **filters: object) -> str:
+        """Return a list as CSV, with the line ends of this machine's files."""
+        return neutral_lines(self.client.read_text(listing.path, format="csv", **filters).replace("\r\n", "\n"))
+
 
 class ClientCommand(click.Command):
     """A command that talks to the service; `example` ends its help, `timeout` is the default of `--timeout`."""

@@ -169,8 +169,10 @@ HISTORY = Listing(
         ("FROM", _field("from")),
         ("TO", _field("to")),
         ("BY", _field("by")),
+        ("CALLER", _field("caller")),
         ("HOLDER", _either("newHolder", "holder")),
         ("JOB", _job("job", "build")),
+        ("RESULT", _field("result")),
         ("REASON", _field("reason")),
     ),
 )

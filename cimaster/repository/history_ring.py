@@ -246,4 +246,4 @@ class HistoryRing:
 
 
 def _no_objects() -> StoreMissing:
-    return StoreMissing("the archive of history has no object to write to: kubectl apply -k k8s/ creates them")
+    return StoreMissing("the archive has no object to write to: kubectl apply -f k8s/base/history.yaml creates them")

@@ -61,7 +61,7 @@ class HistoryFilter:
             return False
         if entry.event == GAP:
             return True
-        people = (entry.by, entry.holder, entry.get_text("newHolder"))
+        people = (entry.by, entry.get_text("caller"), entry.holder, entry.get_text("newHolder"))
         return (
             (not self.cluster or printable(entry.cluster) == self.cluster)
             and (not self.job or same(entry.job, self.job))

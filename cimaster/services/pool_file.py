@@ -22,12 +22,15 @@ _MAX_NAMED = 5  # objects or keys that a refusal names
 
 
 def read(path: str) -> str:
-    """Return the text of a file, or of standard input for `-`; BadBody if it is too large or not text."""
+    """Return the text of a file, or of standard input for `-`; BadBody if there is none, or it is too large."""
     if path == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     else:
-        with Path(path).open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        try:
+            with Path(path).open("rb") as file:
+                data = file.read(_LARGEST + 1)
+        except OSError as error:
+            raise BadBody(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > _LARGEST:
         raise BadBody(f"the file is larger than {_LARGEST >> 20} MB, too large for a pool: {_EXPECTED}")
     try:

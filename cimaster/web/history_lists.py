@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cimaster.pool.decisions import descriptions
+from cimaster.pool.records import owners
 from cimaster.pool.records.history import GAP, Entry
 from cimaster.pool.records.json_values import dump
 from cimaster.services.history import Page
@@ -19,20 +20,31 @@ def as_text(page: Page) -> str:
     """Return one line per change, and one about changes that cannot be read."""
     note = f"incomplete, because a part of the archive cannot be read: {page.trouble}\n" if page.trouble else ""
     if not page.entries:
-        return f"no changes are recorded\n{note}"
+        return f"no changes match\n{note}"
     rows = [
         (
             entry.get_text("at"),
             entry.cluster,
             entry.event,
             "" if entry.event == GAP else f"{entry.get_text('from')} -> {entry.get_text('to')}",
-            entry.by,
+            _people(entry),
             descriptions.job_label(entry.job, entry.build) if entry.job else "",
-            reason(entry),
+            _explanation(entry),
         )
         for entry in page.entries
     ]
     return aligned([("TIME", "CLUSTER", "EVENT", "STATE", "BY", "JOB", "REASON"), *rows]) + note
+
+
+def _people(entry: Entry) -> str:
+    """Return the person that did it, and the caller that sent it for them."""
+    return f"{entry.by} (sent by {owners.label(entry.sent_by)})" if entry.sent_by else entry.by
+
+
+def _explanation(entry: Entry) -> str:
+    """Return how a test ended, whose hold changed, and why."""
+    parts = (entry.get_text("result"), reason(entry) if entry.event == GAP else descriptions.reason(entry))
+    return ": ".join(part for part in parts if part)
 
 
 def reason(entry: Entry) -> str:

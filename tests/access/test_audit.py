@@ -136,6 +136,16 @@ def test_a_caller_for_others_is_named_beside_them(calling: As, admin: FlaskClien
     assert newest(admin) == ("held", "for-others-1", "token from 127.0.0.1")
 
 
+def test_the_text_and_the_filter_show_the_caller_beside_the_person(calling: As, admin: FlaskClient) -> None:
+    calling("for-others-1").post("/holdcluster", data={**CLUSTER, "name": "carol"})
+    admin.post("/updatecluster", data={**CLUSTER, "name": "carol", "note": "new switch"})
+    assert [change["event"] for change in changes(admin)] == ["updated", "held", "added"]
+    _, line = admin.get("/history?person=for-others-1").text.splitlines()
+    assert "carol (sent by for-others-1)" in line
+    _, *lines = admin.get("/history?person=admin-1").text.splitlines()
+    assert ["carol (sent by admin-1)" in line for line in lines] == [True, False]
+
+
 def test_what_ends_by_itself_has_no_caller(calling: As, admin: FlaskClient, clock: MovableClock) -> None:
     """The end is written with the next request's change, and is not that request's doing."""
     calling("ci-1").post("/getvacant", data={"build": "1", "job": "e2e", "ttl": "1h"})

@@ -99,6 +99,11 @@ def test_adding_it_again_with_other_facts_is_refused(client: FlaskClient, other:
     assert "change it with /updatecluster" in answer.text
 
 
+def test_the_refusal_names_what_differs_as_callers_write_it(client: FlaskClient) -> None:
+    add_one(client, label="gpu=yes")
+    assert "exists already, with labels gpu=yes: change it" in add_one(client, label="gpu=no").text
+
+
 def test_tnet_ci_needs_an_osimage(client: FlaskClient) -> None:
     answer = add_one(client, purpose="tnet-ci")
     assert refusal(answer) == (400, "missing_parameter")

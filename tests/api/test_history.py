@@ -90,9 +90,24 @@ def test_the_history_as_text_has_an_aligned_line_for_each_change(
     assert "added" in oldest
 
 
+def test_the_text_says_how_a_test_ended_and_whose_hold_changed(client: FlaskClient, add: Add) -> None:
+    add("cluster-01")
+    client.get("/getvacant?build=124&job=e2e&name=carol&hold_on_failure=1h")
+    client.get("/finishtest?cluster=cluster-01&job=e2e&build=124&result=fail")
+    client.get("/releasecluster?cluster=cluster-01&name=carol&to=bob")
+    client.get("/holdcluster?cluster=cluster-01&name=root&force=true&reason=bob+left")
+    client.get("/releasecluster?cluster=cluster-01&name=root")
+    client.get("/holdcluster?cluster=cluster-01&name=root&to=dora")
+    lines = client.get("/history").text.splitlines()
+    reasons = [line[lines[0].index("REASON") :] for line in lines[1:]]
+    assert reasons[:3] == ["for dora", "", "bob's hold: bob left"]
+    assert reasons[3].endswith("to bob")
+    assert reasons[5] == "fail"
+
+
 def test_a_cluster_without_history(client: FlaskClient, add: Add) -> None:
     add("cluster-01")
-    assert client.get("/history?cluster=cluster-09").text == "no changes are recorded\n"
+    assert client.get("/history?cluster=cluster-09").text == "no changes match\n"
 
 
 def test_all_changes_of_a_cluster_are_kept(client: FlaskClient, add: Add) -> None:

@@ -51,6 +51,7 @@ def settings_of(folder: Any) -> Settings:
     return Settings.from_environ(variables(folder))
 
 
+@pytest.mark.usefixtures("kube_access")  # the start needs an API server to ask about tokens of service accounts
 @pytest.mark.parametrize(("folder", "mode"), [("", "open"), ("overlays/required", "required")])
 def test_each_installation_chooses_the_mode_in_words(folder: str, mode: str) -> None:
     settings = settings_of(MANIFESTS / folder)

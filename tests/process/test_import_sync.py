@@ -126,6 +126,14 @@ def test_wrong_arguments_are_refused(
     assert not unused.exists()
 
 
+def test_a_file_that_cannot_be_read_is_named(unused: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cimaster", "import", "--sync", f"{tmp_path}/away.yaml"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"cimaster: {tmp_path}/away.yaml cannot be read: No such file or directory\n"
+    assert not unused.exists()
+
+
 def test_its_options_need_sync(unused: Path, tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
     file.write_text("[]")

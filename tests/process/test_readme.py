@@ -1,6 +1,7 @@
 """The commands of the README and of docs/ work as documented, including the script for CI jobs."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -39,8 +40,8 @@ def script(replica: Replica, test: str) -> "subprocess.Popen[str]":
     (script_text,) = commands("README.md", CI_SCRIPT)
     steps, comment = script_text.split("# ... test on $CLUSTER")
     assert "renewlease" in comment
-    job: Mapping[str, str] = {"CIMASTER": replica.url, "BUILD": "7", "JOB": "e2e", "AUTHOR": "ann@example.com"}
-    variables = "".join(f"{name}={value}\n" for name, value in job.items())
+    job: Mapping[str, str] = {"CIMASTER": replica.url, "BUILD": "7", "JOB": "e2e [3.11] & 1/2", "AUTHOR": "ann[bot]+ci"}
+    variables = "".join(f"{name}={shlex.quote(value)}\n" for name, value in job.items())
     return subprocess.Popen(
         ["bash", "-c", f"{variables}{steps}{test}"],
         stdout=subprocess.PIPE,
@@ -58,7 +59,8 @@ def test_a_job_tests_on_its_cluster_and_gives_it_back_at_its_end(start: Start) -
     assert printed == "testing on cluster-000\ncluster cluster-000 is finished\n", errors
     assert job.returncode == 3
     (record,) = records(replica).values()
-    assert (record["state"], record["lastTriggerName"]) == ("vacant", "ann")
+    assert (record["state"], record["lastTriggerName"]) == ("vacant", "ann[bot]+ci")
+    assert record["lastJob"] == "e2e [3.11] & 1/2"
 
 
 def test_a_job_waits_through_several_tries_for_its_turn(start: Start) -> None:
@@ -66,11 +68,26 @@ def test_a_job_waits_through_several_tries_for_its_turn(start: Start) -> None:
     fill(replica, 1)
     assert replica.get("/getvacant", job="first", build="1").ok
     with script(replica, 'echo "testing on $CLUSTER"') as job:
-        until(lambda: replica.server.log.read_text().count("GET /getvacant 429") >= 2)
+        until(lambda: replica.server.log.read_text().count("POST /getvacant 429") >= 2)
         assert replica.get("/finishtest", cluster="cluster-000", job="first", build="1").ok
         printed, errors = job.communicate(timeout=60)
     assert printed == "testing on cluster-000\ncluster cluster-000 is finished\n", errors
     assert job.returncode == 0
+
+
+def test_a_job_waits_on_after_a_restart_of_the_service(start: Start) -> None:
+    replica = start("a", BRIEF)
+    fill(replica, 1)
+    assert replica.get("/getvacant", job="first", build="1").ok
+    with script(replica, 'echo "testing on $CLUSTER"') as job:
+        until(lambda: "7" in tickets(replica))
+        replica.server.stop()
+        assert job.stderr
+        next(line for line in job.stderr if "connect" in line)
+        replica.start()
+        assert replica.get("/finishtest", cluster="cluster-000", job="first", build="1").ok
+        printed, errors = job.communicate(timeout=60)
+    assert printed == "testing on cluster-000\ncluster cluster-000 is finished\n", errors
 
 
 def test_a_job_that_cannot_have_one_says_why_and_fails(start: Start) -> None:

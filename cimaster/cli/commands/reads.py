@@ -26,6 +26,7 @@ _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
 @click.command("list", cls=ClientCommand, section=_SECTION, example="cimaster list --state vacant -o wide")
 @click.option("--state", help="Only clusters in this state: vacant, occupied, held, quarantined, …")
+@click.option("--health", help="Only clusters of this health: ok, suspect or quarantined.")
 @click.option("--purpose", help="Only clusters for this purpose.")
 @click.option("--region", help="Only clusters in this region.")
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="Only clusters with this label; may be repeated.")
@@ -74,10 +75,12 @@ def queue(session: Session, /) -> None:
 @click.option("--until", help="Until this time, or until 7d ago.")
 @click.option("--purpose", help="Only clusters for this purpose.")
 @click.option("--region", help="Only clusters in this region.")
+@click.option("--format", "form", type=click.Choice(("csv",)), help="CSV, for a file.")
 @click.pass_obj
-def usage(session: Session, /, **filters: object) -> None:
+def usage(session: Session, /, form: str | None, **filters: object) -> None:
     """Show what the clusters were used for: hours, takes, waits and failures."""
-    click.echo(session.text(USAGE, **filters), nl=False)
+    text = session.csv(USAGE, **filters) if form else session.text(USAGE, **filters)
+    click.echo(text, nl=False)
 
 
 @click.command(cls=ClientCommand, section=_SECTION, example="cimaster purposes -o wide")

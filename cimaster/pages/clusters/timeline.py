@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.common.texts import printable, same_person
-from cimaster.common.times import parse_duration, roughly
+from cimaster.common.texts import printable
 from cimaster.pages.clusters.state_durations import BEGINS_USE, Duration, Durations
 from cimaster.pages.frame import outside_links
 from cimaster.pool.decisions import descriptions
@@ -66,7 +65,7 @@ def changes(entries: Sequence[Entry], durations: Durations) -> list[Change]:
 
 
 def _change(entry: Entry, duration: Duration | None) -> Change:
-    result, caller = entry.get_text("result"), printable(entry.get_text("caller"))
+    result = entry.get_text("result")
     return Change(
         at=entry.at,
         event=entry.event,
@@ -75,22 +74,12 @@ def _change(entry: Entry, duration: Duration | None) -> Change:
         by=entry.by,
         job=_job_of_use(entry),
         build=entry.build,
-        reason=_reason(entry),
+        reason=descriptions.reason(entry),
         duration=duration,
         result=result if result in RESULTS else "",
-        sent_by=caller if caller and not same_person(caller, entry.by) else "",
+        sent_by=printable(entry.sent_by),
         via=entry.get_text("via"),
     )
-
-
-def _reason(entry: Entry) -> str:
-    """Say whose hold changed and to which person it passed, and give the reason as it is stored."""
-    whose = f"{entry.holder}'s hold" if entry.holder else ""
-    new_holder, preposition = entry.get_text("newHolder"), "to" if entry.event == "handed over" else "for"
-    passed_to = f"{preposition} {new_holder}" if new_holder else ""
-    waited = parse_duration(entry.get_text("waited"))
-    after = f"after waiting {roughly(waited)}" if waited else ""
-    return ": ".join(part for part in (whose, passed_to, entry.reason, after) if part)
 
 
 def _job_of_use(entry: Entry) -> str:

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from cimaster.common.times import format_time, roughly
+from cimaster.common.times import format_time, parse_duration, roughly
 from cimaster.pool.records.cluster import BROKEN, CHECKING, DISABLED, HELD, OCCUPIED, VACANT, Cluster
 from cimaster.pool.records.creation import FAILED, READY, RUNNING, Creation
 from cimaster.pool.records.health import CLEAN, OK, QUARANTINED
+from cimaster.pool.records.history import Entry
 from cimaster.pool.records.lease import Hold
 from cimaster.pool.records.record import Record
 
@@ -146,3 +147,13 @@ def shortage(matching: list[Cluster]) -> str:
         return f"{counts}; no end time is known"
     end, name = upcoming[0]
     return f"{counts}; next: {name} at {format_time(end)}"
+
+
+def reason(entry: Entry) -> str:
+    """Say whose hold changed and to which person it passed, and give the reason of the change as it is stored."""
+    whose = f"{entry.holder}'s hold" if entry.holder else ""
+    new_holder, preposition = entry.get_text("newHolder"), "to" if entry.event == "handed over" else "for"
+    passed_to = f"{preposition} {new_holder}" if new_holder else ""
+    waited = parse_duration(entry.get_text("waited"))
+    after = f"after waiting {roughly(waited)}" if waited else ""
+    return ": ".join(part for part in (whose, passed_to, entry.reason, after) if part)

@@ -129,7 +129,7 @@ def _added_before(cluster: Cluster, facts: ClusterFacts, sentence: str) -> Answe
         "note": facts.note or "",
     }
     stored = {key: getattr(cluster, key) for key in wanted}
-    different = [f"{key} {stored[key] or 'none'}" for key in wanted if stored[key] != wanted[key]]
+    different = [f"{key} {_brief(stored[key], 'none')}" for key in wanted if stored[key] != wanted[key]]
     if different:
         raise ClusterExists(
             f"cluster {cluster.name} exists already, with {', '.join(different)}: change it with /updatecluster",
@@ -160,10 +160,10 @@ def update(pool: Pool, now: datetime, name: str, by: str, facts: ClusterFacts) -
     return changed, Answer(f"cluster {name} is updated", updated)
 
 
-def _brief(value: object) -> str:
-    if isinstance(value, dict):
+def _brief(value: object, without: str = "removed") -> str:
+    if value and isinstance(value, dict):
         return ",".join(f"{key}={text}" for key, text in value.items())
-    return str(value or "removed")[:80]
+    return str(value or without)[:80]
 
 
 def _check_room(pool: Pool) -> None:

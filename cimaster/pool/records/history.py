@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from cimaster.common.texts import same_person
 from cimaster.common.times import format_time
 from cimaster.pool.records import faults, history_form, json_edit
 from cimaster.pool.records.field_types import checked
@@ -71,6 +72,12 @@ class Entry(Record):
     def holder(self) -> str:
         """The holder before this change, if another person or its expiry ended the hold."""
         return self.get_text("holder")
+
+    @property
+    def sent_by(self) -> str:
+        """The caller that requested it, if that was authenticated and is not the person in `by`."""
+        caller = self.get_text("caller")
+        return "" if same_person(caller, self.by) else caller
 
     @cached_property
     def at(self) -> datetime | None:

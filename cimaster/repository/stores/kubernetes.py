@@ -167,7 +167,8 @@ class KubernetesStore:
 
     def _trouble(self, response: urllib3.BaseHTTPResponse) -> StoreTrouble:
         if response.status == 404:
-            return StoreMissing(f"{self.where} does not exist: kubectl apply -k k8s/ creates an empty one")
+            remedy = f"kubectl -n {self._namespace} apply -f k8s/base/configmap.yaml creates it empty"
+            return StoreMissing(f"{self.where} does not exist: {remedy}")
         kind = StoreRefused if response.status in (400, 413, 422) else StoreTrouble
         return kind(f"{self.where}: {_message_of(response)}")
 
