@@ -221,6 +221,25 @@ def test_the_api_refuses_in_its_own_words(client: FlaskClient) -> None:
     assert client.get("/ui/admin", headers=bearer("unknown")).status_code == 401
 
 
+OPENED = {"Accept": "text/html,*/*", "Sec-Fetch-Site": "none"}
+
+
+def test_an_address_of_the_api_in_a_browser_leads_to_signing_in(client: FlaskClient) -> None:
+    for path in ("/clusters", "/holdcluster?cluster=cluster-01"):
+        answer = client.get(path, headers=OPENED)
+        assert (answer.status_code, answer.mimetype) == (401, "text/html")
+        assert answer.headers["CIMaster-Code"] == "no_credential"
+        assert "sign in, and open this address again" in text(answer)
+        assert 'href="/ui/signin' in answer.text
+
+
+def test_an_address_of_the_api_for_another_role_leads_to_the_own_ones(app: Flask) -> None:
+    answer = signed_in(app, OUTSIDER).get("/clusters", headers=OPENED)
+    assert (answer.status_code, answer.mimetype) == (403, "text/html")
+    assert "this needs the role reader" in text(answer)
+    assert 'href="/ui/whoami"' in answer.text
+
+
 def test_two_credentials_with_a_session_cost_the_session(app: Flask) -> None:
     alice = signed_in(app, ALICE)
     answer = alice.get("/", headers=bearer(BOB))

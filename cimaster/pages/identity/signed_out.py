@@ -5,12 +5,12 @@ A refused poll deletes no cookie: another tab of the browser may just have got a
 
 from flask import Response, request, url_for
 
-from cimaster.errors import BadCredential, NoCredential, Refusal, TwoCredentials
+from cimaster.errors import BadCredential, NoCredential, NotAllowed, Refusal, TwoCredentials
 from cimaster.pages.frame import addresses, cookies, visitors
 from cimaster.pages.frame.blueprint import is_htmx_request, pages, redirect_to, shown
 from cimaster.pages.frame.cookies import Message
 from cimaster.pages.identity.present import authentication
-from cimaster.web import callers, problems
+from cimaster.web import browsers, callers, problems
 from cimaster.web.identity import session_cookie
 
 _FRAGMENTS = "/ui/fragments/"
@@ -25,6 +25,18 @@ def not_signed_in(refusal: Refusal) -> Response:
     response = _answer(refusal)
     session_cookie.forget(response)
     return response
+
+
+@pages.app_errorhandler(NoCredential)
+@pages.app_errorhandler(BadCredential)
+@pages.app_errorhandler(NotAllowed)
+def refused_in_address_bar(refusal: Refusal) -> Response:
+    """Show a page to a person that opens an address of the API in a browser; any other caller gets the API's answer."""
+    answer = problems.refused(refusal)
+    if request.method == "GET" and browsers.from_browser() and browsers.wants_html():
+        sign_in_first = "sign in, and open this address again" if isinstance(refusal, NoCredential) else ""
+        return shown(answer, sign_in_first or refusal.sentence)
+    return answer
 
 
 def _answer(refusal: Refusal) -> Response:
