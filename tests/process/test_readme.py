@@ -86,7 +86,7 @@ def test_a_job_waits_on_after_a_restart_of_the_service(start: Start) -> None:
         next(line for line in job.stderr if "connect" in line)
         replica.start()
         assert replica.get("/finishtest", cluster="cluster-000", job="first", build="1").ok
-        printed, errors = job.communicate(timeout=60)
+        printed, errors = job.communicate(timeout=180)  # curl's pauses double at each refused connection
     assert printed == "testing on cluster-000\ncluster cluster-000 is finished\n", errors
 
 
