@@ -211,6 +211,7 @@ def _log_details(response: Response) -> dict[str, Any]:
         "code": headers.get("CIMaster-Code"),
         "lease": headers.get("CIMaster-Lease"),
         "commit": headers.get("CIMaster-Commit"),
+        "ignores": "the header Authorization" if access.is_open() and "Authorization" in request.headers else None,
     }
 
 

@@ -14,6 +14,7 @@ from cimaster.pool import Pool
 from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import Settings
 from cimaster.web.components import components_of
+from tests.log_lines import logged
 from tests.required import RequiredFiles, bearer
 
 JOB = {"build": "7", "job": "e2e"}
@@ -130,3 +131,13 @@ def test_with_required_the_admins_file_still_counts(serve: Serve, settings: Sett
     with serve("required") as client:
         assert code(client, "/disablecluster", "person-1", cluster="cluster-03", reason="x") == 200
         assert code(client, "/enablecluster", "admin-1", cluster="cluster-03") == 403
+
+
+def test_the_log_of_open_mode_says_who_sends_a_credential_already(serve: Serve) -> None:
+    with serve("open") as client, logged() as log:
+        for headers in ({}, bearer("person-1")):
+            client.post("/holdcluster", data={"cluster": "cluster-03", "name": "person-1"}, headers=headers)
+        without, sent = log.lines
+    assert "ignores" not in without
+    assert sent["ignores"] == "the header Authorization"
+    assert bearer("person-1")["Authorization"] not in log.text
