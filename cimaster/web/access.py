@@ -155,15 +155,14 @@ def _lacking(needed: Iterable[Role], identity: Identity, has: frozenset[Role]) -
     own = ", ".join(role for role in Role if role in has) or "none"
     words = " or ".join(f"{role} ({role.meaning.partition(';')[0]})" for role in roles)
     return NotAllowed(
-        f"user {identity.label} is not authorized: this needs the role {words}, and the user's roles are: {own}; "
-        f"{_ask_for(*roles)}",
+        f"user {identity.label} is not authorized: this needs the role {words}, and you have {own}; {_ask_for(*roles)}",
         needs=[str(role) for role in roles],
         has=[str(role) for role in Role if role in has],
     )
 
 
 def _ask_for(*roles: Role) -> str:
-    return f"ask {admins_text()} for the role {' or '.join(roles)}, which the service's file of roles gives"
+    return f"ask {admins_text()} for the role {' or '.join(roles)}"
 
 
 def admins_text() -> str:
