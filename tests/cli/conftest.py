@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 
+from cimaster.repository.stores.port import COMMIT_ANNOTATION, Conflict, StoredObject
+from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 from tests.docs import markdown
 from tests.replica import Replica
@@ -33,14 +36,39 @@ def _signals_as_in_a_terminal() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-@pytest.fixture
-def replica(tmp_path: Path) -> Iterator[Replica]:
-    """A service whose callers wait for a second per request, with one cluster."""
-    store = f"sqlite:{tmp_path / 'pool.db'}"
-    with Replica(tmp_path, arguments=("python:cimaster.gunicorn_conf", BRIEF), CIMASTER_STORE=store) as replica:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Replica, SQLiteStore, StoredObject]]:
+    """A service whose callers wait for a second per request, its store, and what that holds at first: one cluster."""
+    folder = tmp_path_factory.mktemp("service")
+    path = str(folder / "pool.db")
+    arguments = ("python:cimaster.gunicorn_conf", BRIEF)
+    with Replica(folder, arguments=arguments, CIMASTER_STORE=f"sqlite:{path}") as replica:
         answer = replica.get("/addcluster", cluster="cluster-01", region="r", name="root", label="a/gpu=yes")
         assert answer.ok, answer.text
-        yield replica
+        store = SQLiteStore(path, "clusters")
+        yield replica, store, store.read()
+        store.close()
+
+
+@pytest.fixture
+def replica(running: tuple[Replica, SQLiteStore, StoredObject]) -> Replica:
+    """The service in its first state, with an empty log: starting one for each test took longer than most tests."""
+    replica, store, first = running
+    replica.start()
+    replica.server.log.write_text("")
+    assert replica.get("/clusters", after=str(put_back(store, first))).ok
+    return replica
+
+
+def put_back(store: SQLiteStore, first: StoredObject) -> int:
+    """Write what a store held at first as its newest commit, and return that commit's number."""
+    while True:
+        newest = store.read()
+        commit = int(newest.annotations[COMMIT_ANNOTATION]) + 1
+        annotations = {**first.annotations, COMMIT_ANNOTATION: str(commit)}
+        with suppress(Conflict):  # the service has just written, for a caller who has gone
+            store.replace(first.replaced(first.data, annotations).at(newest.version))
+            return commit
 
 
 @pytest.fixture

@@ -214,7 +214,8 @@ def test_data_cannot_act_on_the_terminal(replica: Replica, run: Run, tmp_path: P
         "labels": {"a": "\x9b"},
     }
     (tmp_path / "odd.json").write_text(json.dumps([record]))
-    done = run("import", str(tmp_path / "odd.json"), "--replace", CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}")
+    store = replica.server.environment["CIMASTER_STORE"]
+    done = run("import", str(tmp_path / "odd.json"), "--replace", CIMASTER_STORE=store)
     assert done.returncode == 0, done.stderr
     until(lambda: "cluster-09" in replica.get("/clusters").text)
     for output in ("table", "wide", "json"):
