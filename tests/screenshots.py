@@ -117,9 +117,9 @@ def _clusters(count: int) -> list[dict[str, Any]]:
     for record in others:
         if record["name"] in ("cluster-02", "cluster-03", "cluster-05", "cluster-10"):
             record |= _results("fpfpp")
-    special = [*vacant, *network, *others]
-    usual = [_usual(number) for number in range(31, 31 + count - len(special))]
-    return sorted([*special, *usual], key=lambda record: str(record["name"]))
+    kinds = [*others, *network, *vacant]  # in this order, so that a pool of 20 has a row of every kind
+    usual = [_usual(number) for number in range(31, 31 + count - len(kinds))]
+    return sorted([*kinds, *usual][:count], key=lambda record: str(record["name"]))
 
 
 def _usual(number: int) -> dict[str, Any]:

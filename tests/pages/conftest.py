@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 from werkzeug.test import TestResponse
 
 from cimaster.repository.configmap_repository import ConfigMapRepository
-from cimaster.repository.stores.port import Conflict, Store
+from cimaster.repository.stores.port import COMMIT_ANNOTATION, Conflict, Store
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 from tests.conftest import ADMIN
@@ -152,6 +153,20 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     folder = tmp_path_factory.mktemp("served")
     with Replica(folder, CIMASTER_STORE=f"sqlite:{folder / 'pool.db'}") as replica:
         yield replica
+
+
+def pool_file(replica: Replica) -> Path:
+    """Return the file in which a server keeps its pool."""
+    return Path(replica.server.environment["CIMASTER_STORE"].removeprefix("sqlite:"))
+
+
+def write_pool(replica: Replica, records: list[object]) -> None:
+    """Have the pool of a running server consist of these records, and of nothing that a test has left."""
+    commit = str(int(replica.get("/clusters").headers["CIMaster-Commit"]) + 1)
+    store = SQLiteStore(str(pool_file(replica)), "clusters")
+    store.replace(store.read().replaced({"cluster.json": json.dumps(records)}, {COMMIT_ANNOTATION: commit}))
+    store.close()
+    until(lambda: replica.get("/clusters").headers["CIMaster-Commit"] == commit)
 
 
 NUMBERS = itertools.count(1)

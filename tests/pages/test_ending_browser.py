@@ -1,16 +1,12 @@
 """Holds that end soon, in a real browser: the title counts down, a click extends, notifications can be switched on."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from cimaster.common.times import format_time
-from cimaster.repository.stores.sqlite import SQLiteStore
-from tests.pages.conftest import Curl, Visit
+from tests.pages.conftest import Curl, Visit, write_pool
 from tests.pages.people import AXE, check
 from tests.replica import Replica
 
@@ -32,14 +28,10 @@ def held(number: int, minutes: float) -> dict[str, object]:
 
 
 @pytest.fixture
-def replica(tmp_path: Path) -> Iterator[Replica]:
-    """A server over a pool of which alice holds three clusters, two of them for less than half an hour."""
-    store = SQLiteStore(str(tmp_path / "pool.db"), "clusters")
-    records = [held(1, 28.95), held(2, 9.95), held(3, 120)]
-    store.replace(store.read().replaced({"cluster.json": json.dumps(records)}, {}))
-    store.close()
-    with Replica(tmp_path, CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}") as replica:
-        yield replica
+def replica(replica: Replica) -> Replica:
+    """The server, over a pool of which alice holds three clusters, two of them for less than half an hour."""
+    write_pool(replica, [held(1, 28.95), held(2, 9.95), held(3, 120)])
+    return replica
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])

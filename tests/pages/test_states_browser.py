@@ -1,15 +1,12 @@
 """What pages show when something is wrong or missing: a sentence and a next step, readable by everyone."""
 
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from cimaster.repository.stores.sqlite import SQLiteStore
-from tests.pages.conftest import Curl, Visit
+from tests.pages.conftest import Curl, Visit, pool_file, write_pool
 from tests.pages.people import AXE, check
 from tests.replica import Replica
 
@@ -36,13 +33,10 @@ def records() -> list[object]:
 
 
 @pytest.fixture
-def replica(tmp_path: Path, records: list[object]) -> Iterator[Replica]:
-    """A server over a pool of its own."""
-    store = SQLiteStore(str(tmp_path / "pool.db"), "clusters")
-    store.replace(store.read().replaced({"cluster.json": json.dumps(records)}, {}))
-    store.close()
-    with Replica(tmp_path, CIMASTER_STORE=f"sqlite:{tmp_path / 'pool.db'}") as replica:
-        yield replica
+def replica(replica: Replica, records: list[object]) -> Replica:
+    """The server, over a pool of these records."""
+    write_pool(replica, records)
+    return replica
 
 
 @both
@@ -80,22 +74,22 @@ def test_a_form_for_admins_says_so_before_it_is_filled_in(visit: Visit, script: 
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["keyboard", "touch"])
-@pytest.mark.parametrize("path", ["/", "/ui/admin", "/ui/clusters/cluster-01"])
-def test_each_disabled_button_shows_its_reason(visit: Visit, path: str, touch: bool) -> None:
+def test_each_disabled_button_shows_its_reason(visit: Visit, touch: bool) -> None:
     alice = visit("alice", touch=touch)
-    alice.go(path)
-    buttons = alice.page.get_by_role("button", disabled=True).all()
-    assert buttons
-    for button in buttons:
-        reason = alice.page.locator(f"id={button.get_attribute('aria-describedby')}")
-        expect(reason).to_be_hidden()
-        if touch:
-            button.tap(force=True)  # playwright waits for what is not aria-disabled
-        else:
-            button.press("Enter")
-        expect(reason).to_be_visible()
-        expect(reason).to_be_in_viewport(ratio=1)
-        alice.page.keyboard.press("Escape")
+    for path in ("/", "/ui/admin", "/ui/clusters/cluster-01"):
+        alice.go(path)
+        buttons = alice.page.get_by_role("button", disabled=True).all()
+        assert buttons, path
+        for button in buttons:
+            reason = alice.page.locator(f"id={button.get_attribute('aria-describedby')}")
+            expect(reason, path).to_be_hidden()
+            if touch:
+                button.tap(force=True)  # playwright waits for what is not aria-disabled
+            else:
+                button.press("Enter")
+            expect(reason, path).to_be_visible()
+            expect(reason, path).to_be_in_viewport(ratio=1)
+            alice.page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize("records", [[]])
@@ -134,11 +128,13 @@ def test_equal_broken_records_are_told_apart(visit: Visit) -> None:
     expect(root.row("twin")).to_have_count(1)
 
 
-def test_while_the_store_fails_pages_say_what_to_do(visit: Visit, tmp_path: Path) -> None:
+def test_while_the_store_fails_pages_say_what_to_do(visit: Visit, replica: Replica) -> None:
+    file = pool_file(replica)
+    away = file.with_name("away.db")
     alice = visit("alice", listening=False)
     alice.page.context.add_init_script(AXE)
     alice.go()
-    (tmp_path / "pool.db").rename(tmp_path / "away.db")
+    file.rename(away)
     banner = alice.page.get_by_role("alert").filter(has_text="The store cannot be used.")
     expect(banner).to_contain_text("show the last known state, and changes fail until the store is back")
     check(alice.page, "the dashboard while the store fails")
@@ -147,7 +143,7 @@ def test_while_the_store_fails_pages_say_what_to_do(visit: Visit, tmp_path: Path
     refusal = alice.page.get_by_role("dialog").get_by_role("alert")
     expect(refusal).to_contain_text("Nothing was changed. An operator must repair the store; try again after that.")
     check(alice.page, "a form while the store fails")
-    (tmp_path / "away.db").rename(tmp_path / "pool.db")
+    away.rename(file)
     expect(banner).to_have_count(0)
     alice.fill()
     alice.sees("cluster-01", "kept", state="held")
@@ -174,23 +170,28 @@ def test_the_error_page_of_a_proxy_is_never_swapped_in(visit: Visit, status: int
         route.fulfill(status=status, content_type="text/html", body="<h1>nginx</h1>")
 
     alice = visit("alice", listening=False)
+    alice.page.clock.install()
     alice.go()
     alice.page.route("**/ui/fragments/**", proxy_answers)
     alice.page.route("**/ui/hold*", proxy_answers)
+    alice.page.clock.run_for(12_000)
     expect(alice.page.get_by_text("Updates have stopped")).to_be_visible()
     alice.press("cluster-01", "Hold")
     expect(alice.page.get_by_role("alert").get_by_text("The service did not answer. Try again")).to_be_visible()
     expect(alice.page.get_by_role("heading", name="nginx")).to_have_count(0)
     alice.sees("cluster-01", state="vacant")
     alice.page.unroute_all()
+    alice.page.clock.run_for(4_000)
     expect(alice.page.get_by_text("Updates have stopped")).to_be_hidden()
 
 
 def test_axe_finds_nothing_in_a_page_whose_updates_have_stopped(visit: Visit) -> None:
     alice = visit("alice", listening=False)
     alice.page.context.add_init_script(AXE)
+    alice.page.clock.install()
     alice.go()
     alice.page.route("**/ui/fragments/**", lambda route: route.abort())
+    alice.page.clock.run_for(12_000)
     expect(alice.page.get_by_text("Updates have stopped")).to_be_visible()
     check(alice.page, "the dashboard without updates")
 
