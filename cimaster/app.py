@@ -80,6 +80,7 @@ def create_app(
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     connected = _components(settings, store, clock, provisioner)
     connected.attach(app)
+    connected.metrics.registry.register(connected.files)
     PrometheusMetrics(app, path=None, group_by="url_rule", registry=connected.metrics.registry)
     _register(app, settings)
     return app

@@ -63,8 +63,7 @@ def post_worker_init(worker: Any) -> None:
     components = components_of(worker.wsgi.app)
     if components.authentication is None:
         _log.warning("CIMASTER_AUTH is `open`: the service believes the names that callers give")
-    else:
-        components.authentication.troubles()  # so that the log says from the start which files cannot be used
+    components.files.troubles()  # so that the log says from the start which files cannot be used
     worker.metrics = components.metrics.worker
     lifecycle = components.lifecycle
     lifecycle.draining = lambda: not worker.alive

@@ -25,8 +25,8 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Answer whether this replica is ready for requests.
 
-    A failure of the store shows in the body and never fails this check: all replicas would become unready together, and
-    people would see neither the reason nor the last good pages.
+    A failure of the store, or a mistake in a file of the operator, shows in the body and never fails this check: all
+    replicas would become unready together, and people would see neither the reason nor the last good pages.
     """
     g.quiet = True
     checks = components().lifecycle.checks()
@@ -37,6 +37,7 @@ def readyz() -> Response:
         "ready": ready,
         **results,
         "store": _trouble_of_store(),
+        "files": _troubles_of_files(),
         "clock": "ok" if repository.clock_is_right else CLOCK_IS_WRONG,
         "age": round(repository.age, 1) if repository.newest else None,
     }
@@ -49,6 +50,14 @@ def _trouble_of_store() -> str:
     if trouble is None:
         return "ok"
     return str(trouble) if access.is_open() else trouble.code
+
+
+def _troubles_of_files() -> str:
+    """Say whether the operator's files can be used; why not, only where every caller may know that."""
+    troubles = {name: trouble for name, trouble in components().files.troubles().items() if trouble}
+    if not troubles:
+        return "ok"
+    return "; ".join(troubles.values()) if access.is_open() else f"cannot be used: {', '.join(troubles)}"
 
 
 @access.allow(endpoints.OPENAPI.roles)

@@ -11,11 +11,13 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from cimaster.cli.errors import ClientError, Refused
+from cimaster.cli.settings import TOKEN_FILE
 from cimaster.cli.terminal_text import neutral
 from cimaster.cli.token_file import TokenFile, TokenUnusable, is_loopback
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 40.0  # the service keeps a request for 25 s at most
+_CREDENTIAL_CODES = ("no_credential", "bad_credential")
 Fields = Sequence[tuple[str, str]]
 
 
@@ -94,7 +96,7 @@ class Transport:
     def _read(self, reply: urllib3.BaseHTTPResponse, plain: bool) -> Answer:
         text = reply.data.decode("utf-8", "replace")
         if reply.status >= 300:
-            raise _refusal(reply, text)
+            raise _refusal(reply, text, self._token.path if self._token else "")
         following = reply.headers.get("CIMaster-Next", "")
         if plain and reply.headers.get("Content-Type", "").startswith(("text/plain", "text/csv")):
             return Answer(text=text, following=following)
@@ -129,7 +131,7 @@ def _unusable(server: str, error: Exception) -> Refused:
     return Refused(f"{server} is no usable address, write http://HOST:PORT: {error}", "bad_address", 400)
 
 
-def _refusal(reply: urllib3.BaseHTTPResponse, text: str) -> Refused:
+def _refusal(reply: urllib3.BaseHTTPResponse, text: str, token_file: str) -> Refused:
     code = reply.headers.get("CIMaster-Code", "")
     try:
         detail = str(json.loads(text)["detail"])
@@ -137,6 +139,9 @@ def _refusal(reply: urllib3.BaseHTTPResponse, text: str) -> Refused:
         detail = text.strip() if code else ""
     if not detail:
         detail = f"the server answered {reply.status}" + ("" if code else ", and not as CIMaster does")
+    if code in _CREDENTIAL_CODES:
+        kind = f"another file than {token_file}" if token_file else "the file with your token"
+        detail += f"; name {kind} with --token-file or {TOKEN_FILE}"
     retry_after, expected_wait = _seconds(reply, "Retry-After"), _seconds(reply, "CIMaster-Expected-Wait")
     place = reply.headers.get("CIMaster-Place", "")
     return Refused(neutral(detail), code, reply.status, retry_after, place, expected_wait)

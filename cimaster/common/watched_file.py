@@ -21,6 +21,7 @@ class WatchedFile(Generic[T]):
     def __init__(self, path: str | Path, parse: Callable[[str], T], default: T, *, keep_last_good: bool) -> None:
         self.path = Path(path)
         self.trouble = ""
+        self.missing = False
         self._parse = parse
         self._default = default
         self._keep_last_good = keep_last_good
@@ -39,6 +40,11 @@ class WatchedFile(Generic[T]):
                 self._stamp = stamp
             return self._value
 
+    def current_trouble(self) -> str:
+        """Read the file again if it has changed, and return why it cannot be used; empty if it can."""
+        _ = self.value
+        return self.trouble
+
     def _current_stamp(self) -> object:
         try:
             stat = self.path.stat()  # of the link's target: a mounted Secret changes there
@@ -47,11 +53,12 @@ class WatchedFile(Generic[T]):
         return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size  # ctime changes with permissions
 
     def _read(self) -> None:
-        had_trouble, self.trouble = bool(self.trouble), ""
+        had_trouble, self.trouble, self.missing = bool(self.trouble), "", False
         try:
             self._value, self._good = self._parse(decoded(self.path.read_bytes())), True
         except (FileNotFoundError, NotADirectoryError):
-            self._value, self._good, self.trouble = self._default, False, f"{self.path} does not exist: create it"
+            self._value, self._good, self.missing = self._default, False, True
+            self.trouble = f"{self.path} does not exist: create it"
         except (OSError, ValueError) as error:
             consequence = "the last good one stays" if self._keep_last_good and self._good else "it counts as empty"
             self.trouble = f"{self.path} cannot be used, {consequence}: {_reason(error)}"

@@ -32,6 +32,11 @@ class Admins:
         """Return the names of the admins, folded for comparison."""
         return self._file.value
 
+    def troubles(self) -> dict[str, str]:
+        """Read the list again if it has changed; return why it cannot be used, nothing for a service without admins."""
+        trouble = self._file.current_trouble()
+        return {} if self._file.missing else {"admins": trouble}
+
     def _parsed(self, text: str) -> frozenset[str]:
         names = frozenset(filter(None, map(folded, re.split(r"[;,\r\n]", _COMMENT.sub("", text)))))
         level = logging.INFO if names else logging.WARNING

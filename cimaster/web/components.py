@@ -15,6 +15,7 @@ from cimaster.settings import Settings
 from cimaster.web.admins import Admins
 from cimaster.web.identity.authentication import Authentication
 from cimaster.web.identity.roles import Roles
+from cimaster.web.operator_files import OperatorFiles
 from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.lifecycle import Lifecycle
 
@@ -36,6 +37,11 @@ class Components:
     checks: DefinedChecks
     rendered_lists: RenderedLists
     lifecycle: Lifecycle
+
+    @property
+    def files(self) -> OperatorFiles:
+        """The files with which the operator says who may do what."""
+        return OperatorFiles(self.admins, self.roles, self.authentication)
 
     def attach(self, app: Flask) -> None:
         """Make these the components of an application."""

@@ -79,6 +79,11 @@ def test_each_condition_of_readiness_has_a_series(app: Flask, repository: Config
     assert met == {f'cimaster_ready{{check="{name}"}} {value}' for name, value in READINESS_WHILE_DRAINING.items()}
 
 
+def test_with_open_mode_the_list_of_admins_is_the_only_file(app: Flask) -> None:
+    lines = [line for line in scraped(app).splitlines() if line.startswith("cimaster_file_usable{")]
+    assert lines == ['cimaster_file_usable{file="admins"} 1.0']
+
+
 def test_events_written_by_hand_make_few_series() -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.count_commit(1, 0.1, ["taken", "lease ended"])

@@ -1,5 +1,7 @@
 """Readiness of a replica; a failure of the store shows there but does not make it unready."""
 
+from pathlib import Path
+
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -36,3 +38,17 @@ def test_a_replica_whose_threads_ended_is_not_ready(app: Flask, client: FlaskCli
     components_of(app).lifecycle.stop()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.get_json()["threads"]) == (503, False)
+
+
+def test_a_list_of_admins_that_cannot_be_read_leaves_the_replica_ready(
+    client: FlaskClient, settings: Settings, add: Add
+) -> None:
+    add("cluster-01")
+    assert client.get("/readyz").get_json()["files"] == "ok"
+    users = Path(settings.admin_dir) / "users"
+    users.write_bytes(b"s3cret\xff\xff")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.get_json()["ready"]) == (200, True)
+    sentence = answer.get_json()["files"]
+    assert sentence.startswith(f"{users} cannot be used, the last good one stays: ")
+    assert "s3cret" not in sentence

@@ -46,3 +46,13 @@ def test_the_name_is_that_of_the_token(replica: Replica, run: Run, token_files: 
 def test_a_given_name_is_sent_with_the_token(run: Run, token_files: dict[str, str]) -> None:
     refused = run("hold", "cluster-01", "--token-file", token_files[PERSON], CIMASTER_NAME="bob")
     assert f"user bob is not authorized: you are {PERSON}; leave name out" in refused.stderr
+
+
+def test_a_refused_credential_leads_to_the_option(run: Run, tmp_path: Path) -> None:
+    without = run("hold", "cluster-01")
+    assert without.returncode == 1
+    assert without.stderr.endswith("; name the file with your token with --token-file or CIMASTER_CLIENT_TOKEN_FILE\n")
+    (tmp_path / "unknown.token").write_text("unknown-t0ken")
+    unknown = run("list", CIMASTER_CLIENT_TOKEN_FILE=str(tmp_path / "unknown.token"))
+    assert f"; name another file than {tmp_path}/unknown.token with --token-file or" in unknown.stderr
+    assert "unknown-t0ken" not in unknown.stderr

@@ -104,7 +104,8 @@ class Health(Parameters):
 class Readiness(Parameters):
     """Report whether this replica is ready, and the state of the store.
 
-    A failure of the store shows in the body and never fails this check: reads continue from the last good state.
+    A failure of the store, or a mistake in a file of the operator, shows in the body and never fails this check: reads
+    continue from the last good state.
     """
 
 

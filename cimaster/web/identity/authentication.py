@@ -90,10 +90,10 @@ class Authentication:
         }
         return f"use {', or '.join(way for way, part in ways.items() if part)}"
 
-    def troubles(self) -> list[str]:
-        """Read the operator's files again if they have changed, and return why some cannot be used."""
-        parts = (self.tokens, self.proxy, self.sessions)
-        return [part.trouble for part in parts if part and part.trouble]
+    def troubles(self) -> dict[str, str]:
+        """Read the operator's files again if they have changed, and return why each cannot be used; empty if it can."""
+        parts = {"tokens": self.tokens, "proxy_secret": self.proxy, "session_keys": self.sessions}
+        return {name: part.trouble for name, part in parts.items() if part}
 
 
 def check(settings: Settings) -> None:

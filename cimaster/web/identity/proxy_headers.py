@@ -39,7 +39,7 @@ class ProxyHeaders:
     @property
     def trouble(self) -> str:
         """Why the file of secrets cannot be used; empty if it can."""
-        return secret_file.trouble(self._secrets) if self._secrets else ""
+        return self._secrets.current_trouble() if self._secrets else ""
 
     def identity(self, environ: Mapping[str, Any]) -> Identity | None:
         """Return the caller that the proxy names in a WSGI request; None if the request has no such headers.

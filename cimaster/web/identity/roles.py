@@ -135,6 +135,10 @@ class Roles:
             roles = found.roles[identity] = found.of(identity)
         return roles
 
+    def troubles(self) -> dict[str, str]:
+        """Read the file of roles again if it has changed; return why it cannot be used, nothing if none is set."""
+        return {"roles": self.file.current_trouble()} if self._is_set else {}
+
     def admins(self) -> tuple[str, ...]:
         """Return the names and patterns of admins, for sentences that say who can help."""
         patterns = (line.pattern for line in self._current_lines() if line.role is Role.ADMIN)

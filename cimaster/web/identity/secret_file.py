@@ -26,9 +26,3 @@ def parse(text: str) -> tuple[bytes, ...]:
     if not 1 <= len(secrets) <= _MOST:
         raise ValueError(f"it has {len(secrets)} secrets: write one on a line, or two while one replaces the other")
     return tuple(line.encode() for _, line in secrets)
-
-
-def trouble(file: WatchedFile[tuple[bytes, ...]]) -> str:
-    """Return why the current file cannot be used; empty if it can."""
-    _ = file.value  # reads the file again if it has changed
-    return file.trouble

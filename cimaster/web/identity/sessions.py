@@ -50,7 +50,7 @@ class Sessions:
     @property
     def trouble(self) -> str:
         """Why the file of keys cannot be used; empty if it can."""
-        return secret_file.trouble(self._keys)
+        return self._keys.current_trouble()
 
     def sign(self, identity: Identity, after: datetime | None = None) -> str:
         """Return the cookie of a new session for a caller; IdentityUnavailable without a usable key.

@@ -14,9 +14,7 @@ class StaticTokens:
     @property
     def trouble(self) -> str:
         """Why the file cannot be used; empty if it can."""
-        watched = self._tokens.file
-        _ = watched.value  # reads the file again if it has changed
-        return watched.trouble
+        return self._tokens.file.current_trouble()
 
     def find(self, token: str) -> Identity | None:
         """Return the caller with a token; None if the token is unknown. It takes the same time for each token."""

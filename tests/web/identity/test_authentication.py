@@ -42,10 +42,11 @@ def test_the_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     files = write_files(tmp_path)
     found = authentication.configured(required(Settings(), files), lambda owner, began: False)
     assert found is not None
-    assert found.troubles() == []
+    assert not any(found.troubles().values())
     files.session_keys.write_text("short")
     files.tokens.unlink()
-    tokens, keys = found.troubles()
+    troubles = found.troubles()
+    tokens, keys = troubles["tokens"], troubles["session_keys"]
     assert tokens == f"{files.tokens} does not exist: create it"
     assert keys.startswith(f"{files.session_keys} cannot be used")
     assert "short" not in keys

@@ -1,0 +1,83 @@
+"""A mistake in a file of the operator shows in the metrics and at /readyz, without the content of the file."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from prometheus_client import generate_latest
+
+from cimaster.settings import Settings
+from cimaster.web.components import components_of
+from tests.required import RequiredFiles, behind_proxy, required
+
+SECRET = "s3cret-of-an-operator"
+ALL = {"tokens", "roles", "session_keys", "proxy_secret", "admins"}
+
+
+@pytest.fixture
+def settings(settings: Settings, files: RequiredFiles) -> Settings:
+    """Settings that name every file."""
+    return behind_proxy(required(settings, files), files)
+
+
+@pytest.fixture
+def paths(settings: Settings, files: RequiredFiles) -> dict[str, Path]:
+    """The files by their labels."""
+    return {
+        "tokens": files.tokens,
+        "roles": files.roles,
+        "session_keys": files.session_keys,
+        "proxy_secret": files.proxy_secret,
+        "admins": Path(settings.admin_dir) / "users",
+    }
+
+
+def usable(app: Flask) -> dict[str, bool]:
+    """Return the files that a scrape finds, and whether each can be used."""
+    text = generate_latest(components_of(app).metrics.registry).decode()
+    assert SECRET not in text
+    lines = [line.split('"') for line in text.splitlines() if line.startswith("cimaster_file_usable{")]
+    return {label: value == "} 1.0" for _, label, value in lines}
+
+
+def readiness(app: Flask) -> str:
+    """Return what /readyz says of the files; it does not fail because of them."""
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 200
+    return str(answer.get_json()["files"])
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(f"{SECRET}\n".encode() + b"\xff\xff")
+
+
+def rule(path: Path) -> None:
+    path.write_text(f"{SECRET} without a meaning in any file\n")
+
+
+@pytest.mark.parametrize("spoil", [garbage, rule, Path.unlink], ids=["unreadable", "mistaken", "missing"])
+@pytest.mark.parametrize("name", sorted(ALL - {"admins"}))
+def test_the_file_that_cannot_be_used_is_named(
+    app: Flask,
+    paths: dict[str, Path],
+    name: str,
+    spoil: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert (usable(app), readiness(app)) == (dict.fromkeys(ALL, True), "ok")
+    before = paths[name].read_bytes()
+    spoil(paths[name])
+    assert (usable(app), readiness(app)) == (dict.fromkeys(ALL, True) | {name: False}, f"cannot be used: {name}")
+    paths[name].write_bytes(before)
+    assert (usable(app), readiness(app)) == (dict.fromkeys(ALL, True), "ok")
+    assert SECRET not in caplog.text
+
+
+def test_the_list_of_admins_may_be_left_out(app: Flask, paths: dict[str, Path]) -> None:
+    garbage(paths["admins"])
+    assert not usable(app)["admins"]
+    paths["admins"].unlink()
+    assert (set(usable(app)), readiness(app)) == (ALL - {"admins"}, "ok")
