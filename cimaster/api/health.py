@@ -53,11 +53,9 @@ def _trouble_of_store() -> str:
 
 
 def _troubles_of_files() -> str:
-    """Say whether the operator's files can be used; why not, only where every caller may know that."""
-    troubles = {name: trouble for name, trouble in components().files.troubles().items() if trouble}
-    if not troubles:
-        return "ok"
-    return "; ".join(troubles.values()) if access.is_open() else f"cannot be used: {', '.join(troubles)}"
+    """Say which of the operator's files cannot be used, without their paths: every caller sees this."""
+    unusable = [name for name, trouble in components().files.troubles().items() if trouble]
+    return f"cannot be used: {', '.join(unusable)}; the log says why" if unusable else "ok"
 
 
 @access.allow(endpoints.OPENAPI.roles)

@@ -70,7 +70,10 @@ def test_the_file_that_cannot_be_used_is_named(
     assert (usable(app), readiness(app)) == (dict.fromkeys(ALL, True), "ok")
     before = paths[name].read_bytes()
     spoil(paths[name])
-    assert (usable(app), readiness(app)) == (dict.fromkeys(ALL, True) | {name: False}, f"cannot be used: {name}")
+    assert (usable(app), readiness(app)) == (
+        dict.fromkeys(ALL, True) | {name: False},
+        f"cannot be used: {name}; the log says why",
+    )
     paths[name].write_bytes(before)
     assert (usable(app), readiness(app)) == (dict.fromkeys(ALL, True), "ok")
     assert SECRET not in caplog.text

@@ -45,10 +45,7 @@ def test_a_list_of_admins_that_cannot_be_read_leaves_the_replica_ready(
 ) -> None:
     add("cluster-01")
     assert client.get("/readyz").get_json()["files"] == "ok"
-    users = Path(settings.admin_dir) / "users"
-    users.write_bytes(b"s3cret\xff\xff")
+    (Path(settings.admin_dir) / "users").write_bytes(b"s3cret\xff\xff")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.get_json()["ready"]) == (200, True)
-    sentence = answer.get_json()["files"]
-    assert sentence.startswith(f"{users} cannot be used, the last good one stays: ")
-    assert "s3cret" not in sentence
+    assert answer.get_json()["files"] == "cannot be used: admins; the log says why"
