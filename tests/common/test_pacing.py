@@ -163,6 +163,14 @@ def test_reads_begin_one_at_a_time(loop: Loop) -> None:
     assert len(loop.running) == 1
 
 
+@pytest.mark.parametrize("is_read", [False, True], ids=["changes", "reads"])
+def test_requests_that_wait_for_the_store_hold_up_no_others(loop: Loop, is_read: bool) -> None:
+    flood(loop, 20, is_read=is_read)  # none of them is answered
+    for _ in range(100):
+        loop.pass_time(0.06)
+    assert len(loop.running) == 20
+
+
 def test_a_page_and_its_files_are_not_slowed_down(loop: Loop) -> None:
     for _ in range(10):
         flood(loop, 10, is_read=True)

@@ -21,7 +21,7 @@ _ALLOWANCE = 1.5  # seconds: a burst of some hundred takes has begun by then
 _ALLOWANCE_OF_READS = 0.1  # seconds of it: a page and its files have begun by then
 _LONGEST_DEBT = 0.5  # seconds, so that a caller gets its allowance back soon after a flood
 _AT_A_TIME = 8  # changes: a write of the store serves those that arrive together; reads gain nothing from that
-_MAY_WAIT_AFTER, _STUCK_AFTER = 0.01, 1.0  # seconds after which a request makes room for the next
+_MAY_WAIT_AFTER, _STUCK_AFTER = 0.01, 0.25  # seconds after which a request makes room for the next: it may be waiting
 _MOST_REFUSED = 50  # requests of a caller, before its urgent ones lose their priority
 _REFUSALS_FORGOTTEN = 10  # each second
 _ACTIVE_FOR = 60.0  # seconds after its newest request
@@ -78,10 +78,10 @@ class _Account(Generic[R]):
 
     def turn(self, request: R) -> float:
         """Return when a request may begin, if it is the next one."""
-        in_debt = self.is_in_debt(request)
-        if self.in_progress < (1 if in_debt or request.is_read else _AT_A_TIME):
+        at_a_time = 1 if request.is_read or self.is_in_debt(request) else _AT_A_TIME
+        if self.in_progress < at_a_time:
             return self.pause_ends
-        return max(self.pause_ends, self.newest_begun + self.makes_room_after / (1 if in_debt else _AT_A_TIME))
+        return max(self.pause_ends, self.newest_begun + self.makes_room_after / at_a_time)
 
     @property
     def next_turn(self) -> float:
