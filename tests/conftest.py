@@ -65,8 +65,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(f"kube {kind}" if item.get_closest_marker("kube") else file))
 
 
-def pytest_collection_finish() -> None:
-    """Collect garbage rarely, and never in what the tests import: it took a third of the start of an application."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Check that groups are heeded, and collect garbage rarely, and never in what the tests import.
+
+    Garbage took a third of the start of an application.
+    """
+    grouped = session.config.getoption("loadgroup", default=False)  # only in a worker of pytest-xdist
+    assert not grouped or all("@" in item.nodeid for item in session.items), "pytest-xdist ignores the groups"
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
