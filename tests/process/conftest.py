@@ -12,6 +12,7 @@ from tests.conftest import empty_config_map
 from tests.replica import Replica
 
 Start = Callable[..., Replica]
+ONE_STORE = pytest.mark.parametrize("environment", ["sqlite"], indirect=True)  # for what does not depend on its kind
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kubernetes", marks=pytest.mark.kube)])

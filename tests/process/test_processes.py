@@ -19,7 +19,7 @@ from cimaster.common.token_file import hashed_line
 from cimaster.pool.codec import CLUSTERS
 from tests import required
 from tests.kube.apiserver import ControlPlane
-from tests.process.conftest import Start, fill, records
+from tests.process.conftest import ONE_STORE, Start, fill, records
 from tests.replica import Replica
 
 
@@ -133,6 +133,7 @@ def test_a_drained_replica_says_not_ready_and_still_serves(start: Start) -> None
     assert replica.get("/clusters").ok
 
 
+@ONE_STORE
 def test_the_metrics_have_a_separate_port(start: Start) -> None:
     replica = start()
     fill(replica, 1)
@@ -143,6 +144,7 @@ def test_the_metrics_have_a_separate_port(start: Start) -> None:
     assert requests.get(f"{replica.url}/metrics", timeout=5).status_code == 404
 
 
+@ONE_STORE
 def test_the_metrics_port_is_no_way_to_the_pool(start: Start) -> None:
     replica = start()
     fill(replica, 1)

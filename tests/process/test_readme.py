@@ -21,7 +21,7 @@ from tests.docs import kubectl, markdown
 from tests.docs.commands import CI_SCRIPT, CLUSTER, MAKE, SERVICE, TRIGGER, commands, kind_of, pages_with
 from tests.kube.apiserver import ControlPlane
 from tests.monitoring.test_manifests import define_kinds
-from tests.process.conftest import Start, fill, records
+from tests.process.conftest import ONE_STORE, Start, fill, records
 from tests.process.test_waiting import BRIEF, tickets
 from tests.replica import Replica
 from tests.required import environment, token_of
@@ -51,6 +51,7 @@ def script(replica: Replica, test: str) -> "subprocess.Popen[str]":
     )
 
 
+@ONE_STORE
 def test_a_job_tests_on_its_cluster_and_gives_it_back_at_its_end(start: Start) -> None:
     replica = start()
     fill(replica, 1)
@@ -63,6 +64,7 @@ def test_a_job_tests_on_its_cluster_and_gives_it_back_at_its_end(start: Start) -
     assert record["lastJob"] == "e2e [3.11] & 1/2"
 
 
+@ONE_STORE
 def test_a_job_waits_through_several_tries_for_its_turn(start: Start) -> None:
     replica = start("a", BRIEF)
     fill(replica, 1)
@@ -75,6 +77,7 @@ def test_a_job_waits_through_several_tries_for_its_turn(start: Start) -> None:
     assert job.returncode == 0
 
 
+@ONE_STORE
 def test_a_job_waits_on_after_a_restart_of_the_service(start: Start) -> None:
     replica = start("a", BRIEF)
     fill(replica, 1)
@@ -90,6 +93,7 @@ def test_a_job_waits_on_after_a_restart_of_the_service(start: Start) -> None:
     assert printed == "testing on cluster-000\ncluster cluster-000 is finished\n", errors
 
 
+@ONE_STORE
 def test_a_job_that_cannot_have_one_says_why_and_fails(start: Start) -> None:
     replica = start()
     with script(replica, "echo never") as job:
@@ -99,6 +103,7 @@ def test_a_job_that_cannot_have_one_says_why_and_fails(start: Start) -> None:
     assert "never" not in printed
 
 
+@ONE_STORE
 def test_a_job_that_is_ended_while_it_waits_leaves_the_queue(start: Start) -> None:
     replica = start()
     fill(replica, 1)
