@@ -193,7 +193,7 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
         options.refuse("--dry-run, --by, --force and --reason need --sync")
     contents = pool_file.contents_of(pool_file.read(options.file))
     archive = archive_import.slots_of(contents.archive)
-    change = importing(contents.data, settings, replace=options.replace, archive=archive)
+    change = importing(contents.data, settings, replace=options.replace, archive=archive, by=_current_user())
     with _started(_repository(settings)) as repository:
         if archive:
             check_empty(repository.fresh().pool, replace=options.replace)

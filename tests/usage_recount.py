@@ -100,9 +100,13 @@ def _next(before: Moment, entry: Entry, second: int) -> Moment:
     state, holder = entry.get_text("to"), before.holder
     if entry.event in ("held", "taken over", "handed over", "held when free"):
         holder = entry.get_text("newHolder") or entry.by
+    if entry.event == "imported":
+        holder = entry.get_text("newHolder")
     if entry.event in ("released", "hold ended", "taken") or state in ("vacant", "checking", ""):
         holder = ""
     job, trigger = (entry.job, entry.by) if entry.event == "taken" else (before.job, before.trigger)
+    if entry.event == "imported":
+        job, trigger = entry.job, ""
     if state != "occupied" and entry.event != "taken":
         job = trigger = ""
     return Moment(second, state, _place(entry, before.place), job, trigger, holder)

@@ -7,7 +7,7 @@ from datetime import datetime
 from cimaster.errors import ClusterExists
 from cimaster.pool import Answer, Pool, Rules
 from cimaster.pool.codec import decode
-from cimaster.pool.decisions import archiving, creation_retention
+from cimaster.pool.decisions import archiving, creation_retention, replacement
 from cimaster.pool.records.archive_claim import ArchiveClaim
 from cimaster.pool.records.history import History
 from cimaster.pool.records.queue import EMPTY
@@ -32,12 +32,15 @@ def exported_list(pool: StoredObject, archive: Sequence[Slot]) -> dict[str, obje
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
-def importing(data: Mapping[str, str], settings: Settings, *, replace: bool, archive: Sequence[Slot] = ()) -> Decision:
+def importing(
+    data: Mapping[str, str], settings: Settings, *, replace: bool, archive: Sequence[Slot] = (), by: str = ""
+) -> Decision:
     """Return the change that fills a pool with the data of a file.
 
     The change is refused for a pool with clusters, unless `replace` is set. The pool keeps its commit counter and
-    its changes, and its policies and rules of purposes if the file has none. `archive` has the slots with which the
-    archive of history was filled: later changes get higher numbers than those in it.
+    its changes, and its policies and rules of purposes if the file has none. What becomes of clusters that are replaced
+    is in its history, as done by `by`. `archive` has the slots with which the archive of history was filled: its
+    changes take the place of the pool's, and later ones get higher numbers.
     """
     loaded = decode(data, 0, rules_of(settings))
     through = max((slot.last for slot in archive), default=0)
@@ -47,11 +50,14 @@ def importing(data: Mapping[str, str], settings: Settings, *, replace: bool, arc
         check_empty(pool, replace=replace)
         commit = max(pool.commit, through)
         history = archiving.imported(unarchived, commit + 1)
+        if not archive:  # those of the file come last: uses that its unarchived changes begin go on after the import
+            replaced = replacement.changes(pool, loaded, now, by) if pool.clusters else ()
+            history = (*pool.history, *replaced, *history)
         filled = dataclasses.replace(
             loaded,
             commit=commit,
             other_keys={**pool.other_keys, **loaded.other_keys},
-            history=history if archive else (*pool.history, *history),
+            history=history,
             archive=ArchiveClaim(through=through, edition=pool.archive.edition + 1) if archive else pool.archive,
             policies=loaded.policies or pool.policies,
             purpose_rules=loaded.purpose_rules or pool.purpose_rules,

@@ -21,7 +21,18 @@ from tests.usage_recount import STATES, Recount, recount
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVENTS = ["taken", "finished", "held", "released", "hold ended", "handed over", "taken over", "held when free"]
-EVENTS += ["hold extended", "renewed", "updated", "quarantined", "healthy", "disabled", "enabled", "deleted", "added"]
+EVENTS += [
+    "hold extended",
+    "renewed",
+    "updated",
+    "quarantined",
+    "healthy",
+    "disabled",
+    "enabled",
+    "deleted",
+    "added",
+    "imported",
+]
 
 
 def entry(minute: int, cluster: str, event: str, **facts: str) -> Entry:

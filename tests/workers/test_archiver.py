@@ -222,5 +222,5 @@ def test_an_import_keeps_the_changes_that_are_not_archived(store: Store) -> None
         hold(service, "ann")
         service.repository.update(importing(data, Settings(), replace=True))
         replica = archiver(service.repository)
-        assert replica.archive() == 4
-        assert [name for _, name in archived(service.repository)] == ["root", "ann", "ann", ""]
+        assert replica.archive() == 5
+        assert [name for _, name in archived(service.repository)] == ["root", "ann", "ann", "", ""]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cimaster.pool.records.history import GAP, Entry
+from cimaster.pool.records.history import GAP, IMPORTED, Entry
 
 BEGINS_USE = {"taken", "held", "held when free", "taken over", "handed over"}
 
@@ -41,4 +41,4 @@ def of(entries: Iterable[Entry]) -> Durations:
 
 def _begins_state(entry: Entry) -> bool:
     """Whether the state of the cluster changed, or its user: an extension of a hold does neither."""
-    return entry.event in BEGINS_USE or entry.get_text("from") != entry.get_text("to")
+    return entry.event in (*BEGINS_USE, IMPORTED) or entry.get_text("from") != entry.get_text("to")

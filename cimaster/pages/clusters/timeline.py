@@ -8,8 +8,9 @@ from cimaster.common.texts import printable
 from cimaster.pages.clusters.state_durations import BEGINS_USE, Duration, Durations
 from cimaster.pages.frame import outside_links
 from cimaster.pool.decisions import descriptions
+from cimaster.pool.records.cluster import HELD, OCCUPIED
 from cimaster.pool.records.health import RESULTS
-from cimaster.pool.records.history import Entry
+from cimaster.pool.records.history import IMPORTED, Entry
 from cimaster.pool.records.lease import UNKNOWN_USER
 
 _PASSED_ON = {"taken over", "handed over"}
@@ -90,7 +91,7 @@ def _job_of_use(entry: Entry) -> str:
 def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
     """Return the use before the current one; entries are newest first."""
     remaining = iter(entries)
-    end = next((entry for entry in remaining if entry.event in _ENDS), None)
+    end = next((entry for entry in remaining if _ends_use(entry)), None)
     if end is None:
         return None
     job = end.job
@@ -98,5 +99,12 @@ def previous_use(entries: Iterable[Entry]) -> PreviousUse | None:
     lasted = end.at - begin.at if begin and begin.at and end.at else None
     reason = begin.reason if begin else ""
     if job:
-        return PreviousUse(descriptions.job_label(job, end.build), end.by, reason, end.at, lasted)
+        person = end.by if end.event != IMPORTED else begin.by if begin else ""
+        return PreviousUse(descriptions.job_label(job, end.build), person, reason, end.at, lasted)
     return PreviousUse(end.holder or end.by or UNKNOWN_USER, "", reason, end.at, lasted)
+
+
+def _ends_use(entry: Entry) -> bool:
+    """Say whether a use ended that the change names; an import names the job that has the cluster after it."""
+    is_replaced = entry.get_text("from") in (OCCUPIED, HELD) and entry.get_text("to") != OCCUPIED
+    return entry.event in _ENDS or (entry.event == IMPORTED and is_replaced)

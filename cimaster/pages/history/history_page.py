@@ -25,7 +25,7 @@ _SPANS = (("1d", "24 hours"), ("7d", "7 days"), ("30d", "30 days"))
 _EVENTS = (
     *("taken", "finished", "renewed", "lease ended", "take undone"),
     *("held", "held when free", "hold extended", "hold shared", "released", "hold ended", "handed over", "taken over"),
-    *("added", "updated", "deleted", "disabled", "enabled", "suspect", "quarantined", "healthy"),
+    *("added", "imported", "updated", "deleted", "disabled", "enabled", "suspect", "quarantined", "healthy"),
     *("clean passed", "clean failed", "check failed", "clean cancelled", "changes missing"),
 )
 _SHOWN, _EXPORTED = 100, 10_000  # changes

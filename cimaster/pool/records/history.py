@@ -97,6 +97,9 @@ AUTOMATIC_EVENTS = ("lease ended", "hold ended", "take undone", "held when free"
 GAP = "changes missing"
 """The event of the entry that stands in place of changes that were dropped, or that cannot be read."""
 
+IMPORTED = "imported"
+"""The event of a cluster that `cimaster import --replace` adds, or gives another state, job or holder."""
+
 _GAP_SIZE = 300  # bytes of such an entry
 
 History = tuple[Entry, ...]

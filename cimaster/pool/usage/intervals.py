@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cimaster.pool.records.cluster import CHECKING, OCCUPIED, VACANT
-from cimaster.pool.records.history import Entry
+from cimaster.pool.records.history import IMPORTED, Entry
 from cimaster.pool.usage.sums import Group
 
 TAKEN = "taken"
@@ -40,6 +40,8 @@ class OpenInterval:
             job, trigger = entry.job, entry.by
         elif state != OCCUPIED:
             job = trigger = ""
+        elif entry.event == IMPORTED:  # `by` is the admin, and who triggered the job is not recorded
+            job, trigger = entry.job, ""
         holder = "" if state in _NEVER_HELD else _holder_after(entry, self.holder)
         held_since = self.held_since if holder and holder == self.holder else 0
         if holder and not held_since and state != OCCUPIED:
@@ -48,6 +50,8 @@ class OpenInterval:
 
 
 def _holder_after(entry: Entry, holder: str) -> str:
+    if entry.event == IMPORTED:
+        return entry.get_text("newHolder")
     if entry.event in _HOLD_BEGINS:
         return entry.get_text("newHolder") or entry.by
     return "" if entry.event in _HOLD_ENDS else holder
