@@ -26,9 +26,16 @@ _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class KubernetesStore:
-    """One ConfigMap, guarded by its resourceVersion."""
+    """One ConfigMap, guarded by its resourceVersion. `manifest` is the file that creates it, for refusals."""
 
-    def __init__(self, access: KubernetesClient, namespace: str, name: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        access: KubernetesClient,
+        namespace: str,
+        name: str,
+        clock: Clock | None = None,
+        manifest: str = "k8s/base/configmap.yaml",
+    ) -> None:
         self.where = f"ConfigMap {namespace}/{name}"
         self._skew: tuple[float, datetime, float] | None = None  # and when it was measured, also by the monotonic clock
         self._access = access
@@ -37,14 +44,16 @@ class KubernetesStore:
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._path = f"{self._collection}/{name}"
         self._name = name
+        self._manifest = manifest
         self._changes: Generator[Change] = _no_changes()
         self._watches = Watches(self.where, self._clock)
         self._watching: urllib3.BaseHTTPResponse | None = None
         self._stopped = threading.Event()
 
     def siblings(self, names: Sequence[str]) -> "list[KubernetesStore]":
-        """Return the stores of other ConfigMaps in the namespace, over the same connections."""
-        return [KubernetesStore(self._access, self._namespace, name, self._clock) for name in names]
+        """Return the stores of the archive's ConfigMaps in the namespace, over the same connections."""
+        manifest = "k8s/base/history.yaml"
+        return [KubernetesStore(self._access, self._namespace, name, self._clock, manifest) for name in names]
 
     @property
     def watches_cut(self) -> int:
@@ -167,7 +176,7 @@ class KubernetesStore:
 
     def _trouble(self, response: urllib3.BaseHTTPResponse) -> StoreTrouble:
         if response.status == 404:
-            remedy = f"kubectl -n {self._namespace} apply -f k8s/base/configmap.yaml creates it empty"
+            remedy = f"kubectl -n {self._namespace} apply -f {self._manifest} creates it empty"
             return StoreMissing(f"{self.where} does not exist: {remedy}")
         kind = StoreRefused if response.status in (400, 413, 422) else StoreTrouble
         return kind(f"{self.where}: {_message_of(response)}")
