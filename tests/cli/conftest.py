@@ -52,7 +52,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Replica,
 
 @pytest.fixture
 def replica(running: tuple[Replica, SQLiteStore, StoredObject]) -> Replica:
-    """The service in its first state, with an empty log: starting one for each test took longer than most tests."""
+    """The service in its first state, with an empty log: starting one for each test took longer than most tests.
+
+    The archive of the history stays as it is: a test with more than 100 changes has a file of its own.
+    """
     replica, store, first = running
     replica.start()
     replica.server.log.write_text("")

@@ -1,7 +1,5 @@
 """The commands beside `run`, against a real service."""
 
-import csv
-import io
 import json
 import signal
 from pathlib import Path
@@ -154,24 +152,6 @@ def test_a_cluster_and_its_history_are_shown(run: Run) -> None:
     assert json.loads(run("show", "cluster-01", "--json").stdout)["labels"] == {"a/gpu": "yes"}
     assert "added" in run("history", "--cluster", "cluster-01", "--since", "1h").stdout
     assert run("history", "-o", "name").stdout == "cluster-01\n"
-
-
-def test_all_of_the_history_is_read_page_after_page(replica: Replica, run: Run) -> None:
-    for number in range(1001):
-        verb = "disable" if number % 2 else "enable"
-        assert replica.get(f"/{verb}cluster", cluster="cluster-01", name="root", reason=f"{number}").ok
-    lines = run("history", "--all", "--format", "jsonl").stdout.splitlines()
-    changes = [json.loads(line) for line in lines]
-    assert [change["commit"] for change in changes] == sorted((c["commit"] for c in changes), reverse=True)
-    assert len(changes) == 1001
-    assert json.loads(run("history", "--all", "--json").stdout) == {"history": changes}
-    table = run("history", "--all").stdout.splitlines()
-    assert [line.split()[0] for line in table] == ["TIME", *(change["at"] for change in changes)]
-    rows = list(csv.DictReader(io.StringIO(run("history", "--all", "--format", "csv").stdout)))
-    assert [int(row["commit"]) for row in rows] == [change["commit"] for change in changes]
-    newest = run("history", "--person", "root", "--kind", "disabled", "--until", "2999-01-01").stdout.splitlines()
-    assert len(newest) == 1 + 100
-    assert run("history", "--all", "--limit", "5").returncode == 2
 
 
 def test_a_watch_lists_what_changes(replica: Replica, run: Run, start: Start) -> None:
