@@ -54,7 +54,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Replica,
 def replica(running: tuple[Replica, SQLiteStore, StoredObject]) -> Replica:
     """The service in its first state, with an empty log: starting one for each test took longer than most tests.
 
-    The archive of the history stays as it is: a test with more than 100 changes has a file of its own.
+    The archive of the history stays as it is: a test with more than 4 kB of changes needs a file of its own.
     """
     replica, store, first = running
     replica.start()
