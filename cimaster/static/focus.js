@@ -36,6 +36,11 @@ document.addEventListener('htmx:before:response', event => {
   ctx.refocuses = near || !isPoll(ctx);
 });
 
+// A dialog that closes between the two gives the focus back to a button that this swap may remove.
+document.addEventListener('htmx:before:swap', event => {
+  if (document.activeElement !== document.body && rememberRow(document.activeElement)) event.detail.ctx.refocuses = true;
+});
+
 document.addEventListener('htmx:after:request', event => {
   if (event.detail.ctx.request.method === 'POST') lastAction.at = performance.now();
 });
