@@ -229,7 +229,8 @@ def test_an_address_of_the_api_in_a_browser_leads_to_signing_in(client: FlaskCli
         answer = client.get(path, headers=OPENED)
         assert (answer.status_code, answer.mimetype) == (401, "text/html")
         assert answer.headers["CIMaster-Code"] == "no_credential"
-        assert "Sign in, and open this address again" in text(answer)
+        assert "use a token from the operator" in text(answer)
+        assert "or a browser that has signed in at /ui/signin" in text(answer)
         assert 'href="/ui/signin' in answer.text
 
 

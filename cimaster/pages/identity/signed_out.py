@@ -34,8 +34,7 @@ def refused_in_address_bar(refusal: Refusal) -> Response:
     """Show a page to a person that opens an address of the API in a browser; any other caller gets the API's answer."""
     answer = problems.refused(refusal)
     if request.method == "GET" and browsers.from_browser() and browsers.wants_html():
-        sign_in_first = "Sign in, and open this address again" if isinstance(refusal, NoCredential) else ""
-        return shown(answer, sign_in_first or refusal.sentence)
+        return shown(answer, refusal.sentence)
     return answer
 
 
