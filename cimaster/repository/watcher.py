@@ -44,7 +44,7 @@ class Watcher(BackgroundThread):
     def _follow(self) -> None:
         if self._snapshots.newest is None or self._snapshots.trouble:
             self._snapshots.read()
-            self._tried.set()
+        self._tried.set()  # not only after that read: a request may have read the store first
         self._snapshots.note_change(self._store.wait_for_change(_WATCH))
 
     def wake(self) -> None:

@@ -13,8 +13,9 @@ from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Rules
+from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
-from cimaster.repository.stores.port import StoredObject
+from cimaster.repository.stores.port import Change, StoredObject
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
 
@@ -90,3 +91,30 @@ def test_concurrent_callers_that_need_a_fresh_read_share_one(tmp_path: Path, tro
         assert {answer.result(60) for answer in (first, *others)} == {trouble or "0"}
     assert store.begun < 10  # callers that arrive during a read share the next one
     store.close()
+
+
+class SilentStore(SQLiteStore):
+    """Reports no change before `may_report` is set."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), "clusters")
+        self.watched, self.may_report = threading.Event(), threading.Event()
+
+    def wait_for_change(self, timeout: float) -> Change | None:
+        self.watched.set()
+        assert self.may_report.wait(60)
+        return super().wait_for_change(0.0)
+
+
+def test_a_replica_is_ready_although_a_request_read_the_store_before_its_watcher(tmp_path: Path) -> None:
+    store = SilentStore(tmp_path / "pool.db")
+    repository = ConfigMapRepository(store, Rules(), Metrics(CollectorRegistry()))
+    assert not repository.tried
+    repository.fresh()
+    repository.start()
+    try:
+        assert store.watched.wait(60)
+        assert repository.tried
+    finally:
+        store.may_report.set()
+        repository.stop()
