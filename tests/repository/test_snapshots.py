@@ -106,7 +106,7 @@ class SilentStore(SQLiteStore):
         return super().wait_for_change(0.0)
 
 
-def test_a_replica_is_ready_although_a_request_read_the_store_before_its_watcher(tmp_path: Path) -> None:
+def test_a_replica_is_ready_if_a_request_read_the_store_first(tmp_path: Path) -> None:
     store = SilentStore(tmp_path / "pool.db")
     repository = ConfigMapRepository(store, Rules(), Metrics(CollectorRegistry()))
     assert not repository.tried
