@@ -28,6 +28,8 @@ class PendingChange:
     """What its changes of clusters say about the caller that was authenticated; empty if none was."""
     sent: bool = False
     """Whether a write with it is in flight, so that it may be applied."""
+    refused: tuple[Pool, Problem] | None = None
+    """Why it was refused, and on which state: the refusal counts once a read has confirmed the state."""
     commit: int = 0
     answer: Answer | None = None
     error: BaseException | None = None

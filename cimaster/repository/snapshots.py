@@ -48,10 +48,8 @@ class Snapshots:
         self.trouble: StoreTrouble | None = None
         self.trouble_since = 0.0
         self.change_count = 0  # grows with each notification, so that a thread can tell whether it missed one
-        self._store = store
-        self._clock = clock
-        self._rules = rules
-        self._metrics = metrics
+        self._store, self._rules = store, rules
+        self._metrics, self._clock = metrics, clock
         self._current: Snapshot | None = None
         self._pool_id = ""
         self._reported = Change("", {})  # the newest change that the watch reported
@@ -206,15 +204,17 @@ class Snapshots:
 
     def _decode(self, stored: StoredObject, pool_id: str) -> Pool:
         """Decode an object; `pool_id` is the id known before its read, because our first write may be newer."""
-        counted = stored.annotations.get(COMMIT_ANNOTATION, "")
+        known, counted = self._current, stored.annotations.get(COMMIT_ANNOTATION, "")
         was_written = counted or stored.annotations.get(POOL_ANNOTATION) or pool_id
         if was_written and not stored.data.get(CLUSTERS, "").strip():
             raise StoreWentBack(
-                f"{self._store.where} had commit {counted or (self._current and self._current.commit) or 0}, but "
-                f"its data are gone: restore {CLUSTERS} from a backup (an empty pool is [])"
+                f"{self._store.where} had commit {counted or (known.commit if known else 0)}, but its data are gone: "
+                f"restore {CLUSTERS} from a backup (an empty pool is [])"
             )
-        known = self._current.pool if self._current else None
-        return decode(stored.data, commit_number(counted) or 0, self._rules, known)
+        commit = commit_number(counted) or 0
+        if known and known.commit == commit and known.object.data == stored.data:
+            return known.pool
+        return decode(stored.data, commit, self._rules, known.pool if known else None)
 
     def _accept(self, read: Snapshot) -> Snapshot:
         """Keep a read if it is newer: it has a higher commit, or it started after the current one was received."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cimaster.common.times import format_time, parse_time
-from cimaster.errors import OutcomeUnknown
+from cimaster.errors import OutcomeUnknown, Problem
 from cimaster.pool.decisions import hold_queue
 from cimaster.pool.records import history
 from cimaster.pool.records.pool import Answer, Pool
@@ -44,14 +44,21 @@ Results = list[tuple[PendingChange, Answer | BaseException]]
 def decide_each(batch: Iterable[PendingChange], pool: Pool, now: datetime) -> tuple[Results, Pool]:
     """Decide changes in order, each on the result of the previous ones; an exception fails only its own change.
 
+    A change that was refused on the very same pool, by then maybe too old a state, stays refused.
     Clusters that become vacant are held in the same step for the people whose turn it is.
     """
     results: Results = []
     for change in batch:
+        if change.refused and change.refused[0] is pool:
+            results.append((change, change.refused[1]))
+            continue
         try:
             decided, answer = change.decide(pool, now)
             pool = _attributed(decided, len(pool.history), change)
             results.append((change, answer))
+        except Problem as refusal:
+            change.refused = pool, refusal.with_traceback(None)  # the traceback would refer to `change`
+            results.append((change, refusal))
         except Exception as error:
             results.append((change, error))
     return results, hold_queue.serve(pool, now)

@@ -1,14 +1,17 @@
 """Refusals: each has a real status, a stable code and one sentence, always in the same shape."""
 
 import dataclasses
+import gc
 import re
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
+from cimaster.common.errors import Problem
 from cimaster.errors import StoreTrouble
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.port import Store
@@ -277,3 +280,26 @@ class TestDuringMigration:
         add("cluster-01")
         assert client.get("/getvacant?build=1&job=a&urgency=high&skip=1").text == "cluster-01"
         assert client.get("/getvacant?build=1&job=a&priorty=high").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing-here",
+        "/clusters?typo=1",
+        "/clusters/cluster-09",
+        "/getvacant?job=e2e&build=1&purpose=other",
+        "/holdcluster?cluster=cluster-09&name=alice",
+        "/finishtest?cluster=cluster-09",
+    ],
+)
+def test_no_refusal_waits_for_the_garbage_collector(client: FlaskClient, add: Add, path: str) -> None:
+    add("cluster-01")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert client.get(path).status_code in (400, 404)
+        assert [error for error in gc.get_objects() if isinstance(error, (Problem, HTTPException))] == []
+    finally:
+        gc.enable()
