@@ -37,6 +37,7 @@ from cimaster.web.admins import Admins
 from cimaster.web.components import Components, components, components_of
 from cimaster.web.identity.authentication import configured
 from cimaster.web.identity.roles import Roles
+from cimaster.web.operator_files import OperatorFiles
 from cimaster.web.rendered_lists import RenderedLists
 from cimaster.workers.archiver import Archiver
 from cimaster.workers.checks import CheckWorker
@@ -109,7 +110,7 @@ def _components(
     admins, lists = Admins(settings.admin_dir), RenderedLists()
     roles = Roles(settings.roles_file, admins)
     authentication = configured(settings, clusters.has_signed_out, clock)
-    history, usage = History(repository), Usage(repository, settings.usage_names, settings.prices)
+    files = OperatorFiles(filter(None, (authentication, roles, admins, checks, channels)))
     return Components(
         settings,
         metrics,
@@ -117,11 +118,12 @@ def _components(
         roles,
         authentication,
         clusters,
-        history,
-        usage,
+        History(repository),
+        Usage(repository, settings.usage_names, settings.prices),
         waiting_room,
         provisioning,
         checks,
+        files,
         lists,
         lifecycle,
     )

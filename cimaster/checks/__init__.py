@@ -50,6 +50,10 @@ class DefinedChecks:
             self._last_good = found
         return self._last_good
 
+    def troubles(self) -> dict[str, str]:
+        """Read the file again if it has changed; return why it cannot be used, nothing if none is set."""
+        return {"checks": self._file.current_trouble()} if self._path else {}
+
     def run(self, name: str, cluster: Cluster, key: str, stop: Event) -> str:
         """Run a check or clean on a cluster; return why it failed (at most 500 characters), empty if it passed.
 

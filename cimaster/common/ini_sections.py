@@ -37,6 +37,10 @@ def split(text: str) -> dict[str, dict[str, str]]:
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
     try:
         parser.read_string(text, source="the file")
+    except configparser.MissingSectionHeaderError as error:  # its message has the line, which may be a secret
+        raise ValueError(f"line {error.lineno} belongs to no section: write a line such as [name] before it") from None
+    except configparser.ParsingError as error:
+        raise ValueError(f"line {error.errors[0][0]} cannot be read: expected [name], or key = value") from None
     except configparser.Error as error:
         raise ValueError(printable(error.message)) from None
     return {name: dict(parser[name]) for name in parser.sections()}

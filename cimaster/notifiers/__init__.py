@@ -80,6 +80,10 @@ class DefinedChannels:
         """The kinds of notices that a channel or a person wants; empty if no channel is defined."""
         return self.current.kinds
 
+    def troubles(self) -> dict[str, str]:
+        """Read the file again if it has changed; return why it cannot be used, nothing if none is set."""
+        return {"notices": self._file.current_trouble()} if self._path else {}
+
     def destinations(self, notice: Notice) -> list[str]:
         """Return where a notice goes."""
         return self.current.destinations(notice)

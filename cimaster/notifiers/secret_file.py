@@ -1,4 +1,7 @@
-"""Secrets of channels: each is in a file of its own, which is read for each message, so that it can be replaced."""
+"""Secrets of channels: each is in a file of its own, which is read for each message, so that it can be replaced.
+
+No sentence quotes the path: an operator may have written the secret itself in its place.
+"""
 
 from pathlib import Path
 
@@ -11,10 +14,10 @@ def lines(path: str, what: str) -> list[str]:
     try:
         text = decoded(Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        raise NotDelivered(f"its {what} {path!r} cannot be read ({type(error).__name__})") from None
+        raise NotDelivered(f"its {what} names a file that cannot be read ({type(error).__name__})") from None
     found = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not found:
-        raise NotDelivered(f"its {what} {path!r} is empty: write the secret into it")
+        raise NotDelivered(f"its {what} names an empty file: write the secret into it")
     return found
 
 

@@ -35,13 +35,9 @@ class Components:
     waiting_room: WaitingRoom
     provisioning: Provisioning
     checks: DefinedChecks
+    files: OperatorFiles
     rendered_lists: RenderedLists
     lifecycle: Lifecycle
-
-    @property
-    def files(self) -> OperatorFiles:
-        """The files with which the operator says who may do what."""
-        return OperatorFiles(self.admins, self.roles, self.authentication)
 
     def attach(self, app: Flask) -> None:
         """Make these the components of an application."""

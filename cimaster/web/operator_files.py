@@ -1,26 +1,28 @@
-"""The files with which an operator says who may do what: whether each can be used as it stands now."""
+"""The files that an operator mounts: whether each can be used as it stands now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from cimaster.web.admins import Admins
-from cimaster.web.identity.authentication import Authentication
-from cimaster.web.identity.roles import Roles
 
-
-class OperatorFiles(Collector):
-    """The files that this service uses; with `auth = open` that is the list of admins alone."""
-
-    def __init__(self, admins: Admins, roles: Roles, authentication: Authentication | None) -> None:
-        self._admins, self._roles, self._authentication = admins, roles, authentication
+class FileUser(Protocol):
+    """A part of the service that uses files of the operator."""
 
     def troubles(self) -> dict[str, str]:
         """Read the files again if they have changed, and return why each cannot be used; empty if it can."""
-        if not self._authentication:
-            return self._admins.troubles()
-        return self._authentication.troubles() | self._roles.troubles() | self._admins.troubles()
+
+
+class OperatorFiles(Collector):
+    """The files that the parts of this service use."""
+
+    def __init__(self, users: Iterable[FileUser]) -> None:
+        self._users = tuple(users)
+
+    def troubles(self) -> dict[str, str]:
+        """Read the files again if they have changed, and return why each cannot be used; empty if it can."""
+        return {name: trouble for user in self._users for name, trouble in user.troubles().items()}
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the metrics without collecting them."""
@@ -30,7 +32,7 @@ class OperatorFiles(Collector):
         """Yield the metric."""
         family = GaugeMetricFamily(
             "cimaster_file_usable",
-            "1 while the operator's file of tokens, roles, session keys, the proxy's secret or admins can be used",
+            "1 while the file of tokens, roles, session keys, proxy secret, admins, checks or notices can be used",
             labels=("file",),
         )
         for name, trouble in self.troubles().items():

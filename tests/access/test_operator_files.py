@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,19 @@ from cimaster.web.components import components_of
 from tests.required import RequiredFiles, behind_proxy, required
 
 SECRET = "s3cret-of-an-operator"
-ALL = {"tokens", "roles", "session_keys", "proxy_secret", "admins"}
+ALL = {"tokens", "roles", "session_keys", "proxy_secret", "admins", "checks", "notices"}
+CHECK = "[ping]\nkind = http\nurl = http://{cluster}.test/\n"
+CHANNEL = "[chat]\nkind = slack\nurl_file = "
 
 
 @pytest.fixture
-def settings(settings: Settings, files: RequiredFiles) -> Settings:
+def settings(settings: Settings, files: RequiredFiles, tmp_path: Path) -> Settings:
     """Settings that name every file."""
+    url, checks, notices = tmp_path / "url", tmp_path / "checks.ini", tmp_path / "notices.ini"
+    url.write_text(f"https://chat.example.com/{SECRET}")
+    checks.write_text(CHECK)
+    notices.write_text(f"{CHANNEL}{url}\n")
+    settings = replace(settings, checks_file=str(checks), notices_file=str(notices))
     return behind_proxy(required(settings, files), files)
 
 
@@ -26,6 +34,8 @@ def settings(settings: Settings, files: RequiredFiles) -> Settings:
 def paths(settings: Settings, files: RequiredFiles) -> dict[str, Path]:
     """The files by their labels."""
     return {
+        "checks": Path(settings.checks_file),
+        "notices": Path(settings.notices_file),
         "tokens": files.tokens,
         "roles": files.roles,
         "session_keys": files.session_keys,
@@ -57,7 +67,15 @@ def rule(path: Path) -> None:
     path.write_text(f"{SECRET} without a meaning in any file\n")
 
 
-@pytest.mark.parametrize("spoil", [garbage, rule, Path.unlink], ids=["unreadable", "mistaken", "missing"])
+def line_of_a_section(path: Path) -> None:
+    path.write_text(f"[chat]\nkind = slack\n{SECRET} without a meaning in any file\n")
+
+
+def secret_as_a_path(path: Path) -> None:
+    path.write_text(f"{CHANNEL}https://chat.example.com/{SECRET}\n")
+
+
+@pytest.mark.parametrize("spoil", [garbage, rule, line_of_a_section, secret_as_a_path, Path.unlink])
 @pytest.mark.parametrize("name", sorted(ALL - {"admins"}))
 def test_the_file_that_cannot_be_used_is_named(
     app: Flask,

@@ -66,8 +66,8 @@ def test_every_key_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[none]\nkind = command\nprogram = true", r"\[none\] is not a name for a check"),
         (f"{PING}{PING}", r"line +4\]: section 'ping' already exists"),
         (f"{PING}url = https://a.example.com", r"option 'url' in section 'ping' already exists"),
-        ("kind = http", "no section headers"),
-        ("[ping]\nkind", "parsing errors"),
+        ("kind = http", "line 1 belongs to no section: write a line such as .name. before it"),
+        ("[ping]\nkind", "line 2 cannot be read: expected .name., or key = value"),
     ],
 )
 def test_a_mistake_is_named_with_its_section_and_key(text: str, reason: str) -> None:

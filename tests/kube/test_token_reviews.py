@@ -283,8 +283,9 @@ def test_a_rotation_under_load_refuses_no_request(
             reviewed[number] += 1
 
     def until_each_was_reviewed() -> None:
+        """Wait for two reviews of each caller: only the second has begun after this call."""
         before = list(reviewed)
-        until(lambda: callers_failed() or all(now > then for now, then in zip(reviewed, before, strict=True)))
+        until(lambda: callers_failed() or all(now > then + 1 for now, then in zip(reviewed, before, strict=True)))
 
     def callers_failed() -> bool:
         return any(each.done() for each in callers)

@@ -49,7 +49,10 @@ def test_a_channel_may_be_for_people_only(hook: str) -> None:
         ("[Hook]\nkind = webhook\n", "[Hook] is not a name for a channel: expected up to 63 lower case letters"),
         ("[hook]\nkind = fax\n", "[hook] has no known kind: expected kind = slack, webhook, mail"),
         ("[hook]\nkind = webhook\nurl = https://a/\n", "[hook] has no secret_file: add it"),
-        ("[c]\nkind = slack\nurl_file = /none\n", "[c] its url_file '/none' cannot be read (FileNotFoundError)"),
+        (
+            "[c]\nkind = slack\nurl_file = /none\n",
+            "[c] its url_file names a file that cannot be read (FileNotFoundError)",
+        ),
         (MAIL + "notices = all\n", "[mail] notices is 'all': expected some of hold-ending, "),
         (MAIL + "quiet = nights\n", "[mail] quiet is 'nights': expected days and hours, such as Mon-Fri"),
         (MAIL + "timeout = 1h\n", "[mail] timeout is '1h': expected a duration such as 90s, 30m"),
