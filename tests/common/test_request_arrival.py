@@ -71,6 +71,12 @@ def test_any_input_ends(start: bytes, pieces: list[bytes]) -> None:
         assert sent < 4 * BODY_LIMIT + 256 * 1000
 
 
+@pytest.mark.parametrize("field", [b"Content-Length:", b"Transfer-Encoding:", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("end", [b"\n", b"\rx\r\n\r\n"])
+def test_no_number_of_blanks_in_a_malformed_line_takes_long(field: bytes, end: bytes) -> None:
+    assert RequestArrival(b"POST / HTTP/1.1\r\n" + field + b" " * 60_000 + end).complete
+
+
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "GET" in e.methods], ids=lambda endpoint: endpoint.name)
 @pytest.mark.parametrize("prefix", ["", "/lab"])
 def test_the_first_line_shows_whether_a_request_is_a_read(endpoint: Endpoint[Any], prefix: str) -> None:

@@ -22,7 +22,7 @@ _TRIGGER = re.compile(rb"(?:GET|POST) /(?:[^ ?]*/)?(?:createcluster|manual-trigg
 _FORWARDED_FOR = re.compile(rb"\r\nx-forwarded-for:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CREDENTIAL = re.compile(rb"\r\n((?:authorization|cookie):[^\r\n]*)", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")  # a bare line feed is malformed
-_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
+_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):([^\r\n]*)(?=\r\n)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -98,7 +98,7 @@ class RequestArrival:
         fields = _FRAMING.findall(head)
         if len(fields) != 1:
             return
-        name, value = fields[0]
+        name, value = fields[0][0], fields[0][1].strip(b" \t")
         if name == b"transfer-encoding":
             self.chunked = value == b"chunked"
         elif value.isdigit():
@@ -107,10 +107,10 @@ class RequestArrival:
         self.expects_continue = b"\r\nexpect: 100-continue\r\n" in head and b" http/1.0\r\n" not in head
 
     def _chunks_are_complete(self) -> bool:
-        while self._end < len(self.data):
+        while self.data.find(b"\n", self._end) >= 0:  # a line that grows must not be matched again at each piece
             size = _CHUNK_SIZE.match(self.data, self._end)
             if size is None:
-                return self.data.find(b"\n", self._end) >= 0 or self._has_too_many_chunks()
+                return True
             length = int(size[1], 16)
             if length == 0:
                 return self.data.find(b"\r\n\r\n", size.end() - 2) >= 0 or self._has_too_many_chunks()
