@@ -9,6 +9,7 @@ import pytest
 from gunicorn.config import Config
 
 from cimaster.common.serving.connection import IDLE, READING, Connection, WaitingConnections
+from cimaster.common.serving.recognised_callers import RecognisedCallers
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
@@ -75,3 +76,11 @@ def test_idle_ones_make_room_first_and_those_of_a_proxy_last(waiting: WaitingCon
         order.append(connections.index(conn))
     assert order == [0, 1, 2, 3, 4, 5, 6]
     assert list(waiting) == []
+
+
+def test_what_a_client_sends_ahead_says_nothing_about_the_request_before(cast: Cast) -> None:
+    conn = cast.connect("192.0.2.1")
+    conn.arrival.add(b"GET /getvacant?job=a&build=1 HTTP/1.1\r\n\r\n")
+    conn.note_arrival((), RecognisedCallers())
+    conn.arrival.add(b"GET /getvacant?job=a&build=1&wait=30m HTTP/1.1\r\n\r\n")
+    assert not conn.may_wait

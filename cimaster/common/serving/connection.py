@@ -86,6 +86,7 @@ class Connection(TConn):
         self.caller = self._network
         """For whom the newest request takes turns: the address that sent it, or an owner who is recognised there."""
         self.path, self.urgent = b"", False
+        self.is_read = self.may_wait = False
         self.begun = 0.0
         self.arrival = RequestArrival()
         self.state: str | None = None
@@ -100,6 +101,7 @@ class Connection(TConn):
         self._credential = self.arrival.credential
         self.caller = recognised.caller(self._network, self._credential)
         self.path, self.urgent = self.arrival.path, self.arrival.is_urgent
+        self.is_read, self.may_wait = self.arrival.is_read, self.arrival.may_wait
         self.sock.owner = ""
 
     def caller_after(self, recognised: RecognisedCallers) -> str:
@@ -112,16 +114,6 @@ class Connection(TConn):
         """Whether the newest request was answered with a status of 400 or more."""
         refused: bool = self.sock.refused
         return refused
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the newest request changes nothing."""
-        return self.arrival.is_read
-
-    @property
-    def may_wait(self) -> bool:
-        """Whether the newest request may take long without work for the processor."""
-        return self.arrival.may_wait
 
     @property
     def waits_for_turn(self) -> bool:
