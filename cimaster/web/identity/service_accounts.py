@@ -109,7 +109,7 @@ class ServiceAccounts:
         try:
             call.set_result(answer())
         except IdentityUnavailable as trouble:
-            call.set_exception(trouble)
+            call.set_exception(trouble.again())  # its traceback would refer to `call`
         finally:
             with self._lock:
                 del self._calls[key]

@@ -1,5 +1,6 @@
 """Reviews of tokens: cached, shared, limited, and renewed without a request that waits or is refused."""
 
+import gc
 import json
 import logging
 import threading
@@ -67,6 +68,19 @@ def test_an_accepted_token_names_its_account(accounts: ServiceAccounts) -> None:
     assert identity.expires is not None
     assert identity.expires.timestamp() == pytest.approx(time.time() + 3600, abs=60)
     assert sent not in repr(identity)
+
+
+def test_no_failed_call_waits_for_the_garbage_collector(accounts: ServiceAccounts, reviewer: Reviewer) -> None:
+    reviewer.status = 500
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(IdentityUnavailable):
+                accounts.review(token(), HERE)
+        assert [error for error in gc.get_objects() if isinstance(error, IdentityUnavailable)] == []
+    finally:
+        gc.enable()
 
 
 def test_an_answer_is_kept_for_a_minute(accounts: ServiceAccounts, reviewer: Reviewer, clock: LeapingClock) -> None:
