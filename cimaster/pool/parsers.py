@@ -19,12 +19,12 @@ from cimaster.pool.records.purpose import AFTER_EXPIRY
 from cimaster.pool.records.ticket import PRIORITIES
 from cimaster.pool.usage.report import BREAKDOWNS
 
-_ADDRESS = re.compile(r"<([^<>]*@[^<>]*)>")
-_GITHUB = re.compile(r"(?:.*\+)?(.+)@users\.noreply\..+", re.IGNORECASE)
+_ADDRESS = re.compile(r"<([^<>@]*@[^<>]*)>")
+_GITHUB = "users.noreply."
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?")
-_LOST_PLUS = re.compile(r"(?<=T)(.*) (?=[0-9]{2}:?[0-9]{2}$)")
+_LOST_PLUS = re.compile(r" (?=[0-9]{2}:?[0-9]{2}$)")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _LONGEST_TEXT, _LONGEST_JOB, _LONGEST_NAME = 500, 253, 254
 _A_BRANCH = "the name of a branch, such as master or release-1.32"
@@ -110,9 +110,9 @@ def email(text: str) -> str:
     """Read an e-mail address and return the name before the @; for GitHub's noreply addresses, the login."""
     text = printable(text)
     within = _ADDRESS.search(text)
-    address = within[1].strip() if within else text
-    github = _GITHUB.fullmatch(address)
-    return triggered_by((github[1] if github else address.partition("@")[0]) or text)
+    name, _, host = (within[1].strip() if within else text).partition("@")
+    login = name.rpartition("+")[2].strip() if host.lower().startswith(_GITHUB) else ""
+    return triggered_by(login or name or text)
 
 
 def job(text: str) -> str:
@@ -172,7 +172,7 @@ def moment(text: str) -> datetime | timedelta:
     if not _DATE.fullmatch(text):
         raise ValueError(expected)
     try:
-        read = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+", text))  # in a query, + means a space
+        read = datetime.fromisoformat(_LOST_PLUS.sub("+", text))  # in a query, + means a space
         if read.tzinfo:
             return read.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -186,7 +186,7 @@ def hold_end(text: str) -> datetime | time:
     """Read when a hold ends: a time, or a time of day (in UTC), which means the next one."""
     if _TIME_OF_DAY.fullmatch(text):
         return time.fromisoformat(text)
-    end = parse_time(_LOST_PLUS.sub(r"\1+", text))
+    end = parse_time(_LOST_PLUS.sub("+", text))
     if end is None or not may_be_stored(end):
         raise ValueError("a time such as 2026-01-02T17:30:00Z, or a time of day in UTC, such as 17:30")
     return end

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cimaster.pool import parsers as form
@@ -34,6 +34,7 @@ EVERY_FORM = pytest.mark.parametrize("read", FORMS, ids=FORMS.values())
         (form.email, "49699333+dependabot[bot]@Users.NoReply.GitHub.com", "dependabot[bot]"),
         (form.email, "octodev@users.noreply.github.com", "octodev"),
         (form.email, "1+dev@users.noreply.github.example.com", "dev"),
+        (form.email, "1+ @users.noreply.github.com", "1+"),
         (form.email, "jane+ci@example.com", "jane+ci"),
         (form.email, "o'brien@example.com", "o'brien"),
         (form.email, "_svc@example.com", "_svc"),
@@ -139,6 +140,10 @@ def test_an_extremely_long_duration_can_be_added_to_a_date() -> None:
 
 @EVERY_FORM
 @given(text=st.text())
+@example(text="+a@" * 20_000)
+@example(text="+" * 60_000 + "@")
+@example(text="<" + "@" * 60_000)
+@example(text="2026-01-01T" + "T " * 30_000)
 def test_a_parser_reads_a_text_or_says_what_it_expected(read: Callable[..., Any], text: str) -> None:
     try:
         read(text)
