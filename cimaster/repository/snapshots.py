@@ -79,8 +79,8 @@ class Snapshots:
                 _log.debug("serving the last good state: %s", trouble)
             finally:
                 self._reading.release()
-        if self._current is None and self.trouble:
-            raise self.trouble.again()
+        if self._current is None and (reason := self.trouble):  # another thread may end it at any moment
+            raise reason.again()
         return self._current or self.read()
 
     def at_least(self, commit: int) -> Snapshot:
@@ -92,8 +92,8 @@ class Snapshots:
         if snapshot.commit >= commit:
             return snapshot
         with self._reading:
-            if self.trouble and self._last_failed_read >= called_at:
-                raise self.trouble.again()
+            if (reason := self.trouble) and self._last_failed_read >= called_at:
+                raise reason.again()
             newest = self._current or snapshot
             return newest if newest.commit >= commit or newest.started_at >= called_at else self.read()
 

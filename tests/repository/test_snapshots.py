@@ -93,6 +93,21 @@ def test_concurrent_callers_that_need_a_fresh_read_share_one(tmp_path: Path, tro
     store.close()
 
 
+def test_a_trouble_may_end_while_a_caller_is_told_about_it(tmp_path: Path) -> None:
+    store = SQLiteStore(str(tmp_path / "pool.db"), "clusters")
+    snapshots = Snapshots(store, Rules(), Metrics(CollectorRegistry()), Clock())
+
+    class EndsWhenSeen(StoreTrouble):
+        def __bool__(self) -> bool:
+            snapshots.note_success()
+            return True
+
+    snapshots.note_trouble(EndsWhenSeen("the disk is away"))
+    with pytest.raises(StoreTrouble):
+        snapshots.current(interval=float("inf"))
+    store.close()
+
+
 class SilentStore(SQLiteStore):
     """Reports no change before `may_report` is set."""
 
