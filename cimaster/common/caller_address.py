@@ -27,6 +27,12 @@ def of(connected: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     return str(caller)
 
 
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Say whether one of the networks has an address; none has what is no address."""
+    found = parsed(address)
+    return found is not None and any(found in network for network in networks)
+
+
 def network(address: str) -> str:
     """Return what limits count an address as: itself, or its /64 network, which one host usually has for itself."""
     found = parsed(address)

@@ -4,8 +4,6 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
@@ -136,7 +134,6 @@ class WaitingConnections:
         self._idle: _Groups = defaultdict(dict)
         self._busy: _Groups = defaultdict(dict)
         self._paced: _Groups = defaultdict(dict)
-        self._is_proxy = lru_cache(1024)(self._is_in_proxies)
 
     def __iter__(self) -> Iterator[Connection]:
         return (conn for groups in (self._idle, self._busy, self._paced) for group in groups.values() for conn in group)
@@ -170,9 +167,5 @@ class WaitingConnections:
             return self._idle
         return self._paced if conn.state == PACED else self._busy
 
-    def _is_in_proxies(self, address: str) -> bool:
-        if not self._proxies or not address:
-            return False
-        read = ip_address(address)
-        read = getattr(read, "ipv4_mapped", None) or read
-        return any(read in network for network in self._proxies)
+    def _is_proxy(self, address: str) -> bool:
+        return caller_address.is_within(address, self._proxies)

@@ -1,11 +1,11 @@
 """Callers that a proxy has authenticated: it sends their names in headers, and a secret that proves the sender."""
 
 import hmac
-import ipaddress
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from cimaster.common import caller_address
 from cimaster.common.texts import printable
 from cimaster.errors import BadProxyHeader
 from cimaster.settings import Settings
@@ -58,7 +58,7 @@ class ProxyHeaders:
 
     def _check_sender(self, environ: Mapping[str, Any], sent: list[str]) -> None:
         """Raise BadProxyHeader unless the connected peer is a trusted proxy and knows the secret."""
-        if not self._is_trusted(str(environ.get("REMOTE_ADDR") or "")):
+        if not caller_address.is_within(str(environ.get("REMOTE_ADDR") or ""), self._trusted):
             raise BadProxyHeader(
                 f"the header {sent[0]} did not come from a proxy in CIMASTER_TRUSTED_PROXIES: leave it out, and send a "
                 "token instead"
@@ -70,14 +70,6 @@ class ProxyHeaders:
                 f"the header {sent[0]} came without the proxy's secret: the proxy must send {PROOF_HEADER} with a "
                 "secret of CIMASTER_PROXY_SECRET_FILE"
             )
-
-    def _is_trusted(self, connected: str) -> bool:
-        try:
-            peer = ipaddress.ip_address(connected)
-        except ValueError:
-            return False
-        peer = getattr(peer, "ipv4_mapped", None) or peer
-        return any(peer in network for network in self._trusted)
 
     def _name(self, text: str) -> str:
         if not text:
