@@ -36,7 +36,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
         f"the request line is longer than {LINE_LIMIT // 1024} kB: send the parameters in the body of a POST",
     ),
     errors.ExpectationFailed: (417, "{}: leave the header Expect out"),
-    errors.LimitRequestHeaders: (431, "the headers are too long: send at most 100 of at most 8 kB each"),
+    errors.LimitRequestHeaders: (431, "the headers are too long: send at most 100 of at most 8 kB each, 32 kB in all"),
     RepeatedHeader: (400, "{}: send it once"),
     errors.UnsupportedTransferCoding: (501, "{}: send the body chunked, or without a transfer coding"),
     errors.ParseException: (400, "{}: send a valid HTTP/1.1 request"),
