@@ -14,10 +14,10 @@ from typing import Any
 
 from cimaster.common.clock import Clock
 from cimaster.errors import IdentityUnavailable
+from cimaster.pool.decisions.sign_outs import LONGEST_SESSION
 from cimaster.web.identity import secret_file
 from cimaster.web.identity.identity import Identity, Source
 
-SESSION_TIME = timedelta(hours=12)
 _TOLERANCE = timedelta(seconds=10)  # by which the clocks of replicas may differ
 _STEP = timedelta(milliseconds=1)  # the unit of the times in a cookie
 _VERSION = "1"
@@ -66,7 +66,7 @@ class Sessions:
         issued = self._clock()
         if after:
             issued = max(issued, after + _STEP)
-        expires = min(issued + SESSION_TIME, identity.expires or issued + SESSION_TIME)
+        expires = min(issued + LONGEST_SESSION, identity.expires or issued + LONGEST_SESSION)
         content = {
             "name": identity.name,
             "source": identity.source,
@@ -108,7 +108,7 @@ def _session(encoded: str) -> Session | None:
         content = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
         issued, expires = _time(content["issued"]), _time(content["expires"])
         texts = [content[key] for key in ("name", "credential", "id")]
-        if not all(isinstance(text, str) for text in texts) or expires > issued + SESSION_TIME:
+        if not all(isinstance(text, str) for text in texts) or expires > issued + LONGEST_SESSION:
             return None
         name, credential, session_id = texts
         began_with = Source(content["source"])

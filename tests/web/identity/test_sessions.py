@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimaster.errors import IdentityUnavailable
+from cimaster.pool.decisions.sign_outs import LONGEST_SESSION
 from cimaster.web.identity.identity import Identity, Source
-from cimaster.web.identity.sessions import SESSION_TIME, Session, Sessions
+from cimaster.web.identity.sessions import Session, Sessions
 from tests.conftest import MovableClock
 
 KEY, NEXT = "k" * 31 + "1", "k" * 31 + "2"
@@ -58,7 +59,7 @@ def test_a_session_names_its_caller(sessions: Sessions, clock: MovableClock) -> 
     assert (identity.name, identity.source, identity.credential) == (ALICE.name, Source.SESSION, ALICE.credential)
     assert (session.began_with, identity.expires) == (Source.STATIC, session.expires)
     assert before - timedelta(milliseconds=1) <= session.issued <= clock()
-    assert session.expires == session.issued + SESSION_TIME
+    assert session.expires == session.issued + LONGEST_SESSION
 
 
 def test_each_session_has_an_id_of_its_own(sessions: Sessions) -> None:
