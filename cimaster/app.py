@@ -109,7 +109,7 @@ def _components(
     _collect(metrics, repository, waiting_room, lifecycle, channels)
     admins, lists = Admins(settings.admin_dir), RenderedLists()
     roles = Roles(settings.roles_file, admins)
-    authentication = configured(settings, clusters.has_signed_out, clock)
+    authentication = configured(settings, clusters.has_signed_out, clusters.now, clock)
     files = OperatorFiles(filter(None, (authentication, roles, admins, checks, channels)))
     return Components(
         settings,

@@ -10,7 +10,7 @@ from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool.decisions import notices
 from cimaster.pool.decisions.notices import Routes
-from cimaster.pool.records.pool import Answer, Rules
+from cimaster.pool.records.pool import Answer, Pool, Rules
 from cimaster.repository.batch_decisions import BatchDecisions
 from cimaster.repository.committer import OUTAGE_GRACE, Committer
 from cimaster.repository.history_ring import HistoryRing
@@ -21,6 +21,7 @@ from cimaster.repository.watcher import Watcher
 
 _PATIENCE = 0.5  # seconds after the deadline of a change by which the committer should have settled it
 _CHECK = 0.05  # seconds between checks whether the caller still wants the answer
+_CHECK_STORE = 1.0  # seconds between checks whether a store that could not be read has recovered
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class ConfigMapRepository:
         self._decisions = BatchDecisions(self._snapshots, metrics, routes)
         self._committer = Committer(store, self._snapshots, metrics, clock, decisions=self._decisions)
         self._watcher = Watcher(store, self._snapshots, metrics)
+        self._next_check = 0.0
 
     def start(self) -> None:
         """Start the threads; the first read happens in the background."""
@@ -85,6 +87,7 @@ class ConfigMapRepository:
         """
         trouble = self._snapshots.trouble
         if trouble and self._clock.monotonic() - self._snapshots.trouble_since > OUTAGE_GRACE:
+            self._check_store()
             raise trouble.again()  # without waiting, so that a long outage does not block the threads that serve pages
         now = self._clock.monotonic()
         change = PendingChange(decide, now, now + self._deadline, fresh, undo, _current_caller())
@@ -96,6 +99,13 @@ class ConfigMapRepository:
         if change.answer.refusal:
             raise change.answer.refusal
         return Committed(change.answer, change.commit)
+
+    def _check_store(self) -> None:
+        """Have the committer read the store soon: the watcher learns that it has recovered only when its watch ends."""
+        now = self._clock.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_STORE
+            self._committer.submit(PendingChange(_nothing, now, now + self._deadline, fresh=True))
 
     def _wait_for(self, change: PendingChange, until: float, wanted: Callable[[], bool] | None) -> None:
         """Return when the change is settled; it is given up, which settles it, at `until` or when no longer wanted."""
@@ -176,6 +186,10 @@ class ConfigMapRepository:
     def wake_waiters(self) -> None:
         """Make every `wait_for_change` return now."""
         self._snapshots.notify()
+
+
+def _nothing(pool: Pool, _: datetime) -> tuple[Pool, Answer]:
+    return pool, Answer("")
 
 
 def _current_caller() -> Mapping[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimaster.common.texts import brief, folded, has_unseen, printable, same
+from cimaster.common.texts import brief, composed, folded, has_unseen, printable, same
 
 UNSEEN = (
     "\x00\x07\x1b\x7f\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u180e\u200b\u200d\u200e\u202e\u2060\u2066\u2800\u3164"
@@ -52,6 +52,14 @@ def test_of_many_marks_in_a_row_four_are_kept() -> None:
     assert has_unseen("z" + "\u0335" * 5)
     for spoken in ("Nguyễn Thị", "שָׁלוֹם", "กำลังใจ", "हिन्दी", "தமிழ்"):
         assert not has_unseen(spoken)
+
+
+def test_marks_that_take_long_to_sort_are_dropped() -> None:
+    marks = "\u0315\u0301\u0327" * 10_000
+    assert len(composed(f"z{marks}")) == 32  # z and the acute accent are one character
+    assert len(printable(f"z{marks}y")) == 6
+    assert has_unseen(f"z{marks}")
+    assert composed("e\u0301") == "é"
 
 
 def test_texts_are_quoted_briefly() -> None:

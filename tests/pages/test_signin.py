@@ -10,8 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cimaster.app import create_app
 from cimaster.errors import StoreUnreadable
+from cimaster.repository.stores.sqlite import SQLiteStore
 from cimaster.settings import Settings
+from cimaster.web.components import components_of
 from tests.conftest import MovableClock
 from tests.log_lines import logged
 from tests.pages.conftest import HTMX, WriteRecords, cookie, follow, text
@@ -141,6 +144,20 @@ def test_signing_out_ends_copies_of_the_session_too(app: Flask) -> None:
     for browser in (alice, thief, elsewhere):
         assert browser.get("/").location == "/ui/signin"
     assert f"You are {ALICE}" in text(signed_in(app, ALICE).get("/"))
+
+
+def test_signing_out_ends_a_session_of_a_replica_ahead(app: Flask, settings: Settings, tmp_path: Path) -> None:
+    store, clock = SQLiteStore(str(tmp_path / "pool.db"), "clusters"), MovableClock()
+    store.clock_skew = 5.0
+    clock.forward(seconds=store.clock_skew)
+    ahead = create_app(settings, store, clock)
+    components_of(ahead).lifecycle.start()
+    session = cookie(signed_in(ahead, ALICE), SESSION)
+    components_of(ahead).lifecycle.stop()
+    signed_in(app, ALICE).post("/ui/signout")
+    browser = app.test_client()
+    browser.set_cookie(SESSION, session)
+    assert browser.get("/").location == "/ui/signin"
 
 
 def test_signing_out_leaves_others_signed_in(app: Flask) -> None:

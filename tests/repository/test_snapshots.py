@@ -13,11 +13,14 @@ from cimaster.common.clock import Clock
 from cimaster.errors import StoreTrouble
 from cimaster.observability.metrics import Metrics
 from cimaster.pool import Rules
+from cimaster.pool.records.pool import Answer
+from cimaster.repository.committer import OUTAGE_GRACE
 from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.snapshots import POOL_ANNOTATION, Snapshot, Snapshots
 from cimaster.repository.stores.port import Change, StoredObject
 from cimaster.repository.stores.sqlite import SQLiteStore
 from tests.conditions import until
+from tests.conftest import LeapingClock
 
 
 class OvertakenStore(SQLiteStore):
@@ -133,3 +136,39 @@ def test_a_replica_is_ready_if_a_request_read_the_store_first(tmp_path: Path) ->
     finally:
         store.may_report.set()
         repository.stop()
+
+
+class BrieflyAwayStore(SilentStore):
+    """A store of which some reads fail, while its watch stays open."""
+
+    failing = 0
+
+    def read(self, not_older_than: str = "") -> StoredObject:
+        if self.failing:
+            self.failing -= 1
+            raise StoreTrouble("the store is away")
+        return super().read(not_older_than)
+
+
+def test_changes_go_on_after_a_failed_read_although_the_watch_lasts(tmp_path: Path) -> None:
+    store, clock = BrieflyAwayStore(tmp_path / "pool.db"), LeapingClock()
+    repository = ConfigMapRepository(store, Rules(), Metrics(CollectorRegistry()), clock=clock)
+    repository.start()
+    assert store.watched.wait(60)
+
+    def is_usable() -> bool:
+        try:
+            return repository.update(lambda pool, _: (pool, Answer("done"))).answer.text == "done"
+        except StoreTrouble:
+            clock.leapt += 1
+            return False
+
+    store.failing = 2
+    with pytest.raises(StoreTrouble):
+        repository.fresh()
+    clock.leapt += OUTAGE_GRACE + 1
+    assert not is_usable()
+    until(is_usable)
+    assert not store.may_report.is_set()
+    store.may_report.set()
+    repository.stop()

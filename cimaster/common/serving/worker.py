@@ -44,8 +44,8 @@ from cimaster.common.serving.worker_metrics import WorkerMetrics
 
 CLIENT_TIMEOUTS = {READING: 10.0, PACED: 120.0, WRITING: 60.0, LINGERING: 2.0}  # seconds
 _RECEIVE_SIZE = 16 * 1024  # bytes
-_OUT_OF_FILE_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-_NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED)
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_BROKEN_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)  # all other errors are of one connection: accept(2)
 
 
 class HardenedWorker(ThreadWorker):
@@ -80,9 +80,9 @@ class HardenedWorker(ThreadWorker):
         try:
             accepted, client = listener.accept()
         except OSError as error:
-            if error.errno in _OUT_OF_FILE_DESCRIPTORS:
+            if error.errno in _OUT_OF_RESOURCES:
                 self._close(self._connections.to_evict())
-            elif error.errno not in _NOTHING_TO_ACCEPT:
+            elif error.errno in _BROKEN_LISTENER:
                 raise
             return
         self.nr_conns += 1

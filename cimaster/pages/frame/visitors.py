@@ -153,9 +153,9 @@ def warnings() -> list[tuple[str, str]]:
     """Return what is wrong with the store or the clock, as pairs of a heading and a sentence."""
     repository = components().clusters.repository
     found = []
-    if repository.trouble:
+    if trouble := repository.trouble:  # which another thread may end at any moment
         advice = "These pages show the last known state, and changes fail until the store is back"
-        found.append(("The store cannot be used.", f"{repository.trouble}. {advice}"))
+        found.append(("The store cannot be used.", f"{trouble}. {advice}"))
     if not repository.clock_is_right:
         sentence = "this replica's clock is more than 10 s off the store's, so it ends no lease or hold"
         sentence += " until an operator corrects the clock"

@@ -147,15 +147,18 @@ def _is_loopback(host: str) -> bool:
 
 
 def configured(
-    settings: Settings, has_signed_out: Callable[[str, datetime], bool], clock: Clock | None = None
+    settings: Settings,
+    has_signed_out: Callable[[str, datetime], bool],
+    now: Callable[[], datetime] | None = None,
+    clock: Clock | None = None,
 ) -> Authentication | None:
-    """Return how callers are authenticated; None with `auth = open`."""
+    """Return how callers are authenticated, with sessions by the time that `now` returns; None with `auth = open`."""
     if settings.auth != REQUIRED:
         return None
     return Authentication(
         StaticTokens(settings.token_file) if settings.token_file else None,
         ServiceAccounts(KubernetesClient(_CONNECTIONS, clock), clock) if settings.service_accounts else None,
         ProxyHeaders(settings) if settings.proxy_secret_file else None,
-        Sessions(settings.session_key_file, clock) if settings.session_key_file else None,
+        Sessions(settings.session_key_file, now) if settings.session_key_file else None,
         has_signed_out,
     )

@@ -1,12 +1,11 @@
 """Callers that a proxy has authenticated: it sends their names in headers, and a secret that proves the sender."""
 
 import hmac
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from cimaster.common import caller_address
-from cimaster.common.texts import printable
+from cimaster.common.texts import composed, printable
 from cimaster.errors import BadProxyHeader
 from cimaster.settings import Settings
 from cimaster.web.identity import names, secret_file
@@ -117,6 +116,6 @@ def _text(environ: Mapping[str, Any], header: str) -> str:
         text = str(environ.get(_key(header), "")).encode("latin-1").decode("utf-8")
     except UnicodeError:
         raise BadProxyHeader(f"the header {header} is not UTF-8: the proxy must send it in UTF-8") from None
-    if printable(text) != unicodedata.normalize("NFC", text):
+    if printable(text) != composed(text):
         raise BadProxyHeader(f"the header {header} has invisible characters or line breaks: the proxy must remove them")
     return text

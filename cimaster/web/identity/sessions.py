@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,12 +41,13 @@ class Session:
 class Sessions:
     """Signs sessions with the first key of a file, and reads those signed with any of them.
 
-    The file is read again when it changes. If it cannot be used, no session is made or read.
+    The file is read again when it changes. If it cannot be used, no session is made or read. `now` returns the time:
+    that of decisions, so that a replica whose clock is ahead begins no session after the next sign-out.
     """
 
-    def __init__(self, key_file: str, clock: Clock | None = None) -> None:
+    def __init__(self, key_file: str, now: Callable[[], datetime] | None = None) -> None:
         self._keys = secret_file.watched(key_file)
-        self._clock = clock or Clock()
+        self._now = now or Clock()
 
     @property
     def trouble(self) -> str:
@@ -63,7 +65,7 @@ class Sessions:
                 "sign-in fails because the file of session keys cannot be used: send a token with each request, "
                 "or have an operator correct CIMASTER_SESSION_KEY_FILE"
             )
-        issued = self._clock()
+        issued = self._now()
         if after:
             issued = max(issued, after + _STEP)
         expires = min(issued + LONGEST_SESSION, identity.expires or issued + LONGEST_SESSION)
@@ -86,7 +88,7 @@ class Sessions:
             return None
         version, _, encoded = signed.partition(".")
         session = _session(encoded) if version == _VERSION else None
-        now = self._clock()
+        now = self._now()
         if session is None or not session.issued - _TOLERANCE <= now < session.expires:
             return None
         return session
