@@ -62,9 +62,12 @@ function showStale() {
   if (!banner.hidden) setText(document.getElementById('stale-age'), roughly(silent));
 }
 
-// A poll has a stub in place of each row that the page shows already.
-htmx.registerExtension('stubs', {
+// A poll has a stub in place of each row that the page shows already. The answer to a poll that started before the last
+// click was answered may show the state before that click, even if it was being received meanwhile: it is dropped before
+// hx-ptag.min.js, which is loaded later, notes its tag.
+htmx.registerExtension('polls', {
   htmx_before_morph_node: (row, {newNode}) => newNode.dataset?.same === undefined,
+  htmx_after_request: (_, {ctx}) => !(isPoll(ctx) && ctx.request.method === 'GET' && ctx.startedAt < page.lastChange),
 });
 
 document.addEventListener('htmx:config:request', event => {
@@ -83,12 +86,10 @@ document.addEventListener('htmx:before:request', event => {
   ctx.startedAt = performance.now();
 });
 
-// The answer to a poll that started before the last click was answered may show the state before that click.
 document.addEventListener('htmx:before:response', event => {
   const ctx = event.detail.ctx;
   const date = Date.parse(ctx.response.headers.get('Date'));
   if (date && Math.abs(date - Date.now() - page.offset) > 2000) page.offset = date - Date.now();
-  if (isPoll(ctx) && ctx.request.method === 'GET' && ctx.startedAt < page.lastChange) event.preventDefault();
 });
 
 document.addEventListener('htmx:after:request', event => {

@@ -128,8 +128,8 @@ def test_a_refused_change_is_not_recorded(client: FlaskClient, add: Add) -> None
 def test_since_is_a_time_a_date_or_an_age(client: FlaskClient, add: Add, clock: MovableClock) -> None:
     add("cluster-01")
     clock.forward(hours=30)
-    client.get("/holdcluster?cluster=cluster-01&name=alice")
     now = clock().replace(microsecond=0)
+    client.get("/holdcluster?cluster=cluster-01&name=alice")
     there = (now - timedelta(hours=2)).astimezone(timezone(timedelta(hours=1))).isoformat()
     assert "+01:00" in there
     for since in ("2h", "1h30m", f"{now:%Y-%m-%d}", there, there.replace("+", " ")):

@@ -64,7 +64,7 @@ def test_a_forgotten_hold_ends_automatically(
     clock.forward(hours=5, minutes=59)
     assert not service.expire()
     clock.forward(minutes=2)
-    assert service.expire()
+    service.expire()  # unless the reaper has just done that
     ended = record(client)
     assert (ended["state"], ended["hold"]) == ("vacant", False)
     assert not {"holdBy", "holdDesc", "heldAt", "holdExpires", "holdFor"} & ended.keys()
@@ -172,7 +172,7 @@ def test_a_hold_behind_a_lease_that_runs_out_starts_then(
     client.get("/getvacant?build=1&job=e2e&ttl=1h")
     hold(client, duration="2h")
     clock.forward(minutes=61)
-    assert service.expire()
+    service.expire()  # unless the reaper has just done that
     assert record(client)["state"] == "held"
     assert nearly(time_left(client) - timedelta(minutes=61), hours=2)
 

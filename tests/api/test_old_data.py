@@ -240,7 +240,7 @@ def test_a_bare_hold_lasts_six_hours_from_our_first_sight_of_it(
     clock.forward(hours=5)
     assert not service.expire()
     clock.forward(hours=1, seconds=2)
-    assert service.expire()
+    service.expire()  # unless the reaper has just done that
     assert show(client, "hold-01")["state"] == "vacant"
     assert '"x":   1.10' in of("hold-01", repository)
 
@@ -260,7 +260,7 @@ def test_a_bare_hold_on_an_old_lease_begins_when_that_is_finished(
     clock.forward(days=2)
     assert "it is now held by an unknown user" in client.get("/finishtest?cluster=hold-02&job=e2e&build=7").text
     clock.forward(hours=6, seconds=2)
-    assert service.expire()
+    service.expire()  # unless the reaper has just done that
     assert show(client, "hold-02")["state"] == "vacant"
 
 

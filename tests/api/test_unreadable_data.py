@@ -64,7 +64,7 @@ def test_the_end_of_a_hold_that_was_written_by_hand_is_kept_and_counts(
     clock.forward(hours=29)
     assert not service.expire()
     clock.forward(hours=1, seconds=1)
-    assert service.expire()
+    service.expire()  # unless the reaper has just done that
     assert show(client)["state"] == "vacant"
 
 
@@ -77,7 +77,7 @@ def test_the_end_of_a_lease_that_was_written_by_hand_is_kept_and_counts(
     assert (shown["leaseExpires"], shown["leaseJob"], shown["leaseBuild"]) == (end, "e2e", "7")
     assert shown["acquiredAt"]
     clock.forward(hours=2, seconds=1)
-    assert service.expire()
+    service.expire()  # unless the reaper has just done that
     assert show(client)["endedLeases"][0]["how"] == "expired"
 
 

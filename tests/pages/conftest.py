@@ -162,11 +162,17 @@ def pool_file(replica: Replica) -> Path:
 
 def write_pool(replica: Replica, records: list[object]) -> None:
     """Have the pool of a running server consist of these records, and of nothing that a test has left."""
-    commit = str(int(replica.get("/clusters").headers["CIMaster-Commit"]) + 1)
-    store = SQLiteStore(str(pool_file(replica)), "clusters")
-    store.replace(store.read().replaced({"cluster.json": json.dumps(records)}, {COMMIT_ANNOTATION: commit}))
+    store, data = SQLiteStore(str(pool_file(replica)), "clusters"), {"cluster.json": json.dumps(records)}
+    while True:
+        stored = store.read()
+        commit = int(stored.annotations.get(COMMIT_ANNOTATION, "0")) + 1
+        try:
+            store.replace(stored.replaced(data, {COMMIT_ANNOTATION: str(commit)}))
+        except Conflict:  # a thread of the server has just written what became due
+            continue
+        break
     store.close()
-    until(lambda: replica.get("/clusters").headers["CIMaster-Commit"] == commit)
+    until(lambda: int(replica.get("/clusters").headers["CIMaster-Commit"]) >= commit)
 
 
 NUMBERS = itertools.count(1)

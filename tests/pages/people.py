@@ -1,13 +1,13 @@
 """A visitor with a real browser, and what must be true of every page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import axe_playwright_python
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.conditions import until
 
@@ -42,7 +42,32 @@ _VIOLATIONS = """async rules =>
     (await axe.run(document, {runOnly: rules, resultTypes: ['violations'], selectors: false})).violations"""
 _STICKS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 PATIENCE = 30_000  # milliseconds that a test waits for a page at most: a busy machine is slow
+LEAP = 20  # seconds to the time at which a page's clock is stopped: playwright refuses a time that is over by then
 REFUSED = re.compile(r"the server responded with a status of 4\d\d")  # the browser's own message about a refused form
+
+
+class HeldBack:
+    """Requests of a page that the service does not get before a test says so."""
+
+    def __init__(self, page: Page, path: str, method: str) -> None:
+        self._page, self._method = page, method
+        self._routes: list[Route] = []
+        page.route(path, self._arrives)
+
+    def _arrives(self, route: Route) -> None:
+        if route.request.method == self._method:
+            self._routes.append(route)
+        else:
+            route.continue_()
+
+    def wait(self) -> None:
+        """Wait until a request is held back: playwright may report it later than the page shows that it was sent."""
+        until(lambda: self._page.evaluate("true") and self._routes)  # handlers run while playwright queries the page
+
+    def let_go(self) -> None:
+        """Wait until a request is held back, and pass on the first one."""
+        self.wait()
+        self._routes[0].continue_()
 
 
 class Person:
@@ -86,6 +111,30 @@ class Person:
         self.page.evaluate("performance.now = (now => () => now)(performance.now())")
         yield
         self.page.evaluate("delete performance.now")
+
+    def holds_back(self, path: str, method: str = "GET") -> HeldBack:
+        """Hold back the requests to a path."""
+        return HeldBack(self.page, path, method)
+
+    def gets(self, answer: Callable[[Route], None], path: str = "**/ui/fragments/**") -> None:
+        """Give this answer to all requests from now on, by default to the page's polls."""
+        self.page.route(path, answer)
+        expect(self.page.locator(".htmx-request")).to_have_count(0)  # the service still answers what was sent before
+
+    def keeps_state(self) -> None:
+        """Update the page no more."""
+        self.gets(lambda route: route.fulfill(status=304))
+
+    def passes(self, minutes: int) -> None:
+        """Let time pass for a page that is updated no more, and whose clock playwright has installed.
+
+        No request may be under way: it would have taken too long, or its answer would tell the page what time it is.
+        """
+        begin = self.page.evaluate("Date.now()")
+        self.page.clock.pause_at(begin / 1000 + LEAP)
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
+        self.page.clock.fast_forward(minutes * 60_000 - LEAP * 1000)
+        self.page.clock.resume()
 
     def fill(self, **fields: str) -> None:
         """Fill the form that is open, in the dialog or on its page, and send it."""

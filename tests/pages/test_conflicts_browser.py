@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.pages.conftest import AddOne, Curl, Visit
 from tests.pages.people import AXE, Person, check
@@ -109,20 +109,14 @@ def test_a_refusal_of_a_form_that_was_closed_is_shown(visit: Visit, wanted: str,
     alice, other = visit("alice"), added("race-06", purpose="race")
     open_form(alice, wanted)
     curl("holdcluster", cluster=wanted, name="bob")
-    answers: list[Route] = []
-    alice.page.route("**/ui/hold", lambda route: answers.append(route) if is_sent(route) else route.continue_())
-    with alice.page.expect_request(lambda request: request.method == "POST"):
-        alice.page.locator("#form-send").click()
+    sent = alice.holds_back("**/ui/hold", "POST")
+    alice.page.locator("#form-send").click()
+    sent.wait()
     alice.page.keyboard.press("Escape")
     alice.page.get_by_role("link", name="Hold any…").click()
     alice.page.locator("#form-desc").fill("typed meanwhile")
-    answers[0].continue_()
+    sent.let_go()
     expect(alice.page.locator("#alerts").get_by_text(f"{wanted} is already held by bob")).to_be_visible()
     expect(alice.page.locator("#form-desc")).to_have_value("typed meanwhile")
     alice.page.get_by_role("link", name="Cancel").click()
     alice.sees(other, state="vacant")
-
-
-def is_sent(route: Route) -> bool:
-    """Say whether a request sends a form."""
-    return route.request.method == "POST"

@@ -107,8 +107,14 @@ def test_a_running_creation_is_shown_with_its_job_links_and_deadline(
 def test_a_waiting_creation_shows_the_reason_and_the_next_try(answers: list[Answer], alice: FlaskClient) -> None:
     answers += [DOWN] * 20
     create(alice)
-    until(lambda: "waiting to start: manual-trigger answered 503: Prow is away; next try in" in panel(alice.get("/")))
-    assert "data-soon" in alice.get("/").text
+    line, pages = "waiting to start: manual-trigger answered 503: Prow is away; next try in", list[TestResponse]()
+
+    def shows_line() -> bool:
+        pages.append(alice.get("/"))
+        return line in panel(pages[-1])
+
+    until(shows_line)
+    assert "data-soon" in pages[-1].text
 
 
 def test_a_failed_creation_shows_the_reason_until_it_is_dismissed(

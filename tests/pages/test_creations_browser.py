@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Locator, expect
 
 from tests.conditions import until
 from tests.pages.conftest import Curl, Visit
@@ -23,7 +23,8 @@ def answer(_path: str, body: dict[str, Any]) -> Answer:
     if not body:
         return said(200, state="pending", complete=False)
     if body["prowjob"] == "waits":
-        return said(503, message="Prow is away")
+        status, headers, content = said(503, message="Prow is away")
+        return status, {**headers, "Retry-After": "300"}, content  # a page must not show the moment of the next try
     if body["prowjob"] == "fails":
         return said(400, message=f"there is no such job: {'a-long-name-' * 20}")
     return begun(f"{body['prowjob']}-{body['request_id']}", log_link="https://prow/log")
@@ -195,12 +196,11 @@ def test_a_pressed_button_shows_that_it_is_busy(visit: Visit, replica: Replica) 
     request_cluster(replica, "fails")
     alice = visit("alice")
     alice.go()
-    waiting: list[Route] = []
-    alice.page.route("**/ui/dismiss", lambda route: waiting.append(route))
+    dismissal = alice.holds_back("**/ui/dismiss", "POST")
     row(alice, "failed").get_by_role("button", name="Dismiss").click()
     expect(row(alice, "failed").get_by_text("Dismissing…")).to_be_visible()
     expect(row(alice, "failed").get_by_text("Retrying…")).to_be_hidden()
-    waiting[0].continue_()
+    dismissal.let_go()
     expect(row(alice, "failed")).to_have_count(0)
 
 
@@ -208,7 +208,7 @@ def test_a_refused_click_shows_the_reason_and_the_current_state(visit: Visit, re
     identity = request_cluster(replica, "fails")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
+    alice.keeps_state()
     assert dismissed(replica, identity)
     row(alice, "failed").get_by_role("button", name="Retry").click()
     expect(alice.page.locator("#alerts")).to_contain_text(f"creation {identity} is not known")
@@ -230,7 +230,7 @@ def test_keyboard_focus_stays_in_the_row_and_then_goes_to_its_neighbour(visit: V
     row(alice, "for first").get_by_role("button", name="Retry").focus()
     alice.page.keyboard.press("Enter")
     expect(row(alice, "retried by alice")).to_contain_text("failed")
-    alice.page.wait_for_function("document.activeElement.closest('tr')?.innerText.includes('for first')")
+    expect(row(alice, "for first").locator(":focus")).to_have_count(1)
 
 
 def test_the_time_to_the_next_try_counts_down(visit: Visit, replica: Replica) -> None:
@@ -238,9 +238,9 @@ def test_the_time_to_the_next_try_counts_down(visit: Visit, replica: Replica) ->
     alice = visit("alice")
     alice.page.clock.install()
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))
+    alice.keeps_state()
     expect(row(alice, "waiting to start: manual-trigger answered 503: Prow is away")).to_be_visible()
-    alice.page.clock.fast_forward(10 * 60_000)
+    alice.passes(minutes=10)
     expect(row(alice, "next try in a moment")).to_be_visible()
     expect(row(alice, "waits").locator("time[data-left]")).to_contain_text("1 h 4")
 

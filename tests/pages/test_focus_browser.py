@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.conditions import until
 from tests.pages.conftest import AddOne, Curl, Visit
@@ -132,13 +132,12 @@ def test_on_a_clusters_own_page_the_focus_goes_to_its_name(visit: Visit, mine: l
 def test_focus_moved_before_the_answer_arrives_stays_there(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go()
-    waiting = []
-    alice.page.route("**/ui/release", lambda route: waiting.append(route))
+    release = alice.holds_back("**/ui/release", "POST")
     alice.press("mine-1", "Release")
-    until(lambda: alice.page.evaluate("true") and waiting)  # handlers run while playwright queries the page
+    release.wait()
     elsewhere = alice.row("mine-3").get_by_role("button", name="Extend mine-3")
     elsewhere.focus()
-    waiting[0].continue_()
+    release.let_go()
     alice.sees("mine-1", state="vacant")
     expect(elsewhere).to_be_focused()
 
@@ -183,17 +182,16 @@ def test_an_open_reason_survives_a_poll(visit: Visit, added: AddOne, curl: Curl)
 def test_a_late_answer_does_not_replace_the_form_that_is_open(visit: Visit, added: AddOne) -> None:
     alice, (slow, quick) = visit("alice"), (added("slow-1"), added("quick-1"))
     alice.go()
-    late: list[Route] = []
-    alice.page.route(f"**/ui/hold?cluster={slow}*", lambda route: late.append(route))
+    late = alice.holds_back(f"**/ui/hold?cluster={slow}*")
     alice.row(slow).get_by_role("link", name=slow).focus()
     alice.page.keyboard.press("h")
-    until(lambda: alice.page.evaluate("true") and late)
+    late.wait()
     alice.row(quick).get_by_role("link", name=quick).focus()
     alice.page.keyboard.press("h")
     heading = alice.page.get_by_role("heading", name=f"Hold {quick}")
     expect(heading).to_be_visible()
     with alice.page.expect_response(f"**/ui/hold?cluster={slow}*"):
-        late[0].continue_()
+        late.let_go()
     alice.page.keyboard.press("Enter")
     expect(alice.page.get_by_role("dialog")).to_be_hidden()
     assert states(alice, [slow, quick]) == ["vacant", "held"]
@@ -202,12 +200,11 @@ def test_a_late_answer_does_not_replace_the_form_that_is_open(visit: Visit, adde
 def test_a_filter_chosen_while_a_click_is_answered_is_applied(visit: Visit, mine: list[str]) -> None:
     alice = visit("alice")
     alice.go()
-    late: list[Route] = []
-    alice.page.route("**/?*state=held*", lambda route: late.append(route))
+    late = alice.holds_back("**/?*state=held*")
     alice.page.get_by_label("State", exact=True).select_option("held")
-    until(lambda: alice.page.evaluate("true") and late)
+    late.wait()
     alice.press("mine-1", "Release")
     alice.sees("mine-1", state="vacant")
-    late[0].continue_()
+    late.let_go()
     expect(alice.row("mine-1")).to_have_count(0)
     alice.sees("mine-2", state="held")

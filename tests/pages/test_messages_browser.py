@@ -70,7 +70,7 @@ def test_a_refusal_goes_when_the_row_contradicts_it(visit: Visit, cluster: str, 
     curl("holdcluster", cluster=cluster, name="alice")
     alice = visit("alice")
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.fulfill(status=304))  # so that the row becomes stale
+    alice.keeps_state()
     curl("releasecluster", cluster=cluster, name="alice", to="bob")
     alice.press(cluster, "Release")
     refusal = alice.page.get_by_text(f"user alice is not authorized: {cluster} is held by bob")
@@ -91,7 +91,7 @@ def test_did_not_answer_goes_when_the_service_answers_again(visit: Visit, cluste
     if where == "#form":
         alice.press(cluster, "Hold")
         expect(alice.page.locator("#form")).to_be_visible()
-    alice.page.route("**/ui/**", lambda route: route.abort())
+    alice.gets(lambda route: route.abort(), "**/ui/**")
     if where == "#form":
         alice.fill(desc="a run")
     else:

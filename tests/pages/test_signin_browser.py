@@ -141,6 +141,7 @@ def test_axe_finds_nothing_in_pages_about_the_session(machine: BrowserContext, r
     check(page, "the form for signing in")
     page.get_by_label("Your token").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#form-alert")).to_be_visible()
     check(page, "a refused token")
     signs_in(page, READER)
     for path in ("/ui/whoami", "/", "/ui/signin"):
@@ -157,19 +158,20 @@ def test_axe_finds_nothing_in_pages_about_the_session(machine: BrowserContext, r
 
 def test_an_open_page_says_once_that_its_session_is_over(alice: Person, replica: Replica) -> None:
     page = alice.page
-    sign_out_elsewhere(replica, session(page.context))
-    expect(page.get_by_role("alert").filter(has_text=SIGNED_OUT)).to_have_count(1)
-    expect(page.locator("#stale")).to_be_hidden()
-    expect(page.locator(".alerts .alert")).to_have_count(0)
-    sent = page.evaluate(
-        """() => {
-            let sent = 0;
-            document.addEventListener('htmx:before:request', () => sent++);
-            for (const poll of document.querySelectorAll('[data-live]')) htmx.trigger(poll, 'every');
-            htmx.trigger(document.body, 'pool-changed');
-            return sent;
-        }"""
-    )
+    with alice.in_one_moment():  # after 15 s, the page would poll again
+        sign_out_elsewhere(replica, session(page.context))
+        expect(page.get_by_role("alert").filter(has_text=SIGNED_OUT)).to_have_count(1)
+        expect(page.locator("#stale")).to_be_hidden()
+        expect(page.locator(".alerts .alert")).to_have_count(0)
+        sent = page.evaluate(
+            """() => {
+                let sent = 0;
+                document.addEventListener('htmx:before:request', () => sent++);
+                for (const poll of document.querySelectorAll('[data-live]')) htmx.trigger(poll, 'every');
+                htmx.trigger(document.body, 'pool-changed');
+                return sent;
+            }"""
+        )
     assert sent == 0
     page.get_by_role("link", name="Sign in").click()
     signs_in(page, ALICE)

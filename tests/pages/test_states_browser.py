@@ -190,7 +190,7 @@ def test_axe_finds_nothing_in_a_page_whose_updates_have_stopped(visit: Visit) ->
     alice.page.context.add_init_script(AXE)
     alice.page.clock.install()
     alice.go()
-    alice.page.route("**/ui/fragments/**", lambda route: route.abort())
+    alice.gets(lambda route: route.abort())
     alice.page.clock.run_for(12_000)
     expect(alice.page.get_by_text("Updates have stopped")).to_be_visible()
     check(alice.page, "the dashboard without updates")

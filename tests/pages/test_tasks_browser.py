@@ -68,6 +68,8 @@ class Hand:
     def write(self, target: Locator, text: str) -> None:
         """Write into a field, which has the focus already or is activated first."""
         expect(target).to_be_visible()
+        if target.get_attribute("autofocus") is not None:
+            expect(target).to_be_focused()  # the browser does that some time after it has shown the page
         if not target.evaluate(IS_FOCUSED):
             if self.tool == "keyboard":
                 self.reach(target)
@@ -339,6 +341,7 @@ def share_a_filter(attempt: Attempt) -> None:
     alice, hand = attempt.begin("alice")
     hand.choose(alice.page.get_by_label("State", exact=True), "held")
     expect(alice.row("cluster-06")).to_have_count(0)
+    expect(alice.page).to_have_url(re.compile("state=held$"))
     carol = attempt.visit("carol")
     carol.page.goto(alice.page.url)
     carol.sees("cluster-05", state="held")

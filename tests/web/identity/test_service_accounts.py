@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import urllib3
 
 from cimaster.errors import IdentityUnavailable
+from cimaster.web.identity import service_accounts, token_reviews
 from cimaster.web.identity.identity import Identity, Source
 from cimaster.web.identity.service_accounts import ServiceAccounts
 from tests.conditions import until
@@ -40,7 +42,15 @@ def clock() -> LeapingClock:
 
 
 @pytest.fixture
-def accounts(reviewer: Reviewer, clock: LeapingClock, tmp_path: Path) -> Iterator[ServiceAccounts]:
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers wait as long as a busy machine takes to answer them."""
+    monkeypatch.setattr(token_reviews, "_TIMEOUT", urllib3.Timeout(total=60))
+    for name in ("_LONGEST_WAIT", "_LONGEST_CALL"):
+        monkeypatch.setattr(service_accounts, name, 60.0)
+
+
+@pytest.fixture
+def accounts(patience: None, reviewer: Reviewer, clock: LeapingClock, tmp_path: Path) -> Iterator[ServiceAccounts]:
     """The reviews of the service."""
     with closing(reviewer.client(tmp_path)) as client:
         yield ServiceAccounts(client, clock)
@@ -158,18 +168,6 @@ def test_made_up_tokens_of_one_address_do_not_block_others(accounts: ServiceAcco
         troubles = [each.exception() for each in of_one]
     assert all(isinstance(each, IdentityUnavailable) for each in troubles if each)  # the others had to wait too long
     assert reviewer.most == CALLS
-
-
-def test_a_caller_waits_for_a_slot_for_two_seconds(accounts: ServiceAccounts, reviewer: Reviewer) -> None:
-    reviewer.open.clear()
-    with ThreadPoolExecutor(3) as callers:
-        for number in range(CALLS_OF_ONE_ADDRESS):
-            callers.submit(accounts.review, token(f"ci:e{number}"), HERE)
-        reviewer.until_under_way(CALLS_OF_ONE_ADDRESS)
-        with pytest.raises(IdentityUnavailable) as refused:
-            accounts.review(token("ci:third"), HERE)
-        reviewer.open.set()
-    assert refused.value.retry_after
 
 
 @pytest.mark.parametrize(
@@ -297,9 +295,29 @@ class TestRenewal:
         assert reviewer.calls[sent] == 2
 
 
-def test_a_hanging_api_server_delays_a_caller_for_two_seconds(accounts: ServiceAccounts, reviewer: Reviewer) -> None:
-    begun = time.monotonic()
-    with waiting(reviewer, lambda: accounts.review(token(), HERE)) as review:
-        until(review.done)
-        assert isinstance(review.exception(), IdentityUnavailable)
-    assert 1.5 < time.monotonic() - begun < 20
+class TestImpatience:
+    """How long a caller waits at most."""
+
+    @pytest.fixture
+    def patience(self) -> None:
+        """The limits of the service."""
+
+    def test_a_caller_waits_for_a_slot_for_two_seconds(self, accounts: ServiceAccounts, reviewer: Reviewer) -> None:
+        reviewer.open.clear()
+        with ThreadPoolExecutor(3) as callers:
+            for number in range(CALLS_OF_ONE_ADDRESS):
+                callers.submit(accounts.review, token(f"ci:e{number}"), HERE)
+            reviewer.until_under_way(CALLS_OF_ONE_ADDRESS)
+            with pytest.raises(IdentityUnavailable) as refused:
+                accounts.review(token("ci:third"), HERE)
+            reviewer.open.set()
+        assert refused.value.retry_after
+
+    def test_a_hanging_api_server_delays_a_caller_for_two_seconds(
+        self, accounts: ServiceAccounts, reviewer: Reviewer
+    ) -> None:
+        begun = time.monotonic()
+        with waiting(reviewer, lambda: accounts.review(token(), HERE)) as review:
+            until(review.done)
+            assert isinstance(review.exception(), IdentityUnavailable)
+        assert 1.5 < time.monotonic() - begun < 20
