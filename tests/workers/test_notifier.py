@@ -50,10 +50,10 @@ class File:
         self._receiver = receiver
         self.write(self.channel())
 
-    def channel(self, name: str = "hook", url: str = "", more: str = "") -> str:
-        """Return the section of a webhook."""
+    def channel(self, name: str = "hook", url: str = "", more: str = "", timeout: str = "20s") -> str:
+        """Return the section of a webhook; with a brief time-out, a busy machine may cause a repeat."""
         url = url or self._receiver.url
-        return f"[{name}]\nkind = webhook\nurl = {url}\nsecret_file = {self.secret}\ntimeout = 1s\n{more}\n"
+        return f"[{name}]\nkind = webhook\nurl = {url}\nsecret_file = {self.secret}\ntimeout = {timeout}\n{more}\n"
 
     def write(self, text: str) -> None:
         """Write another text."""
@@ -216,7 +216,7 @@ def test_a_receiver_that_hangs_delays_no_other(
 ) -> None:
     with Receiver() as hanging:
         hanging.hang.clear()
-        file.write(file.channel("hanging", hanging.url) + file.channel())
+        file.write(file.channel("hanging", hanging.url, timeout="1s") + file.channel())
         add("cluster-01", "cluster-02")
         quarantine(client, "cluster-01")
         until(lambda: receiver.kinds == ["quarantined"])
@@ -237,7 +237,7 @@ def test_a_receiver_that_sends_byte_by_byte_is_left(
             connection.sendall(b"X-Slow: yes\r\n")
 
     with answering(trickle) as port:
-        file.write(file.channel("slow", f"http://127.0.0.1:{port}/") + file.channel())
+        file.write(file.channel("slow", f"http://127.0.0.1:{port}/", timeout="1s") + file.channel())
         add("cluster-01", "cluster-02")
         quarantine(client, "cluster-01")
         until(lambda: receiver.kinds == ["quarantined"])
