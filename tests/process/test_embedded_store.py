@@ -10,7 +10,7 @@ import itertools
 import os
 import shutil
 import signal
-import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -34,6 +34,7 @@ from tests.replica import Replica
 
 CLUSTERS = 70
 Start = Callable[..., Replica]
+_LOCK = "hhqqi"  # struct flock: kind, whence, start, length, owner
 
 
 @dataclass
@@ -333,7 +334,7 @@ def stopped(replica: Replica, path: Path, *, writing: bool) -> Iterator[None]:
         try:
             while not is_stopped(group):
                 pass
-            if is_locked(path) == writing:
+            if has_write_lock(group, path) == writing:
                 yield
                 return
         finally:
@@ -351,16 +352,15 @@ def is_stopped(group: int) -> bool:
     return states == {"T"}
 
 
-def is_locked(path: Path) -> bool:
-    """Say whether any process has the write lock."""
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return True
-    finally:
-        connection.close()
-    return False
+def has_write_lock(group: int, path: Path) -> bool:
+    """Say whether a process of a group has the write lock; the other replica may have it too, while it archives.
+
+    It is a lock on byte 120 of the -shm file (sqlite.org/walformat.html). The kernel says which process has it.
+    """
+    with Path(f"{path}-shm").open("rb+") as shared:
+        asked = struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, 120, 1, 0)
+        kind, _, _, _, owner = struct.unpack(_LOCK, fcntl.fcntl(shared, fcntl.F_GETLK, asked))
+    return kind != fcntl.F_UNLCK and os.getpgid(owner) == group
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc whether a process is stopped")
