@@ -133,7 +133,7 @@ def test_a_replica_killed_after_the_post_leaves_one_job_to_another(site: Site) -
         until(site.prow.jobs)
         doomed.server.crash()
         assert isinstance(parameters.exception(), requests.ConnectionError)
-    until(lambda: [(c["state"], c["tries"]) for c in creations(other)] == [("requested", 1)])
+    until(lambda: [c["state"] for c in creations(other) if c.get("tries")] == ["requested"])
     site.plank.mode = "run"
     (job,) = site.prow.jobs()
     site.plank.start(job)
@@ -225,9 +225,9 @@ def test_a_pool_stays_filled_through_faults_within_its_limit(site: Site) -> None
     assert first.get("/setpolicy", **policy, cooldown="1s").ok
     with built(site, replicas):
         until(lambda: vacant(first) == 3)
+        site.road.down = True  # before the next round, in which the trigger is unreachable
         for build in range(3):
             assert first.get("/getvacant", job="e2e", build=str(build)).ok
-        site.road.down = True  # in the next round the trigger is unreachable
         until(lambda: any(c.get("reason") for c in creations(first)))
         doomed.server.crash()
         site.road.down = False
