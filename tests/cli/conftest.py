@@ -138,5 +138,5 @@ def run(start: Start) -> Run:
 
 def state(replica: Replica, cluster: str = "cluster-01") -> str:
     """Return the state of a cluster."""
-    answer = requests.get(f"{replica.url}/clusters/{cluster}", headers={"Accept": "application/json"}, timeout=10)
+    answer = requests.get(f"{replica.url}/clusters/{cluster}", headers={"Accept": "application/json"}, timeout=60)
     return str(answer.json()["state"])

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def record(replica: Replica, cluster: str = "cluster-01") -> dict[str, Any]:
     """Return the record of a cluster as the service shows it."""
-    answer = requests.get(f"{replica.url}/clusters/{cluster}", headers={"Accept": "application/json"}, timeout=10)
+    answer = requests.get(f"{replica.url}/clusters/{cluster}", headers={"Accept": "application/json"}, timeout=60)
     found: dict[str, Any] = answer.json()
     return found
 

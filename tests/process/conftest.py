@@ -43,5 +43,5 @@ def fill(replica: Replica, count: int) -> None:
 
 def records(replica: Replica) -> dict[str, dict[str, Any]]:
     """Return the clusters by name."""
-    answer = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=10)
+    answer = requests.get(f"{replica.url}/clusters", headers={"Accept": "application/json"}, timeout=60)
     return {record["name"]: record for record in answer.json()["clusters"]}

@@ -44,7 +44,7 @@ def test_a_replica_killed_in_the_middle_of_a_clean_is_followed_by_another(start:
     os.kill(int(runs(tmp_path)[0][0]), signal.SIGKILL)  # in a pod, the program would not outlive the replica
     other = start("b", BRIEF_CLAIMS)
     assert other.get("/getvacant", job="e2e", build="2").status_code == 404
-    until(lambda: len(runs(tmp_path)) == 2)
+    until(lambda: len(runs(tmp_path)) > 1)
     assert len({key for _, key in runs(tmp_path)}) == 1
     (tmp_path / "end").touch()
     until(lambda: records(other)[name]["state"] == "vacant")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.process.test_processes import cimaster
 from tests.replica import Replica
@@ -41,7 +40,7 @@ def replica(shared: Path, folder: Path) -> Replica:
 
 def is_ready(running: Replica) -> bool:
     """Say whether the replica is ready for requests."""
-    return requests.get(f"{running.url}/readyz", timeout=5).status_code == 200
+    return running.get("/readyz").ok
 
 
 @needs_root

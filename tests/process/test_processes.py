@@ -18,6 +18,7 @@ import requests
 from cimaster.common.token_file import hashed_line
 from cimaster.pool.codec import CLUSTERS
 from tests import required
+from tests.conditions import until
 from tests.kube.apiserver import ControlPlane
 from tests.process.conftest import ONE_STORE, Start, fill, records
 from tests.replica import Replica
@@ -83,8 +84,8 @@ def test_a_hold_ends_in_time_although_the_process_was_restarted_in_between(start
     assert replica.get("/holdcluster", cluster="cluster-000", name="alice", duration="3s").ok
     replica.server.crash()
     replica.start()
-    while (record := records(replica)["cluster-000"])["state"] != "vacant":
-        assert record["holdBy"] == "alice"
+    until(lambda: records(replica)["cluster-000"].get("holdBy", "") != "alice")
+    assert records(replica)["cluster-000"]["state"] == "vacant"
     assert "its time was over" in replica.get("/history").text
 
 
@@ -97,8 +98,7 @@ def test_sigterm_finishes_the_requests_in_flight_and_exits_0(
     answers: list[requests.Response] = []
     waiting = threading.Thread(target=lambda: answers.append(replica.get("/getvacant", job="e2e", build="1")))
     waiting.start()
-    while not in_flight(replica):
-        pass
+    until(lambda: "cimaster_changes_waiting 1.0" in metrics(replica))
     replica.server.send(signal.SIGTERM)
     blocked()
     waiting.join()
@@ -119,17 +119,16 @@ def block_writes(environment: dict[str, str], request: pytest.FixtureRequest) ->
     return control_plane.resume_apiserver
 
 
-def in_flight(replica: Replica) -> bool:
-    """Say whether a change is being written to the store."""
-    text = requests.get(replica.metrics_url, timeout=5).text
-    return "cimaster_changes_waiting 1.0" in text
+def metrics(replica: Replica) -> str:
+    """Return what the metrics port shows."""
+    return requests.get(replica.metrics_url, timeout=60).text
 
 
 def test_a_drained_replica_says_not_ready_and_still_serves(start: Start) -> None:
     replica = start()
     port = replica.url.rpartition(":")[2]
     assert cimaster("drain", "--port", port).returncode == 0
-    assert requests.get(f"{replica.url}/readyz", timeout=5).status_code == 503
+    assert replica.get("/readyz").status_code == 503
     assert replica.get("/clusters").ok
 
 
@@ -137,11 +136,10 @@ def test_a_drained_replica_says_not_ready_and_still_serves(start: Start) -> None
 def test_the_metrics_have_a_separate_port(start: Start) -> None:
     replica = start()
     fill(replica, 1)
-    text = requests.get(replica.metrics_url, timeout=5).text
-    assert 'cimaster_clusters{purpose="tess-ci",state="vacant"} 1.0' in text
-    assert 'cimaster_changes_total{event="added"} 1.0' in text
-    assert f'cimaster_build_info{{version="{version("cimaster")}"}} 1.0' in text
-    assert requests.get(f"{replica.url}/metrics", timeout=5).status_code == 404
+    until(lambda: 'cimaster_changes_total{event="added"} 1.0' in metrics(replica))  # counted after the answer
+    assert 'cimaster_clusters{purpose="tess-ci",state="vacant"} 1.0' in metrics(replica)
+    assert f'cimaster_build_info{{version="{version("cimaster")}"}} 1.0' in metrics(replica)
+    assert replica.get("/metrics").status_code == 404
 
 
 @ONE_STORE
@@ -151,7 +149,7 @@ def test_the_metrics_port_is_no_way_to_the_pool(start: Start) -> None:
     port = replica.metrics_url.removesuffix("/metrics")
     for path in ("/clusters", "/", "/ui/history", "/getvacant?build=1&job=e2e", "/metrics/../clusters"):
         for method in ("GET", "POST"):
-            assert "cluster-000" not in requests.request(method, port + path, timeout=5).text
+            assert "cluster-000" not in requests.request(method, port + path, timeout=60).text
     assert records(replica)["cluster-000"]["state"] == "vacant"
 
 

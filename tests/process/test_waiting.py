@@ -30,7 +30,7 @@ def curl(replica: Replica, build: object) -> "subprocess.Popen[str]":
 
 def tickets(replica: Replica) -> dict[str, bool]:
     """Return the waiting builds, in order, and whether each is connected."""
-    answer = requests.get(f"{replica.url}/queue", headers={"Accept": "application/json"}, timeout=10)
+    answer = requests.get(f"{replica.url}/queue", headers={"Accept": "application/json"}, timeout=60)
     return {ticket["ask"]["build"]: ticket["there"] for ticket in answer.json()["tickets"]}
 
 
@@ -92,7 +92,7 @@ def test_a_request_abandoned_while_the_process_was_paused_gets_nothing(start: St
 
 def waiting_callers(replica: Replica) -> int:
     """Return how many waiting callers the replica keeps connected."""
-    lines = requests.get(replica.metrics_url, timeout=10).text.splitlines()
+    lines = requests.get(replica.metrics_url, timeout=60).text.splitlines()
     return int(float(next(line for line in lines if line.startswith("cimaster_callers_kept ")).split()[1]))
 
 
