@@ -7,7 +7,7 @@ from tests.kube.apiserver import ControlPlane
 
 
 def test_under_faults_every_answer_is_true_and_no_caller_is_stuck(control_plane: ControlPlane, tmp_path: Path) -> None:
-    outcome = Storm(control_plane, tmp_path, seed=7).rage(operations=1000, longest=45)
+    outcome = Storm(control_plane, tmp_path, seed=7).rage(operations=1000, longest=150)
     assert outcome.problems == []
     assert outcome.observed.operations > 300
     assert len(outcome.events.seen) >= 3

@@ -16,7 +16,8 @@ from kubernetes.config import load_kube_config
 from .apiserver import ControlPlane
 
 POOL = {"cluster.json": '[{"name": "cluster-01", "region": "us-west", "status": "finished"}]'}
-TIMEOUT = (2, 5)
+TIMEOUT = (30, 60)  # seconds to connect and to read: no answer is late because the machine is busy
+BRIEF = (2, 5)  # for calls that get no answer
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,10 @@ def account(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Core
     return CoreV1Api(ApiClient(configuration))
 
 
-def fill(api: CoreV1Api, namespace: str) -> V1ConfigMap:
-    pool = api.read_namespaced_config_map("clusters", namespace, _request_timeout=TIMEOUT)
+def fill(api: CoreV1Api, namespace: str, timeout: tuple[int, int] = TIMEOUT) -> V1ConfigMap:
+    pool = api.read_namespaced_config_map("clusters", namespace, _request_timeout=timeout)
     pool.data = POOL
-    return api.replace_namespaced_config_map("clusters", namespace, pool, _request_timeout=TIMEOUT)
+    return api.replace_namespaced_config_map("clusters", namespace, pool, _request_timeout=timeout)
 
 
 def named(name: str) -> V1ConfigMap:
@@ -91,9 +92,9 @@ def test_the_service_account_may_watch_its_own_object(account: CoreV1Api, namesp
         field_selector="metadata.name=clusters",
         watch=True,
         resource_version=version_of(before),
-        timeout_seconds=5,
+        timeout_seconds=50,
         _preload_content=False,
-        _request_timeout=(2, 10),
+        _request_timeout=TIMEOUT,
     )
     event = json.loads(stream.readline())
     stream.close()
@@ -136,7 +137,7 @@ def test_data_survive_a_restart_of_both_servers(
     control_plane.stop_apiserver()
     control_plane.stop_etcd()
     with pytest.raises(urllib3.exceptions.HTTPError):
-        account.read_namespaced_config_map("clusters", namespace, _request_timeout=TIMEOUT)
+        account.read_namespaced_config_map("clusters", namespace, _request_timeout=BRIEF)
     control_plane.start_etcd()
     control_plane.start_apiserver()
     # The token was signed before the restart: the key has survived it too.
@@ -157,7 +158,7 @@ def test_without_etcd_writes_fail_and_later_work(
 ) -> None:
     control_plane.stop_etcd()
     with pytest.raises((ApiException, urllib3.exceptions.HTTPError)):
-        fill(account, namespace)
+        fill(account, namespace, BRIEF)
     control_plane.start_etcd()
     control_plane.wait_until_ready()
     assert fill(account, namespace).data == POOL
