@@ -84,7 +84,7 @@ def exported(replica: Replica) -> dict[str, set[str]]:
 def test_the_board_has_data_for_its_query(prometheus: Prometheus, query: Query) -> None:
     assert isinstance(prometheus.query(query.expression), list)
     if not overlay.metrics(query.expression) & TO_COME:
-        until(lambda: prometheus.query(query.expression), 20.0)
+        until(lambda: prometheus.query(query.expression))
 
 
 @pytest.mark.parametrize("variable", VARIABLES[1:], ids=lambda variable: variable["name"])
@@ -94,7 +94,7 @@ def test_the_board_offers_values_for_its_variable(prometheus: Prometheus, variab
     series, label = words.groups()
     assert label == variable["name"]
     expected = {"namespace": ["ci"], "purpose": ["tess-ci"]}[label]
-    until(lambda: prometheus.get(f"label/{label}/values", **{"match[]": series}) == expected, 20.0)
+    until(lambda: prometheus.get(f"label/{label}/values", **{"match[]": series}) == expected)
 
 
 def test_every_rule_is_evaluated(prometheus: Prometheus) -> None:
@@ -102,7 +102,7 @@ def test_every_rule_is_evaluated(prometheus: Prometheus) -> None:
         groups = prometheus.get("rules")["groups"]
         return {rule["name"]: rule["health"] + rule.get("lastError", "") for group in groups for rule in group["rules"]}
 
-    until(lambda: "unknown" not in states().values(), 20.0)
+    until(lambda: "unknown" not in states().values())
     assert states() == {alert["alert"]: "ok" for alert in ALERTS}
 
 
