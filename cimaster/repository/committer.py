@@ -117,6 +117,7 @@ class Committer(BackgroundThread):
 
     def _take_batch(self) -> list[PendingChange]:
         changes = self._pending.unsettled()
+        self._singles_left = min(self._singles_left, len(changes))
         if self._singles_left:
             self._singles_left -= 1
             return changes[:1]

@@ -57,3 +57,9 @@ def test_each_line_of_a_request_names_the_callers_address(client: FlaskClient) -
         client.get("/getvacant", environ_base={"REMOTE_ADDR": "203.0.113.9"})
         client.get("/nowhere", environ_base={"REMOTE_ADDR": CALLER})
     assert [line["remote"] for line in log.lines] == [CALLER, "203.0.113.9", CALLER]
+
+
+def test_a_long_path_is_cut_in_the_log(client: FlaskClient) -> None:
+    with logged() as log:
+        client.get(f"/{'x' * 50_000}")
+    assert 500 < len(log.text) < 1_500

@@ -10,8 +10,10 @@ from typing import Any
 from flask import Response, g, request
 
 from cimaster.common.logs import NO_CALLER, caller, correlation_id, remote
+from cimaster.common.texts import brief
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,128}")
+_LONGEST_PATH = 500  # characters
 _log = logging.getLogger("cimaster.request")
 
 
@@ -35,5 +37,6 @@ def conclude(response: Response, details: Callable[[], Mapping[str, Any]], *, qu
     if _log.isEnabledFor(level):
         took = round((time.monotonic() - g.started) * 1000, 1) if "started" in g else None
         line = {"status": response.status_code, "ms": took, **{key: value for key, value in details().items() if value}}
-        _log.log(level, "%s %s %d", request.method, request.path, response.status_code, extra=line)
+        path = brief(request.path, _LONGEST_PATH)
+        _log.log(level, "%s %s %d", request.method, path, response.status_code, extra=line)
     correlation_id.set("")
