@@ -17,12 +17,21 @@ from cimaster.repository.configmap_repository import ConfigMapRepository
 from cimaster.repository.stores.kubernetes import KubernetesStore
 from cimaster.web.components import components_of
 from tests.conditions import until
-from tests.conftest import Add, LeapingClock, empty_config_map, kube_access_by
+from tests.conftest import Add, empty_config_map, kube_access_by
 from tests.kube.apiserver import ControlPlane
 from tests.kube.faults import FaultyServer
 
 EVENT = b'{"type":"MODIFIED","object":{"metadata":{"name":"clusters","resourceVersion":"7"}}}\n'
 LEAST = [0.07, 0.14, 0.28, 0.56, 0.7]  # seconds: the pauses at their shortest
+
+
+class FrozenClock(Clock):
+    """A clock that only a test advances, so that the load of the machine does not matter."""
+
+    leapt = 0.0
+
+    def monotonic(self) -> float:
+        return self.leapt
 
 
 def reported_versions(watches: Watches, text: bytes) -> list[str]:
@@ -32,7 +41,7 @@ def reported_versions(watches: Watches, text: bytes) -> list[str]:
 
 
 def test_pauses_are_reset_after_a_lasting_watch(caplog: pytest.LogCaptureFixture) -> None:
-    clock = LeapingClock()
+    clock = FrozenClock()
     watches = Watches("ConfigMap ci/clusters", clock)
     assert watches.rest() == 0.0  # no watch yet
     for least in (*LEAST, 0.7, 0.7):
@@ -66,13 +75,6 @@ def test_the_end_of_a_watch_is_reported(text: bytes, reason: str, caplog: pytest
     assert reported_versions(watches, EVENT + text) == ["7"]
     assert watches.rest() > 0
     assert reason in caplog.text
-
-
-class FrozenClock(Clock):
-    """A clock that never advances, so that the load of the machine does not matter."""
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 @pytest.mark.parametrize("how", ["gone", "brief", "nothing", "reset", "odd"])
